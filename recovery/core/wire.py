@@ -22,7 +22,7 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -148,7 +148,7 @@ class ContainerFact(msgspec.Struct, frozen=True, kw_only=True):
 # agent → gateway
 
 
-class Enrol(Frame):
+class Enrol(Frame, frozen=True):
     """Asks for an identity. The token works once, for this host's name only (A1).
 
     `public_key`: the host's Ed25519 key; `exchange_key`: an X25519 key, from which and from
@@ -163,7 +163,7 @@ class Enrol(Frame):
     signature: str
 
 
-class Hello(Frame):
+class Hello(Frame, frozen=True):
     """Says who it is. `signature`: base64 Ed25519 over ``b"tocsin-hello" + nonce + boot``.
 
     `boot` is 32 hex digits; `resumed_from` the newest leader epoch in the agent's journal.
@@ -181,7 +181,7 @@ class Hello(Frame):
     adapters: tuple[str, ...] = ("process",)
 
 
-class Report(Frame):
+class Report(Frame, frozen=True):
     """What runs here. `full` replaces the last picture, otherwise only what changed.
 
     `desired_version`: the newest `Desired.version` that this host holds on its disk.
@@ -195,7 +195,7 @@ class Report(Frame):
 OutcomeState = Literal["done", "failed", "refused", "unknown"]
 
 
-class Outcome(Frame):
+class Outcome(Frame, frozen=True):
     """What became of an order: `done` is an observed fact, never a hope (B8)."""
 
     operation: str
@@ -207,7 +207,7 @@ class Outcome(Frame):
 Kernel = Literal["answers", "resets", "silent", "unknown"]
 
 
-class Sighting(Frame):
+class Sighting(Frame, frozen=True):
     """What this host sees of a peer. `looked` says that it answers a `Look`.
 
     `kernel`: a TCP connect to the peer's probe port is accepted, reset, or times out.
@@ -222,7 +222,7 @@ class Sighting(Frame):
     looked: bool = False
 
 
-class Beat(Frame):
+class Beat(Frame, frozen=True):
     """A heartbeat datagram in base64, where datagrams are blocked."""
 
     datagram: str
@@ -231,21 +231,21 @@ class Beat(Frame):
 # gateway → agent
 
 
-class Challenge(Frame):
+class Challenge(Frame, frozen=True):
     """First frame of a session. `nonce`: 64 hex digits."""
 
     nonce: str
     protocol: int = PROTOCOL
 
 
-class Enrolled(Frame):
+class Enrolled(Frame, frozen=True):
     """The identity: keep it. Heartbeat key = `derive_heartbeat_key`."""
 
     host_id: str
     exchange_key: str
 
 
-class Welcome(Frame):
+class Welcome(Frame, frozen=True):
     """The session stands. `heartbeat_to`: "address:port" for datagrams."""
 
     heartbeat_to: str
@@ -254,7 +254,7 @@ class Welcome(Frame):
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
-class Desired(Frame):
+class Desired(Frame, frozen=True):
     """All that should run on this host, whole. A lower `version` than the one kept is refused.
 
     In quarantine the agent stops what is not in `containers` and starts nothing new.
@@ -269,7 +269,7 @@ class Desired(Frame):
 Verb = Literal["start", "stop", "restart"]
 
 
-class Order(Frame):
+class Order(Frame, frozen=True):
     """One act. The agent journals `operation` (fsync) before acting, refuses a lower `epoch`
     than the highest it journaled, and answers a repeated key with the outcome it has."""
 
@@ -289,19 +289,19 @@ class Peer(msgspec.Struct, frozen=True):
     health_path: str = "/healthz"
 
 
-class Probe(Frame):
+class Probe(Frame, frozen=True):
     """The peers to probe from now on, each once a second."""
 
     peers: tuple[Peer, ...]
 
 
-class Look(Frame):
+class Look(Frame, frozen=True):
     """Probe this peer now and answer with a `Sighting(looked=True)`, changed or not."""
 
     peer: Peer
 
 
-class Refusal(Frame):
+class Refusal(Frame, frozen=True):
     """Why the last frame had no effect; the session may be closed after it."""
 
     code: str
@@ -311,6 +311,8 @@ class Refusal(Frame):
 
 FromAgent = Enrol | Hello | Report | Outcome | Sighting | Beat
 FromGateway = Challenge | Enrolled | Welcome | Desired | Order | Probe | Look | Refusal
+
+Decoded = TypeVar("Decoded")
 
 _encoder = msgspec.json.Encoder()
 _from_agent: msgspec.json.Decoder[FromAgent] = msgspec.json.Decoder(FromAgent)
@@ -324,15 +326,15 @@ def encode(frame: Frame) -> str:
 
 def decode_from_agent(text: str | bytes) -> FromAgent:
     """A frame that an agent sent; `BadMessage` names the field that is wrong."""
-    return cast(FromAgent, _decode(_from_agent, text))
+    return _decode(_from_agent, text)
 
 
 def decode_from_gateway(text: str | bytes) -> FromGateway:
     """A frame that a gateway sent; `BadMessage` names the field that is wrong."""
-    return cast(FromGateway, _decode(_from_gateway, text))
+    return _decode(_from_gateway, text)
 
 
-def _decode(decoder: msgspec.json.Decoder[object], text: str | bytes) -> object:
+def _decode(decoder: msgspec.json.Decoder[Decoded], text: str | bytes) -> Decoded:
     if len(text) > MAX_FRAME:
         raise BadMessage(f"{len(text)} bytes, at most {MAX_FRAME}", field="length")
     try:

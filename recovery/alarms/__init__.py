@@ -1,0 +1,1 @@
+"""Alarms: who is told, and whether they know."""

@@ -1,0 +1,1 @@
+"""Incidents: what happened and what belongs together."""

@@ -1,0 +1,45 @@
+"""Orders to the outside world and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class OperationState(StrEnum):
+    """`waiting`: for the governor · `intended`: may be handed out · `handed`: sent to the
+    agent · `done`, `failed`, `refused`: observed · `unknown`: looked at again, never assumed ·
+    `withdrawn`: no longer wanted before it was handed out."""
+
+    WAITING = "waiting"
+    INTENDED = "intended"
+    HANDED = "handed"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    WITHDRAWN = "withdrawn"
+
+
+MOVES: Mapping[str, frozenset[str]] = {
+    OperationState.WAITING: frozenset({"intended", "withdrawn"}),
+    OperationState.INTENDED: frozenset(
+        {"handed", "withdrawn", "unknown", "done", "failed", "refused"}
+    ),
+    OperationState.HANDED: frozenset({"done", "failed", "refused", "unknown"}),
+    OperationState.UNKNOWN: frozenset({"done", "failed", "refused"}),
+    OperationState.DONE: frozenset(),
+    OperationState.FAILED: frozenset(),
+    OperationState.REFUSED: frozenset(),
+    OperationState.WITHDRAWN: frozenset(),
+}
+
+IN_FLIGHT = frozenset({"intended", "handed"})
+UNFINISHED = frozenset({"waiting", "intended", "handed", "unknown"})
+
+
+class Verb(StrEnum):
+    """The closed catalogue of what an agent may be ordered to do (A6). All are reversible."""
+
+    START = "start"
+    STOP = "stop"
