@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -32,3 +33,33 @@ class MemberKind(StrEnum):
     APPLICATION = "application"
     DATABASE = "database"
     CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """Something that an incident is about (`is_cause`) or hurts."""
+
+    kind: MemberKind
+    object_id: str
+    name: str
+    is_cause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFact:
+    """A member as it is now. `is_whole`: what the rows of the world say, with the reason."""
+
+    member: int
+    was_whole: bool
+    is_whole: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFact:
+    """An unresolved incident. `whole_for`: seconds since it was mitigated, else None."""
+
+    incident: str
+    state: IncidentState
+    members: tuple[MemberFact, ...]
+    whole_for: float | None

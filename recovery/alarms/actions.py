@@ -1,0 +1,176 @@
+"""The only writer of alarms and of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from recovery.alarms.facts import AlarmState, DeliveryState, Severity
+from recovery.alarms.models import Alarm, Channel, Delivery
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.errors import Conflict
+from recovery.incidents import actions as incidents
+from recovery.incidents.models import Incident
+
+GIVE_UP_AFTER = 20
+"""Attempts; with the backoff below this is about three hours."""
+CLAIM_SECONDS = 20.0
+"""A claimed delivery whose notifier died is tried again after this long."""
+
+
+def raise_alarm(
+    *,
+    key: str,
+    severity: Severity,
+    title: str,
+    body: str,
+    incident: Incident | None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Alarm:
+    """The unended alarm of this key, raised if there is none, with one delivery a channel.
+
+    In the caller's transaction: a verdict without its alarm cannot be committed.
+    """
+    with transaction.atomic():
+        there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
+        if there is not None:
+            return there
+        alarm = Alarm(
+            key=key,
+            severity=str(severity),
+            incident=incident,
+            title=title[:300],
+            body=body,
+            raised_at=now,
+        )
+        transitions.create([alarm], actor=actor, reason=reason, now=now)
+        queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
+    return alarm
+
+
+def queue_deliveries(*, alarm: Alarm, subject: str, text: str, now: datetime) -> None:
+    """One message to each enabled channel; the notifier does the rest."""
+    Delivery.objects.bulk_create(
+        [
+            Delivery(
+                alarm=alarm,
+                channel=channel,
+                subject=subject[:300],
+                text=text,
+                queued_at=now,
+                next_at=now,
+            )
+            for channel in Channel.objects.filter(enabled=True)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def acknowledge_alarm(*, alarm: Alarm, actor: Actor, reason: str, now: datetime) -> Alarm:
+    """A person has it: it stops ringing. Raises `Conflict` when somebody was first."""
+    return transitions.move(
+        alarm,
+        AlarmState.ACKNOWLEDGED,
+        actor=actor,
+        reason=reason,
+        now=now,
+        changes={"acknowledged_at": now, "acknowledged_by": actor.id},
+    )
+
+
+def acknowledge_incident(
+    *, incident: Incident, actor: Actor, reason: str, now: datetime
+) -> Incident:
+    """A person has the incident and every alarm of it that rings."""
+    with transaction.atomic():
+        if incident.acknowledged_at is not None:
+            raise Conflict(
+                f"{incident} was already acknowledged by {incident.acknowledged_by}.",
+                todo="Nothing to do.",
+            )
+        taken = incidents.acknowledge_incident(
+            incident=incident, actor=actor, reason=reason, now=now
+        )
+        transitions.move_many(
+            Alarm,
+            {
+                pk: {"acknowledged_at": now, "acknowledged_by": actor.id}
+                for pk in Alarm.objects.filter(
+                    incident=incident, state=AlarmState.RAISED
+                ).values_list("pk", flat=True)
+            },
+            AlarmState.ACKNOWLEDGED,
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+    return taken
+
+
+def end_alarms(*, keys: Sequence[str], actor: Actor, reason: str, now: datetime) -> list[Alarm]:
+    """The facts ended these; an all-clear goes to whoever was told."""
+    with transaction.atomic():
+        found = {
+            alarm.pk: {"ended_at": now}
+            for alarm in Alarm.objects.filter(key__in=keys).exclude(state=AlarmState.ENDED)
+        }
+        ended = transitions.move_many(
+            Alarm, found, AlarmState.ENDED, actor=actor, reason=reason, now=now
+        )
+        for alarm in ended:
+            queue_deliveries(alarm=alarm, subject=f"Over: {alarm.title}", text=reason, now=now)
+    return ended
+
+
+def claim_deliveries(*, now: datetime, at_most: int = 20) -> list[Delivery]:
+    """Take due messages for this notifier; one that dies holding them loses only time."""
+    with transaction.atomic():
+        due = list(
+            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(state__in=[DeliveryState.WAITING, DeliveryState.TAKEN], next_at__lte=now)
+            .select_related("channel", "alarm")
+            .order_by("next_at")[:at_most]
+        )
+        for delivery in due:
+            delivery.state = DeliveryState.TAKEN
+            delivery.attempts += 1
+            delivery.next_at = now + timedelta(seconds=CLAIM_SECONDS)
+        Delivery.objects.bulk_update(due, ["state", "attempts", "next_at"])
+    return due
+
+
+def record_accepted(*, delivery: Delivery, receipt: str, now: datetime) -> None:
+    """The channel took the message."""
+    Delivery.objects.filter(pk=delivery.pk).update(
+        state=DeliveryState.ACCEPTED, accepted_at=now, receipt=receipt[:300], last_error=""
+    )
+
+
+def record_refused(*, delivery: Delivery, error: str, now: datetime) -> None:
+    """The channel did not take it: again later, 1 s doubling to 10 min."""
+    wait = timedelta(seconds=min(2.0 ** (delivery.attempts - 1), 600.0))
+    spent = delivery.attempts >= GIVE_UP_AFTER
+    Delivery.objects.filter(pk=delivery.pk).update(
+        state=DeliveryState.GIVEN_UP if spent else DeliveryState.WAITING,
+        next_at=now + wait,
+        last_error=error[:2000],
+    )
+
+
+def register_channel(
+    *, name: str, kind: str, address: str, actor: Actor, reason: str, now: datetime
+) -> Channel:
+    """The channel of this name with this address."""
+    row = Channel.objects.filter(name=name).first()
+    if row is None:
+        row = Channel(name=name, kind=kind, secret_address=address)
+        return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+    if (row.kind, row.secret_address) == (kind, address):
+        return row
+    changes = {"kind": kind, "secret_address": address}
+    return transitions.amend(row, changes, action="described", actor=actor, reason=reason, now=now)

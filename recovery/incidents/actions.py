@@ -1,0 +1,235 @@
+"""The only writer of incidents, their members and their story."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.incidents.facts import UNRESOLVED, IncidentState, NewMember
+from recovery.incidents.models import Incident, Member, TimelineEntry
+
+
+def open_incident(
+    *,
+    domain: str,
+    title: str,
+    summary: str,
+    happened_at: datetime,
+    members: Sequence[NewMember],
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Incident:
+    """The unresolved incident of this failure domain, opened if there is none.
+
+    Invariant: one unresolved incident a domain, by a database constraint. One that was
+    already mitigated is open again: something new is broken.
+    """
+    with transaction.atomic():
+        incident = (
+            Incident.objects.select_for_update().filter(domain=domain, state__in=UNRESOLVED).first()
+        )
+        if incident is None:
+            incident = _open(
+                Incident(domain=domain, title=title, summary=summary, happened_at=happened_at),
+                actor=actor,
+                reason=reason,
+                now=now,
+            )
+        elif incident.state == IncidentState.MITIGATED:
+            incident = reopen_incident(
+                incident=incident, title=title, actor=actor, reason=reason, now=now
+            )
+        elif incident.title != title:
+            incident = transitions.amend(
+                incident,
+                {"title": title, "summary": summary},
+                action="retitled",
+                actor=actor,
+                reason=reason,
+                now=now,
+            )
+        add_members(incident=incident, members=members, since=happened_at)
+    return incident
+
+
+def _open(incident: Incident, *, actor: Actor, reason: str, now: datetime) -> Incident:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('incident_number')")
+        (incident.number,) = cursor.fetchone() or (0,)
+    incident.opened_at = now
+    transitions.create([incident], actor=actor, reason=reason, now=now)
+    tell(
+        incident=incident,
+        kind="opened",
+        said=incident.title,
+        why=reason,
+        happened_at=incident.happened_at,
+        actor=actor,
+        tone="down",
+        now=now,
+    )
+    return incident
+
+
+def add_members(*, incident: Incident, members: Sequence[NewMember], since: datetime) -> None:
+    """Let these belong to it; one that was whole again is hurt again."""
+    for member in members:
+        Member.objects.update_or_create(
+            incident=incident,
+            kind=str(member.kind),
+            object_id=member.object_id,
+            defaults={"whole_at": None},
+            create_defaults={"name": member.name, "is_cause": member.is_cause, "since": since},
+        )
+
+
+def tell(
+    *,
+    incident: Incident,
+    kind: str,
+    said: str,
+    happened_at: datetime,
+    actor: Actor,
+    now: datetime,
+    why: str = "",
+    tone: str = "",
+) -> TimelineEntry:
+    """Add a line to the story; nothing in it is ever changed."""
+    return TimelineEntry.objects.create(
+        incident=incident,
+        happened_at=happened_at,
+        recorded_at=now,
+        kind=kind,
+        said=said[:300],
+        why=why,
+        actor=str(actor),
+        tone=tone,
+    )
+
+
+def add_note(*, incident: Incident, text: str, actor: Actor, now: datetime) -> TimelineEntry:
+    """A person's own words in the story, and in the audit log."""
+    with transaction.atomic():
+        transitions.amend(incident, {}, action="noted", actor=actor, reason=text, now=now)
+        return tell(
+            incident=incident, kind="note", said=text, happened_at=now, actor=actor, now=now
+        )
+
+
+def acknowledge_incident(
+    *, incident: Incident, actor: Actor, reason: str, now: datetime
+) -> Incident:
+    """A person has it. Raises `Conflict` when somebody was first."""
+    with transaction.atomic():
+        taken = {"acknowledged_at": now, "acknowledged_by": actor.id}
+        if incident.state == IncidentState.OPEN:
+            incident = transitions.move(
+                incident,
+                IncidentState.ACKNOWLEDGED,
+                actor=actor,
+                reason=reason,
+                now=now,
+                changes=taken,
+            )
+        else:
+            incident = transitions.amend(
+                incident, taken, action="acknowledged", actor=actor, reason=reason, now=now
+            )
+        tell(
+            incident=incident,
+            kind="acknowledged",
+            said=f"{actor.id} acknowledged",
+            why=reason,
+            happened_at=now,
+            actor=actor,
+            now=now,
+        )
+    return incident
+
+
+def mark_whole(*, members: Collection[Member], now: datetime) -> None:
+    """These are whole again, by observation."""
+    Member.objects.filter(pk__in=[m.pk for m in members], whole_at=None).update(whole_at=now)
+
+
+def mark_hurt(*, members: Collection[Member]) -> None:
+    """These are hurt again."""
+    Member.objects.filter(pk__in=[m.pk for m in members]).update(whole_at=None)
+
+
+def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:
+    """Every member is whole again."""
+    with transaction.atomic():
+        moved = transitions.move(
+            incident,
+            IncidentState.MITIGATED,
+            actor=actor,
+            reason=reason,
+            now=now,
+            changes={"mitigated_at": now},
+        )
+        tell(
+            incident=moved,
+            kind="mitigated",
+            said="Everything that was hurt is whole again",
+            why=reason,
+            happened_at=now,
+            actor=actor,
+            now=now,
+        )
+    return moved
+
+
+def reopen_incident(
+    *, incident: Incident, title: str, actor: Actor, reason: str, now: datetime
+) -> Incident:
+    """What was whole is hurt again. It stays with the person who has it."""
+    taken = incident.acknowledged_at is not None
+    with transaction.atomic():
+        moved = transitions.move(
+            incident,
+            IncidentState.ACKNOWLEDGED if taken else IncidentState.OPEN,
+            actor=actor,
+            reason=reason,
+            now=now,
+            changes={"mitigated_at": None, "title": title},
+        )
+        tell(
+            incident=moved,
+            kind="reopened",
+            said=title,
+            why=reason,
+            happened_at=now,
+            actor=actor,
+            tone="down",
+            now=now,
+        )
+    return moved
+
+
+def resolve_incident(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:
+    """It stayed whole: the incident is over."""
+    with transaction.atomic():
+        moved = transitions.move(
+            incident,
+            IncidentState.RESOLVED,
+            actor=actor,
+            reason=reason,
+            now=now,
+            changes={"resolved_at": now},
+        )
+        tell(
+            incident=moved,
+            kind="resolved",
+            said="Resolved",
+            why=reason,
+            happened_at=now,
+            actor=actor,
+            now=now,
+        )
+    return moved

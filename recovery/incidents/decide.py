@@ -1,0 +1,51 @@
+"""When an incident is mitigated, open again, or over: by observed facts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recovery.incidents.facts import IncidentFact, IncidentState
+
+STABLE_SECONDS = 10.0
+"""How long everything must stay whole before an incident resolves itself."""
+
+
+class Step(StrEnum):
+    """What to do with one incident."""
+
+    NOTHING = "nothing"
+    MITIGATE = "mitigate"
+    REOPEN = "reopen"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The step, the members whose state changed, and why."""
+
+    incident: str
+    step: Step
+    reason: str
+    now_whole: tuple[int, ...]
+    now_hurt: tuple[int, ...]
+
+
+def judge_incident(fact: IncidentFact) -> Judgement:
+    """Look at the members: all whole → mitigated; whole for long enough → resolved."""
+    hurt = [m for m in fact.members if not m.is_whole]
+    now_whole = tuple(m.member for m in fact.members if m.is_whole and not m.was_whole)
+    now_hurt = tuple(m.member for m in hurt if m.was_whole)
+    step, reason = _step(fact, [m.reason for m in hurt])
+    return Judgement(fact.incident, step, reason, now_whole, now_hurt)
+
+
+def _step(fact: IncidentFact, hurt: list[str]) -> tuple[Step, str]:
+    mitigated = fact.state is IncidentState.MITIGATED
+    if hurt:
+        return (Step.REOPEN if mitigated else Step.NOTHING), "; ".join(hurt[:3])
+    if not mitigated:
+        return Step.MITIGATE, f"All {len(fact.members)} members are whole again."
+    if fact.whole_for is not None and fact.whole_for >= STABLE_SECONDS:
+        return Step.RESOLVE, f"Everything stayed whole for {STABLE_SECONDS:.0f} s."
+    return Step.NOTHING, "Waiting whether it stays whole."

@@ -1,0 +1,110 @@
+"""Rows of incidents as facts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from recovery.incidents.facts import (
+    UNRESOLVED,
+    IncidentFact,
+    IncidentState,
+    MemberFact,
+    MemberKind,
+)
+from recovery.incidents.models import Incident, Member
+from recovery.inventory.facts import Verdict
+from recovery.inventory.models import Application, Host, Placement
+
+Whole = dict[tuple[str, str], tuple[bool, str]]
+
+
+def incident_facts(*, now: datetime, blind: str = "") -> list[IncidentFact]:
+    """Every unresolved incident with its members as the rows of the world show them now.
+
+    `blind`: why Tocsin sees nothing at the moment, else empty; then nothing is whole.
+    """
+    incidents = list(Incident.objects.filter(state__in=UNRESOLVED))
+    if not incidents:
+        return []
+    members: dict[object, list[Member]] = defaultdict(list)
+    for member in Member.objects.filter(incident__in=incidents).order_by("pk"):
+        members[member.incident_id].append(member)
+    whole = _whole_by_member([m for group in members.values() for m in group], blind)
+    return [
+        IncidentFact(
+            incident=str(incident.pk),
+            state=IncidentState(incident.state),
+            members=tuple(_member_fact(m, whole) for m in members[incident.pk]),
+            whole_for=(now - incident.mitigated_at).total_seconds()
+            if incident.mitigated_at
+            else None,
+        )
+        for incident in incidents
+    ]
+
+
+def _member_fact(member: Member, whole: Whole) -> MemberFact:
+    is_whole, reason = whole.get((member.kind, member.object_id), (False, "not known"))
+    return MemberFact(member.pk, member.whole_at is not None, is_whole, f"{member.name}: {reason}")
+
+
+def _whole_by_member(members: list[Member], blind: str) -> Whole:
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for member in members:
+        by_kind[member.kind].append(member.object_id)
+    found: Whole = {}
+    for key in by_kind[MemberKind.CONTROL]:
+        found[MemberKind.CONTROL, key] = (not blind, blind or "sees its hosts")
+    found |= _whole_applications(by_kind[MemberKind.APPLICATION], blind)
+    found |= _whole_hosts(by_kind[MemberKind.HOST], blind)
+    return found
+
+
+def _whole_applications(ids: list[str], blind: str) -> Whole:
+    """Whole: as many seats run on living hosts as copies are wanted."""
+    running: dict[str, int] = defaultdict(int)
+    for (application,) in Placement.objects.filter(
+        application__in=ids, state="running", host__verdict=Verdict.ALIVE
+    ).values_list("application_id"):
+        running[str(application)] += 1
+    return {
+        (MemberKind.APPLICATION, str(pk)): (
+            not blind and running[str(pk)] >= copies,
+            blind or f"{running[str(pk)]} of {copies} containers run",
+        )
+        for pk, copies in Application.objects.filter(pk__in=ids).values_list("pk", "copies")
+    }
+
+
+def _whole_hosts(ids: list[str], blind: str) -> Whole:
+    """Whole: it lives again, or it is gone and nothing of it waits for a new seat."""
+    waiting: dict[str, int] = defaultdict(int)
+    for (host,) in unreplaced_placements(ids).values_list("host_id"):
+        waiting[str(host)] += 1
+    return {
+        (MemberKind.HOST, str(pk)): _whole_host(verdict, waiting[str(pk)], blind)
+        for pk, verdict in Host.objects.filter(pk__in=ids).values_list("pk", "verdict")
+    }
+
+
+def _whole_host(verdict: str, waiting: int, blind: str) -> tuple[bool, str]:
+    if blind:
+        return False, blind
+    if verdict == Verdict.ALIVE:
+        return True, "answers again"
+    if verdict in {Verdict.LOST, Verdict.HUNG}:
+        return not waiting, f"{waiting} of its containers wait for a new seat"
+    return False, f"is {verdict}"
+
+
+def unreplaced_placements(hosts: list[str]) -> QuerySet[Placement]:
+    """Seats of these hosts whose container is wanted and runs nowhere else."""
+    elsewhere = Placement.objects.filter(
+        container=OuterRef("container"), state="running", host__verdict=Verdict.ALIVE
+    )
+    return Placement.objects.filter(
+        ~Exists(elsewhere), host__in=hosts, container__wanted=True
+    ).exclude(state__in=["stopped", "failed"])
