@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -67,7 +68,7 @@ def _whole_applications(ids: list[str], blind: str) -> Whole:
     """Whole: as many seats run on living hosts as copies are wanted."""
     running: dict[str, int] = defaultdict(int)
     for (application,) in Placement.objects.filter(
-        application__in=ids, state="running", host__verdict=Verdict.ALIVE
+        application__in=[UUID(pk) for pk in ids], state="running", host__verdict=Verdict.ALIVE
     ).values_list("application_id"):
         running[str(application)] += 1
     return {
@@ -106,5 +107,5 @@ def unreplaced_placements(hosts: list[str]) -> QuerySet[Placement]:
         container=OuterRef("container"), state="running", host__verdict=Verdict.ALIVE
     )
     return Placement.objects.filter(
-        ~Exists(elsewhere), host__in=hosts, container__wanted=True
+        ~Exists(elsewhere), host__in=[UUID(pk) for pk in hosts], container__wanted=True
     ).exclude(state__in=["stopped", "failed"])

@@ -64,18 +64,24 @@ class PlacementState(StrEnum):
 
 
 PLACEMENT_MOVES: Mapping[str, frozenset[str]] = {
-    PlacementState.PLANNED: frozenset({"starting", "stopped", "lost", "failed"}),
+    PlacementState.PLANNED: frozenset(
+        {"starting", "running", "failed", "stopping", "stopped", "lost"}
+    ),
     PlacementState.STARTING: frozenset({"running", "sick", "failed", "stopping", "lost"}),
-    PlacementState.RUNNING: frozenset({"sick", "failed", "stopping", "lost"}),
-    PlacementState.SICK: frozenset({"running", "failed", "stopping", "lost"}),
+    PlacementState.RUNNING: frozenset({"sick", "failed", "stopping", "stopped", "lost"}),
+    PlacementState.SICK: frozenset({"running", "failed", "stopping", "stopped", "lost"}),
     PlacementState.STOPPING: frozenset({"stopped", "lost"}),
+    PlacementState.LOST: frozenset({"starting", "stopping", "stopped"}),
+    PlacementState.FAILED: frozenset(),
     PlacementState.STOPPED: frozenset(),
-    PlacementState.FAILED: frozenset({"stopping", "stopped"}),
-    PlacementState.LOST: frozenset({"stopping", "stopped"}),
 }
 
-SEATED = frozenset({"planned", "starting", "running", "sick", "stopping"})
-"""States in which a seat takes its host's capacity and keeps others of its application away."""
+SEATED = frozenset({"planned", "starting", "running", "sick", "stopping", "lost"})
+"""States in which something may run on the host: they take its capacity and keep a second seat
+of the application away. A lost seat is among them: its host may return."""
+
+DESIRED = frozenset({"starting", "running", "sick"})
+"""States of a seat that its host's agent is told to keep running."""
 
 SERVING = frozenset({"running", "sick"})
 """States in which a container may answer; only `running` is known to."""

@@ -331,7 +331,7 @@ class Migration(migrations.Migration):
             model_name="placement",
             index=models.Index(
                 condition=models.Q(
-                    ("state__in", ["planned", "running", "sick", "starting", "stopping"])
+                    ("state__in", ["lost", "planned", "running", "sick", "starting", "stopping"])
                 ),
                 fields=["host"],
                 name="seats_of_host",
@@ -341,7 +341,7 @@ class Migration(migrations.Migration):
             model_name="placement",
             constraint=models.UniqueConstraint(
                 condition=models.Q(
-                    ("state__in", ["planned", "running", "sick", "starting", "stopping"])
+                    ("state__in", ["lost", "planned", "running", "sick", "starting", "stopping"])
                 ),
                 fields=("application", "host"),
                 name="one_seat_per_application_and_host",
@@ -351,7 +351,7 @@ class Migration(migrations.Migration):
             model_name="placement",
             constraint=models.UniqueConstraint(
                 condition=models.Q(
-                    ("state__in", ["planned", "running", "sick", "starting", "stopping"])
+                    ("state__in", ["lost", "planned", "running", "sick", "starting", "stopping"])
                 ),
                 fields=("host", "port"),
                 name="one_seat_per_port",
