@@ -1,0 +1,1 @@
+"""The controller process: the eyes and the judgement."""

@@ -1,0 +1,130 @@
+"""Rows → what the gateway tells agents. Bulk: one query for all hosts that are asked about."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from recovery.core import wire
+from recovery.gateway.decide import Watcher
+from recovery.gateway.models import HeartbeatKey
+from recovery.inventory.facts import DESIRED, SERVING
+from recovery.inventory.models import Host, Placement
+from recovery.operations.facts import OperationState, Verb
+from recovery.operations.models import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An operation as it goes to an agent. `handed`: it was sent before."""
+
+    operation: UUID
+    host: UUID
+    order: wire.Order
+    handed: bool
+
+
+def heartbeat_keys() -> list[tuple[bytes, bytes]]:
+    """(host id, key) of every enrolled host."""
+    return [
+        (host.bytes, bytes(secret))
+        for host, secret in HeartbeatKey.objects.values_list("host_id", "secret")
+    ]
+
+
+def next_desired_version() -> int:
+    """A number above every earlier one; taken *before* the rows are read, so that of two
+    pictures the one with the higher number is never the older one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('desired_version')")
+        (version,) = cursor.fetchone() or (0,)
+    return int(version)
+
+
+def desired_of(hosts: Collection[UUID], *, epoch: int) -> dict[UUID, wire.Desired]:
+    """All that should run on each of these hosts."""
+    version = next_desired_version()
+    quarantined = dict(Host.objects.filter(pk__in=hosts).values_list("pk", "quarantined_at"))
+    specs: dict[UUID, list[wire.ContainerSpec]] = defaultdict(list)
+    seats = Placement.objects.filter(host__in=hosts, state__in=DESIRED)
+    for seat in seats.select_related("container__application"):
+        specs[seat.host_id].append(spec_of(seat))
+    return {
+        host: wire.Desired(
+            version=version,
+            epoch=epoch,
+            quarantined=since is not None,
+            containers=tuple(specs[host]),
+        )
+        for host, since in quarantined.items()
+    }
+
+
+def spec_of(seat: Placement) -> wire.ContainerSpec:
+    """How the agent starts this seat's container."""
+    application = seat.container.application
+    return wire.ContainerSpec(
+        placement=str(seat.pk),
+        application=application.name,
+        container=str(seat.container),
+        generation=seat.generation,
+        image=application.image,
+        command=tuple(application.command),
+        port=seat.port,
+        health_path=application.health_path,
+        version=application.release,
+        limits=wire.Limits(cpu_millis=seat.cpu_millis, memory_mib=seat.memory_mib),
+    )
+
+
+def errands(hosts: Collection[UUID], *, resend_before: datetime) -> list[Errand]:
+    """Operations to hand to these hosts: new ones, and ones whose outcome is overdue."""
+    rows = (
+        Operation.objects.filter(
+            host__in=hosts,
+            state__in=[OperationState.INTENDED, OperationState.HANDED, OperationState.UNKNOWN],
+        )
+        .select_related("placement__container__application")
+        .order_by("-urgency", "requested_at")
+    )
+    return [
+        Errand(op.pk, op.host_id, _order(op), op.state != OperationState.INTENDED)
+        for op in rows
+        if op.state == OperationState.INTENDED or _is_overdue(op, resend_before)
+    ]
+
+
+def _is_overdue(op: Operation, before: datetime) -> bool:
+    return op.handed_at is not None and op.handed_at < before
+
+
+def _order(op: Operation) -> wire.Order:
+    verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
+    return wire.Order(
+        operation=str(op.pk), epoch=op.epoch, verb=verb, container=spec_of(op.placement)
+    )
+
+
+def fleet_to_watch() -> tuple[list[Watcher], dict[str, wire.Peer]]:
+    """Every host that can be probed, and where: its kernel and its serving containers."""
+    ports: dict[UUID, list[int]] = defaultdict(list)
+    for host, port in Placement.objects.filter(state__in=SERVING).values_list("host_id", "port"):
+        ports[host].append(port)
+    watchers, peers = [], {}
+    rows = Host.objects.exclude(address="").values_list(
+        "pk", "datacenter_id", "rack_id", "address", "probe_port"
+    )
+    for pk, datacenter, rack, address, probe_port in rows.order_by("pk"):
+        watchers.append(Watcher(pk.hex, str(datacenter), str(rack)))
+        peers[pk.hex] = wire.Peer(
+            host_id=pk.hex,
+            address=address,
+            probe_port=probe_port,
+            ports=tuple(sorted(ports[pk])),
+        )
+    return watchers, peers

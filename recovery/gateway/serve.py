@@ -1,0 +1,194 @@
+"""The gateway process: datagrams in, agents' sockets, controllers' links, orders out.
+
+It never decides. Killed, it costs sight for a moment, and no fact: everything that it knows is
+heard again or read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import DatabaseError
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from recovery.audit.facts import Actor
+from recovery.core import control, wire
+from recovery.core.clock import system
+from recovery.gateway import queries
+from recovery.gateway.decide import watches
+from recovery.gateway.link import serve_controller
+from recovery.gateway.queries import Errand
+from recovery.gateway.sessions import send_or_drop, serve_agent, tell_desired
+from recovery.gateway.state import State
+from recovery.operations.actions import hand_operations
+
+log = structlog.get_logger()
+
+DISPATCH_SECONDS = 0.1
+WATCH_SECONDS = 1.0
+KEYS_SECONDS = 5.0
+RESEND_AFTER = timedelta(seconds=3)
+"""An order without an outcome is sent again; the agent's journal makes that harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the gateway listens. `secret` is what controllers show on their link."""
+
+    name: str
+    host: str
+    port: int
+    public: str
+    secret: str
+
+
+async def run_gateway(settings: Settings) -> None:
+    """Serve until cancelled."""
+    state = State(
+        name=settings.name,
+        clock=system,
+        heartbeat_to=f"{settings.public}:{settings.port}",
+        secret=settings.secret,
+        started=system.monotonic(),
+    )
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: Datagrams(state), local_addr=(settings.host, settings.port)
+    )
+    try:
+        async with serve(
+            _route(state),
+            settings.host,
+            settings.port,
+            process_request=_admit(state),
+            max_size=wire.MAX_FRAME,
+            ping_interval=5,
+            ping_timeout=5,
+        ):
+            log.info("gateway listens", address=settings.host, port=settings.port)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
+                tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
+                tasks.create_task(_dispatch_for_ever(state))
+    finally:
+        transport.close()
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """The receive loop of heartbeats: arrays only."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self._state.liveness.accept(data, self._state.clock.monotonic())
+
+
+def _route(state: State) -> Callable[[ServerConnection], Awaitable[None]]:
+    async def route(socket: ServerConnection) -> None:
+        path = socket.request.path if socket.request else ""
+        if path == "/control":
+            await serve_controller(socket, state)
+        else:
+            await serve_agent(socket, state)
+
+    return route
+
+
+def _admit(
+    state: State,
+) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
+    async def admit(socket: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/healthz":
+            return socket.respond(200, "ok\n")
+        if request.path == "/agent":
+            return None
+        shown = request.headers.get("Authorization", "")
+        if request.path == "/control" and hmac.compare_digest(shown, f"Bearer {state.secret}"):
+            return None
+        return socket.respond(404, "nothing here\n")
+
+    return admit
+
+
+async def _every(seconds: float, work: Callable[[State], Awaitable[None]], state: State) -> None:
+    """Do it again and again; rows that are away cost a round, not the process."""
+    while True:
+        try:
+            await work(state)
+        except DatabaseError as error:
+            log.warning("rows are away", work=work.__name__, error=str(error).strip())
+        await asyncio.sleep(seconds)
+
+
+async def _learn_keys(state: State) -> None:
+    state.liveness.know(await state.rows(queries.heartbeat_keys))
+
+
+async def _set_watches(state: State) -> None:
+    fleet, peers = await state.rows(queries.fleet_to_watch)
+    state.peers = peers
+    plan = watches(fleet)
+    for session in list(state.sessions.values()):
+        wanted = tuple(peers[target] for target in plan.get(session.host.hex, ()))
+        if wanted != session.probes:
+            session.probes = wanted
+            await send_or_drop(session, wire.Probe(peers=wanted))
+
+
+async def _dispatch_for_ever(state: State) -> None:
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(state.wake.wait(), DISPATCH_SECONDS)
+        state.wake.clear()
+        try:
+            await _dispatch(state)
+        except DatabaseError as error:
+            log.warning("rows are away", work="dispatch", error=str(error).strip())
+            await asyncio.sleep(0.5)
+
+
+async def _dispatch(state: State) -> None:
+    """Intent first: the row says "handed" before a frame leaves (B8)."""
+    hosts = list(state.sessions)
+    if not hosts:
+        return
+    now = state.clock.now()
+    state.epoch = max(state.epoch, (await state.rows(control.read_beat))[0])
+    errands = await state.rows(queries.errands, hosts, resend_before=now - RESEND_AFTER)
+    due = await _hand_out([e for e in errands if not e.handed], state)
+    due += [e for e in errands if e.handed and _is_due_again(e, state)]
+    await tell_desired(state)
+    for errand in due:
+        state.sent[errand.operation] = state.clock.monotonic()
+        if session := state.sessions.get(errand.host):
+            await send_or_drop(session, errand.order)
+    unfinished = {errand.operation for errand in errands}
+    state.sent = {key: at for key, at in state.sent.items() if key in unfinished}
+
+
+async def _hand_out(errands: list[Errand], state: State) -> list[Errand]:
+    """Only what the rows let this gateway hand out is sent: another may have been first."""
+    if not errands:
+        return []
+    moved = await state.rows(
+        hand_operations,
+        operations=[errand.operation for errand in errands],
+        actor=Actor("gateway", state.name, state.epoch),
+        now=state.clock.now(),
+    )
+    handed = {operation.pk for operation in moved}
+    state.stale_desired.update(errand.host for errand in errands)
+    return [errand for errand in errands if errand.operation in handed]
+
+
+def _is_due_again(errand: Errand, state: State) -> bool:
+    sent = state.sent.get(errand.operation, float("-inf"))
+    return state.clock.monotonic() - sent >= RESEND_AFTER.total_seconds()

@@ -1,0 +1,232 @@
+"""Agents' sockets: who it is, what it says, what it is told. One coroutine a session.
+
+Invariant: nothing that an agent sends has an effect before its signature over our fresh nonce
+was verified against the key pinned at enrolment; a second session of a host ends the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from django.db import DatabaseError
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from recovery.core import wire
+from recovery.core.clock import Clock
+from recovery.core.errors import BadMessage, Refused, TocsinError
+from recovery.gateway import actions, queries
+from recovery.gateway.state import Noted, Session, State
+from recovery.inventory.actions import welcome_host
+from recovery.inventory.models import Host
+
+log = structlog.get_logger()
+MAX_LOOK_AGE_MS = 60_000
+
+
+async def serve_agent(socket: ServerConnection, state: State) -> None:
+    """One agent, from challenge to goodbye."""
+    nonce = secrets.token_hex(32)
+    try:
+        await socket.send(wire.encode(wire.Challenge(nonce=nonce)))
+        session = await _introduce(socket, state, nonce)
+        await _talk(session, state)
+    except TocsinError as refusal:
+        state.counters[f"refused_{refusal.field or 'session'}"] += 1
+        log.warning("session refused", reason=str(refusal), peer=socket.remote_address)
+        await _refuse(socket, refusal)
+    except ConnectionClosed:
+        pass
+    except DatabaseError as error:
+        log.warning("rows are away", error=str(error))
+        await socket.close(1013, "try again later")
+
+
+async def _refuse(socket: ServerConnection, refusal: TocsinError) -> None:
+    code = type(refusal).__name__.lower()
+    frame = wire.Refusal(code=code, message=str(refusal), field=refusal.field)
+    try:
+        await socket.send(wire.encode(frame))
+        await socket.close(1008, "refused")
+    except ConnectionClosed:
+        pass
+
+
+async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Session:
+    frame = wire.decode_from_agent(await socket.recv())
+    if isinstance(frame, wire.Enrol):
+        enrolled = await _enrol(frame, state, nonce)
+        await socket.send(wire.encode(enrolled))
+        frame = wire.decode_from_agent(await socket.recv())
+    if not isinstance(frame, wire.Hello):
+        raise BadMessage("expected enrol or hello", field="type")
+    host = await state.rows(_known_host, frame, nonce, state.clock)
+    session = Session(host.pk, host.name, socket, host.quarantined_at is not None)
+    await session.send(
+        wire.Welcome(
+            heartbeat_to=state.heartbeat_to, quarantined=session.quarantined, epoch=state.epoch
+        )
+    )
+    old = state.sessions.get(host.pk)
+    state.sessions[host.pk] = session
+    if old is not None:
+        await old.socket.close(1012, "another session of this host")
+    state.stale_desired.add(host.pk)
+    state.wake.set()
+    return session
+
+
+async def _enrol(frame: wire.Enrol, state: State, nonce: str) -> wire.Enrolled:
+    exchange = _raw(frame.exchange_key, "exchange_key")
+    _verify(frame.public_key, frame.signature, wire.enrol_bytes(nonce, exchange))
+    ours = X25519PrivateKey.generate()
+    shared = ours.exchange(X25519PublicKey.from_public_bytes(exchange))
+    host = await state.rows(_spend_token, frame, shared, state.clock)
+    state.liveness.know([(host.pk.bytes, bytes(host.heartbeat_key.secret))])
+    return wire.Enrolled(
+        host_id=host.pk.hex,
+        exchange_key=base64.b64encode(ours.public_key().public_bytes_raw()).decode(),
+    )
+
+
+def _spend_token(frame: wire.Enrol, shared: bytes, clock: Clock) -> Host:
+    pinned = Host.objects.filter(name=frame.host).first()
+    if pinned is None:
+        raise Refused(f"No host named {frame.host} is expected.", field="host")
+    return actions.enrol(
+        name=frame.host,
+        token=frame.token,
+        public_key=frame.public_key,
+        heartbeat_key=wire.derive_heartbeat_key(shared, pinned.pk.bytes),
+        now=clock.now(),
+    )
+
+
+def _known_host(frame: wire.Hello, nonce: str, clock: Clock) -> Host:
+    host = Host.objects.filter(pk=_uuid(frame.host_id)).first()
+    if host is None or not host.public_key:
+        raise Refused("This host is not enrolled.", field="host_id", todo="Enrol it again.")
+    if frame.protocol > wire.PROTOCOL:
+        raise BadMessage(
+            f"the agent speaks {frame.protocol}, this side {wire.PROTOCOL}", field="protocol"
+        )
+    try:
+        signed = wire.hello_bytes(nonce, frame.boot)
+    except ValueError as error:
+        raise BadMessage("not hexadecimal", field="boot") from error
+    _verify(host.public_key, frame.signature, signed)
+    return welcome_host(
+        host=host,
+        boot=frame.boot,
+        address=frame.address,
+        probe_port=frame.probe_port,
+        agent_version=frame.agent_version,
+        adapters=frame.adapters,
+        now=clock.now(),
+    )
+
+
+def _verify(public_key: str, signature: str, signed: bytes) -> None:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(_raw(public_key, "public_key"))
+        key.verify(_raw(signature, "signature"), signed)
+    except (InvalidSignature, ValueError) as error:
+        raise BadMessage("does not verify", field="signature") from error
+
+
+def _raw(text: str, field: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise BadMessage("not base64", field=field) from error
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadMessage("not a host id", field="host_id") from error
+
+
+async def _talk(session: Session, state: State) -> None:
+    try:
+        async for message in session.socket:
+            try:
+                await _hear(session, state, wire.decode_from_agent(message))
+            except BadMessage as refusal:
+                state.counters[f"refused_{refusal.field or 'frame'}"] += 1
+                code = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
+                await session.send(code)
+    finally:
+        if state.sessions.get(session.host) is session:
+            del state.sessions[session.host]
+
+
+async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
+    now = state.clock.now()
+    match frame:
+        case wire.Report():
+            await _hear_report(session, state, frame)
+        case wire.Outcome():
+            work: Callable[..., int] = actions.record_outcomes
+            await state.rows(work, host=session.host, outcomes=[frame], now=now)
+            state.stale_desired.add(session.host)
+        case wire.Sighting():
+            _hear_sighting(session, state, frame)
+        case wire.Beat():
+            state.liveness.accept(_raw(frame.datagram, "datagram"), state.clock.monotonic())
+        case _:
+            raise BadMessage("not expected in an open session", field="type")
+
+
+async def _hear_report(session: Session, state: State, frame: wire.Report) -> None:
+    now = state.clock.now()
+    reported = await state.rows(actions.record_report, host=session.host, report=frame, now=now)
+    if reported.strangers:
+        state.counters["strangers"] += len(reported.strangers)
+    if reported.changed or (frame.full and not reported.is_clean):
+        state.stale_desired.add(session.host)
+    if session.quarantined and session.reported and reported.is_clean:
+        await state.rows(actions.release_quarantine, host=session.host, now=now)
+        session.quarantined = False
+        state.stale_desired.add(session.host)
+    session.reported = session.reported or frame.full
+    state.wake.set()
+
+
+def _hear_sighting(session: Session, state: State, frame: wire.Sighting) -> None:
+    """Only what this very host saw, and only of a host that we know."""
+    if frame.target not in state.peers or not 0 <= frame.age_ms <= MAX_LOOK_AGE_MS:
+        raise BadMessage("not a host that it was asked to look at", field="target")
+    key = (frame.target, session.host.hex)
+    began = state.clock.monotonic() - frame.age_ms / 1000
+    state.looks[key] = Noted(frame.kernel, frame.answering, frame.asked, began)
+
+
+async def tell_desired(state: State) -> None:
+    """Send the whole wanted picture to hosts for which it may have changed."""
+    due = {host for host in state.stale_desired if host in state.sessions}
+    state.stale_desired.clear()
+    if not due:
+        return
+    wanted = await state.rows(queries.desired_of, due, epoch=state.epoch)
+    for host, desired in wanted.items():
+        if session := state.sessions.get(host):
+            session.quarantined = desired.quarantined
+            await send_or_drop(session, desired)
+
+
+async def send_or_drop(session: Session, frame: wire.Frame) -> None:
+    """A socket that died is noticed by its own session; the frame is sent again later."""
+    try:
+        await session.send(frame)
+    except ConnectionClosed:
+        log.info("socket closed while sending", host=session.name)

@@ -1,0 +1,90 @@
+"""What one gateway process holds in memory. All of it may be lost at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import OperationalError, close_old_connections
+from websockets.asyncio.server import ServerConnection
+
+from recovery.core import wire
+from recovery.core.clock import SystemClock
+from recovery.gateway.digest import Seen
+from recovery.gateway.liveness import Liveness
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One agent's open socket. `probes`: what it was last told to probe."""
+
+    host: UUID
+    name: str
+    socket: ServerConnection
+    quarantined: bool
+    probes: tuple[wire.Peer, ...] = ()
+    reported: bool = False
+
+    async def send(self, frame: wire.Frame) -> None:
+        await self.socket.send(wire.encode(frame))
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A look as this gateway got it: `began` on its own monotonic clock."""
+
+    kernel: wire.Kernel
+    answering: int
+    asked: int
+    began: float
+
+    def seen(self, target: str, observer: str, now: float) -> Seen:
+        age = max(0, int((now - self.began) * 1000))
+        return Seen(target, observer, self.kernel, self.answering, self.asked, age)
+
+
+@dataclass(slots=True)
+class State:
+    """Sessions by host, liveness, looks by (target, observer), and the one door to the rows."""
+
+    name: str
+    clock: SystemClock
+    heartbeat_to: str
+    secret: str
+    liveness: Liveness = field(default_factory=Liveness)
+    sessions: dict[UUID, Session] = field(default_factory=dict)
+    looks: dict[tuple[str, str], Noted] = field(default_factory=dict)
+    started: float = 0.0
+    peers: dict[str, wire.Peer] = field(default_factory=dict)
+    counters: Counter[str] = field(default_factory=Counter)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    stale_desired: set[UUID] = field(default_factory=set)
+    sent: dict[UUID, float] = field(default_factory=dict)
+    epoch: int = 0
+    _rows: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")
+    )
+
+    async def rows(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query or an action in the one thread that speaks to PostgreSQL.
+
+        Raises what `work` raises; a broken connection is replaced before the next call.
+        """
+
+        def call() -> T:
+            close_old_connections()
+            try:
+                return work(*args, **kwargs)
+            except OperationalError:
+                close_old_connections()
+                raise
+
+        return await asyncio.get_running_loop().run_in_executor(self._rows, call)
