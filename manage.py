@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    if "migrate" in sys.argv[1:2]:
+        os.environ.setdefault("TOCSIN_ACTS_AS", "migrator")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

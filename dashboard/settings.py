@@ -29,7 +29,7 @@ INSTALLED_APPS = [
 ]
 
 
-def _database(url: str) -> dict[str, object]:
+def database_from_url(url: str) -> dict[str, object]:
     """`postgresql://user:password@host:port/name`; a folder as `?host=` means its socket."""
     parts = urlsplit(url)
     query = dict(item.split("=", 1) for item in parts.query.split("&") if item)
@@ -44,7 +44,16 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
-DATABASES = {"default": _database(os.environ.get("TOCSIN_DATABASE_URL", "postgresql:///tocsin"))}
+def _own_database() -> dict[str, object]:
+    """The application's database; `manage.py migrate` reaches it as the migrator, acting as owner."""
+    if os.environ.get("TOCSIN_ACTS_AS") == "migrator":
+        found = database_from_url(os.environ["TOCSIN_MIGRATOR_DATABASE_URL"])
+        found["OPTIONS"] = {"options": "-c role=tocsin_owner"}
+        return found
+    return database_from_url(os.environ.get("TOCSIN_DATABASE_URL", "postgresql:///tocsin"))
+
+
+DATABASES = {"default": _own_database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TOCSIN_APPLICATION_ROLE = os.environ.get("TOCSIN_APPLICATION_ROLE", "tocsin_app")
 

@@ -1,0 +1,41 @@
+"""Ports: which are free, and who holds one that is not."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nobody holds at this moment."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) -> bool:
+    """True when a server could bind the port now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """`name (process 123)` of whoever listens on the port; empty when this user may not know."""
+    try:
+        found = psutil.net_connections(kind="inet")
+    except psutil.AccessDenied:
+        return ""
+    for connection in found:
+        if connection.laddr and connection.laddr.port == port and connection.pid:
+            try:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+            except psutil.NoSuchProcess:
+                return ""
+    return ""

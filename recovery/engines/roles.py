@@ -1,0 +1,80 @@
+"""The three roles of Tocsin's own database, and who may do what.
+
+Invariants: the *owner* owns every table and cannot log in; the *migrator* logs in, acts as
+owner, and is used for migrations alone; the *application* owns nothing, cannot change the
+schema, and never truncates. What a migration takes from it (audit rows) stays taken.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+OWNER = "tocsin_owner"
+MIGRATOR = "tocsin_migrator"
+APPLICATION = "tocsin_app"
+DATABASE = "tocsin"
+
+
+def ensure_roles(connection: psycopg.Connection, *, migrator: str, application: str) -> None:
+    """Make the roles or set their passwords (`migrator`, `application`) anew."""
+    for name, login in ((OWNER, False), (MIGRATOR, True), (APPLICATION, True)):
+        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        verb = sql.SQL("ALTER ROLE {}" if found else "CREATE ROLE {}").format(sql.Identifier(name))
+        rights = sql.SQL(" LOGIN" if login else " NOLOGIN")
+        connection.execute(
+            verb + rights + sql.SQL(" NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
+        )
+    for name, password in ((MIGRATOR, migrator), (APPLICATION, application)):
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
+        )
+    connection.execute(
+        sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR))
+    )
+
+
+def ensure_database(
+    connection: psycopg.Connection, name: str = DATABASE, *, template: str = "template0"
+) -> bool:
+    """Make a database that the owner owns; False when it was there already."""
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+        return False
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+        )
+    )
+    return True
+
+
+def drop_database(connection: psycopg.Connection, name: str) -> None:
+    """Remove a database and whoever is still connected to it."""
+    connection.execute(
+        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+def grant_application(connection: psycopg.Connection, name: str) -> None:
+    """In the database of this connection: rows for the application, schema for the owner."""
+    owner, application = sql.Identifier(OWNER), sql.Identifier(APPLICATION)
+    statements = (
+        "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+        "GRANT CONNECT ON DATABASE {database} TO {application}, {migrator}",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "ALTER SCHEMA public OWNER TO {owner}",
+        "GRANT USAGE ON SCHEMA public TO {application}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {application}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
+        " GRANT USAGE, SELECT ON SEQUENCES TO {application}",
+    )
+    for statement in statements:
+        connection.execute(
+            sql.SQL(statement).format(
+                database=sql.Identifier(name),
+                owner=owner,
+                application=application,
+                migrator=sql.Identifier(MIGRATOR),
+            )
+        )

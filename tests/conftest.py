@@ -1,0 +1,90 @@
+"""Every database test runs on real PostgreSQL, connected as the application's role.
+
+`db` (or `@pytest.mark.django_db`): a worker's own database, each test rolled back.
+`fresh_database` (or `django_db(transaction=True)`): a database of the test's own, for what
+several connections or processes must see committed. Audit tables refuse TRUNCATE, so a
+database is thrown away, never flushed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from recovery.engines import children
+from recovery.engines.ports import free_port
+from recovery.engines.postgres import Cluster
+from recovery.engines.valkey import Valkey
+from tests.support.databases import Database, cloned, django_on, run_folder, running_cluster
+from tests.support.valkeys import running_valkey
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ["TOCSIN_TEST_OWNER"] = str(os.getpid())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The pytest process that began the run ends its server and removes its folder."""
+    if hasattr(config, "workerinput"):
+        return
+    pid_file = run_folder() / "server.pid"
+    if pid_file.exists():
+        children.end([int(pid_file.read_text())], polite=signal.SIGTERM, seconds=30)
+    shutil.rmtree(run_folder(), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`django_db(transaction=True)` becomes a request for a database of the test's own."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and marker.kwargs.get("transaction") and isinstance(item, pytest.Function):
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "django_db"]
+            item.fixturenames.insert(0, "fresh_database")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Cluster:
+    """The run's server, shared by all workers."""
+    return running_cluster()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    postgres_server: Cluster, worker_id: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Replaces pytest-django's: the worker's database is a clone of the migrated template."""
+    with cloned(postgres_server, f"tocsin_{worker_id}") as database:
+        with django_db_blocker.unblock(), django_on(database):
+            yield
+
+
+@pytest.fixture
+def fresh_database(
+    postgres_server: Cluster, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Database]:
+    """A migrated, empty database of this test's own; Django's connection reaches it, committed."""
+    with cloned(postgres_server, f"tocsin_{uuid4().hex[:12]}") as database:
+        with django_db_blocker.unblock(), django_on(database):
+            yield database
+
+
+@pytest.fixture
+def transactional_db(fresh_database: Database) -> Database:
+    """pytest-django's name for it (its live_server asks for this)."""
+    return fresh_database
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A worker's own Valkey."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = Valkey(folder, free_port(), "for-tests-alone")
+    with running_valkey(server, folder / "log"):
+        yield server

@@ -1,0 +1,1 @@
+"""What tests stand on: real servers, one set per run, and what this machine has."""

@@ -1,0 +1,110 @@
+"""Databases for tests: clones of the migrated template, reached as the application's role."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.db import connections
+
+from recovery.core.clock import system
+from recovery.engines import roles
+from recovery.engines.postgres import Cluster
+from tests.support.server import PASSWORD, TEMPLATE
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of the run's server, and the ways to reach it."""
+
+    cluster: Cluster
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """As the application: what Tocsin's processes use."""
+        return self.cluster.url(roles.APPLICATION, PASSWORD, self.name)
+
+    @property
+    def migrator_url(self) -> str:
+        return self.cluster.url(roles.MIGRATOR, PASSWORD, self.name)
+
+    @property
+    def superuser_url(self) -> str:
+        return self.cluster.superuser_url(self.name)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """The environment for a process of ours that is to work on this database."""
+        ours = {"TOCSIN_DATABASE_URL": self.url, "TOCSIN_MIGRATOR_DATABASE_URL": self.migrator_url}
+        return os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"} | ours | more
+
+
+def run_folder() -> Path:
+    return Path(os.environ["TOCSIN_TEST_RUN"])
+
+
+def run_owner() -> int:
+    """The pytest process that the run belongs to (not an xdist worker)."""
+    return int(os.environ["TOCSIN_TEST_OWNER"])
+
+
+def running_cluster() -> Cluster:
+    """The run's server, started by whichever worker asks first."""
+    folder = run_folder()
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "postgres.ready").exists():
+            _start_server(folder)
+    return Cluster(folder / "postgres")
+
+
+def _start_server(folder: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    argv = [sys.executable, "-m", "tests.support.server", str(folder), str(run_owner())]
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(argv, cwd=root, stdout=log, stderr=log, start_new_session=True)
+    (folder / "server.pid").write_text(str(server.pid))
+    deadline = system.monotonic() + 90
+    while not (folder / "postgres.ready").exists():
+        if server.poll() is not None or system.monotonic() > deadline:
+            words = (folder / "server.log").read_text()[-3000:]
+            raise RuntimeError(f"the test run's PostgreSQL did not start:\n{words}")
+        time.sleep(0.05)
+    server.returncode = 0  # it outlives this worker on purpose: no warning when we go
+
+
+@contextmanager
+def cloned(cluster: Cluster, name: str) -> Iterator[Database]:
+    """A database of its own; gone afterwards, whoever is still connected."""
+    with cluster.superuser() as connection:
+        roles.drop_database(connection, name)
+        roles.ensure_database(connection, name, template=TEMPLATE)
+    try:
+        yield Database(cluster, name)
+    finally:
+        with cluster.superuser() as connection:
+            roles.drop_database(connection, name)
+
+
+@contextmanager
+def django_on(database: Database) -> Iterator[None]:
+    """Inside, Django's default connection reaches this database; afterwards the former one."""
+    from dashboard.settings import database_from_url
+
+    target = connections.settings["default"]
+    before = dict(target)
+    connections["default"].close()
+    target.update(database_from_url(database.url))
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        target.update(before)
