@@ -60,3 +60,20 @@ TOCSIN_APPLICATION_ROLE = os.environ.get("TOCSIN_APPLICATION_ROLE", "tocsin_app"
 USE_TZ = True
 TIME_ZONE = "UTC"
 TOCSIN_REDIS_URL = os.environ.get("TOCSIN_REDIS_URL", "redis://127.0.0.1:6379/0")
+
+# Mail: alarms leave by this server.
+TOCSIN_MAIL_HOST = os.environ.get("TOCSIN_MAIL_HOST", "127.0.0.1")
+TOCSIN_MAIL_PORT = int(os.environ.get("TOCSIN_MAIL_PORT", "25"))
+TOCSIN_MAIL_FROM = os.environ.get("TOCSIN_MAIL_FROM", "tocsin@localhost")
+TOCSIN_MAIL_USER = os.environ.get("TOCSIN_MAIL_USER", "")
+TOCSIN_MAIL_PASSWORD = os.environ.get("TOCSIN_MAIL_PASSWORD", "")
+TOCSIN_MAIL_TLS = os.environ.get("TOCSIN_MAIL_TLS", "") == "1"
+
+# Gateways: where this one listens, and where the controllers find all of them.
+TOCSIN_GATEWAY_HOST = os.environ.get("TOCSIN_GATEWAY_HOST", "127.0.0.1")
+TOCSIN_GATEWAY_PORT = int(os.environ.get("TOCSIN_GATEWAY_PORT", "8100"))
+TOCSIN_GATEWAY_PUBLIC = os.environ.get("TOCSIN_GATEWAY_PUBLIC", TOCSIN_GATEWAY_HOST)
+TOCSIN_GATEWAYS = os.environ.get(
+    "TOCSIN_GATEWAYS", f"{TOCSIN_GATEWAY_HOST}:{TOCSIN_GATEWAY_PORT}"
+).split(",")
+TOCSIN_LINK_SECRET = os.environ.get("TOCSIN_LINK_SECRET", "")

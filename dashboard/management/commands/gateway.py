@@ -1,0 +1,25 @@
+"""`manage.py gateway`: the agents' side."""
+
+import asyncio
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from recovery.gateway.serve import Settings, run_gateway
+
+
+class Command(BaseCommand):
+    help = "Hear heartbeats, keep the agents' sockets, hand out orders."
+
+    def handle(self, *args: object, **options: object) -> None:
+        asyncio.run(
+            run_gateway(
+                Settings(
+                    name=f"gateway-{settings.TOCSIN_GATEWAY_PORT}",
+                    host=settings.TOCSIN_GATEWAY_HOST,
+                    port=settings.TOCSIN_GATEWAY_PORT,
+                    public=settings.TOCSIN_GATEWAY_PUBLIC,
+                    secret=settings.TOCSIN_LINK_SECRET,
+                )
+            )
+        )

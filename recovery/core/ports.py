@@ -1,0 +1,75 @@
+"""The doors to the outside world, as protocols: adapters stand behind them.
+
+Each port has one contract suite under tests/adapters/, which every adapter passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from recovery.core.errors import TocsinError
+from recovery.core.wire import ContainerSpec
+
+
+class StartFailed(TocsinError):
+    """The container could not be started; the message says why, nothing was left running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One container of ours that the engine knows now, running or ended.
+
+    `started` is the host's BOOTTIME in seconds at its start; `ended` says how it ended.
+    """
+
+    placement: str
+    application: str
+    container: str
+    generation: int
+    running: bool
+    started: float = 0.0
+    ended: str = ""
+
+
+class Containers(Protocol):
+    """An engine that runs containers on this host.
+
+    Invariants: at most one container per placement; a start of what runs already changes
+    nothing; containers outlive the process that started them, and the next one finds them
+    by `look`; a container that ended stays visible until `stop` or `start` of its placement.
+    """
+
+    name: str
+
+    async def start(self, spec: ContainerSpec) -> None:
+        """Starts it, returns when it is started (not yet healthy). Raises `StartFailed`."""
+
+    async def stop(self, placement: str, grace: float) -> None:
+        """Asks it to end, kills it after `grace` seconds; returns when it is gone, seat and all."""
+
+    async def look(self) -> tuple[Sight, ...]:
+        """Everything of ours, observed now."""
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` soon after a container ended by itself."""
+
+    async def close(self) -> None:
+        """Lets go of the engine; the containers stay."""
+
+
+class NotAccepted(TocsinError):
+    """The channel did not take the message; it will be tried again."""
+
+
+class Notifier(Protocol):
+    """A channel that carries a message to people.
+
+    Invariants: `send` returns only when the channel itself accepted the message, with what it
+    said; everything else is `NotAccepted`. The same `key` may come twice (a receipt was lost):
+    the message carries it, so that people and machines can tell.
+    """
+
+    def send(self, *, subject: str, text: str, key: str) -> str:
+        """Delivers; the channel's own words as the receipt. Raises `NotAccepted`."""

@@ -1,0 +1,1 @@
+"""The notifier process: the outbox in PostgreSQL, delivered with or without Redis."""

@@ -1,0 +1,53 @@
+"""Claim, send, record. Any number of notifiers run; a row is claimed by one at a time.
+
+Invariant (I-AL-1): a committed delivery is tried until a channel accepts it. A notifier that
+dies between the channel's yes and the receipt causes a second message with the same key, never
+a lost one.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from recovery import wiring
+from recovery.alarms import actions
+from recovery.alarms.models import Delivery
+from recovery.core.clock import Clock
+from recovery.core.ports import NotAccepted
+
+log = structlog.get_logger()
+POLL_SECONDS = 0.5
+AT_ONCE = 8
+"""A channel that hangs must not keep the others waiting."""
+
+
+def run_notifier(*, clock: Clock, stop: threading.Event) -> None:
+    """Deliver until told to stop."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver") as pool:
+        while not stop.wait(POLL_SECONDS):
+            try:
+                for delivery in actions.claim_deliveries(now=clock.now(), at_most=AT_ONCE):
+                    pool.submit(deliver, delivery, clock)
+            except DatabaseError as error:
+                log.warning("rows are away", error=str(error).strip())
+                close_old_connections()
+
+
+def deliver(delivery: Delivery, clock: Clock) -> None:
+    """One message to one channel, and what became of it."""
+    channel = delivery.channel
+    notifier = wiring.notifier_for(channel.kind, channel.secret_address)
+    key = f"alarm-{delivery.alarm_id}-{delivery.pk}"
+    try:
+        receipt = notifier.send(subject=delivery.subject, text=delivery.text, key=key)
+    except NotAccepted as refusal:
+        log.warning("not accepted", channel=channel.name, reason=str(refusal))
+        actions.record_refused(delivery=delivery, error=str(refusal), now=clock.now())
+    else:
+        actions.record_accepted(delivery=delivery, receipt=receipt, now=clock.now())
+    finally:
+        close_old_connections()
