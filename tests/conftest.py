@@ -60,19 +60,20 @@ def django_db_setup(
     postgres_server: Cluster, worker_id: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
     """Replaces pytest-django's: the worker's database is a clone of the migrated template."""
-    with cloned(postgres_server, f"tocsin_{worker_id}") as database:
-        with django_db_blocker.unblock(), django_on(database):
-            yield
+    name = f"tocsin_{worker_id}"
+    blocker = django_db_blocker.unblock()
+    with cloned(postgres_server, name) as database, blocker, django_on(database):
+        yield
 
 
 @pytest.fixture
 def fresh_database(
     postgres_server: Cluster, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Database]:
-    """A migrated, empty database of this test's own; Django's connection reaches it, committed."""
-    with cloned(postgres_server, f"tocsin_{uuid4().hex[:12]}") as database:
-        with django_db_blocker.unblock(), django_on(database):
-            yield database
+    """A migrated, empty database of this test's own; Django reaches it too."""
+    name, blocker = f"tocsin_{uuid4().hex[:12]}", django_db_blocker.unblock()
+    with cloned(postgres_server, name) as database, blocker, django_on(database):
+        yield database
 
 
 @pytest.fixture

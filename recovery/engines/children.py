@@ -76,3 +76,11 @@ def end(pids: Iterable[int], *, polite: signal.Signals, seconds: float) -> None:
     for pid in stubborn:
         signal_quietly(pid, signal.SIGKILL)
     wait_until_gone(stubborn, 5.0)
+
+
+def end_group(leader: int) -> None:
+    """Kill what is left of a process group; the leader itself may be gone."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -8,6 +8,7 @@ copies the programs to a readable place and drops to another user.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -79,14 +80,11 @@ def take_seat(
     data = elsewhere / "state"
     data.mkdir(parents=True, exist_ok=True)
     shutil.chown(data, user)
-    prefix = ("setpriv", "--reuid", user, "--regid", _group_of(user), "--clear-groups")
-    prefix += DIES_WITH_ITS_STARTER[1:]
-    return Seat(isolation, copied, data, prefix)
+    drop = ("setpriv", "--reuid", user, "--regid", _group_of(user), "--clear-groups")
+    return Seat(isolation, copied, data, (*drop, *DIES_WITH_ITS_STARTER[1:]))
 
 
 def _group_of(user: str) -> str:
-    import pwd
-
     return str(pwd.getpwnam(user).pw_gid)
 
 

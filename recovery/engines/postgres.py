@@ -27,6 +27,7 @@ from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.engines import children
 from recovery.engines.isolation import Seat, choose, take_seat
+from recovery.engines.state import write_private
 
 PORT = 5432
 """Names the socket file only: no TCP port is opened unless one is asked for."""
@@ -120,7 +121,7 @@ class Cluster:
         partial = self.data.with_name("data.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
-        _write_secret(self.password_file, secrets.token_urlsafe(24))
+        write_private(self.password_file, secrets.token_urlsafe(24))
         if self.seat.owner:
             shutil.chown(self.password_file, self.seat.owner)
         argv = ["initdb", "-D", str(partial), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C"]
@@ -133,8 +134,7 @@ class Cluster:
     def start(self, *, seconds: float = 60.0) -> None:
         """Start the server as our child and wait until it answers."""
         self.initialise()
-        self.end_leftover()
-        self._prepare_socket_folder()
+        self.make_startable()
         with (self.folder / "server.log").open("ab") as log:
             self.process = children.spawn(
                 self.command(), log=log, last_signal=signal.SIGINT, env=_clean_environment()
@@ -208,7 +208,9 @@ class Cluster:
             words = (done.stderr or done.stdout).decode(errors="replace").strip()
             raise PostgresFailed(f"{argv[0]} failed: {words}")
 
-    def _prepare_socket_folder(self) -> None:
+    def make_startable(self) -> None:
+        """Before every start: no other server on the folder, no stale pid, a place to listen."""
+        self.end_leftover()
         self.socket_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.seat.owner:
             shutil.chown(self.socket_folder, self.seat.owner)
@@ -239,12 +241,3 @@ def _short_place(folder: Path, parent: str) -> Path:
     """A short path of our own for this folder, the same at every start."""
     mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     return Path(parent) / f"tocsin-{os.geteuid()}-{mark}"
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    """Write a file that only its owner reads, in place or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(secret)
-    partial.rename(path)

@@ -1,0 +1,1 @@
+"""Who may come in: the groups and the people of the demonstration."""

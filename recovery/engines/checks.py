@@ -1,0 +1,31 @@
+"""Looked at before anything is started: are the ports free?"""
+
+from __future__ import annotations
+
+import socket
+
+from recovery.core.errors import Refused
+from recovery.engines.ports import holder, is_free
+from recovery.engines.wishes import Addresses
+
+
+def check_ports(addresses: Addresses) -> None:
+    """Refuse with the port's number, its holder and the command that avoids it."""
+    wanted = (
+        ("the pages", addresses.web, "PORT", addresses.web_host, socket.SOCK_STREAM),
+        ("the applications", addresses.edge, "EDGE_PORT", addresses.web_host, socket.SOCK_STREAM),
+        ("the agents", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_STREAM),
+        ("heartbeats", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_DGRAM),
+    )
+    for purpose, port, variable, host, kind in wanted:
+        if not is_free(port, host, kind):
+            by = holder(port)
+            raise Refused(
+                f"port {port} (for {purpose}) is taken{f' by {by}' if by else ''}.",
+                kept="Nothing was started or changed.",
+                todo=f"Choose another: make up {variable}={_suggest(port, host, kind)}",
+            )
+
+
+def _suggest(port: int, host: str, kind: int) -> int:
+    return next((n for n in range(port + 1, port + 200) if is_free(n, host, kind)), port + 1)

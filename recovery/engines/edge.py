@@ -1,0 +1,66 @@
+"""The edge proxy: Traefik's own settings. Its routes come from our endpoint, every 500 ms.
+
+Invariant: only the entry point faces users; ping and metrics stay on loopback; nothing is
+reported to its makers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from recovery.core.errors import TocsinError
+from recovery.engines.state import State, write_private
+from recovery.engines.wishes import Addresses
+
+SECRET_HEADER = "X-Tocsin-Edge"
+POLL = "500ms"
+
+
+class EdgeMissing(TocsinError):
+    """No Traefik program was found."""
+
+
+def find_traefik() -> Path:
+    """The program: `TOCSIN_TRAEFIK`, else the one beside our Python, else the one in PATH."""
+    beside = Path(sys.prefix) / "bin" / "traefik"
+    chosen = os.environ.get("TOCSIN_TRAEFIK") or (beside if beside.exists() else None)
+    found = chosen or shutil.which("traefik")
+    if not found:
+        raise EdgeMissing("no Traefik program found", todo="Set TOCSIN_TRAEFIK.")
+    return Path(found)
+
+
+def command(state: State, addresses: Addresses) -> list[str]:
+    """The command line; the settings with the endpoint's secret are in a private file."""
+    path = state.run / "edge.json"
+    write_private(path, json.dumps(static_settings(state, addresses), indent=1))
+    return [str(find_traefik()), f"--configfile={path}"]
+
+
+def static_settings(state: State, addresses: Addresses) -> dict[str, object]:
+    """Traefik's static configuration (JSON is YAML)."""
+    host = addresses.web_host
+    provider: dict[str, object] = {
+        "endpoint": f"http://127.0.0.1:{addresses.web}/edge/routes",
+        "pollInterval": POLL,
+        "pollTimeout": "2s",
+        "headers": {SECRET_HEADER: state.secret("edge")},
+    }
+    if addresses.host:
+        provider["endpoint"] = f"https://127.0.0.1:{addresses.web}/edge/routes"
+        provider["tls"] = {"ca": str(state.tls / "ca.crt")}
+    return {
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        "entryPoints": {
+            "apps": {"address": f"{host}:{addresses.edge}"},
+            "admin": {"address": f"127.0.0.1:{addresses.edge_admin}"},
+        },
+        "ping": {"entryPoint": "admin"},
+        "metrics": {"prometheus": {"entryPoint": "admin", "addServicesLabels": True}},
+        "providers": {"http": provider, "providersThrottleDuration": "100ms"},
+        "log": {"level": "WARN"},
+    }

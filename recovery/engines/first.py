@@ -1,0 +1,90 @@
+"""What must be done once before the processes start: roles, tables, people.
+
+Invariant: each part says when it is done by a marker written after it, so that an interrupted
+first start is taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+import redis
+
+from recovery.core.errors import TocsinError
+from recovery.engines import roles
+from recovery.engines.postgres import Cluster
+from recovery.engines.state import State
+
+
+class FirstStepFailed(TocsinError):
+    """A step before the start failed; the message holds its words."""
+
+
+def ensure_own_database(cluster: Cluster, state: State) -> None:
+    """Roles, database and rights in the cluster that Tocsin brings along."""
+    marker = state.folder / "postgres" / "roles.ready"
+    if marker.exists():
+        return
+    with cluster.superuser() as connection:
+        migrator, application = state.secret("migrator"), state.secret("application")
+        roles.ensure_roles(connection, migrator=migrator, application=application)
+        roles.ensure_database(connection)
+    with cluster.superuser(roles.DATABASE) as connection:
+        roles.grant_application(connection, roles.DATABASE)
+    marker.touch()
+
+
+def check_database(url: str, name: str) -> None:
+    """An external PostgreSQL must let us in; the sentence names the variable."""
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        raise FirstStepFailed(
+            f"PostgreSQL did not let us in: {' '.join(str(error).split())}", field=name
+        ) from error
+
+
+def check_store(url: str) -> None:
+    """An external Redis or Valkey must answer."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5.0) as client:
+            client.ping()
+    except redis.RedisError as error:
+        raise FirstStepFailed(f"it did not answer: {error}", field="TOCSIN_REDIS_URL") from error
+
+
+def migrations_mark(root: Path) -> str:
+    """Changes whenever our migrations or the locked packages (theirs) do."""
+    found = hashlib.sha256()
+    files = [*root.glob("*/migrations/*.py"), *root.glob("*/*/migrations/*.py")]
+    for path in sorted([*files, root / "requirements" / "base.txt"]):
+        found.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def migrate(root: Path, state: State, env: Mapping[str, str], *, always: bool) -> bool:
+    """Bring the tables up to date as the migrator; False when they were already."""
+    marker, mark = state.folder / "postgres" / "migrated", migrations_mark(root)
+    if not always and marker.exists() and marker.read_text() == mark:
+        return False
+    run_command(root, env, "migrate", "--verbosity", "0")
+    if not always:
+        marker.write_text(mark)
+    return True
+
+
+def run_command(root: Path, env: Mapping[str, str], *words: str) -> str:
+    """Run a management command to its end; what it printed."""
+    argv = [sys.executable, "manage.py", *words]
+    done = subprocess.run(
+        argv, cwd=root, env=dict(env), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-6:])
+        raise FirstStepFailed(f"manage.py {' '.join(words)} failed:\n{last}")
+    return done.stdout

@@ -1,0 +1,91 @@
+"""What a start is asked for: ports, host name, folder, external stores. All by environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.core.errors import BadConfiguration
+from recovery.engines.ports import free_port
+
+WEB, EDGE, GATEWAY = 8000, 8080, 8010
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where each process listens. Inner ports (store, edge's metrics) are free ones."""
+
+    web: int
+    edge: int
+    gateway: int
+    store: int
+    edge_admin: int
+    host: str
+    beat_file: str
+
+    @property
+    def web_host(self) -> str:
+        """Loopback alone, unless a host name asks for TLS to the outside."""
+        return "0.0.0.0" if self.host else "127.0.0.1"  # noqa: S104 - asked for by HOST=name
+
+    @property
+    def url(self) -> str:
+        """What a person opens. WebAuthn refuses an address as relying party: always a name."""
+        return f"https://{self.host}:{self.web}" if self.host else f"http://localhost:{self.web}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """One start's wishes, read and checked."""
+
+    folder: Path
+    addresses: Addresses
+    database_url: str
+    migrator_url: str
+    redis_url: str
+
+    @property
+    def brings_database(self) -> bool:
+        return not self.database_url
+
+    @property
+    def brings_store(self) -> bool:
+        return not self.redis_url
+
+
+def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
+    """The wishes in the environment; `BadConfiguration` names the variable at fault."""
+    env = os.environ if environ is None else environ
+    folder = Path(env.get("TOCSIN_VAR") or "var").resolve()
+    database, migrator = (
+        env.get("TOCSIN_DATABASE_URL", ""),
+        env.get("TOCSIN_MIGRATOR_DATABASE_URL", ""),
+    )
+    if bool(database) != bool(migrator):
+        raise BadConfiguration(
+            "an external PostgreSQL needs both URLs: the application's and the migrator's.",
+            field="TOCSIN_DATABASE_URL, TOCSIN_MIGRATOR_DATABASE_URL",
+            todo="docs/operations.md shows the two roles.",
+        )
+    addresses = Addresses(
+        web=_port(env, "TOCSIN_PORT", WEB),
+        edge=_port(env, "TOCSIN_EDGE_PORT", EDGE),
+        gateway=_port(env, "TOCSIN_GATEWAY_PORT", GATEWAY),
+        store=_port(env, "TOCSIN_VALKEY_PORT", 0) or free_port(),
+        edge_admin=_port(env, "TOCSIN_EDGE_ADMIN_PORT", 0) or free_port(),
+        host=env.get("TOCSIN_HOST", "").strip(),
+        beat_file=str(folder / "run" / "beat"),
+    )
+    return Wishes(folder, addresses, database, migrator, env.get("TOCSIN_REDIS_URL", ""))
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdigit() or not 0 < int(text) <= MAX_PORT:
+        raise BadConfiguration(f"{text!r} is not a port (1 to {MAX_PORT}).", field=name)
+    return int(text)
