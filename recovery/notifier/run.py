@@ -8,7 +8,7 @@ a lost one.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -27,11 +27,14 @@ AT_ONCE = 8
 
 def run_notifier(*, clock: Clock, stop: threading.Event) -> None:
     """Deliver until told to stop."""
+    busy: set[Future[None]] = set()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver") as pool:
         while not stop.wait(POLL_SECONDS):
+            busy = {one for one in busy if not one.done()}
+            free = AT_ONCE - len(busy)
             try:
-                for delivery in actions.claim_deliveries(now=clock.now(), at_most=AT_ONCE):
-                    pool.submit(deliver, delivery, clock)
+                claimed = actions.claim_deliveries(now=clock.now(), at_most=free) if free else []
+                busy |= {pool.submit(deliver, delivery, clock) for delivery in claimed}
             except DatabaseError as error:
                 log.warning("rows are away", error=str(error).strip())
                 close_old_connections()

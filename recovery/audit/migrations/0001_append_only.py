@@ -60,6 +60,26 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- The same for an update; and its version rises by one, so that a second change in a
+-- transaction cannot hide behind the entry of the first.
+CREATE FUNCTION audit_guard_update() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+DECLARE missing text;
+BEGIN
+  SELECT n.id::text INTO missing FROM new_rows n JOIN old_rows o ON o.id = n.id
+  WHERE n.version <> o.version + 1 OR NOT EXISTS (
+    SELECT FROM public.audit_entry a
+    WHERE a.object_type = TG_ARGV[0] AND a.object_id = n.id::text
+      AND a.object_version = n.version AND a.xid = pg_current_xact_id())
+  LIMIT 1;
+  IF missing IS NOT NULL OR (SELECT count(*) FROM new_rows n JOIN old_rows o ON o.id = n.id)
+      <> (SELECT count(*) FROM new_rows) THEN
+    RAISE EXCEPTION '% % changed without an audit entry: use core.transitions',
+      TG_ARGV[0], missing USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+
 -- Guards a table that has `id` and `version`; called by the migrations of its room.
 CREATE FUNCTION audit_guard_table(guarded regclass, object_type text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -67,8 +87,9 @@ DECLARE plain text := replace(guarded::text, '"', '');
 BEGIN
   EXECUTE format('CREATE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit_guard(%L)', plain || '_audit_insert', guarded, object_type);
-  EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_guard(%L)', plain || '_audit_update', guarded, object_type);
+  EXECUTE format('CREATE TRIGGER %I AFTER UPDATE ON %s
+    REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_guard_update(%L)', plain || '_audit_update', guarded, object_type);
   EXECUTE format('CREATE TRIGGER %I BEFORE DELETE ON %s
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()', plain || '_audit_delete', guarded);
   EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guarded, plain || '_audit_insert');
