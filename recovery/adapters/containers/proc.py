@@ -56,3 +56,11 @@ def environment_value(pid: int, name: str) -> str:
 
 def pids() -> list[int]:
     return [int(entry) for entry in os.listdir(_PROC) if entry.isdigit()]
+
+
+def name(pid: int) -> str:
+    """The short name that `ps` shows; empty when it is gone."""
+    try:
+        return (_PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
