@@ -309,7 +309,7 @@ class Refusal(Frame, frozen=True):
     field: str = ""
 
 
-FromAgent = Enrol | Hello | Report | Outcome | Sighting | Beat
+FromAgent = Enrol | Hello | Report | Outcome | Sighting | Beat | Refusal
 FromGateway = Challenge | Enrolled | Welcome | Desired | Order | Probe | Look | Refusal
 
 Decoded = TypeVar("Decoded")

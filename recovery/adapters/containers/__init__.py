@@ -1,0 +1,1 @@
+"""Engines that run containers: child processes, and whatever speaks the Docker API."""

@@ -1,0 +1,109 @@
+"""A lab host's first process: starts the agent, restarts it within 2 s, reaps everything.
+
+SIGKILL of this process is the loss of the host: it is pid 1 of its own pid namespace, so the
+kernel takes everything below it along. Where namespaces are not to be had, the zygote sweeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from recovery.agent.__main__ import serve
+from recovery.agent.config import load
+from recovery.core.errors import TocsinError
+from recovery.lab import linux
+
+RESTART_SECONDS = 1.0
+
+
+def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None:
+    """Never returns before the lab lets go of `lifeline`."""
+    _redirect(log)
+    linux.name_process(f"host-{name}")
+    linux.become_subreaper()
+    wake, wake_writer = os.pipe()
+    os.set_blocking(wake_writer, False)
+    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    agent, due = _fork_agent(name, config), 0.0
+    while True:
+        wait = max(0.0, due - time.monotonic()) if agent == 0 else None
+        ready, _, _ = select.select([wake, lifeline], [], [], wait)
+        if lifeline in ready and not os.read(lifeline, 1):
+            os._exit(0)
+        if wake in ready:
+            os.read(wake, 4096)
+        if agent in _reaped():
+            agent, due = 0, time.monotonic() + RESTART_SECONDS
+        if agent == 0 and time.monotonic() >= due:
+            agent = _fork_agent(name, config)
+
+
+def _reaped() -> set[int]:
+    """Pids of the children that ended: the agent, and containers whose agent is gone."""
+    ended = set()
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended.add(pid)
+
+
+def _fork_agent(name: str, config: Path) -> int:
+    """The agent is forked rather than executed: its modules are in memory already."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.setsid()
+        linux.name_process(f"agent-{name}")
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        linux.die_with_parent(signal.SIGKILL)
+        code = _agent(config)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _agent(config: Path) -> int:
+    gc.enable()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    try:
+        asyncio.run(serve(load(config)))
+    except TocsinError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _redirect(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    os.close(null)

@@ -1,0 +1,200 @@
+"""The lab's one file: what a user may change, checked strictly, errors with line and field."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from recovery.core.errors import BadConfiguration
+
+SHIPPED = Path(__file__).with_name("lab.yaml")
+SERVICE = Path(__file__).with_name("service.py")
+_INNER_SHIFT = 64
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$")]
+Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,30}$")]
+Cpu = Annotated[int, Field(ge=1, le=1_000_000)]
+Memory = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class HostEntry(_Strict):
+    name: Name
+    cpu_millis: Cpu
+    memory_mib: Memory
+    labels: dict[str, str] = {}
+
+
+class RackEntry(_Strict):
+    name: Code
+    hosts: list[HostEntry] = Field(min_length=1, max_length=100)
+
+
+class DatacenterEntry(_Strict):
+    name: Code
+    place: str
+    region: str
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    racks: list[RackEntry] = Field(min_length=1)
+
+
+class ApplicationEntry(_Strict):
+    name: Name
+    description: str = ""
+    containers: int = Field(ge=1, le=100)
+    cpu_millis: Cpu
+    memory_mib: Memory
+    priority: int = Field(ge=0, le=100)
+    kind: Literal["stateless", "singleton"] = "stateless"
+    labels: dict[str, str] = {}
+    command: list[str] = []
+
+    @model_validator(mode="after")
+    def _one_of_a_kind(self) -> ApplicationEntry:
+        if self.kind == "singleton" and self.containers != 1:
+            raise ValueError("a singleton has exactly one container")
+        return self
+
+    def argv(self) -> tuple[str, ...]:
+        """How its containers start; the lab's own small service where nothing is said."""
+        if self.command:
+            return tuple(self.command)
+        argv = ["{python}", "-I", "-S", str(SERVICE), "--application", self.name]
+        for name in ("host", "address", "port", "container", "generation", "version"):
+            argv += [f"--{name}", "{" + name + "}"]
+        return tuple(argv)
+
+
+class Layout(_Strict):
+    """The whole file."""
+
+    network: str
+    probe_port: int = Field(ge=1024, le=32767)
+    datacenters: list[DatacenterEntry] = Field(min_length=1, max_length=250)
+    applications: list[ApplicationEntry] = []
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Layout:
+        _first_octets(self.network)
+        for kind, names in self._names().items():
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind} named twice: {', '.join(twice)}")
+        return self
+
+    def _names(self) -> dict[str, list[str]]:
+        return {
+            "datacenters": [d.name for d in self.datacenters],
+            "racks": [r.name for d in self.datacenters for r in d.racks],
+            "hosts": [h.name for d in self.datacenters for r in d.racks for h in r.hosts],
+            "applications": [a.name for a in self.applications],
+        }
+
+    def hosts(self, network: str = "") -> Iterator[LabHost]:
+        """Every host with its addresses, in the file's order."""
+        first = _first_octets(network or self.network)
+        for number, datacenter in enumerate(self.datacenters, start=1):
+            place = 0
+            for rack in datacenter.racks:
+                for host in rack.hosts:
+                    place += 1
+                    yield LabHost(
+                        host.name,
+                        datacenter.name,
+                        rack.name,
+                        f"127.{first}.{number}.{place}",
+                        f"127.{first + _INNER_SHIFT}.{number}.{place}",
+                        host,
+                    )
+
+
+@dataclass(frozen=True, slots=True)
+class LabHost:
+    """One host: public address, and the inner one where its containers really listen."""
+
+    name: str
+    datacenter: str
+    rack: str
+    address: str
+    inner: str
+    entry: HostEntry
+
+
+def _first_octets(network: str) -> int:
+    """The second octet of 127.N.0.0/16."""
+    try:
+        parsed = ipaddress.IPv4Network(network)
+    except ValueError as error:
+        raise ValueError(f"network {network!r}: {error}") from error
+    second = parsed.network_address.packed[1]
+    if parsed.prefixlen != 16 or not parsed.is_loopback or not 1 <= second < 192:
+        raise ValueError(f"network {network!r}: 127.N.0.0/16 with N from 1 to 191")
+    return second
+
+
+def load(path: Path = SHIPPED) -> Layout:
+    """The file's content, or `BadConfiguration` with line, column and field."""
+    try:
+        raw = YAML(typ="rt").load(path.read_text())
+    except OSError as error:
+        raise BadConfiguration(f"{path} cannot be read: {error.strerror}") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise BadConfiguration(f"{where}: {error.problem}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"{path}: {error}") from error
+    try:
+        return Layout.model_validate(_plain(raw))
+    except ValidationError as error:
+        raise BadConfiguration(_sentences(path, raw, error)) from error
+
+
+def _plain(node: object) -> object:
+    """The same content in plain types; strict models take no subclasses of str and int."""
+    if isinstance(node, CommentedMap):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _sentences(path: Path, raw: object, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors()[:10]:
+        line, column = _position(raw, problem["loc"])
+        field = ".".join(str(part) for part in problem["loc"]) or "the file"
+        lines.append(f"{path}:{line}:{column}: {field}: {problem['msg']}")
+    return "\n".join(lines)
+
+
+def _position(raw: object, location: tuple[int | str, ...]) -> tuple[int, int]:
+    """Line and column (from 1) of the deepest part of the path that the file has."""
+    line, column, node = 0, 0, raw
+    for part in location:
+        if isinstance(node, CommentedMap) and part in node:
+            line, column = node.lc.key(part)
+            node = node[part]
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line, column = node.lc.item(part)
+            node = node[part]
+        else:
+            break
+    return line + 1, column + 1

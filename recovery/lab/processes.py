@@ -1,0 +1,50 @@
+"""The processes of one lab host, seen and signalled from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+from recovery.adapters.containers import proc
+from recovery.lab.linux import EXITING
+
+
+def is_dying(pid: int) -> bool:
+    """Whether the first process is past the point of no return (or gone).
+
+    The kernel marks it before it takes down what lives in its pid namespace, so whoever sees the
+    end of one of its connections can tell a lost host from a crashed container.
+    """
+    found = proc.stat(pid)
+    return found is None or not found.is_alive or bool(found.flags & EXITING)
+
+
+def tree(pid: int) -> list[int]:
+    """The first process and everything below it."""
+    parents = {found.pid: found.parent for found in map(proc.stat, proc.pids()) if found}
+    below = [pid]
+    for known in below:
+        below += [child for child, parent in parents.items() if parent == known]
+    return below
+
+
+def agent_of(pid: int) -> int | None:
+    """The host's agent: the child of its first process that bears the agent's name."""
+    for child in tree(pid)[1:]:
+        found = proc.stat(child)
+        if found is not None and found.parent == pid and proc.name(child).startswith("agent-"):
+            return child
+    return None
+
+
+def signal_tree(pid: int, number: signal.Signals) -> None:
+    """Signals the first process and everything below; twice, for what was just forked."""
+    for _ in range(2):
+        for each in tree(pid):
+            send(each, number)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

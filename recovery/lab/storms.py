@@ -1,0 +1,167 @@
+"""What can be done to the lab, by name: each wish takes the request's fields and says what is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recovery.core.errors import Refused
+from recovery.lab import processes
+from recovery.lab.weather import FAIR, Scope, Weather
+
+if TYPE_CHECKING:
+    from recovery.lab.daemon import Lab, Machine
+
+Fields = dict[str, object]
+Answer = dict[str, object]
+_EVERYWHERE: frozenset[Scope] = frozenset({"control", "public"})
+_CONTROL: frozenset[Scope] = frozenset({"control"})
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refused(f"a request needs {name}", field=name)
+    return value
+
+
+def _number(fields: Fields, name: str, low: float, high: float) -> float:
+    value = fields.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise Refused(f"a number from {low:g} to {high:g}", field=name)
+    return float(value)
+
+
+async def kill(lab: Lab, fields: Fields) -> Answer:
+    await lab.kill(_text(fields, "host"))
+    return {}
+
+
+async def kill_agent(lab: Lab, fields: Fields) -> Answer:
+    lab.kill_agent(_text(fields, "host"))
+    return {}
+
+
+async def stop_agent(lab: Lab, fields: Fields) -> Answer:
+    lab.stop_agent(_text(fields, "host"))
+    return {}
+
+
+async def hang(lab: Lab, fields: Fields) -> Answer:
+    lab.hang(_text(fields, "host"))
+    return {}
+
+
+async def restart(lab: Lab, fields: Fields) -> Answer:
+    await lab.restart(_text(fields, "host"))
+    return {}
+
+
+async def heal(lab: Lab, fields: Fields) -> Answer:
+    """Fair weather, everything continued; a host that is down stays down."""
+    name = _text(fields, "host")
+    lab.machine(name).net.set_weather(FAIR)
+    lab.wake(name)
+    return {}
+
+
+async def isolate(lab: Lab, fields: Fields) -> Answer:
+    """Unreachable from and for the control plane only."""
+    _cut(lab, fields, _CONTROL)
+    return {}
+
+
+async def partition(lab: Lab, fields: Fields) -> Answer:
+    """Cut from everybody."""
+    _cut(lab, fields, _EVERYWHERE)
+    return {}
+
+
+def _cut(lab: Lab, fields: Fields, scopes: frozenset[Scope]) -> None:
+    net = lab.machine(_text(fields, "host")).net
+    way = fields.get("way", "both")
+    if way not in ("in", "out", "both"):
+        raise Refused("in, out or both", field="way")
+    weather = net.weather
+    if way != "out":
+        weather = replace(weather, cut_in=weather.cut_in | scopes)
+    if way != "in":
+        weather = replace(weather, cut_out=weather.cut_out | scopes)
+    net.set_weather(weather)
+
+
+async def slow(lab: Lab, fields: Fields) -> Answer:
+    """Delay with jitter (datagrams overtake one another), and loss."""
+    net = lab.machine(_text(fields, "host")).net
+    net.set_weather(
+        replace(
+            net.weather,
+            delay_ms=_number(fields, "delay_ms", 0, 60_000),
+            jitter_ms=_number(fields, "jitter_ms", 0, 60_000),
+            loss=_number(fields, "loss", 0, 1),
+        )
+    )
+    return {}
+
+
+async def kill_datacenter(lab: Lab, fields: Fields) -> Answer:
+    """Every host of it, at once."""
+    datacenter = _text(fields, "datacenter")
+    machines = [m for m in lab.machines.values() if m.host.datacenter == datacenter]
+    if not machines:
+        raise Refused(f"The lab has no datacenter {datacenter}.", field="datacenter")
+    running = [m.host.name for m in machines if m.is_up]
+    await asyncio.gather(*(lab.kill(name) for name in running))
+    return {"hosts": running}
+
+
+async def status(lab: Lab, fields: Fields) -> Answer:
+    return {"hosts": [_describe(machine) for machine in lab.machines.values()]}
+
+
+def _describe(machine: Machine) -> Answer:
+    state = "down" if not machine.is_up else "hung" if machine.is_hung else "up"
+    agent = processes.agent_of(machine.pid) if machine.is_up else None
+    return {
+        "host": machine.host.name,
+        "datacenter": machine.host.datacenter,
+        "rack": machine.host.rack,
+        "address": machine.host.address,
+        "state": state,
+        "pid": machine.pid,
+        "agent": agent or 0,
+        "weather": _in_words(machine.net.weather),
+        "note": machine.note,
+    }
+
+
+def _in_words(weather: Weather) -> str:
+    words = []
+    if cut := weather.cut_in | weather.cut_out:
+        name = "partitioned" if "public" in cut else "isolated"
+        one_way = "" if weather.cut_in == weather.cut_out else (
+            " (nothing gets in)" if weather.cut_in else " (nothing gets out)"
+        )
+        words.append(name + one_way)
+    if weather.delay_ms or weather.jitter_ms:
+        words.append(f"{weather.delay_ms:g}–{weather.delay_ms + weather.jitter_ms:g} ms")
+    if weather.loss:
+        words.append(f"{weather.loss:.0%} lost")
+    return ", ".join(words)
+
+
+WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
+    "kill": kill,
+    "kill-agent": kill_agent,
+    "stop-agent": stop_agent,
+    "hang": hang,
+    "restart": restart,
+    "heal": heal,
+    "isolate": isolate,
+    "partition": partition,
+    "slow": slow,
+    "kill-datacenter": kill_datacenter,
+    "status": status,
+}

@@ -1,0 +1,139 @@
+"""Forks lab hosts out of one process that has the agent's modules in memory already.
+
+Twelve hosts start in a fraction of the time and memory that twelve interpreters take. Spoken to
+in JSON lines over the socket that it inherits as file descriptor 0; each answer names the pid of
+a host's first process. When that socket closes, every host ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from recovery.adapters.containers import proc
+from recovery.lab import linux
+from recovery.lab.host import run_first_process
+
+
+class Zygote:
+    """The parent of all first processes. Single-threaded by need: it forks."""
+
+    def __init__(self, lab: socket.socket) -> None:
+        self._lab = lab
+        self._hosts: dict[int, str] = {}
+        self._lifeline, self._lifeline_writer = os.pipe()
+        self._wake, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_writer, False)
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        linux.become_subreaper()
+
+    def run(self) -> None:
+        """Until the lab is gone."""
+        received = b""
+        while True:
+            ready, _, _ = select.select([self._lab, self._wake], [], [])
+            if self._wake in ready:
+                os.read(self._wake, 4096)
+                self._reap()
+            if self._lab in ready:
+                chunk = self._lab.recv(65536)
+                if not chunk:
+                    self._end()
+                    return
+                *lines, received = (received + chunk).split(b"\n")
+                for line in lines:
+                    self._boot(**json.loads(line))
+
+    def _boot(self, name: str, config: str, log: str) -> None:
+        pid, note = self._fork(name, Path(config), Path(log))
+        self._hosts[pid] = name
+        self._lab.sendall(json.dumps({"name": name, "pid": pid, "note": note}).encode() + b"\n")
+
+    def _fork(self, name: str, config: Path, log: Path) -> tuple[int, str]:
+        """The first process's pid, by way of a process that makes its namespaces and ends."""
+        told, telling = os.pipe()
+        middle = os.fork()
+        if middle == 0:
+            self._make(name, config, log, telling)
+        os.close(telling)
+        with os.fdopen(told) as pipe:
+            pid, _, note = pipe.read().partition(" ")
+        os.waitpid(middle, 0)
+        return int(pid), note
+
+    def _make(self, name: str, config: Path, log: Path, telling: int) -> None:
+        """In the middle process: namespaces, then the first process. Never returns."""
+        self._lab.close()
+        os.close(self._lifeline_writer)
+        os.setsid()
+        note = _enter_namespaces()
+        pid = os.fork()
+        if pid == 0:
+            os.close(telling)
+            if not note:
+                linux.own_proc()
+            run_first_process(name, config, log, self._lifeline)
+        os.write(telling, f"{pid} {note}".encode())
+        os._exit(0)
+
+    def _reap(self) -> None:
+        """Collects ended hosts; whatever a host left to us (no namespaces) is killed."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                if self._hosts.pop(pid, None) is not None:
+                    self._sweep()
+
+    def _sweep(self) -> None:
+        own = os.getpid()
+        for pid in proc.pids():
+            found = proc.stat(pid)
+            if found is not None and found.parent == own and pid not in self._hosts:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _end(self) -> None:
+        for pid in list(self._hosts):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while self._hosts:
+            pid, _ = os.waitpid(-1, 0)
+            if self._hosts.pop(pid, None) is not None:
+                self._sweep()
+
+
+def _enter_namespaces() -> str:
+    """Own pid and mount namespaces for the children, or why there are none."""
+    user, group = os.geteuid(), os.getegid()
+    try:
+        if user != 0:
+            linux.unshare(linux.CLONE_NEWUSER)
+            linux.map_own_user(user, group)
+        linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+    except OSError as error:
+        return f"no namespaces ({error.strerror}): the zygote sweeps after a lost host"
+    return ""
+
+
+def main() -> None:
+    linux.name_process("lab-zygote")
+    linux.die_with_parent(signal.SIGKILL)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    Zygote(socket.socket(fileno=0)).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
