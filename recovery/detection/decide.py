@@ -18,7 +18,6 @@ from recovery.detection.facts import (
     HostSight,
     Judgement,
     Look,
-    Verdict,
     VerdictChange,
 )
 from recovery.detection.grants import Docket, rule
@@ -27,6 +26,7 @@ from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory
 from recovery.detection.situations import Patient, Situation, situations
 from recovery.detection.verdicts import judge
+from recovery.inventory.facts import Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,14 +94,14 @@ def _docket(eyes: Eyes, judged: _Judged) -> Docket:
 
 
 def _patients(eyes: Eyes, judged: _Judged) -> list[Patient]:
-    """Every host that was heard once and is now neither alive nor merely suspect."""
+    """Every host that is now neither alive nor merely suspect."""
     roster = eyes.scene.roster
     verdicts = {host: stands.verdict for host, stands in eyes.scene.standing.items()}
     verdicts.update({host: one.verdict for host, (_, one) in judged.items()})
     found = []
     for host, verdict in verdicts.items():
         at = roster.index.get(host)
-        if at is None or verdict in (Verdict.ALIVE, Verdict.SUSPECT) or not roster.ever_heard[at]:
+        if at is None or verdict in (Verdict.ALIVE, Verdict.SUSPECT):
             continue
         witnesses = len(judged[host][1].evidence.witnesses) if host in judged else 0
         place, domains = roster.datacenters[at], roster.domains[at]

@@ -9,15 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery.detection.blind import blindness
-from recovery.detection.facts import (
-    CONTROL_PLANE,
-    DOWN,
-    Blindness,
-    HostSight,
-    Sighting,
-    Vantage,
-    Verdict,
-)
+from recovery.detection.facts import CONTROL_PLANE, DOWN, Blindness, HostSight, Sighting, Vantage
 from recovery.detection.policy import Policy
 from recovery.detection.sights import (
     ALIVE,
@@ -32,6 +24,7 @@ from recovery.detection.sights import (
     silences,
 )
 from recovery.detection.situations import Census
+from recovery.inventory.facts import Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +89,9 @@ def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
 
 
 def _watched(scene: Scene, heard: NDArray[np.bool_], policy: Policy) -> dict[str, int]:
-    """Hosts whose heartbeat is expected: not those given up long ago, nor the never heard."""
+    """Hosts whose heartbeat is expected: not of those given up long ago."""
     roster = scene.roster
-    expected = roster.ever_heard.copy()
+    expected = np.ones(len(roster.hosts), dtype=np.bool_)
     for host, stands in scene.standing.items():
         at = roster.index.get(host)
         if at is not None and stands.verdict in DOWN and stands.age > policy.window:
@@ -118,7 +111,7 @@ def doubtful(eyes: Eyes) -> list[HostSight]:
 def wavering(eyes: Eyes) -> dict[str, int]:
     """Per datacenter: hosts silent a little too long that have no settled verdict yet."""
     roster = eyes.scene.roster
-    doubt = (eyes.silence >= eyes.policy.company_after) & roster.ever_heard
+    doubt = eyes.silence >= eyes.policy.company_after
     for host, stands in eyes.scene.standing.items():
         at = roster.index.get(host)
         if at is not None and stands.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
@@ -146,7 +139,6 @@ def _sight(at: int, eyes: Eyes) -> HostSight:
         steady=_steady(at, eyes),
         flaps=sum(1 for when in returns if eyes.now - when <= span),
         rebooted=bool(boot and roster.boots[at] and boot != int(roster.boots[at])),
-        ever_heard=bool(roster.ever_heard[at]),
         sightings=tuple(_sighting(one, eyes) for one in eyes.scene.sights.seen.get(host, ())),
     )
 

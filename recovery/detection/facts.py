@@ -1,4 +1,4 @@
-"""What detection looks at and what it says. Frozen values; stdlib only.
+"""What detection looks at and what it says. Frozen values; no I/O.
 
 Every span is in seconds on a monotonic clock; nothing here knows the time of day.
 """
@@ -8,22 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """What is believed about a host (safety.md section 1)."""
-
-    ALIVE = "alive"
-    SUSPECT = "suspect"
-    AGENT_DOWN = "agent_down"
-    HUNG = "hung"
-    ISOLATED = "isolated"
-    LOST = "lost"
-    UNKNOWN = "unknown"
-
-    @property
-    def shown(self) -> str:
-        """The word for a screen: agent-down, not agent_down."""
-        return self.value.replace("_", "-")
+from recovery.inventory.facts import Replace, Verdict
 
 
 class Kernel(StrEnum):
@@ -38,17 +23,6 @@ class Kernel(StrEnum):
 LIVING = frozenset({Kernel.ANSWERS, Kernel.RESETS})
 DOWN = frozenset({Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN})
 """Verdicts under which a host's containers are not believed to serve: the brake counts them."""
-
-
-class Replace(StrEnum):
-    """What detection permits scheduling to do with the containers of a host."""
-
-    NONE = "none"
-    PROVISIONAL = "provisional"
-    ALLOWED = "allowed"
-    PACED = "paced"
-    HELD = "held"
-
 
 GRANTED = frozenset({Replace.ALLOWED, Replace.PACED})
 
@@ -77,7 +51,9 @@ MOVES: dict[tuple[Verdict, Verdict], str] = {
     (Verdict.HUNG, Verdict.ALIVE): "return",
     (Verdict.LOST, Verdict.ALIVE): "return",
 }
-"""Every move that a verdict may make, by name. A host that was replaced only ever *returns*."""
+"""Every move that detection may make, by name; stricter than what the host's row allows.
+
+A host that was replaced only ever *returns*. Enrolment is the gateway's, not detection's."""
 
 CONTROL_PLANE = "control-plane"
 """The observer id of our own look: it may clear a host, it is never a witness against one."""
@@ -132,7 +108,6 @@ class HostSight:
     steady: float = 0.0
     flaps: int = 0
     rebooted: bool = False
-    ever_heard: bool = True
     sightings: tuple[Sighting, ...] = ()
 
 

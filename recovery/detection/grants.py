@@ -16,16 +16,15 @@ from recovery.detection.facts import (
     HostSight,
     Judgement,
     Loss,
-    Replace,
     Ruling,
     Shape,
     Step,
-    Verdict,
     VerdictChange,
 )
 from recovery.detection.guard import guard, wait_for_company
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
+from recovery.inventory.facts import Replace, Verdict
 
 _GIVES = {
     Step.ALLOW: Replace.ALLOWED,
@@ -94,8 +93,6 @@ def _losses(docket: Docket) -> tuple[Loss, ...]:
     """Every host that is down or about to be started provisionally, and those that came back."""
     losses = {}
     for host, judgement in docket.judged:
-        if not host.ever_heard:
-            continue
         if judgement.verdict in DOWN or judgement.may_start:
             is_new = host.verdict not in DOWN
             losses[host.host] = Loss(
@@ -116,7 +113,7 @@ def _losses(docket: Docket) -> tuple[Loss, ...]:
 def _grant(host: HostSight, judgement: Judgement, court: _Court) -> tuple[Replace, str]:
     if judgement.verdict is Verdict.SUSPECT:
         return _provisional(host, judgement, court)
-    if judgement.verdict not in DOWN or not host.ever_heard:
+    if judgement.verdict not in DOWN:
         return Replace.NONE, "Nothing of it needs replacing."
     if host.replace in GRANTED or judgement.hold is not None:
         return host.replace, ""

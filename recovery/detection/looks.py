@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery.detection.facts import HostSight, Look, Verdict
+from recovery.detection.facts import HostSight, Look
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
+from recovery.inventory.facts import Verdict
 
 
 def choose_looks(
@@ -34,7 +35,7 @@ def choose_looks(
 
 
 def _is_due(host: HostSight, looked: Mapping[str, float], policy: Policy, now: float) -> bool:
-    if host.silence < policy.look_after or not host.ever_heard:
+    if host.silence < policy.look_after:
         return False
     brief = host.verdict in (Verdict.ALIVE, Verdict.SUSPECT)
     every = policy.relook_every if brief else policy.settled_relook_every

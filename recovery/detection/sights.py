@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery.detection.facts import Anchor, Gateway, Kernel, Replace, Verdict
+from recovery.detection.facts import Anchor, Gateway, Kernel
+from recovery.inventory.facts import Replace, Verdict
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -60,7 +61,6 @@ class Roster:
     datacenters: tuple[str, ...]
     domains: tuple[frozenset[str], ...]
     boots: Boots
-    ever_heard: NDArray[np.bool_]
     regions: Mapping[str, str] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
     places: tuple[str, ...] = ()
@@ -76,7 +76,6 @@ class Roster:
         domains: Sequence[frozenset[str]],
         *,
         boots: Sequence[int] = (),
-        ever_heard: Sequence[bool] = (),
         regions: Mapping[str, str] | None = None,
     ) -> Roster:
         """With lookups; a host without a smaller domain has its datacenter as one."""
@@ -90,7 +89,6 @@ class Roster:
             datacenters=tuple(datacenters),
             domains=filled,
             boots=np.array(boots or [0] * count, dtype=np.uint64),
-            ever_heard=np.array(ever_heard or [True] * count, dtype=np.bool_),
             regions=regions or {},
             index={host: at for at, host in enumerate(hosts)},
             places=places,

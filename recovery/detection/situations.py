@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recovery.detection.facts import Blindness, Verdict
+from recovery.detection.facts import Blindness
+from recovery.inventory.facts import Verdict
 
 
 class Scope(StrEnum):

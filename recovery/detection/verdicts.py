@@ -21,9 +21,9 @@ from recovery.detection.facts import (
     Judgement,
     Kernel,
     Sighting,
-    Verdict,
 )
 from recovery.detection.policy import Policy
+from recovery.inventory.facts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,6 @@ def judge(host: HostSight, ground: Ground, policy: Policy) -> Judgement:
     """The verdict on one host now. It differs from the old one only by a move of `MOVES`."""
     if host.silence < policy.suspect_after:
         return _heard(host, policy)
-    if not host.ever_heard and host.verdict is Verdict.UNKNOWN:
-        return _stay(
-            host, "It has never been heard from.", Evidence(missing=("a first heartbeat",))
-        )
     view = _weigh(host, policy)
     verdict, reason, evidence = _find(host, view, ground, policy)
     after = _after(verdict, policy)
@@ -173,7 +169,7 @@ def _refuse_witness(host: HostSight, look: Sighting) -> str:
     if look.observer == host.host:
         return "a host is no witness for itself"
     if look.observer_verdict is not Verdict.ALIVE:
-        return f"it is itself {look.observer_verdict.shown}"
+        return f"it is itself {look.observer_verdict}"
     if look.observer_steady < look.age:
         return "its own heartbeats had a gap while it looked"
     shared = look.observer_domains & host.domains
