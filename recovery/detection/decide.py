@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, wavering
+from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, unsettled
 from recovery.detection.facts import (
     DOWN,
     Blindness,
@@ -83,10 +83,15 @@ def _docket(eyes: Eyes, judged: _Judged) -> Docket:
         for host, at in eyes.memory.gone.items()
         if eyes.now - at <= eyes.policy.window and host in roster.index
     }
+    fresh = {
+        host.datacenter
+        for host, one in judged.values()
+        if (one.verdict in DOWN or one.may_start) and host.verdict_age < eyes.policy.company
+    }
     return Docket(
         judged=tuple(judged.values()),
         returned=returned,
-        wavering=wavering(eyes),
+        silences=unsettled(eyes, fresh),
         roster=roster,
         fits=eyes.scene.fits,
         paused=eyes.scene.paused,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -108,16 +108,21 @@ def doubtful(eyes: Eyes) -> list[HostSight]:
     return [_sight(at, eyes) for at in sorted(wanted)]
 
 
-def wavering(eyes: Eyes) -> dict[str, int]:
-    """Per datacenter: hosts silent a little too long that have no settled verdict yet."""
+def unsettled(eyes: Eyes, places: Collection[str]) -> dict[str, dict[str, float]]:
+    """Silence of every host of these datacenters that is alive or suspect, as far as is known."""
     roster = eyes.scene.roster
-    doubt = eyes.silence >= eyes.policy.company_after
-    for host, stands in eyes.scene.standing.items():
-        at = roster.index.get(host)
-        if at is not None and stands.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
-            doubt[at] = False
-    codes = np.bincount(roster.place_codes[doubt], minlength=len(roster.places))
-    return {name: int(codes[at]) for at, name in enumerate(roster.places)}
+    found: dict[str, dict[str, float]] = {}
+    for place in places:
+        members = np.flatnonzero(roster.place_codes == roster.places.index(place)).tolist()
+        found[place] = {
+            roster.hosts[at]: float(eyes.silence[at])
+            for at in members
+            if eyes.scene.standing.get(roster.hosts[at], ALIVE).verdict in _UNSETTLED
+        }
+    return found
+
+
+_UNSETTLED = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
 
 
 def _sight(at: int, eyes: Eyes) -> HostSight:

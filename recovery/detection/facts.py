@@ -143,7 +143,8 @@ class Judgement:
     """What the evidence says of one host; `verdict` may equal the old one.
 
     `may_start`: the evidence suffices for a provisional start (the guard is asked apart).
-    `hold`: seconds until a returning host is believed, where it is one.
+    `hold`: seconds until a returning host is believed, where it is one. `known_for`: how long
+    ago the first look began that found it silent; it was down by then.
     """
 
     host: str
@@ -152,6 +153,7 @@ class Judgement:
     evidence: Evidence
     may_start: bool = False
     hold: float | None = None
+    known_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A host that counts for the brake: down for `age` seconds, `firm` once it has a verdict."""
+    """A host that counts for the brake: given up `age` seconds ago, silent by `known_for` ago."""
 
     host: str
     datacenter: str
@@ -250,6 +252,7 @@ class Loss:
     age: float
     is_down: bool = True
     is_confirmed: bool = False
+    known_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

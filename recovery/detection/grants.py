@@ -37,11 +37,11 @@ _GIVES = {
 @dataclass(frozen=True, slots=True, eq=False)
 class Docket:
     """What the guard has to rule on. `returned`: hosts given up within the window, and when;
-    `wavering`: per datacenter, hosts that are silent a little too long and not judged yet."""
+    `silences`: of the hosts without a settled verdict, by host, where losses are new."""
 
     judged: tuple[tuple[HostSight, Judgement], ...]
     returned: Mapping[str, float]
-    wavering: Mapping[str, int]
+    silences: Mapping[str, Mapping[str, float]]
     roster: Roster
     fits: Mapping[str, bool] = field(default_factory=dict)
     paused: str = ""
@@ -101,6 +101,7 @@ def _losses(docket: Docket) -> tuple[Loss, ...]:
                 domains=host.domains,
                 age=0.0 if is_new else host.verdict_age,
                 is_confirmed=judgement.verdict in (Verdict.LOST, Verdict.HUNG),
+                known_for=judgement.known_for,
             )
     for name, age in docket.returned.items():
         at = docket.roster.index[name]
@@ -152,6 +153,9 @@ def _company(loss: Loss, court: _Court) -> Ruling | None:
         for one in court.losses.values()
         if one.datacenter == loss.datacenter and one.age <= court.policy.window
     ]
-    new = sum(1 for one in near if one.age == 0.0)
-    doubtful = max(0, court.docket.wavering.get(loss.datacenter, 0) - new)
-    return wait_for_company(loss, len(near), doubtful, court.shape, court.policy)
+    silences = [
+        silence
+        for host, silence in court.docket.silences.get(loss.datacenter, {}).items()
+        if host not in court.losses
+    ]
+    return wait_for_company(loss, len(near), silences, court.shape, court.policy)

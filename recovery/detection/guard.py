@@ -47,17 +47,20 @@ def guard(
 
 
 def wait_for_company(
-    loss: Loss, down: int, doubtful: int, shape: Shape, policy: Policy
+    loss: Loss, down: int, silences: Sequence[float], shape: Shape, policy: Policy
 ) -> Ruling | None:
-    """Wait a moment if neighbours may be going down too: `doubtful` of its datacenter.
+    """Wait a moment unless enough neighbours were heard since this host was seen to be down.
 
-    Hosts that fail together miss their heartbeats up to a second apart: without this wait the
-    first two of a lost datacenter would be answered before the guard sees the rest.
+    `silences` of the neighbours that have no settled verdict. Hosts that fail together miss their
+    heartbeats up to a second apart: without this wait the first two of a lost datacenter would be
+    answered before the guard sees the rest.
     """
-    if loss.age >= policy.company or not doubtful:
+    if loss.age >= policy.company:
         return None
-    limit = _limit(shape.datacenters.get(loss.datacenter, 0), policy)
-    if down + doubtful <= limit:
+    threshold = min(policy.company_after, loss.known_for)
+    doubtful = sum(1 for silence in silences if silence >= threshold)
+    size = shape.datacenters.get(loss.datacenter, 0)
+    if not doubtful or (down + doubtful <= _limit(size, policy) and down + doubtful < size):
         return None
     said = f"{doubtful} more in {loss.datacenter} are silent: up to {policy.company:.0f} s to see."
     return Ruling(Step.WAIT, (said,))

@@ -31,6 +31,8 @@ class Policy:
     """L-1: an alarm within 15 s of silence even if nobody can tell."""
     evidence_max_age: float = 10.0
     """A look older than this says nothing about now."""
+    stale_life: float = 3.0
+    """Life seen by an observer that has gone silent itself is believed this long: three looks."""
     relook_every: float = 1.0
     """Hosts under suspicion are looked at again; answers take at most 0.8 s."""
     settled_relook_every: float = 3.0

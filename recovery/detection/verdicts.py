@@ -8,7 +8,7 @@ began after its last heartbeat, and nobody sees it alive. Everything less certai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from recovery.detection.facts import (
@@ -45,6 +45,10 @@ class _View:
     def quiet(self) -> tuple[Sighting, ...]:
         return tuple(look for look in self.silent if look.is_quiet)
 
+    @property
+    def known_for(self) -> float:
+        return max((look.age for look in (*self.silent, *self.mute)), default=0.0)
+
 
 def judge(host: HostSight, ground: Ground, policy: Policy) -> Judgement:
     """The verdict on one host now. It differs from the old one only by a move of `MOVES`."""
@@ -55,7 +59,7 @@ def judge(host: HostSight, ground: Ground, policy: Policy) -> Judgement:
     after = _after(verdict, policy)
     if host.silence < after or (host.verdict, verdict) not in MOVES:
         return _not_yet(host, view, reason, evidence, policy)
-    return Judgement(host.host, verdict, reason, evidence)
+    return Judgement(host.host, verdict, reason, evidence, known_for=view.known_for)
 
 
 def _after(verdict: Verdict, policy: Policy) -> float:
@@ -72,7 +76,7 @@ def _not_yet(
 ) -> Judgement:
     """Suspicion, or the verdict that stands: the evidence does not carry a move (yet)."""
     if host.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
-        return _stay(host, reason, evidence)
+        return replace(_stay(host, reason, evidence), known_for=view.known_for)
     may_start = (
         host.silence >= policy.provisional_after
         and bool(view.quiet)
@@ -80,7 +84,9 @@ def _not_yet(
         and not view.serving
     )
     said = f"No heartbeat for {host.silence:.1f} s. {reason}"
-    return Judgement(host.host, Verdict.SUSPECT, said, evidence, may_start)
+    return Judgement(
+        host.host, Verdict.SUSPECT, said, evidence, may_start, known_for=view.known_for
+    )
 
 
 def _stay(host: HostSight, reason: str, evidence: Evidence) -> Judgement:
@@ -154,13 +160,16 @@ def _weigh(host: HostSight, policy: Policy) -> _View:
 
 
 def refuse_look(host: HostSight, look: Sighting, policy: Policy) -> str:
-    """Why this look does not count, or nothing. A look that sees life is refused for age only."""
+    """Why this look does not count, or nothing. Who sees life is refused for age alone."""
     if look.age >= host.silence:
         return f"its look began {look.age:.1f} s ago, before the last heartbeat"
     if look.age > policy.evidence_max_age:
         return f"its look is {look.age:.0f} s old"
-    if look.observer == CONTROL_PLANE or look.is_serving or look.kernel in LIVING:
+    if look.observer == CONTROL_PLANE:
         return ""
+    if look.is_serving or look.kernel in LIVING:
+        gone = look.observer_steady < look.age and look.age > policy.stale_life
+        return f"it saw life {look.age:.1f} s ago and went silent itself" if gone else ""
     return _refuse_witness(host, look)
 
 
