@@ -67,7 +67,6 @@ def _grace_left(vantage: Vantage, policy: Policy) -> float:
         left = max(left, policy.gap_regrace)
     left = max(left, policy.gap_regrace - vantage.since_gap)
     for gateway in vantage.gateways:
-        left = max(left, policy.regrace - gateway.running)
         if gateway.gap > policy.digest_max_age:
             left = max(left, policy.gap_regrace)
     return left

@@ -83,10 +83,12 @@ def _docket(eyes: Eyes, judged: _Judged) -> Docket:
         for host, at in eyes.memory.gone.items()
         if eyes.now - at <= eyes.policy.window and host in roster.index
     }
+    wait = eyes.policy.company
     fresh = {
         host.datacenter
         for host, one in judged.values()
-        if (one.verdict in DOWN or one.may_start) and host.verdict_age < eyes.policy.company
+        if one.may_start
+        or (one.verdict in DOWN and (host.verdict not in DOWN or host.verdict_age < wait))
     }
     return Docket(
         judged=tuple(judged.values()),

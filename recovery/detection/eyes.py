@@ -62,13 +62,14 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
     gap = now - memory.ticked
     if gap > policy.gap_ticks * policy.tick:
         memory = replace(memory, gap_at=now)
-    silence = silences(sights, now - memory.begun)
+    watching = min([now - memory.begun, *(one.running for one in sights.gateways)])
+    silence = silences(sights, watching)
     heard = ~np.isnan(sights.ages) & (silence < policy.suspect_after)
     memory = replace(memory, heard_since=follow(memory, silence, heard, now))
     census = _census(scene.roster, heard)
     vantage = Vantage(
         gateways=sights.gateways,
-        watching=now - memory.begun,
+        watching=watching,
         tick_gap=gap,
         since_gap=now - memory.gap_at,
         anchors=sights.anchors,

@@ -208,7 +208,8 @@ class Anchor:
 class Vantage:
     """What the controller knows about its own eyes.
 
-    `watching`: seconds since its timers last began (start, leadership, new database identity).
+    `watching`: seconds since its timers last began (start, leadership, new database identity, or
+    the start of the youngest gateway).
     `tick_gap`: seconds since its previous tick. `since_gap`: since its last gap that was too long.
     """
 

@@ -8,7 +8,7 @@ began after its last heartbeat, and nobody sees it alive. Everything less certai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 from recovery.detection.facts import (
@@ -58,7 +58,7 @@ def judge(host: HostSight, ground: Ground, policy: Policy) -> Judgement:
     verdict, reason, evidence = _find(host, view, ground, policy)
     after = _after(verdict, policy)
     if host.silence < after or (host.verdict, verdict) not in MOVES:
-        return _not_yet(host, view, reason, evidence, policy)
+        return _not_yet(host, view, (reason, evidence), ground, policy)
     return Judgement(host.host, verdict, reason, evidence, known_for=view.known_for)
 
 
@@ -72,25 +72,27 @@ def _after(verdict: Verdict, policy: Policy) -> float:
 
 
 def _not_yet(
-    host: HostSight, view: _View, reason: str, evidence: Evidence, policy: Policy
+    host: HostSight, view: _View, said: tuple[str, Evidence], ground: Ground, policy: Policy
 ) -> Judgement:
     """Suspicion, or the verdict that stands: the evidence does not carry a move (yet)."""
+    reason, evidence = said
     if host.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
-        return replace(_stay(host, reason, evidence), known_for=view.known_for)
+        return Judgement(host.host, host.verdict, reason, evidence, known_for=view.known_for)
     may_start = (
         host.silence >= policy.provisional_after
         and bool(view.quiet)
         and not view.says_kernel_lives
         and not view.serving
+        and ground.fleet > policy.small_fleet
     )
-    said = f"No heartbeat for {host.silence:.1f} s. {reason}"
     return Judgement(
-        host.host, Verdict.SUSPECT, said, evidence, may_start, known_for=view.known_for
+        host=host.host,
+        verdict=Verdict.SUSPECT,
+        reason=f"Suspected after {host.silence:.1f} s without a heartbeat. {reason}",
+        evidence=evidence,
+        may_start=may_start,
+        known_for=view.known_for,
     )
-
-
-def _stay(host: HostSight, reason: str, evidence: Evidence) -> Judgement:
-    return Judgement(host.host, host.verdict, reason, evidence)
 
 
 # ------------------------------------------------------------------ heard
