@@ -1,0 +1,72 @@
+"""Do we trust our eyes? Pure. Invariant: while blind, no verdict changes in either direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recovery.detection.facts import Blindness, Vantage
+from recovery.detection.policy import Policy
+
+
+def blindness(
+    vantage: Vantage, heard: Mapping[str, int], watched: Mapping[str, int], policy: Policy
+) -> Blindness:
+    """Every reason for hands off. `heard` of `watched` hosts per datacenter sent heartbeats lately.
+
+    `watched` leaves out hosts that were given up longer ago than the guard's window.
+    """
+    reasons = [
+        *_stale_digests(vantage, policy),
+        *_too_few_heard(heard, watched),
+        *_too_few_vantage_points(vantage, heard, watched, policy),
+    ]
+    if vantage.database_changed:
+        reasons.append("The database behind us has changed its identity.")
+    left = _grace_left(vantage, policy)
+    if not reasons and left > 0:
+        return Blindness((f"We look afresh: {left:.1f} s until we judge again.",), True, left)
+    return Blindness(tuple(reasons))
+
+
+def _stale_digests(vantage: Vantage, policy: Policy) -> list[str]:
+    if not vantage.gateways:
+        return ["No gateway sends a digest of heartbeats."]
+    return [
+        f"The digest of gateway {gateway.name} is {gateway.digest_age:.1f} s old."
+        for gateway in vantage.gateways
+        if gateway.digest_age > policy.digest_max_age
+    ]
+
+
+def _too_few_heard(heard: Mapping[str, int], watched: Mapping[str, int]) -> list[str]:
+    total, known = sum(heard.values()), sum(watched.values())
+    if known and not total:
+        return [f"All {known} agents went silent at once: that is us, not them."]
+    if total * 2 <= known:
+        return [f"Only {total} of {known} hosts are heard: we may be on the smaller side of a cut."]
+    return []
+
+
+def _too_few_vantage_points(
+    vantage: Vantage, heard: Mapping[str, int], watched: Mapping[str, int], policy: Policy
+) -> list[str]:
+    tried = [anchor for anchor in vantage.anchors if anchor.reached is not None]
+    points = {name: heard.get(name, 0) > 0 for name, count in watched.items() if count}
+    points.update({anchor.name: bool(anchor.reached) for anchor in tried})
+    seen = sum(points.values())
+    if len(points) < policy.vantage_points:
+        return []
+    if seen * policy.vantage_points < len(points) * policy.vantage_needed:
+        return [f"Only {seen} of {len(points)} vantage points (datacenters, anchors) are reached."]
+    return []
+
+
+def _grace_left(vantage: Vantage, policy: Policy) -> float:
+    left = policy.regrace - vantage.watching
+    if vantage.tick_gap > policy.gap_ticks * policy.tick:
+        left = max(left, policy.gap_regrace)
+    left = max(left, policy.gap_regrace - vantage.since_gap)
+    for gateway in vantage.gateways:
+        if gateway.gap > policy.digest_max_age:
+            left = max(left, policy.gap_regrace)
+    return left

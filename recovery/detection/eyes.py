@@ -1,0 +1,182 @@
+"""From arrays to the few hosts worth judging one by one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recovery.detection.blind import blindness
+from recovery.detection.facts import CONTROL_PLANE, DOWN, Blindness, HostSight, Sighting, Vantage
+from recovery.detection.policy import Policy
+from recovery.detection.sights import (
+    ALIVE,
+    Floats,
+    Memory,
+    Roster,
+    Seen,
+    Sights,
+    Standing,
+    align,
+    follow,
+    silences,
+)
+from recovery.detection.situations import Census
+from recovery.inventory.facts import Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """All that a tick looks at. `standing` holds the hosts that are not simply alive.
+
+    `fits`: failure domains whose containers were found to fit elsewhere, or not.
+    """
+
+    roster: Roster
+    standing: Mapping[str, Standing]
+    sights: Sights
+    paused: str = ""
+    fits: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eyes:
+    """One instant: who is silent for how long, who is heard, and whether to believe it."""
+
+    scene: Scene
+    memory: Memory
+    policy: Policy
+    now: float
+    silence: Floats
+    heard: NDArray[np.bool_]
+    census: Census
+    blind: Blindness
+
+
+def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
+    """Everything that is computed over all hosts at once."""
+    sights, memory = align(scene.roster, scene.sights, memory)
+    scene = replace(scene, sights=sights)
+    gap = now - memory.ticked
+    if gap > policy.gap_ticks * policy.tick:
+        memory = replace(memory, gap_at=now)
+    watching = min([now - memory.begun, *(one.running for one in sights.gateways)])
+    silence = silences(sights, watching)
+    heard = ~np.isnan(sights.ages) & (silence < policy.suspect_after)
+    memory = replace(memory, heard_since=follow(memory, silence, heard, now))
+    census = _census(scene.roster, heard)
+    vantage = Vantage(
+        gateways=sights.gateways,
+        watching=watching,
+        tick_gap=gap,
+        since_gap=now - memory.gap_at,
+        anchors=sights.anchors,
+    )
+    blind = blindness(vantage, census.heard, _watched(scene, heard, policy), policy)
+    return Eyes(scene, memory, policy, now, silence, heard, census, blind)
+
+
+def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
+    size = len(roster.places)
+    some = np.bincount(roster.place_codes[heard], minlength=size)
+    return Census(
+        hosts=roster.place_sizes,
+        heard={name: int(some[at]) for at, name in enumerate(roster.places)},
+        domains=roster.domain_sizes,
+        regions=roster.regions,
+    )
+
+
+def _watched(scene: Scene, heard: NDArray[np.bool_], policy: Policy) -> dict[str, int]:
+    """Hosts whose heartbeat is expected: not of those given up long ago."""
+    roster = scene.roster
+    expected = np.ones(len(roster.hosts), dtype=np.bool_)
+    for host, stands in scene.standing.items():
+        at = roster.index.get(host)
+        if at is not None and stands.verdict in DOWN and stands.age > policy.window:
+            expected[at] = False
+    counted = np.bincount(roster.place_codes[expected | heard], minlength=len(roster.places))
+    return {name: int(counted[at]) for at, name in enumerate(roster.places)}
+
+
+def doubtful(eyes: Eyes) -> list[HostSight]:
+    """The hosts worth judging: not fresh, or not alive until now."""
+    index = eyes.scene.roster.index
+    wanted = set(np.flatnonzero(eyes.silence >= eyes.policy.look_after).tolist())
+    wanted.update(index[host] for host in eyes.scene.standing if host in index)
+    return [_sight(at, eyes) for at in sorted(wanted)]
+
+
+def unsettled(eyes: Eyes, places: Collection[str]) -> dict[str, dict[str, float]]:
+    """Silence of every host of these datacenters that is alive or suspect, as far as is known."""
+    roster = eyes.scene.roster
+    found: dict[str, dict[str, float]] = {}
+    for place in places:
+        members = np.flatnonzero(roster.place_codes == roster.places.index(place)).tolist()
+        found[place] = {
+            roster.hosts[at]: float(eyes.silence[at])
+            for at in members
+            if eyes.scene.standing.get(roster.hosts[at], ALIVE).verdict in _UNSETTLED
+        }
+    return found
+
+
+_UNSETTLED = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
+
+
+def _sight(at: int, eyes: Eyes) -> HostSight:
+    roster = eyes.scene.roster
+    host = roster.hosts[at]
+    stands = eyes.scene.standing.get(host, ALIVE)
+    span = eyes.policy.flap_window
+    returns = eyes.memory.returns.get(host, ())
+    boot = int(eyes.scene.sights.boots[at])
+    return HostSight(
+        host=host,
+        name=roster.names[at],
+        datacenter=roster.datacenters[at],
+        domains=roster.domains[at],
+        silence=float(eyes.silence[at]),
+        verdict=stands.verdict,
+        verdict_age=stands.age,
+        replace=stands.replace,
+        steady=_steady(at, eyes),
+        flaps=sum(1 for when in returns if eyes.now - when <= span),
+        rebooted=bool(boot and roster.boots[at] and boot != int(roster.boots[at])),
+        sightings=tuple(_sighting(one, eyes) for one in eyes.scene.sights.seen.get(host, ())),
+    )
+
+
+def _steady(at: int, eyes: Eyes) -> float:
+    since = float(eyes.memory.heard_since[at])
+    return 0.0 if np.isnan(since) else eyes.now - since
+
+
+def _sighting(seen: Seen, eyes: Eyes) -> Sighting:
+    """A sighting with what is known of its observer; one we don't know is never a witness."""
+    roster = eyes.scene.roster
+    at = roster.index.get(seen.observer)
+    if at is None:
+        ours = seen.observer == CONTROL_PLANE
+        verdict = Verdict.ALIVE if ours else Verdict.UNKNOWN
+        return Sighting(
+            observer=seen.observer,
+            kernel=seen.kernel,
+            answering=seen.answering,
+            asked=seen.asked,
+            age=seen.age,
+            observer_verdict=verdict,
+        )
+    return Sighting(
+        observer=seen.observer,
+        kernel=seen.kernel,
+        answering=seen.answering,
+        asked=seen.asked,
+        age=seen.age,
+        observer_datacenter=roster.datacenters[at],
+        observer_domains=roster.domains[at],
+        observer_verdict=eyes.scene.standing.get(seen.observer, ALIVE).verdict,
+        observer_steady=_steady(at, eyes),
+    )
