@@ -1,0 +1,297 @@
+"""What scheduling looks at and what it orders: frozen values, standard library only.
+
+Scheduling never judges whether a host lives. Detection writes its verdict and its permission
+to replace on the host's row; both arrive here as facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+Vector: TypeAlias = tuple[int, ...]
+"""One number per `Dimension`, in the snapshot's order."""
+
+
+class Verdict(StrEnum):
+    """Detection's judgement of a host (safety.md, truth table)."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    AGENT_DOWN = "agent-down"
+    HUNG = "hung"
+    ISOLATED = "isolated"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class Replace(StrEnum):
+    """May the containers of this host be replaced? Detection's word, its guard included."""
+
+    NONE = "none"
+    PROVISIONAL = "provisional"
+    ALLOWED = "allowed"
+    PACED = "paced"
+    HELD = "held"
+
+
+class Kind(StrEnum):
+    """How many generations of a container may run at one instant (I-CT-1, I-CT-2)."""
+
+    STATELESS = "stateless"
+    SINGLETON = "singleton"
+    STRICT = "strict"
+
+
+class SeatState(StrEnum):
+    """Where a placement stands; `MOVES` is the whole of what may follow what."""
+
+    PLANNED = "planned"
+    STARTING = "starting"
+    RUNNING = "running"
+    SICK = "sick"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+S = SeatState
+MOVES: Mapping[SeatState, frozenset[SeatState]] = {
+    S.PLANNED: frozenset({S.STARTING, S.RUNNING, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
+    S.STARTING: frozenset({S.RUNNING, S.SICK, S.FAILED, S.STOPPING, S.LOST}),
+    S.RUNNING: frozenset({S.SICK, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
+    S.SICK: frozenset({S.RUNNING, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
+    S.STOPPING: frozenset({S.STOPPED, S.LOST}),
+    S.LOST: frozenset({S.STARTING, S.STOPPING, S.STOPPED}),
+    S.FAILED: frozenset(),
+    S.STOPPED: frozenset(),
+}
+ACTIVE = frozenset({S.PLANNED, S.STARTING, S.RUNNING, S.SICK})
+"""States of a seat that is meant to serve."""
+OCCUPYING = ACTIVE | {S.STOPPING, S.LOST}
+"""States in which something may run on the host: they take its capacity and keep a second seat
+of the application away. A lost seat is among them: its host may return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One resource: its column's name, the word for it and its unit."""
+
+    name: str
+    label: str
+    unit: str
+
+
+DIMENSIONS = (
+    Dimension("cpu_millis", "CPU", "thousandths of a core"),
+    Dimension("memory_mib", "memory", "MiB"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFact:
+    """A host. `used` sums all that occupies it: seats in any `OCCUPYING` state (also those of
+    applications that are not in the snapshot) and whatever else was reserved there."""
+
+    id: str
+    name: str
+    datacenter: str
+    rack: str
+    capacity: Vector
+    used: Vector
+    labels: frozenset[str] = frozenset()
+    cordoned: bool = False
+    draining: bool = False
+    quarantined: bool = False
+    fenced: bool = False
+    verdict: Verdict = Verdict.ALIVE
+    replace: Replace = Replace.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFact:
+    """One wanted copy. `generation` is the highest that any of its seats ever had;
+    `failures` counts its seats that failed lately, `failed_on` says where."""
+
+    ordinal: int
+    generation: int = 0
+    failures: int = 0
+    failed_at: datetime | None = None
+    failed_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFact:
+    """An application. A higher `priority` goes first. `slots` may miss copies never placed."""
+
+    id: str
+    name: str
+    wanted: int
+    need: Vector
+    priority: int = 0
+    kind: Kind = Kind.STATELESS
+    labels: frozenset[str] = frozenset()
+    slots: tuple[SlotFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeatFact:
+    """A placement that occupies a host (stopped and failed ones are only in `SlotFact`).
+
+    `provisional`: a newer generation that is not yet the seat of record. `released`: for a
+    container of which only one may run, a fencing proof or a person's word is on record.
+    """
+
+    id: str
+    application: str
+    ordinal: int
+    host: str
+    generation: int
+    state: SeatState
+    since: datetime
+    provisional: bool = False
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Thresholds. `places_at_once` and `paced_at_once` are what the governor grants now."""
+
+    sick_patience: timedelta = timedelta(seconds=60)
+    retry_first: timedelta = timedelta(seconds=5)
+    retry_most: timedelta = timedelta(minutes=5)
+    places_at_once: int | None = None
+    paced_at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All hosts; and for each application given, all of its occupying seats."""
+
+    hosts: tuple[HostFact, ...]
+    applications: tuple[ApplicationFact, ...]
+    seats: tuple[SeatFact, ...]
+    dimensions: tuple[Dimension, ...] = DIMENSIONS
+    policy: Policy = field(default_factory=Policy)
+
+
+class Cause(StrEnum):
+    """Why a seat is wanted, or why something waits."""
+
+    NEW = "new copy"
+    LOST = "host lost"
+    HUNG = "host hung"
+    SUSPECT = "host suspect"
+    DRAIN = "drain"
+    SICK = "sick"
+    FAILED = "failed"
+    HELD = "held"
+    FENCE = "fencing"
+    BACKOFF = "backoff"
+    GOVERNOR = "governor"
+    VERDICT = "verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A seat to be found. `stop_first`: the old one (`replaces`) must be gone before it starts."""
+
+    application: str
+    ordinal: int
+    generation: int
+    cause: Cause
+    reason: str
+    provisional: bool = False
+    replaces: str = ""
+    paced: bool = False
+    stop_first: bool = False
+    avoid: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Give the slot a seat of this generation on this host and start it."""
+
+    application: str
+    ordinal: int
+    generation: int
+    host: str
+    provisional: bool
+    cause: Cause
+    reason: str
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The provisional seat becomes the seat of record."""
+
+    seat: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """The seat's host was declared lost (or hung): it is not routed to any more."""
+
+    seat: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readopt:
+    """The host is back and nobody took the place: the lost seat is the seat again."""
+
+    seat: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the container of this seat. `withdrawal`: it was a provisional one, not needed."""
+
+    seat: str
+    reason: str
+    withdrawal: bool = False
+
+
+Order: TypeAlias = Lose | Confirm | Readopt | Stop | Place
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that is wanted and deliberately not done now, with the reason."""
+
+    application: str
+    ordinal: int
+    cause: Cause
+    reason: str
+    seat: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A wanted seat that fits nowhere. `binding` is the constraint which, lifted alone, would
+    make room on at least one host (empty: several bind at once); `rejected` counts hosts."""
+
+    want: Want
+    binding: str
+    reason: str
+    rejected: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Orders in the order in which they are to be carried out, and every no with its reason."""
+
+    orders: tuple[Order, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    unplaced: tuple[Unplaced, ...] = ()
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        return tuple(order for order in self.orders if isinstance(order, Place))
