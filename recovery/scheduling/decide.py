@@ -15,6 +15,7 @@ from recovery.scheduling.facts import (
     ApplicationFact,
     Cause,
     Decision,
+    HostFact,
     Order,
     Place,
     Policy,
@@ -52,7 +53,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
             continue
         grant.use(want)
         fleet.take(app, at)
-        orders.append(_order(want, fleet.hosts[at].id, fleet.hosts[at].name))
+        orders.extend(_orders(want, fleet.hosts[at]))
     unplaced = (explain(fleet, apps[w.application], w, snapshot.dimensions) for w in misfits)
     return Decision(tuple(orders), tuple(waiting), tuple(unplaced))
 
@@ -83,19 +84,23 @@ def order_wants(plan: Plan, apps: dict[str, ApplicationFact]) -> list[Want]:
     return first + rest
 
 
-def _order(want: Want, host: str, name: str) -> Order:
-    if want.stop_first:
-        return Stop(want.replaces, f"{want.reason}; only one may run, then it starts on {name}")
-    return Place(
+def _orders(want: Want, host: HostFact) -> list[Order]:
+    """The seat; where the old one must go first, the seat is reserved and the old one stopped."""
+    place = Place(
         application=want.application,
         ordinal=want.ordinal,
         generation=want.generation,
-        host=host,
+        host=host.id,
         provisional=want.provisional,
         cause=want.cause,
         reason=want.reason,
         replaces=want.replaces,
+        start=not want.stop_first,
     )
+    if not want.stop_first:
+        return [place]
+    told = f"{want.reason}; only one may run, then it starts on {host.name}"
+    return [place, Stop(want.replaces, told)]
 
 
 class _Grant:

@@ -1,4 +1,4 @@
-"""What scheduling looks at and what it orders: frozen values, standard library only.
+"""What scheduling looks at and what it orders: frozen values, no Django.
 
 Scheduling never judges whether a host lives. Detection writes its verdict and its permission
 to replace on the host's row; both arrive here as facts.
@@ -6,75 +6,24 @@ to replace on the host's row; both arrive here as facts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
+from recovery.inventory.facts import SEATED, Replace, Verdict
+from recovery.inventory.facts import ApplicationKind as Kind
+from recovery.inventory.facts import PlacementState as SeatState
+
 Vector: TypeAlias = tuple[int, ...]
 """One number per `Dimension`, in the snapshot's order."""
 
 
-class Verdict(StrEnum):
-    """Detection's judgement of a host (safety.md, truth table)."""
-
-    ALIVE = "alive"
-    SUSPECT = "suspect"
-    AGENT_DOWN = "agent-down"
-    HUNG = "hung"
-    ISOLATED = "isolated"
-    LOST = "lost"
-    UNKNOWN = "unknown"
-
-
-class Replace(StrEnum):
-    """May the containers of this host be replaced? Detection's word, its guard included."""
-
-    NONE = "none"
-    PROVISIONAL = "provisional"
-    ALLOWED = "allowed"
-    PACED = "paced"
-    HELD = "held"
-
-
-class Kind(StrEnum):
-    """How many generations of a container may run at one instant (I-CT-1, I-CT-2)."""
-
-    STATELESS = "stateless"
-    SINGLETON = "singleton"
-    STRICT = "strict"
-
-
-class SeatState(StrEnum):
-    """Where a placement stands; `MOVES` is the whole of what may follow what."""
-
-    PLANNED = "planned"
-    STARTING = "starting"
-    RUNNING = "running"
-    SICK = "sick"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    LOST = "lost"
-
-
 S = SeatState
-MOVES: Mapping[SeatState, frozenset[SeatState]] = {
-    S.PLANNED: frozenset({S.STARTING, S.RUNNING, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
-    S.STARTING: frozenset({S.RUNNING, S.SICK, S.FAILED, S.STOPPING, S.LOST}),
-    S.RUNNING: frozenset({S.SICK, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
-    S.SICK: frozenset({S.RUNNING, S.FAILED, S.STOPPING, S.STOPPED, S.LOST}),
-    S.STOPPING: frozenset({S.STOPPED, S.LOST}),
-    S.LOST: frozenset({S.STARTING, S.STOPPING, S.STOPPED}),
-    S.FAILED: frozenset(),
-    S.STOPPED: frozenset(),
-}
 ACTIVE = frozenset({S.PLANNED, S.STARTING, S.RUNNING, S.SICK})
 """States of a seat that is meant to serve."""
-OCCUPYING = ACTIVE | {S.STOPPING, S.LOST}
-"""States in which something may run on the host: they take its capacity and keep a second seat
-of the application away. A lost seat is among them: its host may return."""
+OCCUPYING = frozenset(SeatState(state) for state in SEATED)
+"""States in which a seat takes capacity and keeps a second one of its application away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +56,6 @@ class HostFact:
     cordoned: bool = False
     draining: bool = False
     quarantined: bool = False
-    fenced: bool = False
     verdict: Verdict = Verdict.ALIVE
     replace: Replace = Replace.NONE
 
@@ -214,7 +162,8 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Give the slot a seat of this generation on this host and start it."""
+    """Give the slot a seat of this generation on this host. `start=False` only reserves it: the
+    old seat, of which no second may run, is being stopped."""
 
     application: str
     ordinal: int
@@ -224,14 +173,16 @@ class Place:
     cause: Cause
     reason: str
     replaces: str = ""
+    start: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The provisional seat becomes the seat of record."""
+    """The provisional seat becomes the seat of record; `start`: it was only reserved so far."""
 
     seat: str
     reason: str
+    start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

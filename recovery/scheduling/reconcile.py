@@ -114,7 +114,7 @@ def _sort_seats(slot: _Slot, seats: list[SeatFact]) -> None:
     """Which seat is of record, which follows it, which were lost; those on a host that is gone
     are lost from here on, whatever their row said."""
     for seat in sorted(seats, key=lambda seat: (seat.generation, seat.id)):
-        if seat.state in ACTIVE and slot.host_of(seat).verdict in GONE:
+        if seat.state is not SeatState.LOST and slot.host_of(seat).verdict in GONE:
             host = slot.host_of(seat)
             slot.plan.orders.append(Lose(seat.id, f"{host.name} is {host.verdict}"))
             slot.lost.append(replace(seat, state=SeatState.LOST))
@@ -178,9 +178,7 @@ def _clear_lost(slot: _Slot) -> None:
 def _fill_place(slot: _Slot) -> None:
     """The slot has no active seat of record: confirm, take back, wait, or want one."""
     if slot.following is not None:
-        told = "its host is gone: the provisional seat takes over"
-        slot.plan.orders.append(Confirm(slot.following.id, told))
-        slot.current, slot.following = slot.following, None
+        _confirm_following(slot, slot.following)
         return
     back = [s for s in slot.lost if slot.host_of(s).verdict is Verdict.ALIVE]
     if back:
@@ -195,26 +193,34 @@ def _fill_place(slot: _Slot) -> None:
         _want_missing(slot)
 
 
+def _confirm_following(slot: _Slot, following: SeatFact) -> None:
+    """The old seat is gone. Of a container of which only one may run, that has to be proven."""
+    single = slot.app.kind is not Kind.STATELESS
+    if single and not (_may_replace_lost(slot) and _may_follow_stopping(slot)):
+        return
+    told = "the old seat is gone: this one takes over"
+    start = single and following.state is SeatState.PLANNED
+    slot.plan.orders.append(Confirm(following.id, told, start))
+    slot.current, slot.following = following, None
+
+
 def _may_replace_lost(slot: _Slot) -> bool:
     """Each lost seat must permit a new generation: its host's word, and for a container of
     which only one may run the proof that the old one does not."""
     for seat in slot.lost:
         host = slot.host_of(seat)
-        if slot.app.kind is not Kind.STATELESS and not (seat.released or host.fenced):
-            slot.wait(Cause.FENCE, _fence_reason(slot, host), seat)
+        if slot.app.kind is not Kind.STATELESS and not seat.released:
+            told = f"only one may run: waits for a fencing proof of {host.name} or a person's word"
+            slot.wait(Cause.FENCE, told, seat)
             return False
+        if seat.generation < slot.fact.generation:
+            continue  # it was replaced before: that permission stands
         if seat.released or host.replace in (Replace.ALLOWED, Replace.PACED):
             continue
         cause = Cause.HELD if host.replace is Replace.HELD else Cause.VERDICT
         slot.wait(cause, _held_reason(host), seat)
         return False
     return True
-
-
-def _fence_reason(slot: _Slot, host: HostFact) -> str:
-    if slot.app.kind is Kind.STRICT:
-        return f"waits until its lease on {host.name} has run out"
-    return f"only one may run: waits for a fencing proof of {host.name} or a person's word"
 
 
 def _held_reason(host: HostFact) -> str:
@@ -320,7 +326,9 @@ def _move(slot: _Slot, seat: SeatFact, cause: Cause) -> None:
     host = slot.host_of(seat)
     reason = f"{host.name} is drained" if cause is Cause.DRAIN else f"sick on {host.name}"
     if slot.following is not None:
-        if _serves(slot, slot.following):
+        if slot.app.kind is not Kind.STATELESS:
+            slot.plan.orders.append(Stop(seat.id, reason))
+        elif _serves(slot, slot.following):
             slot.plan.orders.append(Confirm(slot.following.id, f"{reason}, and it runs"))
             slot.plan.orders.append(Stop(seat.id, reason))
             slot.current, slot.following = slot.following, None
@@ -328,7 +336,7 @@ def _move(slot: _Slot, seat: SeatFact, cause: Cause) -> None:
         if _may_retry(slot):
             _want(slot, cause, reason, seat, provisional=True)
     elif cause is Cause.DRAIN:
-        _want(slot, cause, reason, seat, stop_first=True)
+        _want(slot, cause, reason, seat, provisional=True, stop_first=True)
     else:
         told = f"{reason}; only one may run, so moving it is a person's decision"
         slot.wait(Cause.FENCE, told, seat)
@@ -348,7 +356,8 @@ def _end_backup(slot: _Slot, seat: SeatFact, backup: SeatFact) -> None:
 def _back_up(slot: _Slot, seat: SeatFact, host: HostFact) -> None:
     """A suspect host: stateless containers may get a provisional replacement (I-CT-2)."""
     if slot.app.kind is not Kind.STATELESS:
-        slot.wait(Cause.FENCE, _fence_reason(slot, host), seat)
+        told = f"only one may run: waits until {host.name} answers, or for a fencing proof"
+        slot.wait(Cause.FENCE, told, seat)
     elif host.replace in (Replace.PROVISIONAL, Replace.ALLOWED, Replace.PACED):
         if _may_retry(slot):
             _want(slot, Cause.SUSPECT, f"{host.name} is suspect", seat, provisional=True)

@@ -41,7 +41,6 @@ def host(
     cordoned: bool = False,
     draining: bool = False,
     quarantined: bool = False,
-    fenced: bool = False,
 ) -> HostFact:
     return HostFact(
         id=name,
@@ -54,7 +53,6 @@ def host(
         cordoned=cordoned,
         draining=draining,
         quarantined=quarantined,
-        fenced=fenced,
         verdict=verdict,
         replace=replace,
     )
@@ -158,12 +156,18 @@ def carry_out(snapshot: Snapshot, decision: Decision, now: datetime = NOW) -> Sn
 def observe(snapshot: Snapshot, now: datetime = NOW) -> Snapshot:
     """The rows after living hosts reported: what was started runs, what was stopped is gone."""
     alive = {host.id for host in snapshot.hosts if host.verdict is Verdict.ALIVE}
-    started = {SeatState.PLANNED, SeatState.STARTING}
+    single = {app.id for app in snapshot.applications if app.kind is Kind.SINGLETON}
     seats = tuple(
         replace(held, state=SeatState.RUNNING, since=now)
-        if held.host in alive and held.state in started
+        if held.host in alive and _starts(held, single)
         else held
         for held in snapshot.seats
         if not (held.host in alive and held.state is SeatState.STOPPING)
     )
     return _with_use(replace(snapshot, seats=seats))
+
+
+def _starts(held: SeatFact, single: set[str]) -> bool:
+    """A reserved seat of a singleton does not start before it is confirmed."""
+    reserved = held.provisional and held.application in single
+    return held.state in {SeatState.PLANNED, SeatState.STARTING} and not reserved

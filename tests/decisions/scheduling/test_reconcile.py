@@ -81,7 +81,7 @@ def test_a_singleton_on_a_suspect_host_waits_and_says_for_what() -> None:
     assert decision.orders == ()
     (waiting,) = decision.waiting
     assert (waiting.cause, waiting.seat) == (Cause.FENCE, "ledger.1.1")
-    assert "fencing proof of a or a person's word" in waiting.reason
+    assert "waits until a answers, or for a fencing proof" in waiting.reason
 
 
 def test_a_lost_singleton_is_replaced_after_a_fencing_proof_and_not_before() -> None:
@@ -90,7 +90,9 @@ def test_a_lost_singleton_is_replaced_after_a_fencing_proof_and_not_before() -> 
     before = decide(given, NOW)
     assert before.places == ()
     assert [w.cause for w in before.waiting] == [Cause.FENCE]
-    (place,) = decide(change(given, "a", fenced=True), NOW).places
+    assert "fencing proof of a or a person's word" in before.waiting[0].reason
+    proven = world(given.hosts, given.applications, [seat("ledger", "a", released=True)])
+    (place,) = decide(proven, NOW).places
     assert place.generation == 2
 
 
@@ -99,12 +101,6 @@ def test_a_persons_word_releases_one_singleton_even_while_the_brake_holds() -> N
     word = seat("ledger", "a", released=True)
     given = world([lost, *THREE[1:]], [app("ledger", kind=Kind.SINGLETON)], [word])
     assert len(decide(given, NOW).places) == 1
-
-
-def test_a_strict_container_waits_for_the_end_of_its_lease() -> None:
-    lost = host("a", verdict=Verdict.LOST, replace=Replace.ALLOWED)
-    given = world([lost, *THREE[1:]], [app("ledger", kind=Kind.STRICT)], [seat("ledger", "a")])
-    assert "lease on a has run out" in decide(given, NOW).waiting[0].reason
 
 
 def test_a_provisional_seat_becomes_the_seat_when_the_host_is_lost() -> None:
@@ -137,6 +133,15 @@ def test_a_generation_that_returns_after_it_was_lost_is_stopped() -> None:
     assert isinstance(stop, Stop)
     assert stop.seat == "shop.1.1"
     assert "generation 2 took over" in stop.reason
+
+
+def test_a_retry_of_a_replacement_needs_no_second_permission() -> None:
+    lost = host("a", verdict=Verdict.LOST, replace=Replace.NONE)
+    failed = SlotFact(1, 2, failures=1, failed_at=NOW, failed_on=frozenset({"b"}))
+    seats = [seat("shop", "a", state=SeatState.LOST)]
+    given = world([lost, *THREE[1:]], [app("shop", slots=[failed])], seats)
+    (place,) = decide(given, NOW + timedelta(minutes=1)).places
+    assert (place.host, place.generation) == ("c", 3)
 
 
 def test_a_lost_seat_is_taken_back_when_nobody_took_its_place() -> None:
@@ -174,11 +179,23 @@ def test_a_drained_singleton_stops_before_it_starts_and_only_if_there_is_room() 
     assert decide(world(full, [singleton], [seat("ledger", "a")]), NOW).orders == ()
     given = change(world(THREE, [singleton], [seat("ledger", "a")]), "a", draining=True)
     first = decide(given, NOW)
-    assert [type(order) for order in first.orders] == [Stop]
+    assert [type(order) for order in first.orders] == [Place, Stop]
+    assert not first.places[0].start, "the room is reserved, nothing starts yet"
     stopping = carry_out(given, first)
     assert decide(stopping, NOW).orders == ()
-    (place,) = decide(observe(stopping), NOW).places
-    assert place.host != "a"
+    (confirm,) = decide(observe(stopping), NOW).orders
+    assert isinstance(confirm, Confirm)
+    assert confirm.start
+
+
+def test_a_singleton_lost_in_the_middle_of_its_drain_needs_its_proof_all_the_same() -> None:
+    singleton = app("ledger", kind=Kind.SINGLETON)
+    given = change(world(THREE, [singleton], [seat("ledger", "a")]), "a", draining=True)
+    stopping = carry_out(given, decide(given, NOW))
+    lost = change(stopping, "a", verdict=Verdict.LOST, replace=Replace.ALLOWED)
+    decision = decide(lost, NOW)
+    assert [type(order) for order in decision.orders] == [Lose]
+    assert [w.cause for w in decision.waiting] == [Cause.FENCE]
 
 
 def test_a_cancelled_drain_withdraws_what_was_started() -> None:
