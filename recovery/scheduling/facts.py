@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from recovery.inventory.facts import SEATED, Replace, Verdict
-from recovery.inventory.facts import ApplicationKind as Kind
-from recovery.inventory.facts import PlacementState as SeatState
+from recovery.inventory.facts import SEATED, ApplicationKind, PlacementState, Replace, Verdict
 
 Vector: TypeAlias = tuple[int, ...]
 """One number per `Dimension`, in the snapshot's order."""
 
 
-S = SeatState
-ACTIVE = frozenset({S.PLANNED, S.STARTING, S.RUNNING, S.SICK})
+Kind: TypeAlias = ApplicationKind
+SeatState: TypeAlias = PlacementState
+ACTIVE = frozenset({SeatState.PLANNED, SeatState.STARTING, SeatState.RUNNING, SeatState.SICK})
 """States of a seat that is meant to serve."""
 OCCUPYING = frozenset(SeatState(state) for state in SEATED)
 """States in which a seat takes capacity and keeps a second one of its application away."""

@@ -15,14 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recovery.scheduling.facts import (
-    ApplicationFact,
-    HostFact,
-    SeatFact,
-    Snapshot,
-    Vector,
-    Verdict,
-)
+from recovery.inventory.facts import Verdict
+from recovery.scheduling.facts import ApplicationFact, HostFact, SeatFact, Snapshot, Vector
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -53,6 +47,9 @@ class Fleet:
         self.bans = {ban: self._flags(ban) for ban in Ban}
         self.open: Flags = ~np.logical_or.reduce(list(self.bans.values()))
         self.datacenters = _slices([h.datacenter for h in self.hosts])
+        self.site_load = {
+            name: float(self.load[within].sum()) for name, within in self.datacenters.items()
+        }
         self.racks = _slices([(h.datacenter, h.rack) for h in self.hosts])
         self.seated = self._seated(snapshot.seats)
         self._labelled: dict[frozenset[str], Flags] = {}
@@ -87,7 +84,9 @@ class Fleet:
         """Reserve a seat of this application on the host at this index."""
         self.free[:, at] -= app.need
         self.share[:, at] = 1.0 - self.free[:, at] / np.maximum(self.capacity[:, at], 1)
-        self.load[at] = self.share[:, at].max()
+        before = float(self.load[at])
+        self.load[at] = after = float(self.share[:, at].max())
+        self.site_load[self.hosts[at].datacenter] += after - before
         self.seated[app.id].add(at)
 
 

@@ -41,9 +41,13 @@ def _datacenters_by_wish(fleet: Fleet, seated: set[int]) -> list[str]:
     held = dict.fromkeys(fleet.datacenters, 0)
     for at in seated:
         held[fleet.hosts[at].datacenter] += 1
-    return sorted(
-        held, key=lambda name: (held[name], float(fleet.load[fleet.datacenters[name]].mean()), name)
-    )
+    return sorted(held, key=lambda name: (held[name], _mean_load(fleet, name), name))
+
+
+def _mean_load(fleet: Fleet, name: str) -> float:
+    within = fleet.datacenters[name]
+    size: int = within.stop - within.start
+    return fleet.site_load[name] / size
 
 
 def _best_within(fleet: Fleet, app: ApplicationFact, within: slice, seated: set[int]) -> int | None:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.facts import (
     ACTIVE,
     ApplicationFact,
@@ -24,13 +25,11 @@ from recovery.scheduling.facts import (
     Order,
     Policy,
     Readopt,
-    Replace,
     SeatFact,
     SeatState,
     SlotFact,
     Snapshot,
     Stop,
-    Verdict,
     Waiting,
     Want,
 )

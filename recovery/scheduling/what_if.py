@@ -10,17 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.decide import decide
-from recovery.scheduling.facts import (
-    ACTIVE,
-    Policy,
-    Replace,
-    SeatState,
-    Snapshot,
-    Unplaced,
-    Verdict,
-    Waiting,
-)
+from recovery.scheduling.facts import ACTIVE, Policy, SeatState, Snapshot, Unplaced, Waiting
 
 
 @dataclass(frozen=True, slots=True)

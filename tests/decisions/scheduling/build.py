@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.facts import (
     ApplicationFact,
     Confirm,
@@ -15,14 +16,12 @@ from recovery.scheduling.facts import (
     Lose,
     Place,
     Readopt,
-    Replace,
     SeatFact,
     SeatState,
     SlotFact,
     Snapshot,
     Stop,
     Vector,
-    Verdict,
 )
 
 NOW = datetime(2026, 11, 23, 3, 7, 12, tzinfo=UTC)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.decide import decide
-from recovery.scheduling.facts import Replace, SeatState, Verdict
+from recovery.scheduling.facts import SeatState
 from recovery.scheduling.what_if import outlooks, what_if
 from tests.decisions.scheduling.build import NOW, app, host, seat, world
 

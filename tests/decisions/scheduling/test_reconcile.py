@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.decide import decide
 from recovery.scheduling.facts import (
     Cause,
@@ -16,11 +17,9 @@ from recovery.scheduling.facts import (
     Place,
     Policy,
     Readopt,
-    Replace,
     SeatState,
     SlotFact,
     Stop,
-    Verdict,
 )
 from tests.decisions.scheduling.build import NOW, app, carry_out, change, host, observe, seat, world
 
