@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "recovery.operations",
     "recovery.alarms",
     "recovery.gateway",
+    "recovery.scheduling",
 ]
 
 

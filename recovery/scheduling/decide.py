@@ -53,7 +53,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
             continue
         grant.use(want)
         fleet.take(app, at)
-        orders.extend(_orders(want, fleet.hosts[at]))
+        orders.extend(_orders(want, fleet.hosts[at], first=not plan.serving[app.id]))
     unplaced = (explain(fleet, apps[w.application], w, snapshot.dimensions) for w in misfits)
     return Decision(tuple(orders), tuple(waiting), tuple(unplaced))
 
@@ -84,7 +84,7 @@ def order_wants(plan: Plan, apps: dict[str, ApplicationFact]) -> list[Want]:
     return first + rest
 
 
-def _orders(want: Want, host: HostFact) -> list[Order]:
+def _orders(want: Want, host: HostFact, *, first: bool) -> list[Order]:
     """The seat; where the old one must go first, the seat is reserved and the old one stopped."""
     place = Place(
         application=want.application,
@@ -96,6 +96,7 @@ def _orders(want: Want, host: HostFact) -> list[Order]:
         reason=want.reason,
         replaces=want.replaces,
         start=not want.stop_first,
+        first=first,
     )
     if not want.stop_first:
         return [place]

@@ -141,6 +141,7 @@ class Cause(StrEnum):
     BACKOFF = "backoff"
     GOVERNOR = "governor"
     VERDICT = "verdict"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class Want:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Give the slot a seat of this generation on this host. `start=False` only reserves it: the
-    old seat, of which no second may run, is being stopped."""
+    old seat, of which no second may run, is being stopped. `first`: nothing else answers."""
 
     application: str
     ordinal: int
@@ -173,6 +174,7 @@ class Place:
     reason: str
     replaces: str = ""
     start: bool = True
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

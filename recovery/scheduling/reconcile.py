@@ -140,7 +140,7 @@ def _stop(slot: _Slot, seat: SeatFact, reason: str, *, withdrawal: bool = False)
         slot.plan.orders.append(Stop(seat.id, reason, withdrawal))
     else:
         told = f"stop of generation {seat.generation} waits: {host.name} is {host.verdict}"
-        slot.wait(Cause.VERDICT, told, seat)
+        slot.wait(Cause.UNREACHABLE, told, seat)
 
 
 def _reconcile_slot(slot: _Slot) -> None:
@@ -160,7 +160,7 @@ def _stop_surplus(slot: _Slot) -> None:
         if seat is None:
             continue
         if seat.state is not SeatState.LOST or slot.host_of(seat).verdict is Verdict.ALIVE:
-            _stop(slot, seat, f"{slot.app.name} wants {slot.app.wanted} copies")
+            _stop(slot, seat, "more copies than are wanted")
 
 
 def _clear_lost(slot: _Slot) -> None:
@@ -261,7 +261,7 @@ def _want_missing(slot: _Slot) -> None:
     elif slot.fact.failures:
         cause, reason = Cause.FAILED, "its last start failed"
     else:
-        cause, reason = Cause.NEW, f"{slot.app.name} wants {slot.app.wanted} copies"
+        cause, reason = Cause.NEW, "a copy is wanted and there is none"
     _want(slot, cause, reason, slot.lost[-1] if slot.lost else None)
 
 
