@@ -1,0 +1,1 @@
+"""Where lost containers go: reconcile, feasible, rank; drain, cordon; what-if."""

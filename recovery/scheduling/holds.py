@@ -1,0 +1,70 @@
+"""What waits, kept as rows: since when, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.inventory.models import Container
+from recovery.scheduling.facts import Cause, Decision
+from recovery.scheduling.models import Hold, HoldState
+
+WORTH_TELLING = frozenset({Cause.HELD, Cause.FENCE, Cause.VERDICT})
+"""Causes that may last; a pause between attempts or a turn in a queue ends by itself."""
+NO_ROOM = "no room"
+
+Told = dict[tuple[str, int], tuple[str, str, str]]
+
+
+def told_holds(decision: Decision) -> Told:
+    """Per copy its cause, reason and binding constraint; lack of room goes before the rest."""
+    told: Told = {
+        (w.application, w.ordinal): (str(w.cause), w.reason, "")
+        for w in decision.waiting
+        if w.cause in WORTH_TELLING
+    }
+    for missing in decision.unplaced:
+        want = missing.want
+        told[want.application, want.ordinal] = (NO_ROOM, missing.reason, missing.binding)
+    return told
+
+
+def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
+    """Open, amend and end holds so that they say what this decision says."""
+    told = told_holds(decision)
+    open_now = {
+        (str(hold.container.application_id), hold.container.ordinal): hold
+        for hold in Hold.objects.filter(state=HoldState.OPEN).select_related("container")
+    }
+    slots = {
+        (str(row.application_id), row.ordinal): row
+        for row in Container.objects.filter(application__in={app for app, _ in told})
+    }
+    new = [key for key in told if key not in open_now]
+    transitions.create(
+        [_hold(slots[key], *told[key], now=now) for key in new],
+        actor=actor,
+        reason="It cannot be done now.",
+        now=now,
+    )
+    changed = {
+        hold.pk: dict(zip(("cause", "reason", "binding"), told[key], strict=True))
+        for key, hold in open_now.items()
+        if key in told and (hold.cause, hold.reason, hold.binding) != told[key]
+    }
+    transitions.amend_many(
+        Hold, changed, action="explained", actor=actor, reason="The reason changed.", now=now
+    )
+    transitions.move_many(
+        Hold,
+        {hold.pk: {"ended_at": now} for key, hold in open_now.items() if key not in told},
+        HoldState.ENDED,
+        actor=actor,
+        reason="Nothing keeps it from its seat any more.",
+        now=now,
+    )
+
+
+def _hold(slot: Container, cause: str, reason: str, binding: str, *, now: datetime) -> Hold:
+    return Hold(container=slot, cause=cause, reason=reason, binding=binding, since=now)
