@@ -111,7 +111,12 @@ def after_check(track: Track, failure: str, now: float) -> Track:
     if not failure:
         since = track.running_since or now
         return replace(
-            track, health=Health.ANSWERS, misses=0, failing_since=0.0, running_since=since, detail=""
+            track,
+            health=Health.ANSWERS,
+            misses=0,
+            failing_since=0.0,
+            running_since=since,
+            detail="",
         )
     since = track.failing_since if track.misses else now
     misses = track.misses + 1

@@ -107,9 +107,7 @@ class Peers:
             self._tell(self._sighting(peer.host_id, seen, looked=True))
 
     def _getters(self, peer: Peer) -> list[Getter]:
-        return [
-            Getter(peer.address, port, peer.health_path, self._source) for port in peer.ports
-        ]
+        return [Getter(peer.address, port, peer.health_path, self._source) for port in peer.ports]
 
     def _take(self, peer: Peer, seen: Seen) -> None:
         before = self._seen.get(peer.host_id)

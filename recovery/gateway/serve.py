@@ -79,6 +79,7 @@ async def run_gateway(settings: Settings) -> None:
                 tasks.create_task(_dispatch_for_ever(state))
     finally:
         transport.close()
+        await state.close()
 
 
 class Datagrams(asyncio.DatagramProtocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, connections
 from websockets.asyncio.server import ServerConnection
 
 from recovery.core import wire
@@ -88,3 +88,8 @@ class State:
                 raise
 
         return await asyncio.get_running_loop().run_in_executor(self._rows, call)
+
+    async def close(self) -> None:
+        """Give the thread's connection back."""
+        await self.rows(connections.close_all)
+        self._rows.shutdown()

@@ -34,9 +34,7 @@ class Listening:
         self._sequence += 1
         body = _REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, 0, _LISTEN_STATE)
         size = _HEADER.size + len(body)
-        self._socket.send(
-            _HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _DUMP, self._sequence, 0) + body
-        )
+        self._socket.send(_HEADER.pack(size, _SOCK_DIAG_BY_FAMILY, _DUMP, self._sequence, 0) + body)
         found: dict[str, set[int]] = {}
         while True:
             data = self._socket.recv(256 * 1024)

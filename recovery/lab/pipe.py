@@ -25,12 +25,12 @@ class Pipe:
 
     def __init__(self, passes: Callable[[], bool], weather: Callable[[], Weather]) -> None:
         self._passes, self._weather = passes, weather
-        self._held: list[bytes | None | BaseException] = []
+        self._held: list[bytes | BaseException | None] = []
         self._free_at = 0.0
         self.source: asyncio.Transport | None = None
         self.target: asyncio.Transport | None = None
 
-    def feed(self, item: bytes | None | BaseException) -> None:
+    def feed(self, item: bytes | BaseException | None) -> None:
         """Bytes, None for an orderly end, or the error that the other end met."""
         if self._held or self.target is None or not self._passes():
             self._held.append(item)
@@ -54,14 +54,14 @@ class Pipe:
         if not self._held and self.source is not None and not self.source.is_closing():
             self.source.resume_reading()
 
-    def _later(self, item: bytes | None | BaseException) -> None:
+    def _later(self, item: bytes | BaseException | None) -> None:
         if self._passes():
             self._deliver(item)
         else:
             self._held.append(item)
             self._pause()
 
-    def _deliver(self, item: bytes | None | BaseException) -> None:
+    def _deliver(self, item: bytes | BaseException | None) -> None:
         if self.target is None or self.target.is_closing():
             return
         if isinstance(item, bytes):

@@ -45,8 +45,9 @@ def from_environment() -> LabSettings:
     mode = os.environ.get("TOCSIN_LAB_MODE", "auto")
     mode = "relay" if mode == "auto" else mode
     if mode not in MODES:
-        raise BadConfiguration(f"{mode} is not one of auto, {', '.join(MODES)}",
-                               field="TOCSIN_LAB_MODE")
+        raise BadConfiguration(
+            f"{mode} is not one of auto, {', '.join(MODES)}", field="TOCSIN_LAB_MODE"
+        )
     control = os.environ.get("TOCSIN_LAB_CONTROL", DEFAULT_CONTROL)
     return LabSettings(
         folder=var / "lab",

@@ -141,8 +141,10 @@ def _in_words(weather: Weather) -> str:
     words = []
     if cut := weather.cut_in | weather.cut_out:
         name = "partitioned" if "public" in cut else "isolated"
-        one_way = "" if weather.cut_in == weather.cut_out else (
-            " (nothing gets in)" if weather.cut_in else " (nothing gets out)"
+        one_way = (
+            ""
+            if weather.cut_in == weather.cut_out
+            else (" (nothing gets in)" if weather.cut_in else " (nothing gets out)")
         )
         words.append(name + one_way)
     if weather.delay_ms or weather.jitter_ms:

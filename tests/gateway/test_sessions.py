@@ -1,0 +1,297 @@
+"""Agents that tell the truth, agents that lie, and what the rows say afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from django.db import connection
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from recovery.agent.identity import Identity, load
+from recovery.audit.models import AuditEntry
+from recovery.core import transitions, wire
+from recovery.core.clock import system
+from recovery.engines.ports import free_port
+from recovery.gateway.serve import Settings, run_gateway
+from recovery.inventory import actions
+from recovery.inventory.models import Container, Host, Placement
+from recovery.operations.actions import admit_operations, request_operations
+from recovery.operations.facts import Verb
+from recovery.operations.models import Operation
+from tests.support.databases import Database
+from tests.support.fleet import BY, NOW, Fleet, make_fleet, seat
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A fleet in rows, a host's key folder, and a join token for it."""
+
+    fleet: Fleet
+    identity: Identity
+    token: str
+    host: Host
+
+
+@pytest.fixture
+def stage(fresh_database: Database, tmp_path: Path) -> Stage:
+    fleet = make_fleet(alive=False)
+    host = fleet.hosts["par1-r1-h1"]
+    token = actions.issue_join_token(host=host, actor=BY, reason="test", now=system.now())
+    return Stage(fleet, load(tmp_path / "identity.json"), token, host)
+
+
+async def rows(work: Callable[..., T], *args: object) -> T:
+    """Run what touches rows in a thread that gives its connection back."""
+
+    def call() -> T:
+        try:
+            return work(*args)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(call)
+
+
+@asynccontextmanager
+async def gateway() -> AsyncIterator[int]:
+    port = free_port()
+    settings = Settings("gateway-test", "127.0.0.1", port, "127.0.0.1", "link-secret")
+    serving = asyncio.create_task(run_gateway(settings))
+    try:
+        async with asyncio.timeout(5):
+            while True:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    break
+                await asyncio.sleep(0.02)
+        yield port
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+async def receive(socket: ClientConnection, kind: type[wire.Frame]) -> wire.Frame:
+    """The next frame of this kind; others that come before it are passed over."""
+    async with asyncio.timeout(5):
+        while True:
+            frame = wire.decode_from_gateway(await socket.recv())
+            if isinstance(frame, kind):
+                return frame
+
+
+@asynccontextmanager
+async def session(port: int, stage: Stage) -> AsyncIterator[ClientConnection]:
+    """An enrolled agent's open socket."""
+    async with connect(f"ws://127.0.0.1:{port}/agent") as socket:
+        challenge = await receive(socket, wire.Challenge)
+        assert isinstance(challenge, wire.Challenge)
+        if not stage.identity.is_enrolled:
+            enrol = stage.identity.enrol(stage.token, stage.host.name, challenge.nonce)
+            await socket.send(wire.encode(enrol))
+            enrolled = await receive(socket, wire.Enrolled)
+            assert isinstance(enrolled, wire.Enrolled)
+            stage.identity.accept(enrolled)
+        await socket.send(wire.encode(hello(stage, challenge.nonce)))
+        await receive(socket, wire.Welcome)
+        yield socket
+
+
+def hello(stage: Stage, nonce: str, boot: str = "ab" * 16) -> wire.Hello:
+    return wire.Hello(
+        host_id=stage.identity.host_id,
+        boot=boot,
+        agent_version="1",
+        protocol=wire.PROTOCOL,
+        signature=stage.identity.sign_hello(nonce, boot),
+        address="127.0.0.9",
+        probe_port=9,
+    )
+
+
+def fact(placement: Placement, state: wire.ContainerState = "running") -> wire.ContainerFact:
+    return wire.ContainerFact(
+        placement=str(placement.pk),
+        application="shop",
+        container="shop-1",
+        generation=placement.generation,
+        state=state,
+    )
+
+
+async def until_state(placement: Placement, state: str) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            await rows(placement.refresh_from_db)
+            if placement.state == state:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_an_agent_enrols_once_and_its_heartbeat_key_agrees(stage: Stage) -> None:
+    async with gateway() as port:
+        async with session(port, stage):
+            pass
+        async with session(port, stage):
+            host = await rows(lambda: Host.objects.get(pk=stage.host.pk))
+            secret = await rows(lambda: bytes(host.heartbeat_key.secret))
+    assert secret == stage.identity.heartbeat_key
+    assert host.address == "127.0.0.9"
+
+
+async def refusal_of(port: int, frame_of: object) -> wire.Refusal:
+    async with connect(f"ws://127.0.0.1:{port}/agent") as socket:
+        challenge = await receive(socket, wire.Challenge)
+        assert isinstance(challenge, wire.Challenge)
+        assert callable(frame_of)
+        await socket.send(wire.encode(frame_of(challenge.nonce)))
+        refused = await receive(socket, wire.Refusal)
+        assert isinstance(refused, wire.Refusal)
+        return refused
+
+
+async def test_a_wrong_or_used_token_is_refused_with_its_field(stage: Stage) -> None:
+    async with gateway() as port:
+        wrong = await refusal_of(port, lambda n: stage.identity.enrol("x", stage.host.name, n))
+        async with session(port, stage):
+            pass
+        used = await refusal_of(
+            port, lambda n: stage.identity.enrol(stage.token, stage.host.name, n)
+        )
+        other = await refusal_of(port, lambda n: stage.identity.enrol("x", "nobody", n))
+    assert (wrong.field, used.field, other.field) == ("token", "token", "host")
+
+
+async def test_a_hello_with_another_nonce_is_refused(stage: Stage) -> None:
+    async with gateway() as port:
+        async with session(port, stage):
+            pass
+        refused = await refusal_of(port, lambda _: hello(stage, "00" * 32))
+    assert refused.field == "signature"
+
+
+async def test_a_report_moves_only_seats_of_its_own_host(stage: Stage) -> None:
+    def seats() -> tuple[Placement, Placement]:
+        first, second = Container.objects.all()[:2]
+        theirs = stage.fleet.hosts["mrs1-r1-h1"]
+        return seat(first, stage.host, state="starting"), seat(second, theirs, state="starting")
+
+    mine, foreign = await rows(seats)
+    async with gateway() as port, session(port, stage) as socket:
+        facts = (fact(mine), fact(foreign))
+        await socket.send(wire.encode(wire.Report(full=True, containers=facts)))
+        await until_state(mine, "running")
+    await rows(foreign.refresh_from_db)
+    assert foreign.state == "starting"
+
+
+async def test_a_report_of_another_generation_changes_nothing(stage: Stage) -> None:
+    def seats() -> Placement:
+        return seat(Container.objects.all()[0], stage.host, state="starting", generation=3)
+
+    mine = await rows(seats)
+    old = wire.ContainerFact(
+        placement=str(mine.pk), application="shop", container="s", generation=2, state="running"
+    )
+    async with gateway() as port, session(port, stage) as socket:
+        await socket.send(wire.encode(wire.Report(full=False, containers=(old,))))
+        await socket.send(wire.encode(wire.Report(full=False, containers=(fact(mine, "sick"),))))
+        await until_state(mine, "sick")
+        bodies = await rows(
+            lambda: [e.body["action"] for e in AuditEntry.objects.filter(object_id=str(mine.pk))]
+        )
+    assert "running" not in bodies
+
+
+def intended(stage: Stage) -> tuple[Placement, Operation]:
+    placement = seat(Container.objects.all()[0], stage.host, state="planned")
+    asked = request_operations(
+        verb=Verb.START, placements=[placement], actor=BY, reason="test", now=NOW
+    )
+    admit_operations(operations=[asked[0].pk], actor=BY, reason="test", now=NOW)
+    return placement, asked[0]
+
+
+async def test_an_order_is_a_row_first_and_its_outcome_is_written_once(stage: Stage) -> None:
+    placement, operation = await rows(intended, stage)
+    async with gateway() as port, session(port, stage) as socket:
+        desired = await receive(socket, wire.Desired)
+        order = await receive(socket, wire.Order)
+        assert isinstance(desired, wire.Desired)
+        assert isinstance(order, wire.Order)
+        assert order.operation == str(operation.pk)
+        outcome = wire.Outcome(operation=order.operation, epoch=order.epoch, state="done")
+        for _ in range(2):
+            await socket.send(wire.encode(outcome))
+        await socket.send(wire.encode(wire.Report(full=True, containers=(fact(placement),))))
+        await until_state(placement, "running")
+    await rows(operation.refresh_from_db)
+    assert operation.state == "done"
+    told = await rows(lambda: AuditEntry.objects.filter(object_id=str(operation.pk)).count())
+    assert told == operation.version == 4  # created, intended, handed, done
+
+
+async def test_an_order_whose_session_broke_is_sent_again_with_the_same_key(stage: Stage) -> None:
+    _, operation = await rows(intended, stage)
+
+    def age() -> None:
+        row = Operation.objects.get(pk=operation.pk)
+        transitions.amend(
+            row,
+            {"handed_at": system.now() - timedelta(minutes=1)},
+            action="aged",
+            actor=BY,
+            reason="test",
+            now=NOW,
+        )
+
+    async with gateway() as port:
+        async with session(port, stage) as socket:
+            first = await receive(socket, wire.Order)
+        await rows(age)
+    async with gateway() as port, session(port, stage) as socket:
+        again = await receive(socket, wire.Order)
+    assert isinstance(first, wire.Order)
+    assert isinstance(again, wire.Order)
+    assert again.operation == first.operation == str(operation.pk)
+
+
+async def test_malformed_frames_are_answered_with_the_field_and_the_session_goes_on(
+    stage: Stage,
+) -> None:
+    placement = await rows(lambda: seat(Container.objects.all()[0], stage.host, state="starting"))
+    async with gateway() as port, session(port, stage) as socket:
+        for text, field in (
+            ('{"type":"report","full":"yes","containers":[]}', "full"),
+            ('{"type":"sudo"}', "type"),
+            ("not json", ""),
+            (
+                '{"type":"sighting","target":"x","kernel":"silent","answering":0,"asked":0,'
+                '"age_ms":0}',
+                "target",
+            ),
+        ):
+            await socket.send(text)
+            refused = await receive(socket, wire.Refusal)
+            assert isinstance(refused, wire.Refusal)
+            assert refused.field == field
+        await socket.send(wire.encode(wire.Report(full=True, containers=(fact(placement),))))
+        await until_state(placement, "running")
+
+
+async def test_the_controllers_link_wants_its_secret(stage: Stage) -> None:
+    async with gateway() as port:
+        with pytest.raises(InvalidStatus):
+            async with connect(f"ws://127.0.0.1:{port}/control"):
+                pass
