@@ -117,6 +117,10 @@ class Agent:
         self._peers.tell_all()
 
     def refused(self, frame: wire.Refusal) -> None:
+        """A control plane that does not know this host any more is asked anew, once a newer join
+        token than the identity lies there."""
+        if frame.field == "host_id" and self._has_newer_token():
+            self._identity.forget()
         _log.warning("refused: %s %s (%s)", frame.code, frame.message, frame.field)
 
     async def take(self, frame: wire.FromGateway, link: Link) -> None:
@@ -148,7 +152,9 @@ class Agent:
         await self._orders.raise_epoch(desired.epoch)
         async with self._writing:
             await asyncio.to_thread(self._book.take, desired)
-        self._keeper.wake()
+        await self._keeper.round()
+        if desired.quarantined:
+            link.send(self._full_report())
 
     # ------------------------------------------------------------------ what it says
 
@@ -174,6 +180,13 @@ class Agent:
                 field="token_file",
             ) from error
 
+    def _has_newer_token(self) -> bool:
+        token, kept = Path(self._config.token_file), self._identity.path
+        try:
+            return token.stat().st_mtime > kept.stat().st_mtime
+        except OSError:
+            return False
+
     def _tell(self, frame: wire.Frame) -> None:
         for link in self._links:
             link.send(frame)
@@ -191,7 +204,9 @@ class Agent:
         gone = [fact for key, fact in self._reported.items() if key not in facts]
         changed += [_stopped(fact) for fact in gone]
         self._reported = facts
-        if changed:
+        if self._book.quarantined:
+            self._tell(self._full_report())
+        elif changed:
             self._tell(
                 wire.Report(
                     full=False, containers=tuple(changed), desired_version=self._book.version

@@ -116,6 +116,7 @@ def after_check(track: Track, failure: str, now: float) -> Track:
             misses=0,
             failing_since=0.0,
             running_since=since,
+            has_run=True,
             detail="",
         )
     since = track.failing_since if track.misses else now
@@ -126,20 +127,19 @@ def after_check(track: Track, failure: str, now: float) -> Track:
 
 
 def state_of(sight: Sight | None, track: Track) -> ContainerState:
-    """The word that the report uses."""
-    if sight is None:
-        return "failed" if track.detail else "stopped"
-    if not sight.running:
-        return "failed"
-    if track.health is Health.ANSWERS:
+    """The word that the report uses. *Failed* is for the control plane to act upon: it comes only
+    after `CRASH_LOOP` attempts in a row; before that it is starting, or sick, and retried here."""
+    if sight is not None and sight.running and track.health is Health.ANSWERS:
         return "running"
-    return "sick" if track.running_since else "starting"
+    if track.streak >= CRASH_LOOP and (sight is None or not sight.running):
+        return "failed"
+    return "sick" if track.has_run else "starting"
 
 
 def fact_of(spec_port: int, sight: Sight, track: Track) -> ContainerFact:
     """What is reported of a container that the engine knows."""
     state = state_of(sight, track)
-    detail = "" if state == "running" else (track.detail or sight.ended)
+    detail = "" if state == "running" else (sight.ended or track.detail)
     return ContainerFact(
         placement=sight.placement,
         application=sight.application,
@@ -163,7 +163,7 @@ def missing_fact(spec: ContainerSpec, track: Track) -> ContainerFact:
         application=spec.application,
         container=spec.container,
         generation=spec.generation,
-        state="failed" if track.detail else "starting",
+        state=state_of(None, track),
         port=spec.port,
         restarts=track.restarts,
         detail=track.detail[:300],

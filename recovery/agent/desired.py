@@ -1,7 +1,8 @@
 """All that should run here, kept on the disk: the agent serves from it without a control plane.
 
-Invariant: the version on the disk never falls; what an order added or took away holds until
-the next higher version, which is the whole truth again.
+Invariants: the version on the disk never falls. What an order added or took away holds until a
+newer list, which is the whole truth again; but a list may have been read before the order and
+arrive after it, so an order outlives lists that contradict it for `GRACE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,20 @@ from recovery.agent.disk import write_atomic
 from recovery.core.wire import ContainerSpec, Desired
 
 
+GRACE_SECONDS = 5.0
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """What an order did to the list: a container wanted, or (no `spec`) one wanted gone."""
+
+    at: float
+    version: int
+    spec: ContainerSpec | None = None
+
+
 class _Kept(msgspec.Struct):
     desired: Desired
-    ordered: dict[str, ContainerSpec] = {}
-    halted: list[str] = []
+    ordered: dict[str, Ordered] = {}
 
 
 class Book:
@@ -37,12 +48,16 @@ class Book:
     def epoch(self) -> int:
         return self._kept.desired.epoch
 
-    def wanted(self) -> dict[str, ContainerSpec]:
-        """Placement → what should run there."""
+    def wanted(self, now: float) -> dict[str, ContainerSpec]:
+        """Placement → what should run there. `now`: the host's BOOTTIME."""
         listed = {spec.placement: spec for spec in self._kept.desired.containers}
-        listed |= self._kept.ordered
-        for placement in self._kept.halted:
-            listed.pop(placement, None)
+        for placement, order in self._kept.ordered.items():
+            if order.version < self.version and not 0 <= now - order.at < GRACE_SECONDS:
+                continue
+            if order.spec is None:
+                listed.pop(placement, None)
+            else:
+                listed[placement] = order.spec
         return listed
 
     def await_desired(self, quarantined: bool) -> None:
@@ -57,27 +72,29 @@ class Book:
         return ""
 
     def take(self, desired: Desired) -> None:
-        """On the disk when this returns; the overlay of orders ends with a higher version."""
-        newer = desired.version > self.version
-        kept = _Kept(desired) if newer else _Kept(desired, self._kept.ordered, self._kept.halted)
-        if newer or desired != self._kept.desired:
+        """On the disk when this returns. In quarantine no order outlives the list."""
+        kept = _Kept(desired, {} if desired.quarantined else self._kept.ordered)
+        if desired != self._kept.desired:
             self._save(kept)
         self._kept = kept
         self.quarantined = desired.quarantined
         self.is_fresh = True
 
-    def add(self, spec: ContainerSpec) -> None:
+    def add(self, spec: ContainerSpec, now: float) -> None:
         """An order wants this one."""
-        self._overlay({**self._kept.ordered, spec.placement: spec}, {spec.placement}, set())
+        self._order(spec.placement, Ordered(now, self.version, spec), now)
 
-    def remove(self, placement: str) -> None:
+    def remove(self, placement: str, now: float) -> None:
         """An order wants this one gone."""
-        ordered = {k: v for k, v in self._kept.ordered.items() if k != placement}
-        self._overlay(ordered, set(), {placement})
+        self._order(placement, Ordered(now, self.version), now)
 
-    def _overlay(self, ordered: dict[str, ContainerSpec], back: set[str], out: set[str]) -> None:
-        halted = sorted((set(self._kept.halted) - back) | out)
-        kept = _Kept(self._kept.desired, ordered, halted)
+    def _order(self, placement: str, order: Ordered, now: float) -> None:
+        live = {
+            key: old
+            for key, old in self._kept.ordered.items()
+            if old.version == self.version or 0 <= now - old.at < GRACE_SECONDS
+        }
+        kept = _Kept(self._kept.desired, live | {placement: order})
         self._save(kept)
         self._kept = kept
 

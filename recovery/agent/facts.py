@@ -25,6 +25,7 @@ class Track:
     misses: int = 0
     failing_since: float = 0.0
     running_since: float = 0.0
+    has_run: bool = False
     restarts: int = 0
     streak: int = 0
     not_before: float = 0.0

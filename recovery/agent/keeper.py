@@ -132,7 +132,7 @@ class Keeper:
         """One look, the acts that follow from it, and the facts that changed."""
         await self._look()
         picture = Picture(
-            wanted=self._book.wanted(),
+            wanted=self._wanted(),
             sights=self._sights,
             tracks=self._tracks,
             busy=frozenset(self._acts),
@@ -150,9 +150,12 @@ class Keeper:
         self._checks.close()
         await self._engine.close()
 
+    def _wanted(self) -> dict[str, ContainerSpec]:
+        return self._book.wanted(self._clock.boottime())
+
     async def _look(self) -> None:
         self._sights = {sight.placement: sight for sight in await self._engine.look()}
-        wanted = self._book.wanted()
+        wanted = self._wanted()
         for placement in list(self._tracks):
             if placement not in self._sights and placement not in wanted:
                 del self._tracks[placement]
@@ -206,7 +209,7 @@ class Keeper:
 
     async def _publish(self) -> None:
         """Renews the facts and tells whoever waits, if any of them changed."""
-        wanted = self._book.wanted()
+        wanted = self._wanted()
         facts = {
             placement: decide.fact_of(
                 wanted[placement].port if placement in wanted else 0,

@@ -115,7 +115,7 @@ class Orders:
         spec = order.container
         self._keeper.forgive(spec.placement)
         async with self._writing:
-            await asyncio.to_thread(self._book.add, spec)
+            await asyncio.to_thread(self._book.add, spec, self._clock.boottime())
         if order.verb == "restart":
             await self._keeper.restart(spec)
         failure = await self._keeper.ensure(spec)
@@ -127,7 +127,7 @@ class Orders:
     async def _stop(self, order: Order) -> Outcome:
         placement = order.container.placement
         async with self._writing:
-            await asyncio.to_thread(self._book.remove, placement)
+            await asyncio.to_thread(self._book.remove, placement, self._clock.boottime())
         await self._keeper.halt(placement)
         if self._keeper.is_absent(placement):
             return _outcome(order, "done", "gone")
@@ -140,7 +140,7 @@ class Orders:
             return None
         if fact.state == "running":
             return _outcome(order, "done", "its health path answers")
-        if fact.state == "failed" and fact.restarts >= 2:
+        if fact.state == "failed":
             return _outcome(order, "failed", fact.detail)
         return None
 
