@@ -64,7 +64,7 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
         memory = replace(memory, gap_at=now)
     watching = min([now - memory.begun, *(one.running for one in sights.gateways)])
     silence = silences(sights, watching)
-    heard = ~np.isnan(sights.ages) & (silence < policy.suspect_after)
+    heard = np.isfinite(sights.ages) & (silence < policy.suspect_after)
     memory = replace(memory, heard_since=follow(memory, silence, heard, now))
     census = _census(scene.roster, heard)
     vantage = Vantage(

@@ -37,8 +37,8 @@ class Sights:
     """The gateways' digest at one instant; the controller fills it.
 
     `ages`: seconds since each host's last heartbeat as of now (digest age added), the least over
-    all gateways; NaN if none came since they started. `boots`: first 8 bytes of the boot id, 0 if
-    none. `seen`: the newest sighting per observer, by target; hosts without any may be absent.
+    all gateways; not finite if none came since they started. `boots`: first 8 bytes of the boot
+    id, 0 if none. `seen`: the newest sighting per observer, by target; others may be absent.
     """
 
     hosts: tuple[str, ...]
@@ -169,7 +169,7 @@ def _pick_boots(roster: Roster, sights: Sights) -> Boots:
 
 def silences(sights: Sights, begun_ago: float) -> Floats:
     """Seconds without a heartbeat; never more than we have watched if none ever came."""
-    return np.where(np.isnan(sights.ages), begun_ago, sights.ages)
+    return np.where(np.isfinite(sights.ages), sights.ages, begun_ago)
 
 
 def follow(memory: Memory, silence: Floats, heard: NDArray[np.bool_], now: float) -> Floats:

@@ -132,7 +132,8 @@ def _steady_wanted(host: HostSight, policy: Policy) -> float:
         return base
     # the exponent is capped before the power, so that ten thousand flaps cost nothing
     doubled = max(base, policy.brief_return_steady) * 2.0 ** min(extra, 16)
-    return float(min(policy.return_steady_max, doubled))
+    most = policy.return_steady if host.verdict is Verdict.SUSPECT else policy.return_steady_max
+    return float(min(most, doubled))
 
 
 # ------------------------------------------------------------------ weighing the looks

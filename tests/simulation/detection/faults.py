@@ -101,6 +101,18 @@ def pause_controller(world: World, rng: Random, at: float) -> None:
     world.controller_pauses.append((at, at + rng.choice((0.3, 1.0, 3.0))))
 
 
+def blip_then_pause(world: World, rng: Random, at: float) -> None:
+    """Peers lose sight of a host for a moment, their all-clear is lost, then its agent sleeps."""
+    one = _some(world, rng)
+    peers = frozenset(world.machines) - {one.name}
+    world.cuts += [
+        Cut(frozenset({one.name}), peers, at, at + 1.2),
+        Cut(peers, frozenset({one.name}), at, at + 1.2),
+    ]
+    world.mute.append((at + 1.7, at + 8.0))
+    one.pauses.append((at + 2.5, at + 6.0))
+
+
 FAULTS = (
     kill,
     kill,
@@ -115,6 +127,7 @@ FAULTS = (
     cut_host,
     stop_gateway,
     pause_controller,
+    blip_then_pause,
 )
 
 

@@ -93,6 +93,7 @@ class World:
         self.cuts: list[Cut] = []
         self.gateway_stops: list[tuple[float, float]] = []
         self.controller_pauses: list[tuple[float, float]] = []
+        self.mute: list[tuple[float, float]] = []
         self.history: list[tuple[float, VerdictChange]] = []
         self.decisions: list[tuple[float, Decision]] = []
         self.standing: dict[str, tuple[Verdict, float, Replace]] = {}
@@ -131,7 +132,12 @@ class World:
                         containers=self.rng.choice((0, 1, 2, 3)),
                     )
         for one in machines.values():
-            others = [name for name, peer in machines.items() if peer.rack != one.rack]
+            near = self.rng.random() < 0.3
+            others = [
+                name
+                for name, peer in machines.items()
+                if peer is not one and (near or peer.rack != one.rack)
+            ]
             one.peers = tuple(self.rng.sample(others, min(4, len(others))))
             self._beats[one.name] = one.phase - 1.0 if self.settings.warm else -1.0
         if not self.settings.warm:
@@ -146,6 +152,11 @@ class World:
             self._at(self.rng.random() * PROBE_EVERY, self._probes_of(one))
         self._at(self.rng.random() * DIGEST_EVERY, self._send_digest)
         self._at(self.rng.random() * TICK, self._tick)
+        return self.proceed(self.settings.until)
+
+    def proceed(self, until: float) -> World:
+        """Go on to this instant."""
+        self.settings.until = until
         while self._queue and self._queue[0][0] <= self.settings.until:
             self.now, _, act = heapq.heappop(self._queue)
             act()
@@ -208,7 +219,7 @@ class World:
             last = self._reported.get((one.name, target.name))
             if not one.agent_runs(self.now) or (last == (kernel, answering) and not looked):
                 return
-            if not self.connects(one.name, US):
+            if not self.connects(one.name, US) or self._is_mute():
                 return
             self._reported[one.name, target.name] = (kernel, answering)
             seen = Seen(one.name, kernel, answering, target.containers, 0.0)
@@ -218,6 +229,10 @@ class World:
             )
 
         self._at(wakes, known)
+
+    def _is_mute(self) -> bool:
+        """Reports are lost on their way: an observer's newest word is an old one."""
+        return any(start <= self.now < end for start, end in self.mute)
 
     def _meet(self, source: str, target: Machine) -> tuple[Kernel, int]:
         lost = self.rng.random() < self.settings.probe_loss
