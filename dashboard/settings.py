@@ -112,3 +112,12 @@ TOCSIN_EDGE_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_PORT", "8080"))
 TOCSIN_EDGE_ADMIN_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_ADMIN_PORT", "0"))
 TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
+
+# Celery: JSON only, so that a task in Redis is data and never code (safety.md C1).
+CELERY_BROKER_URL = TOCSIN_REDIS_URL
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "forget-sessions": {"task": "recovery.tasks.forget_sessions", "schedule": 3600.0},
+}

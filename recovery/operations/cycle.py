@@ -9,6 +9,7 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.operations import actions, queries
 from recovery.operations.decide import Limits, admit
+from recovery.operations.facts import OperationState, Verb
 
 
 def run_governor(
@@ -30,3 +31,19 @@ def run_governor(
             reasons={UUID(pk): why for pk, why in admission.waiting}, actor=actor, now=now
         )
     return len(moved)
+
+
+def settle_lost(*, actor: Actor, now: datetime) -> None:
+    """What was in flight to a host that is gone: its outcome is unknown, never assumed; what
+    was not handed out yet is withdrawn. Stops stay: they are wanted when the host returns."""
+    gone = queries.operations_of_gone_hosts()
+    if not gone:
+        return
+    handed = [op.pk for op in gone if op.state == OperationState.HANDED]
+    unsent = [op.pk for op in gone if op.state != OperationState.HANDED and op.verb == Verb.START]
+    if not handed and not unsent:
+        return
+    with control.deciding(actor.epoch):
+        reason = "Its host is lost or hung."
+        actions.withdraw_operations(operations=unsent, actor=actor, reason=reason, now=now)
+        actions.doubt_operations(operations=handed, actor=actor, reason=reason, now=now)

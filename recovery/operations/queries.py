@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from recovery.inventory.facts import SERVING
+from recovery.inventory.facts import SERVING, Verdict
 from recovery.inventory.models import Placement
 from recovery.operations.decide import Flying, Ledger, Waiting
 from recovery.operations.facts import IN_FLIGHT, UNFINISHED, OperationState, Verb
@@ -46,4 +46,14 @@ def ledger(paused: str = "") -> Ledger:
         containers=sum(per_host),
         largest_host=max(per_host, default=0),
         paused=paused,
+    )
+
+
+def operations_of_gone_hosts() -> list[Operation]:
+    """Operations that wait for, or were handed to, hosts that are lost or hung."""
+    return list(
+        Operation.objects.filter(
+            state__in=[OperationState.WAITING, *IN_FLIGHT],
+            host__verdict__in=[Verdict.LOST, Verdict.HUNG],
+        )
     )

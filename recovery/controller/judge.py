@@ -1,0 +1,144 @@
+"""The judgement: who leads looks, decides and writes, several times a second.
+
+Invariant: each step commits under the leader's epoch or not at all; a step that fails costs its
+own round and no other's, because the next round looks at the rows again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from recovery.alarms.cycle import end_alarms_of
+from recovery.audit.facts import Actor
+from recovery.controller.sighted import Sighted
+from recovery.core import control
+from recovery.core.clock import Clock
+from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.gateway.digest import AskLook
+from recovery.incidents.cycle import watch_incidents
+from recovery.operations.cycle import run_governor, settle_lost
+from recovery.scheduling.cycle import reschedule
+
+log = structlog.get_logger()
+TICK_SECONDS = 0.2
+BEAT_SECONDS = 0.5
+INCIDENT_SECONDS = 0.5
+
+Ask = Callable[[Sequence[AskLook], bool], None]
+
+
+@dataclass(slots=True)
+class Judge:
+    """One controller's judgement. `epoch` is 0 while another leads."""
+
+    holder: str
+    clock: Clock
+    sighted: Sighted
+    ask: Ask
+    epoch: int = 0
+    _watch: control.Watch = field(default_factory=control.Watch)
+    _next_beat: float = 0.0
+    _next_incidents: float = 0.0
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("controller", self.holder, self.epoch)
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop."""
+        while not stop.wait(TICK_SECONDS):
+            self.round()
+
+    def round(self) -> None:
+        """One look, and every decision that follows from it."""
+        try:
+            if not self._leads():
+                return
+            for step in (
+                self._detect,
+                self._settle,
+                self._reschedule,
+                self._govern,
+                self._watch_over,
+            ):
+                self._try(step)
+        except NotLeader as error:
+            log.warning("another leads", reason=str(error))
+            self._step_down()
+        except DatabaseError as error:
+            log.warning("rows are away", error=str(error).strip())
+            close_old_connections()
+            self.sighted.regrace(self.clock.monotonic())
+
+    def _steps(self) -> tuple[Callable[[], None], ...]:
+        return (self._detect, self._settle, self._reschedule, self._govern, self._watch_over)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except (Conflict, Refused) as error:
+            log.info("not this round", step=step.__name__, reason=str(error))
+
+    # ------------------------------------------------------------------ leading
+
+    def _leads(self) -> bool:
+        now = self.clock.monotonic()
+        if self.epoch:
+            return self._keep_lead(now)
+        seen = control.read_beat()
+        if not self._watch.may_take(seen, now):
+            return False
+        epoch = control.take_lead(self.holder, seen_epoch=seen[0], now=self.clock.now())
+        if epoch is None:
+            return False
+        log.info("leading", epoch=epoch)
+        self.epoch = epoch
+        self.sighted.regrace(now)
+        return True
+
+    def _keep_lead(self, now: float) -> bool:
+        if now < self._next_beat:
+            return True
+        self._next_beat = now + BEAT_SECONDS
+        if control.beat(self.epoch):
+            return True
+        self._step_down()
+        return False
+
+    def _step_down(self) -> None:
+        self.epoch = 0
+        self._watch = control.Watch()
+
+    # ------------------------------------------------------------------ steps
+
+    def _detect(self) -> None:
+        looks = self.sighted.watch(actor=self.actor, clock=self.clock)
+        if looks:
+            self.ask(looks, False)
+
+    def _settle(self) -> None:
+        settle_lost(actor=self.actor, now=self.clock.now())
+
+    def _reschedule(self) -> None:
+        if not self.sighted.blind:
+            reschedule(actor=self.actor, now=self.clock.now())
+
+    def _govern(self) -> None:
+        paused = self.sighted.blind or self.sighted.paused
+        admitted = run_governor(actor=self.actor, now=self.clock.now(), paused=paused)
+        if admitted:
+            self.ask((), True)
+
+    def _watch_over(self) -> None:
+        now = self.clock.monotonic()
+        if now < self._next_incidents:
+            return
+        self._next_incidents = now + INCIDENT_SECONDS
+        instant, blind = self.clock.now(), self.sighted.blind
+        ended = watch_incidents(actor=self.actor, now=instant, blind=blind)
+        end_alarms_of(incidents=ended, actor=self.actor, now=instant)

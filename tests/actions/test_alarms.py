@@ -1,0 +1,171 @@
+"""An alarm is a row of its verdict's transaction, delivered until a channel accepts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+from django.db import transaction
+from pytest_django import Settings
+
+from recovery.alarms import actions
+from recovery.alarms.facts import Severity
+from recovery.alarms.models import Alarm, Channel, Delivery
+from recovery.audit.facts import Actor
+from recovery.audit.models import AuditEntry
+from recovery.core.clock import ManualClock
+from recovery.core.errors import Conflict
+from recovery.engines.ports import free_port
+from recovery.incidents import actions as incidents
+from recovery.incidents.facts import MemberKind, NewMember
+from recovery.incidents.models import Incident
+from recovery.notifier.run import deliver
+from tests.support.fleet import BY, NOW
+
+pytestmark = pytest.mark.django_db
+
+
+class Mailbox(Message):
+    """What a real SMTP server took."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[tuple[str, str]] = []
+
+    def handle_message(self, message: object) -> None:
+        assert hasattr(message, "__getitem__")
+        self.got.append((message["Subject"], message["X-Tocsin-Key"]))
+
+
+@pytest.fixture
+def mailbox(settings: Settings) -> Iterator[Mailbox]:
+    box = Mailbox()
+    server = Controller(box, hostname="127.0.0.1", port=free_port())
+    server.start()
+    settings.TOCSIN_MAIL_PORT = server.port
+    try:
+        yield box
+    finally:
+        server.stop()
+
+
+def channel(address: str = "ops@example.invalid") -> Channel:
+    return actions.register_channel(
+        name="ops", kind="mail", address=address, actor=BY, reason="test", now=NOW
+    )
+
+
+def incident() -> Incident:
+    return incidents.open_incident(
+        domain="host:h1",
+        title="1 host lost in PAR1",
+        summary="",
+        happened_at=NOW,
+        members=[NewMember(MemberKind.HOST, "h1", "par1-r1-h1", is_cause=True)],
+        actor=BY,
+        reason="silent to 5 of 5 observers",
+        now=NOW,
+    )
+
+
+def alarm(about: Incident | None = None) -> Alarm:
+    return actions.raise_alarm(
+        key="host:h1",
+        severity=Severity.PAGE,
+        title="1 host lost in PAR1",
+        body="par1-r1-h1 is silent.",
+        incident=about,
+        actor=BY,
+        reason="lost",
+        now=NOW,
+    )
+
+
+def test_an_alarm_without_its_transaction_leaves_no_message_behind() -> None:
+    channel()
+
+    def verdict_that_fails() -> None:
+        with transaction.atomic():
+            alarm()
+            raise RuntimeError("the verdict could not be written")
+
+    with pytest.raises(RuntimeError, match="verdict"):
+        verdict_that_fails()
+    assert not Alarm.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+def test_raising_twice_rings_once() -> None:
+    channel()
+    assert alarm() == alarm()
+    assert Delivery.objects.count() == 1
+
+
+def test_a_message_is_delivered_by_mail_with_the_servers_own_receipt(mailbox: Mailbox) -> None:
+    channel()
+    alarm()
+    clock = ManualClock(NOW)
+    for delivery in actions.claim_deliveries(now=NOW):
+        deliver(delivery, clock)
+    sent = Delivery.objects.get()
+    assert sent.state == "accepted"
+    assert sent.receipt.startswith("250")
+    assert mailbox.got == [("ALARM 1 host lost in PAR1", f"alarm-{sent.alarm_id}-{sent.pk}")]
+
+
+def test_a_refused_message_is_tried_again_later_and_says_why(settings: Settings) -> None:
+    settings.TOCSIN_MAIL_PORT = free_port()
+    channel()
+    alarm()
+    deliver(actions.claim_deliveries(now=NOW)[0], ManualClock(NOW))
+    kept = Delivery.objects.get()
+    assert kept.state == "waiting"
+    assert "refused" in kept.last_error.lower()
+    assert not actions.claim_deliveries(now=NOW)
+    assert actions.claim_deliveries(now=NOW + timedelta(seconds=1))
+
+
+def test_a_message_whose_notifier_died_is_claimed_again() -> None:
+    channel()
+    alarm()
+    assert actions.claim_deliveries(now=NOW)
+    assert not actions.claim_deliveries(now=NOW + timedelta(seconds=10))
+    assert actions.claim_deliveries(now=NOW + timedelta(seconds=actions.CLAIM_SECONDS))
+
+
+def test_the_address_of_a_channel_is_not_in_the_log() -> None:
+    channel("very-secret@example.invalid")
+    assert not [e for e in AuditEntry.objects.all() if "very-secret" in str(e.body)]
+
+
+def test_taking_an_incident_silences_its_alarms_and_happens_once() -> None:
+    about = incident()
+    ringing = alarm(about)
+    person = Actor("person", "amelie")
+    taken = actions.acknowledge_incident(incident=about, actor=person, reason="", now=NOW)
+    ringing.refresh_from_db()
+    assert (taken.state, taken.acknowledged_by) == ("acknowledged", "amelie")
+    assert (ringing.state, ringing.acknowledged_by) == ("acknowledged", "amelie")
+    with pytest.raises(Conflict, match="already acknowledged by amelie"):
+        actions.acknowledge_incident(incident=taken, actor=person, reason="", now=NOW)
+
+
+def test_a_second_loss_in_the_same_domain_joins_the_incident() -> None:
+    first = incident()
+    assert incident() == first
+    assert Incident.objects.count() == 1
+
+
+def test_an_ended_alarm_tells_those_who_were_told() -> None:
+    channel()
+    alarm()
+    ended = actions.end_alarms(keys=["host:h1"], actor=BY, reason="It answers.", now=NOW)
+    assert [a.key for a in ended] == ["host:h1"]
+    assert set(Delivery.objects.values_list("subject", flat=True)) == {
+        "ALARM 1 host lost in PAR1",
+        "Over: 1 host lost in PAR1",
+    }
+    assert alarm().state == "raised"
