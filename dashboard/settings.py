@@ -16,7 +16,7 @@ def _environment() -> Mapping[str, str]:
     """The environment; below it what the running supervisor says, so that a command typed in
     another shell (`manage.py lab kill …`) reaches the same servers."""
     try:
-        running = json.loads((VAR / "run" / "environment.json").read_text())
+        running: dict[str, str] = json.loads((VAR / "run" / "environment.json").read_text())
     except FileNotFoundError:
         running = {}
     return running | dict(os.environ)
@@ -112,3 +112,12 @@ TOCSIN_EDGE_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_PORT", "8080"))
 TOCSIN_EDGE_ADMIN_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_ADMIN_PORT", "0"))
 TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
+
+# Celery is a doorbell: it carries ids; every piece of work is a row.
+CELERY_BROKER_URL = TOCSIN_REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BEAT_SCHEDULE: dict[str, object] = {}
+CELERY_TIMEZONE = TIME_ZONE
