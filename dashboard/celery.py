@@ -1,4 +1,4 @@
-"""The slow hands. Celery carries ids and pokes; what must not be lost is a row (B9)."""
+"""The Celery application: `celery -A dashboard worker`. Its jobs are in `recovery/tasks.py`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def _environment() -> Mapping[str, str]:
     """The environment; below it what the running supervisor says, so that a command typed in
     another shell (`manage.py lab kill …`) reaches the same servers."""
     try:
-        running = json.loads((VAR / "run" / "environment.json").read_text())
+        running: dict[str, str] = json.loads((VAR / "run" / "environment.json").read_text())
     except FileNotFoundError:
         running = {}
     return running | dict(os.environ)
@@ -113,11 +113,16 @@ TOCSIN_EDGE_ADMIN_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_ADMIN_PORT", "0"))
 TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
 
-# Celery: JSON only, so that a task in Redis is data and never code (safety.md C1).
+# Celery is a doorbell: it carries ids; every piece of work is a row. JSON only, so that a
+# task in Redis is data and never code (safety.md C1).
 CELERY_BROKER_URL = TOCSIN_REDIS_URL
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "forget-sessions": {"task": "recovery.tasks.forget_sessions", "schedule": 3600.0},
 }
+CELERY_TIMEZONE = TIME_ZONE

@@ -16,7 +16,7 @@ from recovery.core.errors import TocsinError
 from recovery.engines.state import State, write_private
 from recovery.engines.wishes import Addresses
 
-SECRET_HEADER = "X-Tocsin-Edge"
+HEADER = "X-Tocsin-Edge"
 POLL = "500ms"
 
 
@@ -48,7 +48,7 @@ def static_settings(state: State, addresses: Addresses) -> dict[str, object]:
         "endpoint": f"http://127.0.0.1:{addresses.web}/edge/routes",
         "pollInterval": POLL,
         "pollTimeout": "2s",
-        "headers": {SECRET_HEADER: state.secret("edge")},
+        "headers": {HEADER: state.secret("edge")},
     }
     if addresses.host:
         provider["endpoint"] = f"https://127.0.0.1:{addresses.web}/edge/routes"

@@ -78,6 +78,17 @@ def migrate(root: Path, state: State, env: Mapping[str, str], *, always: bool) -
     return True
 
 
+def welcome(root: Path, state: State, env: Mapping[str, str]) -> str:
+    """The demonstration's people and passwords, at the first start alone; else nothing."""
+    marker = state.folder / "postgres" / "people.ready"
+    if marker.exists():
+        return ""
+    passwords = run_command(root, env, "people", "--once").strip()
+    marker.parent.mkdir(exist_ok=True)
+    marker.touch()
+    return passwords
+
+
 def run_command(root: Path, env: Mapping[str, str], *words: str) -> str:
     """Run a management command to its end; what it printed."""
     argv = [sys.executable, "manage.py", *words]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -90,7 +91,5 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _flush() -> None:
-    import sys
-
     sys.stdout.flush()
     sys.stderr.flush()

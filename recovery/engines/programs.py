@@ -30,10 +30,6 @@ class Stage(IntEnum):
     LAB = 2
 
 
-def _always() -> bool:
-    return True
-
-
 def _nothing() -> None:
     return None
 
@@ -51,7 +47,7 @@ class Program:
     argv: Sequence[str]
     module: str = ""
     stage: Stage = Stage.SERVICES
-    is_ready: Callable[[], bool] = _always
+    is_ready: Callable[[], bool] | None = None
     prepare: Callable[[], None] = _nothing
     env: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM

@@ -23,6 +23,9 @@ from recovery.engines.programs import Program, Stage
 LONGEST_BACKOFF = 10.0
 PROVEN_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 5.0
+STARTING_SECONDS = 0.1
+SETTLED_SECONDS = 0.5
+"""A program without a readiness check is up when it has run so long."""
 
 
 @dataclass(slots=True)
@@ -85,11 +88,9 @@ class Supervisor:
             self._start(kept)
         deadline = self._clock.monotonic() + seconds
         while not self.is_stopping and self._clock.monotonic() < deadline:
-            for kept in [each for each in ours if not each.is_up]:
-                self._look_whether_up(kept)
             if all(kept.is_up for kept in ours):
                 break
-            self.turn(0.1)
+            self.turn(STARTING_SECONDS)
         return [kept.program.name for kept in ours if not kept.is_up]
 
     def run(self) -> None:
@@ -107,6 +108,8 @@ class Supervisor:
         now = self._clock.monotonic()
         for kept in self.kept:
             self._look_after(kept, now)
+            if kept.process and not kept.is_up:
+                self._look_whether_up(kept, now)
         if now >= self._housekeeping:
             self._housekeeping = now + HOUSEKEEPING_SECONDS
             self._keep_house(now)
@@ -160,9 +163,9 @@ class Supervisor:
         kept.backoff = min(kept.backoff * 2, LONGEST_BACKOFF)
         self._publish(self.kept)
 
-    def _look_whether_up(self, kept: Kept) -> None:
-        settled = self._clock.monotonic() - kept.started
-        if kept.process and kept.process.poll() is None and kept.program.is_ready():
+    def _look_whether_up(self, kept: Kept, now: float) -> None:
+        settled = now - kept.started
+        if kept.program.is_ready() if kept.program.is_ready else settled >= SETTLED_SECONDS:
             kept.is_up = True
             self._say(f"{kept.program.name} is up ({settled:.1f} s)")
             self._publish(self.kept)
@@ -172,13 +175,11 @@ class Supervisor:
             trim(kept.program.log or self._logs / f"{kept.program.name}.log")
             if kept.process and now - kept.started > PROVEN_SECONDS:
                 kept.backoff = kept.program.backoff
-        for kept in self.kept:
-            if kept.process and not kept.is_up and kept.program.is_ready():
-                kept.is_up = True
-                self._publish(self.kept)
 
     def _seconds_until_due(self) -> float:
         now = self._clock.monotonic()
+        if any(kept.process and not kept.is_up for kept in self.kept):
+            return STARTING_SECONDS
         times = [self._housekeeping, *(kept.due for kept in self.kept if kept.due)]
         return max(0.0, min(times) - now)
 
@@ -191,4 +192,4 @@ class Supervisor:
             self._say(f"{kept.program.name} did not stop by itself: killed")
         children.end_group(kept.process.pid)
         kept.process.wait()
-        kept.process = None
+        kept.process, kept.is_up = None, False

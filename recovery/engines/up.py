@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from recovery.core.clock import system
-from recovery.core.errors import TocsinError
+from recovery.core.errors import BadConfiguration, TocsinError
 from recovery.engines import certificates, edge, first, leftovers, report
 from recovery.engines.checks import check_ports
 from recovery.engines.keeper import keep
@@ -111,7 +110,7 @@ class _Start:
             traefik=edge.command(self.state, self.wishes.addresses),
         )
         return Supervisor(
-            _only_installed(wanted),
+            _chosen(wanted, self.wishes.without),
             clock=system,
             root=ROOT,
             logs=self.state.log,
@@ -163,7 +162,7 @@ class _Start:
         env = self.environment() | {"TOCSIN_MIGRATOR_DATABASE_URL": self._migrator_url()}
         if first.migrate(ROOT, self.state, env, always=self.cluster is None):
             report.say(f"tables are up to date ({system.monotonic() - began:.1f} s)")
-        self.passwords = first.run_command(ROOT, self.environment(), "people", "--once").strip()
+        self.passwords = first.welcome(ROOT, self.state, self.environment())
 
     def _database_url(self) -> str:
         if self.cluster is None:
@@ -188,6 +187,7 @@ class _Start:
             "TOCSIN_REDIS_URL": self.valkey.url if self.valkey else self.wishes.redis_url,
             "TOCSIN_SECRET_KEY": self.state.secret("django"),
             "TOCSIN_EDGE_SECRET": self.state.secret("edge"),
+            "TOCSIN_LINK_SECRET": self.state.secret("link"),
             "TOCSIN_PORT": str(addresses.web),
             "TOCSIN_EDGE_PORT": str(addresses.edge),
             "TOCSIN_EDGE_ADMIN_PORT": str(addresses.edge_admin),
@@ -218,12 +218,17 @@ class _Start:
             write_private(self.state.status_file, json.dumps(body, indent=1))
 
 
-def _only_installed(programs: list[Program]) -> list[Program]:
-    missing = [program.name for program in programs if not is_installed(program)]
+def _chosen(programs: list[Program], without: frozenset[str]) -> list[Program]:
+    """The programs that are wanted and installed; a misspelt wish is refused."""
+    unknown = without - {program.name for program in programs}
+    if unknown:
+        names = ", ".join(program.name for program in programs)
+        raise BadConfiguration(
+            f"{', '.join(sorted(unknown))}: no such process; there are {names}.",
+            field="TOCSIN_WITHOUT",
+        )
+    wanted = [program for program in programs if program.name not in without]
+    missing = [program.name for program in wanted if not is_installed(program)]
     if missing:
         report.say(f"left out, not in this version: {', '.join(missing)}")
-    return [program for program in programs if is_installed(program)]
-
-
-if __name__ == "__main__":
-    sys.exit(up())
+    return [program for program in wanted if program.name not in missing]

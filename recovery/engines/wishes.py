@@ -46,6 +46,7 @@ class Wishes:
     database_url: str
     migrator_url: str
     redis_url: str
+    without: frozenset[str]
 
     @property
     def brings_database(self) -> bool:
@@ -79,7 +80,9 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         host=env.get("TOCSIN_HOST", "").strip(),
         beat_file=str(folder / "run" / "beat"),
     )
-    return Wishes(folder, addresses, database, migrator, env.get("TOCSIN_REDIS_URL", ""))
+    without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
+    redis_url = env.get("TOCSIN_REDIS_URL", "")
+    return Wishes(folder, addresses, database, migrator, redis_url, without)
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

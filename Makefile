@@ -1,0 +1,81 @@
+# Tocsin. `make up` starts it, `make test` checks and tests it; the rest is listed by `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+# make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 HOST=name VAR=/folder WITHOUT="lab prober"
+ifdef PORT
+export TOCSIN_PORT := $(PORT)
+endif
+ifdef EDGE_PORT
+export TOCSIN_EDGE_PORT := $(EDGE_PORT)
+endif
+ifdef GATEWAY_PORT
+export TOCSIN_GATEWAY_PORT := $(GATEWAY_PORT)
+endif
+ifneq ($(origin HOST),environment)
+ifdef HOST
+export TOCSIN_HOST := $(HOST)
+endif
+endif
+ifdef VAR
+export TOCSIN_VAR := $(VAR)
+endif
+ifdef WITHOUT
+export TOCSIN_WITHOUT := $(WITHOUT)
+endif
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help up stop status people reset check test unit bench chaos lock install install-dev
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+up: install ## start everything; Ctrl-C stops it
+	@exec $(BIN)/python manage.py up
+
+stop: ## stop a Tocsin that was started elsewhere
+	@$(BIN)/python manage.py status --stop
+
+status: ## which processes run, since when
+	@$(BIN)/python manage.py status
+
+people: ## new passwords for the people of the demonstration
+	@$(BIN)/python manage.py people
+
+reset: ## remove the state folder (not while Tocsin runs)
+	@$(PYTHON) -S deploy/reset.py
+
+check: install-dev ## ruff, formatting, types, import contracts, migrations
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python manage.py makemigrations --check --dry-run
+
+test: check unit ## make check, then every test
+
+unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
+	python -m pytest -n $(WORKERS) $(ARGS)
+
+bench: install-dev ## crash to service on the lab: median and maximum
+	python -m tests.bench
+
+chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30
+	python -m tests.chaos
+
+lock: install-dev ## compile requirements/*.in to hash-locked files without addresses
+	@for name in base dev; do \
+	  uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	    --python-version 3.11 requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+
+install: $(VENV)/base.stamp
+install-dev: $(VENV)/dev.stamp
+
+$(VENV)/%.stamp: requirements/%.txt deploy/install.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash deploy/install.sh $*

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs one hash-locked set into the virtual environment: deploy/install.sh base|dev
+# The stamp holds the lock file's hash, so that nothing is done twice and a new lock is noticed.
+set -euo pipefail
+name=$1
+lock="requirements/$name.txt"
+stamp="$VENV/$name.stamp"
+wanted=$(sha256sum "$lock" | cut -d' ' -f1)
+
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+  touch "$stamp"
+  exit 0
+fi
+"$PYTHON" - <<'PY' || exit 1
+import sys
+if sys.version_info < (3, 11):
+    sys.exit(f"Tocsin needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make up PYTHON=python3.11")
+try:
+    import ensurepip  # noqa: F401
+except ImportError:
+    sys.exit("Python's venv module is missing. On Debian: apt-get install python3-venv")
+PY
+free=$(df -Pk . | awk 'NR==2 {print int($4/1024)}')
+if [ "$free" -lt 1500 ]; then
+  echo "Tocsin: only $free MB are free here and the packages need about 1000. Free some space, then: make up" >&2
+  exit 1
+fi
+count=$(grep -c '==' "$lock")
+echo "Installing $count packages into $VENV (about 200 MB to fetch, 700 MB on disk; the edge proxy alone is 185 MB)."
+echo "This happens once and takes one to three minutes."
+began=$SECONDS
+[ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
+"$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps \
+  --progress-bar off -r "$lock" |
+  awk -v n="$count" '/^Collecting/ {i++; printf "\r  %d of %d  %-40s", i, n, $2; fflush()}
+    /^Installing collected/ {printf "\r  unpacking%-50s", ""; fflush()} END {print ""}'
+echo "$wanted" > "$stamp"
+[ "$name" = dev ] && sha256sum requirements/base.txt | cut -d' ' -f1 > "$VENV/base.stamp"
+echo "Installed in $((SECONDS - began)) s."

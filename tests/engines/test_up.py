@@ -1,0 +1,205 @@
+"""`make up`, as a person meets it: real processes, real signals, real ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from recovery.core.clock import system
+from recovery.engines.ports import free_port
+from tests.support.databases import Database
+from tests.support.running import ROOT, environment, started, wait_for
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_keeps_the_data(var: Path) -> None:
+    env = environment(var)
+    with started(var, env) as first:
+        assert "admin" in first.said
+        assert first.pid_of("postgres")
+        assert first.pid_of("edge")
+        os.killpg(first.process.pid, signal.SIGINT)
+        assert first.process.wait(30) == 0
+        assert first.processes() == []
+    began = system.monotonic()
+    with started(var, env) as second:
+        assert system.monotonic() - began < 10
+        assert "shown this once" not in second.said
+        asked = subprocess.run(
+            [sys.executable, "manage.py", "status", "--json"],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(asked.stdout)["keeper"] == second.process.pid
+
+
+@pytest.mark.parametrize("victim", ["keeper", "supervisor"])
+def test_a_killed_watcher_leaves_no_process(var: Path, victim: str) -> None:
+    with started(var, environment(var)) as running:
+        before = running.processes()
+        assert len(before) >= 3
+        os.kill(running.status()[victim], signal.SIGKILL)
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in before))
+        running.process.wait(30)
+
+
+def test_what_two_killed_watchers_left_is_ended_by_the_next_start(var: Path) -> None:
+    env = environment(var)
+    with started(var, env) as running:
+        stray = subprocess.Popen(
+            ["sleep", "300"], env=env | {"TOCSIN_SUPERVISED_IN": str(var)}, start_new_session=True
+        )
+        status = running.status()
+        for watcher in ("supervisor", "keeper"):
+            os.kill(status[watcher], signal.SIGKILL)
+        running.process.wait(10)
+    with started(var, env):
+        assert stray.wait(5) is not None
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey", "edge"])
+def test_what_dies_comes_back(var: Path, name: str) -> None:
+    with started(var, environment(var)) as running:
+        pid = running.pid_of(name)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: running.pid_of(name) not in (None, pid))
+        assert f"{name} ended (signal SIGKILL)" in running.said
+
+
+def test_a_second_up_on_the_same_folder_is_refused_and_the_first_goes_on(var: Path) -> None:
+    env = environment(var)
+    with started(var, env) as first:
+        with started(var, env, wait=False) as second:
+            assert second.process.wait(20) == 1
+            assert f"already runs on {var} (process {first.process.pid})" in second.said
+        reset = [sys.executable, "deploy/reset.py"]
+        refused = subprocess.run(reset, cwd=ROOT, env=env, capture_output=True, text=True)
+        assert "Stop it first: make stop" in refused.stdout
+        assert first.process.poll() is None
+        stop = [sys.executable, "manage.py", "status", "--stop"]
+        subprocess.run(stop, cwd=ROOT, env=env, check=True, capture_output=True)
+        assert first.process.wait(5) == 0
+    subprocess.run(reset, cwd=ROOT, env=env, check=True, capture_output=True)
+    assert not var.exists()
+
+
+def test_a_taken_port_is_named_with_its_holder_and_the_way_on(var: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started(var, environment(var, TOCSIN_PORT=str(port)), wait=False) as refused:
+            assert refused.process.wait(20) == 1
+            assert f"port {port} (for the pages) is taken by" in refused.said
+            assert f"(process {os.getpid()})" in refused.said
+            assert "make up PORT=" in refused.said
+
+
+def test_a_half_finished_start_and_a_stale_pid_file_do_not_stand_in_the_way(var: Path) -> None:
+    env = environment(var)
+    half = var / "postgres" / "data"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18")
+    with started(var, env):
+        assert (half / "tocsin.ready").exists()
+    (half / "postmaster.pid").write_text(f"{os.getpid()}\n{half}\n")
+    with started(var, env):
+        pass
+
+
+def test_a_port_that_is_none_is_refused_with_its_name(var: Path) -> None:
+    with started(var, environment(var, TOCSIN_EDGE_PORT="http"), wait=False) as refused:
+        assert refused.process.wait(20) == 1
+        assert "TOCSIN_EDGE_PORT: 'http' is not a port" in refused.said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a tiny disk")
+def test_a_full_disk_is_said_before_anything_is_started(var: Path) -> None:
+    var.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(var)], check=True)
+    try:
+        with started(var, environment(var), wait=False) as refused:
+            assert refused.process.wait(20) == 1
+            assert "MB are free on the disk of" in refused.said
+            assert "make up VAR=" in refused.said
+    finally:
+        subprocess.run(["umount", str(var)], check=True)
+
+
+def test_an_external_postgresql_is_used_and_left_running(
+    var: Path, fresh_database: Database
+) -> None:
+    urls = {
+        "TOCSIN_DATABASE_URL": fresh_database.url,
+        "TOCSIN_MIGRATOR_DATABASE_URL": fresh_database.migrator_url,
+    }
+    with started(var, environment(var, **urls)) as running:
+        assert running.pid_of("postgres") is None
+        with psycopg.connect(fresh_database.url) as seen:
+            assert seen.execute("SELECT count(*) FROM auth_user").fetchone() == (4,)
+        edge = running.pid_of("edge")
+        assert edge
+        assert b"TOCSIN_MIGRATOR_DATABASE_URL" not in Path(f"/proc/{edge}/environ").read_bytes()
+
+
+def test_an_external_postgresql_that_refuses_is_named(var: Path) -> None:
+    nowhere = f"postgresql://tocsin_app@127.0.0.1:{free_port()}/tocsin"
+    urls = {"TOCSIN_DATABASE_URL": nowhere, "TOCSIN_MIGRATOR_DATABASE_URL": nowhere}
+    with started(var, environment(var, **urls), wait=False) as refused:
+        assert refused.process.wait(30) == 1
+        assert "TOCSIN_DATABASE_URL: PostgreSQL did not let us in" in refused.said
+        assert refused.processes() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root's own 0700 folder")
+def test_root_starts_it_in_a_closed_folder_where_user_namespaces_are_off(var: Path) -> None:
+    var.parent.chmod(0o700)
+    env = environment(var, TOCSIN_PG_ISOLATION="dropped")
+    try:
+        with started(var, env) as running:
+            pid = running.pid_of("postgres")
+            assert pid
+            assert psutil.Process(pid).username() == "nobody"
+    finally:
+        subprocess.run(
+            [sys.executable, "deploy/reset.py"], cwd=ROOT, env=env, check=True, capture_output=True
+        )
+    assert not list(Path("/var/lib").glob("tocsin-0-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: drops to another user")
+def test_an_ordinary_user_starts_it(tmp_path: Path) -> None:
+    from tests.support.users import as_ordinary_user
+
+    with as_ordinary_user() as user:
+        var = user.home / "var"
+        env = environment(var) | {"HOME": str(user.home)}
+        shutil.rmtree(var, ignore_errors=True)
+        argv = [*user.prefix, str(user.python), "manage.py", "up"]
+        output = tmp_path / "output"
+        with output.open("w") as out:
+            process = subprocess.Popen(argv, cwd=user.copy, env=env, stdout=out, stderr=out)
+        try:
+            wait_for(lambda: "Tocsin is up" in output.read_text() or process.poll() is not None, 60)
+            assert "Tocsin is up" in output.read_text()
+        finally:
+            process.terminate()
+            process.wait(30)
