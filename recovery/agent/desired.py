@@ -14,7 +14,6 @@ import msgspec
 from recovery.agent.disk import write_atomic
 from recovery.core.wire import ContainerSpec, Desired
 
-
 GRACE_SECONDS = 5.0
 
 

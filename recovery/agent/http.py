@@ -27,11 +27,11 @@ class Getter:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def status(self, timeout: float) -> int:
+    async def status(self, patience: float) -> int:
         """The status code of one GET. Raises `HttpFailure` or `OSError`."""
         kept = self._writer is not None
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 try:
                     return await self._exchange()
                 except (EOFError, ConnectionError):
@@ -41,7 +41,7 @@ class Getter:
                     return await self._exchange()
         except TimeoutError as error:
             self.close()
-            raise HttpFailure(f"no answer within {timeout:g} s") from error
+            raise HttpFailure(f"no answer within {patience:g} s") from error
         except EOFError as error:
             self.close()
             raise HttpFailure("closed without an answer") from error

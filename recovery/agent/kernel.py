@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import socket
 import struct
 
@@ -31,8 +30,8 @@ def judge(code: int) -> Kernel:
     return "silent" if code in _SILENT else "unknown"
 
 
-async def look(address: str, port: int, timeout: float, source: str = "") -> Kernel:
-    """One connect, given `timeout` seconds; the kernel's state decides, not our punctuality."""
+async def look(address: str, port: int, patience: float, source: str = "") -> Kernel:
+    """One connect, given `patience` seconds; the kernel's state decides, not our punctuality."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     try:
@@ -49,14 +48,14 @@ async def look(address: str, port: int, timeout: float, source: str = "") -> Ker
         except OSError:
             return "unknown"
         if code in _PENDING:
-            await _writable(loop, sock, timeout)
+            await _writable(loop, sock, patience)
             code = _result(sock)
-            if code == errno.ETIMEDOUT and loop.time() - started > timeout + _SLEPT_SECONDS:
+            if code == errno.ETIMEDOUT and loop.time() - started > patience + _SLEPT_SECONDS:
                 return "unknown"
         return judge(code)
 
 
-async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket, timeout: float) -> None:
+async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket, patience: float) -> None:
     done: asyncio.Future[None] = loop.create_future()
 
     def finish() -> None:
@@ -66,7 +65,7 @@ async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket, timeou
     loop.add_writer(sock, finish)
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done, timeout)
+            await asyncio.wait_for(done, patience)
     finally:
         loop.remove_writer(sock)
 
@@ -82,7 +81,3 @@ def _result(sock: socket.socket) -> int:
         pending = error.errno == errno.ENOTCONN
         return errno.ETIMEDOUT if pending else (error.errno or errno.EIO)
     return 0
-
-
-def name_of(code: int) -> str:
-    return os.strerror(code)

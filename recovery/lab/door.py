@@ -14,7 +14,7 @@ from recovery.core.errors import Refused, TocsinError
 from recovery.lab import storms
 
 if TYPE_CHECKING:
-    from recovery.lab.daemon import Lab
+    from recovery.lab.cluster import Lab
 
 _log = logging.getLogger("tocsin.lab.door")
 Answer = dict[str, object]

@@ -52,7 +52,7 @@ def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None
 
 def _reaped() -> set[int]:
     """Pids of the children that ended: the agent, and containers whose agent is gone."""
-    ended = set()
+    ended: set[int] = set()
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -77,7 +77,7 @@ def _fork_agent(name: str, config: Path) -> int:
             signal.signal(number, signal.SIG_DFL)
         linux.die_with_parent(signal.SIGKILL)
         code = _agent(config)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (a forked child must never return to its parent's code)
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -16,7 +16,7 @@ _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER, _PR_SET_PDEATHSIG = 15, 36, 1
 _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 EXITING = 0x4
-"""PF_EXITING in the flags of /proc/PID/stat: set before anything that belongs to it is torn down."""
+"""PF_EXITING in the flags of /proc/PID/stat: set before anything of it is torn down."""
 
 
 def _check(result: int) -> None:

@@ -5,6 +5,8 @@ answers within a few hundredths of a second. GET / and /healthz and POST / are a
 JSON; connections are kept.
 """
 
+from __future__ import annotations
+
 import os
 import select
 import signal
@@ -14,19 +16,19 @@ import sys
 MAX_REQUEST = 64 * 1024
 
 
-def arguments(argv):  # type: ignore[no-untyped-def]  # runs without typing and argparse
+def arguments(argv: list[str]) -> dict[str, str]:
     """`--name value` pairs."""
     return {argv[i][2:]: argv[i + 1] for i in range(0, len(argv) - 1, 2)}
 
 
-def body_of(options):  # type: ignore[no-untyped-def]
+def body_of(options: dict[str, str]) -> bytes:
     """The JSON that every answer carries."""
     names = ("host", "application", "container", "generation", "version")
     fields = [f'"{name}": "{options.get(name, "")}"' for name in names]
     return ("{" + ", ".join(fields) + f', "pid": {os.getpid()}' + "}\n").encode()
 
 
-def answer(status, body, keep):  # type: ignore[no-untyped-def]
+def answer(status: str, body: bytes, keep: bool) -> bytes:
     """One HTTP response."""
     ending = "keep-alive" if keep else "close"
     head = (
@@ -36,7 +38,7 @@ def answer(status, body, keep):  # type: ignore[no-untyped-def]
     return head.encode() + body
 
 
-def next_request(data):  # type: ignore[no-untyped-def]
+def next_request(data: bytes) -> tuple[bytes, bytes] | None:
     """(head, rest) of the first whole request in `data`, None while it is incomplete."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
@@ -50,7 +52,7 @@ def next_request(data):  # type: ignore[no-untyped-def]
     return (data[:end], data[whole:]) if len(data) >= whole else None
 
 
-def respond(head, body):  # type: ignore[no-untyped-def]
+def respond(head: bytes, body: bytes) -> tuple[bytes, bool]:
     """(response, keep) for one request."""
     line = head.split(b"\r\n", 1)[0].split(b" ")
     lowered = head.lower()
@@ -71,7 +73,7 @@ def respond(head, body):  # type: ignore[no-untyped-def]
 class Server:
     """One epoll loop over all connections."""
 
-    def __init__(self, address, port, body):  # type: ignore[no-untyped-def]
+    def __init__(self, address: str, port: int, body: bytes) -> None:
         self.body = body
         self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,10 +82,10 @@ class Server:
         self.listener.setblocking(False)
         self.poll = select.epoll()
         self.poll.register(self.listener, select.EPOLLIN)
-        self.connections = {}
-        self.received = {}
+        self.connections: dict[int, socket.socket] = {}
+        self.received: dict[int, bytes] = {}
 
-    def run(self):  # type: ignore[no-untyped-def]
+    def run(self) -> None:
         """Serves for ever."""
         while True:
             for descriptor, _ in self.poll.poll():
@@ -92,7 +94,7 @@ class Server:
                 else:
                     self.serve(descriptor)
 
-    def accept(self):  # type: ignore[no-untyped-def]
+    def accept(self) -> None:
         try:
             connection, _ = self.listener.accept()
         except OSError:
@@ -103,7 +105,7 @@ class Server:
         self.received[connection.fileno()] = b""
         self.poll.register(connection, select.EPOLLIN)
 
-    def serve(self, descriptor):  # type: ignore[no-untyped-def]
+    def serve(self, descriptor: int) -> None:
         """Reads what came and answers every whole request in it."""
         connection = self.connections[descriptor]
         try:
@@ -125,13 +127,13 @@ class Server:
         if not keep:
             self.drop(descriptor)
 
-    def drop(self, descriptor):  # type: ignore[no-untyped-def]
+    def drop(self, descriptor: int) -> None:
         self.poll.unregister(descriptor)
         self.connections.pop(descriptor).close()
         del self.received[descriptor]
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     options = arguments(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     Server(options["address"], int(options["port"]), body_of(options)).run()

@@ -2,7 +2,7 @@
 
 Environment: TOCSIN_VAR (state folder), TOCSIN_LAB_FILE, TOCSIN_LAB_NETWORK (127.N.0.0/16
 instead of the file's), TOCSIN_LAB_CONTROL (WebSocket address of the gateway, several with
-commas), TOCSIN_LAB_MODE.
+commas; otherwise every one of TOCSIN_GATEWAYS, or TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from recovery.core.errors import BadConfiguration
 from recovery.lab.layout import SHIPPED
 
-DEFAULT_CONTROL = "ws://127.0.0.1:8701/agent"
 MODES = ("relay",)
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,28 @@ class LabSettings:
 
 def from_environment() -> LabSettings:
     """The lab that this process's environment describes."""
-    var = Path(os.environ.get("TOCSIN_VAR", "var")).resolve()
+    var = Path(os.environ.get("TOCSIN_VAR", _ROOT / "var")).resolve()
     mode = os.environ.get("TOCSIN_LAB_MODE", "auto")
     mode = "relay" if mode == "auto" else mode
     if mode not in MODES:
         raise BadConfiguration(
             f"{mode} is not one of auto, {', '.join(MODES)}", field="TOCSIN_LAB_MODE"
         )
-    control = os.environ.get("TOCSIN_LAB_CONTROL", DEFAULT_CONTROL)
     return LabSettings(
         folder=var / "lab",
         file=Path(os.environ.get("TOCSIN_LAB_FILE", SHIPPED)),
         network=os.environ.get("TOCSIN_LAB_NETWORK", ""),
-        control=tuple(url.strip() for url in control.split(",") if url.strip()),
+        control=_control(),
         mode=mode,
     )
+
+
+def _control() -> tuple[str, ...]:
+    """The control planes' WebSocket addresses."""
+    chosen = os.environ.get("TOCSIN_LAB_CONTROL", "")
+    if chosen:
+        return tuple(url.strip() for url in chosen.split(",") if url.strip())
+    host = os.environ.get("TOCSIN_GATEWAY_HOST", "127.0.0.1")
+    port = os.environ.get("TOCSIN_GATEWAY_PORT", "8100")
+    gateways = os.environ.get("TOCSIN_GATEWAYS", f"{host}:{port}")
+    return tuple(f"ws://{address.strip()}/agent" for address in gateways.split(","))

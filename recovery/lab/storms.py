@@ -12,7 +12,7 @@ from recovery.lab import processes
 from recovery.lab.weather import FAIR, Scope, Weather
 
 if TYPE_CHECKING:
-    from recovery.lab.daemon import Lab, Machine
+    from recovery.lab.cluster import Lab, Machine
 
 Fields = dict[str, object]
 Answer = dict[str, object]

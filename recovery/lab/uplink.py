@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from typing import cast
 
 from recovery.lab.hostnet import Address, HostNet
 from recovery.lab.silence import BACKLOG, bound
@@ -92,4 +91,4 @@ def control_address(url: str) -> Address:
     """Where a control plane's WebSocket address leads."""
     rest = url.split("://", 1)[1].split("/", 1)[0]
     host, _, port = rest.partition(":")
-    return cast(Address, (host, int(port or 80)))
+    return host, int(port or 80)

@@ -12,7 +12,7 @@ Scope = Literal["control", "public"]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """`cut_in`/`cut_out`: scopes from which nothing reaches the host, to which nothing leaves it."""
+    """`cut_in`: scopes from which nothing arrives; `cut_out`: to which nothing leaves."""
 
     cut_in: frozenset[Scope] = frozenset()
     cut_out: frozenset[Scope] = frozenset()

@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import sys
 from pathlib import Path
 
 from recovery.adapters.containers import proc
@@ -40,11 +39,11 @@ class Zygote:
         """Until the lab is gone."""
         received = b""
         while True:
-            ready, _, _ = select.select([self._lab, self._wake], [], [])
+            ready, _, _ = select.select([self._lab.fileno(), self._wake], [], [])
             if self._wake in ready:
                 os.read(self._wake, 4096)
                 self._reap()
-            if self._lab in ready:
+            if self._lab.fileno() in ready:
                 chunk = self._lab.recv(65536)
                 if not chunk:
                     self._end()
@@ -136,4 +135,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -55,7 +55,7 @@ def environment_value(pid: int, name: str) -> str:
 
 
 def pids() -> list[int]:
-    return [int(entry) for entry in os.listdir(_PROC) if entry.isdigit()]
+    return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
 
 
 def name(pid: int) -> str:

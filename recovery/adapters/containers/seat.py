@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -33,12 +34,8 @@ class Seat(msgspec.Struct, kw_only=True):
 
 def fill(command: tuple[str, ...], values: Mapping[str, str]) -> list[str]:
     """The argv with its `{placeholders}` filled in; anything else in braces stays as it is."""
-    filled = []
-    for element in command:
-        for name, value in values.items():
-            element = element.replace("{" + name + "}", value)
-        filled.append(element)
-    return filled
+    pattern = re.compile("{(" + "|".join(map(re.escape, values)) + ")}")
+    return [pattern.sub(lambda found: values[found[1]], element) for element in command]
 
 
 def placeholders(spec: ContainerSpec, host: str, address: str) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""`manage.py lab`: the local cluster, run and tormented."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+
+from django.core.management.base import BaseCommand, CommandError
+
+from recovery.audit.facts import Actor
+from recovery.core.clock import system
+from recovery.core.errors import TocsinError
+from recovery.lab import client, layout
+from recovery.lab.load import load_lab
+from recovery.lab.settings import from_environment
+
+HOST_VERBS = {
+    "kill": "lose the host: SIGKILL of everything on it",
+    "kill-agent": "SIGKILL of its agent alone",
+    "stop-agent": "SIGSTOP of its agent alone",
+    "hang": "SIGSTOP of everything on it",
+    "isolate": "cut it from the control plane",
+    "partition": "cut it from everybody",
+    "slow": "delay and lose what it sends and gets",
+    "heal": "fair weather again; what was stopped continues",
+    "restart": "boot it (again): same disk",
+}
+
+
+class Command(BaseCommand):
+    help = "Run the lab, load its file into the inventory, do things to its hosts."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        run = verbs.add_parser("run", help="load the file, start all hosts, stay")
+        run.add_argument("--no-load", action="store_true", help="leave the inventory as it is")
+        verbs.add_parser("load", help="put the file's hosts and applications into the inventory")
+        verbs.add_parser("status", help="hosts, addresses, pids, weather")
+        datacenter = verbs.add_parser("kill-datacenter", help="lose all hosts of a datacenter")
+        datacenter.add_argument("datacenter")
+        for verb, text in HOST_VERBS.items():
+            host = verbs.add_parser(verb, help=text)
+            host.add_argument("host")
+            if verb in ("isolate", "partition"):
+                host.add_argument("--way", choices=("in", "out", "both"), default="both")
+            if verb == "slow":
+                host.add_argument("--delay-ms", type=float, default=0.0)
+                host.add_argument("--jitter-ms", type=float, default=0.0)
+                host.add_argument("--loss", type=float, default=0.0)
+
+    def handle(self, *args: object, **options: object) -> None:
+        try:
+            self._do(str(options["verb"]), options)
+        except TocsinError as error:
+            raise CommandError(str(error)) from error
+
+    def _do(self, verb: str, options: dict[str, object]) -> None:
+        if verb == "load" or (verb == "run" and not options["no_load"]):
+            self._load()
+        if verb == "run":
+            # A process without Django: it forks hosts and must stay small.
+            os.execv(sys.executable, [sys.executable, "-m", "recovery.lab.daemon"])  # noqa: S606
+        elif verb == "status":
+            self._show()
+        elif verb != "load":
+            names = ("host", "datacenter", "way", "delay_ms", "jitter_ms", "loss")
+            answer = client.ask(verb, {n: options[n] for n in names if n in options})
+            self.stdout.write(" ".join(str(v) for v in answer.values()) or "done")
+
+    def _load(self) -> None:
+        settings = from_environment()
+        actor = Actor("command", "lab")
+        tokens = load_lab(layout.load(settings.file), settings, actor=actor, now=system.now())
+        self.stdout.write(f"The lab is in the inventory; {tokens} hosts got a join token.")
+
+    def _show(self) -> None:
+        hosts = client.ask("status")["hosts"]
+        if isinstance(hosts, list):
+            for host in hosts:
+                line = "{host:10} {address:12} {state:5} pid {pid:<7} agent {agent:<7} {weather}"
+                self.stdout.write(line.format(**host))

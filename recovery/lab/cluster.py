@@ -1,0 +1,212 @@
+"""All hosts of the lab: their networks, their first processes, and what befalls them.
+
+Invariant: no lab process outlives it; a host's public addresses answer only while it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Callable
+
+from recovery.agent.disk import private_folder
+from recovery.core.errors import BadConfiguration, Refused
+from recovery.lab import layout as layouts
+from recovery.lab import processes
+from recovery.lab.hostnet import HostNet
+from recovery.lab.layout import LabHost
+from recovery.lab.listening import Listening
+from recovery.lab.nursery import Nursery
+from recovery.lab.settings import LabSettings
+from recovery.lab.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
+from recovery.lab.weather import FAIR
+
+_log = logging.getLogger("tocsin.lab")
+MIRROR_SECONDS = 0.03
+BOOT_SECONDS = 10.0
+
+
+class Machine:
+    """One lab host: its place, its network, its first process while it lives."""
+
+    def __init__(self, host: LabHost, net: HostNet, uplink: Uplink) -> None:
+        self.host, self.net, self.uplink = host, net, uplink
+        self.pid = 0
+        self.is_hung = False
+        self.note = ""
+        self.pidfd = -1
+
+    @property
+    def is_up(self) -> bool:
+        return self.pid != 0
+
+
+class Lab:
+    """The whole lab."""
+
+    def __init__(self, settings: LabSettings) -> None:
+        self._settings = settings
+        self._layout = layouts.load(settings.file)
+        self.machines: dict[str, Machine] = {}
+        self._by_inner: dict[str, HostNet] = {}
+        self._listening = Listening()
+        self._nursery: Nursery | None = None
+
+    # ------------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Addresses and zygote; no host yet."""
+        controls = [control_address(url) for url in self._settings.control]
+        for host in self._layout.hosts(self._settings.network):
+            try:
+                net = HostNet(host.name, host.address, host.inner, self._layout.probe_port, self)
+                uplink = Uplink(net, controls)
+                await uplink.open()
+            except OSError as error:
+                raise BadConfiguration(
+                    f"{host.address} cannot be used ({error.strerror}).",
+                    field="network",
+                    todo="Another lab runs there? Stop it or set TOCSIN_LAB_NETWORK.",
+                ) from error
+            self.machines[host.name] = Machine(host, net, uplink)
+            self._by_inner[host.inner] = net
+        self._nursery = Nursery()
+
+    async def run(self) -> None:
+        """Mirrors what listens inside, as long as the zygote lives."""
+        assert self._nursery is not None
+        while not self._nursery.ended.is_set():
+            ports = self._listening.by_address()
+            for machine in self.machines.values():
+                machine.net.mirror(ports.get(machine.host.inner, set()) - machine.uplink.ports)
+            await asyncio.sleep(MIRROR_SECONDS)
+
+    async def close(self) -> None:
+        if self._nursery is not None:
+            await self._nursery.close()
+        for machine in self.machines.values():
+            self._lost(machine)
+            machine.net.close()
+            machine.uplink.close()
+        self._listening.close()
+
+    def by_inner(self, address: str) -> HostNet | None:
+        return self._by_inner.get(address)
+
+    # ------------------------------------------------------------------ hosts
+
+    def machine(self, name: str) -> Machine:
+        try:
+            return self.machines[name]
+        except KeyError:
+            raise Refused(f"The lab has no host {name}.", field="host") from None
+
+    async def boot(self, name: str) -> None:
+        """Starts a host that is down: same disk, new boot."""
+        machine = self.machine(name)
+        if machine.is_up:
+            raise Refused(f"{name} is running already.", field="host")
+        assert self._nursery is not None
+        folder = private_folder(self._settings.host_folder(name))
+        config = folder / "agent.toml"
+        config.write_text(self._agent_config(machine))
+        pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log")
+        machine.pid, machine.is_hung = pid, False
+        machine.net.up(lambda: processes.is_dying(pid))
+        try:
+            machine.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._lost(machine)
+            return
+        asyncio.get_running_loop().add_reader(machine.pidfd, self._lost, machine)
+
+    async def boot_all(self) -> None:
+        await asyncio.gather(*(self.boot(name) for name in self.machines))
+
+    async def kill(self, name: str) -> None:
+        """The host is lost: SIGKILL of its first process."""
+        machine = self._running(name)
+        processes.send(machine.pid, signal.SIGKILL)
+        await self._until(lambda: not machine.is_up)
+
+    async def restart(self, name: str) -> None:
+        """Power off (if it runs) and on again; the weather clears."""
+        machine = self.machine(name)
+        if machine.is_up:
+            await self.kill(name)
+        machine.net.set_weather(FAIR)
+        await self.boot(name)
+
+    def kill_agent(self, name: str) -> None:
+        self._signal_agent(name, signal.SIGKILL)
+
+    def stop_agent(self, name: str) -> None:
+        self._signal_agent(name, signal.SIGSTOP)
+
+    def hang(self, name: str) -> None:
+        """Everything on the host stops; its kernel still answers."""
+        machine = self._running(name)
+        processes.signal_tree(machine.pid, signal.SIGSTOP)
+        machine.is_hung = True
+
+    def wake(self, name: str) -> None:
+        machine = self.machine(name)
+        if machine.is_up:
+            processes.signal_tree(machine.pid, signal.SIGCONT)
+            machine.is_hung = False
+
+    def _running(self, name: str) -> Machine:
+        machine = self.machine(name)
+        if not machine.is_up:
+            raise Refused(f"{name} is not running.", field="host", todo="Restart it first.")
+        return machine
+
+    def _signal_agent(self, name: str, number: signal.Signals) -> None:
+        agent = processes.agent_of(self._running(name).pid)
+        if agent is None:
+            raise Refused(f"{name} has no agent at this moment.", field="host")
+        processes.send(agent, number)
+
+    def _lost(self, machine: Machine) -> None:
+        """Its first process is gone: silence."""
+        machine.net.down()
+        if machine.pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(machine.pidfd)
+            os.close(machine.pidfd)
+            _log.info("%s is down", machine.host.name)
+        machine.pid, machine.pidfd, machine.is_hung = 0, -1, False
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(BOOT_SECONDS):
+            while not holds():  # noqa: ASYNC110 (the end of a process, seen by its pidfd)
+                await asyncio.sleep(0.005)
+
+    def _agent_config(self, machine: Machine) -> str:
+        folder = self._settings.host_folder(machine.host.name)
+        values = {
+            "name": machine.host.name,
+            "control": [
+                _through(url, machine.host.inner, stream_port(number))
+                for number, url in enumerate(self._settings.control)
+            ],
+            "state": str(folder / "state"),
+            "token_file": str(self._settings.token_file(machine.host.name)),
+            "address": machine.host.address,
+            "listen_address": machine.host.inner,
+            "probe_port": self._layout.probe_port,
+            "boot": secrets.token_hex(16),
+            "datagram_relay": f"{machine.host.inner}:{DATAGRAM_PORT}",
+            "stop_grace_seconds": 2.0,
+        }
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+def _through(url: str, inner: str, port: int) -> str:
+    """The control plane's address by way of the host's uplink."""
+    scheme, _, rest = url.partition("://")
+    _, slash, path = rest.partition("/")
+    return f"{scheme}://{inner}:{port}{slash}{path}"
