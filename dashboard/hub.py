@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ SIGN_IN_AGAIN = 4401
 COME_BACK = 1012
 
 Out = TypeVar("Out")
+log = logging.getLogger("tocsin.hub")
 
 
 class Source(Protocol):
@@ -105,12 +107,19 @@ class Hub:
         while True:
             try:
                 await asyncio.wait_for(self.bell.wait(), POLL_SECONDS)
-            except TimeoutError:
-                pass
+            except TimeoutError:  # nothing rang: the poll of each second
+                self.bell.clear()
             self.bell.clear()
             if self.boxes:
-                await self.look(clock.system.monotonic())
+                await self._look_on(clock.system.monotonic())
             await asyncio.sleep(GAP_SECONDS)
+
+    async def _look_on(self, now: float) -> None:
+        try:
+            await self.look(now)
+        except Exception:  # a panel that fails must not end the hub: no tick, pages go stale
+            log.exception("A round of the hub failed.")
+            self._marker = None
 
     async def look(self, now: float) -> None:
         """One round. A database that does not answer means no tick: pages say so themselves.

@@ -152,3 +152,10 @@ SECURE_HSTS_SECONDS = 31_536_000 if TOCSIN_SECURE else 0
 TOCSIN_METRICS_SECRET = os.environ.get("TOCSIN_METRICS_SECRET", "")
 TOCSIN_LAB = os.environ.get("TOCSIN_LAB", "")
 """The lab's control address while one runs; empty: no lab, no lab controls."""
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
+}

@@ -75,8 +75,9 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     if form == "digits":
         return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
     if form == "minute":
-        return format_html('<time datetime="{}">{:%d %b} {}</time>', iso, moment, clock)
-    return format_html('<time datetime="{}" title="{:%Y-%m-%d}">{}</time>', iso, moment, tenth)
+        return format_html('<time datetime="{}">{} {}</time>', iso, f"{moment:%d %b}", clock)
+    day = f"{moment:%Y-%m-%d}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
 
 
 @register.filter
