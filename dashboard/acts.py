@@ -1,0 +1,80 @@
+"""What pages and API do alike: find the row, call its room's action, say what came of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from recovery.alarms import actions as alarms
+from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
+from recovery.core import clock
+from recovery.core.errors import Refused
+from recovery.incidents import actions as incidents
+from recovery.incidents import screens as incident_rows
+from recovery.incidents.models import Incident
+from recovery.inventory import actions as inventory
+from recovery.inventory import screens as inventory_rows
+from recovery.inventory.models import Host
+
+
+def _incident(number: int) -> Incident:
+    found = incident_rows.find_incident(number)
+    if found is None:
+        raise Refused(f"There is no INC-{number:04d}.", field="number")
+    return found
+
+
+def _host(name: str) -> Host:
+    found = inventory_rows.find_host(name)
+    if found is None:
+        raise Refused(f"There is no host {name}.", field="host")
+    return found
+
+
+def acknowledge_incident(number: int, actor: Actor, reason: str) -> str:
+    """Take the incident and every alarm of it that rings."""
+    taken = alarms.acknowledge_incident(
+        incident=_incident(number), actor=actor, reason=reason, now=clock.system.now()
+    )
+    return f"{taken} is yours now. The page stopped ringing."
+
+
+def acknowledge_alarm(pk: str, actor: Actor, reason: str) -> str:
+    """Take one alarm."""
+    alarm = Alarm.objects.filter(pk=_uuid(pk)).first()
+    if alarm is None:
+        raise Refused("There is no such alarm.", field="alarm")
+    alarms.acknowledge_alarm(alarm=alarm, actor=actor, reason=reason, now=clock.system.now())
+    return "The alarm is yours now. It stopped ringing."
+
+
+def add_note(number: int, text: str, actor: Actor) -> str:
+    """Add a line to the story."""
+    now = clock.system.now()
+    incidents.add_note(incident=_incident(number), text=text, actor=actor, now=now)
+    return "The note stands in the timeline and in the log."
+
+
+def cordon_host(name: str, actor: Actor, reason: str) -> str:
+    """Nothing new on this host."""
+    inventory.cordon_host(host=_host(name), actor=actor, reason=reason, now=clock.system.now())
+    return f"{name} is cordoned: nothing new is placed on it."
+
+
+def drain_host(name: str, actor: Actor, reason: str) -> str:
+    """Empty the host, each container started elsewhere first."""
+    inventory.drain_host(host=_host(name), actor=actor, reason=reason, now=clock.system.now())
+    return f"{name} is being drained."
+
+
+def uncordon_host(name: str, actor: Actor, reason: str) -> str:
+    """The host may get containers again."""
+    inventory.uncordon_host(host=_host(name), actor=actor, reason=reason, now=clock.system.now())
+    return f"{name} may get containers again."
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refused("This is no id.", field="id") from None

@@ -1,0 +1,34 @@
+"""The API: the same permissions and the same actions as the pages; OpenAPI from its types."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+
+from dashboard import VERSION
+from dashboard.api.auth import by_session, by_token
+from dashboard.api.routes import router
+from recovery.core.errors import Conflict, TocsinError
+
+api = NinjaAPI(
+    title="Tocsin",
+    version=VERSION,
+    auth=[by_session, by_token],
+    docs_url=None,
+    openapi_url="/openapi.json",
+    urls_namespace="api",
+)
+api.add_router("", router)
+
+
+@api.exception_handler(TocsinError)
+def refused(request: HttpRequest, error: TocsinError) -> HttpResponse:
+    """What was wrong, where, what was kept and what to do."""
+    body = {
+        "detail": error.message,
+        "field": error.field,
+        "kept": error.kept,
+        "todo": error.todo,
+    }
+    status = 409 if isinstance(error, Conflict) else 403
+    return api.create_response(request, body, status=status)

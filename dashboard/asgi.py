@@ -1,0 +1,17 @@
+"""The web process: `uvicorn dashboard.asgi:application`."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+from channels.routing import ProtocolTypeRouter
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+pages = ASGIStaticFilesHandler(get_asgi_application())
+
+from dashboard.routing import websockets  # noqa: E402 - Django must be set up before
+
+application = ProtocolTypeRouter({"http": pages, "websocket": websockets})

@@ -1,0 +1,42 @@
+"""What people write: checked once, for pages and API alike."""
+
+from __future__ import annotations
+
+from django import forms
+
+
+class Reason(forms.Form):
+    """Why something is done: it stands in the log."""
+
+    reason = forms.CharField(
+        max_length=300,
+        min_length=3,
+        label="Why",
+        error_messages={"required": "Say why: the log keeps it."},
+    )
+
+
+class Note(forms.Form):
+    """A line of the story in a person's own words."""
+
+    text = forms.CharField(
+        max_length=300,
+        label="Note",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "The note is empty; nothing was added."},
+    )
+
+
+class TypedName(Reason):
+    """A grave act: the name of what it hits, typed by hand."""
+
+    def __init__(self, name: str, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        self.name = name
+        self.fields["typed"] = forms.CharField(label=f"Type {name}")
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"])
+        if typed != self.name:
+            raise forms.ValidationError(f"This is not {self.name}; nothing was done.")
+        return typed

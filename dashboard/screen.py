@@ -1,0 +1,108 @@
+"""What a page or a push looks at: rows read once, shared by every panel drawn from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from dashboard.permissions import May, Role, may
+from dashboard.pulse import pulse
+from dashboard.sentence import Sentence, Standing, say
+from recovery.alarms import screens as alarms
+from recovery.core import clock, control
+from recovery.incidents import screens as incidents
+from recovery.inventory import screens as inventory
+from recovery.operations import screens as operations
+
+
+@dataclass
+class Screen:
+    """One look, for one role. It never depends on who asks beyond that role, nor on the hour:
+    a panel pushed and the same panel on reload are equal, byte for byte."""
+
+    role: Role
+
+    def may(self, act: May) -> bool:
+        return may(self.role, act)
+
+    @cached_property
+    def is_watched(self) -> bool | None:
+        now = clock.system.monotonic()
+        pulse.note(control.read_beat(), now)
+        return pulse.is_watched(now)
+
+    @cached_property
+    def sites(self) -> tuple[inventory.SiteView, ...]:
+        return inventory.fleet()
+
+    @cached_property
+    def applications(self) -> tuple[inventory.ApplicationView, ...]:
+        return inventory.applications()
+
+    @cached_property
+    def incidents(self) -> tuple[incidents.IncidentView, ...]:
+        return incidents.unresolved_incidents()
+
+    @cached_property
+    def alarms(self) -> tuple[alarms.AlarmView, ...]:
+        return alarms.unended_alarms()
+
+    @cached_property
+    def held(self) -> tuple[operations.Held, ...]:
+        return operations.held_operations()
+
+    @cached_property
+    def hurt(self) -> tuple[inventory.ApplicationView, ...]:
+        """Applications with less than they want: the downed first."""
+        order = {"down": 0, "unknown": 1, "risk": 2}
+        hurt = [a for a in self.applications if a.state]
+        return tuple(sorted(hurt, key=lambda a: (order[a.state], -a.priority, a.name)))
+
+    @cached_property
+    def blind(self) -> str:
+        """Why Tocsin sees nothing, if it says so."""
+        return next((a.body or a.title for a in self.alarms if a.key.startswith("blind")), "")
+
+    @cached_property
+    def ringing(self) -> tuple[alarms.AlarmView, ...]:
+        return tuple(a for a in self.alarms if a.rings)
+
+    @cached_property
+    def first(self) -> incidents.IncidentView | None:
+        """The incident to look at: one that nobody has, else the oldest open one."""
+        return next(iter(self.incidents), None)
+
+    @cached_property
+    def standing(self) -> Standing:
+        hosts = [host for site in self.sites for host in site.hosts]
+        lost = {site.name: site.count("down") for site in self.sites if site.count("down")}
+        verdicts = Counter(host.verdict for host in hosts)
+        return Standing(
+            hosts=len(hosts),
+            lost=lost,
+            unseen=sum(verdicts[v] for v in inventory.UNSEEN),
+            wanted=sum(a.copies for a in self.applications),
+            answering=sum(min(a.answering, a.copies) for a in self.applications),
+            arriving=sum(len(a.arriving) for a in self.applications if a.state),
+            unseen_containers=sum(
+                min(a.unseen, max(0, a.copies - a.answering)) for a in self.applications
+            ),
+            down=tuple(a.name for a in self.hurt if a.state == "down"),
+            held=len(self.held),
+            blind=self.blind,
+            is_watched=self.is_watched,
+        )
+
+    @cached_property
+    def sentence(self) -> Sentence:
+        return say(self.standing)
+
+    @cached_property
+    def alarm(self) -> str:
+        """`open`: nobody has it · `taken`: somebody has · empty: nothing rings or rang."""
+        if self.ringing or any(i.is_open and not i.is_taken for i in self.incidents):
+            return "open"
+        if any(i.is_open for i in self.incidents) or self.alarms or self.sentence.tone == "down":
+            return "taken"
+        return ""

@@ -1,0 +1,111 @@
+"""The sentence at the top: what is wrong, in words, from facts alone.
+
+Invariant: it says that all is well only when somebody watches, every host was seen, every wanted
+container answers and nothing is held. No data is never told as fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand. `blind`: why Tocsin sees nothing, else empty."""
+
+    hosts: int
+    lost: Mapping[str, int] = field(default_factory=dict)
+    unseen: int = 0
+    wanted: int = 0
+    answering: int = 0
+    arriving: int = 0
+    unseen_containers: int = 0
+    down: tuple[str, ...] = ()
+    held: int = 0
+    blind: str = ""
+    is_watched: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What is said, what follows in a second sentence, and its tone."""
+
+    text: str
+    after: str
+    tone: str
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """1 host, 2 hosts."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def say(now: Standing) -> Sentence:
+    """The sentence for this standing."""
+    if now.blind:
+        return Sentence(f"Tocsin is blind: {_clause(now.blind)}", _blind_after(now), "down")
+    if now.is_watched is False:
+        why = "no controller is watching the fleet."
+        return Sentence(f"Tocsin is blind: {why}", _blind_after(now), "down")
+    if not now.hosts:
+        return Sentence("No hosts yet.", "Issue a join token and start an agent on a host.", "")
+    wrong = _wrong(now)
+    if wrong:
+        return Sentence(_sentence(wrong), _after(now), _tone(now))
+    if now.is_watched is None:
+        said = f"{count(now.hosts, 'host')} answered when last recorded."
+        return Sentence(said, "Tocsin is looking whether somebody watches them.", "unknown")
+    hosts = f"All {now.hosts} hosts answer." if now.hosts > 1 else "The one host answers."
+    runs = f"{count(now.answering, 'container')} run{'s' if now.answering == 1 else ''}."
+    return Sentence(f"{hosts} {runs}", "", "")
+
+
+def _clause(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _blind_after(now: Standing) -> str:
+    if not now.hosts:
+        return "Nothing is moved while it is blind."
+    return (
+        f"{count(now.hosts, 'host')} as last recorded. Nothing is moved while it is blind; "
+        "what runs keeps running."
+    )
+
+
+def _wrong(now: Standing) -> list[str]:
+    parts = [f"{count(n, 'host')} lost in {site}" for site, n in now.lost.items() if n]
+    if now.unseen:
+        parts.append(f"{count(now.unseen, 'host')} not seen")
+    if now.arriving and now.answering < now.wanted:
+        parts.append(f"{count(now.arriving, 'container')} restarting")
+    missing = now.wanted - now.answering - now.arriving - now.unseen_containers
+    if missing > 0:
+        parts.append(f"{count(missing, 'container')} without a place")
+    if now.unseen_containers:
+        parts.append(f"{count(now.unseen_containers, 'container')} not seen")
+    if now.held:
+        parts.append(f"{now.held} held for a person")
+    return parts
+
+
+def _sentence(parts: list[str]) -> str:
+    said = ", ".join(parts)
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _after(now: Standing) -> str:
+    names = ", ".join(now.down[:3])
+    more = f" and {len(now.down) - 3} more" if len(now.down) > 3 else ""
+    whole = f"{now.answering} of {count(now.wanted, 'container')} answer."
+    if not now.down:
+        return whole
+    return f"{names}{more} {'is' if len(now.down) == 1 else 'are'} down. {whole}"
+
+
+def _tone(now: Standing) -> str:
+    if now.down or any(now.lost.values()):
+        return "down"
+    missing = now.wanted - now.answering - now.unseen_containers
+    return "risk" if missing > 0 or now.held else "unknown"

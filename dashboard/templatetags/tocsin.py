@@ -1,0 +1,102 @@
+"""Small marks that templates draw: glyphs, strokes, instants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard.permissions import May
+from dashboard.screen import Screen
+
+register = template.Library()
+
+GLYPHS = {"down": "down", "risk": "at risk", "care": "maintenance", "unknown": "unknown"}
+STROKES_SHOWN = 24
+
+
+@register.simple_tag
+def glyph(state: str, klass: str = "") -> str | SafeString:
+    """The shape of a state with its word for readers; nothing when all is well."""
+    if state not in GLYPHS:
+        return ""
+    return format_html(
+        '<svg class="{}" role="img" aria-label="{}"><use href="#{}"/></svg>',
+        klass,
+        GLYPHS[state],
+        state,
+    )
+
+
+@register.simple_tag
+def mark(state: str) -> str | SafeString:
+    """The shape alone, where the word stands beside it."""
+    if state not in GLYPHS:
+        return ""
+    return format_html('<svg aria-hidden="true"><use href="#{}"/></svg>', state)
+
+
+@register.simple_tag
+def tally(running: int, arriving: int = 0) -> str | SafeString:
+    """One stroke a container, arriving ones dashed; a wide host ends in a number."""
+    if not running + arriving:
+        return ""
+    shown = min(running, STROKES_SHOWN)
+    width = 4 * (shown + min(arriving, STROKES_SHOWN)) - 2
+    old = "".join(f"M{4 * i + 1} 2v10" for i in range(shown))
+    new = "".join(
+        f"M{4 * i + 1} 1v12" for i in range(shown, shown + min(arriving, STROKES_SHOWN))
+    )
+    more = running - shown
+    return format_html(
+        '<svg class="tally" aria-hidden="true" viewBox="0 0 {} 14" width="{}">'
+        '<path class="t-c" d="{}"/><path class="t-new" d="{}"/></svg>{}',
+        width,
+        width,
+        old,
+        new,
+        format_html("<span>+{}</span>", more) if more else "",
+    )
+
+
+@register.simple_tag
+def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
+    """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `since`: counts in the
+    browser and reads as the instant without a script."""
+    if moment is None:
+        return "–"
+    iso = moment.isoformat(timespec="milliseconds")
+    clock = f"{moment:%H:%M:%S}"
+    tenth = f"{clock}.{moment.microsecond // 100_000}"
+    if form == "since":
+        return format_html('<time datetime="{}" data-since>since {}</time>', iso, clock)
+    if form == "digits":
+        return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
+    if form == "minute":
+        return format_html('<time datetime="{}">{} {}</time>', iso, f"{moment:%d %b}", clock)
+    day = f"{moment:%Y-%m-%d}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
+
+
+@register.filter
+def counted(n: int, words: str) -> str:
+    """`3|counted:"host,hosts"`: 3 hosts."""
+    one, many = words.split(",")
+    return f"{n} {one if n == 1 else many}"
+
+
+@register.filter
+def can(screen: Screen, act: str) -> bool:
+    """`screen|can:"acknowledge"`: whether this role may."""
+    return screen.may(May(act))
+
+
+@register.simple_tag
+def took(start: datetime, end: datetime) -> str:
+    """A span on a clock's face: 00:41, 1:02:03."""
+    seconds = max(0, round((end - start).total_seconds()))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"

@@ -1,0 +1,35 @@
+"""Every address. Deep links for everything: state lives in the URL."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from dashboard.api import api
+from dashboard.views import act, look, machine
+
+urlpatterns = [
+    path("", look.overview),
+    path("incidents/", look.incidents),
+    path("incidents/<int:number>/", look.incident),
+    path("incidents/<int:number>/acknowledge/", act.acknowledge_incident),
+    path("incidents/<int:number>/note/", act.add_note),
+    path("alarms/<uuid:pk>/acknowledge/", act.acknowledge_alarm),
+    path("applications/", look.applications),
+    path("applications/<str:name>/", look.application),
+    path("hosts/", look.hosts),
+    path("hosts/<str:name>/", look.host),
+    path("hosts/<str:name>/uncordon/", act.uncordon),
+    path("hosts/<str:name>/<str:verb>/", act.host_act),
+    path("held/", look.held),
+    path("log/", look.log),
+    path("log/<int:pk>/", look.entry),
+    path("lab/", look.lab),
+    path("find/", look.find),
+    path("help/", look.guide),
+    path("theme/", look.theme),
+    path("account/", include("allauth.urls")),
+    path("api/", api.urls),
+    path("healthz", machine.healthz),
+    path("metrics", machine.metrics),
+]
+handler404 = "dashboard.views.look.not_found"

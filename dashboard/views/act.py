@@ -1,0 +1,108 @@
+"""What people do: each view is one action of a room, and says what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard import acts
+from dashboard.forms import Note, Reason
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.views.page import show
+from recovery.core.errors import Refused, TocsinError
+
+FROM_PAGE = "From the page."
+
+
+def answer(request: HttpRequest, do: Callable[[], str], back: str = "/") -> HttpResponse:
+    """Do it and say what came of it: beside the page with a script, after a redirect without."""
+    status = 200
+    try:
+        messages.success(request, do())
+    except TocsinError as error:
+        status = 403 if isinstance(error, Refused) else 409
+        messages.error(request, str(error))
+    if request.headers.get("HX-Request"):
+        return render(request, "said.html", status=status)
+    wanted = request.POST.get("back", back)
+    allowed = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return HttpResponseRedirect(wanted if allowed else back)
+
+
+@require_POST
+@for_people(May.ACKNOWLEDGE)
+def acknowledge_incident(request: HttpRequest, role: Role, number: int) -> HttpResponse:
+    return answer(
+        request, lambda: acts.acknowledge_incident(number, actor_of(request), FROM_PAGE)
+    )
+
+
+@require_POST
+@for_people(May.ACKNOWLEDGE)
+def acknowledge_alarm(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
+    return answer(request, lambda: acts.acknowledge_alarm(str(pk), actor_of(request), FROM_PAGE))
+
+
+@require_POST
+@for_people(May.NOTE)
+def add_note(request: HttpRequest, role: Role, number: int) -> HttpResponse:
+    form = Note(request.POST)
+
+    def do() -> str:
+        if not form.is_valid():
+            raise Refused(form.errors["text"][0])
+        return acts.add_note(number, form.cleaned_data["text"], actor_of(request))
+
+    return answer(request, do, back=f"/incidents/{number}/")
+
+
+HOST_ACTS = {
+    "cordon": ("Cordon", acts.cordon_host, May.CORDON, "Nothing new is placed on it."),
+    "drain": ("Drain", acts.drain_host, May.DRAIN, "Each container starts elsewhere first."),
+}
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.CORDON)
+def host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResponse:
+    """First the preview with its reason to fill in, then the act."""
+    if verb not in HOST_ACTS:
+        raise Http404(f"A host cannot be asked to {verb}.")
+    said, act, _, meaning = HOST_ACTS[verb]
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/"
+        )
+    return show(
+        request,
+        role,
+        "confirm",
+        area="hosts",
+        topics=(f"host-voice:{name}", f"host-seats:{name}"),
+        heading=f"{said} {name}",
+        form=form,
+        said=said,
+        target=name,
+        meaning=meaning,
+        back=f"/hosts/{name}/",
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@for_people(May.CORDON)
+def uncordon(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    return answer(
+        request,
+        lambda: acts.uncordon_host(name, actor_of(request), FROM_PAGE),
+        back=f"/hosts/{name}/",
+    )

@@ -1,0 +1,176 @@
+"""The pages that only show."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from dashboard import lab as lab_controls
+from dashboard.people import for_people
+from dashboard.permissions import May, Role, may
+from dashboard.views.page import THEMES, frame, show
+from recovery.audit import screens as audit
+from recovery.incidents import screens as incident_rows
+from recovery.inventory import screens as inventory
+
+
+@for_people(May.VIEW)
+def overview(request: HttpRequest, role: Role) -> HttpResponse:
+    return show(
+        request,
+        role,
+        "overview",
+        area="overview",
+        topics=("voice", "next", "hurt", "fleet", "lines"),
+    )
+
+
+@for_people(May.VIEW)
+def incidents(request: HttpRequest, role: Role) -> HttpResponse:
+    return show(
+        request, role, "list", area="incidents", topics=("incidents",), heading="Incidents"
+    )
+
+
+@for_people(May.VIEW)
+def incident(request: HttpRequest, role: Role, number: int) -> HttpResponse:
+    found = incident_rows.view_incident(number)
+    if found is None:
+        raise Http404(f"There is no INC-{number:04d}.")
+    parts = ("voice", "next", "suspects", "members", "lines")
+    return show(
+        request,
+        role,
+        "incident",
+        area="incidents",
+        topics=[f"incident-{part}:{number}" for part in parts],
+        heading=f"{found.name}: {found.title}",
+        incident=found,
+        can_note=may(role, May.NOTE),
+    )
+
+
+@for_people(May.VIEW)
+def applications(request: HttpRequest, role: Role) -> HttpResponse:
+    return show(
+        request,
+        role,
+        "list",
+        area="applications",
+        topics=("applications",),
+        heading="Applications",
+    )
+
+
+@for_people(May.VIEW)
+def application(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    if inventory.find_application(name) is None:
+        raise Http404(f"There is no application {name}.")
+    topics = (f"application-voice:{name}", f"application-seats:{name}")
+    return show(request, role, "application", area="applications", topics=topics, heading=name)
+
+
+@for_people(May.VIEW)
+def hosts(request: HttpRequest, role: Role) -> HttpResponse:
+    site = request.GET.get("site", "")[:40]
+    heading = f"Hosts of {site}" if site else "Hosts"
+    return show(request, role, "list", area="hosts", topics=(f"hosts:{site}",), heading=heading)
+
+
+@for_people(May.VIEW)
+def host(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    if inventory.find_host(name) is None:
+        raise Http404(f"There is no host {name}.")
+    topics = [f"host-{part}:{name}" for part in ("voice", "acts", "seats", "operations")]
+    return show(request, role, "host", area="hosts", topics=topics, heading=name)
+
+
+@for_people(May.VIEW)
+def held(request: HttpRequest, role: Role) -> HttpResponse:
+    return show(request, role, "list", area="held", topics=("held",), heading="Held")
+
+
+@for_people(May.LAB)
+def lab(request: HttpRequest, role: Role) -> HttpResponse:
+    if not lab_controls.is_running():
+        raise Http404("No lab runs here.")
+    return show(request, role, "lab", area="lab", topics=("lab",), heading="Lab")
+
+
+@for_people(May.READ_AUDIT)
+def log(request: HttpRequest, role: Role) -> HttpResponse:
+    names = ("object_type", "object_id", "actor", "action")
+    filters = {name: request.GET.get(name, "")[:120] for name in names}
+    before = request.GET.get("before", "")
+    rows = audit.entries(**filters, before=int(before) if before.isdecimal() else None)
+    return show(
+        request,
+        role,
+        "log",
+        area="log",
+        heading="Log",
+        rows=rows,
+        filters=filters,
+        is_filtered=any(filters.values()),
+        older=rows[-1].id if len(rows) == audit.PAGE else None,
+    )
+
+
+@for_people(May.READ_AUDIT)
+def entry(request: HttpRequest, role: Role, pk: int) -> HttpResponse:
+    found = audit.find_entry(pk)
+    if found is None:
+        raise Http404(f"There is no entry {pk}.")
+    return show(request, role, "entry", area="log", heading=f"Entry {pk}", entry=found)
+
+
+@for_people(May.VIEW)
+def find(request: HttpRequest, role: Role) -> HttpResponse:
+    """Everything that can be gone to or done, each a link; filtered by `q`."""
+    query = request.GET.get("q", "").strip().lower()[:80]
+    links = [link for link in _links(role) if query in link[0].lower()][:80]
+    if request.GET.get("part") == "1":
+        return render(request, "panels/find.html", {"links": links})
+    return show(request, role, "find", area="find", heading="Find or do", links=links, query=query)
+
+
+def _links(role: Role) -> list[tuple[str, str]]:
+    pages = ["Overview|/", "Incidents|/incidents/", "Applications|/applications/"]
+    pages += ["Hosts|/hosts/", "Held|/held/", "Log|/log/", "Wall screen|/?wall=1"]
+    pages += ["Light or dark|/theme/", "Keys and help|/help/", "Sign out|/account/logout/"]
+    links = [(said, where) for said, _, where in (page.partition("|") for page in pages)]
+    if lab_controls.is_running():
+        links.append(("Lab", "/lab/"))
+    for one in incident_rows.unresolved_incidents():
+        links.append((f"{one.name}: {one.title}", f"/incidents/{one.number}/"))
+    for app in inventory.applications():
+        links.append((f"Application {app.name}", f"/applications/{app.name}/"))
+    for site in inventory.fleet():
+        links += [(f"Host {h.name}", f"/hosts/{h.name}/") for h in site.hosts]
+        links += [(f"Cordon {h.name}…", f"/hosts/{h.name}/cordon/") for h in site.hosts]
+    return links
+
+
+@for_people(May.VIEW)
+def guide(request: HttpRequest, role: Role) -> HttpResponse:
+    return show(request, role, "help", area="help", heading="Keys and help")
+
+
+def theme(request: HttpRequest) -> HttpResponse:
+    """Light, dark, or as the system has it, in turn; kept in a cookie of this browser."""
+    order = ("", *THEMES)
+    current = request.COOKIES.get("tocsin_theme", "")
+    index = order.index(current) if current in order else 0
+    back = request.GET.get("back", "/")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = "/"
+    answer = HttpResponseRedirect(back)
+    following = order[(index + 1) % len(order)]
+    answer.set_cookie("tocsin_theme", following, max_age=31_536_000, samesite="Lax", httponly=True)
+    return answer
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    context = {"said": str(exception), **frame(request, None)}
+    return render(request, "pages/missing.html", context, status=404)

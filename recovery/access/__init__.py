@@ -1,0 +1,1 @@
+"""Who may come in: people with their role, and tokens for machines."""

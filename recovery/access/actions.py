@@ -1,0 +1,71 @@
+"""The only writer of people, their roles and their tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+from recovery.access.models import ApiToken
+from recovery.audit.actions import append_entries
+from recovery.audit.facts import Actor, Entry
+from recovery.core import transitions
+
+
+def register_person(
+    *, username: str, role: str, password: str, actor: Actor, reason: str, now: datetime
+) -> User:
+    """The person of this name with exactly this role and this password."""
+    with transaction.atomic():
+        user, _ = User.objects.get_or_create(username=username)
+        user.set_password(password)
+        user.save()
+        group, _ = Group.objects.get_or_create(name=role)
+        user.groups.set([group])
+        append_entries(
+            [
+                Entry(
+                    action="registered",
+                    object_type="person",
+                    object_id=str(user.pk),
+                    object_version=1,
+                    actor=actor,
+                    reason=reason,
+                    at=now,
+                    after={"username": username, "role": role},
+                )
+            ]
+        )
+    return user
+
+
+def issue_token(
+    *, name: str, owner: User, life: timedelta, actor: Actor, reason: str, now: datetime
+) -> str:
+    """A token that acts as its owner: shown once, kept as a hash."""
+    token = "tocsin_" + secrets.token_urlsafe(32)
+    row = ApiToken(
+        name=name,
+        owner=owner,
+        secret_digest=digest_token(token),
+        issued_at=now,
+        expires_at=now + life,
+    )
+    transitions.create([row], actor=actor, reason=reason, now=now)
+    return token
+
+
+def revoke_token(*, token: ApiToken, actor: Actor, reason: str, now: datetime) -> ApiToken:
+    """From now on it opens nothing."""
+    changes = {"revoked_at": now}
+    return transitions.amend(
+        token, changes, action="revoked", actor=actor, reason=reason, now=now
+    )
+
+
+def digest_token(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()

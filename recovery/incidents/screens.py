@@ -1,0 +1,157 @@
+"""Incidents, their members and their story, as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from recovery.incidents.facts import UNRESOLVED, IncidentState
+from recovery.incidents.models import Incident, Member, TimelineEntry
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An incident as a line of a list."""
+
+    id: str
+    number: int
+    state: str
+    domain: str
+    title: str
+    summary: str
+    happened_at: datetime
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    mitigated_at: datetime | None
+    resolved_at: datetime | None
+    members: int
+    hurt: int
+
+    @property
+    def name(self) -> str:
+        return f"INC-{self.number:04d}"
+
+    @property
+    def is_taken(self) -> bool:
+        return self.acknowledged_at is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Something of it is still hurt."""
+        return self.state in {IncidentState.OPEN, IncidentState.ACKNOWLEDGED}
+
+    @property
+    def tone(self) -> str:
+        if self.state == IncidentState.MITIGATED:
+            return "care"
+        return "down" if self.is_open else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """Something that an incident is about, or hurts."""
+
+    kind: str
+    object_id: str
+    name: str
+    is_cause: bool
+    since: datetime
+    whole_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the story, with both times."""
+
+    id: int
+    incident: int
+    happened_at: datetime
+    recorded_at: datetime
+    kind: str
+    said: str
+    why: str
+    actor: str
+    tone: str
+
+
+def unresolved_incidents() -> tuple[IncidentView, ...]:
+    """Those that are not over, the ones that nobody has first, then the oldest."""
+    rows = _views(Incident.objects.filter(state__in=UNRESOLVED).order_by("number"))
+    return tuple(sorted(rows, key=lambda i: (not i.is_open, i.is_taken, i.number)))
+
+
+def recent_incidents(at_most: int = 100) -> tuple[IncidentView, ...]:
+    """The newest first."""
+    return tuple(_views(Incident.objects.order_by("-number")[:at_most]))
+
+
+def find_incident(number: int) -> Incident | None:
+    return Incident.objects.filter(number=number).first()
+
+
+def view_incident(number: int) -> IncidentView | None:
+    return next(iter(_views(Incident.objects.filter(number=number))), None)
+
+
+def _views(rows: object) -> list[IncidentView]:
+    annotated = rows.annotate(  # type: ignore[attr-defined]
+        n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
+    )
+    return [
+        IncidentView(
+            id=str(row.pk),
+            number=row.number,
+            state=row.state,
+            domain=row.domain,
+            title=row.title,
+            summary=row.summary,
+            happened_at=row.happened_at,
+            opened_at=row.opened_at,
+            acknowledged_at=row.acknowledged_at,
+            acknowledged_by=row.acknowledged_by,
+            mitigated_at=row.mitigated_at,
+            resolved_at=row.resolved_at,
+            members=row.n,
+            hurt=row.broken,
+        )
+        for row in annotated
+    ]
+
+
+def members_of(numbers: Sequence[int]) -> tuple[MemberView, ...]:
+    """Causes first, then what is still hurt, then by name."""
+    rows = Member.objects.filter(incident__number__in=numbers)
+    views = [
+        MemberView(m.kind, m.object_id, m.name, m.is_cause, m.since, m.whole_at) for m in rows
+    ]
+    return tuple(sorted(views, key=lambda m: (not m.is_cause, m.whole_at is not None, m.name)))
+
+
+def timeline_of(numbers: Sequence[int], at_most: int = 200) -> tuple[Line, ...]:
+    """The newest lines first."""
+    rows = TimelineEntry.objects.filter(incident__number__in=numbers).select_related("incident")
+    return tuple(_line(row) for row in rows.order_by("-happened_at", "-id")[:at_most])
+
+
+def latest_lines(at_most: int = 6) -> tuple[Line, ...]:
+    """The last things that happened, in whichever incident."""
+    rows = TimelineEntry.objects.select_related("incident").order_by("-happened_at", "-id")
+    return tuple(_line(row) for row in rows[:at_most])
+
+
+def _line(row: TimelineEntry) -> Line:
+    return Line(
+        id=row.pk,
+        incident=row.incident.number,
+        happened_at=row.happened_at,
+        recorded_at=row.recorded_at,
+        kind=row.kind,
+        said=row.said,
+        why=row.why,
+        actor=row.actor,
+        tone=row.tone,
+    )

@@ -1,0 +1,42 @@
+// Time as people read it: ages and clocks, counted on the server's clock.
+// Invariant: the HTML holds instants only; what counts is drawn here and never sent.
+"use strict";
+const tocsin = { offset: 0, heard: performance.now() };
+
+tocsin.now = () => Date.now() + tocsin.offset;
+
+tocsin.span = (ms) => {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s}\u00a0s`;
+  if (s < 3600) return `${Math.floor(s / 60)}\u00a0min ${s % 60}\u00a0s`;
+  if (s < 86400) return `${Math.floor(s / 3600)}\u00a0h ${Math.floor((s % 3600) / 60)}\u00a0min`;
+  return `${Math.floor(s / 86400)}\u00a0d ${Math.floor((s % 86400) / 3600)}\u00a0h`;
+};
+
+tocsin.face = (ms) => {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  const two = (n) => String(n).padStart(2, "0");
+  const hours = Math.floor(s / 3600);
+  return (hours ? `${hours}:` : "") + `${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
+};
+
+tocsin.write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
+tocsin.count = () => {
+  const now = tocsin.now();
+  const age = performance.now() - tocsin.heard;
+  for (const node of document.querySelectorAll("time[data-since]"))
+    tocsin.write(node, tocsin.span(now - Date.parse(node.dateTime)));
+  for (const node of document.querySelectorAll("time[data-digits]"))
+    tocsin.write(node, tocsin.face(now - Date.parse(node.dateTime)));
+  for (const node of document.querySelectorAll("[data-age]"))
+    tocsin.write(node, `${tocsin.span(age)} ago`);
+  const clock = document.getElementById("clock");
+  if (clock) tocsin.write(clock, new Date(now).toISOString().slice(11, 19));
+  const word = document.getElementById("live-word");
+  if (word) tocsin.write(word, document.body.hasAttribute("data-stale") ? "not live" : `live, ${tocsin.span(age)}`);
+};
+
+tocsin.offset = (Date.parse(document.body.dataset.now) || Date.now()) - Date.now();
+tocsin.count();
+setInterval(tocsin.count, 1000);
