@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.conf import settings
-
 from recovery.core.errors import Refused
+from recovery.lab import client
 
 HOST_VERBS: Mapping[str, str] = {
     "kill": "Lose",
@@ -20,7 +19,7 @@ HOST_VERBS: Mapping[str, str] = {
 
 def is_running() -> bool:
     """Whether this installation has a lab to play with."""
-    return bool(settings.TOCSIN_LAB)
+    return client.socket_path().exists()
 
 
 def must_run() -> None:

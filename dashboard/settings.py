@@ -32,7 +32,7 @@ TOCSIN_URL = ENVIRONMENT.get("TOCSIN_URL", "http://localhost:8000")
 ALLOWED_HOSTS = [name for name in ("localhost", "127.0.0.1", TOCSIN_HOST) if name]
 ALLOWED_HOSTS += [name for name in ENVIRONMENT.get("TOCSIN_HOSTS", "").split(",") if name]
 CSRF_TRUSTED_ORIGINS = [TOCSIN_URL]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TOCSIN_URL.startswith("https://")
+TOCSIN_SECURE = TOCSIN_URL.startswith("https://")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -171,7 +171,6 @@ CHANNEL_LAYERS: dict[str, dict[str, object]] = {}
 
 # Login. A session lasts 12 h; who touched nothing for 30 min may look on, and rings, but
 # signs in again before the next act (dashboard/middleware.py).
-TOCSIN_SECURE = os.environ.get("TOCSIN_SECURE", "") == "1"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -202,7 +201,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if TOCSIN_SECURE else "tocsin_csrf"
 CSRF_COOKIE_SECURE = TOCSIN_SECURE
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("TOCSIN_ORIGINS", "").split(",") if o]
+CSRF_TRUSTED_ORIGINS += [o for o in ENVIRONMENT.get("TOCSIN_ORIGINS", "").split(",") if o]
 
 # What the browser may load: only ourselves (safety.md D3)
 CONTENT_SECURITY_POLICY = {
@@ -223,9 +222,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if TOCSIN_SECURE else 0
 
 # Doors for machines
-TOCSIN_METRICS_SECRET = os.environ.get("TOCSIN_METRICS_SECRET", "")
-TOCSIN_LAB = os.environ.get("TOCSIN_LAB", "")
-"""The lab's control address while one runs; empty: no lab, no lab controls."""
+TOCSIN_METRICS_SECRET = ENVIRONMENT.get("TOCSIN_METRICS_SECRET", "")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

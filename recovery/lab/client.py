@@ -13,6 +13,11 @@ from recovery.lab.settings import from_environment
 _TIMEOUT_SECONDS = 30.0
 
 
+def socket_path() -> Path:
+    """Where a running lab listens."""
+    return from_environment().socket
+
+
 def is_running(path: Path | None = None) -> bool:
     """Whether a lab answers."""
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from dashboard.people.actions import welcome_people
+from recovery.access.actions import welcome_people
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
 

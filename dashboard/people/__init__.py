@@ -1,1 +1,0 @@
-"""Who may come in: the groups and the people of the demonstration."""
