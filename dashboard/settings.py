@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "recovery.operations",
     "recovery.alarms",
     "recovery.gateway",
+    "recovery.detection",
     "recovery.scheduling",
 ]
 
