@@ -117,7 +117,7 @@ class Judge:
     # ------------------------------------------------------------------ steps
 
     def _detect(self) -> None:
-        looks = self.sighted.watch(actor=self.actor, clock=self.clock)
+        looks = self.sighted.look(actor=self.actor, clock=self.clock)
         if looks:
             self.ask(looks, False)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import transaction
 
@@ -254,15 +255,18 @@ def welcome_host(
     )
 
 
-def first_seen(host: Host, *, actor: Actor, now: datetime) -> Host:
-    """A freshly enrolled host answers for the first time: it is alive."""
-    return transitions.move(
-        host,
+def meet_hosts(*, hosts: Collection[str], actor: Actor, now: datetime) -> list[Host]:
+    """Of these hosts (hex ids), those that have only enrolled so far are alive."""
+    reason = "Its first heartbeat after enrolment arrived."
+    changes = {"verdict_at": now, "verdict_reason": reason}
+    return transitions.move_many(
+        Host,
+        {UUID(host): changes for host in hosts},
         Verdict.ALIVE,
+        seen={Verdict.ENROLLING},
         actor=actor,
-        reason="Its first heartbeat after enrolment arrived.",
+        reason=reason,
         now=now,
-        changes={"verdict_at": now, "verdict_reason": "First heartbeat after enrolment."},
     )
 
 

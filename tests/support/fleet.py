@@ -58,7 +58,11 @@ def make_fleet(*, per_site: int = 2, copies: int = 2, alive: bool = True) -> Fle
                 reason="test",
                 now=NOW,
             )
-            hosts[host.name] = actions.first_seen(host, actor=BY, now=NOW) if alive else host
+            hosts[host.name] = host
+    if alive:
+        actions.meet_hosts(hosts=[host.pk.hex for host in hosts.values()], actor=BY, now=NOW)
+        for host in hosts.values():
+            host.refresh_from_db()
     return Fleet(hosts, make_application("shop", copies=copies))
 
 

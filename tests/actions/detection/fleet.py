@@ -58,7 +58,9 @@ def build_fleet(places: int = 3, racks: int = 2, per_rack: int = 2) -> list[Host
                     reason="test",
                     now=START,
                 )
-                hosts.append(inventory.first_seen(host, actor=BY, now=START))
+                inventory.meet_hosts(hosts=[host.pk.hex], actor=BY, now=START)
+                host.refresh_from_db()
+                hosts.append(host)
     return hosts
 
 

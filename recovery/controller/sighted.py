@@ -1,0 +1,86 @@
+"""From what the links heard to what detection judges."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from recovery.audit.facts import Actor
+from recovery.controller.eyes import Eyes, Look, Sight
+from recovery.core import control
+from recovery.core.clock import Clock
+from recovery.detection import queries
+from recovery.detection.cycle import Watch, watch_hosts
+from recovery.detection.facts import Gateway, Kernel
+from recovery.detection.sights import Seen, Sights
+from recovery.gateway.digest import AskLook
+from recovery.inventory.actions import meet_hosts
+
+FRESH_SECONDS = 3.0
+"""A host that enrols is alive once it was heard within so many seconds."""
+
+
+@dataclass(slots=True)
+class Sighted:
+    """The leading controller's sight. `blind` and `paused` say why nothing may move, if so."""
+
+    eyes: Eyes
+    watch: Watch
+    blind: str = ""
+    paused: str = ""
+    _met: set[str] = field(default_factory=set)
+
+    def regrace(self, now: float) -> None:
+        """Every timer starts from zero (B3)."""
+        self.watch = Watch.begin(now)
+        self.blind = "The controller has only just begun to watch."
+
+    def look(self, *, actor: Actor, clock: Clock) -> list[AskLook]:
+        """One look at the fleet with all that follows for verdicts; the looks to ask for."""
+        monotonic, now = clock.monotonic(), clock.now()
+        sight = self.eyes.look(monotonic)
+        self._meet(sight, actor=actor, now=now)
+        decision = watch_hosts(
+            self.watch,
+            sights_of(sight, monotonic),
+            actor=actor,
+            now=now,
+            monotonic=monotonic,
+        )
+        self.blind = " ".join(decision.blind.reasons)
+        self.paused = queries.pause_reason()
+        return [AskLook(look.host, look.observers) for look in decision.looks]
+
+    def _meet(self, sight: Sight, *, actor: Actor, now: datetime) -> None:
+        """Hosts that are heard for the first time after they enrolled are alive."""
+        heard = {
+            host
+            for host, age in zip(sight.hosts, sight.ages.tolist(), strict=True)
+            if age < FRESH_SECONDS and host not in self._met
+        }
+        if heard:
+            with control.deciding(actor.epoch):
+                meet_hosts(hosts=heard, actor=actor, now=now)
+            self._met |= heard
+
+
+def sights_of(sight: Sight, now: float) -> Sights:
+    """The same sight in detection's words: ages instead of instants, NaN for never."""
+    seen: dict[str, list[Seen]] = defaultdict(list)
+    for look in sight.looks:
+        seen[look.target].append(_seen(look, now))
+    return Sights(
+        hosts=sight.hosts,
+        ages=np.where(np.isinf(sight.ages), np.nan, sight.ages),
+        boots=np.array([int.from_bytes(boot[:8]) for boot in sight.boots], dtype=np.uint64),
+        seen=seen,
+        gateways=tuple(Gateway(g.name, g.digest_age, g.running, g.gap) for g in sight.gateways),
+    )
+
+
+def _seen(look: Look, now: float) -> Seen:
+    age = max(0.0, now - look.began)
+    return Seen(look.observer, Kernel(look.kernel), look.answering, look.asked, age)
