@@ -11,7 +11,12 @@ def main() -> None:
         os.environ.setdefault("TOCSIN_ACTS_AS", "migrator")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from recovery.core.errors import TocsinError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except TocsinError as refusal:
+        sys.exit(f"Tocsin: {refusal}")
 
 
 if __name__ == "__main__":

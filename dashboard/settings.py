@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from recovery.core.errors import BadConfiguration
+
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("TOCSIN_VAR") or ROOT / "var").resolve()
 
@@ -23,6 +25,14 @@ def _environment() -> Mapping[str, str]:
 
 
 ENVIRONMENT = _environment()
+
+
+def _number(name: str, default: int) -> int:
+    text = ENVIRONMENT.get(name, "").strip() or str(default)
+    if not text.isdigit():
+        raise BadConfiguration(f"{text!r} is not a number.", field=name)
+    return int(text)
+
 
 SECRET_KEY = ENVIRONMENT.get("TOCSIN_SECRET_KEY", "")
 DEBUG = False
@@ -100,7 +110,7 @@ TOCSIN_REDIS_URL = ENVIRONMENT.get("TOCSIN_REDIS_URL", "redis://127.0.0.1:6379/0
 
 # Mail: alarms leave by this server.
 TOCSIN_MAIL_HOST = ENVIRONMENT.get("TOCSIN_MAIL_HOST", "127.0.0.1")
-TOCSIN_MAIL_PORT = int(ENVIRONMENT.get("TOCSIN_MAIL_PORT", "25"))
+TOCSIN_MAIL_PORT = _number("TOCSIN_MAIL_PORT", 25)
 TOCSIN_MAIL_FROM = ENVIRONMENT.get("TOCSIN_MAIL_FROM", "tocsin@localhost")
 TOCSIN_MAIL_USER = ENVIRONMENT.get("TOCSIN_MAIL_USER", "")
 TOCSIN_MAIL_PASSWORD = ENVIRONMENT.get("TOCSIN_MAIL_PASSWORD", "")
@@ -108,7 +118,7 @@ TOCSIN_MAIL_TLS = ENVIRONMENT.get("TOCSIN_MAIL_TLS", "") == "1"
 
 # Gateways: where this one listens, and where the controllers find all of them.
 TOCSIN_GATEWAY_HOST = ENVIRONMENT.get("TOCSIN_GATEWAY_HOST", "127.0.0.1")
-TOCSIN_GATEWAY_PORT = int(ENVIRONMENT.get("TOCSIN_GATEWAY_PORT", "8010"))
+TOCSIN_GATEWAY_PORT = _number("TOCSIN_GATEWAY_PORT", 8010)
 TOCSIN_GATEWAY_PUBLIC = ENVIRONMENT.get("TOCSIN_GATEWAY_PUBLIC", TOCSIN_GATEWAY_HOST)
 TOCSIN_GATEWAYS = ENVIRONMENT.get(
     "TOCSIN_GATEWAYS", f"{TOCSIN_GATEWAY_HOST}:{TOCSIN_GATEWAY_PORT}"
@@ -116,8 +126,8 @@ TOCSIN_GATEWAYS = ENVIRONMENT.get(
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.
-TOCSIN_EDGE_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_PORT", "8080"))
-TOCSIN_EDGE_ADMIN_PORT = int(ENVIRONMENT.get("TOCSIN_EDGE_ADMIN_PORT", "0"))
+TOCSIN_EDGE_PORT = _number("TOCSIN_EDGE_PORT", 8080)
+TOCSIN_EDGE_ADMIN_PORT = _number("TOCSIN_EDGE_ADMIN_PORT", 0)
 TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
 

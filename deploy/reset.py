@@ -25,9 +25,8 @@ def main() -> int:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(
-                    f"Tocsin: it still runs (process {held.read().strip()}). Stop it first: make stop"
-                )
+                pid = held.read().strip()
+                print(f"Tocsin: it still runs (process {pid}). Stop it first: make stop")
                 return 1
     shutil.rmtree(folder)
     for place in _elsewhere(folder):

@@ -48,6 +48,14 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def created(pid: int) -> float | None:
+    """When the process began: with the pid it names one process for good."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
 def wait_until_gone(pids: Iterable[int], seconds: float) -> set[int]:
     """Wait for the processes to end; what is still there afterwards is returned."""
     left, deadline = set(pids), system.monotonic() + seconds

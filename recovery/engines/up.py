@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recovery.core.clock import system
 from recovery.core.errors import BadConfiguration, TocsinError
-from recovery.engines import certificates, edge, first, leftovers, report
+from recovery.engines import certificates, children, edge, first, leftovers, report
 from recovery.engines.checks import check_ports
 from recovery.engines.keeper import keep
 from recovery.engines.postgres import Cluster
@@ -206,6 +206,7 @@ class _Start:
                 {
                     "name": each.program.name,
                     "pid": each.pid,
+                    "created": children.created(each.pid) if each.pid else None,
                     "since": each.since,
                     "restarts": each.restarts,
                     "is_up": each.is_up,

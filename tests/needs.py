@@ -1,0 +1,48 @@
+"""What a test needs from the machine beyond the locked packages.
+
+Invariant: a missing thing skips the test with the sentence that brings it; in CI
+(`TOCSIN_REQUIRE_ALL=1`) it fails, so that no check is silently left out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+
+def _found(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) for name in names)
+
+
+def _network_namespaces() -> bool:
+    probe = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+THINGS: dict[str, tuple[Callable[[], bool], str]] = {
+    "chromium": (_found("chromium", "chromium-browser"), "apt-get install chromium"),
+    "podman": (_found("podman"), "apt-get install podman runc"),
+    "docker": (_found("dockerd"), "apt-get install docker.io"),
+    "busybox": (_found("busybox"), "apt-get install busybox-static"),
+    "nft": (_found("nft"), "apt-get install nftables"),
+    "ip": (_found("ip"), "apt-get install iproute2"),
+    "npm": (_found("npm"), "apt-get install npm"),
+    "root": (lambda: os.geteuid() == 0, "run the tests as root"),
+    "network namespaces": (_network_namespaces, "run the tests as root, outside a container"),
+}
+
+
+def needs(*things: str) -> None:
+    """Call it first in a test or a fixture."""
+    for thing in things:
+        is_there, command = THINGS[thing]
+        if is_there():
+            continue
+        sentence = f"needs {thing}, which is not here: {command}"
+        if os.environ.get("TOCSIN_REQUIRE_ALL") == "1":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
