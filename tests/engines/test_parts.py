@@ -1,0 +1,108 @@
+"""The parts of `make up` that need no start: certificates, logs, settings of the edge, secrets."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import create_connection, create_server
+
+import pytest
+
+from recovery.core.errors import BadConfiguration
+from recovery.engines import certificates, edge, logs
+from recovery.engines.ports import free_port
+from recovery.engines.state import State
+from recovery.engines.wishes import read_wishes
+from tests.needs import needs
+
+
+def test_the_authority_stays_and_its_leaf_follows_the_name(tmp_path: Path) -> None:
+    now = datetime.now(UTC)  # noqa: TID251 - OpenSSL looks at the wall clock too
+    certificates.ensure_certificates(tmp_path, "tocsin.example", now)
+    first, leaf = certificates.fingerprint(tmp_path), (tmp_path / "leaf.crt").read_bytes()
+    certificates.ensure_certificates(tmp_path, "tocsin.example", now)
+    assert (tmp_path / "leaf.crt").read_bytes() == leaf
+    certificates.ensure_certificates(tmp_path, "192.0.2.7", now)
+    renewed = (tmp_path / "leaf.crt").read_bytes()
+    assert renewed != leaf
+    certificates.ensure_certificates(tmp_path, "192.0.2.7", now + timedelta(days=380))
+    assert (tmp_path / "leaf.crt").read_bytes() != renewed
+    assert certificates.fingerprint(tmp_path) == first
+    assert (tmp_path / "leaf.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_client_that_trusts_the_authority_accepts_the_leaf(tmp_path: Path) -> None:
+    now = datetime.now(UTC)  # noqa: TID251 - OpenSSL looks at the wall clock too
+    certificates.ensure_certificates(tmp_path, "tocsin.example", now)
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_side.load_cert_chain(tmp_path / "leaf.crt", tmp_path / "leaf.key")
+    client_side = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    port = free_port()
+    with create_server(("127.0.0.1", port)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with server_side.wrap_socket(connection, server_side=True) as secured:
+                secured.sendall(b"ok")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        plain = create_connection(("127.0.0.1", port))
+        with client_side.wrap_socket(plain, server_hostname="tocsin.example") as secured:
+            assert secured.recv(2) == b"ok"
+        thread.join(5)
+
+
+def test_a_log_is_trimmed_in_place_and_its_writer_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"old\n" * 1000)
+        assert logs.trim(log, cap=1000)
+        writer.write(b"new\n")
+    assert log.read_bytes() == b"new\n"
+    assert len((tmp_path / "web.log.1").read_bytes()) == 1000
+    assert not logs.trim(log, cap=1000)
+
+
+def test_the_edge_reports_nothing_and_shows_its_inside_on_loopback_alone(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.prepare()
+    wishes = read_wishes({"TOCSIN_VAR": str(tmp_path), "TOCSIN_HOST": "tocsin.example"})
+    found = edge.static_settings(state, wishes.addresses)
+    assert found["global"] == {"checkNewVersion": False, "sendAnonymousUsage": False}
+    assert "127.0.0.1" in str(found["entryPoints"]).split("admin")[1]
+    assert state.secret("edge") in str(found["providers"])
+
+
+def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
+    state = State(tmp_path / "var")
+    state.prepare()
+    assert state.secret("django") == State(tmp_path / "var").secret("django")
+    assert (tmp_path / "var" / "secrets" / "django").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "var").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"TOCSIN_PORT": "70000"}, "TOCSIN_PORT"),
+        ({"TOCSIN_DATABASE_URL": "postgresql:///x"}, "TOCSIN_MIGRATOR_DATABASE_URL"),
+    ],
+)
+def test_a_bad_wish_is_refused_with_its_name(given: dict[str, str], named: str) -> None:
+    with pytest.raises(BadConfiguration, match=named):
+        read_wishes(given)
+
+
+def test_a_missing_thing_fails_where_everything_is_required(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("TOCSIN_REQUIRE_ALL", "1")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install podman runc"):
+        needs("podman")
+    monkeypatch.setenv("TOCSIN_REQUIRE_ALL", "0")
+    with pytest.raises(pytest.skip.Exception, match="apt-get install podman runc"):
+        needs("podman")
