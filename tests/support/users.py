@@ -94,3 +94,18 @@ def _give(folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             os.chown(Path(parent) / name, pwd.getpwnam(NAME).pw_uid, -1, follow_symlinks=False)
+
+
+def main(argv: list[str]) -> int:
+    """`python -m tests.support.users python -m pytest …`: run it as an ordinary user."""
+    with as_ordinary_user() as user:
+        words = [str(user.python) if word == "python" else word for word in argv]
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TOCSIN_TEST_")}
+        env |= {"HOME": str(user.home), "TOCSIN_REQUIRE_ALL": "0"}
+        return subprocess.run(
+            [*user.prefix, *words], cwd=user.copy, env=env, check=False
+        ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
