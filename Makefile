@@ -55,7 +55,7 @@ check: install-dev ## ruff, formatting, types, import contracts, migrations
 	ruff format --check .
 	mypy
 	lint-imports
-	python manage.py makemigrations --check --dry-run
+	python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 test: check unit ## make check, then every test
 
