@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, unsettled
+from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, resting, unsettled
 from recovery.detection.facts import (
     DOWN,
     Blindness,
@@ -95,6 +95,7 @@ def _docket(eyes: Eyes, judged: _Judged) -> Docket:
         returned=returned,
         silences=unsettled(eyes, fresh),
         roster=roster,
+        standing=resting(eyes, judged),
         fits=eyes.scene.fits,
         paused=eyes.scene.paused,
     )

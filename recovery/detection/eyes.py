@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recovery.detection.blind import blindness
-from recovery.detection.facts import CONTROL_PLANE, DOWN, Blindness, HostSight, Sighting, Vantage
+from recovery.detection.facts import (
+    CONTROL_PLANE,
+    DOWN,
+    GRANTED,
+    Blindness,
+    HostSight,
+    Loss,
+    Sighting,
+    Vantage,
+)
 from recovery.detection.policy import Policy
 from recovery.detection.sights import (
     ALIVE,
@@ -25,7 +35,7 @@ from recovery.detection.sights import (
     silences,
 )
 from recovery.detection.situations import Census
-from recovery.inventory.facts import Verdict
+from recovery.inventory.facts import Replace, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +128,39 @@ def doubtful(eyes: Eyes) -> list[HostSight]:
     index = eyes.scene.roster.index
     wanted = set(np.flatnonzero(eyes.silence >= eyes.policy.look_after).tolist())
     wanted.update(index[host] for host in eyes.scene.standing if host in index)
-    return [_sight(at, eyes) for at in sorted(wanted)]
+    return [_sight(at, eyes) for at in sorted(wanted) if not _may_rest(at, eyes)]
+
+
+REST = 5
+"""A loss that is settled and stays silent is judged in every fifth tick only."""
+
+
+def _may_rest(at: int, eyes: Eyes) -> bool:
+    host = eyes.scene.roster.hosts[at]
+    stands = eyes.scene.standing.get(host, ALIVE)
+    if stands.verdict is not Verdict.LOST or stands.replace not in _RULED or eyes.heard[at]:
+        return False
+    round_ = int(eyes.now / eyes.policy.tick)
+    return stands.age > eyes.policy.company and (zlib.crc32(host.encode()) + round_) % REST != 0
+
+
+_RULED = GRANTED | {Replace.HELD}
+
+
+def resting(eyes: Eyes, judged: Collection[str]) -> tuple[Loss, ...]:
+    """The hosts that are down and not judged this time: they count for the brake all the same."""
+    roster = eyes.scene.roster
+    return tuple(
+        Loss(
+            host=host,
+            datacenter=roster.datacenters[roster.index[host]],
+            domains=roster.domains[roster.index[host]],
+            age=stands.age,
+            is_confirmed=True,
+        )
+        for host, stands in eyes.scene.standing.items()
+        if stands.verdict in DOWN and host not in judged and host in roster.index
+    )
 
 
 def unsettled(eyes: Eyes, places: Collection[str]) -> dict[str, dict[str, float]]:

@@ -7,8 +7,11 @@ to belong to one whole rack that fits elsewhere.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from recovery.detection.facts import (
     DOWN,
@@ -23,7 +26,7 @@ from recovery.detection.facts import (
 )
 from recovery.detection.guard import guard, wait_for_company
 from recovery.detection.policy import Policy
-from recovery.detection.sights import Roster
+from recovery.detection.sights import Floats, Roster
 from recovery.inventory.facts import Replace, Verdict
 
 _GIVES = {
@@ -37,12 +40,14 @@ _GIVES = {
 @dataclass(frozen=True, slots=True, eq=False)
 class Docket:
     """What the guard has to rule on. `returned`: hosts given up within the window, and when;
-    `silences`: of the hosts without a settled verdict, by host, where losses are new."""
+    `silences`: of the hosts without a settled verdict, by host, where losses are new;
+    `standing`: hosts that are down and were not judged this time."""
 
     judged: tuple[tuple[HostSight, Judgement], ...]
     returned: Mapping[str, float]
     silences: Mapping[str, Mapping[str, float]]
     roster: Roster
+    standing: tuple[Loss, ...] = ()
     fits: Mapping[str, bool] = field(default_factory=dict)
     paused: str = ""
 
@@ -56,6 +61,8 @@ class _Court:
     shape: Shape
     losses: Mapping[str, Loss]
     ruling: Ruling
+    recent: Mapping[str, int]
+    silences: Mapping[str, Floats]
 
 
 def rule(docket: Docket, policy: Policy) -> tuple[tuple[VerdictChange, ...], bool]:
@@ -68,7 +75,19 @@ def rule(docket: Docket, policy: Policy) -> tuple[tuple[VerdictChange, ...], boo
         fits=dict(docket.fits),
     )
     ruling = guard(losses, shape, policy, paused=docket.paused)
-    court = _Court(docket, policy, shape, {loss.host: loss for loss in losses}, ruling)
+    by_host = {loss.host: loss for loss in losses}
+    court = _Court(
+        docket=docket,
+        policy=policy,
+        shape=shape,
+        losses=by_host,
+        ruling=ruling,
+        recent=Counter(loss.datacenter for loss in losses if loss.age <= policy.window),
+        silences={
+            place: np.sort([age for host, age in ages.items() if host not in by_host])
+            for place, ages in docket.silences.items()
+        },
+    )
     changes = (_change(host, judgement, court) for host, judgement in docket.judged)
     found = [change for change in changes if change is not None]
     return tuple(sorted(found, key=lambda one: one.host)), ruling.is_storm
@@ -91,7 +110,7 @@ def _change(host: HostSight, judgement: Judgement, court: _Court) -> VerdictChan
 
 def _losses(docket: Docket) -> tuple[Loss, ...]:
     """Every host that is down or about to be started provisionally, and those that came back."""
-    losses = {}
+    losses = {loss.host: loss for loss in docket.standing}
     for host, judgement in docket.judged:
         if judgement.verdict in DOWN or judgement.may_start:
             is_new = host.verdict not in DOWN
@@ -148,14 +167,6 @@ def _provisional(host: HostSight, judgement: Judgement, court: _Court) -> tuple[
 
 
 def _company(loss: Loss, court: _Court) -> Ruling | None:
-    near = [
-        one
-        for one in court.losses.values()
-        if one.datacenter == loss.datacenter and one.age <= court.policy.window
-    ]
-    silences = [
-        silence
-        for host, silence in court.docket.silences.get(loss.datacenter, {}).items()
-        if host not in court.losses
-    ]
-    return wait_for_company(loss, len(near), silences, court.shape, court.policy)
+    near = court.recent[loss.datacenter]
+    silences = court.silences.get(loss.datacenter, np.zeros(0))
+    return wait_for_company(loss, near, silences, court.shape, court.policy)

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from recovery.detection.facts import Blindness, Loss, Ruling, Shape, Step
 from recovery.detection.policy import Policy
+from recovery.detection.sights import Floats
 
 
 def guard(
@@ -47,18 +50,18 @@ def guard(
 
 
 def wait_for_company(
-    loss: Loss, down: int, silences: Sequence[float], shape: Shape, policy: Policy
+    loss: Loss, down: int, silences: Floats, shape: Shape, policy: Policy
 ) -> Ruling | None:
     """Wait a moment unless enough neighbours were heard since this host was seen to be down.
 
-    `silences` of the neighbours that have no settled verdict. Hosts that fail together miss their
-    heartbeats up to a second apart: without this wait the first two of a lost datacenter would be
-    answered before the guard sees the rest.
+    `silences` of the neighbours that have no settled verdict, sorted. Hosts that fail together
+    miss their heartbeats up to a second apart: without this wait the first two of a lost
+    datacenter would be answered before the guard sees the rest.
     """
     if loss.age >= policy.company:
         return None
     threshold = min(policy.company_after, loss.known_for)
-    doubtful = sum(1 for silence in silences if silence >= threshold)
+    doubtful = len(silences) - int(np.searchsorted(silences, threshold))
     size = shape.datacenters.get(loss.datacenter, 0)
     if not doubtful or (down + doubtful <= _limit(size, policy) and down + doubtful < size):
         return None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recovery.detection.facts import HostSight, Look
 from recovery.detection.policy import Policy
-from recovery.detection.sights import Roster
+from recovery.detection.sights import Rack, Roster
 from recovery.inventory.facts import Verdict
 
 
@@ -29,8 +29,7 @@ def choose_looks(
     asked = due[: policy.looks_per_tick]
     if not asked:
         return ()
-    pool = _pool(roster, heard)
-    looks = (Look(host.host, choose_observers(host, pool, policy)) for host in asked)
+    looks = (Look(host.host, choose_observers(host, roster, heard, policy)) for host in asked)
     return tuple(look for look in looks if look.observers)
 
 
@@ -42,45 +41,38 @@ def _is_due(host: HostSight, looked: Mapping[str, float], policy: Policy, now: f
     return now - looked.get(host.host, -np.inf) >= every
 
 
-Pool = Mapping[str, Mapping[frozenset[str], tuple[str, ...]]]
-"""Healthy hosts by datacenter and set of failure domains."""
+def choose_observers(
+    host: HostSight, roster: Roster, heard: NDArray[np.bool_], policy: Policy
+) -> tuple[str, ...]:
+    """One per failure domain, datacenters taking turns, the host's own first.
 
-
-def _pool(roster: Roster, heard: NDArray[np.bool_]) -> Pool:
-    found: dict[str, dict[frozenset[str], list[str]]] = {}
-    for at in np.flatnonzero(heard).tolist():
-        rack = found.setdefault(roster.datacenters[at], {}).setdefault(roster.domains[at], [])
-        rack.append(roster.hosts[at])
-    return {
-        place: {domains: tuple(members) for domains, members in racks.items()}
-        for place, racks in found.items()
-    }
-
-
-def choose_observers(host: HostSight, pool: Pool, policy: Policy) -> tuple[str, ...]:
-    """One per failure domain, datacenters taking turns, the host's own first and last of all.
-
-    The choice is steady for a host (rendezvous by checksum), so that answers renew one another.
+    The choice is steady for a host (a rotation by checksum), so that answers renew one another.
     """
-    lanes = []
-    for place in sorted(pool, key=lambda name: (name != host.datacenter, _draw(host.host, name))):
-        racks = [domains for domains in pool[place] if not domains & host.domains]
-        racks.sort(key=lambda domains: _draw(host.host, *sorted(domains)))
-        members = [_favourite(host.host, pool[place][domains]) for domains in racks]
-        if members:
-            lanes.append(members)
+    turn = zlib.crc32(host.host.encode())
+    places = sorted(roster.racks)
+    start = turn % len(places) if places else 0
+    places = [*places[start:], *places[:start]]
+    places.sort(key=lambda name: name != host.datacenter)
+    lanes = [_lane(host, roster.racks[place], turn, roster, heard) for place in places]
     chosen: list[str] = []
-    depth = 0
-    while len(chosen) < policy.observers and any(len(lane) > depth for lane in lanes):
-        chosen.extend(lane[depth] for lane in lanes if len(lane) > depth)
-        depth += 1
-    return tuple(one for one in chosen if one != host.host)[: policy.observers]
+    while lanes and len(chosen) < policy.observers:
+        found = [(lane, next(lane, None)) for lane in lanes[: policy.observers]]
+        chosen.extend(one for _, one in found if one is not None)
+        spent = [lane for lane, one in found if one is None]
+        lanes = [lane for lane in lanes if lane not in spent]
+    return tuple(chosen[: policy.observers])
 
 
-def _favourite(host: str, members: tuple[str, ...]) -> str:
-    start = _draw(host) % len(members)
-    return members[start]
-
-
-def _draw(*parts: str) -> int:
-    return zlib.crc32("/".join(parts).encode())
+def _lane(
+    host: HostSight, racks: Sequence[Rack], turn: int, roster: Roster, heard: NDArray[np.bool_]
+) -> Iterator[str]:
+    """One healthy host of each rack of a datacenter that shares nothing with the host."""
+    for step in range(len(racks)):
+        domains, members = racks[(turn + step) % len(racks)]
+        if domains & host.domains:
+            continue
+        for number in range(len(members)):
+            at = members[(turn + number) % len(members)]
+            if heard[at] and roster.hosts[at] != host.host:
+                yield roster.hosts[at]
+                break

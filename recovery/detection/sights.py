@@ -49,6 +49,10 @@ class Sights:
     anchors: tuple[Anchor, ...] = ()
 
 
+Rack = tuple[frozenset[str], tuple[int, ...]]
+"""Hosts (by index) that share the same failure domains."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Roster:
     """The hosts that are watched; changes when hosts come and go, not when verdicts do.
@@ -66,6 +70,7 @@ class Roster:
     place_codes: Codes = field(default_factory=lambda: np.zeros(0, np.int64))
     place_sizes: Mapping[str, int] = field(default_factory=dict)
     domain_sizes: Mapping[str, int] = field(default_factory=dict)
+    racks: Mapping[str, tuple[Rack, ...]] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -91,7 +96,20 @@ class Roster:
             place_codes=np.array([code[name] for name in datacenters], dtype=np.int64),
             place_sizes=Counter(datacenters),
             domain_sizes=Counter(name for own in filled for name in own),
+            racks=_racks(datacenters, filled),
         )
+
+
+def _racks(
+    datacenters: Sequence[str], domains: Sequence[frozenset[str]]
+) -> dict[str, tuple[Rack, ...]]:
+    found: dict[str, dict[frozenset[str], list[int]]] = {}
+    for at, (place, own) in enumerate(zip(datacenters, domains, strict=True)):
+        found.setdefault(place, {}).setdefault(own, []).append(at)
+    return {
+        place: tuple((own, tuple(racks[own])) for own in sorted(racks, key=sorted))
+        for place, racks in sorted(found.items())
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from recovery.core import wire
 from recovery.gateway import digest
 from recovery.gateway.digest import DIGEST_SECONDS, Digest, FromController
+from recovery.gateway.ownlook import look_ourselves
 from recovery.gateway.sessions import send_or_drop
 from recovery.gateway.state import State
 
@@ -100,6 +101,10 @@ async def _obey(request: FromController, state: State) -> None:
     by_host = {session.host.hex: session for session in state.sessions.values()}
     for look in request.looks:
         peer = state.peers.get(look.target)
+        if peer:
+            looking = asyncio.create_task(look_ourselves(state, peer))
+            state.looking.add(looking)
+            looking.add_done_callback(state.looking.discard)
         for observer in look.observers:
             if peer and (session := by_host.get(observer)):
                 await send_or_drop(session, wire.Look(peer=peer))

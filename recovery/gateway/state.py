@@ -69,6 +69,7 @@ class State:
     stale_desired: set[UUID] = field(default_factory=set)
     sent: dict[UUID, float] = field(default_factory=dict)
     epoch: int = 0
+    looking: set[asyncio.Task[None]] = field(default_factory=set)
     _rows: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from random import Random
 
+import numpy as np
 import pytest
 
 from recovery.detection.facts import Blindness, Loss, Shape, Step
@@ -153,9 +154,9 @@ def test_the_order_of_losses_does_not_matter() -> None:
 def test_a_loss_waits_for_neighbours_that_were_not_heard_since_it_was_down() -> None:
     loss = Loss("a", "D0", frozenset({"D0/r0"}), 0.2, known_for=1.0)
     lab = shape(LAB)
-    assert wait_for_company(loss, 1, [0.4, 0.5, 0.2], lab, POLICY) is None
-    waits = wait_for_company(loss, 1, [1.1, 1.3, 1.0], lab, POLICY)
+    assert wait_for_company(loss, 1, np.array([0.2, 0.4, 0.5]), lab, POLICY) is None
+    waits = wait_for_company(loss, 1, np.array([1.0, 1.1, 1.3]), lab, POLICY)
     assert waits is not None
     assert waits.step is Step.WAIT
     late = Loss("a", "D0", frozenset({"D0/r0"}), 2.0, known_for=3.0)
-    assert wait_for_company(late, 1, [1.1, 1.3, 1.0], lab, POLICY) is None
+    assert wait_for_company(late, 1, np.array([1.0, 1.1, 1.3]), lab, POLICY) is None

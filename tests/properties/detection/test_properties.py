@@ -208,7 +208,7 @@ def test_the_order_of_hosts_does_not_matter(scene: Scene, order: list[int]) -> N
         [roster.datacenters[at] for at in picked],
         [roster.domains[at] for at in picked],
     )
-    shuffled = replace(scene, roster=other, standing=dict(reversed(scene.standing.items())))
+    shuffled = replace(scene, roster=other, standing=dict(reversed(list(scene.standing.items()))))
     one = decide(scene, settled(scene), POLICY, 500.0)
     two = decide(shuffled, settled(scene), POLICY, 500.0)
     assert set(one.changes) == set(two.changes)
