@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "recovery.operations",
     "recovery.alarms",
     "recovery.gateway",
+    "recovery.detection",
     "recovery.scheduling",
     "recovery.access",
 ]

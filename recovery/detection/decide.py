@@ -112,7 +112,7 @@ def _patients(eyes: Eyes, judged: _Judged) -> list[Patient]:
             continue
         witnesses = len(judged[host][1].evidence.witnesses) if host in judged else 0
         place, domains = roster.datacenters[at], roster.domains[at]
-        found.append(Patient(host, place, domains, verdict, witnesses))
+        found.append(Patient(host, roster.names[at], place, domains, verdict, witnesses))
     return found
 
 

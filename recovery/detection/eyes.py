@@ -13,6 +13,7 @@ from recovery.detection.facts import CONTROL_PLANE, DOWN, Blindness, HostSight, 
 from recovery.detection.policy import Policy
 from recovery.detection.sights import (
     ALIVE,
+    Boots,
     Floats,
     Memory,
     Roster,
@@ -65,7 +66,8 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
     watching = min([now - memory.begun, *(one.running for one in sights.gateways)])
     silence = silences(sights, watching)
     heard = np.isfinite(sights.ages) & (silence < policy.suspect_after)
-    memory = replace(memory, heard_since=follow(memory, silence, heard, now))
+    boots = _known_boots(scene, memory, heard)
+    memory = replace(memory, heard_since=follow(memory, silence, heard, now), boots=boots)
     census = _census(scene.roster, heard)
     vantage = Vantage(
         gateways=sights.gateways,
@@ -76,6 +78,16 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
     )
     blind = blindness(vantage, census.heard, _watched(scene, heard, policy), policy)
     return Eyes(scene, memory, policy, now, silence, heard, census, blind)
+
+
+def _known_boots(scene: Scene, memory: Memory, heard: NDArray[np.bool_]) -> Boots:
+    """The boot that each host was last alive in; one that is in doubt keeps its old one."""
+    sure = heard & (scene.sights.boots != 0)
+    for host in scene.standing:
+        at = scene.roster.index.get(host)
+        if at is not None and memory.boots[at]:
+            sure[at] = False
+    return np.where(sure, scene.sights.boots, memory.boots)
 
 
 def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
@@ -132,7 +144,7 @@ def _sight(at: int, eyes: Eyes) -> HostSight:
     stands = eyes.scene.standing.get(host, ALIVE)
     span = eyes.policy.flap_window
     returns = eyes.memory.returns.get(host, ())
-    boot = int(eyes.scene.sights.boots[at])
+    boot, known = int(eyes.scene.sights.boots[at]), int(eyes.memory.boots[at])
     return HostSight(
         host=host,
         name=roster.names[at],
@@ -144,7 +156,7 @@ def _sight(at: int, eyes: Eyes) -> HostSight:
         replace=stands.replace,
         steady=_steady(at, eyes),
         flaps=sum(1 for when in returns if eyes.now - when <= span),
-        rebooted=bool(boot and roster.boots[at] and boot != int(roster.boots[at])),
+        rebooted=bool(boot and known and boot != known),
         sightings=tuple(_sighting(one, eyes) for one in eyes.scene.sights.seen.get(host, ())),
     )
 

@@ -53,14 +53,13 @@ class Sights:
 class Roster:
     """The hosts that are watched; changes when hosts come and go, not when verdicts do.
 
-    `domains`: qualified failure domains smaller than a datacenter. `boots`: as last recorded.
+    `domains`: qualified failure domains smaller than a datacenter. `regions`: by datacenter.
     """
 
     hosts: tuple[str, ...]
     names: tuple[str, ...]
     datacenters: tuple[str, ...]
     domains: tuple[frozenset[str], ...]
-    boots: Boots
     regions: Mapping[str, str] = field(default_factory=dict)
     index: Mapping[str, int] = field(default_factory=dict)
     places: tuple[str, ...] = ()
@@ -75,20 +74,17 @@ class Roster:
         datacenters: Sequence[str],
         domains: Sequence[frozenset[str]],
         *,
-        boots: Sequence[int] = (),
         regions: Mapping[str, str] | None = None,
     ) -> Roster:
         """With lookups; a host without a smaller domain has its datacenter as one."""
         places = tuple(sorted(set(datacenters)))
         code = {name: at for at, name in enumerate(places)}
-        count = len(hosts)
         filled = tuple(own or frozenset({dc}) for own, dc in zip(domains, datacenters, strict=True))
         return Roster(
             hosts=tuple(hosts),
             names=tuple(names),
             datacenters=tuple(datacenters),
             domains=filled,
-            boots=np.array(boots or [0] * count, dtype=np.uint64),
             regions=regions or {},
             index={host: at for at, host in enumerate(hosts)},
             places=places,
@@ -116,6 +112,7 @@ class Memory:
 
     `begun`: when watching began. `gap_at`: the last tick gap of our own that was too long.
     `heard_since`: start of each host's unbroken run of heartbeats, NaN without one.
+    `boots`: which boot each host was in while it was last heard and alive, 0 if not known.
     `returns`: instants at which a host came back. `gone`: when each recent loss was declared.
     """
 
@@ -124,6 +121,7 @@ class Memory:
     gap_at: float = -np.inf
     hosts: tuple[str, ...] = ()
     heard_since: Floats = field(default_factory=lambda: np.zeros(0))
+    boots: Boots = field(default_factory=lambda: np.zeros(0, np.uint64))
     looked: Mapping[str, float] = field(default_factory=dict)
     returns: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     gone: Mapping[str, float] = field(default_factory=dict)
@@ -141,11 +139,12 @@ def align(roster: Roster, sights: Sights, memory: Memory) -> tuple[Sights, Memor
             sights,
             hosts=roster.hosts,
             ages=_pick(roster, sights.hosts, sights.ages, np.nan),
-            boots=_pick_boots(roster, sights),
+            boots=_pick_boots(roster, sights.hosts, sights.boots),
         )
     if memory.hosts != roster.hosts:
         since = _pick(roster, memory.hosts, memory.heard_since, np.nan)
-        memory = replace(memory, hosts=roster.hosts, heard_since=since)
+        boots = _pick_boots(roster, memory.hosts, memory.boots)
+        memory = replace(memory, hosts=roster.hosts, heard_since=since, boots=boots)
     return sights, memory
 
 
@@ -158,9 +157,9 @@ def _pick(roster: Roster, hosts: tuple[str, ...], values: Floats, missing: float
     return picked
 
 
-def _pick_boots(roster: Roster, sights: Sights) -> Boots:
+def _pick_boots(roster: Roster, hosts: tuple[str, ...], values: Boots) -> Boots:
     picked = np.zeros(len(roster.hosts), dtype=np.uint64)
-    for host, value in zip(sights.hosts, sights.boots, strict=True):
+    for host, value in zip(hosts, values, strict=True):
         at = roster.index.get(host)
         if at is not None:
             picked[at] = value

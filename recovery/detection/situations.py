@@ -44,11 +44,29 @@ LOCKS: dict[Scope, tuple[str, ...]] = {
 }
 
 
+SAID = {
+    Verdict.LOST: "{} is lost",
+    Verdict.HUNG: "{} hangs",
+    Verdict.UNKNOWN: "{} is silent, and nobody can tell whether it lives",
+    Verdict.ISOLATED: "{} is cut off from us; its peers see it",
+    Verdict.AGENT_DOWN: "{} lives, but its agent is down",
+}
+"""From the worst to the mildest: a situation is as bad as its worst host."""
+COUNTED = {
+    Verdict.LOST: "lost",
+    Verdict.HUNG: "hang",
+    Verdict.UNKNOWN: "silent, nobody can tell",
+    Verdict.ISOLATED: "cut off from us",
+    Verdict.AGENT_DOWN: "without their agents",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """One host that is not alive. `witnesses`: how many observers its verdict rests on."""
 
     host: str
+    name: str
     datacenter: str
     domains: frozenset[str]
     verdict: Verdict
@@ -76,6 +94,19 @@ class Hypothesis:
     opposing: tuple[str, ...]
     missing: tuple[str, ...]
 
+    def as_json(self) -> dict[str, object]:
+        """For the situation's row and for the page."""
+        return {
+            "scope": self.scope.value,
+            "domain": self.domain,
+            "score": self.score,
+            "for": list(self.supporting),
+            "against": list(self.opposing),
+            "missing": list(self.missing),
+            "unlocks": list(self.unlocks),
+            "locks": list(self.locks),
+        }
+
     @property
     def unlocks(self) -> tuple[str, ...]:
         return UNLOCKS[self.scope]
@@ -94,13 +125,15 @@ class Situation:
     domain: str
     hosts: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
+    worst: Verdict = Verdict.UNKNOWN
 
     @property
     def sentence(self) -> str:
-        """For the top of a page."""
+        """For the top of a page, and the title of its incident."""
+        if self.scope is Scope.HOST:
+            return SAID[self.worst].format(self.domain)
         count = len(self.hosts)
-        said = f"{count} host{'s' if count != 1 else ''} in {self.domain}"
-        return f"{said}: {self.hypotheses[0].scope.value} failure most likely"
+        return f"{self.domain}: {count} host{'s' if count != 1 else ''} {COUNTED[self.worst]}"
 
 
 def situations(
@@ -149,7 +182,7 @@ def _smaller(group: list[Patient], census: Census) -> list[_Group]:
         if len(members) > 1 and len(members) >= census.domains.get(domain, 0):
             found.append((Scope.RACK, domain, members))
             left = [one for one in left if domain not in one.domains]
-    found.extend((Scope.HOST, one.host, [one]) for one in left)
+    found.extend((Scope.HOST, one.name, [one]) for one in left)
     return found
 
 
@@ -160,7 +193,8 @@ def _situation(scope: Scope, domain: str, group: list[Patient], census: Census) 
     hypotheses.append(_ourselves(group, census))
     ranked = tuple(sorted(hypotheses, key=lambda one: (-one.score, one.scope)))
     hosts = tuple(one.host for one in group)
-    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked)
+    worst = next(kind for kind in SAID if any(one.verdict is kind for one in group))
+    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst)
 
 
 def _hypothesis(

@@ -57,6 +57,28 @@ def open_incident(
     return incident
 
 
+def widen_incident(
+    *, incident: Incident, domain: str, actor: Actor, reason: str, now: datetime
+) -> Incident:
+    """It is about a wider failure domain than it seemed. Unless that has an incident already."""
+    if Incident.objects.filter(domain=domain, state__in=UNRESOLVED).exists():
+        return incident
+    with transaction.atomic():
+        widened = transitions.amend(
+            incident, {"domain": domain}, action="widened", actor=actor, reason=reason, now=now
+        )
+        tell(
+            incident=widened,
+            kind="widened",
+            said=reason,
+            happened_at=now,
+            actor=actor,
+            tone="down",
+            now=now,
+        )
+    return widened
+
+
 def _open(incident: Incident, *, actor: Actor, reason: str, now: datetime) -> Incident:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('incident_number')")

@@ -1,0 +1,393 @@
+"""The only writer of verdicts, situations, the brake and the policy of detection."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from recovery.alarms import actions as alarms
+from recovery.alarms.facts import Severity
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.errors import Conflict, Refused
+from recovery.detection import queries
+from recovery.detection.facts import DOWN, VerdictChange
+from recovery.detection.folding import Fold, OpenRow, fold
+from recovery.detection.models import Brake, PolicyVersion, Situation
+from recovery.detection.policy import Policy
+from recovery.detection.situations import Scope
+from recovery.detection.situations import Situation as Happening
+from recovery.incidents import actions as incidents
+from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
+from recovery.incidents.models import Incident
+from recovery.inventory.facts import Replace, Verdict
+from recovery.inventory.models import Host
+
+BLIND = "control:blind"
+HELD = "held"
+
+
+def record_verdicts(
+    *, changes: Sequence[VerdictChange], actor: Actor, now: datetime
+) -> list[VerdictChange]:
+    """Write each change whose host is still in the state that was judged; those written.
+
+    Invariant: a host that may have been replaced carries its quarantine from the same moment.
+    A pause that was set after the decision was made wins over every grant in it (I-BR-5).
+    """
+    with transaction.atomic():
+        paused = queries.pause_reason()
+        groups: dict[tuple[Verdict, Verdict, str], list[VerdictChange]] = defaultdict(list)
+        for change in changes:
+            held = _under_pause(change, paused)
+            groups[held.before, held.after, held.reason].append(held)
+        written: set[str] = set()
+        for (before, after, reason), group in sorted(groups.items()):
+            written |= _write(before, after, reason, group, actor=actor, now=now)
+    return [change for change in changes if change.host in written]
+
+
+def _under_pause(change: VerdictChange, paused: str) -> VerdictChange:
+    may_move = change.replace in (Replace.ALLOWED, Replace.PACED, Replace.PROVISIONAL)
+    if not paused or not may_move:
+        return change
+    return VerdictChange(
+        host=change.host,
+        before=change.before,
+        after=change.after,
+        reason=change.reason,
+        evidence=change.evidence,
+        replace=Replace.HELD if change.after in DOWN else Replace.NONE,
+        replace_reason=f"Automation is paused: {paused}",
+    )
+
+
+def _write(
+    before: Verdict,
+    after: Verdict,
+    reason: str,
+    group: Sequence[VerdictChange],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> set[str]:
+    rows = {UUID(change.host): _fields(change, now) for change in group}
+    if before is after:
+        changed = transitions.amend_many(
+            Host,
+            rows,
+            action=f"replace {group[0].replace.value}",
+            actor=actor,
+            reason=group[0].replace_reason or reason,
+            now=now,
+            only={"verdict": before},
+        )
+    else:
+        changed = transitions.move_many(
+            Host, rows, after, seen={before}, actor=actor, reason=reason, now=now
+        )
+    return {host.pk.hex for host in changed}
+
+
+def _fields(change: VerdictChange, now: datetime) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "replace": change.replace.value,
+        "replace_reason": change.replace_reason,
+    }
+    if change.before is change.after:
+        return fields
+    fields |= {
+        "verdict_at": now,
+        "verdict_reason": change.reason,
+        "verdict_evidence": change.evidence.as_json(),
+    }
+    if change.after in DOWN:
+        fields |= {"quarantined_at": now, "quarantine_reason": f"It was {change.after.value}."}
+    return fields
+
+
+def release_holds(
+    *, hosts: Collection[UUID], actor: Actor, reason: str, now: datetime
+) -> list[Host]:
+    """A person lets the containers of these held hosts be replaced: one press for all of them.
+
+    Only those still held are released; `Conflict` if none is.
+    """
+    with transaction.atomic():
+        if paused := queries.pause_reason():
+            raise Refused(f"Automation is paused: {paused}", todo="Clear the pause first.")
+        said = f"Released by {actor.id}: {reason}"
+        fields = {"replace": Replace.ALLOWED.value, "replace_reason": said}
+        released = transitions.amend_many(
+            Host,
+            {pk: fields for pk in hosts},
+            action="hold released",
+            actor=actor,
+            reason=reason,
+            now=now,
+            only={"replace": Replace.HELD.value, "verdict__in": sorted(DOWN)},
+        )
+        if not released:
+            raise Conflict("None of these hosts is held any more.", todo="Look again.")
+        ring_for_holds(actor=actor, now=now)
+    return released
+
+
+def ring_for_holds(*, actor: Actor, now: datetime) -> None:
+    """A silent hold is a fault: while hosts are held an alarm says so, and ends with them."""
+    held = queries.held_hosts()
+    if not held:
+        alarms.end_alarms(keys=[HELD], actor=actor, reason="Nothing is held any more.", now=now)
+        return
+    names = ", ".join(host.name for host in held[:12])
+    alarms.raise_alarm(
+        key=HELD,
+        severity=Severity.PAGE,
+        title=f"{len(held)} host{'s' if len(held) > 1 else ''} held: a person decides",
+        body=f"{names}. {held[0].replace_reason}",
+        incident=None,
+        actor=actor,
+        reason=held[0].replace_reason,
+        now=now,
+    )
+
+
+# ------------------------------------------------------------------ situations
+
+
+def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime) -> None:
+    """Open, widen and close the rows of situations, each with its incident and its alarm."""
+    rows = {str(row.pk): row for row in queries.open_situations()}
+    folds, over = fold(found, [_open_row(row) for row in reversed(rows.values())])
+    with transaction.atomic():
+        for one in folds:
+            _close([rows[pk] for pk in one.swallowed], "It is part of a wider one.", actor, now)
+            if one.row is None:
+                _open_situation(one.situation, actor=actor, now=now)
+            else:
+                _grow_situation(rows[one.row], one, actor=actor, now=now)
+        _close([rows[pk] for pk in over], "Its hosts are alive again.", actor, now)
+
+
+def tell_verdicts(*, written: Sequence[VerdictChange], actor: Actor, now: datetime) -> None:
+    """A line in the incident's story for each new verdict on one of its hosts."""
+    moved = [change for change in written if change.before is not change.after]
+    names = queries.host_names([change.host for change in moved]) if moved else {}
+    stories = queries.stories_of([change.host for change in moved]) if moved else {}
+    for change in moved:
+        if incident := stories.get(change.host):
+            incidents.tell(
+                incident=incident,
+                kind="verdict",
+                said=f"{names[change.host]}: {change.before.value} → {change.after.value}",
+                why=f"{change.reason} {change.replace_reason}".strip(),
+                happened_at=now,
+                actor=actor,
+                now=now,
+                tone="down" if change.after in DOWN else "",
+            )
+
+
+def _open_row(row: Situation) -> OpenRow:
+    return OpenRow(str(row.pk), row.key, Scope(row.scope), frozenset(row.hosts))
+
+
+def _open_situation(found: Happening, *, actor: Actor, now: datetime) -> None:
+    row = Situation(opened_at=now, **_said(found, found.hosts))
+    row.incident = _ring(found, actor=actor, now=now)
+    transitions.create([row], actor=actor, reason=found.sentence, now=now)
+
+
+def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) -> None:
+    """Nothing is written while it is the same hosts, the same domain and the same words."""
+    found = fold.situation
+    hosts = sorted({*row.hosts, *found.hosts})
+    changes: dict[str, object]
+    if fold.keeps_key:
+        same_words = row.key != found.key or row.sentence == found.sentence
+        changes = {"hosts": hosts} if same_words else _said(found, hosts) | {"key": row.key}
+    else:
+        changes = _said(found, hosts)
+    if all(getattr(row, name) == value for name, value in changes.items() if name != "hypotheses"):
+        return
+    changes["incident"] = _ring(found, actor=actor, now=now, known=row.incident)
+    transitions.amend(row, changes, action="grew", actor=actor, reason=found.sentence, now=now)
+
+
+def _said(found: Happening, hosts: Sequence[str]) -> dict[str, object]:
+    return {
+        "key": found.key,
+        "scope": found.scope.value,
+        "domain": found.domain,
+        "hosts": sorted(hosts),
+        "sentence": found.sentence,
+        "hypotheses": [one.as_json() for one in found.hypotheses],
+    }
+
+
+def _ring(
+    found: Happening, *, actor: Actor, now: datetime, known: Incident | None = None
+) -> Incident:
+    """Its incident, opened or widened, and the alarm that its worst verdict asks for."""
+    best = found.hypotheses[0]
+    why = "; ".join(best.supporting) or found.sentence
+    if known is not None and known.state in UNRESOLVED and known.domain != found.key:
+        incidents.widen_incident(
+            incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
+        )
+    incident = incidents.open_incident(
+        domain=found.key,
+        title=found.sentence,
+        summary=why,
+        happened_at=now,
+        members=queries.members_of(list(found.hosts)),
+        actor=actor,
+        reason=why,
+        now=now,
+    )
+    alarms.raise_alarm(
+        key=f"{found.key}:{found.worst.value}",
+        severity=Severity.PAGE if found.worst in DOWN else Severity.NOTICE,
+        title=found.sentence,
+        body=why,
+        incident=incident,
+        actor=actor,
+        reason=why,
+        now=now,
+    )
+    return incident
+
+
+def _close(rows: Sequence[Situation], reason: str, actor: Actor, now: datetime) -> None:
+    transitions.move_many(
+        Situation, {row.pk: {"closed_at": now} for row in rows}, "closed", actor=actor,
+        reason=reason, now=now,
+    )  # fmt: skip
+    keys = [f"{row.key}:{verdict.value}" for row in rows for verdict in Verdict]
+    alarms.end_alarms(keys=keys, actor=actor, reason=reason, now=now)
+
+
+# ------------------------------------------------------------------ the brake
+
+
+def set_pause(*, actor: Actor, reason: str, now: datetime) -> Brake:
+    """No decider starts anything until it is cleared; what runs, goes on (I-BR-5)."""
+    if not reason.strip():
+        raise Refused("A pause needs a reason.", field="reason")
+    with transaction.atomic():
+        brake = _brake(actor=actor, now=now)
+        if brake.paused_at:
+            raise Conflict(f"Already paused by {brake.paused_by}: {brake.pause_reason}")
+        brake = transitions.amend(
+            brake,
+            {"paused_at": now, "paused_by": actor.id, "pause_reason": reason},
+            action="paused",
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+        alarms.raise_alarm(
+            key="paused",
+            severity=Severity.NOTICE,
+            title=f"Automation is paused by {actor.id}",
+            body=reason,
+            incident=None,
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+    return brake
+
+
+def clear_pause(*, actor: Actor, reason: str, now: datetime) -> Brake:
+    """Deciders may start things again. What was held meanwhile stays held for a person."""
+    with transaction.atomic():
+        brake = _brake(actor=actor, now=now)
+        if not brake.paused_at:
+            raise Conflict("Automation is not paused.")
+        brake = transitions.amend(
+            brake,
+            {"paused_at": None, "paused_by": "", "pause_reason": ""},
+            action="pause cleared",
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+        alarms.end_alarms(keys=["paused"], actor=actor, reason=reason, now=now)
+    return brake
+
+
+def go_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
+    """We don't trust our eyes: a row, an incident and an alarm, and no verdict meanwhile."""
+    why = " ".join(reasons)
+    with transaction.atomic():
+        brake = transitions.amend(
+            _brake(actor=actor, now=now),
+            {"blind_at": now, "blind_reasons": list(reasons)},
+            action="blind",
+            actor=actor,
+            reason=why,
+            now=now,
+        )
+        incident = incidents.open_incident(
+            domain=BLIND,
+            title="Tocsin is blind: nothing is decided",
+            summary=why,
+            happened_at=now,
+            members=[NewMember(MemberKind.CONTROL, "tocsin", "Tocsin's eyes", is_cause=True)],
+            actor=actor,
+            reason=why,
+            now=now,
+        )
+        alarms.raise_alarm(
+            key=BLIND,
+            severity=Severity.PAGE,
+            title="Tocsin is blind: nothing is decided",
+            body=why,
+            incident=incident,
+            actor=actor,
+            reason=why,
+            now=now,
+        )
+    return brake
+
+
+def see_again(*, actor: Actor, now: datetime) -> Brake:
+    """Our eyes are back; the incident resolves itself when this lasts."""
+    with transaction.atomic():
+        brake = transitions.amend(
+            _brake(actor=actor, now=now),
+            {"blind_at": None, "blind_reasons": []},
+            action="sees again",
+            actor=actor,
+            reason="Digests, hosts and vantage points are back.",
+            now=now,
+        )
+        alarms.end_alarms(keys=[BLIND], actor=actor, reason="Tocsin sees again.", now=now)
+    return brake
+
+
+def _brake(*, actor: Actor, now: datetime) -> Brake:
+    """The one row, made on first use, locked for this transaction."""
+    row = Brake.objects.select_for_update().first()
+    if row is None:
+        reason = "First use of the brake."
+        row = transitions.create([Brake()], actor=actor, reason=reason, now=now)[0]
+    return row
+
+
+def set_policy(*, policy: Policy, actor: Actor, reason: str, now: datetime) -> PolicyVersion:
+    """A new version of the thresholds; deciders read it within a second."""
+    newest = PolicyVersion.objects.first()
+    number = newest.number + 1 if newest else 2
+    row = PolicyVersion(
+        number=number,
+        figures=policy.as_json() | {"version": number},
+        set_at=now,
+        set_by=actor.id,
+    )
+    return transitions.create([row], actor=actor, reason=reason, now=now)[0]

@@ -1,0 +1,110 @@
+"""One look at the fleet, five times a second: load, decide, act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from recovery.audit.facts import Actor
+from recovery.core import control
+from recovery.detection import actions, queries
+from recovery.detection.decide import Decision, decide
+from recovery.detection.eyes import Scene
+from recovery.detection.models import Brake
+from recovery.detection.policy import Policy
+from recovery.detection.sights import Memory, Roster, Sights, Standing
+from recovery.inventory.facts import Replace, Verdict
+
+REFRESH_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the leading controller carries from look to look. A new leader begins a new one (B3).
+
+    Invariant: ages count on this process's monotonic clock from when it first saw a verdict, so
+    a step of the wall clock neither ages a loss out of the guard's window nor keeps it in.
+    """
+
+    memory: Memory
+    policy: Policy = field(default_factory=Policy)
+    roster: Roster | None = None
+    read_at: float = float("-inf")
+    stamp: queries.Stamp = (0, None)
+    since: dict[str, tuple[Verdict, float]] = field(default_factory=dict)
+    situations: tuple[tuple[str, str, tuple[str, ...]], ...] | None = None
+
+    @staticmethod
+    def begin(monotonic: float) -> Watch:
+        return Watch(Memory.fresh(monotonic))
+
+    def fleet(self, monotonic: float) -> Roster:
+        """The roster, read again when a host has joined or gone."""
+        if self.roster is None or monotonic - self.read_at >= REFRESH_SECONDS:
+            self.read_at = monotonic
+            self.policy = queries.policy()
+            stamp = queries.roster_stamp()
+            if self.roster is None or stamp != self.stamp:
+                self.roster, self.stamp = queries.roster(), stamp
+        return self.roster
+
+    def standing(self, monotonic: float) -> dict[str, Standing]:
+        """The hosts in trouble, each with the age of its verdict."""
+        found: dict[str, tuple[Verdict, Replace]] = queries.standing_hosts()
+        old, self.since = self.since, {}
+        for host, (verdict, _) in found.items():
+            seen, at = old.get(host, (verdict, monotonic))
+            self.since[host] = (verdict, at if seen is verdict else monotonic)
+        return {
+            host: Standing(verdict, monotonic - self.since[host][1], grant)
+            for host, (verdict, grant) in found.items()
+        }
+
+
+def watch_hosts(
+    watch: Watch,
+    sights: Sights,
+    *,
+    actor: Actor,
+    now: datetime,
+    monotonic: float,
+    fits: Mapping[str, bool] | None = None,
+) -> Decision:
+    """Judge every host once and write what changed, as the leader of `actor.epoch` only.
+
+    The caller sends `looks` of the result to the gateways. Raises `NotLeader`.
+    """
+    scene = Scene(
+        roster=watch.fleet(monotonic),
+        standing=watch.standing(monotonic),
+        sights=sights,
+        paused=queries.pause_reason(),
+        fits=fits or {},
+    )
+    decision = decide(scene, watch.memory, watch.policy, monotonic)
+    watch.memory = decision.memory
+    brake = queries.brake()
+    if decision.blind:
+        if not decision.blind.starting and not brake.blind_at:
+            with control.deciding(actor.epoch):
+                actions.go_blind(reasons=decision.blind.reasons, actor=actor, now=now)
+        return decision
+    _act(watch, decision, brake, actor=actor, now=now)
+    return decision
+
+
+def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: datetime) -> None:
+    """One transaction for verdicts, situations, incidents and alarms; none if nothing changed."""
+    seen = tuple((one.key, one.sentence, one.hosts) for one in decision.situations)
+    if not decision.changes and not brake.blind_at and seen == watch.situations:
+        return
+    with control.deciding(actor.epoch):
+        if brake.blind_at:
+            actions.see_again(actor=actor, now=now)
+        written = actions.record_verdicts(changes=decision.changes, actor=actor, now=now)
+        actions.record_situations(found=decision.situations, actor=actor, now=now)
+        actions.tell_verdicts(written=written, actor=actor, now=now)
+        if decision.changes:
+            actions.ring_for_holds(actor=actor, now=now)
+    watch.situations = seen

@@ -1,0 +1,84 @@
+"""What detection must not forget: situations, the brake, the policy in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.db import models
+
+from recovery.core.guarded import Guarded
+from recovery.detection.situations import Scope
+from recovery.incidents.models import Incident
+
+SITUATION_MOVES: Mapping[str, frozenset[str]] = {
+    "open": frozenset({"closed"}),
+    "closed": frozenset(),
+}
+
+
+class Situation(Guarded):
+    """Hosts that failed together. It only grows while it is open; `key` names its domain."""
+
+    TYPE = "situation"
+    MOVES = SITUATION_MOVES
+
+    state = models.CharField(
+        max_length=8, choices=[(s, s) for s in SITUATION_MOVES], default="open"
+    )
+    key = models.CharField(max_length=140)
+    scope = models.CharField(max_length=12, choices=[(s.value, s.value) for s in Scope])
+    domain = models.CharField(max_length=120)
+    hosts = models.JSONField(default=list)
+    sentence = models.CharField(max_length=300)
+    hypotheses = models.JSONField(default=list)
+    incident = models.ForeignKey(Incident, models.PROTECT, null=True, related_name="situations")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-opened_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(state="open"), name="one_open_situation_per_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Brake(Guarded):
+    """One row: whether automation is paused by a person, and whether we are blind."""
+
+    TYPE: ClassVar[str] = "brake"
+
+    name = models.CharField(max_length=10, unique=True, default="brake")
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=120, blank=True)
+    pause_reason = models.TextField(blank=True)
+    blind_at = models.DateTimeField(null=True)
+    blind_reasons = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(name="brake"), name="one_brake")]
+
+    def __str__(self) -> str:
+        return "the brake"
+
+
+class PolicyVersion(Guarded):
+    """The thresholds in force since `set_at`: the highest number counts. Never changed."""
+
+    TYPE = "detection_policy"
+
+    number = models.IntegerField(unique=True)
+    figures = models.JSONField()
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"detection policy {self.number}"

@@ -1,0 +1,145 @@
+"""Rows as facts for the cycle, and lists for the screens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Max
+
+from recovery.detection.facts import DOWN
+from recovery.detection.models import Brake, PolicyVersion, Situation
+from recovery.detection.policy import Policy
+from recovery.detection.sights import Roster
+from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
+from recovery.incidents.models import Incident, Member
+from recovery.inventory.facts import SEATED, Replace, Verdict
+from recovery.inventory.models import Application, Host
+
+Stamp = tuple[int, datetime | None]
+
+
+def roster_stamp() -> Stamp:
+    """Changes when a host joins or goes: then the roster is read again."""
+    found = Host.objects.exclude(verdict=Verdict.ENROLLING).aggregate(
+        count=Count("pk"), newest=Max("enrolled_at")
+    )
+    return found["count"], found["newest"]
+
+
+def roster() -> Roster:
+    """Every host that has been alive once, with the domains that it shares with others."""
+    rows = list(
+        Host.objects.exclude(verdict=Verdict.ENROLLING)
+        .order_by("name")
+        .values_list(
+            "pk",
+            "name",
+            "datacenter__name",
+            "datacenter__region",
+            "rack__kind",
+            "rack__name",
+            "rack__room",
+        )
+    )
+    return Roster.of(
+        hosts=[pk.hex for pk, *_ in rows],
+        names=[row[1] for row in rows],
+        datacenters=[row[2] for row in rows],
+        domains=[_domain(*row[2:3], *row[4:6]) for row in rows],
+        regions={row[2]: row[3] for row in rows if row[3]},
+    )
+
+
+def _domain(datacenter: str, kind: str, name: str) -> frozenset[str]:
+    return frozenset({f"{datacenter} {kind} {name}"})
+
+
+def standing_hosts() -> dict[str, tuple[Verdict, Replace]]:
+    """The hosts that are neither alive nor still enrolling, by hex id."""
+    rows = Host.objects.exclude(verdict__in=[Verdict.ALIVE, Verdict.ENROLLING]).values_list(
+        "pk", "verdict", "replace"
+    )
+    return {pk.hex: (Verdict(verdict), Replace(grant)) for pk, verdict, grant in rows}
+
+
+def brake() -> Brake:
+    """The brake as it stands; an unsaved one before it was ever touched."""
+    return Brake.objects.first() or Brake()
+
+
+def pause_reason() -> str:
+    """Why automation is paused, or nothing: for every decider (I-BR-5)."""
+    now = brake()
+    return f"{now.pause_reason} ({now.paused_by})" if now.paused_at else ""
+
+
+def blind_reason() -> str:
+    """Why Tocsin sees nothing at the moment, or nothing."""
+    now = brake()
+    return " ".join(now.blind_reasons) if now.blind_at else ""
+
+
+def policy() -> Policy:
+    """The thresholds in force: the newest version, or the defaults."""
+    newest = PolicyVersion.objects.first()
+    if newest is None:
+        return Policy()
+    known = {field.name for field in fields(Policy)}
+    figures = {name: value for name, value in newest.figures.items() if name in known}
+    return Policy(**figures)
+
+
+def open_situations() -> list[Situation]:
+    """The situations that are going on, the newest first."""
+    return list(Situation.objects.filter(state="open"))
+
+
+def held_hosts() -> list[Host]:
+    """Hosts whose containers wait for a person, with the reason on each row."""
+    return list(
+        Host.objects.filter(replace=Replace.HELD, verdict__in=sorted(DOWN))
+        .select_related("datacenter", "rack")
+        .order_by("datacenter__position", "name")
+    )
+
+
+def members_of(hosts: list[str]) -> list[NewMember]:
+    """These hosts (hex ids) as causes, and the applications with seats on them as hurt."""
+    ids = [UUID(host) for host in hosts]
+    rows = Host.objects.filter(pk__in=ids).order_by("name").values_list("pk", "name")
+    hurt = (
+        Application.objects.filter(
+            placements__host__in=ids,
+            placements__state__in=sorted(SEATED),
+            placements__container__wanted=True,
+        )
+        .distinct()
+        .order_by("name")
+        .values_list("pk", "name")
+    )
+    causes = [NewMember(MemberKind.HOST, str(pk), name, is_cause=True) for pk, name in rows]
+    return causes + [NewMember(MemberKind.APPLICATION, str(pk), name) for pk, name in hurt]
+
+
+def host_names(hosts: list[str]) -> Mapping[str, str]:
+    """Names by hex id."""
+    rows = Host.objects.filter(pk__in=[UUID(host) for host in hosts]).values_list("pk", "name")
+    return {pk.hex: name for pk, name in rows}
+
+
+def stories_of(hosts: list[str]) -> Mapping[str, Incident]:
+    """The unresolved incident in which each of these hosts (hex ids) is a cause, the newest."""
+    rows = (
+        Member.objects.filter(
+            kind=MemberKind.HOST,
+            is_cause=True,
+            object_id__in=[str(UUID(host)) for host in hosts],
+            incident__state__in=sorted(UNRESOLVED),
+        )
+        .select_related("incident")
+        .order_by("incident__number")
+    )
+    return {UUID(row.object_id).hex: row.incident for row in rows}

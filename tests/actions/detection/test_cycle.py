@@ -1,0 +1,160 @@
+"""From sights to rows, on a real PostgreSQL: verdict, incident and alarm in one transaction."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from recovery.alarms.models import Alarm
+from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.detection import actions, queries
+from recovery.detection.models import Brake, Situation
+from recovery.detection.policy import Policy
+from recovery.incidents.models import Incident, Member, TimelineEntry
+from recovery.inventory.models import Host
+from tests.actions.detection.fleet import PERSON, Stage, build_fleet
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stage() -> Stage:
+    started = Stage(build_fleet())
+    started.run(7.0)
+    return started
+
+
+def test_a_lost_host_has_its_verdict_incident_and_alarm_within_three_seconds(stage: Stage) -> None:
+    stage.kill("par0-00")
+    stage.run(3.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
+    host = Host.objects.get(name="par0-00")
+    assert host.quarantined_at is not None
+    assert len(host.verdict_evidence["witnesses"]) >= 2
+    incident = Incident.objects.get()
+    assert (incident.domain, incident.title) == ("host:par0-00", "par0-00 is lost")
+    assert Alarm.objects.get().incident == incident
+    assert Member.objects.get(incident=incident).object_id == str(host.pk)
+    assert TimelineEntry.objects.filter(said="par0-00: suspect → lost").exists()
+
+
+def test_a_healthy_fleet_writes_nothing_and_asks_little(stage: Stage) -> None:
+    stage.run(0.2)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        stage.tick()
+    assert len(asked) <= 6
+    assert not [query for query in asked if query["sql"].startswith(("INSERT", "UPDATE"))]
+
+
+def test_the_third_loss_is_held_listed_rung_and_one_press_releases_it(stage: Stage) -> None:
+    for name in ("par0-00", "par1-00", "par2-00"):
+        stage.kill(name)
+        stage.run(20.0)
+    assert stage.verdicts()["par2-00"] == ("lost", "held")
+    assert [host.name for host in queries.held_hosts()] == ["par2-00"]
+    assert Alarm.objects.filter(key="held", state="raised").exists()
+    actions.release_holds(
+        hosts=[stage.named("par2-00").pk], actor=PERSON, reason="seen", now=stage.clock.now()
+    )
+    assert stage.verdicts()["par2-00"] == ("lost", "allowed")
+    assert Alarm.objects.get(key="held").state == "ended"
+    with pytest.raises(Conflict):
+        actions.release_holds(
+            hosts=[stage.named("par2-00").pk], actor=PERSON, reason="twice", now=stage.clock.now()
+        )
+    stage.run(2.0)
+    assert stage.verdicts()["par2-00"] == ("lost", "allowed")
+
+
+def test_a_lost_datacenter_is_one_situation_one_incident_and_all_held(stage: Stage) -> None:
+    names = ("par1-00", "par1-01", "par1-10", "par1-11")
+    stage.kill(*names)
+    stage.run(6.0)
+    assert stage.verdicts() == dict.fromkeys(names, ("lost", "held"))
+    situation = Situation.objects.get(state="open")
+    assert situation.key == "datacenter:PAR1"
+    assert situation.hypotheses[0]["scope"] == "datacenter"
+    assert [one.domain for one in Incident.objects.all()] == ["datacenter:PAR1"]
+
+
+def test_a_second_host_of_a_rack_widens_the_incident_instead_of_opening_another(
+    stage: Stage,
+) -> None:
+    stage.kill("par1-00")
+    stage.run(10.0)
+    stage.kill("par1-01")
+    stage.run(4.0)
+    assert [one.domain for one in Incident.objects.all()] == ["rack:PAR1 rack R0"]
+    assert Member.objects.count() == 2
+    assert Situation.objects.get(state="open").sentence == "PAR1 rack R0: 2 hosts lost"
+
+
+def test_a_missing_digest_makes_us_blind_and_nothing_is_judged(stage: Stage) -> None:
+    stage.kill("par0-00")
+    stage.digest_age = 5.0
+    stage.run(10.0)
+    assert stage.verdicts() == {}
+    assert queries.blind_reason()
+    assert Alarm.objects.get().key == "control:blind"
+    stage.digest_age = 0.05
+    stage.run(4.0)
+    assert queries.blind_reason() == ""
+    assert Alarm.objects.get(key="control:blind").state == "ended"
+    assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
+
+
+def test_a_returning_host_closes_its_situation(stage: Stage) -> None:
+    stage.kill("par0-00")
+    stage.run(4.0)
+    stage.revive("par0-00")
+    decision = stage.run(2.0)
+    assert [hold.host for hold in decision.holds] == [stage.named("par0-00").pk.hex]
+    stage.run(12.0)
+    assert stage.verdicts() == {}
+    assert Situation.objects.get().state == "closed"
+    assert set(Alarm.objects.values_list("state", flat=True)) == {"ended"}
+
+
+def test_a_pause_holds_every_loss_and_survives_in_its_row(stage: Stage) -> None:
+    actions.set_pause(actor=PERSON, reason="network works", now=stage.clock.now())
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "held")}
+    with pytest.raises(Refused):
+        actions.release_holds(
+            hosts=[stage.named("par0-00").pk], actor=PERSON, reason="go", now=stage.clock.now()
+        )
+    actions.clear_pause(actor=PERSON, reason="done", now=stage.clock.now())
+    assert Brake.objects.get().paused_at is None
+    stage.run(1.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "held")}
+
+
+def test_a_controller_that_leads_no_longer_writes_nothing(stage: Stage) -> None:
+    stage.kill("par0-00")
+    stage.epoch -= 1
+    with pytest.raises(NotLeader):
+        stage.run(4.0)
+    assert stage.verdicts() == {}
+
+
+def test_a_new_leader_watches_a_while_before_it_judges(stage: Stage) -> None:
+    stage.kill("par0-00")
+    stage.watch = stage.watch.begin(stage.clock.monotonic())
+    stage.run(5.0)
+    assert stage.verdicts() == {}
+    stage.run(3.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
+
+
+def test_a_new_policy_is_in_force_within_a_second(stage: Stage) -> None:
+    actions.set_policy(
+        policy=Policy(few_hosts=0), actor=PERSON, reason="careful week", now=stage.clock.now()
+    )
+    stage.run(1.2)
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "held")}
