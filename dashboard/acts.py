@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from dashboard import lab
 from recovery.alarms import actions as alarms
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.errors import Refused
+from recovery.detection import actions as detection
+from recovery.detection import screens as detection_rows
 from recovery.incidents import actions as incidents
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.models import Incident
 from recovery.inventory import actions as inventory
 from recovery.inventory import screens as inventory_rows
 from recovery.inventory.models import Host
+from recovery.lab import actions as lab_actions
 
 
 def _incident(number: int) -> Incident:
@@ -71,6 +75,47 @@ def uncordon_host(name: str, actor: Actor, reason: str) -> str:
     """The host may get containers again."""
     inventory.uncordon_host(host=_host(name), actor=actor, reason=reason, now=clock.system.now())
     return f"{name} may get containers again."
+
+
+def lab_host(name: str, verb: str, actor: Actor, reason: str) -> str:
+    """Do this to one lab host."""
+    lab.must_run()
+    if verb not in lab.ACTIONS:
+        raise Refused(f"A lab host cannot be asked to {verb}.", field="verb")
+    host = _host(name)
+    lab.ACTIONS[verb](host=host.name, actor=actor, reason=reason, now=clock.system.now())
+    return f"{lab.HOST_VERBS[verb]} {host.name}: done. Watch what Tocsin makes of it."
+
+
+def lose_datacenter(name: str, actor: Actor, reason: str) -> str:
+    """Lose every lab host of a datacenter at once."""
+    lab.must_run()
+    lab_actions.lose_datacenter(
+        datacenter=name, actor=actor, reason=reason, now=clock.system.now()
+    )
+    return f"{name} is lost."
+
+
+def release_held(actor: Actor, reason: str) -> str:
+    """Let the containers of every held host be replaced: one press for all of them."""
+    hosts = [UUID(held.id) for held in detection_rows.held_hosts()]
+    released = detection.release_holds(
+        hosts=hosts, actor=actor, reason=reason, now=clock.system.now()
+    )
+    many = len(released)
+    return f"{many} host{'' if many == 1 else 's'} released: their containers are replaced now."
+
+
+def pause_automation(actor: Actor, reason: str) -> str:
+    """Nothing is started or moved until a person clears it."""
+    detection.set_pause(actor=actor, reason=reason, now=clock.system.now())
+    return "Automation is paused. What runs keeps running."
+
+
+def clear_pause(actor: Actor, reason: str) -> str:
+    """Automation may move again."""
+    detection.clear_pause(actor=actor, reason=reason, now=clock.system.now())
+    return "The pause is over. What was held meanwhile stays held for a person."
 
 
 def _uuid(text: str) -> UUID:

@@ -15,6 +15,7 @@ from recovery.incidents.screens import IncidentView, MemberView
 from recovery.inventory import screens as inventory
 from recovery.inventory.screens import HostCell
 from recovery.operations import screens as operations
+from recovery.scheduling import screens as scheduling
 
 Context = Mapping[str, Any]
 
@@ -83,7 +84,15 @@ def hosts(screen: Screen, key: str) -> Context:
 
 
 def held(screen: Screen, key: str) -> Context:
-    return {"rows": screen.held}
+    """Everything that waits: hosts for a person, copies for a seat, operations for a token."""
+    return {}
+
+
+def forecast(screen: Screen, key: str) -> Context | None:
+    """If a datacenter is lost now; not said while Tocsin is blind or knows of no container."""
+    if screen.blind or not screen.applications:
+        return None
+    return {"sites": scheduling.site_outlooks()}
 
 
 def lab(screen: Screen, key: str) -> Context | None:

@@ -41,6 +41,7 @@ PANELS = _panels(
     Panel("hurt", facets.hurt),
     Panel("fleet", facets.fleet),
     Panel("lines", facets.lines),
+    Panel("forecast", facets.forecast),
     Panel("incidents", facets.incidents),
     Panel("applications", facets.applications),
     Panel("hosts", facets.hosts),

@@ -32,14 +32,16 @@ class May(StrEnum):
     CORDON = "cordon"
     DRAIN = "drain"
     RELEASE = "release"
+    PAUSE = "pause"
     LAB = "lab"
     READ_AUDIT = "read audit"
     MANAGE_PEOPLE = "manage people"
 
 
 _WATCH = frozenset({May.VIEW, May.READ_AUDIT})
-_RESPOND = _WATCH | {May.ACKNOWLEDGE, May.NOTE, May.CORDON, May.DRAIN, May.LAB}
-_APPROVE = _RESPOND | {May.RELEASE}
+_RESPOND = _WATCH | {May.ACKNOWLEDGE, May.NOTE, May.CORDON, May.DRAIN, May.LAB, May.PAUSE, May.RELEASE}
+_APPROVE = _RESPOND
+"""What an approver may do beyond a responder is approve steps of a recovery plan."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

@@ -11,9 +11,11 @@ from dashboard.pulse import pulse
 from dashboard.sentence import Sentence, Standing, say
 from recovery.alarms import screens as alarms
 from recovery.core import clock, control
+from recovery.detection import screens as detection
 from recovery.incidents import screens as incidents
 from recovery.inventory import screens as inventory
 from recovery.operations import screens as operations
+from recovery.scheduling import screens as scheduling
 
 
 @dataclass
@@ -49,8 +51,23 @@ class Screen:
         return alarms.unended_alarms()
 
     @cached_property
-    def held(self) -> tuple[operations.Held, ...]:
+    def brake(self) -> detection.BrakeView:
+        return detection.brake()
+
+    @cached_property
+    def held(self) -> tuple[detection.HeldHost, ...]:
+        """Hosts whose containers wait for a person."""
+        return detection.held_hosts()
+
+    @cached_property
+    def waiting(self) -> tuple[operations.Held, ...]:
+        """Operations that wait for the governor."""
         return operations.held_operations()
+
+    @cached_property
+    def unseated(self) -> tuple[scheduling.HoldView, ...]:
+        """Copies that are wanted and have no seat, with the reason."""
+        return scheduling.open_holds()
 
     @cached_property
     def hurt(self) -> tuple[inventory.ApplicationView, ...]:
@@ -62,7 +79,7 @@ class Screen:
     @cached_property
     def blind(self) -> str:
         """Why Tocsin sees nothing, if it says so."""
-        return next((a.body or a.title for a in self.alarms if a.key.startswith("blind")), "")
+        return self.brake.blind
 
     @cached_property
     def ringing(self) -> tuple[alarms.AlarmView, ...]:
@@ -90,6 +107,7 @@ class Screen:
             ),
             down=tuple(a.name for a in self.hurt if a.state == "down"),
             held=len(self.held),
+            paused=self.brake.paused_by if self.brake.paused_at else "",
             blind=self.blind,
             is_watched=self.is_watched,
         )

@@ -23,6 +23,7 @@ class Standing:
     unseen_containers: int = 0
     down: tuple[str, ...] = ()
     held: int = 0
+    paused: str = ""
     blind: str = ""
     is_watched: bool | None = True
 
@@ -86,7 +87,9 @@ def _wrong(now: Standing) -> list[str]:
     if now.unseen_containers:
         parts.append(f"{count(now.unseen_containers, 'container')} not seen")
     if now.held:
-        parts.append(f"{now.held} held for a person")
+        parts.append(f"{count(now.held, 'host')} held for a person")
+    if now.paused:
+        parts.append(f"automation paused by {now.paused}")
     return parts
 
 
@@ -108,4 +111,4 @@ def _tone(now: Standing) -> str:
     if now.down or any(now.lost.values()):
         return "down"
     missing = now.wanted - now.answering - now.unseen_containers
-    return "risk" if missing > 0 or now.held else "unknown"
+    return "risk" if missing > 0 or now.held or now.paused else "unknown"

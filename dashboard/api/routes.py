@@ -137,6 +137,32 @@ class HeldOut(Schema):
     since: datetime
 
 
+class HeldHostOut(Schema):
+    id: str
+    name: str
+    site: str
+    rack: str
+    verdict: str
+    reason: str
+    since: datetime | None
+
+
+class HoldOut(Schema):
+    container: str
+    application: str
+    cause: str
+    reason: str
+    since: datetime
+
+
+class EverythingHeld(Schema):
+    """Hosts for a person, copies for a seat, operations for the governor."""
+
+    held: list[HeldHostOut]
+    unseated: list[HoldOut]
+    waiting: list[HeldOut]
+
+
 class StateOut(Schema):
     """The overview."""
 
@@ -148,7 +174,7 @@ class StateOut(Schema):
     applications: list[ApplicationOut]
     incidents: list[IncidentOut]
     alarms: list[AlarmOut]
-    held: list[HeldOut]
+    held: list[HeldHostOut]
 
 
 class StateScreen(Screen):
@@ -247,6 +273,36 @@ def acknowledge_alarm(request: HttpRequest, pk: UUID, why: Why) -> dict[str, str
     return {"said": acts.acknowledge_alarm(str(pk), who.actor, why.reason)}
 
 
-@router.get("/held", response=list[HeldOut])
-def held(request: HttpRequest) -> object:
-    return _screen(request).held
+@router.get("/held", response=EverythingHeld)
+def held(request: HttpRequest) -> StateScreen:
+    return _screen(request)
+
+
+@router.post("/held/release", response=Done)
+def release_held(request: HttpRequest, why: Why) -> dict[str, str]:
+    who = caller(request, May.RELEASE)
+    return {"said": acts.release_held(who.actor, why.reason)}
+
+
+@router.post("/held/pause", response=Done)
+def pause(request: HttpRequest, why: Why) -> dict[str, str]:
+    who = caller(request, May.PAUSE)
+    return {"said": acts.pause_automation(who.actor, why.reason)}
+
+
+@router.post("/held/go-on", response=Done)
+def clear_pause(request: HttpRequest, why: Why) -> dict[str, str]:
+    who = caller(request, May.PAUSE)
+    return {"said": acts.clear_pause(who.actor, why.reason)}
+
+
+@router.post("/lab/hosts/{name}/{verb}", response=Done)
+def lab_host(request: HttpRequest, name: str, verb: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.LAB)
+    return {"said": acts.lab_host(name, verb, who.actor, why.reason)}
+
+
+@router.post("/lab/datacenters/{name}/kill", response=Done)
+def lose_datacenter(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.LAB)
+    return {"said": acts.lose_datacenter(name, who.actor, why.reason)}

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard import acts
-from dashboard.forms import Note, Reason
+from dashboard.forms import Note, Reason, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
@@ -95,6 +95,82 @@ def host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResp
         meaning=meaning,
         back=f"/hosts/{name}/",
         status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@for_people(May.LAB)
+def lab_host(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResponse:
+    return answer(
+        request,
+        lambda: acts.lab_host(name, verb, actor_of(request), "Pressed in the lab."),
+        back="/lab/",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.LAB)
+def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """A grave act: the name is typed by hand."""
+    form = TypedName(name, request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request, lambda: acts.lose_datacenter(name, actor_of(request), reason), back="/lab/"
+        )
+    return show(
+        request,
+        role,
+        "confirm",
+        area="lab",
+        heading=f"Lose datacenter {name}",
+        form=form,
+        said="Lose datacenter",
+        target=name,
+        meaning=f"Every lab host of {name} falls silent at once. Its disks stay.",
+        back="/lab/",
+        grave=True,
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@for_people(May.RELEASE)
+def release_held(request: HttpRequest, role: Role) -> HttpResponse:
+    return answer(
+        request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/"
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.PAUSE)
+def pause(request: HttpRequest, role: Role) -> HttpResponse:
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request, lambda: acts.pause_automation(actor_of(request), reason), back="/held/"
+        )
+    return show(
+        request,
+        role,
+        "confirm",
+        area="held",
+        heading="Pause automation",
+        form=form,
+        said="Pause",
+        target="automation",
+        meaning="Nothing is started or moved; what runs keeps running; losses still ring.",
+        back="/held/",
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_POST
+@for_people(May.PAUSE)
+def clear_pause(request: HttpRequest, role: Role) -> HttpResponse:
+    return answer(
+        request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/"
     )
 
 

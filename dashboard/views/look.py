@@ -22,7 +22,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=("voice", "next", "hurt", "fleet", "lines"),
+        topics=("voice", "next", "hurt", "fleet", "lines", "forecast"),
     )
 
 

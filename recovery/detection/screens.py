@@ -1,0 +1,60 @@
+"""What the guard holds and whether automation moves at all, as people see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.detection import queries
+
+
+@dataclass(frozen=True, slots=True)
+class HeldHost:
+    """A host whose containers wait for a person, with the guard's reason."""
+
+    id: str
+    name: str
+    site: str
+    rack: str
+    verdict: str
+    reason: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeView:
+    """Whether a person paused automation, and whether Tocsin says that it sees nothing."""
+
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+    blind_at: datetime | None
+    blind: str
+
+
+def held_hosts() -> tuple[HeldHost, ...]:
+    """In the order of the map."""
+    return tuple(
+        HeldHost(
+            id=str(row.pk),
+            name=row.name,
+            site=row.datacenter.name,
+            rack=row.rack.name,
+            verdict=row.verdict,
+            reason=row.replace_reason,
+            since=row.verdict_at,
+        )
+        for row in queries.held_hosts()
+    )
+
+
+def brake() -> BrakeView:
+    """The brake as it stands."""
+    row = queries.brake()
+    return BrakeView(
+        paused_at=row.paused_at,
+        paused_by=row.paused_by,
+        pause_reason=row.pause_reason,
+        blind_at=row.blind_at,
+        blind=" ".join(row.blind_reasons) if row.blind_at else "",
+    )

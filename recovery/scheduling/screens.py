@@ -1,0 +1,91 @@
+"""What waits for a seat, and what the loss of a datacenter would do, as people see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.core import clock
+from recovery.inventory.models import Application, Datacenter, Host
+from recovery.scheduling import queries
+from recovery.scheduling.what_if import Outlook, what_if
+
+KEPT_SECONDS = 10.0
+"""A forecast is computed at most this often in a process: it costs a whole decision a site."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A copy that is wanted and does not run, with the reason."""
+
+    container: str
+    application: str
+    cause: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOutlook:
+    """If this datacenter is lost now."""
+
+    name: str
+    containers: int
+    moved: int
+    unplaced: int
+    stops: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+def open_holds() -> tuple[HoldView, ...]:
+    """The longest first."""
+    return tuple(
+        HoldView(
+            container=str(hold.container),
+            application=hold.container.application.name,
+            cause=hold.cause,
+            reason=hold.reason,
+            since=hold.since,
+        )
+        for hold in queries.open_holds()
+    )
+
+
+@dataclass(slots=True)
+class _Kept:
+    at: float = float("-inf")
+    sites: tuple[SiteOutlook, ...] = ()
+
+
+_kept = _Kept()
+
+
+def site_outlooks() -> tuple[SiteOutlook, ...]:
+    """One outlook a datacenter, at most `KEPT_SECONDS` old."""
+    now = clock.system.monotonic()
+    if now - _kept.at > KEPT_SECONDS:
+        _kept.sites, _kept.at = _forecast(clock.system.now()), now
+    return _kept.sites
+
+
+def _forecast(now: datetime) -> tuple[SiteOutlook, ...]:
+    snapshot = queries.snapshot_of(list(Application.objects.values_list("pk", flat=True)), now)
+    hosts: dict[str, set[str]] = {}
+    for pk, site in Host.objects.values_list("pk", "datacenter__name"):
+        hosts.setdefault(site, set()).update({str(pk), pk.hex})
+    known = {host.id for host in snapshot.hosts}
+    names = Datacenter.objects.values_list("name", flat=True)
+    return tuple(
+        _outlook(what_if(snapshot, hosts.get(name, set()) & known, now, name)) for name in names
+    )
+
+
+def _outlook(found: Outlook) -> SiteOutlook:
+    return SiteOutlook(
+        name=found.name,
+        containers=found.containers,
+        moved=found.moved,
+        unplaced=len(found.unplaced) + len(found.waiting),
+        stops=found.stops,
+        why=tuple(sorted({u.reason for u in found.unplaced} | {w.reason for w in found.waiting})),
+    )
