@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "recovery.gateway",
     "recovery.detection",
     "recovery.scheduling",
+    "recovery.traffic",
     "recovery.access",
 ]
 
