@@ -74,6 +74,8 @@ class Prober:
 
     def watch(self, targets: tuple[Target, ...]) -> None:
         """Ask these from now on; new ones start at different moments of the interval."""
+        if targets == self.targets:
+            return
         now = self.clock.monotonic()
         self.targets = targets
         for at, target in enumerate(targets):

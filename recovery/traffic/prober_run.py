@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
 
@@ -37,21 +39,36 @@ async def run_prober(*, edge: str, clock: Clock, stop: asyncio.Event) -> None:
 
 
 async def _write_rows(prober: Prober, clock: Clock, stop: asyncio.Event) -> None:
+    """One thread, and so one connection; a round that fails is told again in the next."""
+    loop = asyncio.get_running_loop()
     waiting: list[Told] = []
     is_resumed = False
-    while not stop.is_set():
-        waiting += prober.take()
-        try:
-            if not is_resumed:
-                await asyncio.to_thread(resume, clock)
+    with ThreadPoolExecutor(1, "prober-rows") as thread:
+        while not stop.is_set():
+            waiting += prober.take()
+            round_ = partial(_round, list(waiting), prober.rates(), clock, first=not is_resumed)
+            try:
+                prober.watch(await loop.run_in_executor(thread, round_))
                 is_resumed = True
-            targets = await asyncio.to_thread(write, list(waiting), prober.rates(), clock)
-            waiting.clear()
-            if targets != prober.targets:
-                prober.watch(targets)
-        except DatabaseError as error:
-            log.warning("prober_database_away", error=str(error), waiting=len(waiting))
-        await asyncio.sleep(WRITE_EVERY if prober.targets else WRITE_EVERY / 5)
+                waiting.clear()
+            except DatabaseError as error:
+                log.warning("prober_database_away", error=str(error), waiting=len(waiting))
+            await _pause(stop, WRITE_EVERY)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but no longer than until the process is told to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def _round(
+    told: list[Told], rates: dict[UUID, Rate], clock: Clock, *, first: bool
+) -> tuple[Target, ...]:
+    close_old_connections()
+    if first:
+        resume(clock)
+    return write(told, rates, clock)
 
 
 def resume(clock: Clock) -> None:
@@ -70,7 +87,6 @@ def resume(clock: Clock) -> None:
 
 def write(told: list[Told], rates: dict[UUID, Rate], clock: Clock) -> tuple[Target, ...]:
     """Store what changed and the pulses; the applications to ask from now on."""
-    close_old_connections()
     now = clock.now()
     targets = tuple(Target(*row) for row in queries.probed_applications())
     for item in told:
