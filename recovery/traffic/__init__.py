@@ -1,0 +1,1 @@
+"""How requests reach containers, whether they are answered, and what was promised."""

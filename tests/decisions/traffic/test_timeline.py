@@ -1,0 +1,64 @@
+"""When an application was out, as its probes tell it."""
+
+from __future__ import annotations
+
+from recovery.traffic.facts import Answer, Probe
+from recovery.traffic.timeline import Began, Change, Ended, Timeline
+
+
+def play(timeline: Timeline, *probes: tuple[float, float, Answer]) -> list[Change]:
+    """Send all in the order of their sending; they come back in the order of their arrival."""
+    for sent, _, _ in sorted(probes):
+        timeline.send(sent)
+    changes: list[Change] = []
+    for sent, done, answer in sorted(probes, key=lambda probe: probe[1]):
+        changes += timeline.note(Probe(sent, done, answer, str(answer)))
+    return changes
+
+
+YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
+
+
+def test_an_outage_runs_from_the_first_unanswered_probe_to_the_next_answer() -> None:
+    probes = [(0.0, 0.1, YES), (0.25, 1.5, NO), (0.5, 1.6, NO), (1.75, 1.8, YES), (2.0, 2.1, YES)]
+    assert play(Timeline(), *probes) == [Began(0.25, "no"), Ended(1.8)]
+
+
+def test_an_answer_that_overtakes_a_failure_still_ends_it() -> None:
+    probes = [(0.0, 1.1, NO), (0.25, 0.3, YES)]
+    assert play(Timeline(), *probes) == [Began(0.0, "no"), Ended(0.3)]
+
+
+def test_nothing_is_said_before_the_earlier_probes_are_back() -> None:
+    timeline = Timeline()
+    timeline.send(0.0)
+    timeline.send(0.25)
+    assert timeline.note(Probe(0.25, 0.3, NO)) == []
+    assert timeline.note(Probe(0.0, 0.9, YES)) == [Began(0.25, "")]
+
+
+def test_unknown_is_no_outage_and_ends_one_where_sight_ended() -> None:
+    assert play(Timeline(), (0.0, 0.1, UNKNOWN), (0.25, 0.3, YES)) == []
+    probes = [(0.0, 0.2, NO), (0.25, 0.4, NO), (0.5, 0.6, UNKNOWN), (0.75, 0.8, NO)]
+    assert play(Timeline(), *probes) == [
+        Began(0.0, "no"), Ended(0.4, seen=False), Began(0.75, "no"),
+    ]  # fmt: skip
+
+
+def test_what_is_in_flight_while_the_prober_sleeps_tells_nothing() -> None:
+    timeline = Timeline()
+    timeline.send(0.0)
+    timeline.send(0.25)
+    assert timeline.forget(9.0) == []
+    rate = timeline.rate()
+    assert rate is not None
+    assert (rate.asked, rate.unknown) == (0, 2)
+
+
+def test_the_rate_is_of_the_last_minute_and_leaves_unknown_out() -> None:
+    timeline = Timeline()
+    play(timeline, (0.0, 0.1, NO), (70.0, 70.1, YES), (71.0, 71.3, NO), (72.0, 72.1, UNKNOWN))
+    rate = timeline.rate()
+    assert rate is not None
+    assert (rate.asked, rate.answered, rate.unknown, rate.last) == (2, 1, 1, UNKNOWN)
+    assert round(rate.latency_ms) == 100
