@@ -1,0 +1,208 @@
+"""A whole Tocsin with its lab, started as a person starts it, for stories, benches and chaos."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from recovery.core.clock import system
+from recovery.engines.ports import free_port
+from recovery.lab import client
+from tests.support.running import ROOT, Running, environment, started, wait_for
+
+QUIET = ("running", "stopped", "failed")
+
+
+@dataclass(slots=True)
+class Stack:
+    """Its rows, its lab, its API: everything that a story looks at or touches."""
+
+    running: Running
+    env: Mapping[str, str]
+    token: str = ""
+    _rows: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
+
+    # ------------------------------------------------------------------ looking
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Straight from the tables, as the application's role; again once if the server restarted."""
+        for again in (True, False):
+            try:
+                if self._rows is None or self._rows.closed:
+                    url = json.loads(self.running.state.environment_file.read_text())
+                    self._rows = psycopg.connect(url["TOCSIN_DATABASE_URL"], autocommit=True)
+                return self._rows.execute(sql, values).fetchall()
+            except psycopg.OperationalError:
+                self._rows = None
+                if not again:
+                    raise
+        raise AssertionError("unreachable")
+
+    def verdicts(self) -> dict[str, str]:
+        return dict(self.rows("SELECT name, verdict FROM inventory_host"))
+
+    def verdict(self, host: str) -> str:
+        return str(self.verdicts()[host])
+
+    def grant(self, host: str) -> str:
+        return str(self.rows("SELECT replace FROM inventory_host WHERE name = %s", host)[0][0])
+
+    def seats_on(self, host: str) -> Counter[str]:
+        return Counter(
+            state
+            for (state,) in self.rows(
+                "SELECT p.state FROM inventory_placement p JOIN inventory_host h ON h.id = p.host_id"
+                " WHERE h.name = %s AND p.state NOT IN ('stopped', 'failed')",
+                host,
+            )
+        )
+
+    def placements(self) -> int:
+        """How many seats there ever were: a container that moves adds one."""
+        return int(self.rows("SELECT count(*) FROM inventory_placement")[0][0])
+
+    def missing(self) -> list[str]:
+        """Applications with fewer running seats on living hosts than they want."""
+        return [
+            name
+            for name, copies, running in self.rows(
+                "SELECT a.name, a.copies, count(p.id) FROM inventory_application a"
+                " LEFT JOIN (inventory_placement p JOIN inventory_host h ON h.id = p.host_id"
+                "   AND h.verdict = 'alive') ON p.application_id = a.id AND p.state = 'running'"
+                " GROUP BY a.id"
+            )
+            if running < copies
+        ]
+
+    def open_incidents(self) -> list[tuple[str, str]]:
+        return [
+            (str(title), str(state))
+            for title, state in self.rows(
+                "SELECT title, state FROM incidents_incident WHERE state <> 'resolved'"
+            )
+        ]
+
+    def timeline(self) -> list[str]:
+        return [
+            str(said)
+            for (said,) in self.rows("SELECT said FROM incidents_timelineentry ORDER BY id DESC")
+        ]
+
+    def alarms(self) -> list[tuple[str, str]]:
+        return [
+            (str(key), str(state))
+            for key, state in self.rows("SELECT key, state FROM alarms_alarm ORDER BY raised_at DESC")
+        ]
+
+    def newest_entry(self) -> int:
+        return int(self.rows("SELECT coalesce(max(id), 0) FROM audit_entry")[0][0])
+
+    # ------------------------------------------------------------------ touching
+
+    def lab(self, verb: str, **fields: object) -> dict[str, object]:
+        return client.ask(verb, fields, path=self.running.state.folder / "run" / "lab.sock")
+
+    def lab_hosts(self) -> dict[str, dict[str, Any]]:
+        hosts = self.lab("status")["hosts"]
+        assert isinstance(hosts, list)
+        return {host["name"]: host for host in hosts}
+
+    def kill(self, process: str, sig: signal.Signals = signal.SIGKILL) -> int:
+        """Signal one of Tocsin's own processes; its pid."""
+        pid = self.running.pid_of(process)
+        assert pid is not None, f"{process} does not run"
+        os.kill(pid, sig)
+        return pid
+
+    def manage(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=dict(self.env),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def api(self, method: str, path: str, **json_body: object) -> httpx.Response:
+        """As the responder, by token."""
+        if not self.token:
+            self.token = self.manage("token", "responder")
+        return httpx.request(
+            method,
+            f"http://localhost:{self.env['TOCSIN_PORT']}/api{path}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            json=json_body or None,
+            timeout=10,
+        )
+
+    @property
+    def edge(self) -> str:
+        return f"http://127.0.0.1:{self.env['TOCSIN_EDGE_PORT']}"
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.env['TOCSIN_PORT']}"
+
+    # ------------------------------------------------------------------ waiting
+
+    def is_calm(self) -> bool:
+        """Every host alive and taking part, every copy running, nothing held, nothing open."""
+        unsettled = self.rows(
+            "SELECT count(*) FROM inventory_placement WHERE state NOT IN ('running', 'stopped',"
+            " 'failed')"
+        )[0][0]
+        quarantined = self.rows(
+            "SELECT count(*) FROM inventory_host WHERE quarantined_at IS NOT NULL"
+            " OR replace <> 'none'"
+        )[0][0]
+        return (
+            set(self.verdicts().values()) == {"alive"}
+            and not unsettled
+            and not quarantined
+            and not self.missing()
+            and not self.open_incidents()
+        )
+
+    def calm(self, seconds: float = 90.0) -> None:
+        """Make the weather fair again and wait until everything is at rest.
+
+        The controllers are killed too: a new leader has no memory of the losses before, so that
+        one story's losses don't count for the next one's brake.
+        """
+        for name, host in self.lab_hosts().items():
+            if host.get("state", "up") != "up" or host.get("weather"):
+                self.lab("restart", host=name)
+        for name in ("controller", "controller-2"):
+            if self.running.pid_of(name):
+                self.kill(name)
+        wait_for(self.is_calm, seconds)
+
+
+@contextmanager
+def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
+    """Inside, a whole Tocsin runs and is at rest."""
+    network = f"127.{40 + free_port() % 200}.0.0/16"
+    env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
+    with started(folder, env) as running:
+        stack = Stack(running, env)
+        wait_for(stack.is_calm, 90)
+        yield stack
+
+
+def stopwatch() -> float:
+    """Monotonic seconds."""
+    return system.monotonic()
