@@ -159,9 +159,9 @@ def _provisional(host: HostSight, judgement: Judgement, court: _Court) -> tuple[
     if host.replace is Replace.PROVISIONAL:
         return Replace.PROVISIONAL, ""
     if not judgement.may_start or court.ruling.step is not Step.ALLOW:
-        return Replace.NONE, ""
-    if _company(court.losses[host.host], court) is not None:
-        return Replace.NONE, ""
+        return Replace.NONE, "Nothing starts on suspicion alone."
+    if (wait := _company(court.losses[host.host], court)) is not None:
+        return Replace.NONE, wait.reason
     said = "One fresh probe from another failure domain failed."
     return Replace.PROVISIONAL, f"{said} {court.ruling.reason}"
 
