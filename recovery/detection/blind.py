@@ -25,7 +25,7 @@ def blindness(
     left = _grace_left(vantage, policy)
     if not reasons and left > 0:
         return Blindness((f"We look afresh: {left:.1f} s until we judge again.",), True, left)
-    return Blindness(tuple(reasons))
+    return Blindness(tuple(reasons), starting=vantage.watching < policy.start_patience)
 
 
 def _stale_digests(vantage: Vantage, policy: Policy) -> list[str]:
@@ -42,7 +42,7 @@ def _too_few_heard(heard: Mapping[str, int], watched: Mapping[str, int]) -> list
     total, known = sum(heard.values()), sum(watched.values())
     if known and not total:
         return [f"All {known} agents went silent at once: that is us, not them."]
-    if total * 2 <= known:
+    if known and total * 2 <= known:
         return [f"Only {total} of {known} hosts are heard: we may be on the smaller side of a cut."]
     return []
 

@@ -57,6 +57,8 @@ class Policy:
     """Five digests missed: blind (M12)."""
     gap_ticks: float = 3.0
     """B3: own tick gap > 3 ticks."""
+    start_patience: float = 15.0
+    """While everything is being started, eyes that are still closed ring no bell (L-1: 15 s)."""
     regrace: float = 6.0
     """B3 for hosts: after a start six heartbeats are waited for (5 % loss: 1.6e-8 each)."""
     gap_regrace: float = 3.2

@@ -103,7 +103,9 @@ class Stack:
     def alarms(self) -> list[tuple[str, str]]:
         return [
             (str(key), str(state))
-            for key, state in self.rows("SELECT key, state FROM alarms_alarm ORDER BY raised_at DESC")
+            for key, state in self.rows(
+                "SELECT key, state FROM alarms_alarm ORDER BY raised_at DESC"
+            )
         ]
 
     def newest_entry(self) -> int:
@@ -184,7 +186,7 @@ class Stack:
         one story's losses don't count for the next one's brake.
         """
         for name, host in self.lab_hosts().items():
-            if host.get("state", "up") != "up" or host.get("weather"):
+            if host["state"] != "up" or host["weather"] != "fair":
                 self.lab("restart", host=name)
         for name in ("controller", "controller-2"):
             if self.running.pid_of(name):

@@ -1,6 +1,7 @@
-"""`manage.py token NAME`: a token for the API that acts as this person, printed once."""
+"""`manage.py token NAME`: a token for the API that acts as this person for a day."""
 
 from argparse import ArgumentParser
+from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         token = issue_token(
             owner=owner,
             name="command line",
+            life=timedelta(days=1),
             actor=Actor("command", "token"),
             reason="Asked for on the command line.",
             now=system.now(),
