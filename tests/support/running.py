@@ -46,7 +46,7 @@ class Running:
                 return each["pid"] if each["is_up"] else None
         return None
 
-    def wait_until_up(self, seconds: float = 60.0) -> None:
+    def wait_until_up(self, seconds: float = 180.0) -> None:
         wait_for(lambda: "Tocsin is up" in self.said or self.process.poll() is not None, seconds)
         assert self.process.poll() is None, self.said
 

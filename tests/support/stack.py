@@ -119,7 +119,7 @@ class Stack:
     def lab_hosts(self) -> dict[str, dict[str, Any]]:
         hosts = self.lab("status")["hosts"]
         assert isinstance(hosts, list)
-        return {host["name"]: host for host in hosts}
+        return {host["host"]: host for host in hosts}
 
     def kill(self, process: str, sig: signal.Signals = signal.SIGKILL) -> int:
         """Signal one of Tocsin's own processes; its pid."""
@@ -186,7 +186,7 @@ class Stack:
         one story's losses don't count for the next one's brake.
         """
         for name, host in self.lab_hosts().items():
-            if host["state"] != "up" or host["weather"] != "fair":
+            if host["state"] != "up" or host["weather"]:
                 self.lab("restart", host=name)
         for name in ("controller", "controller-2"):
             if self.running.pid_of(name):
