@@ -36,5 +36,6 @@ urlpatterns = [
     path("api/", api.urls),
     path("healthz", machine.healthz),
     path("metrics", machine.metrics),
+    path("edge/routes", machine.edge_routes),
 ]
 handler404 = "dashboard.views.look.not_found"

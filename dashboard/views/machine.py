@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from recovery.core import control
+from recovery.traffic import queries as traffic
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -22,9 +23,24 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ok": True, "epoch": epoch})
 
 
+def edge_routes(request: HttpRequest) -> HttpResponse:
+    """What the edge polls twice a second. Without its secret nobody learns the routes; an
+    error here leaves the edge with the routes it has."""
+    secret: str = settings.TOCSIN_EDGE_SECRET
+    told = request.headers.get("X-Tocsin-Edge", "")
+    if not secret or not hmac.compare_digest(told.encode(), secret.encode()):
+        return HttpResponse("Only for the edge.\n", status=403)
+    try:
+        return JsonResponse(traffic.edge_configuration())
+    except DatabaseError:
+        return JsonResponse({"said": "The database does not answer."}, status=503)
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus: from this machine, or with the secret as a bearer token."""
-    if not may_scrape(request.META.get("REMOTE_ADDR", ""), request.headers.get("Authorization", "")):
+    if not may_scrape(
+        request.META.get("REMOTE_ADDR", ""), request.headers.get("Authorization", "")
+    ):
         return HttpResponse("Only from this machine or with the metrics secret.\n", status=403)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 

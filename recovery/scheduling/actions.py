@@ -23,14 +23,14 @@ from recovery.operations import actions as operations
 from recovery.operations import queries as operation_queries
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.scheduling.facts import Confirm, Decision, Kind, Lose, Place, Readopt, Stop
+from recovery.scheduling.facts import Confirm, Decision, Kind, Lose, Place, Readopt, Start, Stop
 from recovery.scheduling.models import Release
 from recovery.scheduling.ports import free_ports
 
 FIRST = 1_000
 """Added to the urgency of a start without which an application answers nobody."""
 
-Said = TypeVar("Said", Lose, Confirm, Readopt, Stop, Place)
+Said = TypeVar("Said", Lose, Confirm, Readopt, Start, Stop, Place)
 
 
 def carry_out(*, decision: Decision, actor: Actor, now: datetime) -> None:
@@ -40,6 +40,7 @@ def carry_out(*, decision: Decision, actor: Actor, now: datetime) -> None:
         (Readopt, readopt_placements),
         (Place, place_containers),
         (Confirm, confirm_placements),
+        (Start, start_placements),
         (Stop, stop_placements),
     )
     with transaction.atomic():
@@ -135,6 +136,17 @@ def confirm_placements(*, orders: Sequence[Confirm], actor: Actor, now: datetime
             actor=actor,
             reason=reason,
             now=now,
+        )
+
+
+def start_placements(*, orders: Sequence[Start], actor: Actor, now: datetime) -> None:
+    """Ask for the start of planned seats that no operation starts."""
+    for reason, group in _by_reason(orders):
+        seats = Placement.objects.filter(
+            pk__in=[UUID(order.seat) for order in group], state=PlacementState.PLANNED
+        )
+        operations.request_operations(
+            verb=Verb.START, placements=list(seats), actor=actor, reason=reason, now=now
         )
 
 

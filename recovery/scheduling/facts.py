@@ -91,6 +91,7 @@ class SeatFact:
 
     `provisional`: a newer generation that is not yet the seat of record. `released`: for a
     container of which only one may run, a fencing proof or a person's word is on record.
+    `asked`: false for a planned seat that no operation starts.
     """
 
     id: str
@@ -102,6 +103,7 @@ class SeatFact:
     since: datetime
     provisional: bool = False
     released: bool = False
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,14 @@ class Readopt:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Ask again for the start of a planned seat: what asked for it was withdrawn."""
+
+    seat: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop the container of this seat. `withdrawal`: it was a provisional one, not needed."""
 
@@ -211,7 +221,7 @@ class Stop:
     withdrawal: bool = False
 
 
-Order: TypeAlias = Lose | Confirm | Readopt | Stop | Place
+Order: TypeAlias = Lose | Confirm | Readopt | Start | Stop | Place
 
 
 @dataclass(frozen=True, slots=True)

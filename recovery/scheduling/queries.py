@@ -12,6 +12,9 @@ from django.db.models import Exists, Max, OuterRef, Q, Sum
 from recovery.audit.models import AuditEntry
 from recovery.inventory.facts import SEATED, Replace, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
+from recovery.operations.facts import UNFINISHED, Verb
+from recovery.operations.models import Operation
+from recovery.operations.queries import unfinished_of
 from recovery.scheduling.decide import decide
 from recovery.scheduling.facts import (
     ACTIVE,
@@ -36,7 +39,7 @@ FAILURE_MEMORY = timedelta(minutes=10)
 def snapshot_of(
     applications: Collection[UUID], now: datetime, policy: Policy | None = None
 ) -> Snapshot:
-    """All hosts, and everything about these applications. Eight statements."""
+    """All hosts, and everything about these applications. Nine statements."""
     slots = _slots(applications, now)
     return Snapshot(
         hosts=_hosts(),
@@ -54,6 +57,10 @@ def unsettled_applications() -> list[UUID]:
     that is provisional, sick, lost, unwanted, or on a host that is not plainly well."""
     active = Placement.objects.filter(container=OuterRef("pk"), state__in=ACTIVE, provisional=False)
     missing = Container.objects.filter(~Exists(active), wanted=True).values("application")
+    starting = Operation.objects.filter(
+        placement=OuterRef("pk"), verb=Verb.START, state__in=UNFINISHED
+    )
+    unasked = Placement.objects.filter(~Exists(starting), state=SeatState.PLANNED)
     doubtful = Placement.objects.filter(
         ~Q(host__verdict=Verdict.ALIVE)
         | Q(host__draining_at__isnull=False)
@@ -62,7 +69,9 @@ def unsettled_applications() -> list[UUID]:
         | Q(state__in=[SeatState.SICK, SeatState.LOST]),
         state__in=SEATED,
     ).values("application")
-    return list(missing.union(doubtful).values_list("application", flat=True))
+    return list(
+        missing.union(doubtful, unasked.values("application")).values_list("application", flat=True)
+    )
 
 
 def forecast(now: datetime) -> tuple[Outlook, ...]:
@@ -167,6 +176,8 @@ def _seats(applications: Collection[UUID]) -> tuple[SeatFact, ...]:
             "placement_id", flat=True
         )
     )
+    planned = [row.pk for row in rows if row.state == SeatState.PLANNED]
+    asked = {op.placement_id for op in unfinished_of(planned) if op.verb == Verb.START}
     sick = _sick_since([row.pk for row in rows if row.state == SeatState.SICK])
     return tuple(
         SeatFact(
@@ -179,6 +190,7 @@ def _seats(applications: Collection[UUID]) -> tuple[SeatFact, ...]:
             since=sick.get(str(row.pk), row.planned_at),
             provisional=row.provisional,
             released=row.pk in released,
+            asked=row.state != SeatState.PLANNED or row.pk in asked,
         )
         for row in rows
     )

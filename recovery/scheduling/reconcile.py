@@ -29,6 +29,7 @@ from recovery.scheduling.facts import (
     SeatState,
     SlotFact,
     Snapshot,
+    Start,
     Stop,
     Waiting,
     Want,
@@ -152,6 +153,20 @@ def _reconcile_slot(slot: _Slot) -> None:
     else:
         _review_current(slot, slot.current)
     _clear_lost(slot)
+    _ask_again(slot)
+
+
+def _ask_again(slot: _Slot) -> None:
+    """A planned seat that nobody starts: its operation was withdrawn while its host was away."""
+    for seat in (slot.current, slot.following):
+        if seat is None or seat.asked or seat.state is not SeatState.PLANNED:
+            continue
+        if slot.host_of(seat).verdict is not Verdict.ALIVE:
+            continue
+        reserved = seat.provisional and slot.app.kind is not Kind.STATELESS
+        touched = any(getattr(order, "seat", "") == seat.id for order in slot.plan.orders)
+        if not reserved and not touched:
+            slot.plan.orders.append(Start(seat.id, "its start was withdrawn, its host is back"))
 
 
 def _stop_surplus(slot: _Slot) -> None:
@@ -198,7 +213,7 @@ def _confirm_following(slot: _Slot, following: SeatFact) -> None:
     if single and not (_may_replace_lost(slot) and _may_follow_stopping(slot)):
         return
     told = "the old seat is gone: this one takes over"
-    start = single and following.state is SeatState.PLANNED
+    start = following.state is SeatState.PLANNED and not following.asked
     slot.plan.orders.append(Confirm(following.id, told, start))
     slot.current, slot.following = following, None
 

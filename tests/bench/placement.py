@@ -44,11 +44,10 @@ def shapes() -> tuple[list[Vector], list[Vector], str]:
         small: list[Vector] = [(max(cpu // 8, 1), max(mem // 8, 1)) for cpu, mem in _read(pods)]
         return _read(nodes), small, "alibaba trace"
     rng = random.Random(1)
-    machines = [
-        rng.choice([(32000, 262144), (96000, 786432), (128000, 786432)]) for _ in range(1523)
-    ]
-    small = [(rng.choice([500, 1000, 1500]), rng.choice([1024, 2048, 4096])) for _ in range(8152)]
-    return machines, small, "generator"
+    kinds: list[Vector] = [(32000, 262144), (96000, 786432), (128000, 786432)]
+    cpu, memory = (500, 1000, 1500), (1024, 2048, 4096)
+    like: list[Vector] = [(rng.choice(cpu), rng.choice(memory)) for _ in range(8152)]
+    return [rng.choice(kinds) for _ in range(1523)], like, "generator"
 
 
 def _read(path: Path) -> list[Vector]:

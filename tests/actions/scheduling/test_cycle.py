@@ -227,6 +227,19 @@ def test_orders_handed_to_a_host_that_dies_become_unknown_and_free_their_token()
     assert start.state == OperationState.UNKNOWN
 
 
+def test_a_start_that_was_withdrawn_while_its_host_was_away_is_asked_for_again() -> None:
+    hosts("a", "b")
+    application("shop")
+    me = lead()
+    reschedule(actor=me, now=NOW)
+    first = Operation.objects.get()
+    operations.withdraw_operations(operations=[first.pk], **SAID)
+    reschedule(actor=me, now=NOW)
+    reschedule(actor=me, now=NOW)
+    assert Operation.objects.filter(state=OperationState.WAITING).count() == 1
+    assert Placement.objects.count() == 1
+
+
 def test_a_stop_lost_with_its_host_is_not_asked_for_twice() -> None:
     fleet = hosts("a", "b")
     shop = application("shop")

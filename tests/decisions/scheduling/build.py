@@ -20,6 +20,7 @@ from recovery.scheduling.facts import (
     SeatState,
     SlotFact,
     Snapshot,
+    Start,
     Stop,
     Vector,
 )
@@ -82,6 +83,7 @@ def seat(
     since: datetime = LONG_AGO,
     provisional: bool = False,
     released: bool = False,
+    asked: bool = True,
 ) -> SeatFact:
     return SeatFact(
         id=f"{application}.{ordinal}.{generation}",
@@ -93,6 +95,7 @@ def seat(
         since=since,
         provisional=provisional,
         released=released,
+        asked=asked,
     )
 
 
@@ -136,17 +139,21 @@ def carry_out(snapshot: Snapshot, decision: Decision, now: datetime = NOW) -> Sn
                     SeatState.PLANNED,
                     since=now,
                     provisional=order.provisional,
+                    asked=order.start,
                 )
                 assert new.id not in seats, f"generation given twice: {new.id}"
                 seats[new.id] = new
             case Confirm():
-                seats[order.seat] = replace(seats[order.seat], provisional=False)
+                asked = seats[order.seat].asked or order.start
+                seats[order.seat] = replace(seats[order.seat], provisional=False, asked=asked)
             case Lose():
                 seats[order.seat] = replace(seats[order.seat], state=SeatState.LOST, since=now)
             case Readopt():
                 seats[order.seat] = replace(
                     seats[order.seat], state=SeatState.STARTING, since=now, provisional=False
                 )
+            case Start():
+                seats[order.seat] = replace(seats[order.seat], asked=True)
             case Stop():
                 seats[order.seat] = replace(seats[order.seat], state=SeatState.STOPPING, since=now)
     return _with_use(replace(snapshot, seats=tuple(seats.values())))

@@ -19,6 +19,7 @@ from recovery.scheduling.facts import (
     Readopt,
     SeatState,
     SlotFact,
+    Start,
     Stop,
 )
 from tests.decisions.scheduling.build import NOW, app, carry_out, change, host, observe, seat, world
@@ -267,6 +268,15 @@ def test_a_provisional_seat_whose_host_is_lost_too_is_replaced_again() -> None:
     decision = decide(world([suspect, lost, host("c")], [app("shop")], seats), NOW)
     (place,) = decision.places
     assert (place.host, place.generation, place.provisional) == ("c", 3, True)
+
+
+def test_a_planned_seat_that_nobody_starts_is_asked_for_again() -> None:
+    forgotten = seat("shop", "a", state=SeatState.PLANNED, asked=False)
+    given = world(THREE, [app("shop")], [forgotten])
+    assert [type(order) for order in decide(given, NOW).orders] == [Start]
+    assert decide(carry_out(given, decide(given, NOW)), NOW).orders == ()
+    away = change(given, "a", verdict=Verdict.SUSPECT)
+    assert decide(away, NOW).orders == ()
 
 
 def test_orders_have_reasons() -> None:

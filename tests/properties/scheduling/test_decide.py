@@ -93,6 +93,7 @@ def worlds(draw: st.DrawFn) -> Snapshot:
                     seat(
                         one.id, free.pop(), ordinal, generation, state,
                         since=since, provisional=provisional, released=draw(st.booleans()),
+                        asked=draw(st.booleans()),
                     )
                 )  # fmt: skip
     return world(fleet, apps, seats)
