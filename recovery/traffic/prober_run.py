@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from recovery.audit.facts import Actor
 from recovery.core.clock import Clock
@@ -54,6 +54,7 @@ async def _write_rows(prober: Prober, clock: Clock, stop: asyncio.Event) -> None
             except DatabaseError as error:
                 log.warning("prober_database_away", error=str(error), waiting=len(waiting))
             await _pause(stop, WRITE_EVERY)
+        await loop.run_in_executor(thread, connections.close_all)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
