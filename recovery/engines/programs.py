@@ -65,6 +65,17 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+def opens(door: Path) -> bool:
+    """True when something listens at the unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(door))
+        except OSError:
+            return False
+    return True
+
+
 def answers(url: str) -> bool:
     """True when the URL answers 200."""
     try:
@@ -87,6 +98,7 @@ def command(name: str, *words: str, as_: str = "") -> Program:
 def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) -> list[Program]:
     """Every process above the stores, in design.md's words."""
     gateway = partial(accepts, addresses.gateway)
+    lab = partial(opens, addresses.run_folder / "lab.sock")
     ping = partial(answers, f"http://127.0.0.1:{addresses.edge_admin}/ping")
     return [
         _web(addresses, tls),
@@ -94,11 +106,11 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         command("controller"),
         command("controller", as_="controller-2"),
         _celery("worker", "--concurrency", "2"),
-        _celery("beat", "--schedule", addresses.beat_file, "--pidfile", ""),
+        _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
         command("prober"),
         Program("edge", traefik, is_ready=ping),
-        replace(command("lab", "run"), stage=Stage.LAB, stop_seconds=15.0),
+        replace(command("lab", "run"), stage=Stage.LAB, is_ready=lab, stop_seconds=15.0),
     ]
 
 

@@ -201,7 +201,7 @@ class _Start:
             "keeper": os.getppid(),
             "supervisor": os.getpid(),
             "url": self.wishes.addresses.url,
-            "addresses": asdict(self.wishes.addresses),
+            "addresses": asdict(self.wishes.addresses) | {"run_folder": str(self.state.run)},
             "processes": [
                 {
                     "name": each.program.name,
