@@ -137,6 +137,7 @@ class _Start:
                 seconds=system.monotonic() - self.begun,
                 passwords=self.passwords,
             )
+            supervisor.start_stage(Stage.REST)
         supervisor.run()
 
     def _start_stores(self, supervisor: Supervisor) -> None:
