@@ -23,3 +23,16 @@ def trim(log: Path, cap: int = CAP_BYTES) -> bool:
     except OSError:
         return False  # gone, or the disk is full: looked at again at the next round
     return True
+
+
+def last_line(log: Path, longest: int = 200) -> str:
+    """The last words of a process, for the line that tells of its end."""
+    try:
+        with log.open("rb") as full:
+            full.seek(max(0, log.stat().st_size - 4096))
+            lines = [
+                line for line in full.read().decode(errors="replace").splitlines() if line.strip()
+            ]
+    except OSError:
+        return ""
+    return lines[-1].strip()[:longest] if lines else ""

@@ -23,11 +23,15 @@ from recovery.engines.wishes import Addresses
 
 
 class Stage(IntEnum):
-    """Started in this order and stopped in the reverse one."""
+    """Started in this order and stopped in the reverse one.
+
+    The rest is what nobody waits for: it starts after Tocsin has said that it is up.
+    """
 
     STORES = 0
     SERVICES = 1
     LAB = 2
+    REST = 3
 
 
 def _nothing() -> None:
@@ -65,6 +69,17 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+def opens(door: Path) -> bool:
+    """True when something listens at the unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(door))
+        except OSError:
+            return False
+    return True
+
+
 def answers(url: str) -> bool:
     """True when the URL answers 200."""
     try:
@@ -87,18 +102,19 @@ def command(name: str, *words: str, as_: str = "") -> Program:
 def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) -> list[Program]:
     """Every process above the stores, in design.md's words."""
     gateway = partial(accepts, addresses.gateway)
+    lab = partial(opens, addresses.run_folder / "lab.sock")
     ping = partial(answers, f"http://127.0.0.1:{addresses.edge_admin}/ping")
     return [
         _web(addresses, tls),
         replace(command("gateway"), is_ready=gateway),
         command("controller"),
-        command("controller", as_="controller-2"),
+        replace(command("controller", as_="controller-2"), stage=Stage.REST),
         _celery("worker", "--concurrency", "2"),
-        _celery("beat", "--schedule", addresses.beat_file, "--pidfile", ""),
+        _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
-        command("prober"),
+        replace(command("prober"), stage=Stage.REST),
         Program("edge", traefik, is_ready=ping),
-        replace(command("lab", "run"), stage=Stage.LAB, stop_seconds=15.0),
+        replace(command("lab", "run"), stage=Stage.LAB, is_ready=lab, stop_seconds=15.0),
     ]
 
 
@@ -112,7 +128,7 @@ def _web(addresses: Addresses, tls: Sequence[str]) -> Program:
 
 def _celery(part: str, *words: str) -> Program:
     argv = [sys.executable, "-m", "celery", "-A", "dashboard", part, "--loglevel", "INFO", *words]
-    return Program(part, argv, module="dashboard.celery")
+    return Program(part, argv, stage=Stage.REST, module="dashboard.celery")
 
 
 def stores(cluster: Cluster | None, valkey: Valkey | None) -> list[Program]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from recovery.core.clock import Clock
 from recovery.engines import children
-from recovery.engines.logs import trim
+from recovery.engines.logs import last_line, trim
 from recovery.engines.programs import Program, Stage
 
 LONGEST_BACKOFF = 10.0
@@ -128,8 +128,7 @@ class Supervisor:
     def _start(self, kept: Kept) -> None:
         program = kept.program
         program.prepare()
-        log = program.log or self._logs / f"{program.name}.log"
-        with log.open("ab") as out:
+        with self._log_of(program).open("ab") as out:
             kept.process = children.spawn(
                 program.argv,
                 env=self._env | dict(program.env),
@@ -156,12 +155,22 @@ class Supervisor:
         if now - kept.started > PROVEN_SECONDS:
             kept.backoff = kept.program.backoff
         children.end_group(kept.pid or 0)
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._say(f"{kept.program.name} ended ({how}); again in {kept.backoff:.1f} s")
+        self._say(
+            f"{kept.program.name} ended ({self._how(kept, code)}); again in {kept.backoff:.1f} s"
+        )
         kept.process, kept.last_exit, kept.is_up = None, code, False
         kept.due = now + kept.backoff
         kept.backoff = min(kept.backoff * 2, LONGEST_BACKOFF)
         self._publish(self.kept)
+
+    def _how(self, kept: Kept, code: int) -> str:
+        if code < 0:
+            return f"signal {signal.Signals(-code).name}"
+        words = last_line(self._log_of(kept.program))
+        return f"exit code {code}: {words}" if words else f"exit code {code}"
+
+    def _log_of(self, program: Program) -> Path:
+        return program.log or self._logs / f"{program.name}.log"
 
     def _look_whether_up(self, kept: Kept, now: float) -> None:
         settled = now - kept.started
@@ -172,7 +181,7 @@ class Supervisor:
 
     def _keep_house(self, now: float) -> None:
         for kept in self.kept:
-            trim(kept.program.log or self._logs / f"{kept.program.name}.log")
+            trim(self._log_of(kept.program))
             if kept.process and now - kept.started > PROVEN_SECONDS:
                 kept.backoff = kept.program.backoff
 

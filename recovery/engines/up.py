@@ -137,6 +137,7 @@ class _Start:
                 seconds=system.monotonic() - self.begun,
                 passwords=self.passwords,
             )
+            supervisor.start_stage(Stage.REST)
         supervisor.run()
 
     def _start_stores(self, supervisor: Supervisor) -> None:
@@ -201,7 +202,7 @@ class _Start:
             "keeper": os.getppid(),
             "supervisor": os.getpid(),
             "url": self.wishes.addresses.url,
-            "addresses": asdict(self.wishes.addresses),
+            "addresses": asdict(self.wishes.addresses) | {"run_folder": str(self.state.run)},
             "processes": [
                 {
                     "name": each.program.name,

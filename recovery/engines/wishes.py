@@ -24,7 +24,7 @@ class Addresses:
     store: int
     edge_admin: int
     host: str
-    beat_file: str
+    run_folder: Path
 
     @property
     def web_host(self) -> str:
@@ -78,7 +78,7 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         store=_port(env, "TOCSIN_VALKEY_PORT", 0) or free_port(),
         edge_admin=_port(env, "TOCSIN_EDGE_ADMIN_PORT", 0) or free_port(),
         host=env.get("TOCSIN_HOST", "").strip(),
-        beat_file=str(folder / "run" / "beat"),
+        run_folder=folder / "run",
     )
     without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
     redis_url = env.get("TOCSIN_REDIS_URL", "")

@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -19,7 +21,7 @@ from recovery.core.clock import system
 from recovery.engines.ports import free_port
 from tests.needs import needs
 from tests.support.databases import Database
-from tests.support.running import ROOT, environment, started, wait_for
+from tests.support.running import LEAN, ROOT, environment, started, wait_for
 from tests.support.users import as_ordinary_user
 
 pytestmark = pytest.mark.timeout(180)
@@ -52,6 +54,12 @@ def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_keeps_the_data(
             check=True,
         )
         assert json.loads(asked.stdout)["keeper"] == second.process.pid
+
+
+def test_processes_that_are_unknown_cannot_be_left_out(var: Path) -> None:
+    with started(var, environment(var, TOCSIN_WITHOUT="laboratory"), wait=False) as refused:
+        assert refused.process.wait(30) == 1
+        assert "TOCSIN_WITHOUT: laboratory: no such process" in refused.said
 
 
 @pytest.mark.parametrize("victim", ["keeper", "supervisor"])
@@ -146,6 +154,17 @@ def test_a_full_disk_is_said_before_anything_is_started(var: Path) -> None:
             assert "make up VAR=" in refused.said
     finally:
         subprocess.run(["umount", str(var)], check=True)
+
+
+def test_a_host_name_brings_tls_from_an_authority_that_a_phone_can_trust(var: Path) -> None:
+    lean = " ".join(name for name in LEAN.split() if name != "web")
+    env = environment(var, TOCSIN_HOST="localhost", TOCSIN_WITHOUT=lean)
+    with started(var, env) as running:
+        assert "Certificate Trust Settings" in running.said
+        trusting = ssl.create_default_context(cafile=str(var / "tls" / "ca.crt"))
+        url = f"https://localhost:{env['TOCSIN_PORT']}/login/"
+        with httpx.Client(verify=trusting, timeout=20) as phone:
+            assert phone.get(url).status_code < httpx.codes.INTERNAL_SERVER_ERROR
 
 
 def test_an_external_postgresql_is_used_and_left_running(

@@ -13,6 +13,7 @@ from recovery.core.clock import system
 
 class Command(BaseCommand):
     help = "Detect, decide, request operations."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
         asyncio.run(

@@ -10,6 +10,7 @@ from recovery.gateway.serve import Settings, run_gateway
 
 class Command(BaseCommand):
     help = "Hear heartbeats, keep the agents' sockets, hand out orders."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
         asyncio.run(

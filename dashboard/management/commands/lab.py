@@ -30,6 +30,7 @@ HOST_VERBS = {
 
 class Command(BaseCommand):
     help = "Run the lab, load its file into the inventory, do things to its hosts."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -11,6 +11,7 @@ from recovery.notifier.run import run_notifier
 
 class Command(BaseCommand):
     help = "Deliver the outbox to the channels, with retries and receipts."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
         stop = threading.Event()

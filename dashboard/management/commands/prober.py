@@ -12,6 +12,7 @@ from recovery.traffic.prober_run import run_prober
 
 class Command(BaseCommand):
     help = "Probe every application through the edge; keep outages and answer rates."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
         asyncio.run(self._run())
