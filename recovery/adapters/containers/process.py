@@ -23,7 +23,8 @@ from pathlib import Path
 import msgspec
 
 from recovery.adapters.containers import proc
-from recovery.adapters.containers.seat import MARK, Seat, cap_output, limit, placeholders, spawn
+from recovery.adapters.containers.filling import placeholders
+from recovery.adapters.containers.seat import MARK, Seat, cap_output, limit, spawn
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.core.ports import Sight, StartFailed
 from recovery.core.wire import ContainerSpec

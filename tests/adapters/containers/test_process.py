@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from recovery.adapters.containers import proc
+from recovery.adapters.containers.filling import fill
 from recovery.adapters.containers.process import ProcessContainers
-from recovery.adapters.containers.seat import MARK, OUTPUT_CAP, Seat, cap_output, fill
+from recovery.adapters.containers.seat import MARK, OUTPUT_CAP, Seat, cap_output
 from recovery.core.wire import Limits
 from tests.adapters.containers.engines import ProcessEngine
 from tests.support.waiting import until
