@@ -12,8 +12,7 @@ import contextlib
 import logging
 import math
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig
 from requests.exceptions import RequestException
 
+from recovery.adapters.containers.events import listen
 from recovery.adapters.containers.filling import fill, placeholders
 from recovery.core.ports import EngineAway, Sight, StartFailed
 from recovery.core.wire import ContainerSpec
@@ -44,11 +44,12 @@ class DockerContainers:
     def __init__(
         self, url: str, *, host: str, address: str, boot: str, network: str = "host"
     ) -> None:
+        self._url = url
         self._client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_SECONDS)
         self._host, self._address, self._boot = host, address, boot
         self._network = network
         self._lock = asyncio.Lock()
-        self._events: _Events | None = None
+        self._events: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ the port
 
@@ -68,14 +69,12 @@ class DockerContainers:
         return await self._call(self._look)
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._events = _Events(self._client, self._mine(), lambda: loop.call_soon_threadsafe(wake))
-        self._events.start()
+        self._events = asyncio.create_task(listen(self._url, self._mine(), wake), name="events")
 
     async def close(self) -> None:
         if self._events is not None:
-            self._events.end()
-            await asyncio.to_thread(self._events.join, 2.0)
+            self._events.cancel()
+            await asyncio.wait({self._events})
         with contextlib.suppress(DockerException, RequestException):
             self._client.close()
 
@@ -198,37 +197,3 @@ def _sight(
         running,
         ended=ended,
     )
-
-
-class _Events(threading.Thread):
-    """Listens to the engine for containers that end; a broken stream only delays (the agent
-    looks each second anyway)."""
-
-    def __init__(
-        self, client: docker.DockerClient, mine: Mapping[str, str], ended: Callable[[], object]
-    ) -> None:
-        super().__init__(name="docker events", daemon=True)
-        self._client, self._ended = client, ended
-        self._filters = {"label": [f"{k}={v}" for k, v in mine.items()], "event": ["die", "died"]}
-        self._stream: Iterator[object] | None = None
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        while not self._over.is_set():
-            with contextlib.suppress(DockerException, RequestException, OSError, ValueError):
-                stream = self._client.api.events(filters=self._filters, decode=True)
-                self._stream = stream
-                try:
-                    for _ in stream:
-                        self._ended()
-                finally:
-                    # its own `close` only shuts the socket down and leaves it to the collector
-                    stream._response.close()  # type: ignore[attr-defined]
-            self._over.wait(1.0)
-
-    def end(self) -> None:
-        self._over.set()
-        close = getattr(self._stream, "close", None)
-        if close is not None:
-            with contextlib.suppress(DockerException, OSError, ValueError, AttributeError):
-                close()

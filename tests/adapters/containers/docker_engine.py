@@ -94,8 +94,12 @@ def docker_daemon(folder: Path) -> Iterator[str]:
     argv = [dockerd, "--data-root", str(folder / "root"), "--exec-root", str(folder / "exec")]
     argv += ["--pidfile", str(folder / "pid"), "--iptables=false", "--ip6tables=false"]
     argv += ["--bridge=none", "--storage-driver", "vfs", "-H"]
-    with running(argv, folder, dict(os.environ)) as url:
-        yield url
+    try:
+        with running(argv, folder, dict(os.environ)) as url:
+            yield url
+    finally:  # host networking leaves a mount behind that nobody else would undo
+        for left in (folder / "exec" / "netns").glob("*"):
+            subprocess.run(["umount", str(left)], check=False)
 
 
 @contextlib.contextmanager
