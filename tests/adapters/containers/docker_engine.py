@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import time
@@ -14,8 +15,6 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from recovery.adapters.containers.docker import DockerContainers
 from recovery.agent.http import Getter, HttpFailure
@@ -127,23 +126,18 @@ def running(argv: list[str], folder: Path, environment: dict[str, str]) -> Itera
 
 
 def answering(url: str, daemon: subprocess.Popen[bytes], log: Path) -> docker.DockerClient:
+    """A client of the engine, once its socket accepts."""
     deadline = time.monotonic() + 30
-    while True:
-        client = docker.DockerClient(base_url=url, version="auto") if _answers(url) else None
-        if client is not None:
-            return client
+    while not _accepts(url.removeprefix("unix://")):
         if daemon.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"the engine did not start:\n{log.read_text()[-2000:]}")
         time.sleep(0.1)
+    return docker.DockerClient(base_url=url, version="1.40")
 
 
-def _answers(url: str) -> bool:
-    with contextlib.closing(docker.DockerClient(base_url=url, version="1.40")) as client:
-        try:
-            client.ping()
-        except (DockerException, RequestException):
-            return False
-    return True
+def _accepts(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 class DockerEngine:
