@@ -32,7 +32,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     datagram_relay: str = ""
     heartbeats: str = "datagram"
     adapter: str = "process"
-    engine_url: str = ""
+    engine_url: str = "unix:///var/run/docker.sock"
+    engine_network: str = "host"
     stop_grace_seconds: float = 5.0
 
     @property

@@ -17,7 +17,7 @@ from recovery.agent.desired import Book
 from recovery.agent.facts import Act, Deed, Picture, Track
 from recovery.agent.health import Checks
 from recovery.core.clock import SystemClock
-from recovery.core.ports import Containers, Sight, StartFailed
+from recovery.core.ports import Containers, EngineAway, Sight, StartFailed
 from recovery.core.wire import ContainerFact, ContainerSpec
 
 _log = logging.getLogger("tocsin.agent.keeper")
@@ -92,13 +92,15 @@ class Keeper:
     async def _idle(self, placement: str) -> None:
         while (task := self._acts.get(placement)) is not None:
             await asyncio.wait({task})
-        await self._look()
+        with contextlib.suppress(EngineAway):
+            await self._look()
 
     async def _do(self, act: Act) -> None:
         self._begin(act)
         await asyncio.wait({self._acts[act.placement]})
-        await self._look()
-        await self._publish()
+        with contextlib.suppress(EngineAway):
+            await self._look()
+            await self._publish()
 
     def _failed_start(self, placement: str) -> bool:
         return placement not in self._sights
@@ -122,15 +124,22 @@ class Keeper:
     async def run(self) -> None:
         """Rounds, for ever: at once when something ended or changed, else each second."""
         while True:
-            await self.round()
             self._wake.clear()
+            await self.round()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ROUND_SECONDS):
                     await self._wake.wait()
 
     async def round(self) -> None:
-        """One look, the acts that follow from it, and the facts that changed."""
-        await self._look()
+        """One look, the acts that follow from it, and the facts that changed.
+
+        While the engine cannot be asked, the last facts stand and nothing is done.
+        """
+        try:
+            await self._look()
+        except EngineAway as error:
+            _log.warning("%s", error)
+            return
         picture = Picture(
             wanted=self._wanted(),
             sights=self._sights,
@@ -187,6 +196,9 @@ class Keeper:
         except StartFailed as error:
             now = self._clock.boottime()
             self._tracks[act.placement] = decide.after_failed_start(track, str(error), now)
+            _log.warning("%s %s: %s", act.deed, act.placement, error)
+            return
+        except EngineAway as error:
             _log.warning("%s %s: %s", act.deed, act.placement, error)
             return
         if act.deed is Deed.RESTART:

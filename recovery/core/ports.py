@@ -17,6 +17,10 @@ class StartFailed(TocsinError):
     """The container could not be started; the message says why, nothing was left running."""
 
 
+class EngineAway(TocsinError):
+    """The engine cannot be asked now: nothing is known, nothing may be concluded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """One container of ours that the engine knows now, running or ended.
@@ -50,7 +54,7 @@ class Containers(Protocol):
         """Asks it to end, kills it after `grace` seconds; returns when it is gone, seat and all."""
 
     async def look(self) -> tuple[Sight, ...]:
-        """Everything of ours, observed now."""
+        """Everything of ours, observed now. Raises `EngineAway`, as the others may."""
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Calls `wake` soon after a container ended by itself."""

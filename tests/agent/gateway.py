@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import secrets
 import time
@@ -49,6 +50,7 @@ class Gateway:
         self.quarantined = False
         self.epoch = 1
         self.refusals: list[wire.Refusal] = []
+        self.heard = 0
         self._exchange = X25519PrivateKey.generate()
         self._server: Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
@@ -96,8 +98,11 @@ class Gateway:
             except LookupError:
                 return False
 
-        async with asyncio.timeout(seconds), self._news:
-            await self._news.wait_for(held)
+        async with asyncio.timeout(seconds):
+            while not held():
+                async with self._news:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._news.wait(), 0.05)
 
     async def send(self, name: str, frame: wire.Frame | str) -> None:
         socket = self.member(name).socket
@@ -192,6 +197,7 @@ class Gateway:
         host = str(uuid.UUID(bytes=wire.peek_host(datagram)))
         member = self.members[host]
         heartbeat = wire.unpack_heartbeat(datagram, member.key)
+        self.heard += 1
         member.beats.append((time.monotonic(), heartbeat))
 
 

@@ -16,13 +16,15 @@ import shutil
 import signal
 import subprocess
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from recovery.adapters.containers import proc
-from recovery.adapters.containers.seat import MARK, Seat, cap_output, limit, placeholders, spawn
+from recovery.adapters.containers.filling import placeholders
+from recovery.adapters.containers.seat import MARK, Seat, cap_output, limit, spawn
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.core.ports import Sight, StartFailed
 from recovery.core.wire import ContainerSpec
@@ -40,6 +42,7 @@ class ProcessContainers:
         self._folder = private_folder(folder)
         self._host, self._address, self._boot = host, address, boot
         self._seats: dict[str, Seat] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._ended: dict[str, str] = {}
         self._watched: dict[str, int] = {}
@@ -52,6 +55,10 @@ class ProcessContainers:
     async def start(self, spec: ContainerSpec) -> None:
         if not _SAFE.fullmatch(spec.placement) or spec.placement.startswith("."):
             raise StartFailed("not usable as a folder's name", field="placement")
+        async with self._locks[spec.placement]:
+            await self._start(spec)
+
+    async def _start(self, spec: ContainerSpec) -> None:
         held = self._seats.get(spec.placement)
         if held is not None and self._lives(held):
             if held.spec.generation == spec.generation:
@@ -77,6 +84,10 @@ class ProcessContainers:
         await asyncio.to_thread(self._keep, folder, seat)
 
     async def stop(self, placement: str, grace: float) -> None:
+        async with self._locks[placement]:
+            await self._stop(placement, grace)
+
+    async def _stop(self, placement: str, grace: float) -> None:
         seat = self._seats.get(placement)
         if seat is None:
             return
@@ -102,6 +113,9 @@ class ProcessContainers:
     async def close(self) -> None:
         for placement in list(self._watched):
             self._unwatch(placement)
+        for child in self._children.values():
+            child.returncode = 0  # it lives on, and its end is for the next agent to see
+        self._children.clear()
 
     # ------------------------------------------------------------------ inside
 

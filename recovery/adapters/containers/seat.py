@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import resource
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from recovery.adapters.containers.filling import fill
 from recovery.core.ports import StartFailed
 from recovery.core.wire import ContainerSpec
 
@@ -30,24 +29,6 @@ class Seat(msgspec.Struct, kw_only=True):
     mark: str
     pid: int = 0
     started: int = 0
-
-
-def fill(command: tuple[str, ...], values: Mapping[str, str]) -> list[str]:
-    """The argv with its `{placeholders}` filled in; anything else in braces stays as it is."""
-    pattern = re.compile("{(" + "|".join(map(re.escape, values)) + ")}")
-    return [pattern.sub(lambda found: values[found[1]], element) for element in command]
-
-
-def placeholders(spec: ContainerSpec, host: str, address: str) -> dict[str, str]:
-    return {
-        "host": host,
-        "address": address,
-        "port": str(spec.port),
-        "container": spec.container,
-        "generation": str(spec.generation),
-        "version": spec.version,
-        "python": sys.executable,
-    }
 
 
 def spawn(seat: Seat, folder: Path, values: Mapping[str, str]) -> subprocess.Popen[bytes]:
