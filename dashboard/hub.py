@@ -45,6 +45,9 @@ class Source(Protocol):
     def stamp(self) -> Mapping[str, object]:
         """What a tick says: the hour, the build."""
 
+    def close(self) -> None:
+        """Let go of what the hub's thread holds."""
+
 
 @dataclass(eq=False)
 class Mailbox:
@@ -101,6 +104,12 @@ class Hub:
         """This process stops: everybody comes back to another one."""
         for box in self.boxes:
             box.close(COME_BACK)
+
+    async def close(self) -> None:
+        """Drain, and end the thread."""
+        self.drain()
+        await self._off_loop(self.source.close)
+        self._thread.shutdown(wait=False)
 
     async def run(self) -> None:
         """Look whenever the bell rings, and each second anyway."""

@@ -39,9 +39,7 @@ def answer(request: HttpRequest, do: Callable[[], str], back: str = "/") -> Http
 @require_POST
 @for_people(May.ACKNOWLEDGE)
 def acknowledge_incident(request: HttpRequest, role: Role, number: int) -> HttpResponse:
-    return answer(
-        request, lambda: acts.acknowledge_incident(number, actor_of(request), FROM_PAGE)
-    )
+    return answer(request, lambda: acts.acknowledge_incident(number, actor_of(request), FROM_PAGE))
 
 
 @require_POST
@@ -79,9 +77,7 @@ def host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResp
     form = Reason(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
-        return answer(
-            request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/"
-        )
+        return answer(request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/")
     return show(
         request,
         role,
@@ -137,9 +133,7 @@ def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse
 @require_POST
 @for_people(May.RELEASE)
 def release_held(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(
-        request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/"
-    )
+    return answer(request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/")
 
 
 @require_http_methods(["GET", "POST"])
@@ -169,9 +163,7 @@ def pause(request: HttpRequest, role: Role) -> HttpResponse:
 @require_POST
 @for_people(May.PAUSE)
 def clear_pause(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(
-        request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/"
-    )
+    return answer(request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/")
 
 
 @require_POST

@@ -28,9 +28,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
 
 @for_people(May.VIEW)
 def incidents(request: HttpRequest, role: Role) -> HttpResponse:
-    return show(
-        request, role, "list", area="incidents", topics=("incidents",), heading="Incidents"
-    )
+    return show(request, role, "list", area="incidents", topics=("incidents",), heading="Incidents")
 
 
 @for_people(May.VIEW)

@@ -24,7 +24,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """For Prometheus: from this machine, or with the secret as a bearer token."""
-    if not may_scrape(request.META.get("REMOTE_ADDR", ""), request.headers.get("Authorization", "")):
+    if not may_scrape(
+        request.META.get("REMOTE_ADDR", ""), request.headers.get("Authorization", "")
+    ):
         return HttpResponse("Only from this machine or with the metrics secret.\n", status=403)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 

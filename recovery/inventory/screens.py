@@ -63,7 +63,6 @@ class HostCell:
         prefix = f"{self.rack}-"
         return self.name.removeprefix(prefix) if self.name != prefix else self.name
 
-
     @property
     def title(self) -> str:
         """The whole name with everything that its line of the map says in shapes."""

@@ -134,9 +134,7 @@ def run(seats: Sequence[Placement], now: datetime) -> None:
     ids = [s.pk for s in seats]
     for state in (PlacementState.STARTING, PlacementState.RUNNING):
         changes = {pk: {"running_at": now} if state == "running" else {} for pk in ids}
-        transitions.move_many(
-            Placement, changes, state, actor=CONTROLLER, reason="Seed.", now=now
-        )
+        transitions.move_many(Placement, changes, state, actor=CONTROLLER, reason="Seed.", now=now)
 
 
 def lose_host(host: Host, now: datetime) -> Incident:
@@ -214,9 +212,7 @@ def seed_demo(now: datetime) -> dict[str, Host]:
         ("checkout", [names[4], names[9], names[14]]),
     ]
     for n, (name, on) in enumerate(spread):
-        seed_application(
-            name, [hosts[h] for h in on], now, priority=90 - 10 * n, port=20000 + n
-        )
+        seed_application(name, [hosts[h] for h in on], now, priority=90 - 10 * n, port=20000 + n)
     return hosts
 
 

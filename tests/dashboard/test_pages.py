@@ -169,9 +169,7 @@ def test_a_post_without_its_token_is_refused(hosts: dict[str, Host]) -> None:
     assert Incident.objects.get().acknowledged_at is None
 
 
-def test_an_idle_session_looks_on_but_does_not_act(
-    sign_in: SignIn, hosts: dict[str, Host]
-) -> None:
+def test_an_idle_session_looks_on_but_does_not_act(sign_in: SignIn, hosts: dict[str, Host]) -> None:
     client = sign_in("responder")
     client.get("/")
     session = client.session
