@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from django.db import DatabaseError
@@ -157,7 +158,7 @@ class Hub:
         for role in {box.role for box in boxes}:
             mine = [box for box in boxes if box.role is role]
             topics = sorted({topic for box in mine for topic in box.topics})
-            drawn = await self._off_loop(lambda r=role, t=topics: self.source.draw(r, t))
+            drawn = await self._off_loop(partial(self.source.draw, role, topics))
             for topic, html in drawn.items():
                 changed = self._drawn.get((topic, role)) != html
                 self._drawn[topic, role] = html

@@ -55,7 +55,7 @@ def add_note(request: HttpRequest, role: Role, number: int) -> HttpResponse:
 
     def do() -> str:
         if not form.is_valid():
-            raise Refused(form.errors["text"][0])
+            raise Refused(str(form.errors["text"][0]))
         return acts.add_note(number, form.cleaned_data["text"], actor_of(request))
 
     return answer(request, do, back=f"/incidents/{number}/")

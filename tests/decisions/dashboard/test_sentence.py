@@ -87,7 +87,7 @@ def test_calm_words_mean_calm_facts(now: Standing) -> None:
     said = say(now)
     assert said.text.endswith(".")
     if "All " in said.text or "The one host answers" in said.text:
-        assert not (now.blind or now.unseen or now.held or now.unseen_containers or now.paused)
+        assert not any([now.blind, now.unseen, now.held, now.unseen_containers, now.paused])
         assert not any(now.lost.values())
         assert now.is_watched is True
         assert now.answering >= now.wanted
