@@ -90,9 +90,7 @@ def lab_host(name: str, verb: str, actor: Actor, reason: str) -> str:
 def lose_datacenter(name: str, actor: Actor, reason: str) -> str:
     """Lose every lab host of a datacenter at once."""
     lab.must_run()
-    lab_actions.lose_datacenter(
-        datacenter=name, actor=actor, reason=reason, now=clock.system.now()
-    )
+    lab_actions.lose_datacenter(datacenter=name, actor=actor, reason=reason, now=clock.system.now())
     return f"{name} is lost."
 
 

@@ -6,7 +6,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 
-class ClosedDoor(DefaultAccountAdapter):
+class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
     """Accounts are made by an administrator; the sign-up page stays closed."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from django.db import DatabaseError
@@ -44,6 +45,9 @@ class Source(Protocol):
 
     def stamp(self) -> Mapping[str, object]:
         """What a tick says: the hour, the build."""
+
+    def close(self) -> None:
+        """Let go of what the hub's thread holds."""
 
 
 @dataclass(eq=False)
@@ -102,6 +106,12 @@ class Hub:
         for box in self.boxes:
             box.close(COME_BACK)
 
+    async def close(self) -> None:
+        """Drain, and end the thread."""
+        self.drain()
+        await self._off_loop(self.source.close)
+        self._thread.shutdown(wait=False)
+
     async def run(self) -> None:
         """Look whenever the bell rings, and each second anyway."""
         while True:
@@ -148,7 +158,7 @@ class Hub:
         for role in {box.role for box in boxes}:
             mine = [box for box in boxes if box.role is role]
             topics = sorted({topic for box in mine for topic in box.topics})
-            drawn = await self._off_loop(lambda r=role, t=topics: self.source.draw(r, t))
+            drawn = await self._off_loop(partial(self.source.draw, role, topics))
             for topic, html in drawn.items():
                 changed = self._drawn.get((topic, role)) != html
                 self._drawn[topic, role] = html

@@ -50,6 +50,9 @@ class Rows:
     def stamp(self) -> Mapping[str, object]:
         return {"tick": clock.system.now().isoformat(timespec="milliseconds"), "build": build()}
 
+    def close(self) -> None:
+        connection.close()
+
 
 @dataclass
 class Live:
@@ -77,10 +80,10 @@ async def stop() -> None:
     live = _lives.pop(asyncio.get_running_loop(), None)
     if live is None:
         return
-    live.hub.drain()
     for task in live.tasks:
         task.cancel()
     await asyncio.gather(*live.tasks, return_exceptions=True)
+    await live.hub.close()
 
 
 async def listen(bell: asyncio.Event) -> None:

@@ -47,7 +47,9 @@ def is_idle(request: HttpRequest, now: float) -> bool:
 
     A fresh sign-in (allauth notes when) makes it whole again.
     """
-    proven = [float(m.get("at", 0)) for m in request.session.get("account_authentication_methods", [])]
+    proven = [
+        float(m.get("at", 0)) for m in request.session.get("account_authentication_methods", [])
+    ]
     touched = max([float(request.session.get("touched_at", now)), *proven])
     return now - touched > settings.TOCSIN_IDLE_SECONDS
 

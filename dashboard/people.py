@@ -31,15 +31,12 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def for_people(
     act: May,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, Role, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
-]:
+) -> Callable[[Callable[Concatenate[HttpRequest, Role, P], HttpResponse]], Callable[..., HttpResponse]]:
     """A view for whoever may do this: signs in first, says no with the reason."""
 
     def wrap(
         view: Callable[Concatenate[HttpRequest, Role, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    ) -> Callable[..., HttpResponse]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:

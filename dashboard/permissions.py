@@ -39,7 +39,15 @@ class May(StrEnum):
 
 
 _WATCH = frozenset({May.VIEW, May.READ_AUDIT})
-_RESPOND = _WATCH | {May.ACKNOWLEDGE, May.NOTE, May.CORDON, May.DRAIN, May.LAB, May.PAUSE, May.RELEASE}
+_RESPOND = _WATCH | {
+    May.ACKNOWLEDGE,
+    May.NOTE,
+    May.CORDON,
+    May.DRAIN,
+    May.LAB,
+    May.PAUSE,
+    May.RELEASE,
+}
 _APPROVE = _RESPOND
 """What an approver may do beyond a responder is approve steps of a recovery plan."""
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from dashboard.permissions import May, Role, may
 from dashboard.pulse import pulse
 from dashboard.sentence import Sentence, Standing, say
-from recovery.alarms import screens as alarms
+from recovery.alarms import screens as alarm_rows
 from recovery.core import clock, control
 from recovery.detection import screens as detection
-from recovery.incidents import screens as incidents
+from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 from recovery.operations import screens as operations
 from recovery.scheduling import screens as scheduling
@@ -43,12 +43,12 @@ class Screen:
         return inventory.applications()
 
     @cached_property
-    def incidents(self) -> tuple[incidents.IncidentView, ...]:
-        return incidents.unresolved_incidents()
+    def incidents(self) -> tuple[incident_rows.IncidentView, ...]:
+        return incident_rows.unresolved_incidents()
 
     @cached_property
-    def alarms(self) -> tuple[alarms.AlarmView, ...]:
-        return alarms.unended_alarms()
+    def alarms(self) -> tuple[alarm_rows.AlarmView, ...]:
+        return alarm_rows.unended_alarms()
 
     @cached_property
     def brake(self) -> detection.BrakeView:
@@ -82,11 +82,11 @@ class Screen:
         return self.brake.blind
 
     @cached_property
-    def ringing(self) -> tuple[alarms.AlarmView, ...]:
+    def ringing(self) -> tuple[alarm_rows.AlarmView, ...]:
         return tuple(a for a in self.alarms if a.rings)
 
     @cached_property
-    def first(self) -> incidents.IncidentView | None:
+    def first(self) -> incident_rows.IncidentView | None:
         """The incident to look at: one that nobody has, else the oldest open one."""
         return next(iter(self.incidents), None)
 

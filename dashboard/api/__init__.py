@@ -13,7 +13,7 @@ from recovery.core.errors import Conflict, TocsinError
 api = NinjaAPI(
     title="Tocsin",
     version=VERSION,
-    auth=[by_session, by_token],
+    auth=[by_token, by_session],  # a session asks for its CSRF token, which a machine has not
     docs_url=None,
     openapi_url="/openapi.json",
     urls_namespace="api",

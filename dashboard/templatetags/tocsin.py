@@ -46,9 +46,7 @@ def tally(running: int, arriving: int = 0) -> str | SafeString:
     shown = min(running, STROKES_SHOWN)
     width = 4 * (shown + min(arriving, STROKES_SHOWN)) - 2
     old = "".join(f"M{4 * i + 1} 2v10" for i in range(shown))
-    new = "".join(
-        f"M{4 * i + 1} 1v12" for i in range(shown, shown + min(arriving, STROKES_SHOWN))
-    )
+    new = "".join(f"M{4 * i + 1} 1v12" for i in range(shown, shown + min(arriving, STROKES_SHOWN)))
     more = running - shown
     return format_html(
         '<svg class="tally" aria-hidden="true" viewBox="0 0 {} 14" width="{}">'

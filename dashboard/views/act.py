@@ -39,9 +39,7 @@ def answer(request: HttpRequest, do: Callable[[], str], back: str = "/") -> Http
 @require_POST
 @for_people(May.ACKNOWLEDGE)
 def acknowledge_incident(request: HttpRequest, role: Role, number: int) -> HttpResponse:
-    return answer(
-        request, lambda: acts.acknowledge_incident(number, actor_of(request), FROM_PAGE)
-    )
+    return answer(request, lambda: acts.acknowledge_incident(number, actor_of(request), FROM_PAGE))
 
 
 @require_POST
@@ -57,7 +55,7 @@ def add_note(request: HttpRequest, role: Role, number: int) -> HttpResponse:
 
     def do() -> str:
         if not form.is_valid():
-            raise Refused(form.errors["text"][0])
+            raise Refused(str(form.errors["text"][0]))
         return acts.add_note(number, form.cleaned_data["text"], actor_of(request))
 
     return answer(request, do, back=f"/incidents/{number}/")
@@ -79,9 +77,7 @@ def host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResp
     form = Reason(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
-        return answer(
-            request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/"
-        )
+        return answer(request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/")
     return show(
         request,
         role,
@@ -137,9 +133,7 @@ def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse
 @require_POST
 @for_people(May.RELEASE)
 def release_held(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(
-        request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/"
-    )
+    return answer(request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/")
 
 
 @require_http_methods(["GET", "POST"])
@@ -169,9 +163,7 @@ def pause(request: HttpRequest, role: Role) -> HttpResponse:
 @require_POST
 @for_people(May.PAUSE)
 def clear_pause(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(
-        request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/"
-    )
+    return answer(request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/")
 
 
 @require_POST

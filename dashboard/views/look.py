@@ -28,9 +28,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
 
 @for_people(May.VIEW)
 def incidents(request: HttpRequest, role: Role) -> HttpResponse:
-    return show(
-        request, role, "list", area="incidents", topics=("incidents",), heading="Incidents"
-    )
+    return show(request, role, "list", area="incidents", topics=("incidents",), heading="Incidents")
 
 
 @for_people(May.VIEW)
@@ -142,10 +140,14 @@ def _links(role: Role) -> list[tuple[str, str]]:
     links = [(said, where) for said, _, where in (page.partition("|") for page in pages)]
     if lab_controls.is_running():
         links.append(("Lab", "/lab/"))
-    for one in incident_rows.unresolved_incidents():
-        links.append((f"{one.name}: {one.title}", f"/incidents/{one.number}/"))
-    for app in inventory.applications():
-        links.append((f"Application {app.name}", f"/applications/{app.name}/"))
+    links += [
+        (f"{one.name}: {one.title}", f"/incidents/{one.number}/")
+        for one in incident_rows.unresolved_incidents()
+    ]
+    links += [
+        (f"Application {app.name}", f"/applications/{app.name}/")
+        for app in inventory.applications()
+    ]
     for site in inventory.fleet():
         links += [(f"Host {h.name}", f"/hosts/{h.name}/") for h in site.hosts]
         links += [(f"Cordon {h.name}…", f"/hosts/{h.name}/cordon/") for h in site.hosts]

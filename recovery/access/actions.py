@@ -65,9 +65,7 @@ def issue_token(
 def revoke_token(*, token: ApiToken, actor: Actor, reason: str, now: datetime) -> ApiToken:
     """From now on it opens nothing."""
     changes = {"revoked_at": now}
-    return transitions.amend(
-        token, changes, action="revoked", actor=actor, reason=reason, now=now
-    )
+    return transitions.amend(token, changes, action="revoked", actor=actor, reason=reason, now=now)
 
 
 def digest_token(token: str) -> str:

@@ -125,9 +125,7 @@ def _views(rows: object) -> list[IncidentView]:
 def members_of(numbers: Sequence[int]) -> tuple[MemberView, ...]:
     """Causes first, then what is still hurt, then by name."""
     rows = Member.objects.filter(incident__number__in=numbers)
-    views = [
-        MemberView(m.kind, m.object_id, m.name, m.is_cause, m.since, m.whole_at) for m in rows
-    ]
+    views = [MemberView(m.kind, m.object_id, m.name, m.is_cause, m.since, m.whole_at) for m in rows]
     return tuple(sorted(views, key=lambda m: (not m.is_cause, m.whole_at is not None, m.name)))
 
 

@@ -214,3 +214,15 @@ def seed_demo(now: datetime) -> dict[str, Host]:
     for n, (name, on) in enumerate(spread):
         seed_application(name, [hosts[h] for h in on], now, priority=90 - 10 * n, port=20000 + n)
     return hosts
+
+
+def hold_host(host: Host, reason: str, now: datetime) -> None:
+    """What the guard does with a lost host whose replacement asks a person."""
+    transitions.amend(
+        Host.objects.get(pk=host.pk),
+        {"replace": "held", "replace_reason": reason},
+        action="replace held",
+        actor=CONTROLLER,
+        reason=reason,
+        now=now,
+    )

@@ -1,0 +1,87 @@
+"""What a person sees happen: the page follows the rows, rings, and knows when it is old."""
+
+from __future__ import annotations
+
+import signal
+
+from recovery.core import clock
+from recovery.incidents.models import Incident
+from tests.browser.conftest import Open, Site
+from tests.dashboard import fleet
+
+
+def test_a_lost_host_rings_on_the_open_page_and_stops_when_somebody_has_it(
+    site: Site, open_page: Open
+) -> None:
+    page = open_page("/")
+    page.mouse.click(5, 400)
+    assert page.title().startswith("All 18 hosts answer.")
+    incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
+    page.wait_for_selector("[data-alarm=open]", timeout=3000)
+    assert page.title().startswith("▲ 1 host lost in PAR1")
+    assert "down.svg" in (page.get_attribute("#favicon", "href") or "")
+    page.wait_for_selector("#arm:has-text('Ringing')")
+    page.click(f"text=Acknowledge {incident}")
+    page.wait_for_selector("[data-alarm=taken]", timeout=3000)
+    page.wait_for_selector("#arm:has-text('Bell armed')")
+    assert f"{incident} is yours now" in (page.text_content("#said") or "")
+    assert Incident.objects.get().acknowledged_by == "responder"
+
+
+def test_a_silent_server_makes_the_page_say_so_and_lock_and_come_back(
+    site: Site, open_page: Open
+) -> None:
+    fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
+    page = open_page("/")
+    page.wait_for_selector("text=Acknowledge")
+    site.pause_web(signal.SIGSTOP)
+    page.wait_for_selector("body[data-stale]", timeout=14_000)
+    assert "No news from the server" in (page.text_content("#stale-note") or "")
+    page.focus(".btn.main")
+    page.keyboard.press("Enter")
+    site.pause_web(signal.SIGCONT)
+    page.wait_for_selector("body:not([data-stale])", timeout=8000)
+    page.wait_for_timeout(500)
+    assert Incident.objects.get().acknowledged_at is None
+
+
+def test_a_restarted_web_process_is_followed_and_shows_what_happened_meanwhile(
+    site: Site, open_page: Open
+) -> None:
+    page = open_page("/")
+    site.stop()
+    fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
+    site.processes.clear()
+    site.start()
+    page.wait_for_selector("[data-alarm=open]", timeout=9000)
+
+
+def test_signing_out_elsewhere_ends_this_page(open_page: Open) -> None:
+    page = open_page("/")
+    other = page.context.new_page()
+    other.goto(page.url + "account/logout/")
+    other.click("main button[type=submit]")
+    page.wait_for_url("**/account/login/**", timeout=7000)
+
+
+def test_the_palette_finds_a_host_by_keyboard_alone(open_page: Open) -> None:
+    page = open_page("/")
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("#palette[open] input")
+    page.keyboard.type("host mrs1-r1-h02")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/hosts/mrs1-r1-h02/")
+
+
+def test_pages_and_acts_work_without_a_script(site: Site, chromium: object) -> None:
+    incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
+    context = chromium.new_context(java_script_enabled=False)  # type: ignore[attr-defined]
+    page = context.new_page()
+    page.goto(f"{site.url}/account/login/?next=/")
+    page.fill("#id_login", "responder")
+    page.fill("#id_password", fleet.PASSWORD)
+    page.click("main button[type=submit]")
+    assert "1 host lost in PAR1" in (page.text_content("h1") or "")
+    page.click(f"text=Acknowledge {incident}")
+    assert "is yours now" in (page.text_content("#said") or "")
+    context.close()

@@ -1,0 +1,234 @@
+"""Pages as people get them: signed in, readable without a script, under a strict CSP."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from dashboard.panels import PANELS, draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.audit.models import AuditEntry
+from recovery.core import clock
+from recovery.incidents.models import Incident
+from recovery.inventory.models import Host, Placement
+from tests.dashboard import fleet
+from tests.dashboard.conftest import SignIn
+
+PAGES = ("/", "/incidents/", "/applications/", "/hosts/", "/held/", "/log/", "/find/", "/help/")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_gets_in_without_signing_in(db: None, page: str) -> None:
+    answer = Client().get(page)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_for_a_viewer(sign_in: SignIn, page: str) -> None:
+    assert sign_in("viewer").get(page).status_code == 200
+
+
+def test_a_person_without_a_role_sees_nothing(sign_in: SignIn) -> None:
+    client = sign_in("viewer")
+    User.objects.get(username="viewer").groups.clear()
+    answer = client.get("/")
+    assert answer.status_code == 403
+    assert b"no role yet" in answer.content
+
+
+def test_the_overview_says_what_is_lost_who_is_hurt_and_what_next(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    html = sign_in("responder").get("/").content.decode()
+    assert "1 host lost in PAR1" in html
+    assert "newsletter is down." in html
+    assert f"Acknowledge {incident}" in html
+
+
+def test_a_viewer_is_not_offered_what_he_may_not_do(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    client = sign_in("viewer")
+    assert f"Acknowledge {incident}" not in client.get("/").content.decode()
+    assert client.post(f"/incidents/{incident.number}/acknowledge/").status_code == 403
+    assert Incident.objects.get().acknowledged_at is None
+
+
+def test_acknowledging_takes_the_incident_and_stops_the_bell(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    client = sign_in("responder")
+    assert 'data-rings=""' not in draw("bell", Screen(Role.VIEWER))
+    answer = client.post(f"/incidents/{incident.number}/acknowledge/", {"back": "/"})
+    assert answer.status_code == 302
+    assert 'data-rings=""' in draw("bell", Screen(Role.VIEWER))
+    incident.refresh_from_db()
+    assert incident.acknowledged_by == "responder"
+    entry = AuditEntry.objects.filter(object_type="incident").order_by("-id")[0]
+    assert entry.body["actor"]["id"] == "responder"
+
+
+def test_a_second_acknowledgement_is_told_who_was_first(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    path = f"/incidents/{incident.number}/acknowledge/"
+    sign_in("responder").post(path)
+    answer = sign_in("approver").post(path, headers={"HX-Request": "true"})
+    assert answer.status_code == 409
+    assert b"already acknowledged by responder" in answer.content
+
+
+def test_acknowledging_by_a_link_is_impossible(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    answer = sign_in("responder").get(f"/incidents/{incident.number}/acknowledge/")
+    assert answer.status_code == 405
+
+
+def test_a_cordon_needs_its_reason(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    client = sign_in("responder")
+    answer = client.post("/hosts/par1-r1-h01/cordon/", {"reason": ""})
+    assert answer.status_code == 422
+    assert b"Say why" in answer.content
+    client.post("/hosts/par1-r1-h01/cordon/", {"reason": "New power supply."})
+    assert Host.objects.get(name="par1-r1-h01").cordon_reason == "New power supply."
+
+
+def test_one_press_releases_everything_held(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    for name in ("par1-r1-h01", "par1-r1-h02"):
+        fleet.lose_host(hosts[name], now)
+        fleet.hold_host(hosts[name], "3 hosts in 60 s: a storm asks a person.", now)
+    client = sign_in("responder")
+    assert "2 hosts held for a person" in client.get("/").content.decode()
+    assert "a storm asks a person" in client.get("/held/").content.decode()
+    client.post("/held/release/")
+    assert set(Host.objects.filter(verdict="lost").values_list("replace", flat=True)) == {"allowed"}
+
+
+def test_an_entry_of_the_log_has_its_own_page(sign_in: SignIn) -> None:
+    newest = AuditEntry.objects.order_by("-id")[0]
+    html = sign_in("viewer").get(f"/log/{newest.id}/").content.decode()
+    assert newest.object_id in html
+
+
+def test_the_log_is_filtered_by_its_address(sign_in: SignIn) -> None:
+    html = sign_in("viewer").get("/log/?object_type=datacenter").content.decode()
+    assert "<b>datacenter</b>" in html
+    assert "<b>placement</b>" not in html
+
+
+@pytest.mark.parametrize("path", ["/hosts/nowhere/", "/applications/none/", "/incidents/99/"])
+def test_what_is_not_there_is_said(sign_in: SignIn, path: str) -> None:
+    answer = sign_in("viewer").get(path)
+    assert answer.status_code == 404
+    assert b"There is no" in answer.content
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)> hx-get=x'
+
+
+def test_names_and_reasons_are_text_everywhere(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    fleet.seed_application(HOSTILE, [hosts["mrs1-r2-h03"]], now, port=21000)
+    fleet.lose_host(hosts["mrs1-r2-h03"], now)
+    for page in ("/", "/applications/", "/incidents/", "/hosts/mrs1-r2-h03/", "/log/"):
+        html = sign_in("admin").get(page).content.decode()
+        assert "<script>alert" not in html, page
+        assert "<img src=x" not in html, page
+
+
+def test_pages_allow_only_themselves(sign_in: SignIn) -> None:
+    answer = sign_in("viewer").get("/")
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    html = answer.content.decode()
+    assert " style=" not in html
+    assert not re.search(r"<script(?![^>]*\ssrc=)", html)
+    assert not re.search(r"\son[a-z]+=", html)
+
+
+def test_a_post_without_its_token_is_refused(hosts: dict[str, Host]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.get(username="responder"))
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    assert client.post(f"/incidents/{incident.number}/acknowledge/").status_code == 403
+    assert Incident.objects.get().acknowledged_at is None
+
+
+def test_an_idle_session_looks_on_but_does_not_act(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    client = sign_in("responder")
+    client.get("/")
+    session = client.session
+    session["touched_at"] -= 31 * 60
+    session.save()
+    assert client.get("/").status_code == 200
+    answer = client.post("/hosts/par1-r1-h01/uncordon/")
+    assert answer["Location"].startswith("/account/reauthenticate")
+    assert not AuditEntry.objects.filter(body__action="uncordoned").exists()
+
+
+def test_a_session_ends_after_twelve_hours(sign_in: SignIn) -> None:
+    client = sign_in("responder")
+    client.get("/")
+    session = client.session
+    session["started_at"] -= 12 * 3600 + 1
+    session.save()
+    assert client.get("/").status_code == 302
+    assert client.get("/")["Location"].startswith("/account/login/")
+
+
+def test_nobody_signs_up_by_himself(db: None) -> None:
+    assert b"password1" not in Client().get("/account/signup/").content
+
+
+def test_a_fleet_of_five_hundred_costs_a_fixed_number_of_queries(
+    db: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    now = clock.system.now()
+    hosts = fleet.seed_fleet(now, racks=17, hosts=10)
+    assert len(hosts) >= 500
+    for n in range(40):
+        fleet.seed_application(f"app-{n}", hosts[n * 4 : n * 4 + 4], now, port=20000 + n)
+    fleet.lose_host(hosts[0], now)
+    screen = Screen(Role.RESPONDER)
+    with django_assert_max_num_queries(20):
+        for topic in ("bell", "menu", "voice", "next", "hurt", "fleet", "lines", "held"):
+            draw(topic, screen)
+    with django_assert_max_num_queries(12):
+        draw("hosts:", Screen(Role.RESPONDER))
+
+
+def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    lost = Placement.objects.filter(state="lost").select_related("container")[0]
+    fleet.replace_seat(lost, hosts["mrs1-r2-h02"], now)
+    keys = {
+        "incident": str(incident.number),
+        "application": "newsletter",
+        "host": "par1-r1-h02",
+    }
+    for name in PANELS:
+        kind, dash, _ = name.partition("-")
+        topic = f"{name}:{keys[kind]}" if dash else name
+        for role in Role:
+            first, second = draw(topic, Screen(role)), draw(topic, Screen(role))
+            assert first == second
+            assert first.count(f'id="p-{name}"') == 1
+            assert "<form" not in first
+            assert "csrf" not in first
+            assert " hx-" not in first

@@ -1,0 +1,94 @@
+"""The sentence at the top, from facts alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.sentence import Standing, say
+
+CALM = Standing(hosts=12, wanted=20, answering=20)
+
+
+def test_it_says_that_all_is_well_when_everything_was_seen() -> None:
+    said = say(CALM)
+    assert said.text == "All 12 hosts answer. 20 containers run."
+    assert said.tone == ""
+
+
+def test_it_names_the_site_of_a_lost_host_and_what_restarts() -> None:
+    said = say(replace(CALM, lost={"PAR1": 1}, answering=17, arriving=3, down=("newsletter",)))
+    assert said.text == "1 host lost in PAR1, 3 containers restarting."
+    assert said.after == "newsletter is down. 17 of 20 containers answer."
+    assert said.tone == "down"
+
+
+def test_a_container_without_a_place_is_told_apart_from_one_that_restarts() -> None:
+    said = say(replace(CALM, answering=17, arriving=1))
+    assert said.text == "1 container restarting, 2 containers without a place."
+    assert said.tone == "risk"
+
+
+def test_blind_is_said_before_anything_else() -> None:
+    said = say(replace(CALM, lost={"PAR1": 9}, blind="the gateways are silent"))
+    assert said.text == "Tocsin is blind: the gateways are silent."
+    assert said.tone == "down"
+
+
+def test_nobody_watching_is_blind() -> None:
+    assert say(replace(CALM, is_watched=False)).text.startswith("Tocsin is blind: ")
+
+
+def test_before_the_first_look_nothing_is_told_as_fine() -> None:
+    said = say(replace(CALM, is_watched=None))
+    assert said.text == "12 hosts answered when last recorded."
+    assert said.tone == "unknown"
+
+
+def test_hosts_that_are_not_seen_are_never_counted_as_answering() -> None:
+    said = say(replace(CALM, unseen=2))
+    assert said.text == "2 hosts not seen."
+    assert said.tone == "unknown"
+
+
+def test_an_empty_fleet_says_what_to_do() -> None:
+    assert say(Standing(hosts=0)).text == "No hosts yet."
+
+
+@pytest.mark.parametrize(("held", "said"), [(1, "1 host held"), (3, "3 hosts held")])
+def test_what_is_held_is_never_silent(held: int, said: str) -> None:
+    assert f"{said} for a person" in say(replace(CALM, held=held)).text
+
+
+def test_a_pause_is_named_with_who_set_it() -> None:
+    assert say(replace(CALM, paused="amelie")).text == "Automation paused by amelie."
+
+
+@given(
+    st.builds(
+        Standing,
+        hosts=st.integers(0, 50),
+        lost=st.dictionaries(st.sampled_from(["PAR1", "OSU2"]), st.integers(0, 5)),
+        unseen=st.integers(0, 5),
+        wanted=st.integers(0, 30),
+        answering=st.integers(0, 30),
+        arriving=st.integers(0, 5),
+        unseen_containers=st.integers(0, 5),
+        held=st.integers(0, 5),
+        paused=st.sampled_from(["", "amelie"]),
+        blind=st.sampled_from(["", "no digests"]),
+        is_watched=st.sampled_from([True, False, None]),
+    )
+)
+def test_calm_words_mean_calm_facts(now: Standing) -> None:
+    said = say(now)
+    assert said.text.endswith(".")
+    if "All " in said.text or "The one host answers" in said.text:
+        assert not any([now.blind, now.unseen, now.held, now.unseen_containers, now.paused])
+        assert not any(now.lost.values())
+        assert now.is_watched is True
+        assert now.answering >= now.wanted
+        assert said.tone == ""
