@@ -1,4 +1,4 @@
-"""Would the loss of a rack fit elsewhere? Asked beforehand, so that the brake can answer at once."""
+"""Would the loss of a rack fit elsewhere? Asked beforehand: the brake then answers at once."""
 
 from __future__ import annotations
 
