@@ -64,7 +64,8 @@ class Stack:
             state
             for (state,) in self.rows(
                 "SELECT p.state FROM inventory_placement p"
-                " JOIN inventory_host h ON h.id = p.host_id WHERE h.name = %s AND p.state NOT IN ('stopped', 'failed')",
+                " JOIN inventory_host h ON h.id = p.host_id"
+                " WHERE h.name = %s AND p.state NOT IN ('stopped', 'failed')",
                 host,
             )
         )
