@@ -19,7 +19,7 @@ from recovery.traffic.models import Outage
 @dataclass(frozen=True, slots=True)
 class Service:
     """What users get of an application. `used`: seconds of this month's outages that are over;
-    one that lasts is named by `out_since` and counts on where it is read."""
+    one that lasts is named by `out_since` and counts on where it is read. Never probed: not `is_measured`, and no zero is shown."""
 
     level: str
     allowed: float
@@ -27,6 +27,7 @@ class Service:
     out_since: datetime | None
     answer_rate: float | None
     latency_ms: float | None
+    is_measured: bool
 
     @property
     def left(self) -> float:
@@ -66,5 +67,6 @@ def services(now: datetime) -> dict[str, Service]:
             out_since=lasting.get(pk),
             answer_rate=live[pk].answer_rate,
             latency_ms=live[pk].latency_ms,
+            is_measured=live[pk].seen_at is not None,
         )
     return found
