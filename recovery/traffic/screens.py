@@ -19,7 +19,8 @@ from recovery.traffic.models import Outage
 @dataclass(frozen=True, slots=True)
 class Service:
     """What users get of an application. `used`: seconds of this month's outages that are over;
-    one that lasts is named by `out_since` and counts on where it is read. Never probed: not `is_measured`, and no zero is shown."""
+    one that lasts is named by `out_since` and counts on where it is read.
+    Never probed: not `is_measured`, and no zero is shown."""
 
     level: str
     allowed: float
