@@ -52,7 +52,8 @@ def hurt(screen: Screen, key: str) -> Context | None:
     if not screen.hurt:
         return None
     since = {m.name: m.since for m in _hurt_members(screen)}
-    return {"rows": [(a, since.get(a.name)) for a in screen.hurt]}
+    rows = [(a, since.get(a.name), screen.services.get(a.name)) for a in screen.hurt]
+    return {"rows": rows}
 
 
 def _hurt_members(screen: Screen) -> list[MemberView]:
@@ -74,7 +75,7 @@ def incidents(screen: Screen, key: str) -> Context:
 
 
 def applications(screen: Screen, key: str) -> Context:
-    return {"rows": screen.applications}
+    return {"rows": [(a, screen.services.get(a.name)) for a in screen.applications]}
 
 
 def hosts(screen: Screen, key: str) -> Context:
@@ -230,7 +231,7 @@ def incident_lines(screen: Screen, key: str) -> Context | None:
 
 def application_voice(screen: Screen, key: str) -> Context | None:
     found = next((a for a in screen.applications if a.name == key), None)
-    return {"app": found} if found else None
+    return {"app": found, "service": screen.services.get(key)} if found else None
 
 
 def application_seats(screen: Screen, key: str) -> Context | None:

@@ -31,7 +31,9 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def for_people(
     act: May,
-) -> Callable[[Callable[Concatenate[HttpRequest, Role, P], HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Role, P], HttpResponse]], Callable[..., HttpResponse]
+]:
     """A view for whoever may do this: signs in first, says no with the reason."""
 
     def wrap(

@@ -16,6 +16,7 @@ from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 from recovery.operations import screens as operations
 from recovery.scheduling import screens as scheduling
+from recovery.traffic import screens as traffic
 
 
 @dataclass
@@ -49,6 +50,11 @@ class Screen:
     @cached_property
     def alarms(self) -> tuple[alarm_rows.AlarmView, ...]:
         return alarm_rows.unended_alarms()
+
+    @cached_property
+    def services(self) -> dict[str, traffic.Service]:
+        """How each application answers, and its outages of this month."""
+        return traffic.services(clock.system.now())
 
     @cached_property
     def brake(self) -> detection.BrakeView:

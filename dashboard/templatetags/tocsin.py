@@ -98,3 +98,12 @@ def took(start: datetime, end: datetime) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+@register.filter
+def span(seconds: float) -> str:
+    """14 min 2 s; below zero: how much beyond."""
+    whole = round(abs(seconds))
+    minutes, rest = divmod(whole, 60)
+    said = f"{minutes}\u00a0min {rest}\u00a0s" if minutes else f"{rest}\u00a0s"
+    return f"{said} beyond" if seconds < 0 else said

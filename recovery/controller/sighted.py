@@ -10,6 +10,7 @@ import numpy as np
 
 from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes, Look, Sight
+from recovery.controller.foresight import Foresight
 from recovery.core import control
 from recovery.core.clock import Clock
 from recovery.detection import queries
@@ -31,6 +32,7 @@ class Sighted:
     watch: Watch
     blind: str = ""
     paused: str = ""
+    foresight: Foresight = field(default_factory=Foresight)
     _met: set[str] = field(default_factory=set)
 
     def regrace(self, now: float) -> None:
@@ -49,6 +51,7 @@ class Sighted:
             actor=actor,
             now=now,
             monotonic=monotonic,
+            fits=self.foresight.refresh(monotonic=monotonic, now=now),
         )
         self.blind = " ".join(decision.blind.reasons)
         self.paused = queries.pause_reason()

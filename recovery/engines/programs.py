@@ -104,6 +104,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
     gateway = partial(accepts, addresses.gateway)
     lab = partial(opens, addresses.run_folder / "lab.sock")
     ping = partial(answers, f"http://127.0.0.1:{addresses.edge_admin}/ping")
+    mail = [replace(command("mailbox"), is_ready=partial(accepts, addresses.mail))]
     return [
         _web(addresses, tls),
         replace(command("gateway"), is_ready=gateway),
@@ -113,6 +114,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
         replace(command("prober"), stage=Stage.REST),
+        *(mail if addresses.mail else []),
         Program("edge", traefik, is_ready=ping),
         replace(command("lab", "run"), stage=Stage.LAB, is_ready=lab, stop_seconds=15.0),
     ]

@@ -195,6 +195,7 @@ class _Start:
             "TOCSIN_GATEWAY_PORT": str(addresses.gateway),
             "TOCSIN_URL": addresses.url,
             "TOCSIN_HOST": addresses.host,
+            **({"TOCSIN_MAIL_PORT": str(addresses.mail)} if addresses.mail else {}),
         }
 
     def _publish(self, kept: list[Kept]) -> None:

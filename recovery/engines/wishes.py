@@ -16,13 +16,17 @@ MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where each process listens. Inner ports (store, edge's metrics) are free ones."""
+    """Where each process listens. Inner ports (store, edge's metrics) are free ones.
+
+    `mail`: the lab's own mail server; 0 where TOCSIN_MAIL_HOST names another one.
+    """
 
     web: int
     edge: int
     gateway: int
     store: int
     edge_admin: int
+    mail: int
     host: str
     run_folder: Path
 
@@ -77,6 +81,7 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         gateway=_port(env, "TOCSIN_GATEWAY_PORT", GATEWAY),
         store=_port(env, "TOCSIN_VALKEY_PORT", 0) or free_port(),
         edge_admin=_port(env, "TOCSIN_EDGE_ADMIN_PORT", 0) or free_port(),
+        mail=0 if env.get("TOCSIN_MAIL_HOST") else free_port(),
         host=env.get("TOCSIN_HOST", "").strip(),
         run_folder=folder / "run",
     )

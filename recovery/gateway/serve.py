@@ -24,6 +24,7 @@ from recovery.core.clock import system
 from recovery.gateway import queries
 from recovery.gateway.decide import watches
 from recovery.gateway.link import serve_controller
+from recovery.gateway.metrics import metrics
 from recovery.gateway.queries import Errand
 from recovery.gateway.sessions import send_or_drop, serve_agent, tell_desired
 from recovery.gateway.state import State
@@ -109,6 +110,8 @@ def _admit(
     async def admit(socket: ServerConnection, request: Request) -> Response | None:
         if request.path == "/healthz":
             return socket.respond(200, "ok\n")
+        if request.path == "/metrics":
+            return socket.respond(200, metrics(state))
         if request.path == "/agent":
             return None
         shown = request.headers.get("Authorization", "")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+from recovery.alarms import actions as alarms
+from recovery.alarms.facts import AlarmState, Severity
+from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.inventory.models import Container
@@ -13,6 +17,7 @@ from recovery.scheduling.models import Hold, HoldState
 WORTH_TELLING = frozenset({Cause.HELD, Cause.FENCE, Cause.VERDICT})
 """Causes that may last; a pause between attempts or a turn in a queue ends by itself."""
 NO_ROOM = "no room"
+ALARM = "unseated"
 
 Told = dict[tuple[str, int], tuple[str, str, str]]
 
@@ -62,6 +67,36 @@ def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
         HoldState.ENDED,
         actor=actor,
         reason="Nothing keeps it from its seat any more.",
+        now=now,
+    )
+    _ring(told, actor=actor, now=now)
+
+
+def _ring(told: Told, *, actor: Actor, now: datetime) -> None:
+    """A silent hold is a fault: it rings until nothing waits. What the brake holds rings there."""
+    waiting = {key: why for key, why in told.items() if why[0] != Cause.HELD}
+    if not waiting:
+        if Alarm.objects.filter(key=ALARM).exclude(state=AlarmState.ENDED).exists():
+            alarms.end_alarms(keys=[ALARM], actor=actor, reason="Nothing waits.", now=now)
+        return
+    names = dict(
+        Container.objects.filter(application__in={app for app, _ in waiting}).values_list(
+            "application_id", "application__name"
+        )
+    )
+    lines = [
+        f"{names[UUID(app)]}-{ordinal}: {reason}"
+        for (app, ordinal), (_, reason, _) in sorted(waiting.items())
+    ]
+    copies = "1 container waits" if len(lines) == 1 else f"{len(lines)} containers wait"
+    alarms.raise_alarm(
+        key=ALARM,
+        severity=Severity.PAGE,
+        title=f"{copies} for a seat",
+        body="\n".join(lines),
+        incident=None,
+        actor=actor,
+        reason="Wanted containers that have no seat ring.",
         now=now,
     )
 

@@ -80,7 +80,7 @@ def _wait_until_it_accepts(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture
-def site(fresh_database: Database) -> Iterator[Site]:
+def site(chromium: Browser, fresh_database: Database) -> Iterator[Site]:
     now = clock.system.now()
     fleet.seed_people(now)
     made = Site(fresh_database, fleet.seed_demo(now), free_port(), free_port())
@@ -91,9 +91,11 @@ def site(fresh_database: Database) -> Iterator[Site]:
         made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
+    """Playwright keeps a loop of its own in this thread; Django is told that this is known."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()

@@ -232,3 +232,11 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
             assert "<form" not in first
             assert "csrf" not in first
             assert " hx-" not in first
+
+
+def test_an_application_that_was_never_probed_is_not_shown_as_without_outage(
+    sign_in: SignIn,
+) -> None:
+    html = sign_in("viewer").get("/applications/newsletter/").content.decode()
+    assert "not measured" in html
+    assert "0 s <span" not in html

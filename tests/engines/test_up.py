@@ -27,13 +27,31 @@ from tests.support.users import as_ordinary_user
 pytestmark = pytest.mark.timeout(180)
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder after its first start."""
+    folder = tmp_path_factory.mktemp("prepared") / "var"
+    with started(folder, environment(folder)):
+        pass
+    return folder
+
+
 @pytest.fixture
-def var(tmp_path: Path) -> Path:
+def var(tmp_path: Path, prepared: Path) -> Path:
+    """A folder of this test's own that has been started once: saves making it each time."""
+    shutil.copytree(prepared, tmp_path / "var", ignore=shutil.ignore_patterns("socket", "run"))
     return tmp_path / "var"
 
 
-def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_keeps_the_data(var: Path) -> None:
-    env = environment(var)
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    return tmp_path / "var"
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_keeps_the_data(
+    empty: Path,
+) -> None:
+    var, env = empty, environment(empty)
     with started(var, env) as first:
         assert "admin" in first.said
         assert first.pid_of("postgres")
@@ -125,7 +143,8 @@ def test_a_taken_port_is_named_with_its_holder_and_the_way_on(var: Path) -> None
             assert "make up PORT=" in refused.said
 
 
-def test_a_half_finished_start_and_a_stale_pid_file_do_not_stand_in_the_way(var: Path) -> None:
+def test_a_half_finished_start_and_a_stale_pid_file_do_not_stand_in_the_way(empty: Path) -> None:
+    var = empty
     env = environment(var)
     half = var / "postgres" / "data"
     half.mkdir(parents=True)
@@ -143,7 +162,8 @@ def test_a_port_that_is_none_is_refused_with_its_name(var: Path) -> None:
         assert "TOCSIN_EDGE_PORT: 'http' is not a number" in refused.said
 
 
-def test_a_full_disk_is_said_before_anything_is_started(var: Path) -> None:
+def test_a_full_disk_is_said_before_anything_is_started(empty: Path) -> None:
+    var = empty
     needs("root")
     var.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(var)], check=True)
@@ -168,12 +188,15 @@ def test_a_host_name_brings_tls_from_an_authority_that_a_phone_can_trust(var: Pa
 
 
 def test_an_external_postgresql_is_used_and_left_running(
-    var: Path, fresh_database: Database
+    empty: Path, fresh_database: Database
 ) -> None:
-    urls = {
-        "TOCSIN_DATABASE_URL": fresh_database.url,
-        "TOCSIN_MIGRATOR_DATABASE_URL": fresh_database.migrator_url,
-    }
+    var, urls = (
+        empty,
+        {
+            "TOCSIN_DATABASE_URL": fresh_database.url,
+            "TOCSIN_MIGRATOR_DATABASE_URL": fresh_database.migrator_url,
+        },
+    )
     with started(var, environment(var, **urls)) as running:
         assert running.pid_of("postgres") is None
         with psycopg.connect(fresh_database.url) as seen:
@@ -192,7 +215,8 @@ def test_an_external_postgresql_that_refuses_is_named(var: Path) -> None:
         assert refused.processes() == []
 
 
-def test_root_starts_it_in_a_closed_folder_where_user_namespaces_are_off(var: Path) -> None:
+def test_root_starts_it_in_a_closed_folder_where_user_namespaces_are_off(empty: Path) -> None:
+    var = empty
     needs("root")
     var.parent.chmod(0o700)
     env = environment(var, TOCSIN_PG_ISOLATION="dropped")

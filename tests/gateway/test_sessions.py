@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
@@ -288,6 +289,16 @@ async def test_malformed_frames_are_answered_with_the_field_and_the_session_goes
             assert refused.field == field
         await socket.send(wire.encode(wire.Report(full=True, containers=(fact(placement),))))
         await until_state(placement, "running")
+
+
+async def test_what_was_refused_is_counted_for_whoever_watches_us(stage: Stage) -> None:
+    async with gateway() as port, session(port, stage) as socket:
+        await socket.send('{"type":"report","full":"yes","containers":[]}')
+        await receive(socket, wire.Refusal)
+        async with httpx.AsyncClient() as client:
+            page = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert 'tocsin_refused_total{field="full"} 1.0' in page
+    assert "tocsin_agent_sessions 1.0" in page
 
 
 async def test_the_controllers_link_wants_its_secret(stage: Stage) -> None:

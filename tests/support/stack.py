@@ -37,7 +37,7 @@ class Stack:
     # ------------------------------------------------------------------ looking
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Straight from the tables, as the application's role; again once if the server restarted."""
+        """From the tables, as the application's role; once more if the server restarted."""
         for again in (True, False):
             try:
                 if self._rows is None or self._rows.closed:
@@ -63,7 +63,8 @@ class Stack:
         return Counter(
             state
             for (state,) in self.rows(
-                "SELECT p.state FROM inventory_placement p JOIN inventory_host h ON h.id = p.host_id"
+                "SELECT p.state FROM inventory_placement p"
+                " JOIN inventory_host h ON h.id = p.host_id"
                 " WHERE h.name = %s AND p.state NOT IN ('stopped', 'failed')",
                 host,
             )

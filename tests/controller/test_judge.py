@@ -1,0 +1,64 @@
+"""Who leads, who stands by, and what happens to the one that slept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from recovery.controller.eyes import Eyes
+from recovery.controller.judge import Judge
+from recovery.controller.sighted import Sighted
+from recovery.core import control
+from recovery.core.clock import ManualClock
+from recovery.core.control import TAKEOVER_SECONDS
+from recovery.detection.cycle import Watch
+from recovery.gateway.digest import AskLook
+from tests.support.fleet import NOW, make_fleet
+
+pytestmark = pytest.mark.django_db
+
+
+def judge(name: str, clock: ManualClock) -> Judge:
+    def ask(looks: Sequence[AskLook], wake: bool) -> None:
+        raise AssertionError("a blind controller asks for nothing")
+
+    sighted = Sighted(Eyes(["g"]), Watch.begin(clock.monotonic()))
+    return Judge(holder=name, clock=clock, sighted=sighted, ask=ask)
+
+
+def test_the_first_to_wait_long_enough_leads_and_the_other_stands_by() -> None:
+    clock = ManualClock(NOW)
+    first, second = judge("one", clock), judge("two", clock)
+    for _ in range(2):
+        first.round()
+        clock.advance(TAKEOVER_SECONDS)
+    second.round()
+    assert (first.epoch, second.epoch) == (1, 0)
+
+
+def test_a_leader_that_dies_is_followed_and_one_that_slept_steps_down() -> None:
+    clock = ManualClock(NOW)
+    first, second = judge("one", clock), judge("two", clock)
+    first.round()
+    clock.advance(TAKEOVER_SECONDS)
+    first.round()
+    second.round()
+    clock.advance(TAKEOVER_SECONDS + 0.1)  # the first says nothing meanwhile
+    second.round()
+    assert second.epoch == 2
+    first.round()
+    assert first.epoch == 0
+    assert control.read_beat()[0] == 2
+
+
+def test_a_controller_without_eyes_moves_nothing() -> None:
+    make_fleet()
+    clock = ManualClock(NOW)
+    lone = judge("one", clock)
+    for _ in range(200):
+        lone.round()
+        clock.advance(0.2)
+    assert lone.epoch == 1
+    assert lone.sighted.blind
+    assert not make_fleet().application.placements.exists()
