@@ -210,10 +210,7 @@ class Stack:
         story's losses don't count for the next one's brake.
         """
         for name, host in self.lab_hosts().items():
-            if host["state"] == "down":
-                self.lab("restart", host=name)
-            elif host["state"] != "up" or host["weather"]:
-                self.lab("heal", host=name)
+            self.lab("restart" if host["state"] == "down" else "heal", host=name)
         if self.losses() > self.forgotten and (leader := self.leader()):
             self.kill(leader)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
