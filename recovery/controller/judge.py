@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -22,7 +22,7 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
-from recovery.scheduling.cycle import reschedule
+from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
 TICK_SECONDS = 0.2
@@ -125,11 +125,12 @@ class Judge:
         settle_lost(actor=self.actor, now=self.clock.now())
 
     def _reschedule(self) -> None:
-        if not self.sighted.blind:
-            reschedule(actor=self.actor, now=self.clock.now())
+        if not self.sighted.hands_off:
+            policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
+            reschedule(actor=self.actor, now=self.clock.now(), policy=policy)
 
     def _govern(self) -> None:
-        paused = self.sighted.blind or self.sighted.paused
+        paused = self.sighted.hands_off or self.sighted.paused
         admitted = run_governor(actor=self.actor, now=self.clock.now(), paused=paused)
         if admitted:
             self.ask((), True)

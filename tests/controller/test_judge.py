@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from recovery.controller.eyes import Eyes
@@ -13,7 +14,7 @@ from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.control import TAKEOVER_SECONDS
 from recovery.detection.cycle import Watch
-from recovery.gateway.digest import AskLook
+from recovery.gateway.digest import AskLook, Digest, pack_ages
 from tests.support.fleet import NOW, make_fleet
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,25 @@ def test_a_leader_that_dies_is_followed_and_one_that_slept_steps_down() -> None:
     first.round()
     assert first.epoch == 0
     assert control.read_beat()[0] == 2
+
+
+def test_a_new_leader_goes_on_with_what_was_decided_while_its_timers_start_again() -> None:
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    new = judge("two", clock)
+    new.ask = lambda looks, wake: None
+    everybody = tuple(host.pk.bytes for host in fleet.hosts.values())
+    for _ in range(13):
+        ages = pack_ages(np.zeros(len(everybody)), 0.5)
+        digest = Digest("g", 1, 60_000, 200, ages, b"\x01" * len(everybody), everybody)
+        new.sighted.eyes.take("g", digest, clock.monotonic())
+        new.round()
+        clock.advance(0.2)
+    assert new.epoch == 1
+    assert new.sighted.blind
+    assert new.sighted.is_grace
+    states = fleet.application.placements.values_list("state", flat=True)
+    assert list(states) == ["starting", "starting"]
 
 
 def test_a_controller_without_eyes_moves_nothing() -> None:
