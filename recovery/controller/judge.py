@@ -136,11 +136,12 @@ class Judge:
             self.ask((), True)
 
     def _watch_over(self) -> None:
+        """Who does not see, or only just began, knows of nothing that is hurt or whole again."""
         now = self.clock.monotonic()
-        if now < self._next_incidents:
+        if now < self._next_incidents or self.sighted.blind:
             return
         self._next_incidents = now + INCIDENT_SECONDS
-        instant, blind = self.clock.now(), self.sighted.blind
-        ended = watch_incidents(actor=self.actor, now=instant, blind=blind)
+        instant = self.clock.now()
+        ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes
 from recovery.controller.judge import Judge
 from recovery.controller.sighted import Sighted
 from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.control import TAKEOVER_SECONDS
+from recovery.detection.actions import go_blind, see_again
 from recovery.detection.cycle import Watch
 from recovery.gateway.digest import AskLook, Digest, pack_ages
-from tests.support.fleet import NOW, make_fleet
+from recovery.incidents.cycle import watch_incidents
+from recovery.incidents.models import Incident
+from tests.support.fleet import NOW, Fleet, make_fleet
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +30,18 @@ def judge(name: str, clock: ManualClock) -> Judge:
 
     sighted = Sighted(Eyes(["g"]), Watch.begin(clock.monotonic()))
     return Judge(holder=name, clock=clock, sighted=sighted, ask=ask)
+
+
+def play(judge: Judge, fleet: Fleet, clock: ManualClock, seconds: float) -> None:
+    """Rounds in which everybody is heard."""
+    judge.ask = lambda looks, wake: None
+    everybody = tuple(host.pk.bytes for host in fleet.hosts.values())
+    for _ in range(round(seconds / 0.2)):
+        ages = pack_ages(np.zeros(len(everybody)), 0.5)
+        digest = Digest("g", 1, 60_000, 200, ages, b"\x01" * len(everybody), everybody)
+        judge.sighted.eyes.take("g", digest, clock.monotonic())
+        judge.round()
+        clock.advance(0.2)
 
 
 def test_the_first_to_wait_long_enough_leads_and_the_other_stands_by() -> None:
@@ -57,14 +73,7 @@ def test_a_new_leader_goes_on_with_what_was_decided_while_its_timers_start_again
     fleet = make_fleet(copies=2)
     clock = ManualClock(NOW)
     new = judge("two", clock)
-    new.ask = lambda looks, wake: None
-    everybody = tuple(host.pk.bytes for host in fleet.hosts.values())
-    for _ in range(13):
-        ages = pack_ages(np.zeros(len(everybody)), 0.5)
-        digest = Digest("g", 1, 60_000, 200, ages, b"\x01" * len(everybody), everybody)
-        new.sighted.eyes.take("g", digest, clock.monotonic())
-        new.round()
-        clock.advance(0.2)
+    play(new, fleet, clock, 2.6)
     assert new.epoch == 1
     assert new.sighted.blind
     assert new.sighted.is_grace
@@ -82,3 +91,21 @@ def test_a_controller_without_eyes_moves_nothing() -> None:
     assert lone.epoch == 1
     assert lone.sighted.blind
     assert not make_fleet().application.placements.exists()
+
+
+def test_who_only_begins_to_watch_opens_no_incident_again_and_then_sees_it_resolved() -> None:
+    fleet = make_fleet(copies=0)
+    clock = ManualClock(NOW)
+    epoch = control.take_lead("one", seen_epoch=0, now=NOW)
+    assert epoch == 1
+    by = Actor("controller", "one", epoch)
+    go_blind(reasons=["no digest"], actor=by, now=NOW)
+    see_again(actor=by, now=NOW)
+    watch_incidents(actor=by, now=NOW)
+    new = judge("two", clock)
+    play(new, fleet, clock, 4.0)
+    assert (new.epoch, new.sighted.is_grace) == (2, True)
+    assert Incident.objects.get().state == "mitigated"
+    play(new, fleet, clock, 12.0)
+    assert Incident.objects.get().state == "resolved"
+    assert not Incident.objects.get().timeline.filter(kind="reopened").exists()
