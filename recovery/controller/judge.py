@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 
 from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
@@ -59,13 +59,7 @@ class Judge:
         try:
             if not self._leads():
                 return
-            for step in (
-                self._detect,
-                self._settle,
-                self._reschedule,
-                self._govern,
-                self._watch_over,
-            ):
+            for step in self._steps():
                 self._try(step)
         except NotLeader as error:
             log.warning("another leads", reason=str(error))
@@ -79,10 +73,16 @@ class Judge:
         return (self._detect, self._settle, self._reschedule, self._govern, self._watch_over)
 
     def _try(self, step: Callable[[], None]) -> None:
+        """A collision with another writer costs the step its round. Rows that are away are
+        another thing: then nobody knows what happened meanwhile (B3)."""
         try:
             step()
         except (Conflict, Refused) as error:
             log.info("not this round", step=step.__name__, reason=str(error))
+        except DatabaseError as error:
+            if not connection.is_usable():
+                raise
+            log.warning("not this round", step=step.__name__, reason=str(error).strip())
 
     # ------------------------------------------------------------------ leading
 

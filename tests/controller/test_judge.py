@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes
@@ -109,3 +110,24 @@ def test_who_only_begins_to_watch_opens_no_incident_again_and_then_sees_it_resol
     play(new, fleet, clock, 12.0)
     assert Incident.objects.get().state == "resolved"
     assert not Incident.objects.get().timeline.filter(kind="reopened").exists()
+
+
+def test_a_collision_with_another_writer_costs_one_step_its_round_and_no_grace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    leader = judge("one", clock)
+    play(leader, fleet, clock, 10.0)
+    assert not leader.sighted.blind
+
+    def collide(**_: object) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recovery.controller.judge.settle_lost", collide)
+        play(leader, fleet, clock, 0.2)
+    assert not leader.sighted.blind
+    play(leader, fleet, clock, 0.2)
+    assert not leader.sighted.blind
