@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import DatabaseError, close_old_connections
 
-from recovery.alarms.cycle import end_alarms_of
+from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
 from recovery.controller.sighted import Sighted
 from recovery.core import control
@@ -142,3 +142,4 @@ class Judge:
         instant, blind = self.clock.now(), self.sighted.blind
         ended = watch_incidents(actor=self.actor, now=instant, blind=blind)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
+        end_storm(actor=self.actor, now=instant)

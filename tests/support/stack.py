@@ -199,7 +199,7 @@ class Stack:
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{40 + free_port() % 200}.0.0/16"
+    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
     env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
