@@ -48,6 +48,7 @@ class Result:
 def play(stack: Stack, seed: int, plan: Round) -> Result:
     """The round from fair weather to fair weather."""
     result = Result(seed, plan.number, str(plan))
+    stack.api("GET", "/state")  # its token, before anything is away
     inner = next(iter(layout.load().hosts(stack.env["TOCSIN_LAB_NETWORK"]))).inner
     with Watcher(".".join(inner.split(".")[:2]) + ".") as watcher, Person(stack) as person:
         lost_at = system.monotonic()
