@@ -29,6 +29,8 @@ ifdef WITHOUT
 export TOCSIN_WITHOUT := $(WITHOUT)
 endif
 export PATH := $(abspath $(BIN)):$(PATH)
+# Without byte code every process compiles all of Django at its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up stop status people reset check test unit bench chaos lock install install-dev
 

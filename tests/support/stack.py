@@ -18,6 +18,7 @@ import httpx
 import psycopg
 
 from recovery.core.clock import system
+from recovery.engines.places import door
 from recovery.engines.ports import free_port
 from recovery.lab import client, layout
 from tests.support.running import ROOT, Running, environment, started, wait_for
@@ -127,7 +128,7 @@ class Stack:
     # ------------------------------------------------------------------ touching
 
     def lab(self, verb: str, **fields: object) -> dict[str, object]:
-        return client.ask(verb, fields, path=self.running.state.folder / "run" / "lab.sock")
+        return client.ask(verb, fields, path=door(self.running.state.run / "lab.sock"))
 
     def lab_hosts(self) -> dict[str, dict[str, Any]]:
         hosts = self.lab("status")["hosts"]
