@@ -179,6 +179,7 @@ class Load:
     process: subprocess.Popen[bytes]
 
     def shots(self) -> list[Shot]:
+        """Every request so far that came back or was given up."""
         lines = self.out.read_text().splitlines(keepends=True)
         return [Shot(*json.loads(line)) for line in lines if line.endswith("\n")]
 
@@ -195,6 +196,7 @@ class Load:
 @contextmanager
 def load(edge: str, out: Path, names: list[str], rate: float = 50.0) -> Iterator[Load]:
     """Inside, users ask; afterwards nobody does."""
+    out.touch()
     argv = [sys.executable, "-m", "tests.support.load", edge.removeprefix("http://"), str(out)]
     with subprocess.Popen([*argv, str(rate), *names]) as process:
         running = Load(out, process)
@@ -216,7 +218,7 @@ def down_seconds(shots: list[Shot], application: str) -> float:
 
 
 def main(edge: str, out: str, rate: str, *names: str) -> None:
-    with Path(out).open("w") as lines:
+    with Path(out).open("a") as lines:
         asyncio.run(_ask_until_told(edge, lines, float(rate), list(names)))
 
 
