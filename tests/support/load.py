@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -177,11 +177,18 @@ class Load:
 
     out: Path
     process: subprocess.Popen[bytes]
+    _read: int = 0
+    _shots: list[Shot] = field(default_factory=list)
 
     def shots(self) -> list[Shot]:
         """Every request so far that came back or was given up."""
-        lines = self.out.read_text().splitlines(keepends=True)
-        return [Shot(*json.loads(line)) for line in lines if line.endswith("\n")]
+        with self.out.open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._read += len(line)
+                    self._shots.append(Shot(*json.loads(line)))
+        return list(self._shots)
 
     def gets(self) -> list[Shot]:
         return [shot for shot in self.shots() if shot.verb == "GET"]
