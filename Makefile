@@ -62,7 +62,7 @@ check: install-dev ## ruff, formatting, types, import contracts, migrations
 test: check unit ## make check, then every test
 
 unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
-	python -m pytest -n $(WORKERS) $(ARGS)
+	python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 bench: install-dev ## crash to service on the lab: median and maximum
 	python -m tests.bench

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,8 +62,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         }
         with whole_stack(folder, **env) as stack:
             stack.manage("channel", "the team", "mail", TEAM)
-            known = json.loads(stack.running.state.environment_file.read_text())
-            with checking_seats(known["TOCSIN_DATABASE_URL"], stack.inner) as checker:
+            with checking_seats(stack.database, stack.inner) as checker:
                 yield Town(stack, wire, mailbox, checker)
 
 

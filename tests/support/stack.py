@@ -38,13 +38,18 @@ class Stack:
 
     # ------------------------------------------------------------------ looking
 
+    @property
+    def database(self) -> str:
+        """Where the application's role finds the rows."""
+        known = json.loads(self.running.state.environment_file.read_text())
+        return str(known["TOCSIN_DATABASE_URL"])
+
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """From the tables, as the application's role; once more if the server restarted."""
         for again in (True, False):
             try:
                 if self._rows is None or self._rows.closed:
-                    url = json.loads(self.running.state.environment_file.read_text())
-                    self._rows = psycopg.connect(url["TOCSIN_DATABASE_URL"], autocommit=True)
+                    self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
                 self._rows = None
