@@ -2,10 +2,10 @@
 
 A host is killed (SIGKILL of its first process). Measured from the moment before it is asked for:
 *declared*: the host's row, read 50 times a second, says lost; *answering*: for each container
-that ran there, the first answer that a client gets **through the edge** from a newer generation of
-that container, asked 20 times a second per application. Singletons are left out: of them a second one
-starts only after a proof or a person's word (I-CT-1), or with their host. A person's presses are made
-through the API as soon as something rings or is held, and are counted.
+that ran there, the first answer that a client gets **through the edge** from a newer generation
+of that container, asked 20 times a second per application. Singletons are left out: of them a
+second one starts only after a proof or a person's word (I-CT-1), or with their host. A person's
+presses are made through the API as soon as something rings or is held, and are counted.
 """
 
 from __future__ import annotations
