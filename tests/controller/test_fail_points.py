@@ -15,7 +15,6 @@ from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.inventory.models import Placement
 from recovery.operations.models import Operation
-from recovery.scheduling import actions
 from recovery.scheduling.cycle import reschedule
 from tests.controller.test_judge import judge, play
 from tests.support.databases import Database
@@ -51,7 +50,9 @@ def test_a_database_that_dies_in_the_middle_of_a_decision_keeps_nothing_of_it(
         raise AssertionError("the connection is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(actions.operations, "request_operations", seats_and_then_gone)
+        patch.setattr(
+            "recovery.scheduling.actions.operations.request_operations", seats_and_then_gone
+        )
         play(leader, fleet, clock, 2.4)
     close_old_connections()
     assert written() == (0, 0, 0)
