@@ -17,8 +17,9 @@ from recovery.incidents import screens as incident_rows
 from recovery.incidents.models import Incident
 from recovery.inventory import actions as inventory
 from recovery.inventory import screens as inventory_rows
-from recovery.inventory.models import Host
+from recovery.inventory.models import Host, Placement
 from recovery.lab import actions as lab_actions
+from recovery.scheduling import actions as scheduling
 
 
 def _incident(number: int) -> Incident:
@@ -102,6 +103,21 @@ def release_held(actor: Actor, reason: str) -> str:
     )
     many = len(released)
     return f"{many} host{'' if many == 1 else 's'} released: their containers are replaced now."
+
+
+def release_placement(pk: UUID, actor: Actor, reason: str) -> str:
+    """A person's word that this lost seat does not run: its one container may start elsewhere."""
+    seat = Placement.objects.filter(pk=pk).select_related("container__application", "host").first()
+    if seat is None:
+        raise Refused("There is no such seat.", field="placement")
+    scheduling.release_placement(
+        placement=seat,
+        proof=f"The word of {actor.id}: {reason}"[:200],
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+    return f"{seat.container} may run elsewhere: you vouch that it does not run on {seat.host}."
 
 
 def pause_automation(actor: Actor, reason: str) -> str:

@@ -32,6 +32,7 @@ class May(StrEnum):
     CORDON = "cordon"
     DRAIN = "drain"
     RELEASE = "release"
+    VOUCH = "vouch for a lost container"
     PAUSE = "pause"
     LAB = "lab"
     READ_AUDIT = "read audit"
@@ -47,6 +48,7 @@ _RESPOND = _WATCH | {
     May.LAB,
     May.PAUSE,
     May.RELEASE,
+    May.VOUCH,
 }
 _APPROVE = _RESPOND
 """What an approver may do beyond a responder is approve steps of a recovery plan."""

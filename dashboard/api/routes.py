@@ -153,6 +153,7 @@ class HoldOut(Schema):
     cause: str
     reason: str
     since: datetime
+    seat: str
 
 
 class EverythingHeld(Schema):
@@ -294,6 +295,12 @@ def pause(request: HttpRequest, why: Why) -> dict[str, str]:
 def clear_pause(request: HttpRequest, why: Why) -> dict[str, str]:
     who = caller(request, May.PAUSE)
     return {"said": acts.clear_pause(who.actor, why.reason)}
+
+
+@router.post("/placements/{uuid:pk}/release", response=Done)
+def release_placement(request: HttpRequest, pk: UUID, why: Why) -> dict[str, str]:
+    who = caller(request, May.VOUCH)
+    return {"said": acts.release_placement(pk, who.actor, why.reason)}
 
 
 @router.post("/lab/hosts/{name}/{verb}", response=Done)

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.inventory.facts import PlacementState
 from recovery.inventory.models import Application, Container, Placement
 from recovery.operations import actions as operations
@@ -70,10 +70,20 @@ def lose_placements(*, orders: Sequence[Lose], actor: Actor, now: datetime) -> N
 def readopt_placements(*, orders: Sequence[Readopt], actor: Actor, now: datetime) -> None:
     """The seat counts again; its agent finds it in its desired state and reports."""
     for reason, group in _by_reason(orders):
+        seats = [UUID(order.seat) for order in group]
         transitions.move_many(
             Placement,
-            {UUID(order.seat): {"provisional": False} for order in group},
+            {pk: {"provisional": False} for pk in seats},
             PlacementState.STARTING,
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+        releases = Release.objects.filter(placement__in=seats, void_at=None)
+        transitions.amend_many(
+            Release,
+            {release.pk: {"void_at": now} for release in releases},
+            action="void",
             actor=actor,
             reason=reason,
             now=now,
@@ -183,20 +193,28 @@ def stop_placements(*, orders: Sequence[Stop], actor: Actor, now: datetime) -> N
 def release_placement(
     *, placement: Placement, proof: str, actor: Actor, reason: str, now: datetime
 ) -> Release:
-    """Put on record that this seat does not run: its singleton may be replaced (I-CT-1)."""
+    """Put on record that this seat does not run: its singleton may be replaced (I-CT-1).
+
+    Raises `Refused` unless the seat was lost, `Conflict` when it was released already.
+    """
     if placement.application.kind != Kind.SINGLETON:
         raise Refused(
             f"{placement.application.name} is stateless: it needs no proof to be replaced.",
             field="placement",
         )
-    if placement.state in {PlacementState.RUNNING, PlacementState.STARTING}:
+    if placement.state != PlacementState.LOST:
         raise Refused(
             f"{placement} is {placement.state}: a seat is released after its host was lost.",
             field="placement",
             todo="Stop it, or wait for the verdict on its host.",
         )
-    release = Release(placement=placement, proof=proof, released_at=now, released_by=str(actor))
-    transitions.create([release], actor=actor, reason=reason, now=now)
+    release = Release(placement=placement, proof=proof, released_at=now, released_by=actor.id)
+    with transaction.atomic():
+        Placement.objects.select_for_update().get(pk=placement.pk)
+        there = Release.objects.filter(placement=placement, void_at=None).first()
+        if there is not None:
+            raise Conflict(f"{there.released_by} released it already.", todo="Nothing to do.")
+        transitions.create([release], actor=actor, reason=reason, now=now)
     return release
 
 

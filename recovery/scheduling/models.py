@@ -57,14 +57,27 @@ class Hold(Guarded):
 
 
 class Release(Guarded):
-    """The proof, or a person's word, that this seat does not run any more (I-CT-1)."""
+    """The proof, or a person's word, that this seat does not run any more (I-CT-1).
+
+    It is about one loss: void once the seat counts again, so that the next loss asks anew.
+    """
 
     TYPE = "release"
 
-    placement = models.OneToOneField(Placement, models.PROTECT, related_name="release")
+    placement = models.ForeignKey(Placement, models.PROTECT, related_name="releases")
     proof = models.CharField(max_length=200)
     released_at = models.DateTimeField()
     released_by = models.CharField(max_length=120)
+    void_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["placement"],
+                condition=models.Q(void_at=None),
+                name="one_valid_release_per_placement",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.placement}: {self.proof}"

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, Max, OuterRef, Q, Sum
 
 from recovery.audit.models import AuditEntry
-from recovery.inventory.facts import SEATED, Replace, Verdict
+from recovery.inventory.facts import SEATED, PlacementState, Replace, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
 from recovery.operations.facts import UNFINISHED, Verb
 from recovery.operations.models import Operation
@@ -88,6 +88,13 @@ def open_holds() -> list[Hold]:
     """Copies that wait, longest first, for the screens."""
     rows = Hold.objects.filter(state=HoldState.OPEN).select_related("container__application")
     return list(rows.order_by("since", "pk"))
+
+
+def releasable_seats(containers: Collection[UUID]) -> dict[UUID, str]:
+    """Of each of these containers the newest lost seat that nobody has vouched for yet."""
+    rows = Placement.objects.filter(container__in=containers, state=PlacementState.LOST)
+    rows = rows.exclude(releases__void_at=None, releases__isnull=False).order_by("generation")
+    return {container: str(pk) for container, pk in rows.values_list("container_id", "pk")}
 
 
 def _hosts() -> tuple[HostFact, ...]:
@@ -172,7 +179,7 @@ def _seats(applications: Collection[UUID]) -> tuple[SeatFact, ...]:
         .order_by("pk")
     )
     released = set(
-        Release.objects.filter(placement__in=[row.pk for row in rows]).values_list(
+        Release.objects.filter(placement__in=[row.pk for row in rows], void_at=None).values_list(
             "placement_id", flat=True
         )
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from recovery.core import clock
 from recovery.inventory.models import Application, Datacenter, Host
 from recovery.scheduling import queries
+from recovery.scheduling.facts import Cause
 from recovery.scheduling.what_if import Outlook, what_if
 
 KEPT_SECONDS = 10.0
@@ -16,13 +17,15 @@ KEPT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """A copy that is wanted and does not run, with the reason."""
+    """A copy that is wanted and does not run, with the reason. `seat`: the lost seat that a
+    person may release, where that is what it waits for; else empty."""
 
     container: str
     application: str
     cause: str
     reason: str
     since: datetime
+    seat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class SiteOutlook:
 
 def open_holds() -> tuple[HoldView, ...]:
     """The longest first."""
+    holds = queries.open_holds()
+    seats = queries.releasable_seats([h.container_id for h in holds if h.cause == Cause.FENCE])
     return tuple(
         HoldView(
             container=str(hold.container),
@@ -46,8 +51,9 @@ def open_holds() -> tuple[HoldView, ...]:
             cause=hold.cause,
             reason=hold.reason,
             since=hold.since,
+            seat=seats.get(hold.container_id, ""),
         )
-        for hold in queries.open_holds()
+        for hold in holds
     )
 
 

@@ -15,7 +15,7 @@ def test_a_lost_host_rings_on_the_open_page_and_stops_when_somebody_has_it(
 ) -> None:
     page = open_page("/")
     page.mouse.click(5, 400)
-    assert page.title().startswith("All 18 hosts answer.")
+    page.wait_for_function("document.title.startsWith('All 18 hosts answer.')")
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
     page.wait_for_selector("[data-alarm=open]", timeout=3000)
     assert page.title().startswith("▲ 1 host lost in PAR1")

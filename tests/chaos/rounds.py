@@ -54,7 +54,7 @@ def play(stack: Stack, seed: int, plan: Round) -> Result:
         lost_at = system.monotonic()
         stack.lab(plan.loss, host=plan.host)
         result.died = strike(stack, plan.while_lost, lost_at)
-        result.replaced = _until(lambda: not stack.missing(), REPLACED_SECONDS, lost_at)
+        result.replaced = _until(lambda: is_replaced(stack, plan.host), REPLACED_SECONDS, lost_at)
         back_at = system.monotonic()
         _bring_back(stack, plan)
         result.died += strike(stack, plan.while_back, back_at)
@@ -82,6 +82,11 @@ def strike(stack: Stack, strikes: Sequence[Strike], began: float) -> list[str]:
             continue  # it was down at that moment: killed before, and on its way back
         died.append(str(each))
     return died
+
+
+def is_replaced(stack: Stack, host: str) -> bool:
+    """It is known to be gone, and every copy runs elsewhere."""
+    return stack.verdict(host) in {"lost", "hung"} and not stack.missing()
 
 
 def _bring_back(stack: Stack, plan: Round) -> None:

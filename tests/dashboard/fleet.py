@@ -89,13 +89,19 @@ def seed_fleet(now: datetime, *, racks: int = 2, hosts: int = 2) -> list[Host]:
 
 
 def seed_application(
-    name: str, on: Sequence[Host], now: datetime, *, priority: int = 50, port: int = 20000
+    name: str,
+    on: Sequence[Host],
+    now: datetime,
+    *,
+    priority: int = 50,
+    port: int = 20000,
+    kind: ApplicationKind = ApplicationKind.STATELESS,
 ) -> Application:
     """An application with one running container on each of these hosts."""
     app = inventory.register_application(
         name=name,
         about="",
-        kind=ApplicationKind.STATELESS,
+        kind=kind,
         copies=len(on),
         priority=priority,
         cpu_millis=250,
@@ -112,6 +118,12 @@ def seed_application(
     transitions.create(seats, actor=CONTROLLER, reason="Seed.", now=now)
     run(seats, now)
     return app
+
+
+def seed_singleton(name: str, on: Host, now: datetime) -> Placement:
+    """Something of which only one may ever run, and its running seat."""
+    app = seed_application(name, [on], now, port=20900, kind=ApplicationKind.SINGLETON)
+    return Placement.objects.get(application=app)
 
 
 def seat(container: Container, host: Host, now: datetime, *, port: int) -> Placement:

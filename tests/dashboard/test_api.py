@@ -13,6 +13,7 @@ from recovery.access.models import ApiToken
 from recovery.core import clock
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host
+from recovery.scheduling.models import Release
 from tests.dashboard import fleet
 from tests.dashboard.conftest import SignIn
 
@@ -105,3 +106,21 @@ def test_metrics_are_for_this_machine(db: None) -> None:
 
 def test_healthz_reads_the_database(db: None) -> None:
     assert Client().get("/healthz").json()["ok"] is True
+
+
+def test_a_lost_singleton_is_released_by_a_persons_word(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    seat = fleet.seed_singleton("archive", hosts["par1-r1-h03"], now)
+    path = f"/api/placements/{seat.pk}/release"
+    assert sign_in("viewer").post(path, WHY, content_type="application/json").status_code == 403
+    client = sign_in("responder")
+    early = client.post(path, WHY, content_type="application/json")
+    assert (early.status_code, "running" in early.json()["detail"]) == (403, True)
+    fleet.lose_host(hosts["par1-r1-h03"], now)
+    said = client.post(path, WHY, content_type="application/json")
+    assert said.status_code == 200
+    assert "archive-1 may run elsewhere" in said.json()["said"]
+    release = Release.objects.get()
+    assert (release.placement_id, release.released_by) == (seat.pk, "responder")

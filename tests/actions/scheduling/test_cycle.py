@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from recovery.audit.models import AuditEntry
 from recovery.core import transitions
-from recovery.core.errors import NotLeader, Refused
+from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.inventory import actions as inventory
 from recovery.inventory.facts import ApplicationKind, PlacementState, Replace, Verdict
 from recovery.inventory.models import Placement
@@ -140,6 +140,31 @@ def test_a_singleton_waits_as_a_hold_until_a_person_vouches() -> None:
     assert [s[3] for s in seats()] == ["lost", "planned"]
     hold.refresh_from_db()
     assert hold.state == HoldState.ENDED
+
+
+def test_a_persons_word_is_about_one_loss_and_given_once() -> None:
+    hosts("a", "b")
+    application("ledger", kind=ApplicationKind.SINGLETON)
+    me = lead()
+    reschedule(actor=me, now=NOW)
+    obey()
+    judge(Placement.objects.get().host, Verdict.LOST, Replace.ALLOWED)
+    reschedule(actor=me, now=NOW)
+    hold = Hold.objects.get()
+    lost = Placement.objects.get()
+    assert queries.releasable_seats([hold.container_id]) == {hold.container_id: str(lost.pk)}
+    actions.release_placement(placement=lost, proof="power cut seen", **SAID)
+    assert queries.releasable_seats([hold.container_id]) == {}
+    with pytest.raises(Conflict, match="already"):
+        actions.release_placement(placement=lost, proof="again", **SAID)
+    judge(lost.host, Verdict.ALIVE)
+    reschedule(actor=me, now=NOW)
+    obey()
+    judge(lost.host, Verdict.LOST, Replace.ALLOWED)
+    reschedule(actor=me, now=NOW)
+    reschedule(actor=me, now=NOW)
+    assert [s[3] for s in seats()] == ["lost"]
+    assert Hold.objects.filter(state=HoldState.OPEN, cause="fencing").exists()
 
 
 def test_a_running_singleton_cannot_be_released() -> None:
