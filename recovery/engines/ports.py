@@ -9,7 +9,6 @@ import psutil
 
 from recovery.core.errors import Refused
 
-
 QUIET = range(10_000, 20_000)
 """Below the ports that the kernel gives to outgoing connections: what is free stays free."""
 
