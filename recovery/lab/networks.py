@@ -16,8 +16,8 @@ from recovery.lab.layout import Layout
 from recovery.lab.settings import LabSettings
 from recovery.lab.uplink import DATAGRAM_PORT
 
-CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 84)]
-"""The inner addresses are 64 above: 84 to 147."""
+CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 52)]
+"""The inner addresses are 64 above: 84 to 115."""
 
 
 def choose_network(layout: Layout, settings: LabSettings) -> str:
@@ -36,7 +36,7 @@ def first_free(networks: Iterable[str], is_free: Callable[[str], bool]) -> str:
         if is_free(network):
             return network
     raise BadConfiguration(
-        "no network from 127.20.0.0/16 to 127.83.0.0/16 is free for the lab.",
+        "no network from 127.20.0.0/16 to 127.51.0.0/16 is free for the lab.",
         field="TOCSIN_LAB_NETWORK",
         todo="Stop another lab, or name a free network.",
     )

@@ -17,9 +17,10 @@ from recovery.core import wire
 from recovery.lab import client, layout
 from recovery.lab.layout import LabHost
 from tests.agent.gateway import Gateway
+from tests.support import own
 from tests.support.waiting import until
 
-NETWORK = "127.29.0.0/16"
+NETWORK = f"127.{own.OCTET}.0.0/16"
 FILE = """
 network: 127.29.0.0/16
 probe_port: 21890
@@ -121,13 +122,14 @@ async def lab(tmp_path: Path) -> AsyncIterator[RunningLab]:
     file = tmp_path / "lab.yaml"
     file.write_text(FILE)
     loaded = layout.load(file)
-    hosts = {host.name: host for host in loaded.hosts()}
+    hosts = {host.name: host for host in loaded.hosts(NETWORK)}
     for name in hosts:
         (tmp_path / "lab" / "hosts" / name).mkdir(parents=True)
         (tmp_path / "lab" / "hosts" / name / "token").write_text("any")
     environment = os.environ | {
         "TOCSIN_VAR": str(tmp_path),
         "TOCSIN_LAB_FILE": str(file),
+        "TOCSIN_LAB_NETWORK": NETWORK,
         "TOCSIN_LAB_CONTROL": gateway.url,
     }
     with (tmp_path / "daemon.log").open("ab") as log:

@@ -21,6 +21,7 @@ from recovery.core.clock import system
 from recovery.engines.places import door
 from recovery.engines.ports import free_port
 from recovery.lab import client, layout
+from tests.support import own
 from tests.support.running import ROOT, Running, environment, started, wait_for
 
 QUIET = ("running", "stopped", "failed")
@@ -234,7 +235,7 @@ class Stack:
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
+    network = f"127.{own.STACKS[free_port() % len(own.STACKS)]}.0.0/16"
     env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
