@@ -179,9 +179,9 @@ def _seats(applications: Collection[UUID]) -> tuple[SeatFact, ...]:
         .order_by("pk")
     )
     released = set(
-        Release.objects.filter(
-            placement__in=[row.pk for row in rows], void_at=None
-        ).values_list("placement_id", flat=True)
+        Release.objects.filter(placement__in=[row.pk for row in rows], void_at=None).values_list(
+            "placement_id", flat=True
+        )
     )
     planned = [row.pk for row in rows if row.state == SeatState.PLANNED]
     asked = {op.placement_id for op in unfinished_of(planned) if op.verb == Verb.START}

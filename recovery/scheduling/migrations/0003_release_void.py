@@ -5,25 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inventory', '0002_guard'),
-        ('scheduling', '0002_guard'),
+        ("inventory", "0002_guard"),
+        ("scheduling", "0002_guard"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='release',
-            name='void_at',
+            model_name="release",
+            name="void_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AlterField(
-            model_name='release',
-            name='placement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='inventory.placement'),
+            model_name="release",
+            name="placement",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="releases",
+                to="inventory.placement",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.UniqueConstraint(condition=models.Q(('void_at', None)), fields=('placement',), name='one_valid_release_per_placement'),
+            model_name="release",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("void_at", None)),
+                fields=("placement",),
+                name="one_valid_release_per_placement",
+            ),
         ),
     ]
