@@ -125,8 +125,8 @@ def _rings(page: Page, victim: str) -> None:
 def _tells(page: Page, victim: str) -> None:
     expect(page).to_have_title(re.compile("^▲ .*lost"), timeout=RINGS_WITHIN * 1000)
     site = victim.partition("-")[0].upper()
-    expect(page.locator("[role=status]")).to_contain_text(f"1 host lost in {site}")
-    expect(page.locator("[role=status]")).to_contain_text(victim)
+    expect(page.locator("main [role=status]")).to_contain_text(f"1 host lost in {site}")
+    expect(page.locator("main [role=status]")).to_contain_text(victim)
 
 
 def _incident_path(page: Page) -> str:
