@@ -29,6 +29,8 @@ ifdef WITHOUT
 export TOCSIN_WITHOUT := $(WITHOUT)
 endif
 export PATH := $(abspath $(BIN)):$(PATH)
+# Without byte code every process compiles all of Django at its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up stop status people reset check test unit bench chaos lock install install-dev
 
@@ -60,7 +62,7 @@ check: install-dev ## ruff, formatting, types, import contracts, migrations
 test: check unit ## make check, then every test
 
 unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
-	python -m pytest -n $(WORKERS) $(ARGS)
+	python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 bench: install-dev ## crash to service on the lab: median and maximum
 	python -m tests.bench

@@ -71,6 +71,10 @@ INSTALLED_APPS = [
 ]
 
 
+PATIENCE = "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
+"""A disk that hangs leads to no decision, never to a late one (I-CP-8)."""
+
+
 def database_from_url(url: str) -> dict[str, object]:
     """`postgresql://user:password@host:port/name`; a folder as `?host=` means its socket."""
     parts = urlsplit(url)
@@ -82,7 +86,12 @@ def database_from_url(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(query.get("host", parts.hostname or "")),
         "PORT": str(parts.port or query.get("port", "")),
-        "OPTIONS": {"options": unquote(query["options"])} if "options" in query else {},
+        "OPTIONS": {
+            "options": unquote(query.get("options", PATIENCE)),
+            "connect_timeout": 3,
+        },
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
     }
 
 
@@ -90,7 +99,7 @@ def _own_database() -> dict[str, object]:
     """The application's database, or, for `manage.py migrate`, the migrator's acting as owner."""
     if os.environ.get("TOCSIN_ACTS_AS") == "migrator":
         found = database_from_url(_migrator_url())
-        found["OPTIONS"] = {"options": "-c role=tocsin_owner"}
+        found["OPTIONS"] = {"options": "-c role=tocsin_owner"}  # a migration may take long
         return found
     return database_from_url(ENVIRONMENT.get("TOCSIN_DATABASE_URL", "postgresql:///tocsin"))
 

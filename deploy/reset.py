@@ -36,8 +36,8 @@ def main() -> int:
 
 
 def _elsewhere(folder: Path) -> list[Path]:
-    """What engines/isolation.py had to put outside the folder (see docs/operations.md)."""
-    names = (folder / "postgres", folder / "postgres" / "socket")
+    """What engines/isolation.py and places.py put outside of it (docs/operations.md)."""
+    names = (folder / "postgres", folder / "postgres" / "socket", folder / "run")
     marks = [hashlib.sha256(str(name).encode()).hexdigest()[:12] for name in names]
     return [
         Path(parent) / f"tocsin-{os.geteuid()}-{mark}"

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from recovery.alarms import queries
+from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, is_storm
 from recovery.alarms.facts import AlarmState, DeliveryState, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
@@ -49,8 +51,25 @@ def raise_alarm(
             raised_at=now,
         )
         transitions.create([alarm], actor=actor, reason=reason, now=now)
-        queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
+        if key != STORM and is_storm(queries.raised_since(now - STORM_WINDOW)):
+            _raise_storm(actor=actor, now=now)
+        else:
+            queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
     return alarm
+
+
+def _raise_storm(*, actor: Actor, now: datetime) -> None:
+    """One message in place of many; every single alarm still stands on the page and rings there."""
+    raise_alarm(
+        key=STORM,
+        severity=Severity.PAGE,
+        title=f"Storm: more than {STORM_ALARMS} alarms in {STORM_WINDOW.seconds // 60} minutes",
+        body="From here on nothing is sent one by one. Open the page.",
+        incident=None,
+        actor=actor,
+        reason="A phone that rings for each of forty alarms is put away.",
+        now=now,
+    )
 
 
 def queue_deliveries(*, alarm: Alarm, subject: str, text: str, now: datetime) -> None:
@@ -122,7 +141,7 @@ def end_alarms(*, keys: Sequence[str], actor: Actor, reason: str, now: datetime)
         ended = transitions.move_many(
             Alarm, found, AlarmState.ENDED, actor=actor, reason=reason, now=now
         )
-        for alarm in ended:
+        for alarm in queries.told_alarms(ended):
             queue_deliveries(alarm=alarm, subject=f"Over: {alarm.title}", text=reason, now=now)
     return ended
 

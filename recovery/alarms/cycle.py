@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from recovery.alarms import actions
+from recovery.alarms import actions, queries
+from recovery.alarms.decide import STORM, STORM_WINDOW, is_storm
 from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
@@ -25,3 +26,11 @@ def end_alarms_of(*, incidents: Sequence[Incident], actor: Actor, now: datetime)
             reason="Its incident is resolved.",
             now=now,
         )
+
+
+def end_storm(*, actor: Actor, now: datetime) -> None:
+    """The storm is over when alarms come singly again."""
+    if not queries.is_storm_open() or is_storm(queries.raised_since(now - STORM_WINDOW)):
+        return
+    with control.deciding(actor.epoch):
+        actions.end_alarms(keys=[STORM], actor=actor, reason="Alarms come singly again.", now=now)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 
-from recovery.alarms.cycle import end_alarms_of
+from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
 from recovery.controller.sighted import Sighted
 from recovery.core import control
@@ -22,7 +22,7 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
-from recovery.scheduling.cycle import reschedule
+from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
 TICK_SECONDS = 0.2
@@ -59,13 +59,7 @@ class Judge:
         try:
             if not self._leads():
                 return
-            for step in (
-                self._detect,
-                self._settle,
-                self._reschedule,
-                self._govern,
-                self._watch_over,
-            ):
+            for step in self._steps():
                 self._try(step)
         except NotLeader as error:
             log.warning("another leads", reason=str(error))
@@ -79,10 +73,16 @@ class Judge:
         return (self._detect, self._settle, self._reschedule, self._govern, self._watch_over)
 
     def _try(self, step: Callable[[], None]) -> None:
+        """A collision with another writer costs the step its round. Rows that are away are
+        another thing: then nobody knows what happened meanwhile (B3)."""
         try:
             step()
         except (Conflict, Refused) as error:
             log.info("not this round", step=step.__name__, reason=str(error))
+        except DatabaseError as error:
+            if not connection.is_usable():
+                raise
+            log.warning("not this round", step=step.__name__, reason=str(error).strip())
 
     # ------------------------------------------------------------------ leading
 
@@ -125,20 +125,23 @@ class Judge:
         settle_lost(actor=self.actor, now=self.clock.now())
 
     def _reschedule(self) -> None:
-        if not self.sighted.blind:
-            reschedule(actor=self.actor, now=self.clock.now())
+        if not self.sighted.hands_off:
+            policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
+            reschedule(actor=self.actor, now=self.clock.now(), policy=policy)
 
     def _govern(self) -> None:
-        paused = self.sighted.blind or self.sighted.paused
+        paused = self.sighted.hands_off or self.sighted.paused
         admitted = run_governor(actor=self.actor, now=self.clock.now(), paused=paused)
         if admitted:
             self.ask((), True)
 
     def _watch_over(self) -> None:
+        """Who does not see, or only just began, knows of nothing that is hurt or whole again."""
         now = self.clock.monotonic()
-        if now < self._next_incidents:
+        if now < self._next_incidents or self.sighted.blind:
             return
         self._next_incidents = now + INCIDENT_SECONDS
-        instant, blind = self.clock.now(), self.sighted.blind
-        ended = watch_incidents(actor=self.actor, now=instant, blind=blind)
+        instant = self.clock.now()
+        ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
+        end_storm(actor=self.actor, now=instant)

@@ -26,19 +26,29 @@ FRESH_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Sighted:
-    """The leading controller's sight. `blind` and `paused` say why nothing may move, if so."""
+    """The leading controller's sight. `blind` and `paused` say why nothing may move, if so.
+
+    `is_grace`: it sees, and only lets its timers start again (B3): no new judgement, but what was
+    decided and committed before goes on.
+    """
 
     eyes: Eyes
     watch: Watch
     blind: str = ""
     paused: str = ""
+    is_grace: bool = False
     foresight: Foresight = field(default_factory=Foresight)
     _met: set[str] = field(default_factory=set)
+
+    @property
+    def hands_off(self) -> str:
+        """Why nothing at all may be done, not even what was decided before; or nothing."""
+        return "" if self.is_grace else self.blind
 
     def regrace(self, now: float) -> None:
         """Every timer starts from zero (B3)."""
         self.watch = Watch.begin(now)
-        self.blind = "The controller has only just begun to watch."
+        self.blind, self.is_grace = "The controller has only just begun to watch.", False
 
     def look(self, *, actor: Actor, clock: Clock) -> list[AskLook]:
         """One look at the fleet with all that follows for verdicts; the looks to ask for."""
@@ -54,6 +64,7 @@ class Sighted:
             fits=self.foresight.refresh(monotonic=monotonic, now=now),
         )
         self.blind = " ".join(decision.blind.reasons)
+        self.is_grace = decision.blind.is_grace
         self.paused = queries.pause_reason()
         return [AskLook(look.host, look.observers) for look in decision.looks]
 

@@ -227,11 +227,18 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Hands off: why we don't trust our eyes. `starting`: only because we began a moment ago."""
+    """Hands off: why we don't trust our eyes. `starting`: only because we began a moment ago.
+
+    With `seconds_left` nothing else is wrong: everybody is heard and a grace runs out (B3).
+    """
 
     reasons: tuple[str, ...] = ()
     starting: bool = False
     seconds_left: float = 0.0
+
+    @property
+    def is_grace(self) -> bool:
+        return self.seconds_left > 0
 
     def __bool__(self) -> bool:
         return bool(self.reasons)

@@ -26,6 +26,16 @@ def is_free(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) 
     return True
 
 
+def is_free_datagram_port(port: int, host: str) -> bool:
+    """True when nobody at all holds the datagram port, sharers included."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def holder(port: int) -> str:
     """`name (process 123)` of whoever listens on the port; empty when this user may not know."""
     try:

@@ -7,7 +7,6 @@ The programs may be Debian's instead (`TOCSIN_PG_BIN`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -27,13 +26,13 @@ from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.engines import children
 from recovery.engines.isolation import Seat, choose, take_seat
+from recovery.engines.places import MAX_SOCKET_PATH, short_place
 from recovery.engines.state import write_private
 
 PORT = 5432
 """Names the socket file only: no TCP port is opened unless one is asked for."""
 
 SUPERUSER = "postgres"
-MAX_SOCKET_PATH = 100
 
 SETTINGS = {
     "max_connections": "120",
@@ -82,7 +81,7 @@ class Cluster:
                 programs=self.programs,
                 folder=self.folder,
                 isolation=choose(self.isolation),
-                elsewhere=_short_place(self.folder, "/var/lib"),
+                elsewhere=short_place(self.folder, "/var/lib"),
             )
         return self._seat
 
@@ -94,7 +93,7 @@ class Cluster:
     def socket_folder(self) -> Path:
         """Beside the data where the path fits into a socket address, else under /tmp."""
         near = self.seat.folder / "socket"
-        return near if len(str(near)) < MAX_SOCKET_PATH - 20 else _short_place(near, "/tmp")  # noqa: S108
+        return near if len(str(near)) < MAX_SOCKET_PATH - 20 else short_place(near, "/tmp")  # noqa: S108
 
     @property
     def password_file(self) -> Path:
@@ -235,9 +234,3 @@ def _clean_environment() -> dict[str, str]:
     """The server's environment without a caller's PG* settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
-
-
-def _short_place(folder: Path, parent: str) -> Path:
-    """A short path of our own for this folder, the same at every start."""
-    mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return Path(parent) / f"tocsin-{os.geteuid()}-{mark}"

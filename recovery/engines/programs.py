@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from recovery.engines.places import door
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
 from recovery.engines.wishes import Addresses
@@ -69,12 +70,12 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def opens(door: Path) -> bool:
+def opens(path: Path) -> bool:
     """True when something listens at the unix socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0.5)
         try:
-            probe.connect(str(door))
+            probe.connect(str(path))
         except OSError:
             return False
     return True
@@ -102,9 +103,9 @@ def command(name: str, *words: str, as_: str = "") -> Program:
 def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) -> list[Program]:
     """Every process above the stores, in design.md's words."""
     gateway = partial(accepts, addresses.gateway)
-    lab = partial(opens, addresses.run_folder / "lab.sock")
+    lab = partial(opens, door(addresses.run_folder / "lab.sock"))
     ping = partial(answers, f"http://127.0.0.1:{addresses.edge_admin}/ping")
-    mail = [replace(command("mailbox"), is_ready=partial(accepts, addresses.mail))]
+    mail = [_mailbox(addresses.mail)] if addresses.mail else []
     return [
         _web(addresses, tls),
         replace(command("gateway"), is_ready=gateway),
@@ -114,7 +115,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
         replace(command("prober"), stage=Stage.REST),
-        *(mail if addresses.mail else []),
+        *mail,
         Program("edge", traefik, is_ready=ping),
         replace(command("lab", "run"), stage=Stage.LAB, is_ready=lab, stop_seconds=15.0),
     ]
@@ -126,6 +127,13 @@ def _web(addresses: Addresses, tls: Sequence[str]) -> Program:
     argv += ["--ws", "websockets-sansio", "--no-access-log", "--timeout-graceful-shutdown", "3"]
     is_ready = partial(accepts, addresses.web)
     return Program("web", argv, module="dashboard.asgi", is_ready=is_ready)
+
+
+def _mailbox(port: int) -> Program:
+    module = "recovery.lab.mailbox"
+    return Program(
+        "mailbox", [sys.executable, "-m", module], module, is_ready=partial(accepts, port)
+    )
 
 
 def _celery(part: str, *words: str) -> Program:

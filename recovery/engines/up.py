@@ -27,6 +27,9 @@ from recovery.engines.valkey import Valkey
 from recovery.engines.wishes import Wishes, read_wishes
 
 ROOT = Path(__file__).resolve().parents[2]
+NOT_INHERITED = {"TOCSIN_MIGRATOR_DATABASE_URL", "PYTHONDONTWRITEBYTECODE"}
+"""The migrator's key; and what would make every start compile every module again (3 times
+slower, and a killed process is back as much later)."""
 
 
 def up() -> int:
@@ -177,7 +180,7 @@ class _Start:
 
     def environment(self) -> dict[str, str]:
         """What every process gets: the caller's environment without the migrator's key."""
-        inherited = {k: v for k, v in os.environ.items() if k != "TOCSIN_MIGRATOR_DATABASE_URL"}
+        inherited = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
         return inherited | self._own_environment() | {leftovers.MARK: str(self.state.folder)}
 
     def _own_environment(self) -> dict[str, str]:

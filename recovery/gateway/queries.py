@@ -82,8 +82,12 @@ def spec_of(seat: Placement) -> wire.ContainerSpec:
     )
 
 
-def errands(hosts: Collection[UUID], *, resend_before: datetime) -> list[Errand]:
-    """Operations to hand to these hosts: new ones, and ones whose outcome is overdue."""
+def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> list[Errand]:
+    """Operations to hand to these hosts: new ones, and ones whose outcome is overdue.
+
+    `epoch` is the leader's, read before these rows: what an earlier leader committed is still
+    decided, and an agent that has met the new leader must not take it for the old one's.
+    """
     rows = (
         Operation.objects.filter(
             host__in=hosts,
@@ -93,7 +97,7 @@ def errands(hosts: Collection[UUID], *, resend_before: datetime) -> list[Errand]
         .order_by("-urgency", "requested_at")
     )
     return [
-        Errand(op.pk, op.host_id, _order(op), op.state != OperationState.INTENDED)
+        Errand(op.pk, op.host_id, _order(op, epoch), op.state != OperationState.INTENDED)
         for op in rows
         if op.state == OperationState.INTENDED or _is_overdue(op, resend_before)
     ]
@@ -103,10 +107,13 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
     return op.handed_at is not None and op.handed_at < before
 
 
-def _order(op: Operation) -> wire.Order:
+def _order(op: Operation, epoch: int) -> wire.Order:
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
     return wire.Order(
-        operation=str(op.pk), epoch=op.epoch, verb=verb, container=spec_of(op.placement)
+        operation=str(op.pk),
+        epoch=max(op.epoch, epoch),
+        verb=verb,
+        container=spec_of(op.placement),
     )
 
 

@@ -166,7 +166,9 @@ async def _dispatch(state: State) -> None:
         return
     now = state.clock.now()
     state.epoch = max(state.epoch, (await state.rows(control.read_beat))[0])
-    errands = await state.rows(queries.errands, hosts, resend_before=now - RESEND_AFTER)
+    errands = await state.rows(
+        queries.errands, hosts, epoch=state.epoch, resend_before=now - RESEND_AFTER
+    )
     due = await _hand_out([e for e in errands if not e.handed], state)
     due += [e for e in errands if e.handed and _is_due_again(e, state)]
     await tell_desired(state)

@@ -11,9 +11,9 @@ from recovery.incidents.decide import Judgement, Step, judge_incident
 from recovery.incidents.models import Incident
 
 
-def watch_incidents(*, actor: Actor, now: datetime, blind: str = "") -> list[Incident]:
+def watch_incidents(*, actor: Actor, now: datetime) -> list[Incident]:
     """Mitigate, reopen or resolve what the facts say; the incidents that ended."""
-    judgements = [judge_incident(fact) for fact in queries.incident_facts(now=now, blind=blind)]
+    judgements = [judge_incident(fact) for fact in queries.incident_facts(now=now)]
     ended = []
     for judgement in judgements:
         if judgement.step is Step.NOTHING and not (judgement.now_whole or judgement.now_hurt):

@@ -22,10 +22,10 @@ from recovery.inventory.models import Application, Host, Placement
 Whole = dict[tuple[str, str], tuple[bool, str]]
 
 
-def incident_facts(*, now: datetime, blind: str = "") -> list[IncidentFact]:
+def incident_facts(*, now: datetime) -> list[IncidentFact]:
     """Every unresolved incident with its members as the rows of the world show them now.
 
-    `blind`: why Tocsin sees nothing at the moment, else empty; then nothing is whole.
+    Asked only by who sees: Tocsin's own eyes are whole.
     """
     incidents = list(Incident.objects.filter(state__in=UNRESOLVED))
     if not incidents:
@@ -33,7 +33,7 @@ def incident_facts(*, now: datetime, blind: str = "") -> list[IncidentFact]:
     members: dict[object, list[Member]] = defaultdict(list)
     for member in Member.objects.filter(incident__in=incidents).order_by("pk"):
         members[member.incident_id].append(member)
-    whole = _whole_by_member([m for group in members.values() for m in group], blind)
+    whole = _whole_by_member([m for group in members.values() for m in group])
     return [
         IncidentFact(
             incident=str(incident.pk),
@@ -52,22 +52,19 @@ def _member_fact(member: Member, whole: Whole) -> MemberFact:
     return MemberFact(member.pk, member.whole_at is not None, is_whole, f"{member.name} {reason}")
 
 
-def _whole_by_member(members: list[Member], blind: str) -> Whole:
+def _whole_by_member(members: list[Member]) -> Whole:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for member in members:
         by_kind[member.kind].append(member.object_id)
     found: Whole = {}
     for key in by_kind[MemberKind.CONTROL]:
-        found[MemberKind.CONTROL, key] = (
-            not blind,
-            f"see nothing: {blind}" if blind else "see again",
-        )
-    found |= _whole_applications(by_kind[MemberKind.APPLICATION], blind)
-    found |= _whole_hosts(by_kind[MemberKind.HOST], blind)
+        found[MemberKind.CONTROL, key] = (True, "see again")
+    found |= _whole_applications(by_kind[MemberKind.APPLICATION])
+    found |= _whole_hosts(by_kind[MemberKind.HOST])
     return found
 
 
-def _whole_applications(ids: list[str], blind: str) -> Whole:
+def _whole_applications(ids: list[str]) -> Whole:
     """Whole: as many seats run on living hosts as copies are wanted."""
     running: dict[str, int] = defaultdict(int)
     for (application,) in Placement.objects.filter(
@@ -76,34 +73,30 @@ def _whole_applications(ids: list[str], blind: str) -> Whole:
         running[str(application)] += 1
     return {
         (MemberKind.APPLICATION, str(pk)): (
-            not blind and running[str(pk)] >= copies,
-            _application_says(running[str(pk)], copies, blind),
+            running[str(pk)] >= copies,
+            _application_says(running[str(pk)], copies),
         )
         for pk, copies in Application.objects.filter(pk__in=ids).values_list("pk", "copies")
     }
 
 
-def _application_says(running: int, copies: int, blind: str) -> str:
-    if blind:
-        return f"is not seen: {blind}"
+def _application_says(running: int, copies: int) -> str:
     again = "answers again, " if running >= copies else "answers, "
     return f"{again if running else 'does not answer, '}{running} of {copies}"
 
 
-def _whole_hosts(ids: list[str], blind: str) -> Whole:
+def _whole_hosts(ids: list[str]) -> Whole:
     """Whole: it lives again, or it is gone and nothing of it waits for a new seat."""
     waiting: dict[str, int] = defaultdict(int)
     for (host,) in unreplaced_placements(ids).values_list("host_id"):
         waiting[str(host)] += 1
     return {
-        (MemberKind.HOST, str(pk)): _whole_host(verdict, waiting[str(pk)], blind)
+        (MemberKind.HOST, str(pk)): _whole_host(verdict, waiting[str(pk)])
         for pk, verdict in Host.objects.filter(pk__in=ids).values_list("pk", "verdict")
     }
 
 
-def _whole_host(verdict: str, waiting: int, blind: str) -> tuple[bool, str]:
-    if blind:
-        return False, f"is not seen: {blind}"
+def _whole_host(verdict: str, waiting: int) -> tuple[bool, str]:
     if verdict == Verdict.ALIVE:
         return True, "takes part again"
     if verdict not in {Verdict.LOST, Verdict.HUNG}:

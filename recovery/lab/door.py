@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,9 @@ class Door:
         self._server: asyncio.AbstractServer | None = None
 
     async def open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._path.parent.stat().st_uid != os.geteuid():
+            raise Refused(f"{self._path.parent} belongs to somebody else.", todo="Remove it.")
         if self._path.exists() and await _answers(self._path):
             raise Refused(f"A lab already runs behind {self._path}.", todo="Stop it first.")
         self._path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ kernel takes everything below it along. Where namespaces are not to be had, the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -16,11 +17,12 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from types import FrameType
 
 from recovery.agent.__main__ import serve
 from recovery.agent.config import load
 from recovery.core.errors import TocsinError
-from recovery.lab import linux
+from recovery.lab import linux, processes
 
 RESTART_SECONDS = 1.0
 
@@ -34,13 +36,14 @@ def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None
     os.set_blocking(wake_writer, False)
     signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     agent, due = _fork_agent(name, config), 0.0
     while True:
         wait = max(0.0, due - time.monotonic()) if agent == 0 else None
         ready, _, _ = select.select([wake, lifeline], [], [], wait)
         if lifeline in ready and not os.read(lifeline, 1):
+            end_below()
             os._exit(0)
         if wake in ready:
             os.read(wake, 4096)
@@ -48,6 +51,22 @@ def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None
             agent, due = 0, time.monotonic() + RESTART_SECONDS
         if agent == 0 and time.monotonic() >= due:
             agent = _fork_agent(name, config)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    end_below()
+    os._exit(0)
+
+
+def end_below() -> None:
+    """Kills what is below this process; the kernel does it better where we are pid 1."""
+    if os.getpid() == 1:
+        return
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            for pid in processes.tree(os.getpid())[1:]:
+                processes.send(pid, signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 def _reaped() -> set[int]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
 from pathlib import Path
 
 from aiosmtpd.handlers import AsyncMessage
 from aiosmtpd.smtp import SMTP
+
+from recovery.lab.settings import from_environment
 
 
 class Mailbox(AsyncMessage):
@@ -36,3 +40,14 @@ async def serve_mailbox(folder: Path, port: int) -> None:
     )
     async with server:
         await server.serve_forever()
+
+
+def main() -> None:
+    """`python -m recovery.lab.mailbox`: without Django, which mail does not need."""
+    port = int(os.environ["TOCSIN_MAIL_PORT"])
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve_mailbox(from_environment().folder.parent / "mail", port))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,9 +15,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+from recovery.core.errors import Refused
+
 _log = logging.getLogger("tocsin.lab")
 _ROOT = Path(__file__).resolve().parents[2]
-_PASSED_ON = ("PATH", "HOME", "LANG", "TZ")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "TOCSIN_LAB_NAMESPACES",
+)
 """What hosts get of our environment: it holds the control plane's secrets, they must not."""
 _BOOT_SECONDS = 10.0
 _END_SECONDS = 5.0
@@ -68,10 +79,13 @@ class Nursery:
             _log.error("the zygote is gone, and every host with it")
             asyncio.get_running_loop().remove_reader(self._socket)
             self.ended.set()
+            for answer in self._awaited.values():
+                if not answer.done():
+                    answer.set_exception(Refused("The lab's zygote ended.", todo="See its log."))
             return
         *lines, self._received = (self._received + chunk).split(b"\n")
         for line in lines:
             told = json.loads(line)
-            answer = self._awaited.pop(told["name"], None)
-            if answer is not None and not answer.done():
-                answer.set_result((told["pid"], told["note"]))
+            awaited = self._awaited.pop(told["name"], None)
+            if awaited is not None and not awaited.done():
+                awaited.set_result((told["pid"], told["note"]))

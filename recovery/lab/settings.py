@@ -1,8 +1,9 @@
 """Where the lab lives on this machine: folders, sockets, the control plane's address.
 
-Environment: TOCSIN_VAR (state folder), TOCSIN_LAB_FILE, TOCSIN_LAB_NETWORK (127.N.0.0/16
-instead of the file's), TOCSIN_LAB_CONTROL (WebSocket address of the gateway, several with
-commas; otherwise every one of TOCSIN_GATEWAYS, or TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE.
+Environment: TOCSIN_VAR (state folder), TOCSIN_LAB_FILE, TOCSIN_LAB_NETWORK (127.N.0.0/16; else
+the file's, or the next free one), TOCSIN_LAB_CONTROL (WebSocket address of the gateway, several
+with commas; otherwise every one of TOCSIN_GATEWAYS, or TOCSIN_GATEWAY_HOST and _PORT),
+TOCSIN_LAB_MODE.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
+from recovery.engines.places import door
 from recovery.lab.layout import SHIPPED
 
 MODES = ("relay",)
@@ -30,7 +32,12 @@ class LabSettings:
 
     @property
     def socket(self) -> Path:
-        return self.folder.parent / "run" / "lab.sock"
+        return door(self.folder.parent / "run" / "lab.sock")
+
+    @property
+    def network_file(self) -> Path:
+        """The network that was chosen for this lab, kept from start to start."""
+        return self.folder / "network"
 
     def host_folder(self, name: str) -> Path:
         return self.folder / "hosts" / name
@@ -51,10 +58,15 @@ def from_environment() -> LabSettings:
     return LabSettings(
         folder=var / "lab",
         file=Path(os.environ.get("TOCSIN_LAB_FILE", SHIPPED)),
-        network=os.environ.get("TOCSIN_LAB_NETWORK", ""),
+        network=os.environ.get("TOCSIN_LAB_NETWORK", "") or _kept(var / "lab" / "network"),
         control=_control(),
         mode=mode,
     )
+
+
+def _kept(file: Path) -> str:
+    """What `networks.choose_network` chose at an earlier start."""
+    return file.read_text().strip() if file.exists() else ""
 
 
 def _control() -> tuple[str, ...]:
@@ -63,6 +75,6 @@ def _control() -> tuple[str, ...]:
     if chosen:
         return tuple(url.strip() for url in chosen.split(",") if url.strip())
     host = os.environ.get("TOCSIN_GATEWAY_HOST", "127.0.0.1")
-    port = os.environ.get("TOCSIN_GATEWAY_PORT", "8100")
+    port = os.environ.get("TOCSIN_GATEWAY_PORT", "8010")
     gateways = os.environ.get("TOCSIN_GATEWAYS", f"{host}:{port}")
     return tuple(f"ws://{address.strip()}/agent" for address in gateways.split(","))

@@ -34,6 +34,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         linux.become_subreaper()
+        self._note = _why_no_namespaces()
 
     def run(self) -> None:
         """Until the lab is gone."""
@@ -74,14 +75,15 @@ class Zygote:
         self._lab.close()
         os.close(self._lifeline_writer)
         os.setsid()
-        note = _enter_namespaces()
+        if not self._note:
+            _enter_namespaces()
         pid = os.fork()
         if pid == 0:
             os.close(telling)
-            if not note:
+            if not self._note:
                 linux.own_proc()
             run_first_process(name, config, log, self._lifeline)
-        os.write(telling, f"{pid} {note}".encode())
+        os.write(telling, f"{pid} {self._note}".encode())
         os._exit(0)
 
     def _reap(self) -> None:
@@ -91,10 +93,12 @@ class Zygote:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                if self._hosts.pop(pid, None) is not None:
-                    self._sweep()
+                self._hosts.pop(pid, None)
+                self._sweep()
 
     def _sweep(self) -> None:
+        """Kills children that are no hosts: what a lost host left behind came to us. Their own
+        children come to us in turn, so this is done after every end."""
         own = os.getpid()
         for pid in proc.pids():
             found = proc.stat(pid)
@@ -106,28 +110,55 @@ class Zygote:
         for pid in list(self._hosts):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        while self._hosts:
-            pid, _ = os.waitpid(-1, 0)
-            if self._hosts.pop(pid, None) is not None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, _ = os.waitpid(-1, 0)
+                self._hosts.pop(pid, None)
                 self._sweep()
 
 
-def _enter_namespaces() -> str:
-    """Own pid and mount namespaces for the children, or why there are none."""
+def _enter_namespaces() -> None:
+    """Own pid and mount namespaces for the children of this process."""
     user, group = os.geteuid(), os.getegid()
+    if user != 0:
+        linux.unshare(linux.CLONE_NEWUSER)
+        linux.map_own_user(user, group)
+    linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+
+
+def _why_no_namespaces() -> str:
+    """Tries them out once; why hosts cannot have them, or nothing."""
+    if os.environ.get("TOCSIN_LAB_NAMESPACES") == "0":
+        return "no namespaces (switched off): the zygote sweeps after a lost host"
+    told, telling = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os._exit(_try_namespaces(telling))
+    os.close(telling)
+    with os.fdopen(told) as pipe:
+        reason = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) == 0:
+        return ""
+    return f"no namespaces ({reason}): the zygote sweeps after a lost host"
+
+
+def _try_namespaces(telling: int) -> int:
+    """In a child: enters them and lets a grandchild mount its own /proc."""
     try:
-        if user != 0:
-            linux.unshare(linux.CLONE_NEWUSER)
-            linux.map_own_user(user, group)
-        linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+        _enter_namespaces()
+        grandchild = os.fork()
+        if grandchild == 0:
+            linux.own_proc()
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1])
     except OSError as error:
-        return f"no namespaces ({error.strerror}): the zygote sweeps after a lost host"
-    return ""
+        os.write(telling, (error.strerror or "refused").encode())
+        return 1
 
 
 def main() -> None:
     linux.name_process("lab-zygote")
-    linux.die_with_parent(signal.SIGKILL)
     gc.collect()
     gc.freeze()
     gc.disable()

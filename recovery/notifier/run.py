@@ -30,14 +30,23 @@ def run_notifier(*, clock: Clock, stop: threading.Event) -> None:
     busy: set[Future[None]] = set()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver") as pool:
         while not stop.wait(POLL_SECONDS):
+            close_old_connections()
             busy = {one for one in busy if not one.done()}
             free = AT_ONCE - len(busy)
             try:
                 claimed = actions.claim_deliveries(now=clock.now(), at_most=free) if free else []
-                busy |= {pool.submit(deliver, delivery, clock) for delivery in claimed}
+                busy |= {pool.submit(_in_thread, delivery, clock) for delivery in claimed}
             except DatabaseError as error:
                 log.warning("rows are away", error=str(error).strip())
-                close_old_connections()
+
+
+def _in_thread(delivery: Delivery, clock: Clock) -> None:
+    """One delivery with a connection that works; what fails here is claimed again later."""
+    close_old_connections()
+    try:
+        deliver(delivery, clock)
+    except DatabaseError as error:
+        log.warning("no receipt written", delivery=delivery.pk, error=str(error).strip())
 
 
 def deliver(delivery: Delivery, clock: Clock) -> None:
@@ -52,5 +61,3 @@ def deliver(delivery: Delivery, clock: Clock) -> None:
         actions.record_refused(delivery=delivery, error=str(refusal), now=clock.now())
     else:
         actions.record_accepted(delivery=delivery, receipt=receipt, now=clock.now())
-    finally:
-        close_old_connections()

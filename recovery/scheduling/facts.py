@@ -108,13 +108,18 @@ class SeatFact:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Thresholds. `places_at_once` and `paced_at_once` are what the governor grants now."""
+    """Thresholds. `places_at_once` and `paced_at_once` are what the governor grants now.
+
+    `trusts_suspicion` is false for who has only just begun to watch: what was declared goes on,
+    nothing starts on a suspicion that somebody else had.
+    """
 
     sick_patience: timedelta = timedelta(seconds=60)
     retry_first: timedelta = timedelta(seconds=5)
     retry_most: timedelta = timedelta(minutes=5)
     places_at_once: int | None = None
     paced_at_once: int | None = None
+    trusts_suspicion: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,7 +373,7 @@ def _back_up(slot: _Slot, seat: SeatFact, host: HostFact) -> None:
         told = f"only one may run: waits until {host.name} answers, or for a fencing proof"
         slot.wait(Cause.FENCE, told, seat)
     elif host.replace in (Replace.PROVISIONAL, Replace.ALLOWED, Replace.PACED):
-        if _may_retry(slot):
+        if slot.policy.trusts_suspicion and _may_retry(slot):
             _want(slot, Cause.SUSPECT, f"{host.name} is suspect", seat, provisional=True)
     elif host.replace is Replace.HELD:
         slot.wait(Cause.HELD, _held_reason(host), seat)

@@ -12,10 +12,12 @@ from django.db import transaction
 from pytest_django import Settings
 
 from recovery.alarms import actions
+from recovery.alarms.cycle import end_storm
 from recovery.alarms.facts import Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
+from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.errors import Conflict
 from recovery.engines.ports import free_port
@@ -169,3 +171,35 @@ def test_an_ended_alarm_tells_those_who_were_told() -> None:
         "Over: 1 host lost in PAR1",
     }
     assert alarm().state == "raised"
+
+
+def test_a_flood_is_sent_as_one_storm_and_every_alarm_still_stands() -> None:
+    channel()
+    for n in range(40):
+        actions.raise_alarm(
+            key=f"host:{n}",
+            severity=Severity.PAGE,
+            title=f"h{n} is lost",
+            body="",
+            incident=None,
+            actor=BY,
+            reason="lost",
+            now=NOW + timedelta(seconds=n),
+        )
+    assert Alarm.objects.filter(state="raised").count() == 41
+    subjects = set(Delivery.objects.values_list("subject", flat=True))
+    assert len(subjects) == 11
+    assert "ALARM Storm: more than 10 alarms in 10 minutes" in subjects
+
+
+def test_a_storm_is_over_when_alarms_come_singly_again() -> None:
+    test_a_flood_is_sent_as_one_storm_and_every_alarm_still_stands()
+    control.take_lead("test", seen_epoch=0, now=NOW)
+    leader = Actor("controller", "test", 1)
+    storm = Alarm.objects.get(key="storm")
+    end_storm(actor=leader, now=NOW + timedelta(minutes=5))
+    storm.refresh_from_db()
+    assert storm.state == "raised"
+    end_storm(actor=leader, now=NOW + timedelta(minutes=11))
+    storm.refresh_from_db()
+    assert storm.state == "ended"

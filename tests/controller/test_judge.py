@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
+from django.db import connection, transaction
 
+from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes
 from recovery.controller.judge import Judge
 from recovery.controller.sighted import Sighted
 from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.control import TAKEOVER_SECONDS
+from recovery.detection.actions import go_blind, see_again
 from recovery.detection.cycle import Watch
-from recovery.gateway.digest import AskLook
-from tests.support.fleet import NOW, make_fleet
+from recovery.gateway.digest import AskLook, Digest, pack_ages
+from recovery.incidents.cycle import watch_incidents
+from recovery.incidents.models import Incident
+from tests.support.fleet import NOW, Fleet, make_fleet
 
 pytestmark = pytest.mark.django_db
 
@@ -25,6 +31,18 @@ def judge(name: str, clock: ManualClock) -> Judge:
 
     sighted = Sighted(Eyes(["g"]), Watch.begin(clock.monotonic()))
     return Judge(holder=name, clock=clock, sighted=sighted, ask=ask)
+
+
+def play(judge: Judge, fleet: Fleet, clock: ManualClock, seconds: float) -> None:
+    """Rounds in which everybody is heard."""
+    judge.ask = lambda looks, wake: None
+    everybody = tuple(host.pk.bytes for host in fleet.hosts.values())
+    for _ in range(round(seconds / 0.2)):
+        ages = pack_ages(np.zeros(len(everybody)), 0.5)
+        digest = Digest("g", 1, 60_000, 200, ages, b"\x01" * len(everybody), everybody)
+        judge.sighted.eyes.take("g", digest, clock.monotonic())
+        judge.round()
+        clock.advance(0.2)
 
 
 def test_the_first_to_wait_long_enough_leads_and_the_other_stands_by() -> None:
@@ -52,6 +70,18 @@ def test_a_leader_that_dies_is_followed_and_one_that_slept_steps_down() -> None:
     assert control.read_beat()[0] == 2
 
 
+def test_a_new_leader_goes_on_with_what_was_decided_while_its_timers_start_again() -> None:
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    new = judge("two", clock)
+    play(new, fleet, clock, 2.6)
+    assert new.epoch == 1
+    assert new.sighted.blind
+    assert new.sighted.is_grace
+    states = fleet.application.placements.values_list("state", flat=True)
+    assert list(states) == ["starting", "starting"]
+
+
 def test_a_controller_without_eyes_moves_nothing() -> None:
     make_fleet()
     clock = ManualClock(NOW)
@@ -62,3 +92,42 @@ def test_a_controller_without_eyes_moves_nothing() -> None:
     assert lone.epoch == 1
     assert lone.sighted.blind
     assert not make_fleet().application.placements.exists()
+
+
+def test_who_only_begins_to_watch_opens_no_incident_again_and_then_sees_it_resolved() -> None:
+    fleet = make_fleet(copies=0)
+    clock = ManualClock(NOW)
+    epoch = control.take_lead("one", seen_epoch=0, now=NOW)
+    assert epoch == 1
+    by = Actor("controller", "one", epoch)
+    go_blind(reasons=["no digest"], actor=by, now=NOW)
+    see_again(actor=by, now=NOW)
+    watch_incidents(actor=by, now=NOW)
+    new = judge("two", clock)
+    play(new, fleet, clock, 4.0)
+    assert (new.epoch, new.sighted.is_grace) == (2, True)
+    assert Incident.objects.get().state == "mitigated"
+    play(new, fleet, clock, 12.0)
+    assert Incident.objects.get().state == "resolved"
+    assert not Incident.objects.get().timeline.filter(kind="reopened").exists()
+
+
+def test_a_collision_with_another_writer_costs_one_step_its_round_and_no_grace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    leader = judge("one", clock)
+    play(leader, fleet, clock, 10.0)
+    assert not leader.sighted.blind
+
+    def collide(**_: object) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recovery.controller.judge.settle_lost", collide)
+        play(leader, fleet, clock, 0.2)
+    assert not leader.sighted.blind
+    play(leader, fleet, clock, 0.2)
+    assert not leader.sighted.blind

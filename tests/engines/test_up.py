@@ -24,7 +24,7 @@ from tests.support.databases import Database
 from tests.support.running import LEAN, ROOT, environment, started, wait_for
 from tests.support.users import as_ordinary_user
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="session")
@@ -243,7 +243,9 @@ def test_an_ordinary_user_starts_it(tmp_path: Path) -> None:
         with output.open("w") as out:
             process = subprocess.Popen(argv, cwd=user.copy, env=env, stdout=out, stderr=out)
         try:
-            wait_for(lambda: "Tocsin is up" in output.read_text() or process.poll() is not None, 60)
+            wait_for(
+                lambda: "Tocsin is up" in output.read_text() or process.poll() is not None, 180
+            )
             assert "Tocsin is up" in output.read_text()
         finally:
             process.terminate()

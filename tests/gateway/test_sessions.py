@@ -12,16 +12,17 @@ from typing import TypeVar
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from recovery.agent.identity import Identity, load
 from recovery.audit.models import AuditEntry
-from recovery.core import transitions, wire
+from recovery.core import control, transitions, wire
 from recovery.core.clock import system
 from recovery.engines.ports import free_port
 from recovery.gateway.serve import Settings, run_gateway
+from recovery.gateway.state import State
 from recovery.inventory import actions
 from recovery.inventory.models import Container, Host, Placement
 from recovery.operations.actions import admit_operations, request_operations
@@ -266,6 +267,46 @@ async def test_an_order_whose_session_broke_is_sent_again_with_the_same_key(stag
     assert isinstance(first, wire.Order)
     assert isinstance(again, wire.Order)
     assert again.operation == first.operation == str(operation.pk)
+
+
+async def test_what_an_earlier_leader_committed_is_sent_in_the_name_of_the_present_one(
+    stage: Stage,
+) -> None:
+    """Its agent may have met the new leader already, and refuses orders of a lower epoch."""
+    _, operation = await rows(intended, stage)
+
+    def change_leader() -> None:
+        for _ in range(3):
+            seen, _ = control.read_beat()
+            control.take_lead("next", seen_epoch=seen, now=NOW)
+
+    await rows(change_leader)
+    async with gateway() as port, session(port, stage) as socket:
+        order = await receive(socket, wire.Order)
+    assert isinstance(order, wire.Order)
+    assert (order.operation, order.epoch) == (str(operation.pk), 3)
+    assert operation.epoch < 3
+
+
+async def test_the_rows_are_reached_over_one_connection_and_a_broken_one_is_replaced(
+    fresh_database: Database,
+) -> None:
+    state = State(name="test", clock=system, heartbeat_to="", secret="")
+
+    def backend(then: str = "") -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+            if then:
+                cursor.execute(then)
+        return int(pid)
+
+    first = await state.rows(backend)
+    assert await state.rows(backend) == first
+    with pytest.raises(OperationalError):
+        await state.rows(backend, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await state.rows(backend) != first
+    await state.close()
 
 
 async def test_malformed_frames_are_answered_with_the_field_and_the_session_goes_on(

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -177,10 +177,18 @@ class Load:
 
     out: Path
     process: subprocess.Popen[bytes]
+    _read: int = 0
+    _shots: list[Shot] = field(default_factory=list)
 
     def shots(self) -> list[Shot]:
-        lines = self.out.read_text().splitlines(keepends=True)
-        return [Shot(*json.loads(line)) for line in lines if line.endswith("\n")]
+        """Every request so far that came back or was given up."""
+        with self.out.open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._read += len(line)
+                    self._shots.append(Shot(*json.loads(line)))
+        return list(self._shots)
 
     def gets(self) -> list[Shot]:
         return [shot for shot in self.shots() if shot.verb == "GET"]
@@ -195,6 +203,7 @@ class Load:
 @contextmanager
 def load(edge: str, out: Path, names: list[str], rate: float = 50.0) -> Iterator[Load]:
     """Inside, users ask; afterwards nobody does."""
+    out.touch()
     argv = [sys.executable, "-m", "tests.support.load", edge.removeprefix("http://"), str(out)]
     with subprocess.Popen([*argv, str(rate), *names]) as process:
         running = Load(out, process)
@@ -216,7 +225,7 @@ def down_seconds(shots: list[Shot], application: str) -> float:
 
 
 def main(edge: str, out: str, rate: str, *names: str) -> None:
-    with Path(out).open("w") as lines:
+    with Path(out).open("a") as lines:
         asyncio.run(_ask_until_told(edge, lines, float(rate), list(names)))
 
 

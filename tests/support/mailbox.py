@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email import message_from_bytes, policy
 
 from aiosmtpd.controller import Controller
@@ -15,9 +16,9 @@ from recovery.core.clock import system
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that arrived, and when (monotonic)."""
+    """A message that arrived, and when."""
 
-    at: float
+    at: datetime
     to: tuple[str, ...]
     subject: str
     text: str
@@ -33,7 +34,7 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=policy.default)
         text = message.get_content()
-        letter = Letter(system.monotonic(), tuple(envelope.rcpt_tos), message["Subject"], text)
+        letter = Letter(system.now(), tuple(envelope.rcpt_tos), message["Subject"], text)
         self.letters.append(letter)
         return "250 taken"
 

@@ -77,7 +77,7 @@ def started(folder: Path, env: Mapping[str, str], *, wait: bool = True) -> Itera
     output = folder.with_name(f"{folder.name}.{free_port()}.output")
     with output.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "up"],
+            ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "up"],
             cwd=ROOT,
             env=dict(env),
             stdout=out,

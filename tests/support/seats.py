@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -81,7 +82,12 @@ def _twice_running(addresses: frozenset[str], checker: Checker) -> list[Seat]:
 
 def running_seats(addresses: frozenset[str]) -> Counter[Seat]:
     """How many containers of each application each host runs, by the process table."""
-    seats: Counter[Seat] = Counter()
+    return Counter((one["host"], one["application"]) for one in containers(addresses))
+
+
+def containers(addresses: frozenset[str]) -> list[dict[str, str]]:
+    """What each container process on these hosts was started as."""
+    found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -90,10 +96,10 @@ def running_seats(addresses: frozenset[str]) -> Counter[Seat]:
         except OSError:
             continue
         if str(SERVICE) in words:
-            told = dict(zip(words, words[1:], strict=False))
-            if told.get("--address") in addresses:
-                seats[told["--host"], told["--application"]] += 1
-    return seats
+            told = {k.lstrip("-"): v for k, v in pairwise(words)}
+            if told.get("address") in addresses:
+                found.append(told | {"pid": entry.name})
+    return found
 
 
 @contextmanager

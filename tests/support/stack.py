@@ -18,8 +18,9 @@ import httpx
 import psycopg
 
 from recovery.core.clock import system
+from recovery.engines.places import door
 from recovery.engines.ports import free_port
-from recovery.lab import client
+from recovery.lab import client, layout
 from tests.support.running import ROOT, Running, environment, started, wait_for
 
 QUIET = ("running", "stopped", "failed")
@@ -32,17 +33,23 @@ class Stack:
     running: Running
     env: Mapping[str, str]
     token: str = ""
+    forgotten: int = 0
     _rows: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     # ------------------------------------------------------------------ looking
+
+    @property
+    def database(self) -> str:
+        """Where the application's role finds the rows."""
+        known = json.loads(self.running.state.environment_file.read_text())
+        return str(known["TOCSIN_DATABASE_URL"])
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """From the tables, as the application's role; once more if the server restarted."""
         for again in (True, False):
             try:
                 if self._rows is None or self._rows.closed:
-                    url = json.loads(self.running.state.environment_file.read_text())
-                    self._rows = psycopg.connect(url["TOCSIN_DATABASE_URL"], autocommit=True)
+                    self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
                 self._rows = None
@@ -55,6 +62,17 @@ class Stack:
 
     def verdict(self, host: str) -> str:
         return str(self.verdicts()[host])
+
+    def reason(self, host: str) -> str:
+        """Why its verdict is what it is."""
+        sql = "SELECT verdict_reason FROM inventory_host WHERE name = %s"
+        return str(self.rows(sql, host)[0][0])
+
+    @property
+    def inner(self) -> frozenset[str]:
+        """The addresses on which the lab's containers really listen."""
+        network = self.env["TOCSIN_LAB_NETWORK"]
+        return frozenset(host.inner for host in layout.load().hosts(network))
 
     def grant(self, host: str) -> str:
         return str(self.rows("SELECT replace FROM inventory_host WHERE name = %s", host)[0][0])
@@ -115,7 +133,7 @@ class Stack:
     # ------------------------------------------------------------------ touching
 
     def lab(self, verb: str, **fields: object) -> dict[str, object]:
-        return client.ask(verb, fields, path=self.running.state.folder / "run" / "lab.sock")
+        return client.ask(verb, fields, path=door(self.running.state.run / "lab.sock"))
 
     def lab_hosts(self) -> dict[str, dict[str, Any]]:
         hosts = self.lab("status")["hosts"]
@@ -180,25 +198,43 @@ class Stack:
             and not self.open_incidents()
         )
 
+    def is_watching(self) -> bool:
+        """Somebody leads, and has watched long enough to judge again (B3)."""
+        sql = "SELECT now() - taken_at > interval '6.5 s' FROM core_leader"
+        return self.rows(sql) == [(True,)]
+
+    def leader(self) -> str:
+        """The name of the controller that leads, as the supervisor calls it."""
+        holder = str(self.rows("SELECT holder FROM core_leader")[0][0])
+        pids = {self.running.pid_of(name): name for name in ("controller", "controller-2")}
+        return pids.get(int(holder.rpartition(":")[2]), "")
+
     def calm(self, seconds: float = 90.0) -> None:
         """Make the weather fair again and wait until everything is at rest.
 
-        The controllers are killed too: a new leader has no memory of the losses before, so that
-        one story's losses don't count for the next one's brake.
+        After losses the leader is killed too: the next one has no memory of them, so that one
+        story's losses don't count for the next one's brake.
         """
         for name, host in self.lab_hosts().items():
-            if host["state"] != "up" or host["weather"]:
-                self.lab("restart", host=name)
-        for name in ("controller", "controller-2"):
-            if self.running.pid_of(name):
-                self.kill(name)
-        wait_for(self.is_calm, seconds)
+            self.lab("restart" if host["state"] == "down" else "heal", host=name)
+        if self.losses() > self.forgotten and (leader := self.leader()):
+            self.kill(leader)
+        wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
+        self.forgotten = self.losses()
+
+    def losses(self) -> int:
+        """How often a host was given up."""
+        sql = (
+            "SELECT count(*) FROM audit_entry WHERE object_type = 'host'"
+            " AND body->>'action' IN ('lost', 'hung', 'unknown')"
+        )
+        return int(self.rows(sql)[0][0])
 
 
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{40 + free_port() % 200}.0.0/16"
+    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
     env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
     with started(folder, env) as running:
         stack = Stack(running, env)

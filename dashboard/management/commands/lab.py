@@ -8,11 +8,13 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
+from recovery.agent.disk import private_folder, write_atomic
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.lab import client, layout
 from recovery.lab.load import load_lab
+from recovery.lab.networks import choose_network
 from recovery.lab.settings import from_environment
 
 HOST_VERBS = {
@@ -57,6 +59,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _do(self, verb: str, options: dict[str, object]) -> None:
+        if verb == "run":
+            self._take_network()
         if verb == "load" or (verb == "run" and not options["no_load"]):
             self._load()
         if verb == "run":
@@ -68,6 +72,13 @@ class Command(BaseCommand):
             names = ("host", "datacenter", "way", "delay_ms", "jitter_ms", "loss")
             answer = client.ask(verb, {n: options[n] for n in names if n in options})
             self.stdout.write(" ".join(str(v) for v in answer.values()) or "done")
+
+    def _take_network(self) -> None:
+        settings = from_environment()
+        chosen = choose_network(layout.load(settings.file), settings)
+        private_folder(settings.folder)
+        write_atomic(settings.network_file, chosen.encode())
+        self.stdout.write(f"The lab's hosts are in {chosen}.")
 
     def _load(self) -> None:
         settings = from_environment()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -37,7 +38,8 @@ class Mail:
     def _deliver(self, message: EmailMessage) -> str:
         with smtplib.SMTP(self.host, self.port, timeout=SECONDS) as server:
             if self.use_tls:
-                server.starttls()
+                server.starttls(context=ssl.create_default_context())
+            server.ehlo_or_helo_if_needed()
             if self.user:
                 server.login(self.user, self.password)
             server.mail(self.sender)

@@ -74,6 +74,14 @@ def test_a_suspect_host_gets_a_provisional_replacement_only_when_permitted() -> 
     assert place.generation == 2
 
 
+def test_who_has_only_just_begun_to_watch_starts_nothing_on_an_old_suspicion() -> None:
+    suspect = host("a", verdict=Verdict.SUSPECT, replace=Replace.PROVISIONAL)
+    found = world([suspect, *THREE[1:]], [app("shop")], [seat("shop", "a")])
+    fresh = replace(found, policy=Policy(trusts_suspicion=False))
+    assert decide(fresh, NOW).orders == ()
+    assert decide(found, NOW).orders
+
+
 def test_a_singleton_on_a_suspect_host_waits_and_says_for_what() -> None:
     suspect = host("a", verdict=Verdict.SUSPECT, replace=Replace.PROVISIONAL)
     singleton = app("ledger", kind=Kind.SINGLETON)

@@ -28,7 +28,7 @@ from recovery.scheduling.facts import (
 )
 from tests.decisions.scheduling.build import NOW, app, carry_out, host, observe, seat, world
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 RIGHTS = {
     Verdict.ALIVE: [Replace.NONE],

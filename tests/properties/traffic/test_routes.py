@@ -29,7 +29,7 @@ backends = st.lists(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(backends)
 def test_an_application_with_a_backend_never_gets_an_empty_list(given: list[Backend]) -> None:
     routes = {route.application: route for route in choose_routes(given)}
@@ -39,7 +39,7 @@ def test_an_application_with_a_backend_never_gets_an_empty_list(given: list[Back
         assert set(route.servers) <= {b.url for b in given if b.application == route.application}
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(backends)
 def test_a_route_that_is_not_kept_holds_only_running_seats_on_hosts_that_are_there(
     given: list[Backend],
@@ -56,7 +56,7 @@ def test_a_route_that_is_not_kept_holds_only_running_seats_on_hosts_that_are_the
             assert set(route.servers) <= running
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(backends, st.randoms())
 def test_the_order_of_the_rows_does_not_matter(given: list[Backend], random: Random) -> None:
     mixed = random.sample(given, len(given))

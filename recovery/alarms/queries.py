@@ -1,0 +1,27 @@
+"""Rows of alarms as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from recovery.alarms.decide import STORM
+from recovery.alarms.facts import AlarmState
+from recovery.alarms.models import Alarm
+
+
+def raised_since(start: datetime) -> int:
+    """How many alarms were raised after `start`, the storm's own left out."""
+    return Alarm.objects.filter(raised_at__gt=start).exclude(key=STORM).count()
+
+
+def told_alarms(alarms: Sequence[Alarm]) -> list[Alarm]:
+    """Those of which somebody was told by a message."""
+    return list(
+        Alarm.objects.filter(pk__in=[a.pk for a in alarms], deliveries__isnull=False).distinct()
+    )
+
+
+def is_storm_open() -> bool:
+    """Whether the storm alarm stands."""
+    return Alarm.objects.filter(key=STORM).exclude(state=AlarmState.ENDED).exists()

@@ -1,0 +1,58 @@
+"""When the fault is ours, Tocsin says that it is blind, and does nothing."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.stories.conftest import Town
+from tests.stories.telling import acts, what_runs
+from tests.support.running import wait_for
+from tests.support.stack import Stack
+
+BLIND = "control:blind"
+
+
+def stop_the_gateway(town: Town) -> Callable[[], object]:
+    pid = town.stack.kill("gateway", signal.SIGSTOP)
+    return lambda: town.stack.kill("gateway", signal.SIGCONT) == pid
+
+
+def kill_the_gateway(town: Town) -> Callable[[], object]:
+    town.stack.kill("gateway")
+    return lambda: None
+
+
+def stop_all_heartbeats(town: Town) -> Callable[[], object]:
+    hosts = list(town.stack.lab_hosts())
+    for host in hosts:
+        town.stack.lab("isolate", host=host)
+    return lambda: [town.stack.lab("heal", host=host) for host in hosts]
+
+
+def cut_the_controllers_off(town: Town) -> Callable[[], object]:
+    town.wire.cut()
+    return town.wire.mend
+
+
+@pytest.mark.parametrize(
+    "harm", [stop_the_gateway, kill_the_gateway, stop_all_heartbeats, cut_the_controllers_off]
+)
+def test_without_eyes_it_rings_that_it_is_blind_and_does_nothing(
+    town: Town, harm: Callable[[Town], Callable[[], object]]
+) -> None:
+    stack = town.stack
+    before, running = acts(stack), what_runs(stack)
+    rung = _times_rung(stack)
+    mend = harm(town)
+    wait_for(lambda: _times_rung(stack) == rung + 1)
+    mend()
+    wait_for(lambda: (BLIND, "ended") in stack.alarms()[:1], 30)
+    wait_for(stack.is_calm, 60)
+    assert (acts(stack), what_runs(stack)) == (before, running)
+
+
+def _times_rung(stack: Stack) -> int:
+    return sum(key == BLIND for key, _ in stack.alarms())
