@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+
+import psycopg
 
 from recovery.core.clock import system
 from recovery.core.errors import Refused
@@ -100,10 +103,12 @@ def _bring_back(stack: Stack, plan: Round) -> None:
 
 
 def _until(holds: Callable[[], bool], seconds: float, since: float) -> float | None:
-    """Seconds from `since` until it held; None when it did not in time."""
+    """Seconds from `since` until it held; None when it did not in time. While PostgreSQL is on
+    its way back nothing holds."""
     deadline = system.monotonic() + seconds
-    while not holds():
-        if system.monotonic() > deadline:
-            return None
+    while system.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            if holds():
+                return round(system.monotonic() - since, 1)
         time.sleep(LOOK_SECONDS)
-    return round(system.monotonic() - since, 1)
+    return None
