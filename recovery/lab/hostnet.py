@@ -20,6 +20,9 @@ from recovery.lab.weather import FAIR, Scope, Way, Weather
 
 _log = logging.getLogger("tocsin.lab.net")
 Address = tuple[str, int]
+BACK_DOOR = 1
+"""Added to the probe port: there the control plane looks at a host's kernel. All connects look
+alike to this machine's kernel, so being cut from the control plane alone needs its own port."""
 
 
 class Sources(Protocol):
@@ -37,6 +40,7 @@ class HostNet:
         self.name, self.address, self.inner, self.probe_port = name, address, inner, probe_port
         self._sources = sources
         self._probe = Port(address, probe_port)
+        self._back_door = Port(address, probe_port + BACK_DOOR)
         self._ports: dict[int, Port] = {}
         self._pipes: set[Pipe] = set()
         self.weather: Weather = FAIR
@@ -56,6 +60,7 @@ class HostNet:
             self._close(port)
         self.is_up, self.is_dying = True, is_dying
         self._probe.reset()
+        self._back_door.reset()
         self.set_weather(self.weather)
 
     def down(self) -> None:
@@ -72,6 +77,7 @@ class HostNet:
     def close(self) -> None:
         self.up(lambda: False)
         self._probe.close()
+        self._back_door.close()
 
     # ------------------------------------------------------------------ what passes
 
@@ -93,7 +99,9 @@ class HostNet:
         """Listens on the public address where the host listens on the inner one."""
         if not self.is_up:
             return
-        for port in inner_ports - self._ports.keys() - {self.probe_port}:
+        for port in (
+            inner_ports - self._ports.keys() - {self.probe_port, self.probe_port + BACK_DOOR}
+        ):
             self._open(port)
         missing = self._ports.keys() - inner_ports
         if missing:
@@ -120,11 +128,14 @@ class HostNet:
         """Brings every public port into the state that life and weather ask for."""
         for port in self._ports.values():
             self._settle_port(port)
-        if self.is_up and self.weather.connects("public"):
-            if self._probe.is_silent:
-                self._probe.reset()
-        else:
-            self._probe.silence()
+        self._settle_probe(self._probe, "public")
+        self._settle_probe(self._back_door, "control")
+
+    def _settle_probe(self, port: Port, scope: Scope) -> None:
+        if not (self.is_up and self.weather.connects(scope)):
+            port.silence()
+        elif port.is_silent:
+            port.reset()
 
     def _settle_port(self, port: Port) -> None:
         loop = asyncio.get_running_loop()
