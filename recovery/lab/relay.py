@@ -15,9 +15,13 @@ from recovery.lab.layout import LabHost
 from recovery.lab.listening import Listening
 from recovery.lab.silence import Port
 from recovery.lab.uplink import stream_port
+from recovery.lab.weather import Scope
 
 _log = logging.getLogger("tocsin.lab.net")
 MIRROR_SECONDS = 0.03
+BACK_DOOR = 1
+"""Added to the probe port: there the control plane looks at a host's kernel. All connects look
+alike to this machine's kernel, so being cut from the control plane alone needs its own port."""
 
 
 class RelayedNet(HostNet):
@@ -27,17 +31,20 @@ class RelayedNet(HostNet):
         super().__init__(host)
         self._probe_port, self._peers = probe_port, peers
         self._probe = Port(host.address, probe_port)
+        self._back_door = Port(host.address, probe_port + BACK_DOOR)
         self._ports: dict[int, Port] = {}
 
     def up(self, is_dying: Callable[[], bool]) -> None:
         for port in list(self._ports):
             self._close(port)
         self._probe.reset()
+        self._back_door.reset()
         super().up(is_dying)
 
     def close(self) -> None:
         super().close()
         self._probe.close()
+        self._back_door.close()
 
     async def cut(self) -> None:
         """Nothing: all of it passes through the daemon."""
@@ -46,7 +53,8 @@ class RelayedNet(HostNet):
         """Listens on the public address where the host listens on the inner one."""
         if not self.is_up:
             return
-        for port in inner_ports - self._ports.keys() - {self._probe_port}:
+        doors = {self._probe_port, self._probe_port + BACK_DOOR}
+        for port in inner_ports - self._ports.keys() - doors:
             self._open(port)
         missing = self._ports.keys() - inner_ports
         if missing:
@@ -73,11 +81,14 @@ class RelayedNet(HostNet):
         """Brings every public port into the state that life and weather ask for."""
         for port in self._ports.values():
             self._settle_port(port)
-        if self.is_up and self.weather.connects("public"):
-            if self._probe.is_silent:
-                self._probe.reset()
-        else:
-            self._probe.silence()
+        self._settle_probe(self._probe, "public")
+        self._settle_probe(self._back_door, "control")
+
+    def _settle_probe(self, port: Port, scope: Scope) -> None:
+        if not (self.is_up and self.weather.connects(scope)):
+            port.silence()
+        elif port.is_silent:
+            port.reset()
 
     def _settle_port(self, port: Port) -> None:
         loop = asyncio.get_running_loop()

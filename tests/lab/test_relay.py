@@ -15,6 +15,7 @@ from recovery.agent import kernel
 from recovery.core import wire
 from recovery.core.errors import Refused
 from recovery.lab import processes
+from recovery.lab.relay import BACK_DOOR
 from tests.lab.conftest import RunningLab, connects
 from tests.support.waiting import until
 
@@ -139,8 +140,11 @@ async def test_an_isolated_host_serves_everybody_but_the_control_plane(lab: Runn
     await asyncio.sleep(1.5)
     assert (lab.beats("one-a"), len(lab.gateway.member("one-a").frames)) == (beats, frames)
     assert await connects(lab.hosts["one-a"].address, container.port)
+    assert await kernel_of(lab, "one-a", 21890) == "resets"
+    assert await kernel_of(lab, "one-a", 21890 + BACK_DOOR) == "silent"
     await lab.ask("heal", host="one-a")
     await lab.gateway.until(lambda: lab.beats("one-a") > beats, 3.0)
+    assert await kernel_of(lab, "one-a", 21890 + BACK_DOOR) == "resets"
 
 
 async def test_an_isolation_of_the_way_in_lets_heartbeats_out(lab: RunningLab) -> None:

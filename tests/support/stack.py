@@ -204,11 +204,19 @@ class Stack:
         sql = "SELECT now() - taken_at > interval '6.5 s' FROM core_leader"
         return self.rows(sql) == [(True,)]
 
+    def epoch(self) -> int:
+        return int(self.rows("SELECT epoch FROM core_leader")[0][0])
+
     def leader(self) -> str:
         """The name of the controller that leads, as the supervisor calls it."""
         holder = str(self.rows("SELECT holder FROM core_leader")[0][0])
         pids = {self.running.pid_of(name): name for name in ("controller", "controller-2")}
         return pids.get(int(holder.rpartition(":")[2]), "")
+
+    def close(self) -> None:
+        """Let go of the rows."""
+        if self._rows is not None:
+            self._rows.close()
 
     def calm(self, seconds: float = 90.0) -> None:
         """Make the weather fair again and wait until everything is at rest.
@@ -218,8 +226,11 @@ class Stack:
         """
         for name, host in self.lab_hosts().items():
             self.lab("restart" if host["state"] == "down" else "heal", host=name)
-        if self.losses() > self.forgotten and (leader := self.leader()):
+        epoch = self.epoch()
+        is_to_change = self.losses() > self.forgotten
+        if is_to_change and (leader := self.leader()):
             self.kill(leader)
+        wait_for(lambda: not is_to_change or self.epoch() > epoch, seconds)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
         self.forgotten = self.losses()
 
@@ -240,7 +251,10 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     with started(folder, env) as running:
         stack = Stack(running, env)
         wait_for(stack.is_calm, 90)
-        yield stack
+        try:
+            yield stack
+        finally:
+            stack.close()
 
 
 def stopwatch() -> float:
