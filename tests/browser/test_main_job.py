@@ -111,6 +111,10 @@ def _answers_from(stack: Stack, container: str) -> str:
     return str(told["host"]) if told.get("container") == container else ""
 
 
+def _answers_elsewhere(stack: Stack, container: str, victim: str) -> bool:
+    return _answers_from(stack, container) not in {"", victim}
+
+
 def _arm_the_bell(page: Page) -> None:
     page.click("#arm")
     expect(page.locator("#arm")).to_have_text("Bell armed")
@@ -155,12 +159,8 @@ def _log_tells_who_did_what(responder: Person, victim: str) -> None:
     assert "acknowledged" in log
 
 
-def _answers_elsewhere(stack: Stack, container: str, victim: str) -> bool:
-    return _answers_from(stack, container) not in {"", victim}
-
-
-def _is_fresh(person: Person) -> bool:
-    return not person.stale_panels()
+def _is_fresh(one: Person) -> bool:
+    return not one.stale_panels()
 
 
 def _everything_shown_is_what_a_reload_shows(*people: Person) -> None:
