@@ -231,11 +231,22 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
+def lab_of_its_own() -> dict[str, str]:
+    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
+    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+    if mode == "netns":
+        return {
+            "TOCSIN_LAB_MODE": mode,
+            "TOCSIN_LAB_NETWORK": f"10.{130 + free_port() % 60}.0.0/16",
+        }
+    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
+    return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
+
+
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
-    env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
+    env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
         wait_for(stack.is_calm, 90)
