@@ -19,8 +19,8 @@ from recovery.lab.netns import switch
 from recovery.lab.settings import LabSettings
 from recovery.lab.uplink import DATAGRAM_PORT
 
-CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 84)]
-"""The inner addresses are 64 above: 84 to 147."""
+CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 52)]
+"""The inner addresses are 64 above: 84 to 115."""
 
 
 def choose_network(layout: Layout, settings: LabSettings) -> str:

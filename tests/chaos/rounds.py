@@ -20,6 +20,7 @@ REPLACED_SECONDS = 90.0
 QUIET_SECONDS = 120.0
 """L-5: after all faults heal, quiescent and equal to what is desired."""
 LOOK_SECONDS = 0.5
+SINGLETONS = "SELECT name FROM inventory_application WHERE kind = 'singleton'"
 
 
 @dataclass(slots=True)
@@ -85,8 +86,12 @@ def strike(stack: Stack, strikes: Sequence[Strike], began: float) -> list[str]:
 
 
 def is_replaced(stack: Stack, host: str) -> bool:
-    """It is known to be gone, and every copy runs elsewhere."""
-    return stack.verdict(host) in {"lost", "hung"} and not stack.missing()
+    """It is known to be gone, and every copy runs elsewhere; but a singleton, of which a second
+    one starts only after a proof or a person's word (I-CT-1), waits for its host."""
+    if stack.verdict(host) not in {"lost", "hung"}:
+        return False
+    waiting = {name for (name,) in stack.rows(SINGLETONS)}
+    return not set(stack.missing()) - waiting
 
 
 def _bring_back(stack: Stack, plan: Round) -> None:

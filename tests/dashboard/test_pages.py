@@ -48,7 +48,7 @@ def test_the_overview_says_what_is_lost_who_is_hurt_and_what_next(
     incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
     html = sign_in("responder").get("/").content.decode()
     assert "1 host lost in PAR1" in html
-    assert "newsletter is down." in html
+    assert "newsletter is down, 2 applications are at risk, 2 are not touched." in html
     assert f"Acknowledge {incident}" in html
 
 

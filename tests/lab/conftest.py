@@ -18,9 +18,10 @@ from recovery.lab import client, layout
 from recovery.lab.layout import LabHost
 from tests.agent.gateway import Gateway
 from tests.needs import needs
+from tests.support import own
 from tests.support.waiting import until
 
-NETWORKS = {"relay": "127.29.0.0/16", "netns": "10.129.0.0/16"}
+NETWORKS = {"relay": f"127.{own.OCTET}.0.0/16", "netns": f"10.{own.OCTET}.0.0/16"}
 FILE = """
 network: 127.29.0.0/16
 probe_port: 21890

@@ -21,9 +21,10 @@ from recovery.lab.netns import ground, switch
 from recovery.lab.settings import LabSettings, from_environment
 from tests.lab.conftest import NETWORKS, RunningLab
 from tests.needs import needs
+from tests.support import own
 from tests.support.waiting import until
 
-LINK = "tocsin129"
+LINK = f"tocsin{own.OCTET}"
 in_netns = pytest.mark.parametrize("mode", ["netns"], indirect=True)
 
 
@@ -87,7 +88,7 @@ async def test_a_second_lab_in_the_same_network_is_refused(lab: RunningLab, tmp_
         subprocess.run, argv, env=environment, capture_output=True, text=True, check=False
     )
     assert second.returncode == 2
-    assert "overlaps 10.129.0.0/16" in second.stderr
+    assert f"overlaps {NETWORKS['netns']}" in second.stderr
     assert LINK in links()
     settings = LabSettings(tmp_path, layout.SHIPPED, NETWORKS["netns"], (), "netns")
     assert networks.choose_network(layout.load(), settings) in ground.CANDIDATES
