@@ -12,6 +12,9 @@ OCTET = 148 + 4 * (_RUN % 10) + _WORKER % 4
 People's labs have 20 to 51 (inner 84 to 115), whole stacks 52 to 83 (inner 116 to 147).
 """
 STACKS = range(52, 84)
+NETNS_SHIFT = 140
+"""In mode netns a stack's lab has 10.(52 + 140).0.0/16 and so on: 192 to 223. People's have 77 to
+126, and a test's own lab 10.OCTET.0.0/16."""
 
 
 def address(place: str) -> str:

@@ -243,11 +243,18 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
+def lab_of_its_own() -> dict[str, str]:
+    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
+    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+    second = own.STACKS[free_port() % len(own.STACKS)]
+    network = f"10.{second + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{second}.0.0/16"
+    return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
+
+
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{own.STACKS[free_port() % len(own.STACKS)]}.0.0/16"
-    env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
+    env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
         wait_for(stack.is_calm, 90)

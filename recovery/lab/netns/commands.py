@@ -7,11 +7,10 @@ import subprocess
 
 def told(*argv: str, text: str = "", inside: str = "") -> str:
     """What it wrote. `inside`: a path that stands for a network namespace."""
-    if inside:
-        argv = ("nsenter", f"--net={inside}", *argv)
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+    where = ("nsenter", f"--net={inside}") if inside else ()
+    done = subprocess.run([*where, *argv], input=text, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise OSError(done.returncode, f"{argv[-1]}: {done.stderr.strip()}"[:400], argv[0])
+        raise OSError(done.returncode, f"{argv[0]}: {done.stderr.strip()}"[:400])
     return done.stdout
 
 

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from recovery.core.errors import BadConfiguration
+from recovery.core.errors import BadConfiguration, Refused
 from recovery.lab.addresses import MOST_DATACENTERS, network_of
 from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost
@@ -83,7 +83,10 @@ class NamespaceGround:
         async with self._turn:
             weathers = [(self._ports[name], net.weather) for name, net in self._nets.items()]
             text = rules.weather_rules(self._within, weathers)
-            await asyncio.to_thread(self._switch.set_weather, text)
+            try:
+                await asyncio.to_thread(self._switch.set_weather, text)
+            except OSError as error:
+                raise Refused(f"The switch refused: {error.strerror}.") from error
 
     def close(self) -> None:
         self._switch.close()

@@ -86,12 +86,13 @@ def weather_rules(network: ipaddress.IPv4Network, weathers: Iterable[tuple[str, 
     """
     rules = [rule for port, weather in weathers for rule in _rules(network, port, weather)]
     lines = [
-        "table bridge weather",
+        "add table bridge weather",
         "delete table bridge weather",
         "table bridge weather { chain forward {",
         "type filter hook forward priority 0; policy accept;",
         *rules,
-        "} }",
+        "}",
+        "}",
         "",
     ]
     return "\n".join(lines)
@@ -108,6 +109,6 @@ def _rules(network: ipaddress.IPv4Network, port: str, weather: Weather) -> Itera
         elif cut:
             within = "" if "control" in cut else "!= "
             yield f"{interface} ip {other} {within}{uplinks(network)} drop"
-        if weather.loss:
-            lost = round(weather.loss * _PARTS)
-            yield f"{interface} meta protocol ip numgen random mod {_PARTS} < {lost} drop"
+        if lost := round(weather.loss * _PARTS):
+            some = f"numgen random mod {_PARTS} < {lost} " if lost < _PARTS else ""
+            yield f"{interface} meta protocol ip {some}drop"
