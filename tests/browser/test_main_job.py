@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -58,11 +59,11 @@ def test_a_host_lost_from_the_page_rings_is_replaced_and_comes_back(
         expect(overview.locator("#arm")).to_have_text("Bell armed", timeout=5000)
         expect(phone.locator("#p-voice")).to_contain_text("responder has it")
 
+        incident = responder.open(_incident_path(overview))
         wait_for(lambda: set(containers) <= set(_running_elsewhere(stack, victim)), 60)
         for container in containers:
-            wait_for(lambda name=container: _answers_from(stack, name) not in {"", victim}, 30)
+            wait_for(partial(_answers_elsewhere, stack, container, victim), 30)
 
-        incident = responder.open(_incident_path(overview))
         expect(incident.locator("#p-incident-voice")).to_contain_text("resolved", timeout=60_000)
         _tells_the_story(incident, victim)
         _log_tells_who_did_what(responder, victim)
@@ -108,6 +109,14 @@ def _answers_from(stack: Stack, container: str) -> str:
     answer = httpx.get(f"{stack.edge}/app/{application}/", timeout=3)
     told = answer.json() if answer.status_code == 200 else {}
     return str(told["host"]) if told.get("container") == container else ""
+
+
+def _answers_elsewhere(stack: Stack, container: str, gone: str) -> bool:
+    return _answers_from(stack, container) not in {"", gone}
+
+
+def _is_fresh(who: Person) -> bool:
+    return not who.stale_panels()
 
 
 def _arm_the_bell(page: Page) -> None:
@@ -156,5 +165,5 @@ def _log_tells_who_did_what(responder: Person, victim: str) -> None:
 
 def _everything_shown_is_what_a_reload_shows(*people: Person) -> None:
     for each in people:
-        wait_for(lambda who=each: not who.stale_panels(), 10)
+        wait_for(partial(_is_fresh, each), 10)
         assert not each.has_reloaded()
