@@ -44,7 +44,7 @@ def voice(screen: Screen, key: str) -> Context:
 def next_action(screen: Screen, key: str) -> Context | None:
     """The one thing to do: take an incident, take an alarm, release what is held, or none."""
     open_ = [i for i in screen.incidents if i.is_open]
-    waiting = next((i for i in open_ if not i.is_taken), None)
+    waiting = next((i for i in screen.incidents if not i.is_taken), None)
     loose = next((a for a in screen.ringing if a.incident is None), None)
     word = next((h for h in screen.unseated if h.seat), None)
     if not any((waiting, loose, screen.held, open_, word)):

@@ -32,7 +32,7 @@ def incident_voice(screen: Screen, key: str) -> Context | None:
 
 def incident_next(screen: Screen, key: str) -> Context | None:
     incident = _incident(key)
-    if incident is None or not incident.is_open:
+    if incident is None or incident.resolved_at is not None:
         return None
     return {"incident": incident}
 

@@ -59,11 +59,11 @@ def test_a_host_lost_from_the_page_rings_is_replaced_and_comes_back(
         expect(overview.locator("#arm")).to_have_text("Bell armed", timeout=5000)
         expect(phone.locator("#p-voice")).to_contain_text("responder has it")
 
+        incident = responder.open(_incident_path(overview))
         wait_for(lambda: set(containers) <= set(_running_elsewhere(stack, victim)), 60)
         for container in containers:
             wait_for(partial(_answers_elsewhere, stack, container, victim), 30)
 
-        incident = responder.open(_incident_path(overview))
         expect(incident.locator("#p-incident-voice")).to_contain_text("resolved", timeout=60_000)
         _tells_the_story(incident, victim)
         _log_tells_who_did_what(responder, victim)
@@ -111,8 +111,12 @@ def _answers_from(stack: Stack, container: str) -> str:
     return str(told["host"]) if told.get("container") == container else ""
 
 
-def _answers_elsewhere(stack: Stack, container: str, victim: str) -> bool:
-    return _answers_from(stack, container) not in {"", victim}
+def _answers_elsewhere(stack: Stack, container: str, gone: str) -> bool:
+    return _answers_from(stack, container) not in {"", gone}
+
+
+def _is_fresh(who: Person) -> bool:
+    return not who.stale_panels()
 
 
 def _arm_the_bell(page: Page) -> None:
