@@ -163,10 +163,6 @@ def _log_tells_who_did_what(responder: Person, victim: str) -> None:
     assert "acknowledged" in log
 
 
-def _is_fresh(one: Person) -> bool:
-    return not one.stale_panels()
-
-
 def _everything_shown_is_what_a_reload_shows(*people: Person) -> None:
     for each in people:
         wait_for(partial(_is_fresh, each), 10)
