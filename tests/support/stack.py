@@ -52,10 +52,16 @@ class Stack:
                     self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
-                self._rows = None
+                self.let_go()
                 if not again:
                     raise
         raise AssertionError("unreachable")
+
+    def let_go(self) -> None:
+        """Close the connection to the rows; the next look opens another."""
+        if self._rows is not None:
+            self._rows.close()
+        self._rows = None
 
     def verdicts(self) -> dict[str, str]:
         return dict(self.rows("SELECT name, verdict FROM inventory_host"))
@@ -238,8 +244,11 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
-        wait_for(stack.is_calm, 90)
-        yield stack
+        try:
+            wait_for(stack.is_calm, 90)
+            yield stack
+        finally:
+            stack.let_go()
 
 
 def stopwatch() -> float:
