@@ -159,7 +159,8 @@ def incident_phases(screen: Screen, key: str) -> Context | None:
         return None
     moves = moved.moves_from(hosts, incident.happened_at, incident.resolved_at)
     spans = [Span(move.planned_at, move.running_at) for move in moves]
-    watch = clock_phases(incident.happened_at, incident.opened_at, spans)
+    whole = incident.mitigated_at is not None
+    watch = clock_phases(incident.happened_at, incident.opened_at, spans, is_over=whole)
     return {"watch": watch, "moves": moves, "incident": incident}
 
 

@@ -48,9 +48,7 @@ def test_a_whole_datacenter_is_named_as_one_thing() -> None:
 
 def test_a_lost_host_that_ran_nothing_hurts_nobody_and_says_so() -> None:
     said = say(replace(CALM, lost={"PAR1": 1}, gone=("par1-a1",), services=8))
-    assert said.after == (
-        "par1-a1 is silent. No application is hurt. 20 of 20 containers answer."
-    )
+    assert said.after == ("par1-a1 is silent. No application is hurt. 20 of 20 containers answer.")
 
 
 def test_a_container_without_a_place_is_told_apart_from_one_that_restarts() -> None:
