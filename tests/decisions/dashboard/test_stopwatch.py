@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.stopwatch import Span, clock_phases
+from dashboard.facets.stopwatch import Span, clock_phases
 
 SILENT = datetime(2026, 11, 23, 3, 7, 12, tzinfo=UTC)
 

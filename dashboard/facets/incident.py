@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.facets.stopwatch import Span, clock_phases
 from dashboard.screen import Screen
 from dashboard.sentence import count
-from dashboard.stopwatch import Span, clock_phases
 from recovery.alarms import screens as alarm_rows
 from recovery.detection import screens as detection
 from recovery.detection.screens import HypothesisView
