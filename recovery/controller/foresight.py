@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+
+from recovery.core.clock import Clock
 from recovery.inventory.models import Application, Host
 from recovery.scheduling import queries
 from recovery.scheduling.what_if import what_if
 
+log = structlog.get_logger()
 EVERY_SECONDS = 10.0
+SHARE = 0.1
+"""Of the time, at most: it looks at every seat of the fleet once per rack."""
+STANDBY_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class Foresight:
-    """The newest answer per rack, by detection's name for it; looked at again now and then."""
+    """The newest answer per rack, by detection's name for it; none yet means that a person is
+    asked. Invariant: the judgement reads it and never waits for it."""
 
+    clock: Clock
     fits: Mapping[str, bool] = field(default_factory=dict)
-    _next: float = 0.0
 
-    def refresh(self, *, monotonic: float, now: datetime) -> Mapping[str, bool]:
-        """The answers, at most `EVERY_SECONDS` old."""
-        if monotonic >= self._next:
-            self._next = monotonic + EVERY_SECONDS
-            self.fits = rack_fits(now)
-        return self.fits
+    def look(self) -> float:
+        """Answer anew; how many seconds that took."""
+        began = self.clock.monotonic()
+        close_old_connections()
+        try:
+            self.fits = rack_fits(self.clock.now())
+        except DatabaseError as error:
+            log.warning("rows are away", work="foresight", error=str(error).strip())
+        finally:
+            connection.close()
+        return self.clock.monotonic() - began
+
+    async def run(self, leads: Callable[[], bool]) -> None:
+        """In a thread of its own, while this controller leads, until cancelled."""
+        while True:
+            if leads():
+                spent = await asyncio.to_thread(self.look)
+                await asyncio.sleep(max(EVERY_SECONDS, spent / SHARE))
+            else:
+                await asyncio.sleep(STANDBY_SECONDS)
 
 
 def rack_fits(now: datetime) -> dict[str, bool]:

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
+SLOW_SECONDS = 0.3
 
 Ask = Callable[[Sequence[AskLook], bool], None]
 
@@ -74,7 +75,9 @@ class Judge:
 
     def _try(self, step: Callable[[], None]) -> None:
         """A collision with another writer costs the step its round. Rows that are away are
-        another thing: then nobody knows what happened meanwhile (B3)."""
+        another thing: then nobody knows what happened meanwhile (B3). A slow step is told: too
+        slow a round begins a grace."""
+        began = self.clock.monotonic()
         try:
             step()
         except (Conflict, Refused) as error:
@@ -83,6 +86,8 @@ class Judge:
             if not connection.is_usable():
                 raise
             log.warning("not this round", step=step.__name__, reason=str(error).strip())
+        if (spent := self.clock.monotonic() - began) > SLOW_SECONDS:
+            log.warning("slow", step=step.__name__, seconds=round(spent, 2))
 
     # ------------------------------------------------------------------ leading
 

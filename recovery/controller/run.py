@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from recovery.controller.eyes import Eyes
+from recovery.controller.foresight import Foresight
 from recovery.controller.judge import Judge
 from recovery.controller.links import Links
 from recovery.controller.sighted import Sighted
@@ -27,13 +28,18 @@ async def run_controller(
     def ask(looks: Sequence[AskLook], wake: bool) -> None:
         asyncio.run_coroutine_threadsafe(links.ask(looks, wake=wake), loop)
 
-    sighted = Sighted(eyes, Watch.begin(clock.monotonic()))
+    foresight = Foresight(clock)
+    sighted = Sighted(eyes, Watch.begin(clock.monotonic()), fits=lambda: foresight.fits)
     judge = Judge(holder=holder, clock=clock, sighted=sighted, ask=ask)
     judging = asyncio.create_task(asyncio.to_thread(judge.run, stop))
-    linking = asyncio.create_task(links.run())
+    others = {
+        asyncio.create_task(links.run()),
+        asyncio.create_task(foresight.run(lambda: judge.epoch > 0)),
+    }
     try:
-        await asyncio.wait({judging, linking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({judging, *others}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
-        linking.cancel()
+        for task in others:
+            task.cancel()
     await judging

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +11,6 @@ import numpy as np
 
 from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes, Look, Sight
-from recovery.controller.foresight import Foresight
 from recovery.core import control
 from recovery.core.clock import Clock
 from recovery.detection import queries
@@ -29,7 +29,7 @@ class Sighted:
     """The leading controller's sight. `blind` and `paused` say why nothing may move, if so.
 
     `is_grace`: it sees, and only lets its timers start again (B3): no new judgement, but what was
-    decided and committed before goes on.
+    decided and committed before goes on. `fits`: which racks' loss would fit elsewhere.
     """
 
     eyes: Eyes
@@ -37,7 +37,7 @@ class Sighted:
     blind: str = ""
     paused: str = ""
     is_grace: bool = False
-    foresight: Foresight = field(default_factory=Foresight)
+    fits: Callable[[], Mapping[str, bool]] = dict
     _met: set[str] = field(default_factory=set)
 
     @property
@@ -61,7 +61,7 @@ class Sighted:
             actor=actor,
             now=now,
             monotonic=monotonic,
-            fits=self.foresight.refresh(monotonic=monotonic, now=now),
+            fits=self.fits(),
         )
         self.blind = " ".join(decision.blind.reasons)
         self.is_grace = decision.blind.is_grace
@@ -92,6 +92,7 @@ def sights_of(sight: Sight, now: float) -> Sights:
         boots=np.array([int.from_bytes(boot[:8]) for boot in sight.boots], dtype=np.uint64),
         seen=seen,
         gateways=tuple(Gateway(g.name, g.digest_age, g.running, g.gap) for g in sight.gateways),
+        pause=sight.pause,
     )
 
 

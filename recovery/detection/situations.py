@@ -63,7 +63,8 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """One host that is not alive. `witnesses`: how many observers its verdict rests on."""
+    """One host that is not alive. `witnesses`: how many observers its verdict rests on;
+    `silence`: seconds since its last heartbeat."""
 
     host: str
     name: str
@@ -71,6 +72,7 @@ class Patient:
     domains: frozenset[str]
     verdict: Verdict
     witnesses: int = 0
+    silence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What belongs together: one incident. `key` stays the same while it lasts and grows."""
+    """What belongs together: one incident. `key` stays the same while it lasts and grows.
+
+    `silence`: seconds since the last heartbeat of the host that fell silent first."""
 
     key: str
     scope: Scope
@@ -126,6 +130,7 @@ class Situation:
     hosts: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
     worst: Verdict = Verdict.UNKNOWN
+    silence: float = 0.0
 
     @property
     def sentence(self) -> str:
@@ -194,7 +199,8 @@ def _situation(scope: Scope, domain: str, group: list[Patient], census: Census) 
     ranked = tuple(sorted(hypotheses, key=lambda one: (-one.score, one.scope)))
     hosts = tuple(one.host for one in group)
     worst = next(kind for kind in SAID if any(one.verdict is kind for one in group))
-    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst)
+    silence = max(one.silence for one in group)
+    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst, silence)
 
 
 def _hypothesis(
@@ -214,10 +220,12 @@ def _hypothesis(
 def _of_scope(scope: Scope, domain: str, group: list[Patient], census: Census) -> Hypothesis:
     confirmed = [one for one in group if one.verdict in (Verdict.LOST, Verdict.HUNG)]
     seen = [one for one in group if one.verdict in (Verdict.ISOLATED, Verdict.AGENT_DOWN)]
-    supporting = [f"{len(confirmed)} of {len(group)} are lost or hang, by independent observers"]
-    if scope is not Scope.HOST:
+    supporting = [f"independent observers find {len(confirmed)} of {len(group)} lost or hung"]
+    if scope is Scope.HOST:
+        supporting = ["independent observers in other failure domains meet silence too"]
+    else:
         supporting.append(f"every host of {domain} is silent")
-    opposing = [f"{len(seen)} are seen alive by their peers"] if seen else []
+    opposing = [f"{_are(len(seen))} seen alive by peers"] if seen else []
     waiting = len(group) - len(confirmed) - len(seen)
     missing = [f"a verdict on {waiting}"] if waiting else []
     weight = 1.0 - len(seen) / len(group)
@@ -231,11 +239,15 @@ def _of_scope(scope: Scope, domain: str, group: list[Patient], census: Census) -
 def _partition(domain: str, group: list[Patient]) -> Hypothesis:
     seen = [one for one in group if one.verdict is Verdict.ISOLATED]
     unseen = [one for one in group if one.verdict in (Verdict.LOST, Verdict.HUNG)]
-    supporting = [f"{len(seen)} are silent to us and seen by their peers"] if seen else []
-    opposing = [f"{len(unseen)} are silent to independent observers too"] if unseen else []
+    supporting = [f"{_are(len(seen))} silent to us and seen by peers"] if seen else []
+    opposing = [f"{_are(len(unseen))} silent to independent observers too"] if unseen else []
     return _hypothesis(
         Scope.PARTITION, domain, len(seen) / len(group), supporting=supporting, opposing=opposing
     )
+
+
+def _are(hosts: int) -> str:
+    return "1 host is" if hosts == 1 else f"{hosts} hosts are"
 
 
 def _independent(domain: str, group: list[Patient]) -> Hypothesis:

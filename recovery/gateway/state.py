@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import Error, close_old_connections, connections
+from django.db import close_old_connections, connections
 from websockets.asyncio.server import ServerConnection
 
 from recovery.core import wire
@@ -80,16 +80,13 @@ class State:
     async def rows(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query or an action in the one thread that speaks to PostgreSQL.
 
-        Raises what `work` raises. The connection is kept: a new one for each of ten calls a
-        second would be most of the work. A broken one is replaced before the next call.
+        Raises what `work` raises. The connection is kept (a new one for each of ten calls a
+        second would be most of the work) and looked at first: one that broke is replaced.
         """
 
         def call() -> T:
-            try:
-                return work(*args, **kwargs)
-            except Error:
-                close_old_connections()
-                raise
+            close_old_connections()
+            return work(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._rows, call)
 

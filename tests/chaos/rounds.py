@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+
+import psycopg
 
 from recovery.core.clock import system
 from recovery.core.errors import Refused
@@ -20,6 +23,7 @@ REPLACED_SECONDS = 90.0
 QUIET_SECONDS = 120.0
 """L-5: after all faults heal, quiescent and equal to what is desired."""
 LOOK_SECONDS = 0.5
+SINGLETONS = "SELECT name FROM inventory_application WHERE kind = 'singleton'"
 
 
 @dataclass(slots=True)
@@ -85,8 +89,12 @@ def strike(stack: Stack, strikes: Sequence[Strike], began: float) -> list[str]:
 
 
 def is_replaced(stack: Stack, host: str) -> bool:
-    """It is known to be gone, and every copy runs elsewhere."""
-    return stack.verdict(host) in {"lost", "hung"} and not stack.missing()
+    """It is known to be gone, and every copy runs elsewhere; but a singleton, of which a second
+    one starts only after a proof or a person's word (I-CT-1), waits for its host."""
+    if stack.verdict(host) not in {"lost", "hung"}:
+        return False
+    waiting = {name for (name,) in stack.rows(SINGLETONS)}
+    return not set(stack.missing()) - waiting
 
 
 def _bring_back(stack: Stack, plan: Round) -> None:
@@ -95,10 +103,12 @@ def _bring_back(stack: Stack, plan: Round) -> None:
 
 
 def _until(holds: Callable[[], bool], seconds: float, since: float) -> float | None:
-    """Seconds from `since` until it held; None when it did not in time."""
+    """Seconds from `since` until it held; None when it did not in time. While PostgreSQL is on
+    its way back nothing holds."""
     deadline = system.monotonic() + seconds
-    while not holds():
-        if system.monotonic() > deadline:
-            return None
+    while system.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            if holds():
+                return round(system.monotonic() - since, 1)
         time.sleep(LOOK_SECONDS)
-    return round(system.monotonic() - since, 1)
+    return None

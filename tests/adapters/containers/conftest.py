@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,15 +13,22 @@ from tests.adapters.containers.docker_engine import DockerEngine, docker_daemon,
 from tests.adapters.containers.engines import Engine, ProcessEngine
 
 
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """Podman refuses a run folder of more than 50 characters; pytest's own may be longer."""
+    with TemporaryDirectory(prefix="tocsin-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with podman_service(tmp_path_factory.mktemp("podman")) as url:
+def podman() -> Iterator[str]:
+    with short_folder() as folder, podman_service(folder) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with docker_daemon(tmp_path_factory.mktemp("docker")) as url:
+def dockerd() -> Iterator[str]:
+    with short_folder() as folder, docker_daemon(folder) as url:
         yield url
 
 

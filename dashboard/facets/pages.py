@@ -1,0 +1,165 @@
+"""What each panel shows: a screen and a key in, a template's context out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from dashboard import lab as lab_controls
+from dashboard.permissions import May
+from dashboard.screen import Screen
+from recovery.engines.state import State
+from recovery.incidents import screens as incident_rows
+from recovery.incidents.screens import MemberView
+from recovery.inventory import screens as inventory
+from recovery.inventory.screens import HostCell
+from recovery.lab.letters import newest_letters
+from recovery.operations import screens as operations
+from recovery.scheduling import screens as scheduling
+
+Context = Mapping[str, Any]
+
+
+def bell(screen: Screen, key: str) -> Context:
+    """What the tab shows and whether it rings; the same sentence as the page."""
+    first = screen.first
+    return {
+        "rings": " ".join(alarm.id for alarm in screen.ringing),
+        "says": "; ".join(alarm.title for alarm in screen.ringing),
+        "incident": first.number if first and first.is_open else "",
+    }
+
+
+def menu(screen: Screen, key: str) -> Context:
+    return {"unresolved": sum(i.is_open for i in screen.incidents)}
+
+
+def voice(screen: Screen, key: str) -> Context:
+    return {"incident": screen.first, "alarm": screen.alarm, "said": screen.sentence}
+
+
+def next_action(screen: Screen, key: str) -> Context | None:
+    """The one thing to do: take an incident, take an alarm, release what is held, or none."""
+    open_ = [i for i in screen.incidents if i.is_open]
+    waiting = next((i for i in screen.incidents if not i.is_taken), None)
+    loose = next((a for a in screen.ringing if a.incident is None), None)
+    word = next((h for h in screen.unseated if h.seat), None)
+    if not any((waiting, loose, screen.held, open_, word)):
+        return None
+    taken = open_[0] if open_ else None
+    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word}
+
+
+def hurt(screen: Screen, key: str) -> Context | None:
+    if not screen.hurt:
+        return None
+    since = {m.name: m.since for m in _hurt_members(screen)}
+    rows = [(a, since.get(a.name), screen.services.get(a.name)) for a in screen.hurt]
+    return {"rows": rows}
+
+
+def _hurt_members(screen: Screen) -> list[MemberView]:
+    numbers = [i.number for i in screen.incidents if i.is_open]
+    return [m for m in incident_rows.members_of(numbers) if m.whole_at is None] if numbers else []
+
+
+def fleet(screen: Screen, key: str) -> Context:
+    return {"sites": screen.sites}
+
+
+def lines(screen: Screen, key: str) -> Context | None:
+    found = incident_rows.latest_lines()
+    return {"lines": found, "of": None} if found else None
+
+
+def incidents(screen: Screen, key: str) -> Context:
+    return {"rows": incident_rows.recent_incidents()}
+
+
+def applications(screen: Screen, key: str) -> Context:
+    return {"rows": [(a, screen.services.get(a.name)) for a in screen.applications]}
+
+
+def hosts(screen: Screen, key: str) -> Context:
+    """`key`: only this datacenter."""
+    rows = [(site, host) for site in screen.sites for host in site.hosts if key in {"", site.name}]
+    return {"rows": rows, "site": key}
+
+
+def held(screen: Screen, key: str) -> Context:
+    """Everything that waits: hosts for a person, copies for a seat, operations for a token."""
+    return {}
+
+
+def forecast(screen: Screen, key: str) -> Context | None:
+    """If a datacenter is lost now; not said while Tocsin is blind or knows of no container."""
+    if screen.blind or not screen.applications:
+        return None
+    return {"sites": scheduling.site_outlooks()}
+
+
+def lab(screen: Screen, key: str) -> Context | None:
+    if not lab_controls.is_running():
+        return None
+    return {"sites": screen.sites, "verbs": lab_controls.HOST_VERBS}
+
+
+def mail(screen: Screen, key: str) -> Context | None:
+    """The newest letters of the lab's mailbox: what a person on call would have got."""
+    if not lab_controls.is_running():
+        return None
+    return {"letters": newest_letters(Path(settings.VAR) / "mail")}
+
+
+def processes(screen: Screen, key: str) -> Context | None:
+    """Tocsin's own processes, as the supervisor wrote last; None where another one runs them."""
+    status = State(Path(settings.VAR)).read_status()
+    found = status.get("processes")
+    if not isinstance(found, list):
+        return None
+    rows = [(each, _condition(each)) for each in found]
+    return {"rows": rows, "restarts": sum(each["restarts"] for each in found)}
+
+
+def _condition(process: Mapping[str, Any]) -> tuple[str, str]:
+    if process["is_up"]:
+        return "", "up"
+    return ("unknown", "starting") if process["pid"] else ("down", "down")
+
+
+def application_voice(screen: Screen, key: str) -> Context | None:
+    found = next((a for a in screen.applications if a.name == key), None)
+    return {"app": found, "service": screen.services.get(key)} if found else None
+
+
+def application_seats(screen: Screen, key: str) -> Context | None:
+    return {"seats": inventory.seats_of_application(key), "by": "host"}
+
+
+def host_voice(screen: Screen, key: str) -> Context | None:
+    cell = _cell(screen, key)
+    row = inventory.find_host(key)
+    return {"cell": cell, "host": row} if cell and row else None
+
+
+def host_seats(screen: Screen, key: str) -> Context | None:
+    return {"seats": inventory.seats_of_host(key), "by": "application"}
+
+
+def host_operations(screen: Screen, key: str) -> Context | None:
+    rows = operations.operations_of_host(key)
+    return {"rows": rows} if rows else None
+
+
+def host_acts(screen: Screen, key: str) -> Context | None:
+    cell = _cell(screen, key)
+    if cell is None or not screen.may(May.CORDON):
+        return None
+    return {"cell": cell, "lab": lab_controls.is_running() and screen.may(May.LAB)}
+
+
+def _cell(screen: Screen, name: str) -> HostCell | None:
+    return next((h for site in screen.sites for h in site.hosts if h.name == name), None)
