@@ -80,15 +80,16 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_committed(small_disk: Path)
         (small_disk / "filler").unlink()
         wait_for(lambda: _count(url) is not None, 90)
         found = _count(url) or 0
-        assert 0 < kept <= found <= kept + 1  # the last one may be in without its confirmation
+        assert kept <= found <= kept + 1  # the last one may be in without its confirmation
         assert running.process.poll() is None
 
 
 def _write_until_refused(url: str, filler: Path) -> int:
     """Fill the disk, then commit rows until the server cannot; how many it confirmed."""
-    kept = 0
+    kept = 1
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE notes (words text)")
+        connection.execute("INSERT INTO notes VALUES ('before')")
         with suppress(OSError), filler.open("wb") as out:
             while True:
                 out.write(bytes(2**20))
