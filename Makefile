@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
+# Tests of a whole Tocsin with its lab: told one after another, with the machine to themselves.
+STACKS := tests/stories tests/chaos tests/browser/test_main_job.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -62,7 +64,12 @@ check: install-dev ## ruff, formatting, types, import contracts, migrations
 test: check unit ## make check, then every test
 
 unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
-	python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+ifdef ARGS
+	python -m pytest -n $(WORKERS) $(ARGS)
+else
+	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%)
+	python -m pytest -n 0 $(STACKS)
+endif
 
 bench: install-dev ## crash to service on the lab: median and maximum
 	python -m tests.bench

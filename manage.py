@@ -9,6 +9,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     if "migrate" in sys.argv[1:2]:
         os.environ.setdefault("TOCSIN_ACTS_AS", "migrator")
+    if sys.argv[1:] == ["up"]:  # starts what needs Django; without it, it is there at once
+        from recovery.engines.up import up
+
+        sys.exit(up())
     from django.core.management import execute_from_command_line
 
     from recovery.core.errors import TocsinError

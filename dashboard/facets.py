@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from dashboard import lab as lab_controls
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from dashboard.sentence import count
+from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
-from recovery.incidents.screens import IncidentView, MemberView
+from recovery.incidents.screens import MemberView
 from recovery.inventory import screens as inventory
 from recovery.inventory.screens import HostCell
+from recovery.lab.letters import newest_letters
 from recovery.operations import screens as operations
 from recovery.scheduling import screens as scheduling
 
@@ -41,11 +44,13 @@ def voice(screen: Screen, key: str) -> Context:
 def next_action(screen: Screen, key: str) -> Context | None:
     """The one thing to do: take an incident, take an alarm, release what is held, or none."""
     open_ = [i for i in screen.incidents if i.is_open]
-    waiting = next((i for i in open_ if not i.is_taken), None)
+    waiting = next((i for i in screen.incidents if not i.is_taken), None)
     loose = next((a for a in screen.ringing if a.incident is None), None)
-    if waiting is None and loose is None and not screen.held and not open_:
+    word = next((h for h in screen.unseated if h.seat), None)
+    if not any((waiting, loose, screen.held, open_, word)):
         return None
-    return {"waiting": waiting, "alarm": loose, "taken": open_[0] if open_ else None}
+    taken = open_[0] if open_ else None
+    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word}
 
 
 def hurt(screen: Screen, key: str) -> Context | None:
@@ -102,131 +107,27 @@ def lab(screen: Screen, key: str) -> Context | None:
     return {"sites": screen.sites, "verbs": lab_controls.HOST_VERBS}
 
 
-def _incident(key: str) -> IncidentView | None:
-    return incident_rows.view_incident(int(key)) if key.isdigit() else None
-
-
-def incident_voice(screen: Screen, key: str) -> Context | None:
-    incident = _incident(key)
-    return {"incident": incident} if incident else None
-
-
-def incident_next(screen: Screen, key: str) -> Context | None:
-    incident = _incident(key)
-    if incident is None or not incident.is_open:
+def mail(screen: Screen, key: str) -> Context | None:
+    """The newest letters of the lab's mailbox: what a person on call would have got."""
+    if not lab_controls.is_running():
         return None
-    return {"incident": incident}
+    return {"letters": newest_letters(Path(settings.VAR) / "mail")}
 
 
-def incident_members(screen: Screen, key: str) -> Context | None:
-    if not key.isdigit():
+def processes(screen: Screen, key: str) -> Context | None:
+    """Tocsin's own processes, as the supervisor wrote last; None where another one runs them."""
+    status = State(Path(settings.VAR)).read_status()
+    found = status.get("processes")
+    if not isinstance(found, list):
         return None
-    apps = {a.name: a for a in screen.applications}
-    cells = {h.name: h for site in screen.sites for h in site.hosts}
-    members = incident_rows.members_of([int(key)])
-    rows = [_member(m, apps, cells) for m in members]
-    return {"rows": rows, "counts": _counts(members)} if rows else None
+    rows = [(each, _condition(each)) for each in found]
+    return {"rows": rows, "restarts": sum(each["restarts"] for each in found)}
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
-    """A member with how it stands now."""
-
-    member: MemberView
-    what: str
-    state: str
-    word: str
-    happens: str
-
-
-def _member(
-    member: MemberView,
-    apps: Mapping[str, inventory.ApplicationView],
-    cells: Mapping[str, HostCell],
-) -> MemberRow:
-    cause = ", cause of the incident" if member.is_cause else ""
-    if member.kind == "application" and (app := apps.get(member.name)):
-        what = count(app.copies, "container") + cause
-        return MemberRow(member, what, app.state, app.word, app.happens)
-    if member.kind == "host" and (cell := cells.get(member.name)):
-        whole = member.whole_at is not None
-        word = f"{cell.word}, replaced" if whole and cell.state == "down" else cell.word
-        return MemberRow(member, f"host{cause}", "" if whole else cell.state, word, "")
-    whole = member.whole_at is not None
-    word = "whole" if whole else "hurt"
-    return MemberRow(member, f"{member.kind}{cause}", "" if whole else "down", word, "")
-
-
-def _counts(members: tuple[MemberView, ...]) -> str:
-    kinds: dict[str, int] = {}
-    for member in members:
-        kinds[member.kind] = kinds.get(member.kind, 0) + 1
-    return ", ".join(count(n, kind) for kind, n in kinds.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """One answer to "whose failure is it?"."""
-
-    question: str
-    answer: str
-    why: str
-    is_guilty: bool
-
-
-def incident_suspects(screen: Screen, key: str) -> Context | None:
-    """Tocsin, the datacenter, the rack, the host: what the rows say of each."""
-    incident = _incident(key)
-    if incident is None:
-        return None
-    causes = [m for m in incident_rows.members_of([incident.number]) if m.is_cause]
-    cells = [
-        (site, rack, host)
-        for site in screen.sites
-        for rack in site.racks
-        for host in rack.hosts
-        if host.name in {m.name for m in causes}
-    ]
-    kind = incident.domain.partition(":")[0]
-    suspects = [_tocsin(screen, kind)]
-    if cells:
-        site, rack, _ = cells[0]
-        suspects.append(_place(f"Datacenter {site.name}", site.hosts, kind == "datacenter"))
-        suspects.append(_place(f"Rack {rack.name}", rack.hosts, kind == "rack"))
-    suspects += [_host(host, kind) for _, _, host in cells[:1]]
-    evidence = [host for name in (m.name for m in causes) if (host := inventory.find_host(name))]
-    return {"suspects": suspects, "evidence": evidence[:20]} if cells else None
-
-
-def _tocsin(screen: Screen, kind: str) -> Suspect:
-    hosts = [host for site in screen.sites for host in site.hosts]
-    alive = sum(host.verdict == "alive" for host in hosts)
-    guilty = kind == "control"
-    answer = "Yes, blind" if guilty else "No"
-    return Suspect("Tocsin itself?", answer, f"{alive} of {len(hosts)} hosts report.", guilty)
-
-
-def _place(name: str, hosts: tuple[HostCell, ...], guilty: bool) -> Suspect:
-    alive = sum(host.verdict == "alive" for host in hosts)
-    why = f"{alive} of {count(len(hosts), 'host')} {'answers' if alive == 1 else 'answer'}."
-    return Suspect(f"{name}?", "Yes" if guilty else "No", why, guilty)
-
-
-def _host(host: HostCell, kind: str) -> Suspect:
-    row = inventory.find_host(host.name)
-    guilty = kind == "host"
-    return Suspect(
-        f"Host {host.name}?",
-        f"Yes, {host.verdict}" if guilty else host.verdict,
-        row.verdict_reason if row else "",
-        guilty,
-    )
-
-
-def incident_lines(screen: Screen, key: str) -> Context | None:
-    if not key.isdigit():
-        return None
-    return {"lines": incident_rows.timeline_of([int(key)]), "of": int(key)}
+def _condition(process: Mapping[str, Any]) -> tuple[str, str]:
+    if process["is_up"]:
+        return "", "up"
+    return ("unknown", "starting") if process["pid"] else ("down", "down")
 
 
 def application_voice(screen: Screen, key: str) -> Context | None:

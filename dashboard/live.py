@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import redis.asyncio
 from django.conf import settings
@@ -18,13 +19,15 @@ from dashboard.permissions import Role, strongest
 from dashboard.screen import Screen
 from recovery.access import queries as access
 from recovery.core import clock, events
+from recovery.engines.state import State
 
 BELL_AWAY_SECONDS = 1.0
 
 MARKER = """
 SELECT (SELECT max(id) FROM audit_entry),
        (SELECT max(id) FROM incidents_timelineentry),
-       (SELECT count(*) FROM incidents_member WHERE whole_at IS NULL)
+       (SELECT count(*) FROM incidents_member WHERE whole_at IS NULL),
+       (SELECT max(next_at) FROM alarms_delivery WHERE state IN ('waiting', 'taken'))
 """
 
 
@@ -35,7 +38,7 @@ class Rows:
         close_old_connections()
         with connection.cursor() as cursor:
             cursor.execute(MARKER)
-            return cursor.fetchone(), Screen(Role.VIEWER).is_watched
+            return cursor.fetchone(), Screen(Role.VIEWER).is_watched, _status_written()
 
     def draw(self, role: Role, topics: Iterable[str]) -> Mapping[str, str]:
         screen = Screen(role)
@@ -52,6 +55,14 @@ class Rows:
 
     def close(self) -> None:
         connection.close()
+
+
+def _status_written() -> int:
+    """When the supervisor last wrote which processes run; 0: it never did here."""
+    try:
+        return State(Path(settings.VAR)).status_file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard import facets
+from dashboard import facets, inquiry
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -47,11 +47,15 @@ PANELS = _panels(
     Panel("hosts", facets.hosts),
     Panel("held", facets.held),
     Panel("lab", facets.lab, May.LAB),
-    Panel("incident-voice", facets.incident_voice),
-    Panel("incident-next", facets.incident_next),
-    Panel("incident-suspects", facets.incident_suspects),
-    Panel("incident-members", facets.incident_members),
-    Panel("incident-lines", facets.incident_lines),
+    Panel("mail", facets.mail, May.LAB),
+    Panel("processes", facets.processes),
+    Panel("incident-voice", inquiry.incident_voice),
+    Panel("incident-next", inquiry.incident_next),
+    Panel("incident-suspects", inquiry.incident_suspects),
+    Panel("incident-phases", inquiry.incident_phases),
+    Panel("incident-told", inquiry.incident_told),
+    Panel("incident-members", inquiry.incident_members),
+    Panel("incident-lines", inquiry.incident_lines),
     Panel("application-voice", facets.application_voice),
     Panel("application-seats", facets.application_seats),
     Panel("host-voice", facets.host_voice),

@@ -101,9 +101,16 @@ class Screen:
         hosts = [host for site in self.sites for host in site.hosts]
         lost = {site.name: site.count("down") for site in self.sites if site.count("down")}
         verdicts = Counter(host.verdict for host in hosts)
+        gone = [host for host in hosts if host.state == "down"]
         return Standing(
             hosts=len(hosts),
             lost=lost,
+            sizes={site.name: len(site.hosts) for site in self.sites},
+            gone=tuple(host.name for host in gone),
+            near=self._near(gone[0]) if len(gone) == 1 else (),
+            word="hung" if gone and {host.verdict for host in gone} == {"hung"} else "lost",
+            services=len(self.applications),
+            at_risk=sum(a.state != "down" for a in self.hurt),
             unseen=sum(verdicts[v] for v in inventory.UNSEEN),
             wanted=sum(a.copies for a in self.applications),
             answering=sum(min(a.answering, a.copies) for a in self.applications),
@@ -118,6 +125,15 @@ class Screen:
             is_watched=self.is_watched,
         )
 
+    def _near(self, gone: inventory.HostCell) -> tuple[str, ...]:
+        """What around a single gone host answers as a whole."""
+        for site in self.sites:
+            for rack in site.racks:
+                if gone in rack.hosts:
+                    around = (("its rack", rack.hosts), ("its datacenter", site.hosts))
+                    return tuple(word for word, among in around if _rest_answers(gone, among))
+        return ()
+
     @cached_property
     def sentence(self) -> Sentence:
         return say(self.standing)
@@ -130,3 +146,8 @@ class Screen:
         if any(i.is_open for i in self.incidents) or self.alarms or self.sentence.tone == "down":
             return "taken"
         return ""
+
+
+def _rest_answers(gone: inventory.HostCell, among: tuple[inventory.HostCell, ...]) -> bool:
+    rest = [host for host in among if host != gone]
+    return bool(rest) and all(host.verdict == "alive" for host in rest)

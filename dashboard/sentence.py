@@ -12,10 +12,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand. `blind`: why Tocsin sees nothing, else empty."""
+    """How things stand. `blind`: why Tocsin sees nothing, else empty.
+
+    `lost`: hosts gone per datacenter; `sizes`: hosts there are per datacenter; `gone`: the names
+    of the gone ones, and `near`: what of a single one's surroundings answers as a whole.
+    `word`: what is wrong with the gone ones, where it is one thing."""
 
     hosts: int
     lost: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    word: str = "lost"
+    services: int = 0
+    at_risk: int = 0
     unseen: int = 0
     wanted: int = 0
     answering: int = 0
@@ -76,7 +86,7 @@ def _blind_after(now: Standing) -> str:
 
 
 def _wrong(now: Standing) -> list[str]:
-    parts = [f"{count(n, 'host')} lost in {site}" for site, n in now.lost.items() if n]
+    parts = [_lost(site, n, now) for site, n in now.lost.items() if n]
     if now.unseen:
         parts.append(f"{count(now.unseen, 'host')} not seen")
     if now.arriving and now.answering < now.wanted:
@@ -98,13 +108,62 @@ def _sentence(parts: list[str]) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
+def _lost(site: str, n: int, now: Standing) -> str:
+    if n > 1 and n == now.sizes.get(site):
+        return f"{site} is {now.word}: all its {n} hosts"
+    return f"{count(n, 'host')} {now.word} in {site}"
+
+
 def _after(now: Standing) -> str:
-    names = ", ".join(now.down[:3])
-    more = f" and {len(now.down) - 3} more" if len(now.down) > 3 else ""
+    """Who is silent and what answers around it, who is hurt and how many are not, what follows."""
     whole = f"{now.answering} of {count(now.wanted, 'container')} answer."
-    if not now.down:
-        return whole
-    return f"{names}{more} {'is' if len(now.down) == 1 else 'are'} down. {whole}"
+    said = (_gone(now), _services(now), whole, _follows(now))
+    return " ".join(part for part in said if part)
+
+
+def _gone(now: Standing) -> str:
+    if not now.gone:
+        return ""
+    verb = "is" if len(now.gone) == 1 else "are"
+    said = f"{named(now.gone)} {verb} {'silent' if now.word == 'lost' else now.word}"
+    if not now.near:
+        return f"{said}."
+    return f"{said}; {' and '.join(now.near)} answer{'s' if len(now.near) == 1 else ''}."
+
+
+def _services(now: Standing) -> str:
+    said = []
+    if now.down:
+        said.append(f"{named(now.down)} {'is' if len(now.down) == 1 else 'are'} down")
+    if now.at_risk:
+        said.append(f"{count(now.at_risk, 'application')} {_be(now.at_risk)} at risk")
+    spared = now.services - len(now.down) - now.at_risk
+    if not said:
+        return "No application is hurt." if now.services and now.gone else ""
+    if spared > 0:
+        said.append(f"{spared} {_be(spared)} not touched")
+    return f"{', '.join(said)}."
+
+
+def _follows(now: Standing) -> str:
+    """What happens next, where a person might wonder."""
+    if now.paused:
+        return "Nothing moves while automation is paused."
+    if now.held:
+        return "What is held moves when a person releases it."
+    return ""
+
+
+def _be(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def named(names: tuple[str, ...], at_most: int = 3) -> str:
+    """a, b, c and 4 more."""
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    if more or len(names) < 2:
+        return f"{', '.join(names[:at_most])}{more}"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _tone(now: Standing) -> str:

@@ -133,6 +133,8 @@ TOCSIN_GATEWAY_PUBLIC = ENVIRONMENT.get("TOCSIN_GATEWAY_PUBLIC", TOCSIN_GATEWAY_
 TOCSIN_GATEWAYS = ENVIRONMENT.get(
     "TOCSIN_GATEWAYS", f"{TOCSIN_GATEWAY_HOST}:{TOCSIN_GATEWAY_PORT}"
 ).split(",")
+TOCSIN_GATEWAY_BACK_DOOR = _number("TOCSIN_GATEWAY_BACK_DOOR", 0)
+"""Added to a host's probe port where the gateway itself looks at it; the lab uses 1."""
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.

@@ -24,6 +24,8 @@ urlpatterns = [
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),
     path("held/go-on/", act.clear_pause),
+    path("placements/<uuid:pk>/release/", act.release_placement),
+    path("processes/", look.machine),
     path("log/", look.log),
     path("log/<int:pk>/", look.entry),
     path("lab/", look.lab),

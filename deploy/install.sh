@@ -30,10 +30,14 @@ echo "Installing $count packages into $VENV (about 200 MB to fetch, 700 MB on di
 echo "This happens once and takes one to three minutes."
 began=$SECONDS
 [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
+live=""
+if [ -t 1 ]; then live=1; fi
 "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps \
   --progress-bar off -r "$lock" |
-  awk -v n="$count" '/^Collecting/ {i++; printf "\r  %d of %d  %-40s", i, n, $2; fflush()}
-    /^Installing collected/ {printf "\r  unpacking%-50s", ""; fflush()} END {print ""}'
+  awk -v n="$count" -v live="$live" '/^Collecting/ {
+      i++; if (live) printf "\r  %d of %d  %-40s", i, n, $2; else if (i % 25 == 0) print "  " i " of " n
+      fflush()}
+    /^Installing collected/ {if (live) printf "\r"; printf "  unpacking%-50s\n", ""; fflush()}'
 echo "$wanted" > "$stamp"
 [ "$name" = dev ] && sha256sum requirements/base.txt | cut -d' ' -f1 > "$VENV/base.stamp"
 echo "Installed in $((SECONDS - began)) s."

@@ -17,6 +17,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
 from recovery.core.errors import Refused, TocsinError
+from recovery.scheduling import screens as scheduling
 
 FROM_PAGE = "From the page."
 
@@ -134,6 +135,42 @@ def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse
 @for_people(May.RELEASE)
 def release_held(request: HttpRequest, role: Role) -> HttpResponse:
     return answer(request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/")
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.VOUCH)
+def release_placement(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
+    """A person vouches that a lost singleton does not run: what hangs on it is said first."""
+    waiting = next((h for h in scheduling.open_holds() if h.seat == str(pk)), None)
+    if waiting is None:
+        raise Http404("This container does not wait for a person's word.")
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.release_placement(pk, actor_of(request), reason),
+            back=f"/applications/{waiting.application}/",
+        )
+    return show(
+        request,
+        role,
+        "confirm",
+        area="held",
+        topics=(f"application-voice:{waiting.application}",),
+        heading=f"{waiting.container} waits for a word",
+        form=form,
+        said="Say that",
+        target=f"{waiting.container} does not run on {waiting.host} any more",
+        meaning=(
+            f"Two of {waiting.container} must never run. {waiting.host} cannot be asked, so look "
+            f"at the machine itself: is it off, or cut off for good? If {waiting.container} still "
+            "runs there, both will write. On your word it starts elsewhere at once."
+        ),
+        ends="It is true for this loss alone.",
+        back="/held/",
+        status=422 if form.is_bound else 200,
+    )
 
 
 @require_http_methods(["GET", "POST"])

@@ -36,7 +36,7 @@ def incident(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     found = incident_rows.view_incident(number)
     if found is None:
         raise Http404(f"There is no INC-{number:04d}.")
-    parts = ("voice", "next", "suspects", "members", "lines")
+    parts = ("voice", "next", "phases", "suspects", "members", "lines", "told")
     return show(
         request,
         role,
@@ -93,7 +93,13 @@ def held(request: HttpRequest, role: Role) -> HttpResponse:
 def lab(request: HttpRequest, role: Role) -> HttpResponse:
     if not lab_controls.is_running():
         raise Http404("No lab runs here.")
-    return show(request, role, "lab", area="lab", topics=("lab",), heading="Lab")
+    return show(request, role, "lab", area="lab", topics=("lab", "mail"), heading="Lab")
+
+
+@for_people(May.VIEW)
+def machine(request: HttpRequest, role: Role) -> HttpResponse:
+    heading = "Tocsin's own processes"
+    return show(request, role, "list", area="machine", topics=("processes",), heading=heading)
 
 
 @for_people(May.READ_AUDIT)
@@ -136,7 +142,13 @@ def find(request: HttpRequest, role: Role) -> HttpResponse:
 def _links(role: Role) -> list[tuple[str, str]]:
     pages = ["Overview|/", "Incidents|/incidents/", "Applications|/applications/"]
     pages += ["Hosts|/hosts/", "Held|/held/", "Log|/log/", "Wall screen|/?wall=1"]
-    pages += ["Light or dark|/theme/", "Keys and help|/help/", "Sign out|/account/logout/"]
+    pages += [
+        "Light or dark|/theme/",
+        "Keys and help|/help/",
+        "Processes of Tocsin|/processes/",
+        "Two-factor sign-in|/account/2fa/",
+    ]
+    pages += ["Sign out|/account/logout/"]
     links = [(said, where) for said, _, where in (page.partition("|") for page in pages)]
     if lab_controls.is_running():
         links.append(("Lab", "/lab/"))

@@ -152,7 +152,7 @@ def claim_deliveries(*, now: datetime, at_most: int = 20) -> list[Delivery]:
         due = list(
             Delivery.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(state__in=[DeliveryState.WAITING, DeliveryState.TAKEN], next_at__lte=now)
-            .select_related("channel", "alarm")
+            .select_related("channel", "alarm__incident")
             .order_by("next_at")[:at_most]
         )
         for delivery in due:
@@ -164,10 +164,21 @@ def claim_deliveries(*, now: datetime, at_most: int = 20) -> list[Delivery]:
 
 
 def record_accepted(*, delivery: Delivery, receipt: str, now: datetime) -> None:
-    """The channel took the message."""
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=DeliveryState.ACCEPTED, accepted_at=now, receipt=receipt[:300], last_error=""
-    )
+    """The channel took the message: told in the story of its incident."""
+    with transaction.atomic():
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.ACCEPTED, accepted_at=now, receipt=receipt[:300], last_error=""
+        )
+        if incident := delivery.alarm.incident:
+            incidents.tell(
+                incident=incident,
+                kind="told",
+                said=f"{delivery.channel.name} took the message: {delivery.subject}",
+                why=receipt,
+                happened_at=now,
+                actor=Actor("worker", delivery.channel.name),
+                now=now,
+            )
 
 
 def record_refused(*, delivery: Delivery, error: str, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
-from recovery.detection import queries
+from recovery.detection import queries, stories
 from recovery.detection.facts import DOWN, VerdictChange
 from recovery.detection.folding import Fold, OpenRow, fold
 from recovery.detection.models import Brake, PolicyVersion, Situation
@@ -133,6 +133,7 @@ def release_holds(
         )
         if not released:
             raise Conflict("None of these hosts is held any more.", todo="Look again.")
+        stories.tell_release(released, reason, actor=actor, now=now)
         ring_for_holds(actor=actor, now=now)
     return released
 
@@ -171,25 +172,6 @@ def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime
             else:
                 _grow_situation(rows[one.row], one, actor=actor, now=now)
         _close([rows[pk] for pk in over], "Its hosts are alive again.", actor, now)
-
-
-def tell_verdicts(*, written: Sequence[VerdictChange], actor: Actor, now: datetime) -> None:
-    """A line in the incident's story for each new verdict on one of its hosts."""
-    moved = [change for change in written if change.before is not change.after]
-    names = queries.host_names([change.host for change in moved]) if moved else {}
-    stories = queries.stories_of([change.host for change in moved]) if moved else {}
-    for change in moved:
-        if incident := stories.get(change.host):
-            incidents.tell(
-                incident=incident,
-                kind="verdict",
-                said=f"{names[change.host]}: {change.before.value} → {change.after.value}",
-                why=f"{change.reason} {change.replace_reason}".strip(),
-                happened_at=now,
-                actor=actor,
-                now=now,
-                tone="down" if change.after in DOWN else "",
-            )
 
 
 def _open_row(row: Situation) -> OpenRow:
@@ -243,7 +225,7 @@ def _ring(
         domain=found.key,
         title=found.sentence,
         summary=why,
-        happened_at=now,
+        happened_at=now - timedelta(seconds=found.silence),
         members=queries.members_of(list(found.hosts)),
         actor=actor,
         reason=why,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recovery.audit.facts import Actor
 from recovery.core import control
-from recovery.detection import actions, queries
+from recovery.detection import actions, queries, stories
 from recovery.detection.decide import Decision, decide
 from recovery.detection.eyes import Scene
 from recovery.detection.models import Brake
@@ -104,7 +104,7 @@ def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: d
             actions.see_again(actor=actor, now=now)
         written = actions.record_verdicts(changes=decision.changes, actor=actor, now=now)
         actions.record_situations(found=decision.situations, actor=actor, now=now)
-        actions.tell_verdicts(written=written, actor=actor, now=now)
+        stories.tell_verdicts(written=written, actor=actor, now=now)
         if decision.changes:
             actions.ring_for_holds(actor=actor, now=now)
     watch.situations = seen

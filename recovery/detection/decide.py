@@ -112,8 +112,9 @@ def _patients(eyes: Eyes, judged: _Judged) -> list[Patient]:
         if at is None or verdict in (Verdict.ALIVE, Verdict.SUSPECT):
             continue
         witnesses = len(judged[host][1].evidence.witnesses) if host in judged else 0
+        silence = judged[host][0].silence if host in judged else 0.0
         place, domains = roster.datacenters[at], roster.domains[at]
-        found.append(Patient(host, roster.names[at], place, domains, verdict, witnesses))
+        found.append(Patient(host, roster.names[at], place, domains, verdict, witnesses, silence))
     return found
 
 

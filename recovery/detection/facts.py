@@ -158,7 +158,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """One row to write. `before` may equal `after`: then only `replace` changes."""
+    """One row to write. `before` may equal `after`: then only `replace` changes.
+
+    `silence`: seconds since its last heartbeat."""
 
     host: str
     before: Verdict
@@ -167,6 +169,7 @@ class VerdictChange:
     evidence: Evidence
     replace: Replace
     replace_reason: str
+    silence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

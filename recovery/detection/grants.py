@@ -105,6 +105,7 @@ def _change(host: HostSight, judgement: Judgement, court: _Court) -> VerdictChan
         evidence=judgement.evidence,
         replace=grant,
         replace_reason=why,
+        silence=host.silence,
     )
 
 

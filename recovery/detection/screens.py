@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recovery.detection import queries
+from recovery.detection.models import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,41 @@ class BrakeView:
     pause_reason: str
     blind_at: datetime | None
     blind: str
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisView:
+    """One answer to "whose failure is it?", with what speaks for it, against it, what is missing,
+    what it lets automation do and what it keeps it from."""
+
+    scope: str
+    domain: str
+    score: float
+    supporting: tuple[str, ...]
+    opposing: tuple[str, ...]
+    missing: tuple[str, ...]
+    unlocks: tuple[str, ...]
+    locks: tuple[str, ...]
+
+
+def hypotheses_of(incident: int) -> tuple[HypothesisView, ...]:
+    """Of the newest situation of this incident, the likeliest first."""
+    row = Situation.objects.filter(incident__number=incident).first()
+    if row is None:
+        return ()
+    return tuple(
+        HypothesisView(
+            scope=one["scope"],
+            domain=one["domain"],
+            score=one["score"],
+            supporting=tuple(one["for"]),
+            opposing=tuple(one["against"]),
+            missing=tuple(one["missing"]),
+            unlocks=tuple(one.get("unlocks", ())),
+            locks=tuple(one.get("locks", ())),
+        )
+        for one in row.hypotheses
+    )
 
 
 def held_hosts() -> tuple[HeldHost, ...]:

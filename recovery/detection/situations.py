@@ -63,7 +63,8 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """One host that is not alive. `witnesses`: how many observers its verdict rests on."""
+    """One host that is not alive. `witnesses`: how many observers its verdict rests on;
+    `silence`: seconds since its last heartbeat."""
 
     host: str
     name: str
@@ -71,6 +72,7 @@ class Patient:
     domains: frozenset[str]
     verdict: Verdict
     witnesses: int = 0
+    silence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What belongs together: one incident. `key` stays the same while it lasts and grows."""
+    """What belongs together: one incident. `key` stays the same while it lasts and grows.
+
+    `silence`: seconds since the last heartbeat of the host that fell silent first."""
 
     key: str
     scope: Scope
@@ -126,6 +130,7 @@ class Situation:
     hosts: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
     worst: Verdict = Verdict.UNKNOWN
+    silence: float = 0.0
 
     @property
     def sentence(self) -> str:
@@ -194,7 +199,8 @@ def _situation(scope: Scope, domain: str, group: list[Patient], census: Census) 
     ranked = tuple(sorted(hypotheses, key=lambda one: (-one.score, one.scope)))
     hosts = tuple(one.host for one in group)
     worst = next(kind for kind in SAID if any(one.verdict is kind for one in group))
-    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst)
+    silence = max(one.silence for one in group)
+    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst, silence)
 
 
 def _hypothesis(
@@ -215,7 +221,9 @@ def _of_scope(scope: Scope, domain: str, group: list[Patient], census: Census) -
     confirmed = [one for one in group if one.verdict in (Verdict.LOST, Verdict.HUNG)]
     seen = [one for one in group if one.verdict in (Verdict.ISOLATED, Verdict.AGENT_DOWN)]
     supporting = [f"{len(confirmed)} of {len(group)} are lost or hang, by independent observers"]
-    if scope is not Scope.HOST:
+    if scope is Scope.HOST:
+        supporting = ["independent observers in other failure domains meet silence too"]
+    else:
         supporting.append(f"every host of {domain} is silent")
     opposing = [f"{len(seen)} are seen alive by their peers"] if seen else []
     waiting = len(group) - len(confirmed) - len(seen)

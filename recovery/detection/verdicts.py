@@ -227,9 +227,10 @@ def _serving(view: _View) -> _Finding:
 def _reached_or_not(
     view: _View, support: tuple[str, ...], witnesses: tuple[Sighting, ...]
 ) -> _Finding:
-    """Agent-down where its kernel answers us or refuses peers; isolated where only peers see it."""
-    resets = tuple(look for look in view.living if look.kernel is Kernel.RESETS)
-    if view.own in LIVING or resets:
+    """Agent-down where its kernel answers us; isolated where only peers see it. Without a look of
+    our own, peers that are refused say that its agent is gone."""
+    resets = any(look.kernel is Kernel.RESETS for look in view.living)
+    if view.own in LIVING or (resets and view.own is not Kernel.SILENT):
         who = "its kernel answers us" if view.own in LIVING else "its agent's port is closed"
         said = f"The machine lives ({who}), but its agent sends no heartbeats. Nothing moves."
         return Verdict.AGENT_DOWN, said, _evidence(view, witnesses, (*support, f"{who}"))

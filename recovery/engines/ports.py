@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 
 import psutil
 
+from recovery.core.errors import Refused
+
+QUIET = range(10_000, 20_000)
+"""Below the ports that the kernel gives to outgoing connections: what is free stays free."""
+
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody holds at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody holds at this moment, for TCP and for datagrams."""
+    for _ in range(200):
+        port = secrets.choice(QUIET)
+        if all(is_free(port, host, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+            return port
+    raise Refused(f"no free port from {QUIET.start} to {QUIET.stop} was found.")
 
 
 def is_free(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) -> bool:

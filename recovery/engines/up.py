@@ -198,6 +198,7 @@ class _Start:
             "TOCSIN_GATEWAY_PORT": str(addresses.gateway),
             "TOCSIN_URL": addresses.url,
             "TOCSIN_HOST": addresses.host,
+            **({} if "lab" in self.wishes.without else {"TOCSIN_GATEWAY_BACK_DOOR": "1"}),
             **({"TOCSIN_MAIL_PORT": str(addresses.mail)} if addresses.mail else {}),
         }
 

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 0.8
 async def look_ourselves(state: State, peer: wire.Peer) -> None:
     """Note what a TCP connect to the host's probe port meets, as of when it began."""
     began = state.clock.monotonic()
-    kernel = await meet_kernel(peer.address, peer.probe_port)
+    kernel = await meet_kernel(peer.address, peer.probe_port + state.back_door)
     state.looks[peer.host_id, OURSELVES] = Noted(kernel, 0, 0, began)
 
 

@@ -48,6 +48,7 @@ class Settings:
     port: int
     public: str
     secret: str
+    back_door: int = 0
 
 
 async def run_gateway(settings: Settings) -> None:
@@ -57,6 +58,7 @@ async def run_gateway(settings: Settings) -> None:
         clock=system,
         heartbeat_to=f"{settings.public}:{settings.port}",
         secret=settings.secret,
+        back_door=settings.back_door,
         started=system.monotonic(),
     )
     loop = asyncio.get_running_loop()

@@ -53,12 +53,15 @@ class Noted:
 
 @dataclass(slots=True)
 class State:
-    """Sessions by host, liveness, looks by (target, observer), and the one door to the rows."""
+    """Sessions by host, liveness, looks by (target, observer), and the one door to the rows.
+
+    `back_door`: added to a host's probe port for our own look at it (the lab has one for us)."""
 
     name: str
     clock: SystemClock
     heartbeat_to: str
     secret: str
+    back_door: int = 0
     liveness: Liveness = field(default_factory=Liveness)
     sessions: dict[UUID, Session] = field(default_factory=dict)
     looks: dict[tuple[str, str], Noted] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -36,6 +36,7 @@ def open_incident(
         if incident is None:
             incident = _open(
                 Incident(domain=domain, title=title, summary=summary, happened_at=happened_at),
+                members=members,
                 actor=actor,
                 reason=reason,
                 now=now,
@@ -79,20 +80,27 @@ def widen_incident(
     return widened
 
 
-def _open(incident: Incident, *, actor: Actor, reason: str, now: datetime) -> Incident:
+def _open(
+    incident: Incident,
+    *,
+    members: Sequence[NewMember],
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Incident:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('incident_number')")
         (incident.number,) = cursor.fetchone() or (0,)
     incident.opened_at = now
     transitions.create([incident], actor=actor, reason=reason, now=now)
+    hurt = [member.name for member in members if not member.is_cause]
     tell(
         incident=incident,
         kind="opened",
-        said=incident.title,
-        why=reason,
-        happened_at=incident.happened_at,
+        said=f"{incident} opened: {incident.title}",
+        why=f"It hurts {', '.join(hurt)}." if hurt else reason,
+        happened_at=now,
         actor=actor,
-        tone="down",
         now=now,
     )
     return incident
@@ -174,14 +182,39 @@ def acknowledge_incident(
     return incident
 
 
-def mark_whole(*, members: Collection[Member], now: datetime) -> None:
-    """These are whole again, by observation."""
-    Member.objects.filter(pk__in=[m.pk for m in members], whole_at=None).update(whole_at=now)
+def mark_whole(
+    *, incident: Incident, members: Mapping[int, str], actor: Actor, now: datetime
+) -> None:
+    """These members are whole again, by observation; each is told with its line."""
+    changed = Member.objects.filter(incident=incident, pk__in=list(members), whole_at=None)
+    ids = sorted(changed.values_list("pk", flat=True))
+    Member.objects.filter(pk__in=ids).update(whole_at=now)
+    for pk in ids:
+        tell(
+            incident=incident,
+            kind="whole",
+            said=members[pk],
+            happened_at=now,
+            actor=actor,
+            now=now,
+        )
 
 
-def mark_hurt(*, members: Collection[Member]) -> None:
-    """These are hurt again."""
-    Member.objects.filter(pk__in=[m.pk for m in members]).update(whole_at=None)
+def mark_hurt(
+    *, incident: Incident, members: Mapping[int, str], actor: Actor, now: datetime
+) -> None:
+    """These members were whole and are hurt again; each is told with its line."""
+    Member.objects.filter(incident=incident, pk__in=list(members)).update(whole_at=None)
+    for said in members.values():
+        tell(
+            incident=incident,
+            kind="hurt",
+            said=said,
+            happened_at=now,
+            actor=actor,
+            tone="risk",
+            now=now,
+        )
 
 
 def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:

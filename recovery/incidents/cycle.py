@@ -8,7 +8,7 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.incidents import actions, queries
 from recovery.incidents.decide import Judgement, Step, judge_incident
-from recovery.incidents.models import Incident, Member
+from recovery.incidents.models import Incident
 
 
 def watch_incidents(*, actor: Actor, now: datetime) -> list[Incident]:
@@ -27,8 +27,8 @@ def watch_incidents(*, actor: Actor, now: datetime) -> list[Incident]:
 
 
 def _act(incident: Incident, judgement: Judgement, *, actor: Actor, now: datetime) -> None:
-    actions.mark_whole(members=list(Member.objects.filter(pk__in=judgement.now_whole)), now=now)
-    actions.mark_hurt(members=list(Member.objects.filter(pk__in=judgement.now_hurt)))
+    actions.mark_whole(incident=incident, members=dict(judgement.now_whole), actor=actor, now=now)
+    actions.mark_hurt(incident=incident, members=dict(judgement.now_hurt), actor=actor, now=now)
     why = judgement.reason
     match judgement.step:
         case Step.MITIGATE:

@@ -22,20 +22,20 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The step, the members whose state changed, and why."""
+    """The step and why; the members whose state changed, each with the sentence that tells it."""
 
     incident: str
     step: Step
     reason: str
-    now_whole: tuple[int, ...]
-    now_hurt: tuple[int, ...]
+    now_whole: tuple[tuple[int, str], ...]
+    now_hurt: tuple[tuple[int, str], ...]
 
 
 def judge_incident(fact: IncidentFact) -> Judgement:
     """Look at the members: all whole → mitigated; whole for long enough → resolved."""
     hurt = [m for m in fact.members if not m.is_whole]
-    now_whole = tuple(m.member for m in fact.members if m.is_whole and not m.was_whole)
-    now_hurt = tuple(m.member for m in hurt if m.was_whole)
+    now_whole = tuple((m.member, m.reason) for m in fact.members if m.is_whole and not m.was_whole)
+    now_hurt = tuple((m.member, m.reason) for m in hurt if m.was_whole)
     step, reason = _step(fact, [m.reason for m in hurt])
     return Judgement(fact.incident, step, reason, now_whole, now_hurt)
 

@@ -48,8 +48,8 @@ def incident_facts(*, now: datetime) -> list[IncidentFact]:
 
 
 def _member_fact(member: Member, whole: Whole) -> MemberFact:
-    is_whole, reason = whole.get((member.kind, member.object_id), (False, "not known"))
-    return MemberFact(member.pk, member.whole_at is not None, is_whole, f"{member.name}: {reason}")
+    is_whole, reason = whole.get((member.kind, member.object_id), (False, "is not known"))
+    return MemberFact(member.pk, member.whole_at is not None, is_whole, f"{member.name} {reason}")
 
 
 def _whole_by_member(members: list[Member]) -> Whole:
@@ -58,7 +58,7 @@ def _whole_by_member(members: list[Member]) -> Whole:
         by_kind[member.kind].append(member.object_id)
     found: Whole = {}
     for key in by_kind[MemberKind.CONTROL]:
-        found[MemberKind.CONTROL, key] = (True, "sees its hosts")
+        found[MemberKind.CONTROL, key] = (True, "see again")
     found |= _whole_applications(by_kind[MemberKind.APPLICATION])
     found |= _whole_hosts(by_kind[MemberKind.HOST])
     return found
@@ -74,10 +74,15 @@ def _whole_applications(ids: list[str]) -> Whole:
     return {
         (MemberKind.APPLICATION, str(pk)): (
             running[str(pk)] >= copies,
-            f"{running[str(pk)]} of {copies} containers run",
+            _application_says(running[str(pk)], copies),
         )
         for pk, copies in Application.objects.filter(pk__in=ids).values_list("pk", "copies")
     }
+
+
+def _application_says(running: int, copies: int) -> str:
+    again = "answers again, " if running >= copies else "answers, "
+    return f"{again if running else 'does not answer, '}{running} of {copies}"
 
 
 def _whole_hosts(ids: list[str]) -> Whole:
@@ -93,10 +98,13 @@ def _whole_hosts(ids: list[str]) -> Whole:
 
 def _whole_host(verdict: str, waiting: int) -> tuple[bool, str]:
     if verdict == Verdict.ALIVE:
-        return True, "answers again"
-    if verdict in {Verdict.LOST, Verdict.HUNG}:
-        return not waiting, f"{waiting} of its containers wait for a new seat"
-    return False, f"is {verdict}"
+        return True, "takes part again"
+    if verdict not in {Verdict.LOST, Verdict.HUNG}:
+        return False, f"is {verdict}"
+    if waiting:
+        verb = "waits" if waiting == 1 else "wait"
+        return False, f"is {verdict} and {waiting} of its containers {verb} for a new seat"
+    return True, f"is {verdict}, and everything that ran on it runs elsewhere"
 
 
 def unreplaced_placements(hosts: list[str]) -> QuerySet[Placement]:

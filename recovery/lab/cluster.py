@@ -17,16 +17,15 @@ from recovery.agent.disk import private_folder
 from recovery.core.errors import BadConfiguration, Refused
 from recovery.lab import layout as layouts
 from recovery.lab import processes
+from recovery.lab.ground import ground_of
 from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost
-from recovery.lab.listening import Listening
 from recovery.lab.nursery import Nursery
 from recovery.lab.settings import LabSettings
 from recovery.lab.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
 from recovery.lab.weather import FAIR
 
 _log = logging.getLogger("tocsin.lab")
-MIRROR_SECONDS = 0.03
 BOOT_SECONDS = 10.0
 
 
@@ -52,8 +51,7 @@ class Lab:
         self._settings = settings
         self._layout = layouts.load(settings.file)
         self.machines: dict[str, Machine] = {}
-        self._by_inner: dict[str, HostNet] = {}
-        self._listening = Listening()
+        self._ground = ground_of(settings, self._layout)
         self._nursery: Nursery | None = None
 
     # ------------------------------------------------------------------ life
@@ -61,9 +59,11 @@ class Lab:
     async def open(self) -> None:
         """Addresses and zygote; no host yet."""
         controls = [control_address(url) for url in self._settings.control]
-        for host in self._layout.hosts(self._settings.network):
+        hosts = list(self._layout.hosts(self._ground.network))
+        self._ground.open(hosts)
+        for host in hosts:
             try:
-                net = HostNet(host.name, host.address, host.inner, self._layout.probe_port, self)
+                net = self._ground.net(host)
                 uplink = Uplink(net, controls)
                 await uplink.open()
             except OSError as error:
@@ -73,17 +73,12 @@ class Lab:
                     todo="Another lab runs there? Stop it or set TOCSIN_LAB_NETWORK.",
                 ) from error
             self.machines[host.name] = Machine(host, net, uplink)
-            self._by_inner[host.inner] = net
         self._nursery = Nursery()
 
     async def run(self) -> None:
-        """Mirrors what listens inside, as long as the zygote lives."""
+        """What its ground has to do, as long as the zygote lives."""
         assert self._nursery is not None
-        while not self._nursery.ended.is_set():
-            ports = self._listening.by_address()
-            for machine in self.machines.values():
-                machine.net.mirror(ports.get(machine.host.inner, set()) - machine.uplink.ports)
-            await asyncio.sleep(MIRROR_SECONDS)
+        await self._ground.watch(self._nursery.ended)
 
     async def close(self) -> None:
         if self._nursery is not None:
@@ -92,10 +87,7 @@ class Lab:
             self._lost(machine)
             machine.net.close()
             machine.uplink.close()
-        self._listening.close()
-
-    def by_inner(self, address: str) -> HostNet | None:
-        return self._by_inner.get(address)
+        self._ground.close()
 
     # ------------------------------------------------------------------ hosts
 
@@ -114,7 +106,8 @@ class Lab:
         folder = private_folder(self._settings.host_folder(name))
         config = folder / "agent.toml"
         config.write_text(self._agent_config(machine))
-        pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log")
+        seat = self._ground.seat(machine.host)
+        pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log", seat)
         machine.pid, machine.is_hung = pid, False
         machine.net.up(lambda: processes.is_dying(pid))
         try:
@@ -138,7 +131,7 @@ class Lab:
         machine = self.machine(name)
         if machine.is_up:
             await self.kill(name)
-        machine.net.set_weather(FAIR)
+        await machine.net.set_weather(FAIR)
         await self.boot(name)
 
     def kill_agent(self, name: str) -> None:
@@ -190,7 +183,7 @@ class Lab:
         values = {
             "name": machine.host.name,
             "control": [
-                _through(url, machine.host.inner, stream_port(number))
+                _through(url, machine.host.uplink, stream_port(number))
                 for number, url in enumerate(self._settings.control)
             ],
             "state": str(folder / "state"),
@@ -199,14 +192,14 @@ class Lab:
             "listen_address": machine.host.inner,
             "probe_port": self._layout.probe_port,
             "boot": secrets.token_hex(16),
-            "datagram_relay": f"{machine.host.inner}:{DATAGRAM_PORT}",
+            "datagram_relay": f"{machine.host.uplink}:{DATAGRAM_PORT}",
             "stop_grace_seconds": 2.0,
         }
         return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
 
-def _through(url: str, inner: str, port: int) -> str:
+def _through(url: str, uplink: str, port: int) -> str:
     """The control plane's address by way of the host's uplink."""
     scheme, _, rest = url.partition("://")
     _, slash, path = rest.partition("/")
-    return f"{scheme}://{inner}:{port}{slash}{path}"
+    return f"{scheme}://{uplink}:{port}{slash}{path}"

@@ -23,13 +23,17 @@ from recovery.agent.__main__ import serve
 from recovery.agent.config import load
 from recovery.core.errors import TocsinError
 from recovery.lab import linux, processes
+from recovery.lab.netns.life import Life
 
 RESTART_SECONDS = 1.0
 
 
-def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None:
-    """Never returns before the lab lets go of `lifeline`."""
+def run_first_process(
+    name: str, config: Path, log: Path, lifeline: int, *, is_seated: bool
+) -> None:
+    """Never returns before the lab lets go of `lifeline`. `is_seated`: in a network of its own."""
     _redirect(log)
+    life = Life() if is_seated else None
     linux.name_process(f"host-{name}")
     linux.become_subreaper()
     wake, wake_writer = os.pipe()
@@ -38,7 +42,7 @@ def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    agent, due = _fork_agent(name, config), 0.0
+    agent, due = _fork_agent(name, config, life), 0.0
     while True:
         wait = max(0.0, due - time.monotonic()) if agent == 0 else None
         ready, _, _ = select.select([wake, lifeline], [], [], wait)
@@ -50,7 +54,7 @@ def run_first_process(name: str, config: Path, log: Path, lifeline: int) -> None
         if agent in _reaped():
             agent, due = 0, time.monotonic() + RESTART_SECONDS
         if agent == 0 and time.monotonic() >= due:
-            agent = _fork_agent(name, config)
+            agent = _fork_agent(name, config, life)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -82,7 +86,7 @@ def _reaped() -> set[int]:
         ended.add(pid)
 
 
-def _fork_agent(name: str, config: Path) -> int:
+def _fork_agent(name: str, config: Path, life: Life | None) -> int:
     """The agent is forked rather than executed: its modules are in memory already."""
     pid = os.fork()
     if pid:
@@ -90,6 +94,8 @@ def _fork_agent(name: str, config: Path) -> int:
     code = 1
     try:
         os.setsid()
+        if life is not None:
+            life.let_go()
         linux.name_process(f"agent-{name}")
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):

@@ -1,43 +1,30 @@
-"""One lab host as the network sees it: its public ports, its way to the control plane, its weather.
+"""One lab host as the network sees it: its life, its weather, its way to the control plane.
 
-Invariants: a public port listens exactly while the inner one does; when the host's first process
-is dying or dead, every public port falls silent before any end of an inner connection is passed
-on; a host that starts anew resets what was left of its former life.
+Invariants: when the host's first process is dying or dead, no end of one of its connections is
+passed on; a host that starts anew resets what was left of its former life. Each mode of the lab
+adds how the host is reached (`relay.py`, `netns/`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
+from recovery.lab.layout import LabHost
 from recovery.lab.pipe import End, Pipe, abort
-from recovery.lab.silence import Port
 from recovery.lab.weather import FAIR, Scope, Way, Weather
 
-_log = logging.getLogger("tocsin.lab.net")
 Address = tuple[str, int]
 
 
-class Sources(Protocol):
-    """Finds the lab host that a connection comes from."""
+class HostNet(ABC):
+    """What every mode has: connections that pass through the lab's daemon."""
 
-    def by_inner(self, address: str) -> HostNet | None: ...
-
-
-class HostNet:
-    """The relay's part of one host (mode `relay`)."""
-
-    def __init__(
-        self, name: str, address: str, inner: str, probe_port: int, sources: Sources
-    ) -> None:
-        self.name, self.address, self.inner, self.probe_port = name, address, inner, probe_port
-        self._sources = sources
-        self._probe = Port(address, probe_port)
-        self._ports: dict[int, Port] = {}
+    def __init__(self, host: LabHost) -> None:
+        self.host = host
         self._pipes: set[Pipe] = set()
         self.weather: Weather = FAIR
         self.is_up = False
@@ -52,28 +39,40 @@ class HostNet:
                 if side is not None:
                     abort(side)
         self._pipes.clear()
-        for port in list(self._ports):
-            self._close(port)
         self.is_up, self.is_dying = True, is_dying
-        self._probe.reset()
-        self.set_weather(self.weather)
+        self.settle()
+        self.recheck()
 
     def down(self) -> None:
         """The host is dead: silence, at once."""
         if self.is_up:
             self.is_up = False
-            self._settle()
+            self.settle()
 
-    def set_weather(self, weather: Weather) -> None:
+    async def set_weather(self, weather: Weather) -> None:
         self.weather = weather
-        self._settle()
+        await self.cut()
+        self.settle()
         self.recheck()
 
     def close(self) -> None:
+        """Resets whatever is left."""
         self.up(lambda: False)
-        self._probe.close()
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Brings whatever the daemon listens on into the state that life and weather ask for."""
+
+    @abstractmethod
+    async def cut(self) -> None:
+        """Makes the kernel drop what the weather does not let pass, where it is the kernel's."""
 
     # ------------------------------------------------------------------ what passes
+
+    @property
+    def relayed_weather(self) -> Weather:
+        """What the daemon itself does to the connections that it relays."""
+        return self.weather
 
     def passes(self, way: Way, scope: Scope) -> bool:
         return self.is_up and self.weather.passes(way, scope)
@@ -87,63 +86,6 @@ class HostNet:
         if self.is_up and self.is_dying():
             self.down()
 
-    # ------------------------------------------------------------------ public ports
-
-    def mirror(self, inner_ports: set[int]) -> None:
-        """Listens on the public address where the host listens on the inner one."""
-        if not self.is_up:
-            return
-        for port in inner_ports - self._ports.keys() - {self.probe_port}:
-            self._open(port)
-        missing = self._ports.keys() - inner_ports
-        if missing:
-            self.check()
-        if self.is_up:
-            for port in missing:
-                self._close(port)
-
-    def _open(self, number: int) -> None:
-        try:
-            port = Port(self.address, number)
-        except OSError as error:
-            _log.warning("%s:%d cannot be opened: %s", self.address, number, error)
-            return
-        self._ports[number] = port
-        self._settle_port(port)
-
-    def _close(self, number: int) -> None:
-        port = self._ports.pop(number)
-        asyncio.get_running_loop().remove_reader(port.sock)
-        port.close()
-
-    def _settle(self) -> None:
-        """Brings every public port into the state that life and weather ask for."""
-        for port in self._ports.values():
-            self._settle_port(port)
-        if self.is_up and self.weather.connects("public"):
-            if self._probe.is_silent:
-                self._probe.reset()
-        else:
-            self._probe.silence()
-
-    def _settle_port(self, port: Port) -> None:
-        loop = asyncio.get_running_loop()
-        if self.is_up and self.weather.connects("public"):
-            port.open()
-            loop.add_reader(port.sock, self._accept, port)
-        else:
-            loop.remove_reader(port.sock)
-            port.silence()
-
-    def _accept(self, port: Port) -> None:
-        for _ in range(64):
-            try:
-                client, (source, _) = port.sock.accept()
-            except OSError:
-                return
-            origin = self._sources.by_inner(source)
-            self.relay(client, (self.inner, port.port), "public", origin)
-
     # ------------------------------------------------------------------ connections
 
     def relay(
@@ -154,8 +96,8 @@ class HostNet:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         first: Way = "out" if scope == "control" else "in"
         second: Way = "in" if scope == "control" else "out"
-        forth = Pipe(lambda: self._may(first, scope, origin), lambda: self.weather)
-        back = Pipe(lambda: self._may(second, scope, origin), lambda: self.weather)
+        forth = Pipe(lambda: self._may(first, scope, origin), lambda: self.relayed_weather)
+        back = Pipe(lambda: self._may(second, scope, origin), lambda: self.relayed_weather)
         task = asyncio.ensure_future(self._join(client, to, forth, back))
         task.add_done_callback(lambda done: done.exception())
 

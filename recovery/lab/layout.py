@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recovery.core.errors import BadConfiguration
+from recovery.lab.addresses import addresses_of, network_of
 
 SHIPPED = Path(__file__).with_name("lab.yaml")
 SERVICE = Path(__file__).with_name("service.py")
-_INNER_SHIFT = 64
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$")]
 Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,30}$")]
@@ -87,7 +86,8 @@ class Layout(_Strict):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Layout:
-        _first_octets(self.network)
+        if not network_of(self.network).is_loopback:
+            raise ValueError(f"network {self.network!r}: 127.N.0.0/16 with N from 1 to 191")
         for kind, names in self._names().items():
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -104,7 +104,7 @@ class Layout(_Strict):
 
     def hosts(self, network: str = "") -> Iterator[LabHost]:
         """Every host with its addresses, in the file's order."""
-        first = _first_octets(network or self.network)
+        within = network_of(network or self.network)
         for number, datacenter in enumerate(self.datacenters, start=1):
             place = 0
             for rack in datacenter.racks:
@@ -114,34 +114,23 @@ class Layout(_Strict):
                         host.name,
                         datacenter.name,
                         rack.name,
-                        f"127.{first}.{number}.{place}",
-                        f"127.{first + _INNER_SHIFT}.{number}.{place}",
+                        *addresses_of(within, number, place),
                         host,
                     )
 
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
-    """One host: public address, and the inner one where its containers really listen."""
+    """One host: its public address, the inner one where its containers really listen, and the
+    one by which it reaches the control plane."""
 
     name: str
     datacenter: str
     rack: str
     address: str
     inner: str
+    uplink: str
     entry: HostEntry
-
-
-def _first_octets(network: str) -> int:
-    """The second octet of 127.N.0.0/16."""
-    try:
-        parsed = ipaddress.IPv4Network(network)
-    except ValueError as error:
-        raise ValueError(f"network {network!r}: {error}") from error
-    second = parsed.network_address.packed[1]
-    if parsed.prefixlen != 16 or not parsed.is_loopback or not 1 <= second < 192:
-        raise ValueError(f"network {network!r}: 127.N.0.0/16 with N from 1 to 191")
-    return second
 
 
 def load(path: Path = SHIPPED) -> Layout:

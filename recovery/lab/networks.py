@@ -12,12 +12,15 @@ from itertools import chain
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.ports import is_free_datagram_port
+from recovery.lab.addresses import network_of
 from recovery.lab.layout import Layout
+from recovery.lab.netns import ground as netns
+from recovery.lab.netns import switch
 from recovery.lab.settings import LabSettings
 from recovery.lab.uplink import DATAGRAM_PORT
 
-CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 84)]
-"""The inner addresses are 64 above: 84 to 147."""
+CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 52)]
+"""The inner addresses are 64 above: 84 to 115."""
 
 
 def choose_network(layout: Layout, settings: LabSettings) -> str:
@@ -25,8 +28,17 @@ def choose_network(layout: Layout, settings: LabSettings) -> str:
     if os.environ.get("TOCSIN_LAB_NETWORK"):
         return settings.network
     ours = [settings.network] if settings.network else []
+    if settings.mode == "netns":
+        switch.require()
+        return _namespaces(ours)
     return first_free(
         chain(ours, [layout.network], CANDIDATES), lambda network: _is_free(layout, network)
+    )
+
+
+def _namespaces(ours: list[str]) -> str:
+    return first_free(
+        chain(ours, netns.CANDIDATES), lambda network: switch.is_free(network_of(network))
     )
 
 
@@ -36,7 +48,7 @@ def first_free(networks: Iterable[str], is_free: Callable[[str], bool]) -> str:
         if is_free(network):
             return network
     raise BadConfiguration(
-        "no network from 127.20.0.0/16 to 127.83.0.0/16 is free for the lab.",
+        "none of the networks that the lab may take is free.",
         field="TOCSIN_LAB_NETWORK",
         todo="Stop another lab, or name a free network.",
     )

@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from recovery.core.errors import Refused
@@ -30,7 +31,7 @@ _PASSED_ON = (
     "TOCSIN_LAB_NAMESPACES",
 )
 """What hosts get of our environment: it holds the control plane's secrets, they must not."""
-_BOOT_SECONDS = 10.0
+_BOOT_SECONDS = 20.0
 _END_SECONDS = 5.0
 
 
@@ -53,15 +54,19 @@ class Nursery:
         self.ended = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._socket, self._hear)
 
-    async def boot(self, name: str, config: Path, log: Path) -> tuple[int, str]:
-        """Starts a host; the pid of its first process, and how it is contained if not by a
-        pid namespace."""
+    async def boot(
+        self, name: str, config: Path, log: Path, seat: Mapping[str, object] | None
+    ) -> tuple[int, str]:
+        """Starts a host, in a network namespace of its own if it has a seat there; the pid of
+        its first process, and how it is contained if not by a pid namespace."""
         answer = asyncio.get_running_loop().create_future()
         self._awaited[name] = answer
-        wish = {"name": name, "config": str(config), "log": str(log)}
+        wish = {"name": name, "config": str(config), "log": str(log), "seat": seat}
         self._socket.sendall(json.dumps(wish).encode() + b"\n")
         async with asyncio.timeout(_BOOT_SECONDS):
             pid, note = await answer
+        if pid == 0:
+            raise Refused(note, field="host")
         return pid, note
 
     async def close(self) -> None:

@@ -1,9 +1,9 @@
 """Where the lab lives on this machine: folders, sockets, the control plane's address.
 
 Environment: TOCSIN_VAR (state folder), TOCSIN_LAB_FILE, TOCSIN_LAB_NETWORK (127.N.0.0/16; else
-the file's, or the next free one), TOCSIN_LAB_CONTROL (WebSocket address of the gateway, several
-with commas; otherwise every one of TOCSIN_GATEWAYS, or TOCSIN_GATEWAY_HOST and _PORT),
-TOCSIN_LAB_MODE.
+the file's, or the next free one; a private /16 in mode netns), TOCSIN_LAB_CONTROL (WebSocket
+address of the gateway, several with commas; otherwise every one of TOCSIN_GATEWAYS, or
+TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE (auto, which is relay; relay; netns, as root).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.places import door
+from recovery.lab.addresses import network_of
 from recovery.lab.layout import SHIPPED
 
-MODES = ("relay",)
+MODES = ("relay", "netns")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -58,15 +59,32 @@ def from_environment() -> LabSettings:
     return LabSettings(
         folder=var / "lab",
         file=Path(os.environ.get("TOCSIN_LAB_FILE", SHIPPED)),
-        network=os.environ.get("TOCSIN_LAB_NETWORK", "") or _kept(var / "lab" / "network"),
+        network=_network(mode, var / "lab" / "network"),
         control=_control(),
         mode=mode,
     )
 
 
-def _kept(file: Path) -> str:
-    """What `networks.choose_network` chose at an earlier start."""
-    return file.read_text().strip() if file.exists() else ""
+def _network(mode: str, kept: Path) -> str:
+    """The one that was asked for, or what `networks.choose_network` chose at an earlier start."""
+    asked = os.environ.get("TOCSIN_LAB_NETWORK", "")
+    if asked:
+        if not _fits(asked, mode):
+            wanted = "127.N.0.0/16" if mode == "relay" else "a private /16, as 10.77.0.0/16"
+            raise BadConfiguration(
+                f"mode {mode} wants {wanted}, not {asked}.", field="TOCSIN_LAB_NETWORK"
+            )
+        return asked
+    before = kept.read_text().strip() if kept.exists() else ""
+    return before if before and _fits(before, mode) else ""
+
+
+def _fits(text: str, mode: str) -> bool:
+    """Whether a network is one for this mode."""
+    try:
+        return network_of(text).is_loopback == (mode == "relay")
+    except ValueError as error:
+        raise BadConfiguration(str(error), field="TOCSIN_LAB_NETWORK") from error
 
 
 def _control() -> tuple[str, ...]:

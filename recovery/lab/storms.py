@@ -62,24 +62,24 @@ async def restart(lab: Lab, fields: Fields) -> Answer:
 async def heal(lab: Lab, fields: Fields) -> Answer:
     """Fair weather, everything continued; a host that is down stays down."""
     name = _text(fields, "host")
-    lab.machine(name).net.set_weather(FAIR)
+    await lab.machine(name).net.set_weather(FAIR)
     lab.wake(name)
     return {}
 
 
 async def isolate(lab: Lab, fields: Fields) -> Answer:
     """Unreachable from and for the control plane only."""
-    _cut(lab, fields, _CONTROL)
+    await _cut(lab, fields, _CONTROL)
     return {}
 
 
 async def partition(lab: Lab, fields: Fields) -> Answer:
     """Cut from everybody."""
-    _cut(lab, fields, _EVERYWHERE)
+    await _cut(lab, fields, _EVERYWHERE)
     return {}
 
 
-def _cut(lab: Lab, fields: Fields, scopes: frozenset[Scope]) -> None:
+async def _cut(lab: Lab, fields: Fields, scopes: frozenset[Scope]) -> None:
     net = lab.machine(_text(fields, "host")).net
     way = fields.get("way", "both")
     if way not in ("in", "out", "both"):
@@ -89,13 +89,13 @@ def _cut(lab: Lab, fields: Fields, scopes: frozenset[Scope]) -> None:
         weather = replace(weather, cut_in=weather.cut_in | scopes)
     if way != "in":
         weather = replace(weather, cut_out=weather.cut_out | scopes)
-    net.set_weather(weather)
+    await net.set_weather(weather)
 
 
 async def slow(lab: Lab, fields: Fields) -> Answer:
     """Delay with jitter (datagrams overtake one another), and loss."""
     net = lab.machine(_text(fields, "host")).net
-    net.set_weather(
+    await net.set_weather(
         replace(
             net.weather,
             delay_ms=_number(fields, "delay_ms", 0, 60_000),

@@ -13,18 +13,17 @@ DATAGRAM_PORT, _FIRST_STREAM_PORT = 7802, 7810
 
 
 def stream_port(number: int) -> int:
-    """The inner port that leads to the control plane of this number."""
+    """The uplink port that leads to the control plane of this number."""
     return _FIRST_STREAM_PORT + number
 
 
 class Uplink:
-    """Listens on the host's inner address and passes on what the weather lets through."""
+    """Listens on the host's uplink address and passes on what the weather lets through."""
 
     def __init__(self, net: HostNet, controls: list[Address]) -> None:
         self._net, self._controls = net, controls
-        self._streams = [bound(net.inner, stream_port(n)) for n in range(len(controls))]
+        self._streams = [bound(net.host.uplink, stream_port(n)) for n in range(len(controls))]
         self._datagrams: asyncio.DatagramTransport | None = None
-        self.ports = frozenset(stream_port(n) for n in range(len(controls)))
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -32,7 +31,7 @@ class Uplink:
             stream.listen(BACKLOG)
             loop.add_reader(stream, self._accept, stream, control)
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self._net), local_addr=(self._net.inner, DATAGRAM_PORT)
+            lambda: _Datagrams(self._net), local_addr=(self._net.host.uplink, DATAGRAM_PORT)
         )
         self._datagrams = transport
 
@@ -66,7 +65,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         if len(data) < 10 or data[:4] != b"\0\0\0\1":
             return
         to = (socket.inet_ntoa(data[4:8]), int.from_bytes(data[8:10], "big"))
-        weather = self._net.weather
+        weather = self._net.relayed_weather
         if not self._net.passes("out", "control") or random.random() < weather.loss:  # noqa: S311
             return
         wait = (weather.delay_ms + random.uniform(0, weather.jitter_ms)) / 1000  # noqa: S311

@@ -15,10 +15,13 @@ import select
 import signal
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 from recovery.adapters.containers import proc
 from recovery.lab import linux
 from recovery.lab.host import run_first_process
+from recovery.lab.netns import place
+from recovery.lab.netns.place import Seat
 
 
 class Zygote:
@@ -53,36 +56,46 @@ class Zygote:
                 for line in lines:
                     self._boot(**json.loads(line))
 
-    def _boot(self, name: str, config: str, log: str) -> None:
-        pid, note = self._fork(name, Path(config), Path(log))
-        self._hosts[pid] = name
+    def _boot(self, name: str, config: str, log: str, seat: Seat | None) -> None:
+        pid, note = self._fork(name, Path(config), Path(log), seat)
+        if pid:
+            self._hosts[pid] = name
         self._lab.sendall(json.dumps({"name": name, "pid": pid, "note": note}).encode() + b"\n")
 
-    def _fork(self, name: str, config: Path, log: Path) -> tuple[int, str]:
-        """The first process's pid, by way of a process that makes its namespaces and ends."""
+    def _fork(self, name: str, config: Path, log: Path, seat: Seat | None) -> tuple[int, str]:
+        """The first process's pid, by way of a process that makes its namespaces and ends; or 0
+        and why not."""
         told, telling = os.pipe()
         middle = os.fork()
         if middle == 0:
-            self._make(name, config, log, telling)
+            self._make(name, config, log, seat, telling)
         os.close(telling)
         with os.fdopen(told) as pipe:
             pid, _, note = pipe.read().partition(" ")
         os.waitpid(middle, 0)
-        return int(pid), note
+        return int(pid or 0), note
 
-    def _make(self, name: str, config: Path, log: Path, telling: int) -> None:
-        """In the middle process: namespaces, then the first process. Never returns."""
+    def _make(
+        self, name: str, config: Path, log: Path, seat: Seat | None, telling: int
+    ) -> NoReturn:
+        """In the middle process: namespaces, then the first process."""
         self._lab.close()
         os.close(self._lifeline_writer)
         os.setsid()
-        if not self._note:
-            _enter_namespaces()
+        try:
+            if seat is not None:
+                place.enter_network(seat)
+            if not self._note:
+                _enter_namespaces()
+        except OSError as error:
+            os.write(telling, f"0 {name} gets no network: {error.strerror}".encode())
+            os._exit(1)
         pid = os.fork()
         if pid == 0:
             os.close(telling)
             if not self._note:
                 linux.own_proc()
-            run_first_process(name, config, log, self._lifeline)
+            run_first_process(name, config, log, self._lifeline, is_seated=seat is not None)
         os.write(telling, f"{pid} {self._note}".encode())
         os._exit(0)
 

@@ -23,6 +23,7 @@ from recovery.operations import actions as operations
 from recovery.operations import queries as operation_queries
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
+from recovery.scheduling import stories
 from recovery.scheduling.facts import Confirm, Decision, Kind, Lose, Place, Readopt, Start, Stop
 from recovery.scheduling.models import Release
 from recovery.scheduling.ports import free_ports
@@ -115,6 +116,7 @@ def place_containers(*, orders: Sequence[Place], actor: Actor, now: datetime) ->
             reason=reason,
             now=now,
         )
+        stories.tell_placed(seats=seats, actor=actor, now=now)
         started = [(seat, order) for seat, order in zip(seats, group, strict=True) if order.start]
         operations.request_operations(
             verb=Verb.START,
@@ -138,6 +140,7 @@ def confirm_placements(*, orders: Sequence[Confirm], actor: Actor, now: datetime
             reason=reason,
             now=now,
         )
+        stories.tell_confirmed(seats=changed, actor=actor, now=now)
         reserved = {order.seat for order in group if order.start}
         operations.request_operations(
             verb=Verb.START,
@@ -215,6 +218,7 @@ def release_placement(
         if there is not None:
             raise Conflict(f"{there.released_by} released it already.", todo="Nothing to do.")
         transitions.create([release], actor=actor, reason=reason, now=now)
+        stories.tell_release(placement=placement, actor=actor, reason=reason, now=now)
     return release
 
 

@@ -11,6 +11,7 @@ from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.inventory.models import Container
+from recovery.scheduling import stories
 from recovery.scheduling.facts import Cause, Decision
 from recovery.scheduling.models import Hold, HoldState
 
@@ -53,6 +54,7 @@ def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
         reason="It cannot be done now.",
         now=now,
     )
+    stories.tell_holds(held={key: told[key][1] for key in new}, actor=actor, now=now)
     changed = {
         hold.pk: dict(zip(("cause", "reason", "binding"), told[key], strict=True))
         for key, hold in open_now.items()

@@ -90,11 +90,13 @@ def open_holds() -> list[Hold]:
     return list(rows.order_by("since", "pk"))
 
 
-def releasable_seats(containers: Collection[UUID]) -> dict[UUID, str]:
-    """Of each of these containers the newest lost seat that nobody has vouched for yet."""
+def releasable_seats(containers: Collection[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Of each of these containers the newest lost seat that nobody has vouched for yet, and the
+    name of its host."""
     rows = Placement.objects.filter(container__in=containers, state=PlacementState.LOST)
     rows = rows.exclude(releases__void_at=None, releases__isnull=False).order_by("generation")
-    return {container: str(pk) for container, pk in rows.values_list("container_id", "pk")}
+    found = rows.values_list("container_id", "pk", "host__name")
+    return {container: (str(pk), host) for container, pk, host in found}
 
 
 def _hosts() -> tuple[HostFact, ...]:

@@ -18,7 +18,7 @@ KEPT_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class HoldView:
     """A copy that is wanted and does not run, with the reason. `seat`: the lost seat that a
-    person may release, where that is what it waits for; else empty."""
+    person may release, where that is what it waits for, on `host`; else empty."""
 
     container: str
     application: str
@@ -26,6 +26,7 @@ class HoldView:
     reason: str
     since: datetime
     seat: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def open_holds() -> tuple[HoldView, ...]:
             cause=hold.cause,
             reason=hold.reason,
             since=hold.since,
-            seat=seats.get(hold.container_id, ""),
+            seat=seats.get(hold.container_id, ("", ""))[0],
+            host=seats.get(hold.container_id, ("", ""))[1],
         )
         for hold in holds
     )

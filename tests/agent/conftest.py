@@ -19,6 +19,7 @@ from recovery.agent.config import Config
 from recovery.core import wire
 from recovery.lab.layout import SERVICE
 from tests.agent.gateway import Gateway
+from tests.support import own
 
 _ports = itertools.count(21100)
 _hosts = itertools.count(1)
@@ -53,7 +54,7 @@ class Host:
     folder: Path
     gateways: list[Gateway]
     name: str = "host-a"
-    address: str = "127.21.0.1"
+    address: str = own.address("200.1")
     boot: str = "b0" * 16
     fields: dict[str, object] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
@@ -123,7 +124,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def host(gateway: Gateway, tmp_path: Path) -> AsyncIterator[Host]:
     """A host with a good join token; whatever its agent left behind is ended afterwards."""
-    host = Host(tmp_path, [gateway], address=f"127.21.1.{next(_hosts) % 250 + 1}")
+    host = Host(tmp_path, [gateway], address=own.address(f"201.{next(_hosts) % 250 + 1}"))
     (tmp_path / "token").write_text("good-token")
     gateway.tokens["good-token"] = host.name
     yield host

@@ -15,6 +15,7 @@ from recovery.agent.kernel import judge, look
 from recovery.agent.link import refusal_of
 from recovery.core import wire
 from recovery.core.errors import BadMessage
+from tests.support import own
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -88,18 +89,18 @@ def test_a_failure_of_our_own_is_never_called_silence(name: str, kernel: str) ->
 
 
 async def test_a_kernel_that_accepts_resets_or_drops_is_told_apart() -> None:
-    listener = socket.create_server(("127.21.0.9", 21090))
-    assert await look("127.21.0.9", 21090, 0.5) == "answers"
+    listener = socket.create_server((own.address("200.9"), 21090))
+    assert await look(own.address("200.9"), 21090, 0.5) == "answers"
     listener.listen(0)
     fillers = [socket.socket() for _ in range(2)]
     for filler in fillers:
         filler.setblocking(False)
-        filler.connect_ex(("127.21.0.9", 21090))
-    assert await look("127.21.0.9", 21090, 0.3) == "silent"
+        filler.connect_ex((own.address("200.9"), 21090))
+    assert await look(own.address("200.9"), 21090, 0.3) == "silent"
     for sock in (*fillers, listener):
         sock.close()
-    assert await look("127.21.0.9", 21090, 0.5) == "resets"
+    assert await look(own.address("200.9"), 21090, 0.5) == "resets"
 
 
 async def test_no_address_of_our_own_is_unknown() -> None:
-    assert await look("127.21.0.9", 21090, 0.3, source="203.0.113.9") == "unknown"
+    assert await look(own.address("200.9"), 21090, 0.3, source="203.0.113.9") == "unknown"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
+
+from playwright.sync_api import expect
 
 from recovery.core import clock
 from recovery.incidents.models import Incident
@@ -15,14 +18,14 @@ def test_a_lost_host_rings_on_the_open_page_and_stops_when_somebody_has_it(
 ) -> None:
     page = open_page("/")
     page.mouse.click(5, 400)
-    assert page.title().startswith("All 18 hosts answer.")
+    expect(page).to_have_title(re.compile("^All 18 hosts answer"), timeout=20_000)
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
-    page.wait_for_selector("[data-alarm=open]", timeout=3000)
-    assert page.title().startswith("▲ 1 host lost in PAR1")
+    page.wait_for_selector("[data-alarm=open]", timeout=15_000)
+    expect(page).to_have_title(re.compile("^▲ 1 host lost in PAR1"))
     assert "down.svg" in (page.get_attribute("#favicon", "href") or "")
     page.wait_for_selector("#arm:has-text('Ringing')")
     page.click(f"text=Acknowledge {incident}")
-    page.wait_for_selector("[data-alarm=taken]", timeout=3000)
+    page.wait_for_selector("[data-alarm=taken]", timeout=15_000)
     page.wait_for_selector("#arm:has-text('Bell armed')")
     assert f"{incident} is yours now" in (page.text_content("#said") or "")
     assert Incident.objects.get().acknowledged_by == "responder"

@@ -163,7 +163,12 @@ def lose_host(host: Host, now: datetime) -> Incident:
             changes={
                 "verdict_at": now,
                 "verdict_reason": "Silent for 1.2 s; 5 of 5 observers get no answer.",
-                "verdict_evidence": {"silent_seconds": 1.2, "observers": "5 of 5 time out"},
+                "verdict_evidence": {
+                    "for": ["5 observers find kernel and containers silent"],
+                    "against": [],
+                    "missing": [],
+                    "witnesses": ["a", "b", "c", "d", "e"],
+                },
                 "replace": "allowed",
             },
         )

@@ -27,7 +27,7 @@ def test_it_is_mitigated_when_every_member_is_whole(state: IncidentState) -> Non
 def test_it_opens_again_when_something_is_hurt_again_and_says_what() -> None:
     judged = judge_incident(fact(IncidentState.MITIGATED, True, False, was=True, whole_for=3))
     assert judged.step is Step.REOPEN
-    assert judged.now_hurt == (1,)
+    assert judged.now_hurt == ((1, "m1: 1 of 2 containers run"),)
     assert "1 of 2 containers run" in judged.reason
 
 

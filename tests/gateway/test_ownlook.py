@@ -6,8 +6,9 @@ import asyncio
 import socket
 
 from recovery.gateway.ownlook import meet_kernel
+from tests.support import own
 
-HERE = "127.22.0.9"
+HERE = own.address("203.9")
 
 
 async def test_an_open_port_answers_and_a_closed_one_resets() -> None:

@@ -17,9 +17,11 @@ from recovery.core import wire
 from recovery.lab import client, layout
 from recovery.lab.layout import LabHost
 from tests.agent.gateway import Gateway
+from tests.needs import needs
+from tests.support import own
 from tests.support.waiting import until
 
-NETWORK = "127.29.0.0/16"
+NETWORKS = {"relay": f"127.{own.OCTET}.0.0/16", "netns": f"10.{own.OCTET}.0.0/16"}
 FILE = """
 network: 127.29.0.0/16
 probe_port: 21890
@@ -57,6 +59,7 @@ class RunningLab:
     daemon: subprocess.Popen[bytes]
     hosts: dict[str, LabHost]
     application: layout.ApplicationEntry
+    mode: str = "relay"
     next_port: int = 21500
 
     async def ask(self, verb: str, **fields: object) -> dict[str, object]:
@@ -112,8 +115,16 @@ async def connects(address: str, port: int) -> bool:
     return True
 
 
+@pytest.fixture(params=["relay", "netns"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """Every story of a host is told in both modes of the lab."""
+    if request.param == "netns":
+        needs("root", "ip", "nft", "network namespaces")
+    return str(request.param)
+
+
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[RunningLab]:
+async def lab(tmp_path: Path, mode: str) -> AsyncIterator[RunningLab]:
     """Every test boots its own: that takes less than a second."""
     gateway = Gateway("127.0.0.1", 0)
     gateway.open_to_all = True
@@ -121,7 +132,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[RunningLab]:
     file = tmp_path / "lab.yaml"
     file.write_text(FILE)
     loaded = layout.load(file)
-    hosts = {host.name: host for host in loaded.hosts()}
+    network = NETWORKS[mode]
+    hosts = {host.name: host for host in loaded.hosts(network)}
     for name in hosts:
         (tmp_path / "lab" / "hosts" / name).mkdir(parents=True)
         (tmp_path / "lab" / "hosts" / name / "token").write_text("any")
@@ -129,12 +141,14 @@ async def lab(tmp_path: Path) -> AsyncIterator[RunningLab]:
         "TOCSIN_VAR": str(tmp_path),
         "TOCSIN_LAB_FILE": str(file),
         "TOCSIN_LAB_CONTROL": gateway.url,
+        "TOCSIN_LAB_MODE": mode,
+        "TOCSIN_LAB_NETWORK": network,
     }
     with (tmp_path / "daemon.log").open("ab") as log:
         daemon = subprocess.Popen(  # noqa: ASYNC220 (as the supervisor starts it)
             [sys.executable, "-m", "recovery.lab.daemon"], env=environment, stderr=log
         )
-    lab = RunningLab(tmp_path, gateway, daemon, hosts, loaded.applications[0])
+    lab = RunningLab(tmp_path, gateway, daemon, hosts, loaded.applications[0], mode)
     try:
         await gateway.until(lambda: all(gateway.member(name).beats for name in hosts), 20)
         yield lab

@@ -27,7 +27,8 @@ def test_a_killed_host_is_lost_and_its_containers_answer_elsewhere(
     seats = seats_at(stack, host)
     used = outage_seconds(stack)
     with load(stack.edge, tmp_path / "shots", cast(stack)) as users:
-        wait_for(lambda: len(users.shots()) > 1000)
+        wait_for(lambda: len(users.shots()) > 2000)
+        assert _failed(users.gets(), cast(stack), since=0.0) == []
         killed = stopwatch()
         stack.lab("kill", host=host)
         wait_for(lambda: stack.verdict(host) == "lost")
@@ -47,7 +48,6 @@ def test_a_killed_host_is_lost_and_its_containers_answer_elsewhere(
     )
     many = [name for name, copies in copies_of(stack).items() if copies > 1]
     assert _failed(gets, many, since=killed) == []
-    assert {s.error for s in gets if s.sent < killed - 3} == {""}
     seen = {n: outage_seconds(stack)[n] - used[n] for n in used}
     probed = {n: down_seconds(gets, n) for n in used}
     diary("outages", {n: f"rows {seen[n]:.2f} s, users {probed[n]:.2f} s" for n in used if seen[n]})
@@ -81,7 +81,7 @@ def test_a_host_that_hangs_is_told_from_a_dead_one_replaced_and_rung(stack: Stac
     wait_for(lambda: is_rid_of(stack, host, seats), 60)
 
 
-def test_a_host_that_was_cut_off_returns_and_its_old_generationis_rid_of(
+def test_a_host_that_was_cut_off_returns_and_its_old_generation_is_gone(
     stack: Stack, tmp_path: Path, away: float
 ) -> None:
     host = victims(stack)[0]

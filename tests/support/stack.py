@@ -21,6 +21,7 @@ from recovery.core.clock import system
 from recovery.engines.places import door
 from recovery.engines.ports import free_port
 from recovery.lab import client, layout
+from tests.support import own
 from tests.support.running import ROOT, Running, environment, started, wait_for
 
 QUIET = ("running", "stopped", "failed")
@@ -52,16 +53,10 @@ class Stack:
                     self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
-                self.let_go()
+                self.close()
                 if not again:
                     raise
         raise AssertionError("unreachable")
-
-    def let_go(self) -> None:
-        """Close the connection to the rows; the next look opens another."""
-        if self._rows is not None:
-            self._rows.close()
-        self._rows = None
 
     def verdicts(self) -> dict[str, str]:
         return dict(self.rows("SELECT name, verdict FROM inventory_host"))
@@ -209,11 +204,19 @@ class Stack:
         sql = "SELECT now() - taken_at > interval '6.5 s' FROM core_leader"
         return self.rows(sql) == [(True,)]
 
+    def epoch(self) -> int:
+        return int(self.rows("SELECT epoch FROM core_leader")[0][0])
+
     def leader(self) -> str:
         """The name of the controller that leads, as the supervisor calls it."""
         holder = str(self.rows("SELECT holder FROM core_leader")[0][0])
         pids = {self.running.pid_of(name): name for name in ("controller", "controller-2")}
         return pids.get(int(holder.rpartition(":")[2]), "")
+
+    def close(self) -> None:
+        """Let go of the rows."""
+        if self._rows is not None:
+            self._rows.close()
 
     def calm(self, seconds: float = 90.0) -> None:
         """Make the weather fair again and wait until everything is at rest.
@@ -223,8 +226,11 @@ class Stack:
         """
         for name, host in self.lab_hosts().items():
             self.lab("restart" if host["state"] == "down" else "heal", host=name)
-        if self.losses() > self.forgotten and (leader := self.leader()):
+        epoch = self.epoch()
+        is_to_change = self.losses() > self.forgotten
+        if is_to_change and (leader := self.leader()):
             self.kill(leader)
+        wait_for(lambda: not is_to_change or self.epoch() > epoch, seconds)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
         self.forgotten = self.losses()
 
@@ -237,18 +243,25 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
+def lab_of_its_own() -> dict[str, str]:
+    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
+    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+    second = own.STACKS[free_port() % len(own.STACKS)]
+    network = f"10.{second + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{second}.0.0/16"
+    return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
+
+
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest."""
-    network = f"127.{40 + free_port() % 64}.0.0/16"  # its inner side is 64 further
-    env = environment(folder, TOCSIN_WITHOUT="", TOCSIN_LAB_NETWORK=network, **more)
+    env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
+        wait_for(stack.is_calm, 90)
         try:
-            wait_for(stack.is_calm, 90)
             yield stack
         finally:
-            stack.let_go()
+            stack.close()
 
 
 def stopwatch() -> float:

@@ -21,6 +21,7 @@ class Command(BaseCommand):
                     port=settings.TOCSIN_GATEWAY_PORT,
                     public=settings.TOCSIN_GATEWAY_PUBLIC,
                     secret=settings.TOCSIN_LINK_SECRET,
+                    back_door=settings.TOCSIN_GATEWAY_BACK_DOOR,
                 )
             )
         )

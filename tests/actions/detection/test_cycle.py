@@ -36,7 +36,9 @@ def test_a_lost_host_has_its_verdict_incident_and_alarm_within_three_seconds(sta
     assert (incident.domain, incident.title) == ("host:par0-00", "par0-00 is lost")
     assert Alarm.objects.get().incident == incident
     assert Member.objects.get(incident=incident).object_id == str(host.pk)
-    assert TimelineEntry.objects.filter(said="par0-00: suspect → lost").exists()
+    said = list(TimelineEntry.objects.order_by("happened_at", "pk").values_list("said", flat=True))
+    assert said[0] == "Last heartbeat of par0-00"
+    assert any(line.startswith("par0-00 is lost: no heartbeat for 2.") for line in said), said
 
 
 def test_a_healthy_fleet_writes_nothing_and_asks_little(stage: Stage) -> None:

@@ -152,7 +152,9 @@ def test_a_persons_word_is_about_one_loss_and_given_once() -> None:
     reschedule(actor=me, now=NOW)
     hold = Hold.objects.get()
     lost = Placement.objects.get()
-    assert queries.releasable_seats([hold.container_id]) == {hold.container_id: str(lost.pk)}
+    assert queries.releasable_seats([hold.container_id]) == {
+        hold.container_id: (str(lost.pk), lost.host.name)
+    }
     actions.release_placement(placement=lost, proof="power cut seen", **SAID)
     assert queries.releasable_seats([hold.container_id]) == {}
     with pytest.raises(Conflict, match="already"):

@@ -21,6 +21,7 @@ from recovery.agent.http import Getter, HttpFailure
 from recovery.core.ports import Containers
 from recovery.core.wire import ContainerSpec, Limits
 from tests.adapters.containers.engines import body, next_port
+from tests.support import own
 from tests.support.waiting import until
 
 IMAGE = "tocsin-busybox"
@@ -150,7 +151,7 @@ class DockerEngine:
     )
     exits_with_3: tuple[str, ...] = ("sh", "-c", "exit 3")
 
-    def __init__(self, url: str, address: str = "127.21.2.2") -> None:
+    def __init__(self, url: str, address: str = own.address("202.2")) -> None:
         self._url, self._address = url, address
         self.port: Containers = self._make()
         self._port = next_port()

@@ -12,6 +12,7 @@ from recovery.agent.http import Getter
 from recovery.core.ports import Containers
 from recovery.core.wire import ContainerSpec
 from recovery.lab.layout import SERVICE
+from tests.support import own
 from tests.support.waiting import until
 
 _ports = itertools.count(21400)
@@ -70,7 +71,7 @@ class ProcessEngine:
     )
     exits_with_3: tuple[str, ...] = (*_PYTHON, "raise SystemExit(3)")
 
-    def __init__(self, folder: Path, address: str = "127.21.2.1") -> None:
+    def __init__(self, folder: Path, address: str = own.address("202.1")) -> None:
         self._folder, self._address = folder, address
         self.port: Containers = self._make()
         self._port = next_port()

@@ -8,7 +8,7 @@ from dashboard.permissions import May, Role, may, require, strongest
 from recovery.core.errors import Refused
 
 WATCH = "VIEW READ_AUDIT"
-RESPOND = f"{WATCH} ACKNOWLEDGE NOTE CORDON DRAIN LAB PAUSE RELEASE"
+RESPOND = f"{WATCH} ACKNOWLEDGE NOTE CORDON DRAIN LAB PAUSE RELEASE VOUCH"
 ALLOWED = {
     Role.VIEWER: WATCH,
     Role.RESPONDER: RESPOND,

@@ -20,10 +20,35 @@ def test_it_says_that_all_is_well_when_everything_was_seen() -> None:
 
 
 def test_it_names_the_site_of_a_lost_host_and_what_restarts() -> None:
-    said = say(replace(CALM, lost={"PAR1": 1}, answering=17, arriving=3, down=("newsletter",)))
+    said = say(
+        replace(
+            CALM,
+            lost={"PAR1": 1},
+            gone=("par1-a1",),
+            near=("its rack", "its datacenter"),
+            answering=17,
+            arriving=3,
+            services=8,
+            at_risk=2,
+            down=("newsletter",),
+        )
+    )
     assert said.text == "1 host lost in PAR1, 3 containers restarting."
-    assert said.after == "newsletter is down. 17 of 20 containers answer."
+    assert said.after == (
+        "par1-a1 is silent; its rack and its datacenter answer. newsletter is down, "
+        "2 applications are at risk, 5 are not touched. 17 of 20 containers answer."
+    )
     assert said.tone == "down"
+
+
+def test_a_whole_datacenter_is_named_as_one_thing() -> None:
+    said = say(replace(CALM, lost={"PAR1": 4}, sizes={"PAR1": 4, "OSU2": 4}, answering=15))
+    assert said.text == "PAR1 is lost: all its 4 hosts, 5 containers without a place."
+
+
+def test_a_lost_host_that_ran_nothing_hurts_nobody_and_says_so() -> None:
+    said = say(replace(CALM, lost={"PAR1": 1}, gone=("par1-a1",), services=8))
+    assert said.after == ("par1-a1 is silent. No application is hurt. 20 of 20 containers answer.")
 
 
 def test_a_container_without_a_place_is_told_apart_from_one_that_restarts() -> None:

@@ -65,8 +65,12 @@ ROWS = {
         Verdict.ALIVE,
     ),
     "agent's port closed, containers answer": (
-        host(look("PAR/b", RESETS, 2), look("OSU/a", RESETS, 2), own(SILENT)),
+        host(look("PAR/b", RESETS, 2), look("OSU/a", RESETS, 2)),
         Verdict.AGENT_DOWN,
+    ),
+    "refuses peers as it always does, silent to us": (
+        host(look("PAR/b", RESETS, 2), look("OSU/a", RESETS, 2), own(SILENT)),
+        Verdict.ISOLATED,
     ),
     "kernel answers us, containers answer": (
         host(look("PAR/b", ANSWERS, 2), own(ANSWERS)),

@@ -97,7 +97,7 @@ def test_the_edge_retries_and_checks_and_never_gets_an_empty_list() -> None:
     told = json.loads(json.dumps(configuration(routes, EdgePolicy(domain="apps.test"))))["http"]
     shop = told["services"]["shop"]["loadBalancer"]
     assert [s["url"] for s in shop["servers"]] == ["http://127.0.0.1:1", "http://127.0.0.2:1"]
-    assert shop["healthCheck"]["interval"] == "500ms"
+    assert shop["healthCheck"]["interval"] == "1000ms"
     assert "healthCheck" not in told["services"]["solo"]["loadBalancer"]
     assert told["middlewares"]["ask-another"]["retry"]["status"] == ["502", "504"]
     assert "retryNonIdempotentMethod" not in told["middlewares"]["ask-another"]["retry"]
