@@ -53,16 +53,10 @@ class Stack:
                     self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
-                self.let_go()
+                self.close()
                 if not again:
                     raise
         raise AssertionError("unreachable")
-
-    def let_go(self) -> None:
-        """Close the connection to the rows; the next look opens another."""
-        if self._rows is not None:
-            self._rows.close()
-        self._rows = None
 
     def verdicts(self) -> dict[str, str]:
         return dict(self.rows("SELECT name, verdict FROM inventory_host"))
@@ -219,6 +213,11 @@ class Stack:
         pids = {self.running.pid_of(name): name for name in ("controller", "controller-2")}
         return pids.get(int(holder.rpartition(":")[2]), "")
 
+    def close(self) -> None:
+        """Let go of the rows."""
+        if self._rows is not None:
+            self._rows.close()
+
     def calm(self, seconds: float = 90.0) -> None:
         """Make the weather fair again and wait until everything is at rest.
 
@@ -258,11 +257,11 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
+        wait_for(stack.is_calm, 90)
         try:
-            wait_for(stack.is_calm, 90)
             yield stack
         finally:
-            stack.let_go()
+            stack.close()
 
 
 def stopwatch() -> float:
