@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard import facets, inquiry
+from dashboard.facets import incident, pages
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -34,34 +34,34 @@ def _panels(*panels: Panel) -> Mapping[str, Panel]:
 
 
 PANELS = _panels(
-    Panel("bell", facets.bell),
-    Panel("menu", facets.menu),
-    Panel("voice", facets.voice),
-    Panel("next", facets.next_action),
-    Panel("hurt", facets.hurt),
-    Panel("fleet", facets.fleet),
-    Panel("lines", facets.lines),
-    Panel("forecast", facets.forecast),
-    Panel("incidents", facets.incidents),
-    Panel("applications", facets.applications),
-    Panel("hosts", facets.hosts),
-    Panel("held", facets.held),
-    Panel("lab", facets.lab, May.LAB),
-    Panel("mail", facets.mail, May.LAB),
-    Panel("processes", facets.processes),
-    Panel("incident-voice", inquiry.incident_voice),
-    Panel("incident-next", inquiry.incident_next),
-    Panel("incident-suspects", inquiry.incident_suspects),
-    Panel("incident-phases", inquiry.incident_phases),
-    Panel("incident-told", inquiry.incident_told),
-    Panel("incident-members", inquiry.incident_members),
-    Panel("incident-lines", inquiry.incident_lines),
-    Panel("application-voice", facets.application_voice),
-    Panel("application-seats", facets.application_seats),
-    Panel("host-voice", facets.host_voice),
-    Panel("host-seats", facets.host_seats),
-    Panel("host-operations", facets.host_operations),
-    Panel("host-acts", facets.host_acts),
+    Panel("bell", pages.bell),
+    Panel("menu", pages.menu),
+    Panel("voice", pages.voice),
+    Panel("next", pages.next_action),
+    Panel("hurt", pages.hurt),
+    Panel("fleet", pages.fleet),
+    Panel("lines", pages.lines),
+    Panel("forecast", pages.forecast),
+    Panel("incidents", pages.incidents),
+    Panel("applications", pages.applications),
+    Panel("hosts", pages.hosts),
+    Panel("held", pages.held),
+    Panel("lab", pages.lab, May.LAB),
+    Panel("mail", pages.mail, May.LAB),
+    Panel("processes", pages.processes),
+    Panel("incident-voice", incident.incident_voice),
+    Panel("incident-next", incident.incident_next),
+    Panel("incident-suspects", incident.incident_suspects),
+    Panel("incident-phases", incident.incident_phases),
+    Panel("incident-told", incident.incident_told),
+    Panel("incident-members", incident.incident_members),
+    Panel("incident-lines", incident.incident_lines),
+    Panel("application-voice", pages.application_voice),
+    Panel("application-seats", pages.application_seats),
+    Panel("host-voice", pages.host_voice),
+    Panel("host-seats", pages.host_seats),
+    Panel("host-operations", pages.host_operations),
+    Panel("host-acts", pages.host_acts),
 )
 
 

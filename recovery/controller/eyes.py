@@ -7,7 +7,7 @@ old, it never makes a host silent (M12).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -77,14 +77,30 @@ class Sight:
     boots: tuple[bytes, ...]
     looks: tuple[Look, ...]
     gateways: tuple[GatewaySight, ...]
+    pause: float | None = None
 
 
 class Eyes:
-    """The views of all gateways, written by links, read by the judgement's thread."""
+    """The views of all gateways, written by links, read by the judgement's thread.
+
+    `pulse` tells a process that stood still (what it knows is old: B3) from a judgement that
+    waited for a slow disk while the digests came in on time.
+    """
 
     def __init__(self, gateways: Sequence[str]) -> None:
         self._lock = Lock()
         self._views = {name: View(name) for name in gateways}
+        self._pulsed: float | None = None
+        self._pause = 0.0
+
+    def pulse(self, now: float) -> None:
+        """The loop that takes the digests runs: several times a second."""
+        with self._lock:
+            self._pause = self._paused(now)
+            self._pulsed = now
+
+    def _paused(self, now: float) -> float:
+        return max(self._pause, now - (now if self._pulsed is None else self._pulsed))
 
     def take(self, gateway: str, digest: Digest, now: float) -> None:
         """Note a digest of the gateway at this address."""
@@ -98,9 +114,11 @@ class Eyes:
             self._views[gateway] = View(gateway, heard=old.heard)
 
     def look(self, now: float) -> Sight:
-        """One picture of all views."""
+        """One picture of all views, and the longest pause since the last one."""
         with self._lock:
-            return _merge(list(self._views.values()), now)
+            pause = None if self._pulsed is None else self._paused(now)
+            self._pause = 0.0
+            return replace(_merge(list(self._views.values()), now), pause=pause)
 
 
 def _merge(views: Sequence[View], now: float) -> Sight:

@@ -16,6 +16,7 @@ from recovery.gateway.digest import AskLook, FromController, digest_decoder, enc
 
 log = structlog.get_logger()
 RETRY_SECONDS = 0.3
+PULSE_SECONDS = 0.1
 MAX_DIGEST = 8 * 1024 * 1024
 
 
@@ -32,8 +33,14 @@ class Links:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pulse())
             for gateway in self._gateways:
                 tasks.create_task(self._keep(gateway))
+
+    async def _pulse(self) -> None:
+        while True:
+            self._eyes.pulse(self._clock.monotonic())
+            await asyncio.sleep(PULSE_SECONDS)
 
     async def _keep(self, gateway: str) -> None:
         while True:

@@ -92,6 +92,7 @@ def sights_of(sight: Sight, now: float) -> Sights:
         boots=np.array([int.from_bytes(boot[:8]) for boot in sight.boots], dtype=np.uint64),
         seen=seen,
         gateways=tuple(Gateway(g.name, g.digest_age, g.running, g.gap) for g in sight.gateways),
+        pause=sight.pause,
     )
 
 

@@ -70,7 +70,7 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
     """Everything that is computed over all hosts at once."""
     sights, memory = align(scene.roster, scene.sights, memory)
     scene = replace(scene, sights=sights)
-    gap = now - memory.ticked
+    gap = now - memory.ticked if sights.pause is None else sights.pause
     if gap > policy.gap_ticks * policy.tick:
         memory = replace(memory, gap_at=now)
     watching = min([now - memory.begun, *(one.running for one in sights.gateways)])

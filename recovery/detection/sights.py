@@ -39,6 +39,8 @@ class Sights:
     `ages`: seconds since each host's last heartbeat as of now (digest age added), the least over
     all gateways; not finite if none came since they started. `boots`: first 8 bytes of the boot
     id, 0 if none. `seen`: the newest sighting per observer, by target; others may be absent.
+    `pause`: how long whoever takes the digests stood still since the last look; None: unknown,
+    then the time since our own last tick stands for it.
     """
 
     hosts: tuple[str, ...]
@@ -47,6 +49,7 @@ class Sights:
     seen: Mapping[str, Sequence[Seen]]
     gateways: tuple[Gateway, ...]
     anchors: tuple[Anchor, ...] = ()
+    pause: float | None = None
 
 
 Rack = tuple[frozenset[str], tuple[int, ...]]

@@ -220,12 +220,12 @@ def _hypothesis(
 def _of_scope(scope: Scope, domain: str, group: list[Patient], census: Census) -> Hypothesis:
     confirmed = [one for one in group if one.verdict in (Verdict.LOST, Verdict.HUNG)]
     seen = [one for one in group if one.verdict in (Verdict.ISOLATED, Verdict.AGENT_DOWN)]
-    supporting = [f"{len(confirmed)} of {len(group)} are lost or hang, by independent observers"]
+    supporting = [f"independent observers find {len(confirmed)} of {len(group)} lost or hung"]
     if scope is Scope.HOST:
         supporting = ["independent observers in other failure domains meet silence too"]
     else:
         supporting.append(f"every host of {domain} is silent")
-    opposing = [f"{len(seen)} are seen alive by their peers"] if seen else []
+    opposing = [f"{_are(len(seen))} seen alive by peers"] if seen else []
     waiting = len(group) - len(confirmed) - len(seen)
     missing = [f"a verdict on {waiting}"] if waiting else []
     weight = 1.0 - len(seen) / len(group)
@@ -239,11 +239,15 @@ def _of_scope(scope: Scope, domain: str, group: list[Patient], census: Census) -
 def _partition(domain: str, group: list[Patient]) -> Hypothesis:
     seen = [one for one in group if one.verdict is Verdict.ISOLATED]
     unseen = [one for one in group if one.verdict in (Verdict.LOST, Verdict.HUNG)]
-    supporting = [f"{len(seen)} are silent to us and seen by their peers"] if seen else []
-    opposing = [f"{len(unseen)} are silent to independent observers too"] if unseen else []
+    supporting = [f"{_are(len(seen))} silent to us and seen by peers"] if seen else []
+    opposing = [f"{_are(len(unseen))} silent to independent observers too"] if unseen else []
     return _hypothesis(
         Scope.PARTITION, domain, len(seen) / len(group), supporting=supporting, opposing=opposing
     )
+
+
+def _are(hosts: int) -> str:
+    return "1 host is" if hosts == 1 else f"{hosts} hosts are"
 
 
 def _independent(domain: str, group: list[Patient]) -> Hypothesis:

@@ -18,11 +18,11 @@ from recovery.core.errors import BadConfiguration, Refused
 from recovery.lab import layout as layouts
 from recovery.lab import processes
 from recovery.lab.ground import ground_of
-from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost
+from recovery.lab.net.hostnet import HostNet
+from recovery.lab.net.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
 from recovery.lab.nursery import Nursery
 from recovery.lab.settings import LabSettings
-from recovery.lab.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
 from recovery.lab.weather import FAIR
 
 _log = logging.getLogger("tocsin.lab")

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
-from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost, Layout
+from recovery.lab.net.hostnet import HostNet
+from recovery.lab.net.relay import RelayGround
 from recovery.lab.netns.ground import NamespaceGround
-from recovery.lab.relay import RelayGround
 from recovery.lab.settings import LabSettings
 
 

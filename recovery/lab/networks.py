@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from itertools import chain
+from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.ports import is_free_datagram_port
 from recovery.lab.addresses import network_of
 from recovery.lab.layout import Layout
+from recovery.lab.net.uplink import DATAGRAM_PORT
 from recovery.lab.netns import ground as netns
 from recovery.lab.netns import switch
 from recovery.lab.settings import LabSettings
-from recovery.lab.uplink import DATAGRAM_PORT
 
 CANDIDATES = [f"127.{n}.0.0/16" for n in range(20, 52)]
 """The inner addresses are 64 above: 84 to 115."""
@@ -30,15 +31,15 @@ def choose_network(layout: Layout, settings: LabSettings) -> str:
     ours = [settings.network] if settings.network else []
     if settings.mode == "netns":
         switch.require()
-        return _namespaces(ours)
+        return _namespaces(ours, settings.folder)
     return first_free(
         chain(ours, [layout.network], CANDIDATES), lambda network: _is_free(layout, network)
     )
 
 
-def _namespaces(ours: list[str]) -> str:
+def _namespaces(ours: list[str], folder: Path) -> str:
     return first_free(
-        chain(ours, netns.CANDIDATES), lambda network: switch.is_free(network_of(network))
+        chain(ours, netns.CANDIDATES), lambda network: switch.is_free(network_of(network), folder)
     )
 
 

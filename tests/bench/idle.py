@@ -52,9 +52,20 @@ def weather(stack: Stack, minutes: float, seed: int) -> dict[str, float]:
         time.sleep(BETWEEN_SECONDS - PAUSE_SECONDS)
     found: dict[str, float] = {"minutes": minutes, "pauses": pauses}
     found |= dict(zip(NAMES, map(int, stack.rows(COUNTED, since)[0]), strict=True))
+    for title in rung(stack, since):
+        print(f"  rang: {title}")
     for name in stack.lab_hosts():
         stack.lab("heal", host=name)
     return found
+
+
+def rung(stack: Stack, since: int) -> list[str]:
+    """What the alarms were about."""
+    sql = (
+        "SELECT body #>> '{after,title}' FROM audit_entry"
+        " WHERE id > %s AND object_type = 'alarm' AND object_version = 1 ORDER BY id"
+    )
+    return [str(title) for (title,) in stack.rows(sql, since)]
 
 
 def _pause(stack: Stack, rng: random.Random) -> int:

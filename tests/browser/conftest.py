@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,11 +17,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from recovery.core import clock
 from recovery.engines.ports import free_port
 from recovery.inventory.models import Host
+from tests.browser.onlab import CHROMIUM, FLAGS
 from tests.dashboard import fleet
 from tests.support.databases import Database
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 BEAT = """
 import time, django

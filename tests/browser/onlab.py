@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.stack import Stack
 
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--no-first-run"]
 EQUAL_TO_ITS_RELOAD = """async () => {
   const calm = (root) => Object.fromEntries([...root.querySelectorAll('[id^="p-"]')].map((node) => {
     const copy = node.cloneNode(true);

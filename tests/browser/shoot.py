@@ -11,8 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, FLAGS
-from tests.browser.onlab import person
+from tests.browser.onlab import CHROMIUM, FLAGS, person
 from tests.support.stack import Stack, whole_stack
 
 WIDE = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}

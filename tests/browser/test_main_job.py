@@ -24,8 +24,8 @@ from tests.support.stack import Stack, stopwatch, whole_stack
 pytestmark = [pytest.mark.xdist_group("lab"), pytest.mark.timeout(300)]
 WIDE = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-RINGS_WITHIN = 10.0
-"""Seconds from the press to the bell on a busy machine; the bench measures the real figure."""
+RINGS_WITHIN = 30.0
+"""Seconds from the press to the bell on the busiest machine; the bench measures the figure."""
 
 
 @pytest.fixture

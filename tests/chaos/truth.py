@@ -46,7 +46,7 @@ def _ask(client: httpx.Client, address: str, port: int) -> Answering | None:
 
 
 def processes(network: str) -> Counter[tuple[str, str]]:
-    """(host, application) → its container processes, of the lab on this 127.N. network."""
+    """(host, application) → its container processes, of the lab on this network ("127.90.")."""
     found: Counter[tuple[str, str]] = Counter()
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -76,3 +76,22 @@ def test_a_look_has_the_age_of_its_beginning() -> None:
     judged = sights_of(eyes.look(501.0), 501.0).seen[A.hex()][0]
     assert (judged.observer, judged.kernel, judged.asked) == (B.hex(), "silent", 2)
     assert judged.age == pytest.approx(1.8)
+
+
+def test_a_pause_is_told_once_and_a_slow_judgement_is_none() -> None:
+    eyes = Eyes(["g"])
+    assert eyes.look(500.0).pause is None
+    eyes.pulse(500.0)
+    eyes.pulse(500.1)
+    eyes.pulse(502.0)  # the process stood still
+    eyes.pulse(502.1)
+    assert eyes.look(502.1).pause == pytest.approx(1.9)
+    for tenth in range(30):  # the judgement waits for 3 s, the digests are taken all the time
+        eyes.pulse(502.2 + tenth / 10)
+    assert eyes.look(505.15).pause == pytest.approx(0.1)
+
+
+def test_a_pause_that_lasts_until_the_look_is_seen_by_it() -> None:
+    eyes = Eyes(["g"])
+    eyes.pulse(500.0)
+    assert eyes.look(504.0).pause == pytest.approx(4.0)

@@ -131,3 +131,19 @@ def test_a_collision_with_another_writer_costs_one_step_its_round_and_no_grace(
     assert not leader.sighted.blind
     play(leader, fleet, clock, 0.2)
     assert not leader.sighted.blind
+
+
+def test_a_judgement_that_waited_for_its_disk_goes_on_judging() -> None:
+    """Its eyes were open all the time: it judges what it sees now."""
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    leader = judge("one", clock)
+    play(leader, fleet, clock, 10.0)
+    for _ in range(20):
+        clock.advance(0.1)
+        leader.sighted.eyes.pulse(clock.monotonic())
+    play(leader, fleet, clock, 0.2)
+    assert not leader.sighted.blind
+    clock.advance(2.0)
+    play(leader, fleet, clock, 0.2)
+    assert leader.sighted.is_grace, "this time nobody took digests: the process stood still"

@@ -10,8 +10,8 @@ import pytest
 
 from recovery.core.errors import BadConfiguration
 from recovery.lab import layout, networks
+from recovery.lab.net.uplink import DATAGRAM_PORT
 from recovery.lab.settings import LabSettings, from_environment
-from recovery.lab.uplink import DATAGRAM_PORT
 
 FREE, TAKEN = "127.30.0.0/16", "127.31.0.0/16"
 
@@ -47,6 +47,7 @@ def test_the_choice_is_kept_for_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TOCSIN_LAB_NETWORK", raising=False)
+    monkeypatch.setenv("TOCSIN_LAB_MODE", "relay")
     monkeypatch.setenv("TOCSIN_VAR", str(tmp_path))
     assert from_environment().network == ""
     settings = from_environment()

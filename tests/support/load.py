@@ -214,13 +214,16 @@ def load(edge: str, out: Path, names: list[str], rate: float = 50.0) -> Iterator
 
 
 def down_seconds(shots: list[Shot], application: str) -> float:
-    """How long nobody was answered: from the first request without an answer to the next answer."""
-    down, since = 0.0, None
+    """How long nobody was answered: from the first request without an answer to the next answer.
+
+    What was sent before that answer and failed belongs to the same outage.
+    """
+    down, since, until = 0.0, None, float("-inf")
     for shot in sorted((s for s in shots if s.application == application), key=lambda s: s.sent):
-        if shot.error and since is None:
+        if shot.error and since is None and shot.sent >= until:
             since = shot.sent
         elif not shot.error and since is not None:
-            down, since = down + shot.done - since, None
+            down, since, until = down + shot.done - since, None, shot.done
     return down
 
 

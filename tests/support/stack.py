@@ -53,7 +53,7 @@ class Stack:
                     self._rows = psycopg.connect(self.database, autocommit=True)
                 return self._rows.execute(sql, values).fetchall()
             except psycopg.OperationalError:
-                self._rows = None
+                self.close()
                 if not again:
                     raise
         raise AssertionError("unreachable")

@@ -24,7 +24,7 @@ HOST_VERBS = {
     "hang": "SIGSTOP of everything on it",
     "isolate": "cut it from the control plane",
     "partition": "cut it from everybody",
-    "slow": "delay and lose what it sends and gets",
+    "slow": "delay and lose what it sends and gets (netns: delay to the control plane alone)",
     "heal": "fair weather again; what was stopped continues",
     "restart": "boot it (again): same disk",
 }

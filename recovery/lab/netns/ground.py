@@ -12,8 +12,8 @@ from pathlib import Path
 
 from recovery.core.errors import BadConfiguration, Refused
 from recovery.lab.addresses import MOST_DATACENTERS, network_of
-from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost
+from recovery.lab.net.hostnet import HostNet
 from recovery.lab.netns import rules
 from recovery.lab.netns.place import Seat
 from recovery.lab.netns.switch import Switch

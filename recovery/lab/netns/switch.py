@@ -28,7 +28,7 @@ class Switch:
     """One lab's."""
 
     def __init__(self, network: ipaddress.IPv4Network, folder: Path) -> None:
-        self._network, self._alias = network, f"tocsin lab {folder}"
+        self._network, self._alias = network, _alias(folder)
         self._name = rules.outer_name(network)
         self._held = -1
 
@@ -77,9 +77,19 @@ class Switch:
 
     def _remove_leftover(self) -> None:
         """A lab of this folder that was killed a moment ago may not be gone entirely."""
-        for link in json.loads(told("ip", "-json", "link", "show")):
-            if link.get("ifname") == self._name and link.get("ifalias") == self._alias:
-                told("ip", "link", "delete", self._name)
+        if _owner(self._name) == self._alias:
+            told("ip", "link", "delete", self._name)
+
+
+def _alias(folder: Path) -> str:
+    """Says whose a link is."""
+    return f"tocsin lab {folder}"[:250]
+
+
+def _owner(name: str) -> str:
+    """The alias of a link of this machine, or nothing."""
+    links = json.loads(told("ip", "-json", "link", "show"))
+    return next((str(link.get("ifalias", "")) for link in links if link.get("ifname") == name), "")
 
 
 def _path(descriptor: int) -> str:
@@ -112,9 +122,10 @@ def require() -> None:
         ) from error
 
 
-def is_free(network: ipaddress.IPv4Network) -> bool:
-    """Whether this machine has no route into it."""
-    return not _overlaps(network)
+def is_free(network: ipaddress.IPv4Network, folder: Path) -> bool:
+    """Whether this machine has no route into it, or only what this folder's lab has."""
+    ours = _owner(rules.outer_name(network)) == _alias(folder)
+    return ours or not _overlaps(network)
 
 
 def _unshare() -> None:

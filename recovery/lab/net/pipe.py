@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from recovery.lab.silence import ABORT
+from recovery.lab.net.silence import ABORT
 from recovery.lab.weather import Weather
 
 _RETRANSMIT_SECONDS = 0.2

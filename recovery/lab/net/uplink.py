@@ -6,8 +6,8 @@ import asyncio
 import random
 import socket
 
-from recovery.lab.hostnet import Address, HostNet
-from recovery.lab.silence import BACKLOG, bound
+from recovery.lab.net.hostnet import Address, HostNet
+from recovery.lab.net.silence import BACKLOG, bound
 
 DATAGRAM_PORT, _FIRST_STREAM_PORT = 7802, 7810
 

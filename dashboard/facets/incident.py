@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.facets.stopwatch import Span, clock_phases
 from dashboard.screen import Screen
 from dashboard.sentence import count
-from dashboard.stopwatch import Span, clock_phases
 from recovery.alarms import screens as alarm_rows
 from recovery.detection import screens as detection
 from recovery.detection.screens import HypothesisView
@@ -159,7 +159,8 @@ def incident_phases(screen: Screen, key: str) -> Context | None:
         return None
     moves = moved.moves_from(hosts, incident.happened_at, incident.resolved_at)
     spans = [Span(move.planned_at, move.running_at) for move in moves]
-    watch = clock_phases(incident.happened_at, incident.opened_at, spans)
+    whole = incident.mitigated_at is not None
+    watch = clock_phases(incident.happened_at, incident.opened_at, spans, is_over=whole)
     return {"watch": watch, "moves": moves, "incident": incident}
 
 

@@ -2,7 +2,7 @@
 
 Invariants: when the host's first process is dying or dead, no end of one of its connections is
 passed on; a host that starts anew resets what was left of its former life. Each mode of the lab
-adds how the host is reached (`relay.py`, `netns/`).
+adds how the host is reached (`relay.py`, `../netns/`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from recovery.lab.layout import LabHost
-from recovery.lab.pipe import End, Pipe, abort
+from recovery.lab.net.pipe import End, Pipe, abort
 from recovery.lab.weather import FAIR, Scope, Way, Weather
 
 Address = tuple[str, int]

@@ -65,9 +65,15 @@ class Watch:
         return ", ".join(f"{phase.name} {phase.said}" for phase in self.phases)
 
 
-def clock_phases(silent: datetime, declared: datetime, moves: Sequence[Span]) -> Watch:
-    """Silent → declared → all placed → all answering. A seat begun on suspicion costs no time."""
+def clock_phases(
+    silent: datetime, declared: datetime, moves: Sequence[Span], *, is_over: bool
+) -> Watch:
+    """Silent → declared → all placed → all answering. A seat begun on suspicion costs no time.
+
+    `is_over`: everything is whole, so that without a move nothing had to move."""
     marks: list[tuple[str, datetime | None]] = [("detect", declared)]
+    if not moves and not is_over:
+        marks.append(("place", None))
     if moves:
         placed = max(declared, *(one.planned_at for one in moves))
         ends = [one.running_at for one in moves]

@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from recovery.lab.hostnet import HostNet
 from recovery.lab.layout import LabHost
-from recovery.lab.listening import Listening
-from recovery.lab.silence import Port
-from recovery.lab.uplink import stream_port
+from recovery.lab.net.hostnet import HostNet
+from recovery.lab.net.listening import Listening
+from recovery.lab.net.silence import Port
+from recovery.lab.net.uplink import stream_port
 from recovery.lab.weather import Scope
 
 _log = logging.getLogger("tocsin.lab.net")

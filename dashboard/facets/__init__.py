@@ -1,0 +1,1 @@
+"""What panels show: a screen and a key in, a template's context out."""
