@@ -24,7 +24,7 @@ class Letter:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: aiosmtpd reads every member, which Python 3.11.2 cannot do with them
 class Mailbox:
     """Everything that arrived."""
 
