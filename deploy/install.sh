@@ -2,6 +2,7 @@
 # Installs one hash-locked set into the virtual environment: deploy/install.sh base|dev
 # The stamp holds the lock file's hash, so that nothing is done twice and a new lock is noticed.
 set -euo pipefail
+export HOME="${HOME:-$PWD/$VENV}" # a number without a name has none; some packages ask for it
 name=$1
 lock="requirements/$name.txt"
 stamp="$VENV/$name.stamp"

@@ -1,8 +1,8 @@
 """Running a server that refuses root, started by root, from any folder.
 
-Invariant: the server never runs as root. An ordinary user runs it directly; root runs it in a
-user namespace of its own (files stay root's, a 0700 home works); where namespaces are off, root
-copies the programs to a readable place and drops to another user.
+Invariant: the server never runs as root. An ordinary user runs it directly; root, and a number
+without a name, run it in a user namespace of its own (files stay theirs, a 0700 home works);
+where namespaces are off, root copies the programs to a readable place and drops to another user.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
 
-NAMESPACE = ["unshare", "-U", "--map-user=1000", "--map-group=1000"]
+NOBODY = "nobody"
+"""Every Debian has it. PostgreSQL looks its user up and starts for no number without a name."""
 DIES_WITH_ITS_STARTER = ("setpriv", "--pdeathsig", "INT", "--")
 
 
@@ -48,10 +49,21 @@ class Seat:
         return self.folder.owner() if self.isolation is Isolation.DROPPED else None
 
 
+def _namespace() -> tuple[str, ...]:
+    """The words that show this user to a server as nobody."""
+    entry = pwd.getpwnam(NOBODY)
+    return ("unshare", "-U", f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}")
+
+
+def _has_a_name() -> bool:
+    """False for a number that no passwd line names, as containers like to use."""
+    return any(entry.pw_uid == os.geteuid() for entry in pwd.getpwall())
+
+
 @cache
 def namespaces_work() -> bool:
     """True when this user may make a user namespace that shows another uid."""
-    probe = subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False)
+    probe = subprocess.run([*_namespace(), "true"], capture_output=True, check=False)
     return probe.returncode == 0
 
 
@@ -64,18 +76,18 @@ def choose(wanted: str | None = None) -> Isolation:
             names = ", ".join(Isolation)
             raise BadConfiguration(f"{wanted!r} is none of {names}", field="isolation") from None
     if os.geteuid() != 0:
-        return Isolation.PLAIN
+        return Isolation.PLAIN if _has_a_name() or not namespaces_work() else Isolation.NAMESPACE
     return Isolation.NAMESPACE if namespaces_work() else Isolation.DROPPED
 
 
 def take_seat(
-    *, programs: Path, folder: Path, isolation: Isolation, elsewhere: Path, user: str = "nobody"
+    *, programs: Path, folder: Path, isolation: Isolation, elsewhere: Path, user: str = NOBODY
 ) -> Seat:
     """Prepare the place: for a dropped user everything moves to `elsewhere`, a readable folder."""
     if isolation is Isolation.PLAIN:
         return Seat(isolation, programs, folder, DIES_WITH_ITS_STARTER)
     if isolation is Isolation.NAMESPACE:
-        return Seat(isolation, programs, folder, (*NAMESPACE, *DIES_WITH_ITS_STARTER))
+        return Seat(isolation, programs, folder, (*_namespace(), *DIES_WITH_ITS_STARTER))
     copied = _copy_programs(programs, elsewhere)
     data = elsewhere / "state"
     data.mkdir(parents=True, exist_ok=True)

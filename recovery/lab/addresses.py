@@ -14,6 +14,9 @@ _INNER_SHIFT = 64
 _UPLINKS = 128
 """In a /16 of namespaces the upper half belongs to the control plane, one address a host."""
 MOST_DATACENTERS = _UPLINKS - 1
+BACK_DOOR = 1
+"""Added to the probe port: there the control plane looks at a host's kernel. All connects look
+alike to this machine's kernel, so being cut from the control plane alone needs its own port."""
 
 
 class Addresses(NamedTuple):

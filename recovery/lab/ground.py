@@ -37,6 +37,6 @@ class Ground(Protocol):
 def ground_of(settings: LabSettings, layout: Layout) -> Ground:
     """The one that the settings ask for."""
     if settings.mode == "netns":
-        return NamespaceGround(settings.network, settings.folder)
+        return NamespaceGround(settings.network, layout.probe_port, settings.folder)
     network = settings.network or layout.network
     return RelayGround(network, layout.probe_port, len(settings.control))

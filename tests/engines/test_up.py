@@ -159,7 +159,7 @@ def test_a_half_finished_start_and_a_stale_pid_file_do_not_stand_in_the_way(empt
 def test_a_port_that_is_none_is_refused_with_its_name(var: Path) -> None:
     with started(var, environment(var, TOCSIN_EDGE_PORT="http"), wait=False) as refused:
         assert refused.process.wait(20) == 1
-        assert "TOCSIN_EDGE_PORT: 'http' is not a number" in refused.said
+        assert "TOCSIN_EDGE_PORT: 'http' is not a port" in refused.said
 
 
 def test_a_full_disk_is_said_before_anything_is_started(empty: Path) -> None:

@@ -15,7 +15,7 @@ from recovery.agent import kernel
 from recovery.core import wire
 from recovery.core.errors import Refused
 from recovery.lab import processes
-from recovery.lab.net.relay import BACK_DOOR
+from recovery.lab.addresses import BACK_DOOR
 from tests.lab.conftest import RunningLab, connects
 from tests.support.waiting import until
 

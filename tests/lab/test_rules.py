@@ -16,7 +16,7 @@ ALL: frozenset[Scope] = frozenset({"control", "public"})
 
 
 def said(weather: Weather) -> list[str]:
-    text = rules.weather_rules(NETWORK, [("host1", FAIR), ("host2", weather)])
+    text = rules.weather_rules(NETWORK, 7801, [("host1", FAIR), ("host2", weather)])
     return [line for line in text.splitlines() if "name" in line]
 
 
@@ -29,8 +29,20 @@ def test_fair_weather_needs_no_rule() -> None:
     [
         (Weather(cut_in=ALL), ['oifname "host2" meta protocol ip drop']),
         (Weather(cut_out=ALL), ['iifname "host2" meta protocol ip drop']),
-        (Weather(cut_in=CONTROL), ['oifname "host2" ip saddr 10.77.128.0/17 drop']),
-        (Weather(cut_out=CONTROL), ['iifname "host2" ip daddr 10.77.128.0/17 drop']),
+        (
+            Weather(cut_in=CONTROL),
+            [
+                'oifname "host2" ip saddr 10.77.128.0/17 drop',
+                'oifname "host2" tcp dport 7801 drop',
+            ],
+        ),
+        (
+            Weather(cut_out=CONTROL),
+            [
+                'iifname "host2" ip daddr 10.77.128.0/17 drop',
+                'iifname "host2" tcp sport 7801 drop',
+            ],
+        ),
         (
             Weather(loss=0.05),
             [

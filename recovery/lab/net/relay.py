@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
+from recovery.lab.addresses import BACK_DOOR
 from recovery.lab.layout import LabHost
 from recovery.lab.net.hostnet import HostNet
 from recovery.lab.net.listening import Listening
@@ -19,9 +20,6 @@ from recovery.lab.weather import Scope
 
 _log = logging.getLogger("tocsin.lab.net")
 MIRROR_SECONDS = 0.03
-BACK_DOOR = 1
-"""Added to the probe port: there the control plane looks at a host's kernel. All connects look
-alike to this machine's kernel, so being cut from the control plane alone needs its own port."""
 
 
 class RelayedNet(HostNet):

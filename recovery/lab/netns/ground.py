@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recovery.core.errors import BadConfiguration, Refused
-from recovery.lab.addresses import MOST_DATACENTERS, network_of
+from recovery.lab.addresses import BACK_DOOR, MOST_DATACENTERS, network_of
 from recovery.lab.layout import LabHost
 from recovery.lab.net.hostnet import HostNet
 from recovery.lab.netns import rules
@@ -45,8 +45,9 @@ class NamespacedNet(HostNet):
 class NamespaceGround:
     """The switch and every host's port."""
 
-    def __init__(self, network: str, folder: Path) -> None:
+    def __init__(self, network: str, probe_port: int, folder: Path) -> None:
         self.network = network or NETWORK
+        self._back_door = probe_port + BACK_DOOR
         self._within = network_of(self.network)
         self._switch = Switch(self._within, folder)
         self._nets: dict[str, NamespacedNet] = {}
@@ -82,7 +83,7 @@ class NamespaceGround:
         """All hosts' at once, so that the rules are always those of the newest wish."""
         async with self._turn:
             weathers = [(self._ports[name], net.weather) for name, net in self._nets.items()]
-            text = rules.weather_rules(self._within, weathers)
+            text = rules.weather_rules(self._within, self._back_door, weathers)
             try:
                 await asyncio.to_thread(self._switch.set_weather, text)
             except OSError as error:

@@ -78,13 +78,18 @@ def host_outside(port: str) -> str:
     return f"link set {port} master {HUB} up\n"
 
 
-def weather_rules(network: ipaddress.IPv4Network, weathers: Iterable[tuple[str, Weather]]) -> str:
-    """The switch's whole weather for `nft -f`, which replaces it in one stroke.
+def weather_rules(
+    network: ipaddress.IPv4Network, back_door: int, weathers: Iterable[tuple[str, Weather]]
+) -> str:
+    """The switch's whole weather for `nft -f`, which replaces it in one stroke. `back_door`: the
+    port at which the control plane looks at hosts.
 
     In the switch rather than in the hosts: what it drops is lost on the way, as in a network, and
     no sender is told. ARP passes, or a cut of one way would soon be one of both.
     """
-    rules = [rule for port, weather in weathers for rule in _rules(network, port, weather)]
+    rules = [
+        rule for port, weather in weathers for rule in _rules(network, back_door, port, weather)
+    ]
     lines = [
         "add table bridge weather",
         "delete table bridge weather",
@@ -98,17 +103,21 @@ def weather_rules(network: ipaddress.IPv4Network, weathers: Iterable[tuple[str, 
     return "\n".join(lines)
 
 
-def _rules(network: ipaddress.IPv4Network, port: str, weather: Weather) -> Iterator[str]:
+def _rules(
+    network: ipaddress.IPv4Network, back_door: int, port: str, weather: Weather
+) -> Iterator[str]:
     ways = (
-        (f'oifname "{port}"', "saddr", weather.cut_in),
-        (f'iifname "{port}"', "daddr", weather.cut_out),
+        (f'oifname "{port}"', "saddr", "dport", weather.cut_in),
+        (f'iifname "{port}"', "daddr", "sport", weather.cut_out),
     )
-    for interface, other, cut in ways:
+    for interface, other, door, cut in ways:
         if cut >= _BOTH:
             yield f"{interface} meta protocol ip drop"
+        elif "control" in cut:
+            yield f"{interface} ip {other} {uplinks(network)} drop"
+            yield f"{interface} tcp {door} {back_door} drop"
         elif cut:
-            within = "" if "control" in cut else "!= "
-            yield f"{interface} ip {other} {within}{uplinks(network)} drop"
+            yield f"{interface} ip {other} != {uplinks(network)} tcp {door} != {back_door} drop"
         if lost := round(weather.loss * _PARTS):
             some = f"numgen random mod {_PARTS} < {lost} " if lost < _PARTS else ""
             yield f"{interface} meta protocol ip {some}drop"
