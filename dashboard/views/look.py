@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard import lab as lab_controls
+from dashboard.names import name_objects
 from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.page import THEMES, frame, show
@@ -114,11 +117,24 @@ def log(request: HttpRequest, role: Role) -> HttpResponse:
         "log",
         area="log",
         heading="Log",
-        rows=rows,
+        rows=_named(rows),
         filters=filters,
         is_filtered=any(filters.values()),
         older=rows[-1].id if len(rows) == audit.PAGE else None,
     )
+
+
+def _named(rows: Sequence[audit.EntryView]) -> list[tuple[audit.EntryView, str, str]]:
+    """Each entry with the name of its object and of its actor."""
+    names = name_objects(rows)
+    return [
+        (
+            row,
+            names[row.object_type, row.object_id],
+            names["host", row.actor] if row.actor_type == "agent" else row.actor,
+        )
+        for row in rows
+    ]
 
 
 @for_people(May.READ_AUDIT)
@@ -126,7 +142,15 @@ def entry(request: HttpRequest, role: Role, pk: int) -> HttpResponse:
     found = audit.find_entry(pk)
     if found is None:
         raise Http404(f"There is no entry {pk}.")
-    return show(request, role, "entry", area="log", heading=f"Entry {pk}", entry=found)
+    return show(
+        request,
+        role,
+        "entry",
+        area="log",
+        heading=f"Entry {pk}",
+        entry=found,
+        named=_named([found])[0],
+    )
 
 
 @for_people(May.VIEW)

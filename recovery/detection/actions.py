@@ -216,7 +216,7 @@ def _ring(
 ) -> Incident:
     """Its incident, opened or widened, and the alarm that its worst verdict asks for."""
     best = found.hypotheses[0]
-    why = "; ".join(best.supporting) or found.sentence
+    why = _as_sentence("; ".join(best.supporting)) or found.sentence
     if known is not None and known.state in UNRESOLVED and known.domain != found.key:
         incidents.widen_incident(
             incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
@@ -242,6 +242,10 @@ def _ring(
         now=now,
     )
     return incident
+
+
+def _as_sentence(clauses: str) -> str:
+    return f"{clauses[:1].upper()}{clauses[1:]}." if clauses else ""
 
 
 def _close(rows: Sequence[Situation], reason: str, actor: Actor, now: datetime) -> None:

@@ -233,4 +233,5 @@ def _sighting(seen: Seen, eyes: Eyes) -> Sighting:
         observer_domains=roster.domains[at],
         observer_verdict=eyes.scene.standing.get(seen.observer, ALIVE).verdict,
         observer_steady=_steady(at, eyes),
+        observer_name=roster.names[at],
     )

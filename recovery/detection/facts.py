@@ -76,6 +76,12 @@ class Sighting:
     observer_domains: frozenset[str] = frozenset()
     observer_verdict: Verdict = Verdict.ALIVE
     observer_steady: float = 0.0
+    observer_name: str = ""
+
+    @property
+    def by(self) -> str:
+        """The observer as people call it."""
+        return self.observer_name or self.observer
 
     @property
     def is_serving(self) -> bool:

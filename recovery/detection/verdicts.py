@@ -146,7 +146,7 @@ def _weigh(host: HostSight, policy: Policy) -> _View:
     for look in host.sightings:
         why_not = refuse_look(host, look, policy)
         if why_not:
-            refused.append(f"{look.observer}: {why_not}")
+            refused.append(f"{look.by}: {why_not}")
         elif look.observer == CONTROL_PLANE:
             own = look.kernel
         else:
@@ -301,5 +301,5 @@ def _evidence(
 
 
 def _count(looks: Sequence[Sighting], what: str) -> str:
-    names = ", ".join(look.observer for look in looks)
+    names = ", ".join(sorted(look.by for look in looks))
     return f"{len(looks)} observer{'s' if len(looks) != 1 else ''} {what} ({names})"

@@ -257,7 +257,7 @@ def reopen_incident(
         tell(
             incident=moved,
             kind="reopened",
-            said=title,
+            said=f"{moved} is open again: {title}",
             why=reason,
             happened_at=now,
             actor=actor,

@@ -54,7 +54,7 @@ def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
         reason="It cannot be done now.",
         now=now,
     )
-    stories.tell_holds(held={key: told[key][1] for key in new}, actor=actor, now=now)
+    _tell(told, open_now, actor=actor, now=now)
     changed = {
         hold.pk: dict(zip(("cause", "reason", "binding"), told[key], strict=True))
         for key, hold in open_now.items()
@@ -72,6 +72,18 @@ def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
         now=now,
     )
     _ring(told, actor=actor, now=now)
+
+
+def _tell(
+    told: Told, open_now: dict[tuple[str, int], Hold], *, actor: Actor, now: datetime
+) -> None:
+    """What waits anew, or for another cause: before the verdict there is no story to tell it in."""
+    fresh = {
+        key: reason
+        for key, (cause, reason, _) in told.items()
+        if key not in open_now or open_now[key].cause != cause
+    }
+    stories.tell_holds(held=fresh, actor=actor, now=now)
 
 
 def _ring(told: Told, *, actor: Actor, now: datetime) -> None:

@@ -39,7 +39,8 @@ def main(folder: Path) -> None:
             desk.click("text=/^Acknowledge INC-/")
             desk.click("#p-voice .voice-sign a")
             expect(desk.locator("#p-incident-lines")).to_contain_text("whole again", timeout=60_000)
-            _shoot(desk, folder / "incident.png")
+            desk.set_viewport_size({"width": 1280, "height": 1180})
+            desk.screenshot(path=folder / "incident.png")
         browser.close()
 
 

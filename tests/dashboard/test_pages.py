@@ -124,8 +124,8 @@ def test_an_entry_of_the_log_has_its_own_page(sign_in: SignIn) -> None:
 
 def test_the_log_is_filtered_by_its_address(sign_in: SignIn) -> None:
     html = sign_in("viewer").get("/log/?object_type=datacenter").content.decode()
-    assert "<b>datacenter</b>" in html
-    assert "<b>placement</b>" not in html
+    assert "datacenter <b>PAR1</b>: " in html
+    assert "placement <b>" not in html
 
 
 @pytest.mark.parametrize("path", ["/hosts/nowhere/", "/applications/none/", "/incidents/99/"])
@@ -256,3 +256,13 @@ def test_what_was_whole_before_anybody_came_can_still_be_acknowledged(
     assert f"Acknowledge {incident}" in page
     client.post(f"/incidents/{incident.number}/acknowledge/")
     assert "responder has it" in client.get("/").content.decode()
+
+
+def test_the_log_names_what_changed_and_which_agent_said_so(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    html = sign_in("viewer").get("/log/").content.decode()
+    assert "host <b>par1-r1-h02</b>: " in html
+    assert "<b>newsletter-1 g1 on par1-r1-h02</b>" in html or "on par1-r1-h02</b>: lost" in html
+    assert "incident <b>INC-" in html

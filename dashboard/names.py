@@ -1,0 +1,74 @@
+"""What the objects of log entries are called: one query a kind of object, whatever their number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model
+
+from recovery.alarms.models import Alarm, Channel
+from recovery.audit.screens import EntryView
+from recovery.detection.models import Situation
+from recovery.incidents.models import Incident
+from recovery.inventory.models import (
+    Application,
+    Container,
+    Datacenter,
+    FailureDomain,
+    Host,
+    Placement,
+)
+from recovery.operations.models import Operation
+from recovery.scheduling.models import Hold, Release
+
+SEAT = ("container__application", "host")
+KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
+    Alarm.TYPE: (Alarm, (), ""),
+    Application.TYPE: (Application, (), ""),
+    Channel.TYPE: (Channel, (), ""),
+    Container.TYPE: (Container, ("application",), ""),
+    Datacenter.TYPE: (Datacenter, (), ""),
+    FailureDomain.TYPE: (FailureDomain, (), ""),
+    Hold.TYPE: (Hold, ("container__application",), "container"),
+    Host.TYPE: (Host, (), ""),
+    Incident.TYPE: (Incident, (), ""),
+    Operation.TYPE: (Operation, tuple(f"placement__{one}" for one in SEAT), "placement"),
+    Placement.TYPE: (Placement, SEAT, ""),
+    Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), "placement"),
+    Situation.TYPE: (Situation, (), ""),
+}
+"""Model, what its name needs, and the attribute that carries the name where it is not itself."""
+
+
+def name_objects(entries: Iterable[EntryView]) -> dict[tuple[str, str], str]:
+    """(type, id) → name, of the objects and of the agents that acted. Unknown: the id itself."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        wanted[entry.object_type].add(entry.object_id)
+        if entry.actor_type == "agent":
+            wanted[Host.TYPE].add(entry.actor)
+    found: dict[tuple[str, str], str] = {}
+    for kind, ids in wanted.items():
+        found |= {(kind, one): one for one in ids}
+        if kind in KINDS:
+            found |= {(kind, one): name for one, name in _names(kind, ids).items()}
+    return found
+
+
+def _names(kind: str, ids: set[str]) -> dict[str, str]:
+    model, related, attribute = KINDS[kind]
+    keys = {key: one for one in ids if (key := _uuid(one)) is not None}
+    rows: Any = model._default_manager.filter(pk__in=list(keys))
+    if related:
+        rows = rows.select_related(*related)
+    return {keys[row.pk]: str(getattr(row, attribute) if attribute else row) for row in rows}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
