@@ -11,9 +11,7 @@ from recovery.core import control
 from recovery.detection import actions, queries, stories
 from recovery.detection.decide import Decision, decide
 from recovery.detection.eyes import Scene
-from recovery.detection.facts import VerdictChange
 from recovery.detection.models import Brake
-from recovery.detection.naming import in_names
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory, Roster, Sights, Standing
 from recovery.inventory.facts import Replace, Verdict
@@ -96,13 +94,6 @@ def watch_hosts(
     return decision
 
 
-def _named(watch: Watch, decision: Decision) -> tuple[VerdictChange, ...]:
-    """What is written is told in names."""
-    roster = watch.roster
-    names = dict(zip(roster.hosts, roster.names, strict=True)) if roster else {}
-    return in_names(decision.changes, names)
-
-
 def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: datetime) -> None:
     """One transaction for verdicts, situations, incidents and alarms; none if nothing changed."""
     seen = tuple((one.key, one.sentence, one.hosts) for one in decision.situations)
@@ -111,7 +102,7 @@ def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: d
     with control.deciding(actor.epoch):
         if brake.blind_at:
             actions.see_again(actor=actor, now=now)
-        written = actions.record_verdicts(changes=_named(watch, decision), actor=actor, now=now)
+        written = actions.record_verdicts(changes=decision.changes, actor=actor, now=now)
         actions.record_situations(found=decision.situations, actor=actor, now=now)
         stories.tell_verdicts(written=written, actor=actor, now=now)
         if decision.changes:

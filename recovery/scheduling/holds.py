@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from recovery.alarms import actions as alarms
@@ -19,6 +19,8 @@ WORTH_TELLING = frozenset({Cause.HELD, Cause.FENCE, Cause.VERDICT})
 """Causes that may last; a pause between attempts or a turn in a queue ends by itself."""
 NO_ROOM = "no room"
 ALARM = "unseated"
+PATIENCE = timedelta(seconds=60)
+"""While hosts are still joining, what was never seated rings no bell yet."""
 
 Told = dict[tuple[str, int], tuple[str, str, str]]
 
@@ -88,7 +90,8 @@ def _tell(
 
 def _ring(told: Told, *, actor: Actor, now: datetime) -> None:
     """A silent hold is a fault: it rings until nothing waits. What the brake holds rings there."""
-    waiting = {key: why for key, why in told.items() if why[0] != Cause.HELD}
+    young = _still_joining(now)
+    waiting = {key: why for key, why in told.items() if why[0] != Cause.HELD and key not in young}
     if not waiting:
         if Alarm.objects.filter(key=ALARM).exclude(state=AlarmState.ENDED).exists():
             alarms.end_alarms(keys=[ALARM], actor=actor, reason="Nothing waits.", now=now)
@@ -113,6 +116,14 @@ def _ring(told: Told, *, actor: Actor, now: datetime) -> None:
         reason="Wanted containers that have no seat ring.",
         now=now,
     )
+
+
+def _still_joining(now: datetime) -> set[tuple[str, int]]:
+    """Copies that never had a seat and wait only since a moment ago: a fleet that starts."""
+    rows = Hold.objects.filter(
+        state=HoldState.OPEN, since__gt=now - PATIENCE, container__placements__isnull=True
+    ).values_list("container__application_id", "container__ordinal")
+    return {(str(application), ordinal) for application, ordinal in rows}
 
 
 def _hold(slot: Container, cause: str, reason: str, binding: str, *, now: datetime) -> Hold:
