@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-# Tests of a whole Tocsin with its lab: told one after another, with the machine to themselves.
+# Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/chaos tests/browser/test_main_job.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
@@ -68,7 +68,7 @@ ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
 	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%)
-	python -m pytest -n 0 $(STACKS)
+	for each in $(STACKS); do python -m pytest -n 0 $$each || exit 1; done
 endif
 
 bench: install-dev ## crash to service on the lab: median and maximum

@@ -64,6 +64,8 @@ class Checker:
                 connection = psycopg.connect(self.url, autocommit=True)
             self._note("rows", connection.execute(TWICE, [sorted(SEATED)]).fetchall())
         except psycopg.OperationalError:
+            if connection is not None:
+                connection.close()
             return None
         return connection
 

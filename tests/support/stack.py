@@ -257,7 +257,7 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
     with started(folder, env) as running:
         stack = Stack(running, env)
-        wait_for(stack.is_calm, 90)
+        wait_for(stack.is_calm, 180)
         try:
             yield stack
         finally:
