@@ -1,0 +1,165 @@
+"""Frames about the database servers of a host: a replica is one server of a database."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from recovery.core.wire.frame import Frame
+
+EngineName = Literal["postgresql", "valkey"]
+ReplicaRole = Literal["primary", "standby", "out"]
+"""What the control plane decided a replica is. `out`: it may not run for clients: a host that
+returned and is not trusted yet, a primary whose rows nobody else has."""
+
+
+class LeaseTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds, by the profile (safety.md 3.2): a primary may accept writes until `length` after
+    it *sent* the renewal that was granted (B2). None of it is wall-clock time."""
+
+    every: float
+    timeout: float
+    length: float
+    early: float
+    """An asynchronous primary that reaches neither control plane nor any peer closes after this."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of a database, as the others of it know it. `peer_port`: its agent's."""
+
+    replica: str
+    host: str
+    address: str
+    port: int
+    peer_port: int
+    role: ReplicaRole
+    may_be_promoted: bool = True
+
+
+class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One database server to run on this host, as decided at database epoch `epoch`.
+
+    The agent makes it so, again and again: it makes or clones the data, follows `primary`,
+    promotes, rejoins. It never obeys a lower epoch than it has journaled (B5). `secret`: shared
+    by this database's members alone; passwords and the peers' keys are derived from it.
+    `lease` None: no self-fencing (starter plans, and whoever has no standby: I-DB-7).
+    `synchronous`: acknowledged writes must be on a standby first; `degraded`: the control plane
+    recorded that this does not hold until the standby has caught up.
+    """
+
+    replica: str
+    database: str
+    name: str
+    engine: EngineName
+    version: str
+    role: ReplicaRole
+    epoch: int
+    port: int
+    secret: str
+    members: tuple[Member, ...]
+    synchronous: bool = False
+    degraded: bool = False
+    lease: LeaseTerms | None = None
+    settings: dict[str, str] = {}
+
+
+ServerState = Literal["absent", "making", "starting", "running", "down", "fenced", "failed"]
+
+
+class StandbyFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A standby as its primary sees it. `position` in bytes of the engine's log, confirmed."""
+
+    replica: str
+    position: int
+    is_streaming: bool
+    is_synchronous: bool
+
+
+class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent sees of one of its database servers now.
+
+    `position`: primary: written; standby: received and safe on its disk; in bytes of the
+    engine's log (WAL LSN, replication offset). `timeline`: PostgreSQL's; Valkey: hash of the
+    replication id. `lag_ms`: how far behind its primary in time, -1 unknown. `follows`: the
+    replica whose log it receives now. `healthy_ms`: streaming and well for so long.
+    `promised_ms`: rest of a live promise not to be promoted (B6). `gate`: whether clients'
+    writes can get through; `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
+    `settings`: what the worst case is computed from. `alone`: rows that only this one has.
+    """
+
+    replica: str
+    epoch: int
+    state: ServerState
+    role: ReplicaRole
+    is_writable: bool = False
+    version: str = ""
+    system: str = ""
+    timeline: int = 0
+    position: int = 0
+    lag_ms: int = -1
+    follows: str = ""
+    healthy_ms: int = 0
+    standbys: tuple[StandbyFact, ...] = ()
+    gate: Literal["open", "closed", "none"] = "none"
+    gate_kind: str = ""
+    promised_ms: int = 0
+    settings: dict[str, float] = {}
+    cancelled_waits: int = 0
+    alone: str = ""
+    detail: str = ""
+
+
+# agent → gateway
+
+
+class DatabaseReport(Frame, frozen=True):
+    """All of this host's database servers, on each change of state and once a second."""
+
+    replicas: tuple[ReplicaFact, ...]
+
+
+class Renewal(Frame, frozen=True):
+    """Asks that this primary may go on. `sequence` rises within (`epoch`, `incarnation`);
+    `echo` is the highest granted one that arrived (B7). `position`: written so far, so that a
+    loss can be quoted. Sent only while the server itself answers its agent."""
+
+    replica: str
+    epoch: int
+    incarnation: int
+    sequence: int
+    echo: int
+    position: int = 0
+
+
+# gateway → agent
+
+
+class Grant(Frame, frozen=True):
+    """The row of this lease is committed with this sequence: the only right to accept writes."""
+
+    replica: str
+    epoch: int
+    incarnation: int
+    sequence: int
+
+
+DatabaseVerb = Literal["fence", "promote", "ask", "restart", "rejoin"]
+
+
+class DatabaseOrder(Frame, frozen=True):
+    """One act on a database server, journaled like an `Order`; repeated keys get their outcome.
+
+    `fence`: close the gate and keep it closed below a higher epoch; `done` carries a receipt,
+    `detail` the position at which it stopped. `ask`: what a promotion here would meet: `done`
+    with a JSON detail {"promised_ms", "position", "timeline", "state"}; `take_over` makes this
+    host give no further promises below `database.epoch` (B6). `promote`: become the primary of
+    `database.epoch`; refused while a promise lives. `restart`: start a crashed server. `rejoin`:
+    follow `database`'s primary again, rewinding or reseeding after a snapshot (I-DB-5).
+    """
+
+    operation: str
+    epoch: int
+    verb: DatabaseVerb
+    database: DatabaseSpec
+    take_over: bool = False
