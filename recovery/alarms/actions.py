@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 
 from recovery.alarms import queries
-from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, is_storm
+from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, digest_at, is_storm
 from recovery.alarms.facts import AlarmState, DeliveryState, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
@@ -51,24 +53,45 @@ def raise_alarm(
             raised_at=now,
         )
         transitions.create([alarm], actor=actor, reason=reason, now=now)
-        if key != STORM and is_storm(queries.raised_since(now - STORM_WINDOW)):
-            _raise_storm(actor=actor, now=now)
+        if is_storm(queries.raised_since(now - STORM_WINDOW)):
+            _fold_into_storm(alarm, actor=actor, now=now)
         else:
             queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
     return alarm
 
 
-def _raise_storm(*, actor: Actor, now: datetime) -> None:
-    """One message in place of many; every single alarm still stands on the page and rings there."""
-    raise_alarm(
-        key=STORM,
-        severity=Severity.PAGE,
-        title=f"Storm: more than {STORM_ALARMS} alarms in {STORM_WINDOW.seconds // 60} minutes",
-        body="From here on nothing is sent one by one. Open the page.",
-        incident=None,
-        actor=actor,
-        reason="A phone that rings for each of forty alarms is put away.",
-        now=now,
+def _fold_into_storm(alarm: Alarm, *, actor: Actor, now: datetime) -> None:
+    """A line in the storm's next message; the alarm itself still stands and rings on the page."""
+    storm = Alarm.objects.filter(key=STORM).exclude(state=AlarmState.ENDED).first()
+    if storm is None:
+        storm = Alarm(
+            key=STORM,
+            severity=str(Severity.PAGE),
+            title=f"Storm: more than {STORM_ALARMS} alarms in {STORM_WINDOW.seconds // 60} minutes",
+            body="They are sent together from here on. Open the page.",
+            raised_at=now,
+        )
+        why = "A phone that rings for each of forty alarms is put away."
+        transitions.create([storm], actor=actor, reason=why, now=now)
+    for channel in Channel.objects.filter(enabled=True):
+        _tell_of_storm(storm, channel, alarm, now=now)
+
+
+def _tell_of_storm(storm: Alarm, channel: Channel, alarm: Alarm, *, now: datetime) -> None:
+    """Into the message that waits for its turn, or a new one."""
+    told = Delivery.objects.filter(alarm=storm, channel=channel)
+    line = f"{alarm.title}\n{alarm.body}".strip()
+    waiting = told.filter(state=DeliveryState.WAITING, attempts=0, next_at__gt=now)
+    if waiting.update(text=Concat("text", Value(f"\n\n{line}"))):
+        return
+    last = told.order_by("-next_at").values_list("next_at", flat=True).first()
+    Delivery.objects.create(
+        alarm=storm,
+        channel=channel,
+        subject=f"ALARM (storm, message {told.count() + 1}) {alarm.title}"[:300],
+        text=f"{storm.title}. {storm.body}\n\n{line}",
+        queued_at=now,
+        next_at=digest_at(last, now),
     )
 
 

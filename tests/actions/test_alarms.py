@@ -173,9 +173,9 @@ def test_an_ended_alarm_tells_those_who_were_told() -> None:
     assert alarm().state == "raised"
 
 
-def test_a_flood_is_sent_as_one_storm_and_every_alarm_still_stands() -> None:
-    channel()
-    for n in range(40):
+def flood(alarms: int = 40) -> None:
+    """One a second."""
+    for n in range(alarms):
         actions.raise_alarm(
             key=f"host:{n}",
             severity=Severity.PAGE,
@@ -186,10 +186,48 @@ def test_a_flood_is_sent_as_one_storm_and_every_alarm_still_stands() -> None:
             reason="lost",
             now=NOW + timedelta(seconds=n),
         )
+
+
+def test_a_flood_is_sent_as_one_storm_and_every_alarm_still_stands() -> None:
+    channel()
+    flood()
     assert Alarm.objects.filter(state="raised").count() == 41
-    subjects = set(Delivery.objects.values_list("subject", flat=True))
-    assert len(subjects) == 11
-    assert "ALARM Storm: more than 10 alarms in 10 minutes" in subjects
+    storm = Delivery.objects.filter(alarm__key="storm").order_by("next_at")
+    assert Delivery.objects.count() == 10 + len(storm)
+    assert [delivery.next_at - NOW for delivery in storm] == [
+        timedelta(seconds=10),
+        timedelta(seconds=40),
+    ]
+
+
+def test_what_a_storm_swallows_is_told_in_its_next_message() -> None:
+    channel()
+    flood()
+    first, second = Delivery.objects.filter(alarm__key="storm").order_by("next_at")
+    assert (first.subject, second.subject) == (
+        "ALARM (storm, message 1) h10 is lost",
+        "ALARM (storm, message 2) h11 is lost",
+    )
+    assert all(f"h{n} is lost" in second.text for n in range(11, 40))
+
+
+def test_after_a_quiet_spell_in_a_storm_the_next_alarm_is_sent_at_once() -> None:
+    channel()
+    flood(11)
+    late = NOW + timedelta(minutes=2)
+    actions.raise_alarm(
+        key="host:x",
+        severity=Severity.PAGE,
+        title="x is lost",
+        body="",
+        incident=None,
+        actor=BY,
+        reason="lost",
+        now=late,
+    )
+    newest = Delivery.objects.order_by("-next_at")[0]
+    assert (newest.next_at, newest.alarm.key) == (late, "storm")
+    assert "x is lost" in newest.subject
 
 
 def test_a_storm_is_over_when_alarms_come_singly_again() -> None:
