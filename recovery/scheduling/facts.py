@@ -27,15 +27,21 @@ OCCUPYING = frozenset(SeatState(state) for state in SEATED)
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One resource: its column's name, the word for it and its unit."""
+    """One resource: its column's name, the word for it, its unit for people and how many of the
+    column's make one of those."""
 
     name: str
     label: str
     unit: str
+    per_unit: int = 1
+
+    def in_words(self, amount: int) -> str:
+        """ "1.5 cores", "468 MiB"."""
+        return f"{amount / self.per_unit:g} {self.unit}"
 
 
 DIMENSIONS = (
-    Dimension("cpu_millis", "CPU", "thousandths of a core"),
+    Dimension("cpu_millis", "CPU", "cores", 1000),
     Dimension("memory_mib", "memory", "MiB"),
 )
 

@@ -86,4 +86,4 @@ def _words(
     at = [dimension.name for dimension in dimensions].index(name)
     short = app.need[at] - int(fleet.free[at][hosts].max())
     dimension = dimensions[at]
-    return f"not enough {dimension.label} (short by {short} {dimension.unit} at best)"
+    return f"not enough {dimension.label} (short by {dimension.in_words(short)} at best)"
