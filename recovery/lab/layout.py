@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recovery.core.errors import BadConfiguration
 from recovery.lab.addresses import addresses_of, network_of
+from recovery.lab.databases.entries import DatabaseEntry, Location, Place, faults
+from recovery.lab.entry import Code, Cpu, Entry, Memory, Name
 
 SHIPPED = Path(__file__).with_name("lab.yaml")
 SERVICE = Path(__file__).with_name("service.py")
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$")]
-Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,30}$")]
-Cpu = Annotated[int, Field(ge=1, le=1_000_000)]
-Memory = Annotated[int, Field(ge=1, le=100_000_000)]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class HostEntry(_Strict):
+class HostEntry(Entry):
     name: Name
     cpu_millis: Cpu
     memory_mib: Memory
     labels: dict[str, str] = {}
 
 
-class RackEntry(_Strict):
+class RackEntry(Entry):
     name: Code
     hosts: list[HostEntry] = Field(min_length=1, max_length=100)
 
 
-class DatacenterEntry(_Strict):
+class DatacenterEntry(Entry):
     name: Code
     place: str
     region: str
@@ -49,7 +42,7 @@ class DatacenterEntry(_Strict):
     racks: list[RackEntry] = Field(min_length=1)
 
 
-class ApplicationEntry(_Strict):
+class ApplicationEntry(Entry):
     name: Name
     description: str = ""
     containers: int = Field(ge=1, le=100)
@@ -76,13 +69,14 @@ class ApplicationEntry(_Strict):
         return tuple(argv)
 
 
-class Layout(_Strict):
+class Layout(Entry):
     """The whole file."""
 
     network: str
     probe_port: int = Field(ge=1024, le=32767)
     datacenters: list[DatacenterEntry] = Field(min_length=1, max_length=250)
     applications: list[ApplicationEntry] = []
+    databases: list[DatabaseEntry] = []
 
     @model_validator(mode="after")
     def _is_whole(self) -> Layout:
@@ -100,6 +94,7 @@ class Layout(_Strict):
             "racks": [r.name for d in self.datacenters for r in d.racks],
             "hosts": [h.name for d in self.datacenters for r in d.racks for h in r.hosts],
             "applications": [a.name for a in self.applications],
+            "databases": [d.name for d in self.databases],
         }
 
     def hosts(self, network: str = "") -> Iterator[LabHost]:
@@ -146,9 +141,15 @@ def load(path: Path = SHIPPED) -> Layout:
     except (YAMLError, UnicodeDecodeError) as error:
         raise BadConfiguration(f"{path}: {error}") from error
     try:
-        return Layout.model_validate(_plain(raw))
+        layout = Layout.model_validate(_plain(raw))
     except ValidationError as error:
-        raise BadConfiguration(_sentences(path, raw, error)) from error
+        found = [(problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise BadConfiguration(_sentences(path, raw, found)) from error
+    places = {host.name: Place(host.datacenter, host.rack) for host in layout.hosts()}
+    wrong = [(fault.location, fault.said) for fault in faults(layout.databases, places)]
+    if wrong:
+        raise BadConfiguration(_sentences(path, raw, wrong))
+    return layout
 
 
 def _plain(node: object) -> object:
@@ -165,16 +166,16 @@ def _plain(node: object) -> object:
     return node
 
 
-def _sentences(path: Path, raw: object, error: ValidationError) -> str:
+def _sentences(path: Path, raw: object, found: Sequence[tuple[Location, str]]) -> str:
     lines = []
-    for problem in error.errors()[:10]:
-        line, column = _position(raw, problem["loc"])
-        field = ".".join(str(part) for part in problem["loc"]) or "the file"
-        lines.append(f"{path}:{line}:{column}: {field}: {problem['msg']}")
+    for location, said in found[:10]:
+        line, column = _position(raw, location)
+        field = ".".join(str(part) for part in location) or "the file"
+        lines.append(f"{path}:{line}:{column}: {field}: {said}")
     return "\n".join(lines)
 
 
-def _position(raw: object, location: tuple[int | str, ...]) -> tuple[int, int]:
+def _position(raw: object, location: Location) -> tuple[int, int]:
     """Line and column (from 1) of the deepest part of the path that the file has."""
     line, column, node = 0, 0, raw
     for part in location:

@@ -1,0 +1,1 @@
+"""The lab's databases: what the file says of them, their rows, and their writing users."""
