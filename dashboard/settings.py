@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "recovery.gateway",
     "recovery.detection",
     "recovery.scheduling",
+    "recovery.failover",
     "recovery.traffic",
     "recovery.access",
 ]

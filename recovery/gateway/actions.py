@@ -131,7 +131,9 @@ def _settle_unknown(
     host: UUID, facts: Mapping[str, wire.ContainerFact], *, actor: Actor, now: datetime
 ) -> None:
     """An outcome that nobody knew is observed now (B8)."""
-    for op in Operation.objects.filter(host=host, state=OperationState.UNKNOWN):
+    for op in Operation.objects.filter(
+        host=host, placement__isnull=False, state=OperationState.UNKNOWN
+    ):
         fact = facts.get(str(op.placement_id))
         runs = fact is not None and fact.state in {"running", "starting", "sick"}
         did = runs if op.verb == Verb.START else not runs

@@ -91,6 +91,7 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
     rows = (
         Operation.objects.filter(
             host__in=hosts,
+            placement__isnull=False,
             state__in=[OperationState.INTENDED, OperationState.HANDED, OperationState.UNKNOWN],
         )
         .select_related("placement__container__application")
@@ -109,6 +110,7 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
 
 def _order(op: Operation, epoch: int) -> wire.Order:
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
+    assert op.placement is not None, "the query asks for orders about seats"
     return wire.Order(
         operation=str(op.pk),
         epoch=max(op.epoch, epoch),

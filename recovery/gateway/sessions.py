@@ -128,6 +128,7 @@ def _known_host(frame: wire.Hello, nonce: str, clock: Clock) -> Host:
         boot=frame.boot,
         address=frame.address,
         probe_port=frame.probe_port,
+        peer_port=frame.peer_port,
         agent_version=frame.agent_version,
         adapters=frame.adapters,
         now=clock.now(),

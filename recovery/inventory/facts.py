@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -85,3 +86,106 @@ DESIRED = frozenset({"starting", "running", "sick"})
 
 SERVING = frozenset({"running", "sick"})
 """States in which a container may answer; only `running` is known to."""
+
+
+class Plan(StrEnum):
+    """`business` fails over by itself (H7); `starter` waits for its host or a person (H8)."""
+
+    STARTER = "starter"
+    BUSINESS = "business"
+
+
+class Durability(StrEnum):
+    """`synchronous`: an acknowledged write is on a standby first (I-DB-2)."""
+
+    SYNCHRONOUS = "synchronous"
+    ASYNCHRONOUS = "asynchronous"
+
+
+class Profile(StrEnum):
+    """How long a lease lasts (safety.md 3.2); `fast` is opt-in."""
+
+    STANDARD = "standard"
+    FAST = "fast"
+
+
+class StandbyLoss(StrEnum):
+    """What a synchronous database does without its standby: stop acknowledging writes, or go on
+    degraded once the control plane has recorded that it is not failoverable."""
+
+    BLOCK = "block"
+    DEGRADE = "degrade"
+
+
+class DatabaseState(StrEnum):
+    """`making`: never served yet · `serving` · `failing-over`: nobody may be written to until
+    a standby is promoted · `waiting`: for its host, a candidate or a person, and says why."""
+
+    MAKING = "making"
+    SERVING = "serving"
+    FAILING_OVER = "failing-over"
+    WAITING = "waiting"
+
+
+DATABASE_MOVES: Mapping[str, frozenset[str]] = {
+    DatabaseState.MAKING: frozenset({"serving", "waiting", "failing-over"}),
+    DatabaseState.SERVING: frozenset({"failing-over", "waiting"}),
+    DatabaseState.FAILING_OVER: frozenset({"serving", "waiting"}),
+    DatabaseState.WAITING: frozenset({"serving", "failing-over", "making"}),
+}
+
+
+class Role(StrEnum):
+    """What was decided that a replica is. `out`: it may not run for clients."""
+
+    PRIMARY = "primary"
+    STANDBY = "standby"
+    OUT = "out"
+
+
+class ReplicaState(StrEnum):
+    """`member`: one of its database · `quarantined`: set apart with rows that only it has ·
+    `retired`: another copy took its place."""
+
+    MEMBER = "member"
+    QUARANTINED = "quarantined"
+    RETIRED = "retired"
+
+
+REPLICA_MOVES: Mapping[str, frozenset[str]] = {
+    ReplicaState.MEMBER: frozenset({"quarantined", "retired"}),
+    ReplicaState.QUARANTINED: frozenset({"member", "retired"}),
+    ReplicaState.RETIRED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDescription:
+    """What a database is meant to be. `unproven_gaps_by`: who accepts the fast profile before
+    its renewal gaps were measured; `port`: where its servers listen on their hosts;
+    `edge_port`: where its users reach it."""
+
+    name: str
+    engine: str
+    plan: Plan
+    durability: Durability
+    port: int
+    edge_port: int | None = None
+    about: str = ""
+    engine_version: str = ""
+    profile: Profile = Profile.STANDARD
+    unproven_gaps_by: str = ""
+    standby_loss: StandbyLoss = StandbyLoss.DEGRADE
+    priority: int = 50
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def refusal(self) -> str:
+        """Why there can be no such database, or nothing."""
+        if self.plan is Plan.STARTER and self.durability is Durability.SYNCHRONOUS:
+            return f"{self.name} is on the starter plan: it has no standby to be synchronous with."
+        if self.profile is Profile.FAST and not self.unproven_gaps_by:
+            return (
+                f"{self.name}: the fast profile needs 7 days of renewal gaps below half of its"
+                " lease, or the name of who accepts unproven ones."
+            )
+        return ""

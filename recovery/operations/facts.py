@@ -39,7 +39,17 @@ UNFINISHED = frozenset({"waiting", "intended", "handed", "unknown"})
 
 
 class Verb(StrEnum):
-    """The closed catalogue of what an agent may be ordered to do (A6). All are reversible."""
+    """The closed catalogue of what an agent may be ordered to do (A6). None destroys anything:
+    a rejoin keeps what it would overwrite (I-DB-5)."""
 
     START = "start"
     STOP = "stop"
+    ASK = "ask"
+    FENCE = "fence"
+    PROMOTE = "promote"
+    RESTART = "restart"
+    REJOIN = "rejoin"
+
+
+DATABASE_VERBS = frozenset({Verb.ASK, Verb.FENCE, Verb.PROMOTE, Verb.RESTART, Verb.REJOIN})
+"""What is done to a replica; the others are done to a seat."""

@@ -23,7 +23,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class OperationView:
-    """An order with what became of it."""
+    """An order with what became of it. `container`: the seat's, or the replica's name;
+    `generation`: the seat's, or the replica's database epoch."""
 
     id: str
     verb: str
@@ -50,14 +51,14 @@ def held_operations(at_most: int = 500) -> tuple[Held, ...]:
     rows = (
         Operation.objects.filter(state=OperationState.WAITING)
         .exclude(held_reason="")
-        .select_related("host", "placement__container__application")
+        .select_related("host", "placement__container__application", "replica__database")
         .order_by("requested_at", "pk")
     )
     return tuple(
         Held(
             id=str(row.pk),
             verb=row.verb,
-            container=str(row.placement.container),
+            container=_subject(row),
             host=row.host.name,
             reason=row.held_reason,
             since=row.requested_at,
@@ -70,7 +71,7 @@ def operations_of_host(name: str, at_most: int = 30) -> tuple[OperationView, ...
     """The newest first."""
     rows = (
         Operation.objects.filter(host__name=name)
-        .select_related("host", "placement__container__application")
+        .select_related("host", "placement__container__application", "replica__database")
         .order_by("-requested_at", "pk")
     )
     return tuple(
@@ -78,9 +79,9 @@ def operations_of_host(name: str, at_most: int = 30) -> tuple[OperationView, ...
             id=str(row.pk),
             verb=row.verb,
             state=row.state,
-            container=str(row.placement.container),
+            container=_subject(row),
             host=row.host.name,
-            generation=row.placement.generation,
+            generation=row.placement.generation if row.placement else row.database_epoch,
             reason=row.held_reason,
             detail=row.detail,
             requested_at=row.requested_at,
@@ -90,3 +91,7 @@ def operations_of_host(name: str, at_most: int = 30) -> tuple[OperationView, ...
         )
         for row in rows[:at_most]
     )
+
+
+def _subject(row: Operation) -> str:
+    return str(row.placement.container if row.placement else row.replica)

@@ -77,7 +77,8 @@ class Hello(Frame, frozen=True):
     """Says who it is. `signature`: base64 Ed25519 over ``b"tocsin-hello" + nonce + boot``.
 
     `boot` is 32 hex digits; `resumed_from` the newest leader epoch in the agent's journal.
-    `address` and `probe_port`: where peers reach this host's kernel (TCP).
+    `address` and `probe_port`: where peers reach this host's kernel (TCP). `peer_port`: where
+    the agents of its databases' other members ask it for promises (0: it has none).
     """
 
     host_id: str
@@ -87,6 +88,7 @@ class Hello(Frame, frozen=True):
     signature: str
     address: str
     probe_port: int
+    peer_port: int = 0
     resumed_from: int = 0
     adapters: tuple[str, ...] = ("process",)
 

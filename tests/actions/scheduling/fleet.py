@@ -88,6 +88,7 @@ def obey() -> None:
         transitions.move(op, OperationState.INTENDED, **SAID)
         transitions.move(op, OperationState.DONE, **SAID)
         to = PlacementState.RUNNING if op.verb == Verb.START else PlacementState.STOPPED
+        assert op.placement is not None
         transitions.move(op.placement, to, **SAID)
 
 

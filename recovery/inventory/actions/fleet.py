@@ -1,4 +1,4 @@
-"""The only writer of places, hosts and applications."""
+"""Places, hosts and applications."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +13,7 @@ from django.db import transaction
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
-from recovery.core.guarded import Guarded
+from recovery.inventory.actions.describing import register
 from recovery.inventory.facts import ApplicationKind, DomainKind, Verdict
 from recovery.inventory.models import (
     Application,
@@ -24,8 +23,6 @@ from recovery.inventory.models import (
     Host,
     JoinToken,
 )
-
-Row = TypeVar("Row", bound=Guarded)
 
 TOKEN_LIFE = timedelta(minutes=15)
 """safety.md A1."""
@@ -51,7 +48,7 @@ def register_datacenter(
         "longitude": longitude,
         "position": position,
     }
-    return _register(Datacenter, {"name": name}, fields, actor=actor, reason=reason, now=now)
+    return register(Datacenter, {"name": name}, fields, actor=actor, reason=reason, now=now)
 
 
 def register_domain(
@@ -66,7 +63,7 @@ def register_domain(
 ) -> FailureDomain:
     """The failure domain of this name in the datacenter."""
     key = {"datacenter": datacenter, "kind": str(kind), "name": name}
-    return _register(FailureDomain, key, {"room": room}, actor=actor, reason=reason, now=now)
+    return register(FailureDomain, key, {"room": room}, actor=actor, reason=reason, now=now)
 
 
 def register_host(
@@ -88,7 +85,7 @@ def register_host(
         "memory_mib": memory_mib,
         "labels": dict(labels),
     }
-    return _register(Host, {"name": name}, fields, actor=actor, reason=reason, now=now)
+    return register(Host, {"name": name}, fields, actor=actor, reason=reason, now=now)
 
 
 def issue_join_token(*, host: Host, actor: Actor, reason: str, now: datetime) -> str:
@@ -183,7 +180,7 @@ def register_application(
         "health_path": health_path,
     }
     with transaction.atomic():
-        row = _register(Application, {"name": name}, fields, actor=actor, reason=reason, now=now)
+        row = register(Application, {"name": name}, fields, actor=actor, reason=reason, now=now)
         _set_copies(row, actor=actor, reason=reason, now=now)
     return row
 
@@ -230,6 +227,7 @@ def welcome_host(
     boot: str,
     address: str,
     probe_port: int,
+    peer_port: int = 0,
     agent_version: str,
     adapters: Sequence[str],
     now: datetime,
@@ -239,6 +237,7 @@ def welcome_host(
         "boot": boot,
         "address": address,
         "probe_port": probe_port,
+        "peer_port": peer_port,
         "agent_version": agent_version,
         "adapters": list(adapters),
     }
@@ -268,22 +267,3 @@ def meet_hosts(*, hosts: Collection[str], actor: Actor, now: datetime) -> list[H
         reason=reason,
         now=now,
     )
-
-
-def _register(
-    model: type[Row],
-    key: Mapping[str, object],
-    fields: Mapping[str, object],
-    *,
-    actor: Actor,
-    reason: str,
-    now: datetime,
-) -> Row:
-    """The row of this key with these fields; writes only what differs."""
-    row = model._default_manager.filter(**key).first()
-    if row is None:
-        return transitions.create([model(**key, **fields)], actor=actor, reason=reason, now=now)[0]
-    changes = {name: value for name, value in fields.items() if getattr(row, name) != value}
-    if not changes:
-        return row
-    return transitions.amend(row, changes, action="described", actor=actor, reason=reason, now=now)

@@ -1,0 +1,156 @@
+"""Leases, failovers and the words of people who vouch."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from recovery.core.guarded import Guarded
+from recovery.failover.phases import (
+    ENDED,
+    PHASE_MOVES,
+    VOUCH_MOVES,
+    FailoverKind,
+    Phase,
+    VouchState,
+)
+from recovery.incidents.models import Incident
+from recovery.inventory.models import Database, Host, Replica
+from recovery.inventory.models.places import choices
+
+
+class Lease(Guarded):
+    """The one arbiter of who may accept writes of a database (B1): a committed row.
+
+    Granting, revoking and moving it are logged; a renewal writes no entry (I-AU-1's one named
+    exception), so this table is not under the trigger that asks for one. `sequence` rises
+    within (`epoch`, `incarnation`); `echo` is the newest grant that arrived (B7).
+    """
+
+    TYPE = "lease"
+
+    database = models.OneToOneField(Database, models.PROTECT, related_name="lease")
+    replica = models.ForeignKey(Replica, models.PROTECT, related_name="leases")
+    epoch = models.BigIntegerField()
+    incarnation = models.BigIntegerField(default=0)
+    sequence = models.BigIntegerField(default=0)
+    echo = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+    revoked = models.BooleanField(default=False)
+    granted_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["replica"], name="lease_of_replica")]
+
+    def __str__(self) -> str:
+        return f"lease of {self.database} epoch {self.epoch}"
+
+
+class Failover(Guarded):
+    """One event in which a database gets another primary, or its own again, phase by phase.
+
+    Invariant (I-DB-4): nothing is promoted without `proof`; a constraint holds it too.
+    """
+
+    TYPE = "failover"
+    STATE = "phase"
+    MOVES = PHASE_MOVES
+
+    number = models.BigIntegerField(unique=True)
+    database = models.ForeignKey(Database, models.PROTECT, related_name="failovers")
+    kind = models.CharField(max_length=12, choices=choices(FailoverKind))
+    phase = models.CharField(max_length=10, choices=choices(Phase), default=Phase.ANALYSE)
+    cause = models.TextField()
+    waiting_for = models.TextField(blank=True)
+    old_epoch = models.BigIntegerField()
+    new_epoch = models.BigIntegerField(null=True)
+    source = models.ForeignKey(Replica, models.PROTECT, related_name="failovers_from")
+    target = models.ForeignKey(Replica, models.PROTECT, null=True, related_name="failovers_to")
+    host = models.ForeignKey(Host, models.PROTECT, related_name="failovers")
+    incident = models.ForeignKey(Incident, models.PROTECT, null=True, related_name="failovers")
+    proof = models.JSONField(null=True)
+    candidates = models.JSONField(default=list)
+    loss = models.JSONField(default=dict)
+    wanted = models.ForeignKey(Replica, models.PROTECT, null=True, related_name="wanted_by")
+    attempts = models.IntegerField(default=0)
+
+    happened_at = models.DateTimeField()
+    began_at = models.DateTimeField()
+    analysed_at = models.DateTimeField(null=True)
+    fenced_at = models.DateTimeField(null=True)
+    elected_at = models.DateTimeField(null=True)
+    promoted_at = models.DateTimeField(null=True)
+    repointed_at = models.DateTimeField(null=True)
+    redirected_at = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["database"],
+                condition=~models.Q(phase__in=sorted(ENDED)),
+                name="one_unfinished_failover_per_database",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(promoted_at=None) | models.Q(proof__isnull=False),
+                name="no_promotion_without_a_proof",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(new_epoch=None) | models.Q(new_epoch__gt=models.F("old_epoch")),
+                name="a_failover_raises_the_epoch",
+            ),
+            models.UniqueConstraint(
+                fields=["database", "new_epoch"], name="one_failover_per_epoch"
+            ),
+        ]
+        indexes = [models.Index(fields=["database", "-began_at"], name="failovers_of")]
+
+    def __str__(self) -> str:
+        return f"FO-{self.number:04d}"
+
+
+class Vouch(Guarded):
+    """Two people's word that the old primary cannot be written to (I-DB-4): single use.
+
+    `requested_by` and `given_by` are never the same; both typed the database's name.
+    """
+
+    TYPE = "vouch"
+    MOVES = VOUCH_MOVES
+
+    database = models.ForeignKey(Database, models.PROTECT, related_name="vouches")
+    epoch = models.BigIntegerField()
+    purpose = models.CharField(
+        max_length=10, choices=[("promote", "promote"), ("redeploy", "redeploy")]
+    )
+    risk = models.TextField()
+    state = models.CharField(max_length=10, choices=choices(VouchState), default=VouchState.ASKED)
+    requested_by = models.CharField(max_length=120)
+    requested_at = models.DateTimeField()
+    request_reason = models.TextField()
+    given_by = models.CharField(max_length=120, blank=True)
+    given_at = models.DateTimeField(null=True)
+    give_reason = models.TextField(blank=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    failover = models.ForeignKey(Failover, models.PROTECT, null=True, related_name="vouches")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(given_by=models.F("requested_by")),
+                name="two_people_vouch",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(used_at=None) | models.Q(given_at__isnull=False),
+                name="used_after_it_was_given",
+            ),
+            models.UniqueConstraint(
+                fields=["database", "purpose"],
+                condition=models.Q(state__in=["asked", "given"]),
+                name="one_open_vouch",
+            ),
+        ]

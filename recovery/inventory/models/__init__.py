@@ -1,0 +1,19 @@
+"""Places, hosts, applications with their containers' seats, databases with their replicas."""
+
+from recovery.inventory.models.databases import Database, Epoch, Replica, ReplicaSight
+from recovery.inventory.models.places import Datacenter, FailureDomain, Host, JoinToken
+from recovery.inventory.models.services import Application, Container, Placement
+
+__all__ = [
+    "Application",
+    "Container",
+    "Database",
+    "Datacenter",
+    "Epoch",
+    "FailureDomain",
+    "Host",
+    "JoinToken",
+    "Placement",
+    "Replica",
+    "ReplicaSight",
+]

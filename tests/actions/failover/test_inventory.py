@@ -1,0 +1,106 @@
+"""What a description of databases writes, and what it never may."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from recovery.audit.models import AuditEntry
+from recovery.core import transitions
+from recovery.core.errors import Refused
+from recovery.inventory import actions
+from recovery.inventory.facts import DatabaseDescription, Durability, Plan, Profile, Role
+from recovery.inventory.models import Database, Epoch, Replica, ReplicaSight
+from tests.actions.failover.fleet import copy, describe, make_pair
+from tests.support.fleet import BY, NOW, make_fleet
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_description_is_written_once_and_its_first_primary_leads_epoch_one() -> None:
+    pair = make_pair()
+    again = make_pair()
+    assert Database.objects.count() == 1
+    assert Replica.objects.count() == 2
+    assert again.database.version == pair.database.version
+    assert pair.database.primary == pair.primary
+    assert list(Epoch.objects.values_list("number", "replica")) == [(1, pair.primary.pk)]
+
+
+def test_its_secret_is_in_no_entry_of_the_log() -> None:
+    database = make_pair().database
+    assert len(database.secret) == 64
+    assert not AuditEntry.objects.filter(body__icontains=database.secret).exists()
+    entry = AuditEntry.objects.filter(object_type="database").earliest("pk")
+    assert entry.body["after"]["secret"] == "redacted"
+
+
+def test_a_starter_database_has_no_standby_and_is_never_synchronous() -> None:
+    hosts = make_fleet().hosts
+    with pytest.raises(Refused, match="no standby to be synchronous"):
+        describe("notes", plan=Plan.STARTER)
+    starter = describe(
+        "notes", plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS, profile=Profile.STANDARD
+    )
+    copy(starter, hosts["par1-r1-h1"], 1, Role.PRIMARY)
+    with pytest.raises(Refused, match="it has no standby"):
+        copy(starter, hosts["par1-r2-h1"], 2, Role.STANDBY)
+
+
+def test_the_fast_profile_is_refused_until_its_gaps_are_proven_or_somebody_accepts_them() -> None:
+    make_pair()
+    row = Database.objects.get()
+    with pytest.raises(Refused, match="7 days of renewal gaps"):
+        actions.register_database(
+            description=DatabaseDescription(
+                name="other",
+                engine="postgresql",
+                plan=Plan.BUSINESS,
+                durability=Durability.SYNCHRONOUS,
+                profile=Profile.FAST,
+                port=15440,
+            ),
+            datacenter=row.datacenter,
+            actor=BY,
+            reason="test",
+            now=NOW,
+        )
+    assert row.unproven_gaps_by == "tests"
+
+
+def test_a_primary_belongs_where_its_database_does_and_a_description_moves_nothing() -> None:
+    pair = make_pair()
+    other = describe("other", port=15433)
+    with pytest.raises(Refused, match="not in PAR1"):
+        copy(other, pair.hosts["mrs1-r1-h1"], 1, Role.PRIMARY)
+    with pytest.raises(Refused, match="does not move it"):
+        copy(pair.database, pair.hosts["osu2-r1-h1"], 2, Role.STANDBY)
+    with pytest.raises(Refused, match="does not make it valkey"):
+        describe("orders", engine="valkey")
+
+
+def test_two_primaries_and_two_copies_on_one_host_cannot_be_written() -> None:
+    pair = make_pair()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        transitions.amend(
+            pair.standby,
+            {"role": Role.PRIMARY},
+            action="forced",
+            actor=BY,
+            reason="test",
+            now=NOW,
+        )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy(pair.database, pair.hosts["par1-r2-h1"], 3, Role.STANDBY)
+
+
+def test_a_sight_is_overwritten_and_counts_how_often_it_was_heard() -> None:
+    pair = make_pair()
+    fact = {"state": "running", "role": "primary", "epoch": 1, "is_writable": True, "position": 7}
+    seen: dict[UUID, dict[str, object]] = {pair.primary.pk: {**fact}}
+    actions.see_replicas(seen=seen, now=NOW)
+    actions.see_replicas(seen={pair.primary.pk: {**fact, "position": 9}}, now=NOW)
+    sight = ReplicaSight.objects.get()
+    assert (sight.heard, sight.position, sight.is_writable) == (2, 9, True)
