@@ -30,17 +30,29 @@ class Phase(StrEnum):
     ABANDONED = "abandoned"
 
 
+NAMED_MOVES: Mapping[tuple[Phase, Phase], str] = {
+    (Phase.ANALYSE, Phase.FENCE): "revoke",
+    (Phase.ANALYSE, Phase.VERIFY): "restart",
+    (Phase.ANALYSE, Phase.ABANDONED): "call_off",
+    (Phase.FENCE, Phase.ELECT): "prove",
+    (Phase.FENCE, Phase.ABANDONED): "give_back",
+    (Phase.ELECT, Phase.PROMOTE): "choose",
+    (Phase.ELECT, Phase.ABANDONED): "give_back",
+    (Phase.PROMOTE, Phase.ELECT): "choose_again",
+    (Phase.PROMOTE, Phase.REPOINT): "see_promoted",
+    (Phase.REPOINT, Phase.REDIRECT): "see_followed",
+    (Phase.REDIRECT, Phase.VERIFY): "see_routed",
+    (Phase.VERIFY, Phase.REBUILD): "see_written",
+    (Phase.VERIFY, Phase.ABANDONED): "fail_to_restart",
+    (Phase.REBUILD, Phase.DONE): "be_whole",
+    (Phase.REBUILD, Phase.ABANDONED): "lose_the_new_primary",
+}
+"""Every move by name. From `promote` on there is no way back to the old primary: what may have
+been promoted is looked at until it is known (B8)."""
+
 PHASE_MOVES: Mapping[str, frozenset[str]] = {
-    Phase.ANALYSE: frozenset({"fence", "rebuild", "done", "abandoned"}),
-    Phase.FENCE: frozenset({"elect", "abandoned"}),
-    Phase.ELECT: frozenset({"promote", "abandoned"}),
-    Phase.PROMOTE: frozenset({"repoint", "elect", "abandoned"}),
-    Phase.REPOINT: frozenset({"redirect"}),
-    Phase.REDIRECT: frozenset({"verify"}),
-    Phase.VERIFY: frozenset({"rebuild"}),
-    Phase.REBUILD: frozenset({"done", "abandoned"}),
-    Phase.DONE: frozenset(),
-    Phase.ABANDONED: frozenset(),
+    phase: frozenset(str(after) for before, after in NAMED_MOVES if before is phase)
+    for phase in Phase
 }
 
 ENDED = frozenset({"done", "abandoned"})
