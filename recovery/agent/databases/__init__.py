@@ -1,0 +1,1 @@
+"""The agent's side of databases: servers under watchdogs, leases, promises, orders."""
