@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,11 @@ THINGS: dict[str, tuple[Callable[[], bool], str]] = {
     "podman": (_found("podman"), "apt-get install podman runc"),
     "docker": (_found("dockerd"), "apt-get install docker.io"),
     "busybox": (_found("busybox"), "apt-get install busybox-static"),
+    "postgresql-15": (
+        Path("/usr/lib/postgresql/15/bin/postgres").exists,
+        "apt-get install postgresql-15",
+    ),
+    "redis-server": (_found("redis-server"), "apt-get install redis-server"),
     "nft": (_found("nft"), "apt-get install nftables"),
     "ip": (_found("ip"), "apt-get install iproute2"),
     "npm": (_found("npm"), "apt-get install npm"),

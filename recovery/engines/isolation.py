@@ -101,7 +101,12 @@ def _group_of(user: str) -> str:
 
 
 def _copy_programs(programs: Path, elsewhere: Path) -> Path:
-    """Copy the wheel's tree (its libraries lie beside it) and return the new bin folder."""
+    """Copy the wheel's tree (its libraries lie beside it) and return the new bin folder.
+
+    What the system installed is readable by everybody already.
+    """
+    if programs.is_relative_to("/usr"):
+        return programs
     package = programs.parent.parent
     for source in (package, package.with_name(f"{package.name}.libs")):
         target = elsewhere / source.name

@@ -1,7 +1,4 @@
-"""The doors to the outside world, as protocols: adapters stand behind them.
-
-Each port has one contract suite under tests/adapters/, which every adapter passes.
-"""
+"""The port of container engines."""
 
 from __future__ import annotations
 
@@ -61,19 +58,3 @@ class Containers(Protocol):
 
     async def close(self) -> None:
         """Lets go of the engine; the containers stay."""
-
-
-class NotAccepted(TocsinError):
-    """The channel did not take the message; it will be tried again."""
-
-
-class Notifier(Protocol):
-    """A channel that carries a message to people.
-
-    Invariants: `send` returns only when the channel itself accepted the message, with what it
-    said; everything else is `NotAccepted`. The same `key` may come twice (a receipt was lost):
-    the message carries it, so that people and machines can tell.
-    """
-
-    def send(self, *, subject: str, text: str, key: str) -> str:
-        """Delivers; the channel's own words as the receipt. Raises `NotAccepted`."""

@@ -1,0 +1,1 @@
+"""Database engines behind `core.ports.DatabaseEngine`: PostgreSQL, Valkey and Redis."""

@@ -1,0 +1,38 @@
+"""The doors to the outside world, as protocols: adapters stand behind them.
+
+Each port has one contract suite under tests/adapters/, which every adapter passes.
+"""
+
+from __future__ import annotations
+
+from recovery.core.ports.containers import Containers, EngineAway, Sight, StartFailed
+from recovery.core.ports.databases import (
+    DATABASE,
+    Command,
+    DatabaseEngine,
+    Divergence,
+    EngineFailed,
+    Login,
+    Place,
+    Rejoined,
+    ServerFacts,
+)
+from recovery.core.ports.notifiers import NotAccepted, Notifier
+
+__all__ = [
+    "DATABASE",
+    "Command",
+    "Containers",
+    "DatabaseEngine",
+    "Divergence",
+    "EngineAway",
+    "EngineFailed",
+    "Login",
+    "NotAccepted",
+    "Notifier",
+    "Place",
+    "Rejoined",
+    "ServerFacts",
+    "Sight",
+    "StartFailed",
+]
