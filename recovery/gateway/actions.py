@@ -12,14 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions, wire
 from recovery.gateway.models import HeartbeatKey
-from recovery.inventory.actions import enrol_host
-from recovery.inventory.facts import DESIRED, PLACEMENT_MOVES, PlacementState
-from recovery.inventory.models import Host, Placement
+from recovery.inventory.actions import enrol_host, see_replicas
+from recovery.inventory.facts import (
+    DESIRED,
+    PLACEMENT_MOVES,
+    PlacementState,
+    ReplicaState,
+    Role,
+)
+from recovery.inventory.models import Host, Placement, Replica
 from recovery.operations.actions import record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
@@ -159,11 +166,43 @@ def record_outcomes(*, host: UUID, outcomes: Sequence[wire.Outcome], now: dateti
                 operation=pk,
                 state=OperationState(outcome.state),
                 detail=outcome.detail,
+                receipt=outcome.receipt,
                 actor=actor,
                 now=now,
             )
         )
     return written
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What came of a host's word about its databases: replicas that are not its own, and
+    whether its agent runs one otherwise than decided, so that it has to be told again."""
+
+    foreign: tuple[str, ...]
+    outdated: bool
+
+
+def record_sights(*, host: UUID, report: wire.DatabaseReport, now: datetime) -> Sights:
+    """Write what the agent sees of its own servers; what it says of others' has no effect (A3)."""
+    told = {fact.replica: fact for fact in report.replicas}
+    own = {
+        str(pk): (role, state, epoch)
+        for pk, role, state, epoch in Replica.objects.filter(host=host)
+        .exclude(state=ReplicaState.RETIRED)
+        .values_list("pk", "role", "state", "database__epoch")
+    }
+    good = {key: fact for key, fact in told.items() if key in own}
+    see_replicas(seen={UUID(key): msgspec.to_builtins(fact) for key, fact in good.items()}, now=now)
+    outdated = any(_is_outdated(fact, *own[key]) for key, fact in good.items())
+    return Sights(
+        tuple(key for key in told if key not in own), outdated or own.keys() > good.keys()
+    )
+
+
+def _is_outdated(fact: wire.ReplicaFact, role: str, state: str, epoch: int) -> bool:
+    wanted = Role.OUT if state == ReplicaState.QUARANTINED else role
+    return fact.epoch < epoch or fact.role != wanted
 
 
 def _is_uuid(text: str) -> bool:

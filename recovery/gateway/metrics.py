@@ -10,6 +10,15 @@ from prometheus_client.metrics_core import Metric
 
 from recovery.gateway.state import State
 
+LEASES = {
+    "renewals": "Renewals that arrived.",
+    "grants": "Renewals that were committed and answered.",
+    "grants_withheld": "Renewals of primaries that do not seem to hear us (B7).",
+    "renewals_ungranted": "Renewals that their row refused: revoked, late or foreign.",
+    "renewals_lost": "Renewals that met rows that were away.",
+    "foreign_replicas": "Words about replicas of another host, without effect (A3).",
+}
+
 
 class Counts:
     """Reads the counters at the moment when somebody asks."""
@@ -31,6 +40,18 @@ class Counts:
         sessions = GaugeMetricFamily("tocsin_agent_sessions", "Agents whose socket is open.")
         sessions.add_metric([], len(state.sessions))
         yield sessions
+        yield from self._leases()
+
+    def _leases(self) -> Iterator[Metric]:
+        for name, said in LEASES.items():
+            counted = CounterMetricFamily(f"tocsin_{name}", said)
+            counted.add_metric([], self._state.counters[name])
+            yield counted
+        commit = GaugeMetricFamily(
+            "tocsin_renewal_commit_seconds", "How long the newest batch of renewals took."
+        )
+        commit.add_metric([], self._state.renewal_seconds)
+        yield commit
 
     def _refusals(self) -> Iterator[Metric]:
         refused = CounterMetricFamily(

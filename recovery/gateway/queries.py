@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from recovery.core import wire
+from recovery.gateway.databases import databases_of, order_of, specs_of
 from recovery.gateway.decide import Watcher
 from recovery.gateway.models import HeartbeatKey
 from recovery.inventory.facts import DESIRED, SERVING
@@ -25,7 +26,7 @@ class Errand:
 
     operation: UUID
     host: UUID
-    order: wire.Order
+    order: wire.Order | wire.DatabaseOrder
     handed: bool
 
 
@@ -54,12 +55,14 @@ def desired_of(hosts: Collection[UUID], *, epoch: int) -> dict[UUID, wire.Desire
     seats = Placement.objects.filter(host__in=hosts, state__in=DESIRED)
     for seat in seats.select_related("container__application"):
         specs[seat.host_id].append(spec_of(seat))
+    databases = databases_of(hosts)
     return {
         host: wire.Desired(
             version=version,
             epoch=epoch,
             quarantined=since is not None,
             containers=tuple(specs[host]),
+            databases=tuple(databases.get(host, ())),
         )
         for host, since in quarantined.items()
     }
@@ -91,16 +94,19 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
     rows = (
         Operation.objects.filter(
             host__in=hosts,
-            placement__isnull=False,
             state__in=[OperationState.INTENDED, OperationState.HANDED, OperationState.UNKNOWN],
         )
-        .select_related("placement__container__application")
+        .select_related("placement__container__application", "replica")
         .order_by("-urgency", "requested_at")
     )
+    due = [
+        op for op in rows if op.state == OperationState.INTENDED or _is_overdue(op, resend_before)
+    ]
+    specs = specs_of({op.replica.database_id for op in due if op.replica})
     return [
-        Errand(op.pk, op.host_id, _order(op, epoch), op.state != OperationState.INTENDED)
-        for op in rows
-        if op.state == OperationState.INTENDED or _is_overdue(op, resend_before)
+        Errand(op.pk, op.host_id, order, op.state != OperationState.INTENDED)
+        for op in due
+        if (order := _order(op, specs, epoch))
     ]
 
 
@@ -108,9 +114,14 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
     return op.handed_at is not None and op.handed_at < before
 
 
-def _order(op: Operation, epoch: int) -> wire.Order:
+def _order(
+    op: Operation, specs: Mapping[UUID, wire.DatabaseSpec], epoch: int
+) -> wire.Order | wire.DatabaseOrder | None:
+    """The order, or None where its replica was retired meanwhile."""
+    if op.placement is None:
+        spec = specs.get(op.replica_id) if op.replica_id else None
+        return order_of(op, spec, epoch) if spec else None
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
-    assert op.placement is not None, "the query asks for orders about seats"
     return wire.Order(
         operation=str(op.pk),
         epoch=max(op.epoch, epoch),

@@ -26,6 +26,7 @@ from recovery.gateway.decide import watches
 from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
 from recovery.gateway.queries import Errand
+from recovery.gateway.renewals import Renewals
 from recovery.gateway.sessions import send_or_drop, serve_agent, tell_desired
 from recovery.gateway.state import State
 from recovery.operations.actions import hand_operations
@@ -79,6 +80,7 @@ async def run_gateway(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
+                tasks.create_task(Renewals(state).run())
                 tasks.create_task(_dispatch_for_ever(state))
     finally:
         transport.close()

@@ -6,6 +6,7 @@ was verified against the key pinned at enrolment; a second session of a host end
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -30,6 +31,8 @@ from recovery.inventory.models import Host
 
 log = structlog.get_logger()
 MAX_LOOK_AGE_MS = 60_000
+INBOX = 500
+"""Frames of one agent that may wait to be heard; it sends a few a second."""
 
 
 async def serve_agent(socket: ServerConnection, state: State) -> None:
@@ -158,17 +161,48 @@ def _uuid(text: str) -> UUID:
 
 
 async def _talk(session: Session, state: State) -> None:
+    """What it says is heard in its order; a renewal waits behind nothing (B1)."""
+    inbox: asyncio.Queue[wire.FromAgent | None] = asyncio.Queue(INBOX)
+    reading = asyncio.create_task(_read(session, state, inbox))
+    try:
+        while (frame := await inbox.get()) is not None:
+            try:
+                await _hear(session, state, frame)
+            except BadMessage as refusal:
+                await _object(session, state, refusal)
+    finally:
+        reading.cancel()
+        if state.sessions.get(session.host) is session:
+            del state.sessions[session.host]
+
+
+async def _read(
+    session: Session, state: State, inbox: asyncio.Queue[wire.FromAgent | None]
+) -> None:
+    """Until the socket ends, or its agent says more than can be heard."""
     try:
         async for message in session.socket:
             try:
-                await _hear(session, state, wire.decode_from_agent(message))
+                frame = wire.decode_from_agent(message)
+                if isinstance(frame, wire.Renewal):
+                    state.ask_renewal(session, _replica(frame.replica), frame)
+                else:
+                    inbox.put_nowait(frame)
             except BadMessage as refusal:
-                state.counters[f"refused_{refusal.field or 'frame'}"] += 1
-                code = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
-                await session.send(code)
-    finally:
-        if state.sessions.get(session.host) is session:
-            del state.sessions[session.host]
+                await _object(session, state, refusal)
+            except asyncio.QueueFull:
+                state.counters["refused_inbox"] += 1
+                await session.socket.close(1013, "more than can be heard")
+    except ConnectionClosed:
+        pass
+    await inbox.put(None)
+
+
+async def _object(session: Session, state: State, refusal: BadMessage) -> None:
+    """Count it, and tell the agent what had no effect."""
+    state.counters[f"refused_{refusal.field or 'frame'}"] += 1
+    frame = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
+    await send_or_drop(session, frame)
 
 
 async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
@@ -182,6 +216,8 @@ async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
             state.stale_desired.add(session.host)
         case wire.Sighting():
             _hear_sighting(session, state, frame)
+        case wire.DatabaseReport():
+            await _hear_databases(session, state, frame)
         case wire.Beat():
             state.liveness.accept(_raw(frame.datagram, "datagram"), state.clock.monotonic())
         case _:
@@ -201,6 +237,27 @@ async def _hear_report(session: Session, state: State, frame: wire.Report) -> No
         state.stale_desired.add(session.host)
     session.reported = session.reported or frame.full
     state.wake.set()
+
+
+async def _hear_databases(session: Session, state: State, frame: wire.DatabaseReport) -> None:
+    """What its servers do. Facts of other hosts' replicas are counted and refused (A3)."""
+    now = state.clock.now()
+    seen = await state.rows(actions.record_sights, host=session.host, report=frame, now=now)
+    if seen.foreign:
+        state.counters["foreign_replicas"] += len(seen.foreign)
+        raise BadMessage(
+            f"{', '.join(seen.foreign[:5])}: not a replica of this host", field="replicas"
+        )
+    if seen.outdated:
+        state.stale_desired.add(session.host)
+        state.wake.set()
+
+
+def _replica(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadMessage("not a replica's id", field="replica") from error
 
 
 def _hear_sighting(session: Session, state: State, frame: wire.Sighting) -> None:

@@ -38,6 +38,19 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One renewal that waits for its commit, since `at` on our monotonic clock."""
+
+    session: Session
+    frame: wire.Renewal
+    at: float
+
+    @property
+    def number(self) -> tuple[int, int, int]:
+        return self.frame.epoch, self.frame.incarnation, self.frame.sequence
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """A look as this gateway got it: `began` on its own monotonic clock."""
 
@@ -73,24 +86,47 @@ class State:
     sent: dict[UUID, float] = field(default_factory=dict)
     epoch: int = 0
     looking: set[asyncio.Task[None]] = field(default_factory=set)
+    asked: dict[UUID, Asked] = field(default_factory=dict)
+    renewing: asyncio.Event = field(default_factory=asyncio.Event)
+    renewal_seconds: float = 0.0
     _rows: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")
     )
+    _leases: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="leases")
+    )
+
+    def ask_renewal(self, session: Session, replica: UUID, frame: wire.Renewal) -> None:
+        """Let it wait for the next batch; the newest of a replica counts, whatever comes late."""
+        self.counters["renewals"] += 1
+        there, asked = self.asked.get(replica), Asked(session, frame, self.clock.monotonic())
+        if there is None or there.session is not session or there.number < asked.number:
+            self.asked[replica] = asked
+            self.renewing.set()
 
     async def rows(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query or an action in the one thread that speaks to PostgreSQL.
+        """Run a query or an action in the one thread that speaks to PostgreSQL."""
+        return await self._run(self._rows, work, *args, **kwargs)
 
-        Raises what `work` raises. The connection is kept (a new one for each of ten calls a
-        second would be most of the work) and looked at first: one that broke is replaced.
-        """
+    async def renew(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same in the thread of the leases: with a connection of its own, behind no report."""
+        return await self._run(self._leases, work, *args, **kwargs)
+
+    async def _run(
+        self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Raises what `work` raises. The connection is kept (a new one for each of ten calls a
+        second would be most of the work) and looked at first: one that broke is replaced."""
 
         def call() -> T:
             close_old_connections()
             return work(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._rows, call)
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
 
     async def close(self) -> None:
-        """Give the thread's connection back."""
+        """Give the threads' connections back."""
         await self.rows(connections.close_all)
+        await self.renew(connections.close_all)
         self._rows.shutdown()
+        self._leases.shutdown()

@@ -9,11 +9,12 @@ from uuid import UUID
 from django.db import transaction
 
 from recovery.audit.facts import Actor
-from recovery.core import transitions
+from recovery.core import transitions, wire
 from recovery.inventory.facts import PlacementState
 from recovery.inventory.models import Placement
-from recovery.operations.facts import OperationState, Verb
+from recovery.operations.facts import Act, OperationState, Verb
 from recovery.operations.models import Operation
+from recovery.operations.receipts import is_signed
 
 
 def request_operations(
@@ -36,6 +37,26 @@ def request_operations(
             requested_at=now,
         )
         for placement in placements
+    ]
+    return transitions.create(rows, actor=actor, reason=reason, now=now)
+
+
+def request_acts(
+    *, acts: Sequence[Act], actor: Actor, reason: str, now: datetime
+) -> Sequence[Operation]:
+    """Ask for acts on replicas, each under its database's epoch. In the caller's transaction."""
+    rows = [
+        Operation(
+            verb=str(act.verb),
+            host_id=act.host,
+            replica_id=act.replica,
+            database_epoch=act.database_epoch,
+            params=dict(act.params),
+            epoch=actor.epoch,
+            urgency=act.urgency,
+            requested_at=now,
+        )
+        for act in acts
     ]
     return transitions.create(rows, actor=actor, reason=reason, now=now)
 
@@ -87,16 +108,27 @@ def hand_operations(*, operations: Sequence[UUID], actor: Actor, now: datetime) 
 
 
 def record_outcome(
-    *, operation: UUID, state: OperationState, detail: str, actor: Actor, now: datetime
+    *,
+    operation: UUID,
+    state: OperationState,
+    detail: str,
+    receipt: str = "",
+    actor: Actor,
+    now: datetime,
 ) -> list[Operation]:
-    """What the agent observed. A second telling of the same finds nothing to move."""
+    """What the agent observed. A second telling of the same finds nothing to move.
+
+    Invariant (I-DB-4): a fence is done only with a receipt that the host's pinned key signed
+    over this very order; without it nothing was proven, and the row says so.
+    """
     with transaction.atomic():
+        state, detail, receipt = _proven(operation, state, detail, receipt)
         moved = transitions.move_many(
             Operation,
-            {operation: {"ended_at": now, "detail": detail[:2000]}},
+            {operation: {"ended_at": now, "detail": detail[:2000], "receipt": receipt}},
             state,
             actor=actor,
-            reason=detail or "Observed by the agent.",
+            reason=detail[:300] or "Observed by the agent.",
             now=now,
         )
         for op in moved:
@@ -104,11 +136,26 @@ def record_outcome(
     return moved
 
 
+def _proven(
+    operation: UUID, state: OperationState, detail: str, receipt: str
+) -> tuple[OperationState, str, str]:
+    """The outcome as it may be written: only a fence carries a receipt, and only a true one."""
+    fence = Operation.objects.filter(pk=operation, verb=Verb.FENCE).select_related("host").first()
+    if fence is None or state is not OperationState.DONE:
+        return state, detail, ""
+    signed = wire.receipt_bytes(str(operation), str(fence.replica_id), fence.database_epoch)
+    if is_signed(fence.host.public_key, receipt, signed):
+        return state, detail, receipt
+    return OperationState.FAILED, f"Its receipt does not verify: nothing is proven. {detail}", ""
+
+
 def _settle_seat(
     op: Operation, state: OperationState, detail: str, *, actor: Actor, now: datetime
 ) -> None:
     """A failed start ends the seat; a done stop does too. A done start waits for `running`."""
     failed = state in {OperationState.FAILED, OperationState.REFUSED}
+    if op.placement_id is None:
+        return
     if op.verb == Verb.START and failed:
         to, why = PlacementState.FAILED, f"It did not start: {detail}"
     elif op.verb == Verb.STOP and state is OperationState.DONE:

@@ -3,6 +3,9 @@
 Invariant (I-BR-2): starts in flight never exceed max(5 % of the containers, 10, one host's
 containers) in the fleet, nor the limit of the receiving host. What waits says why: a silent
 hold is a fault. Stops take no token: they free capacity and are wanted in any storm.
+Databases have a ledger of their own, so that neither a promotion waits for containers nor the
+other way round: promotions and rejoins (which copy) are paced; questions, fences and restarts
+in place take no token.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ class Limits:
     at_least: int = 10
     per_host: int = 4
     per_datacenter: int = 40
+    promotions: int = 20
+    promotions_per_host: int = 4
+    rejoins: int = 10
+    rejoins_per_host: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,12 @@ class _Counters:
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         starts = [f for f in ledger.flying if f.verb is Verb.START]
         self.limits = limits
+        self.acts = Counter(f.verb for f in ledger.flying)
+        self.acts_of = Counter((f.verb, f.host) for f in ledger.flying)
+        self.paced = {
+            Verb.PROMOTE: ("promotions", limits.promotions, limits.promotions_per_host),
+            Verb.REJOIN: ("rejoins", limits.rejoins, limits.rejoins_per_host),
+        }
         self.fleet = len(starts)
         self.hosts = Counter(f.host for f in starts)
         self.sites = Counter(f.datacenter for f in starts)
@@ -97,7 +110,7 @@ class _Counters:
 
     def refusal(self, item: Waiting) -> str:
         if item.verb is not Verb.START:
-            return ""
+            return self._act_refusal(item)
         if self.fleet >= self.fleet_limit:
             return f"{self.fleet} starts are in flight, at most {self.fleet_limit} in the fleet."
         if self.sites[item.datacenter] >= self.limits.per_datacenter:
@@ -106,7 +119,19 @@ class _Counters:
             return f"{self.limits.per_host} starts are in flight on this host."
         return ""
 
+    def _act_refusal(self, item: Waiting) -> str:
+        if item.verb not in self.paced:
+            return ""
+        name, fleet, host = self.paced[item.verb]
+        if self.acts[item.verb] >= fleet:
+            return f"{fleet} {name} are in flight in the fleet."
+        if self.acts_of[item.verb, item.host] >= host:
+            return f"{host} {name} are in flight on this host."
+        return ""
+
     def take(self, item: Waiting) -> None:
+        self.acts[item.verb] += 1
+        self.acts_of[item.verb, item.host] += 1
         if item.verb is Verb.START:
             self.fleet += 1
             self.hosts[item.host] += 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 
 class OperationState(StrEnum):
@@ -53,3 +55,15 @@ class Verb(StrEnum):
 
 DATABASE_VERBS = frozenset({Verb.ASK, Verb.FENCE, Verb.PROMOTE, Verb.RESTART, Verb.REJOIN})
 """What is done to a replica; the others are done to a seat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to do to a replica on its host, decided at its database's epoch."""
+
+    verb: Verb
+    replica: UUID
+    host: UUID
+    database_epoch: int
+    urgency: int = 0
+    params: Mapping[str, object] = field(default_factory=dict)

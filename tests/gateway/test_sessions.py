@@ -3,123 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import pytest
 from django.db import OperationalError, connection
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from recovery.agent.identity import Identity, load
 from recovery.audit.models import AuditEntry
 from recovery.core import control, transitions, wire
 from recovery.core.clock import system
-from recovery.engines.ports import free_port
-from recovery.gateway.serve import Settings, run_gateway
 from recovery.gateway.state import State
-from recovery.inventory import actions
 from recovery.inventory.models import Container, Host, Placement
 from recovery.operations.actions import admit_operations, request_operations
 from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
+from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, rows, session
 from tests.support.databases import Database
-from tests.support.fleet import BY, NOW, Fleet, make_fleet, seat
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A fleet in rows, a host's key folder, and a join token for it."""
-
-    fleet: Fleet
-    identity: Identity
-    token: str
-    host: Host
+from tests.support.fleet import BY, NOW, make_fleet, seat
 
 
 @pytest.fixture
 def stage(fresh_database: Database, tmp_path: Path) -> Stage:
-    fleet = make_fleet(alive=False)
-    host = fleet.hosts["par1-r1-h1"]
-    token = actions.issue_join_token(host=host, actor=BY, reason="test", now=system.now())
-    return Stage(fleet, load(tmp_path / "identity.json"), token, host)
-
-
-async def rows(work: Callable[..., T], *args: object) -> T:
-    """Run what touches rows in a thread that gives its connection back."""
-
-    def call() -> T:
-        try:
-            return work(*args)
-        finally:
-            connection.close()
-
-    return await asyncio.to_thread(call)
-
-
-@asynccontextmanager
-async def gateway() -> AsyncIterator[int]:
-    port = free_port()
-    settings = Settings("gateway-test", "127.0.0.1", port, "127.0.0.1", "link-secret")
-    serving = asyncio.create_task(run_gateway(settings))
-    try:
-        async with asyncio.timeout(5):
-            while True:
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    break
-                await asyncio.sleep(0.02)
-        yield port
-    finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-
-
-async def receive(socket: ClientConnection, kind: type[wire.Frame]) -> wire.Frame:
-    """The next frame of this kind; others that come before it are passed over."""
-    async with asyncio.timeout(5):
-        while True:
-            frame = wire.decode_from_gateway(await socket.recv())
-            if isinstance(frame, kind):
-                return frame
-
-
-@asynccontextmanager
-async def session(port: int, stage: Stage) -> AsyncIterator[ClientConnection]:
-    """An enrolled agent's open socket."""
-    async with connect(f"ws://127.0.0.1:{port}/agent") as socket:
-        challenge = await receive(socket, wire.Challenge)
-        assert isinstance(challenge, wire.Challenge)
-        if not stage.identity.is_enrolled:
-            enrol = stage.identity.enrol(stage.token, stage.host.name, challenge.nonce)
-            await socket.send(wire.encode(enrol))
-            enrolled = await receive(socket, wire.Enrolled)
-            assert isinstance(enrolled, wire.Enrolled)
-            stage.identity.accept(enrolled)
-        await socket.send(wire.encode(hello(stage, challenge.nonce)))
-        await receive(socket, wire.Welcome)
-        yield socket
-
-
-def hello(stage: Stage, nonce: str, boot: str = "ab" * 16) -> wire.Hello:
-    return wire.Hello(
-        host_id=stage.identity.host_id,
-        boot=boot,
-        agent_version="1",
-        protocol=wire.PROTOCOL,
-        signature=stage.identity.sign_hello(nonce, boot),
-        address="127.0.0.9",
-        probe_port=9,
-    )
+    return make_stage(tmp_path, make_fleet(alive=False))
 
 
 def fact(placement: Placement, state: wire.ContainerState = "running") -> wire.ContainerFact:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recovery.inventory import actions
 from recovery.inventory.facts import DatabaseDescription, Durability, Plan, Profile, Role
 from recovery.inventory.models import Database, Datacenter, Host, Replica
-from tests.support.fleet import BY, NOW, make_fleet
+from tests.support.fleet import BY, NOW, Fleet, make_fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,11 @@ class Pair:
 
     database: Database
     replicas: tuple[Replica, ...]
-    hosts: dict[str, Host]
+    fleet: Fleet
+
+    @property
+    def hosts(self) -> dict[str, Host]:
+        return self.fleet.hosts
 
     @property
     def primary(self) -> Replica:
@@ -77,4 +81,4 @@ def make_pair(name: str = "orders", durability: Durability = Durability.SYNCHRON
     primary = copy(database, hosts["par1-r1-h1"], 1, Role.PRIMARY)
     standby = copy(database, hosts["par1-r2-h1"], 2, Role.STANDBY)
     database.refresh_from_db()
-    return Pair(database, (primary, standby), hosts)
+    return Pair(database, (primary, standby), fleet)

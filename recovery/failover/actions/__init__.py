@@ -1,0 +1,1 @@
+"""The only writers of leases, failovers, vouchings, and of who leads a database."""

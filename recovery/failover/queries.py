@@ -1,0 +1,16 @@
+"""Rows of databases as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from recovery.failover.models import Lease
+from recovery.failover.terms import TERMS
+from recovery.inventory.facts import Profile
+
+
+def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:
+    """Seconds between the renewals of each of these replicas that holds a lease."""
+    rows = Lease.objects.filter(replica__in=replicas).values_list("replica_id", "database__profile")
+    return {replica: TERMS[Profile(profile)].every for replica, profile in rows}

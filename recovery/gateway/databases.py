@@ -1,0 +1,115 @@
+"""Databases' rows → what agents are told of them. Bulk: a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from recovery.core import wire
+from recovery.failover.models import Lease
+from recovery.failover.terms import TERMS
+from recovery.inventory.facts import Durability, Profile, ReplicaState, Role
+from recovery.inventory.models import Database, Replica
+from recovery.operations.models import Operation
+
+ENGINES: Mapping[str, wire.EngineName] = {"postgresql": "postgresql", "valkey": "valkey"}
+ROLES: Mapping[str, wire.ReplicaRole] = {
+    Role.PRIMARY: "primary",
+    Role.STANDBY: "standby",
+    Role.OUT: "out",
+}
+VERBS: Mapping[str, wire.DatabaseVerb] = {
+    "ask": "ask",
+    "fence": "fence",
+    "promote": "promote",
+    "restart": "restart",
+    "rejoin": "rejoin",
+}
+
+
+def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]:
+    """The servers that belong on each of these hosts, as decided now."""
+    here = Replica.objects.filter(host__in=hosts).exclude(state=ReplicaState.RETIRED)
+    databases = specs_of({row.database_id for row in here})
+    found: dict[UUID, list[wire.DatabaseSpec]] = defaultdict(list)
+    for row in here:
+        found[row.host_id].append(databases[row.pk])
+    return found
+
+
+def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
+    """For every replica of these databases, what its agent is to make of it."""
+    members: dict[UUID, list[Replica]] = defaultdict(list)
+    rows = Replica.objects.filter(database__in=databases).exclude(state=ReplicaState.RETIRED)
+    for row in rows.select_related("host", "database").order_by("number"):
+        members[row.database_id].append(row)
+    leased = set(
+        Lease.objects.filter(database__in=databases, revoked=False).values_list(
+            "database_id", flat=True
+        )
+    )
+    return {
+        row.pk: _spec(row, group, is_leased=database in leased)
+        for database, group in members.items()
+        for row in group
+    }
+
+
+def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.DatabaseSpec:
+    database = row.database
+    return wire.DatabaseSpec(
+        replica=str(row.pk),
+        database=str(database.pk),
+        name=database.name,
+        engine=ENGINES[database.engine],
+        version=database.engine_version,
+        role=_role(row),
+        epoch=database.epoch,
+        port=row.port,
+        secret=database.secret,
+        members=tuple(_member(one) for one in group),
+        synchronous=database.durability == Durability.SYNCHRONOUS,
+        degraded=database.degraded_at is not None,
+        lease=terms_of(database) if is_leased else None,
+        settings=dict(database.settings),
+    )
+
+
+def _role(row: Replica) -> wire.ReplicaRole:
+    """Who is set apart may not run for clients, whatever it was."""
+    return "out" if row.state == ReplicaState.QUARANTINED else ROLES[row.role]
+
+
+def _member(row: Replica) -> wire.Member:
+    return wire.Member(
+        replica=str(row.pk),
+        host=row.host_id.hex,
+        address=row.host.address,
+        port=row.port,
+        peer_port=row.host.peer_port,
+        role=_role(row),
+        may_be_promoted=row.may_be_promoted,
+    )
+
+
+def terms_of(database: Database) -> wire.LeaseTerms:
+    """The terms of its profile."""
+    terms = TERMS[Profile(database.profile)]
+    return wire.LeaseTerms(
+        every=terms.every, timeout=terms.timeout, length=terms.length, early=terms.early
+    )
+
+
+def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.DatabaseOrder:
+    """The order as it leaves, at the database epoch that it was decided for: one that has been
+    overtaken carries a lower epoch than its agent has seen, and has no effect (B5)."""
+    return wire.DatabaseOrder(
+        operation=str(op.pk),
+        epoch=max(op.epoch, epoch),
+        verb=VERBS[op.verb],
+        database=msgspec.structs.replace(spec, epoch=op.database_epoch),
+        take_over=bool(op.params.get("take_over", False)),
+    )
