@@ -177,7 +177,8 @@ class Failover:
     """The unfinished failover of this database, if there is one.
 
     `tried`: replicas that were ordered to promote and did not, with the reason. `called_off`: the
-    person who wants it ended. `wanted`: the target that a person chose for a switchover."""
+    person who wants it ended. `wanted`: the target that a person chose for a switchover.
+    `asked`: the newest answer of each."""
 
     kind: FailoverKind
     phase: Phase
@@ -192,6 +193,8 @@ class Failover:
     tried: tuple[tuple[str, str], ...] = ()
     orders: tuple[OrderSight, ...] = ()
     asked: tuple[Asked, ...] = ()
+    attempts: int = 0
+    """Promotions ordered to `target` so far."""
     called_off: str = ""
 
     def order(self, verb: str, replica: str) -> OrderSight | None:
@@ -218,10 +221,12 @@ class Around:
 class Facts:
     """Everything that decides over one database.
 
-    `proofs`: what is offered beyond the lease: receipts, power-offs, vouchings. `unprotected_for`
-    / `protected_for`: how long the primary's words have shown no / a synchronous standby.
+    `proofs`: what is offered beyond the lease: power-offs, vouchings. `unprotected_for` /
+    `protected_for`: for how long the primary's words have shown no standby / a standby that could
+    take over: streaming, in its datacenter, promotable, and synchronous where the database is.
     `routed_epoch`: what the edge was told; `written_epoch`: where the newest probe write through
-    the users' path arrived. `restart_seconds`, `failover_seconds`: the prover's figures."""
+    the users' path arrived, `written_age` seconds ago. `restart_seconds`, `failover_seconds`: the
+    prover's figures."""
 
     database: Database
     replicas: tuple[ReplicaSight, ...]
@@ -233,6 +238,7 @@ class Facts:
     protected_for: float = 0.0
     routed_epoch: int = 0
     written_epoch: int = 0
+    written_age: float = NEVER
     restart_seconds: float = NEVER
     failover_seconds: float = NEVER
 
@@ -290,7 +296,9 @@ class Act(StrEnum):
     *promote* · `repoint`: primary is `replica` at the new epoch, the old one is out, the others
     follow · `redirect`: route to it · `advance`: the phase alone · `rejoin`: order *rejoin* ·
     `restart`: order *restart* · `degrade`, `restore`: record it · `give-back`: the old primary
-    gets a new lease at a higher epoch · `abandon`, `finish`: end · `await-host`: starter, waiting.
+    gets a new lease at a higher epoch · `abandon`, `finish`: end · `await-host`: starter, waiting ·
+    `resume`: it serves again · `choose-again`: `replica` goes among `tried`, its lease is revoked.
+    Every `choose` takes an epoch above any that was ordered before.
     """
 
     BEGIN = "begin"
@@ -309,6 +317,8 @@ class Act(StrEnum):
     RESTORE = "restore"
     GIVE_BACK = "give-back"
     ABANDON = "abandon"
+    RESUME = "resume"
+    CHOOSE_AGAIN = "choose-again"
     FINISH = "finish"
     AWAIT_HOST = "await-host"
 

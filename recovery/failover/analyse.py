@@ -1,0 +1,119 @@
+"""The phase *analyse*: is it so, is somebody safe, and has the old primary stopped? Pure.
+
+Invariant: nothing is revoked before a candidate is eligible and has said that no promise of its
+own lives (B6); a primary without a successor keeps its lease, so that it may simply come back.
+"""
+
+from __future__ import annotations
+
+from recovery.failover.elect import elect
+from recovery.failover.facts import Act, Answer, Ask, Election, Facts, Failover, Step, Wait
+from recovery.failover.phases import FailoverKind, Phase
+from recovery.failover.policy import Policy
+from recovery.failover.proofs import lease_proof, refuse_proof
+from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
+from recovery.operations.facts import UNFINISHED, OperationState
+
+
+def analyse(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """By kind."""
+    if failover.called_off:
+        return _abandon(f"{failover.called_off} called it off.")
+    if failover.kind is FailoverKind.RESTART:
+        return _restart(facts, failover, policy)
+    if (stop := hands_off(facts.around)) is not None:
+        return stop
+    wrong = trouble(facts, policy, now)
+    if failover.kind is FailoverKind.SWITCHOVER:
+        return _switch(facts, failover, policy, now, wrong)
+    return _fail_over(facts, failover, policy, now, wrong)
+
+
+def _fail_over(facts: Facts, failover: Failover, policy: Policy, now: float, wrong: str) -> Answer:
+    if not wrong:
+        return _abandon("Its primary renews its lease and serves: nothing was changed.")
+    if kept := is_kept(facts, policy):
+        return _abandon(kept)
+    if (stop := braked(facts, policy)) is not None:
+        return stop
+    return _revoke_when_sure(facts, failover, policy, now)
+
+
+def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    source = facts.replica(failover.source)
+    if source is None:
+        return Ask("The old primary is unknown.", "no-candidate")
+    election = elect(facts, policy, now, source=source)
+    if not election.chosen:
+        return Ask(election.reason, "no-candidate", election)
+    answer = next((one for one in failover.asked if one.replica == election.chosen), None)
+    if answer is None or answer.age > policy.answer_age:
+        return _ask(failover, election, policy)
+    if facts.around.turn:
+        return Wait(f"Others go first: {facts.around.turn}", 1.0, alarm="held")
+    return _revoke(facts, failover, policy, now)
+
+
+def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """With a proof in hand, or to get one from an agent that lives; else the lease has to end."""
+    offered = (one for one in facts.proofs if not refuse_proof(one, facts, failover))
+    proof = next(offered, None) or lease_proof(facts, now)
+    if proof is not None:
+        return Step(Act.REVOKE, proof.said, Phase.FENCE, proof=proof)
+    source = facts.replica(failover.source)
+    if source is not None and has_crashed(source, policy):
+        said = "Its agent lives: it is asked to close the gate and to sign for it."
+        return Step(Act.REVOKE, said, Phase.FENCE)
+    watch = facts.lease
+    if watch is None or not watch.row.sequence:
+        said = "It lives by no lease that could end: power it off, or two people vouch."
+        return Ask(said, "no-proof")
+    return Wait(f"Its lease ends in {watch.left(now):.1f} s.", watch.left(now))
+
+
+def _ask(failover: Failover, election: Election, policy: Policy) -> Answer:
+    order = failover.order("ask", election.chosen)
+    if order is not None and order.state in UNFINISHED and order.age <= policy.answer_age:
+        return Wait("The standby is asked whether it promised anything.", 0.2)
+    said = "Before anything is revoked the standby is asked whether it sees its primary (B6)."
+    return Step(Act.ASK, said, replica=election.chosen, election=election)
+
+
+def _switch(facts: Facts, failover: Failover, policy: Policy, now: float, wrong: str) -> Answer:
+    """Planned: the target has to be close before the gate closes."""
+    source, target = facts.replica(failover.source), facts.replica(failover.wanted)
+    if wrong or source is None or target is None:
+        return _abandon(f"{wrong or 'It has no such replica.'} Nothing was changed.")
+    election = elect(facts, policy, now, source=source, only=failover.wanted)
+    if not election.chosen:
+        return _abandon(election.reason)
+    if facts.around.turn:
+        return Wait(f"Others go first: {facts.around.turn}", 1.0)
+    behind = source.position - target.position
+    if behind > policy.switch_lag_bytes:
+        if failover.phase_age > policy.catch_up:
+            return _abandon(f"{target.name} is {behind} bytes behind and does not catch up.")
+        return Wait(f"{target.name} is {behind} bytes behind.", 0.2)
+    said = f"{source.name} closes its gate, then {target.name} takes over."
+    return Step(Act.REVOKE, said, Phase.FENCE)
+
+
+def _restart(facts: Facts, failover: Failover, policy: Policy) -> Answer:
+    """Ordered once; seen to run is what counts."""
+    source = facts.replica(failover.source)
+    if source is None or source.age > policy.heard_within:
+        return _abandon("Its host is silent too: that is another matter.")
+    if source.server == "running" and source.is_writable:
+        return Step(Act.ADVANCE, "It runs again and accepts writes.", Phase.VERIFY)
+    order = failover.order("restart", failover.source)
+    if order is None:
+        return Step(Act.RESTART, "Its server is started again.", replica=failover.source)
+    late = order.age > policy.promote_overdue
+    if late or order.state in (OperationState.FAILED, OperationState.REFUSED):
+        why = f"within {policy.promote_overdue:.0f} s" if late else f": {order.detail}"
+        return _abandon(f"It did not start {why}")
+    return Wait("Its server is starting.", 1.0)
+
+
+def _abandon(reason: str) -> Step:
+    return Step(Act.ABANDON, reason, Phase.ABANDONED)

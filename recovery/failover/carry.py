@@ -1,0 +1,232 @@
+"""From the closed gate to redundancy: the phases after *analyse*. Pure.
+
+Invariants: *promote* is ordered only with exactly one valid proof in the row (I-DB-4); an outcome
+that is not known is looked at again and never assumed (B8); what may have been promoted is never
+followed by another choice before its agent has said that it was not.
+"""
+
+from __future__ import annotations
+
+from recovery.failover.begin import protect
+from recovery.failover.elect import elect
+from recovery.failover.facts import (
+    Act,
+    Answer,
+    Ask,
+    Facts,
+    Failover,
+    OrderSight,
+    ReplicaSight,
+    Step,
+    Wait,
+)
+from recovery.failover.phases import FailoverKind, Phase
+from recovery.failover.policy import Policy
+from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
+from recovery.failover.trouble import trouble
+from recovery.inventory.facts import Plan, Role, StandbyLoss
+from recovery.operations.facts import UNFINISHED, OperationState
+
+NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
+
+
+def fence(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """Revoked; now the proof."""
+    if failover.proof is not None:
+        return Step(Act.ADVANCE, failover.proof.said, Phase.ELECT)
+    if failover.kind is FailoverKind.SWITCHOVER:
+        return _hand_over(facts, failover, policy, now)
+    if (proof := find_proof(facts, failover, now)) is not None:
+        return Step(Act.PROVE, proof.said, Phase.ELECT, proof=proof)
+    return _close_gate(facts, failover, policy, now)
+
+
+def _close_gate(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    source = facts.replica(failover.source)
+    order = failover.order("fence", failover.source)
+    if source is not None and source.age <= policy.heard_within and order is None:
+        said = "Its agent is ordered to close the gate and to sign for it."
+        return Step(Act.FENCE, said, replica=failover.source)
+    watch = facts.lease
+    if watch is None or not watch.row.sequence:
+        return Ask("No lease ends here: power it off, or two people vouch.", "no-proof")
+    left = watch.left(now)
+    return Wait(f"Its gate is closed in {left:.1f} s at the latest.", min(left, 0.5))
+
+
+def _hand_over(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    order = failover.order("fence", failover.source)
+    if order is None:
+        said = "Its agent is ordered to close the gate and to say where it stopped."
+        return Step(Act.FENCE, said, replica=failover.source)
+    source = facts.replica(failover.source)
+    lives = source is not None and source.age <= policy.heard_within
+    proof = hand_over_proof(facts, failover)
+    if proof is None and not lives:
+        proof = find_proof(facts, failover, now)
+    if proof is not None and not failover.called_off:
+        return Step(Act.PROVE, proof.said, Phase.ELECT, proof=proof)
+    if lives and (reason := _why_not_over(failover, policy, order)):
+        return _give_back(reason)
+    return Wait("The standby takes in the last writes.", 0.1)
+
+
+def _why_not_over(failover: Failover, policy: Policy, order: OrderSight) -> str:
+    """Why the old primary, which lives, gets its writes back instead."""
+    if failover.called_off:
+        return f"{failover.called_off} called it off."
+    if order.state in NOT_DONE:
+        return f"The gate was not closed: {order.detail}"
+    late = failover.phase_age > policy.catch_up and order.state not in UNFINISHED
+    return "The standby did not catch up in time." if late else ""
+
+
+def choose(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """The phase *elect*."""
+    source = facts.replica(failover.source)
+    if source is None:
+        return Ask("The old primary is unknown.", "no-candidate")
+    only = failover.wanted if failover.kind is FailoverKind.SWITCHOVER else ""
+    election = elect(facts, policy, now, source=source, only=only)
+    if election.chosen:
+        degraded = is_left_alone(facts, election.chosen, policy)
+        return Step(
+            Act.CHOOSE,
+            election.reason,
+            Phase.PROMOTE,
+            replica=election.chosen,
+            election=election,
+            degraded=degraded,
+        )
+    if source.age <= policy.heard_within and source.server == "running":
+        return _give_back(f"{election.reason} The old primary lives.")
+    return Ask(election.reason, "no-candidate", election)
+
+
+def is_left_alone(facts: Facts, chosen: str, policy: Policy) -> bool:
+    """Whether the new primary has nobody to take over from it and goes on without, recorded."""
+    if facts.database.is_synchronous and facts.database.standby_loss is StandbyLoss.BLOCK:
+        return False
+    return not any(
+        one.may_be_promoted
+        and one.role is Role.STANDBY
+        and one.age <= policy.heard_within
+        and one.server == "running"
+        for one in facts.replicas
+        if one.replica not in (chosen, facts.database.primary)
+    )
+
+
+def promote(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """Ordered with the proof; left only by what is seen or by the agent's own no."""
+    target = facts.replica(failover.target)
+    if target is not None and has_taken_over(target, failover):
+        return Step(Act.ADVANCE, f"{target.name} leads at epoch {target.epoch}.", Phase.REPOINT)
+    order = failover.order("promote", failover.target)
+    if order is None:
+        if refused := refuse_promotion(facts, failover):
+            return Ask(refused, "no-proof")
+        assert failover.proof is not None
+        said = f"{failover.proof.said} Promoted at epoch {failover.new_epoch}."
+        return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
+    if order.state in NOT_DONE:
+        return _again(facts, failover, policy, order)
+    if order.age > policy.promote_overdue:
+        said = f"The promotion is {order.state} for {order.age:.0f} s: its outcome is not known."
+        return Ask(said, "promotion-unknown")
+    return Wait("The standby is being promoted.", 0.2)
+
+
+def has_taken_over(target: ReplicaSight, failover: Failover) -> bool:
+    """Its agent says that it accepts writes at the new epoch, or a higher one."""
+    return target.is_writable and target.epoch >= failover.new_epoch
+
+
+def _again(facts: Facts, failover: Failover, policy: Policy, order: OrderSight) -> Answer:
+    """Its agent refused: for a promise that is waited out, or for good."""
+    last = next((one for one in failover.asked if one.replica == failover.target), None)
+    if order.state is not OperationState.REFUSED or failover.attempts >= policy.promote_attempts:
+        return Step(
+            Act.CHOOSE_AGAIN, f"It was not promoted: {order.detail}", Phase.ELECT,
+            replica=failover.target,
+        )  # fmt: skip
+    if last is None or last.age > order.age:
+        asking = failover.order("ask", failover.target)
+        if asking is not None and asking.state in UNFINISHED and asking.age <= order.age:
+            return Wait("It is asked why it refused.", 0.2)
+        said = f"It refused ({order.detail}): it gives no further promises, and says what lives."
+        return Step(Act.ASK, said, replica=failover.target, take_over=True)
+    if (left := last.promised_for - last.age) > 0:
+        return Wait(f"The last promise to the old primary is waited out: {left:.1f} s.", left)
+    if refused := refuse_promotion(facts, failover):
+        return Ask(refused, "no-proof")
+    said = f"No promise is left; it refused before: {order.detail}"
+    return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
+
+
+def repoint(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """Rows first: it is primary, the old one out, the others follow when they see it."""
+    if facts.database.primary != failover.target:
+        said = "The promoted one is primary; the old one is out until it has rejoined."
+        return Step(Act.REPOINT, said, replica=failover.target)
+    return Step(Act.ADVANCE, "Everybody is told whom to follow.", Phase.REDIRECT)
+
+
+def redirect(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    if facts.routed_epoch < failover.new_epoch:
+        said = f"Clients are led to it at epoch {failover.new_epoch}."
+        return Step(Act.REDIRECT, said, replica=failover.target)
+    return Step(Act.ADVANCE, "The edge was told the new route.", Phase.VERIFY)
+
+
+def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """By a write through the users' path, made since the phase began."""
+    wanted = failover.new_epoch or failover.old_epoch
+    if facts.written_epoch >= wanted and facts.written_age < failover.phase_age:
+        done = "A write through the users' path was acknowledged."
+        return Step(Act.ADVANCE, done, Phase.REBUILD)
+    if failover.kind is FailoverKind.RESTART:
+        source = facts.replica(failover.source)
+        if source is None or source.age > policy.heard_within or source.server != "running":
+            return Step(Act.ABANDON, "It fell again after its restart.", Phase.ABANDONED)
+    late = failover.phase_age > policy.verify_overdue
+    said = "No write through the users' path was acknowledged yet."
+    return Wait(said, 0.5, alarm="not-verified" if late else "")
+
+
+def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
+    """Over when somebody could take over again; a new loss meanwhile is an event of its own."""
+    if wrong := trouble(facts, policy, now):
+        said = f"{wrong} This {failover.kind} ends here; that is looked at anew."
+        return Step(Act.ABANDON, said, Phase.ABANDONED)
+    if facts.database.plan is Plan.STARTER:
+        return Step(Act.FINISH, "It serves; its plan has no standby to rebuild.", Phase.DONE)
+    is_protected = facts.protected_for >= policy.resync_steady
+    if is_protected and not facts.database.is_degraded:
+        return Step(Act.FINISH, "A standby could take over again.", Phase.DONE)
+    kept = protect(facts, policy)
+    if isinstance(kept, Step):
+        return kept
+    returned = facts.replica(failover.source)
+    if returned is None or returned.replica == facts.database.primary:
+        return Wait("It waits for a standby.")
+    return _rejoin(failover, returned, policy)
+
+
+def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answer:
+    if returned.age > policy.heard_within:
+        return Wait(f"{returned.name} has not come back; redundancy waits for it.")
+    if returned.alone:
+        return Ask(f"{returned.name} holds rows that only it has: {returned.alone}", "alone")
+    order = failover.order("rejoin", returned.replica)
+    if order is None:
+        said = f"{returned.name} is back: after a snapshot it follows the new primary."
+        return Step(Act.REJOIN, said, replica=returned.replica)
+    if order.state in NOT_DONE:
+        return Ask(f"{returned.name} could not rejoin: {order.detail}", "not-rejoined")
+    return Wait(f"{returned.name} is rejoining.")
+
+
+def _give_back(reason: str) -> Step:
+    said = f"{reason} It gets a new lease at a higher epoch."
+    return Step(Act.GIVE_BACK, said, Phase.ABANDONED)

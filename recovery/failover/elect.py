@@ -1,0 +1,168 @@
+"""Who may be promoted, and why each other one may not (I-DB-6). Pure.
+
+Invariant: a chosen candidate was streaming (synchronous: acknowledged) by its old primary's last
+word, stands in the same datacenter outside what failed, follows the same history, and holds
+everything it ever confirmed. In doubt nobody is chosen: a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recovery.failover.facts import Election, Facts, Refusal, ReplicaSight
+from recovery.failover.policy import MEBI, Policy
+from recovery.failover.quote import Loss, written
+from recovery.inventory.facts import ReplicaState, Role, Verdict
+
+
+def elect(
+    facts: Facts, policy: Policy, now: float, *, source: ReplicaSight, only: str = ""
+) -> Election:
+    """The most advanced eligible standby of `source`; `only`: what a person chose."""
+    loss = written(facts, source, now)
+    eligible: list[ReplicaSight] = []
+    refusals: list[Refusal] = []
+    for one in sorted(facts.replicas, key=lambda each: each.name):
+        if one.replica == source.replica:
+            continue
+        if reason := refuse_candidate(one, source, facts, policy, loss):
+            refusals.append(Refusal(one.replica, f"{one.name}: {reason}"))
+        elif only and one.replica != only:
+            refusals.append(Refusal(one.replica, f"{one.name}: another was asked for."))
+        else:
+            eligible.append(one)
+    if not eligible:
+        said = " ".join(refusal.reason for refusal in refusals) or "It has no standby."
+        return Election("", tuple(refusals), reason=f"No safe candidate. {said}")
+    best = max(eligible, key=lambda one: (one.position, -(one.lag or 0.0), one.name))
+    for one in eligible:
+        if one is not best:
+            reason = f"{one.name}: {best.name} holds more, or as much."
+            refusals.append(Refusal(one.replica, reason))
+    quote = loss.quote(best, is_safe=facts.database.is_synchronous)
+    return Election(best.replica, tuple(refusals), quote, f"{best.name}: {quote.said}")
+
+
+def refuse_candidate(
+    one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
+) -> str:
+    """The first reason against it, as a sentence; "": eligible."""
+    tried = dict(facts.failover.tried) if facts.failover else {}
+    if one.replica in tried:
+        return f"it was to be promoted and was not: {tried[one.replica]}"
+    if facts.database.is_degraded:
+        return "writes were acknowledged without it: the database is degraded."
+    for rule in _RULES:
+        if reason := rule(one, source, policy):
+            return reason
+    if shared := sorted(one.domains & facts.database.failing_domains):
+        return f"it stands in {', '.join(shared)}, which failed."
+    return _position(one, source, facts, policy, loss) or _others(one, source, facts, policy)
+
+
+def _membership(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+    if one.state is not ReplicaState.MEMBER or one.role is Role.OUT:
+        return (
+            "it is not trusted yet: it has not rejoined."
+            if one.role is Role.OUT
+            else (f"it is {one.state}.")
+        )
+    return "" if one.may_be_promoted else "it is kept as a copy and is never promoted."
+
+
+def _place(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+    if one.datacenter != source.datacenter:
+        return (
+            f"it stands in {one.datacenter}, the primary in {source.datacenter}: never across"
+            " datacenters outside the disaster recovery plan."
+        )
+    return "it is on the host that failed." if one.host == source.host else ""
+
+
+def _life(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+    if one.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
+        return f"its host is {one.verdict}."
+    if one.age > policy.heard_within:
+        return f"no word from its agent for {one.age:.0f} s."
+    if one.server != "running":
+        return f"its server is {one.server}. {one.detail}".strip()
+    if 0 <= one.free_bytes < policy.least_free_bytes:
+        return f"its disk is full: {one.free_bytes // MEBI} MB left."
+    return ""
+
+
+def _history(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+    if one.system != source.system:
+        return f"it is a copy of another database ({one.system or 'unknown'})."
+    if one.timeline != source.timeline:
+        return f"its history forked: timeline {one.timeline}, the primary's is {source.timeline}."
+    if one.version.partition(".")[0] != source.version.partition(".")[0]:
+        return f"its version is {one.version or 'unknown'}, the primary's {source.version}."
+    return ""
+
+
+def _health(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+    if one.healthy_for < policy.healthy_for:
+        return f"it has been well for {one.healthy_for:.0f} s, not for {policy.healthy_for:.0f} s."
+    return ""
+
+
+_RULES: tuple[Callable[[ReplicaSight, ReplicaSight, Policy], str], ...] = (
+    _membership,
+    _place,
+    _life,
+    _history,
+    _health,
+)
+
+
+def _position(
+    one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
+) -> str:
+    seen = one.seen_by_primary(source)
+    if seen is None or not seen.is_streaming:
+        return "it did not follow its primary at the moment of loss."
+    if facts.database.is_synchronous and not seen.is_synchronous:
+        return "acknowledged writes did not wait for it at the moment of loss."
+    if one.position < seen.position:
+        return f"it confirmed position {seen.position} and now holds {one.position}: it lost data."
+    if one.claimed_early > source.position:
+        return (
+            f"it claimed position {one.claimed_early} when its primary had written no more than"
+            f" {source.position}: it lies."
+        )
+    most = loss.position + int(policy.most_written_per_second * (loss.age + 1.0))
+    if one.position > most:
+        return (
+            f"it claims position {one.position}, its primary's last word was {loss.position}"
+            f" {loss.age:.1f} s before the end: nobody writes so fast."
+        )
+    return "" if facts.database.is_synchronous else _lag(one, policy, loss)
+
+
+def _lag(one: ReplicaSight, policy: Policy, loss: Loss) -> str:
+    behind = loss.position - one.position
+    if behind > policy.most_lag_bytes:
+        most = policy.most_lag_bytes
+        return f"it is {behind / MEBI:.1f} MB behind, more than {most / MEBI:.0f} MB."
+    if behind > 0 and one.lag is not None and one.lag > policy.most_lag_seconds:
+        return f"it is {one.lag:.0f} s behind, more than {policy.most_lag_seconds:.0f} s."
+    return ""
+
+
+def _others(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
+    """Synchronous with several standbys: whoever streamed may have been the one that held the
+    last acknowledged write, so all of them have to be seen, and none may hold more."""
+    if not facts.database.is_synchronous:
+        return ""
+    for other in source.standbys:
+        sight = facts.replica(other.replica)
+        if other.replica == one.replica or not other.is_streaming or sight is None:
+            continue
+        if not sight.may_be_promoted:
+            continue
+        if sight.age > policy.heard_within:
+            return f"{sight.name} could hold acknowledged writes that it has not, and is silent."
+        if sight.position > one.position:
+            return f"{sight.name} holds more."
+    return ""

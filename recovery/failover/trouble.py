@@ -1,0 +1,103 @@
+"""Is the primary in trouble, and may anything be done about it now? Pure.
+
+Each rule gives the answer that ends the question, or None. Invariant: blind, paused, or with a
+standby that promised its primary, nothing is begun and nothing revoked.
+"""
+
+from __future__ import annotations
+
+from recovery.failover.facts import Answer, Around, Ask, Facts, ReplicaSight, Wait
+from recovery.failover.policy import Policy
+from recovery.inventory.facts import Plan, Role, Verdict
+
+SERVER_DOWN = frozenset({"down", "failed"})
+
+
+def trouble(facts: Facts, policy: Policy, now: float) -> str:
+    """What is wrong with the primary, as a sentence; "": nothing that asks for an act."""
+    primary = facts.primary
+    if primary is None:
+        return "It has no primary."
+    if has_crashed(primary, policy):
+        return f"Its server is {primary.server} on a living host. {primary.detail}".strip()
+    if primary.verdict in (Verdict.LOST, Verdict.HUNG):
+        return f"Its host {primary.host_name or primary.host} is {primary.verdict}."
+    watch = facts.lease
+    if watch is not None and watch.row.sequence and watch.left(now) <= policy.ask_ahead:
+        why = "our grants do not reach it" if watch.is_deaf else "its host may be lost"
+        return f"Its lease was not renewed for {watch.silence(now):.1f} s: {why}."
+    return ""
+
+
+def has_crashed(sight: ReplicaSight, policy: Policy) -> bool:
+    """Its agent lives and says that the server does not."""
+    return sight.age <= policy.heard_within and sight.server in SERVER_DOWN
+
+
+def hands_off(around: Around) -> Answer | None:
+    """Nothing at all while we don't trust our eyes, or a person has stopped everything."""
+    if around.paused:
+        return Ask(f"Automation is paused: {around.paused}", "held")
+    if around.blind:
+        return Wait(f"We are blind: {' '.join(around.blind)}", 1.0)
+    return None
+
+
+def is_kept(facts: Facts, policy: Policy) -> str:
+    """A standby sees the primary alive and has promised to stay one (B6): who and how long."""
+    for one in facts.replicas:
+        if not _may_take_over(one, facts):
+            continue
+        if one.age <= policy.heard_within and one.promised_for > one.age:
+            return _promise(one.name, one.promised_for - one.age)
+    for asked in facts.failover.asked if facts.failover else ():
+        named = facts.replica(asked.replica)
+        if named is not None and asked.age <= policy.answer_age and asked.promised_for > asked.age:
+            return _promise(named.name, asked.promised_for - asked.age)
+    return ""
+
+
+def _promise(name: str, left: float) -> str:
+    return (
+        f"{name} sees its primary alive and promised it {left:.1f} s more: it is us who can't see"
+        " it. No failover."
+    )
+
+
+def _may_take_over(one: ReplicaSight, facts: Facts) -> bool:
+    is_other = one.replica != facts.database.primary
+    return is_other and one.may_be_promoted and one.role is Role.STANDBY
+
+
+def braked(facts: Facts, policy: Policy) -> Answer | None:
+    """I-DB-8 and I-BR-1: a second failover within the hour, and a storm, ask a person."""
+    database, around = facts.database, facts.around
+    if database.blocked_for > 0:
+        minutes = database.blocked_for / 60
+        said = (
+            f"It failed over within the last hour; another one by itself is blocked for"
+            f" {minutes:.0f} min more, unless somebody acknowledges the last."
+        )
+        return Ask(said, "blocked")
+    if not around.storm:
+        return None
+    if not database.is_synchronous:
+        said = f"{around.storm} It is asynchronous: a person weighs the loss against the wait."
+        return Ask(said, "storm")
+    if around.vantage_seen < policy.vantage_needed:
+        said = (
+            f"{around.storm} Only {around.vantage_seen} of {around.vantage_tried} vantage points"
+            f" are reached, {policy.vantage_needed} are needed."
+        )
+        return Ask(said, "storm")
+    return None
+
+
+def is_self_fencing(facts: Facts) -> bool:
+    """Whether this database's primary is to live by a lease (I-DB-7).
+
+    Not without a standby that could be promoted: the lease would only stop it when we are gone.
+    `is_degraded` is that very record, so a lease goes and comes with it, in its transaction."""
+    others = (one for one in facts.replicas if _may_take_over(one, facts))
+    is_business = facts.database.plan is Plan.BUSINESS
+    return is_business and not facts.database.is_degraded and any(others)

@@ -1,0 +1,358 @@
+"""The next step of a failover, from the first doubt to redundancy (safety.md 2.1, H6-H8)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from recovery.failover.begin import refuse_begin, refuse_switchover
+from recovery.failover.decide import next_step
+from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Proof, ProofKind, Step, Wait
+from recovery.failover.phases import FailoverKind, Phase
+from recovery.inventory.facts import DatabaseState, Durability, Plan, Role, StandbyLoss, Verdict
+from tests.decisions.failover.build import (
+    ENDED,
+    LEASE_PROOF,
+    POLICY,
+    RENEWED,
+    answered,
+    database,
+    facts,
+    failover,
+    lost,
+    order,
+    primary,
+    standby,
+    watch,
+)
+
+SOON = ENDED - 1.0
+NOW = RENEWED + 0.2
+
+
+def decide(known: Facts, now: float = SOON) -> Answer:
+    return next_step(known, POLICY, now)
+
+
+def act(answer: Answer) -> Act | None:
+    return answer.act if isinstance(answer, Step) else None
+
+
+def test_in_good_health_nothing_is_done() -> None:
+    assert decide(facts(), NOW) == Wait("Nothing to do.")
+
+
+def test_a_failover_begins_shortly_before_the_lease_ends() -> None:
+    assert decide(facts(), ENDED - 1.6) == Wait("Nothing to do.")
+    step = decide(lost())
+    assert isinstance(step, Step)
+    assert (step.act, step.kind) == (Act.BEGIN, FailoverKind.FAILOVER)
+
+
+def test_a_lost_host_begins_it_at_once_and_the_lease_is_still_waited_for() -> None:
+    gone = primary(age=2.0, verdict=Verdict.LOST)
+    assert act(decide(lost(gone, standby()), NOW)) is Act.BEGIN
+    waiting = decide(lost(gone, standby(), failover=failover(asked=(answered(),))), NOW)
+    assert waiting.reason == "Its lease ends in 5.8 s."
+
+
+def test_the_standby_is_asked_before_anything_is_revoked() -> None:
+    step = decide(lost(failover=failover()), ENDED + 1)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica) == (Act.ASK, "b")
+    stale = lost(failover=failover(asked=(answered(age=3.5),)))
+    assert act(decide(stale, ENDED + 1)) is Act.ASK
+    asking = lost(failover=failover(orders=(order("ask", "b", "handed"),)))
+    assert isinstance(decide(asking, ENDED + 1), Wait)
+
+
+def test_a_live_promise_means_no_failover_but_an_alarm_that_we_are_blind() -> None:
+    kept = lost(primary(age=6.5), standby(promised_for=4.0))
+    answer = decide(kept)
+    assert isinstance(answer, Wait)
+    assert answer.alarm == "cp-blind"
+    begun = lost(failover=failover(asked=(answered(promised_for=4.0),)))
+    assert act(decide(begun, ENDED + 1)) is Act.ABANDON
+    over = lost(failover=failover(asked=(answered(promised_for=0.2),)))
+    assert act(decide(over, ENDED + 1)) is Act.REVOKE
+
+
+def test_the_end_of_the_lease_is_the_proof_and_revokes() -> None:
+    ready = lost(failover=failover(asked=(answered(),)))
+    assert isinstance(decide(ready, ENDED - 0.01), Wait)
+    step = decide(ready, ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.REVOKE, Phase.FENCE)
+    assert step.proof is not None
+    assert (step.proof.kind, step.proof.sequence) == (ProofKind.LEASE_ENDED, 40)
+
+
+def test_a_primary_that_renews_again_ends_the_failover_and_nothing_has_changed() -> None:
+    step = decide(facts(failover=failover()), NOW)
+    assert act(step) is Act.ABANDON
+
+
+def test_without_a_candidate_nothing_is_revoked_and_a_person_is_asked() -> None:
+    alone = lost(primary(age=6.5), standby(server="down"), failover=failover())
+    answer = decide(alone, ENDED + 5)
+    assert isinstance(answer, Ask)
+    assert answer.alarm == "no-candidate"
+    assert "orders-2: its server is down." in answer.reason
+
+
+def test_from_the_proof_to_the_promotion() -> None:
+    at = failover(Phase.FENCE, new_epoch=4, proof=LEASE_PROOF, asked=(answered(),))
+    assert decide(lost(failover=at), ENDED) == Step(Act.ADVANCE, LEASE_PROOF.said, Phase.ELECT)
+    step = decide(lost(failover=replace(at, phase=Phase.ELECT)), ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica, step.degraded) == (Act.CHOOSE, "b", True)
+    chosen = replace(at, phase=Phase.PROMOTE, target="b")
+    assert act(decide(lost(failover=chosen), ENDED)) is Act.PROMOTE
+    ordered = replace(chosen, orders=(order("promote", "b", "handed"),))
+    assert isinstance(decide(lost(failover=ordered), ENDED), Wait)
+
+
+def promoted(phase: Phase, **changes: Any) -> Facts:
+    leader = standby(role=Role.PRIMARY, epoch=4, is_writable=True, timeline=2)
+    at = failover(phase, new_epoch=4, target="b", proof=LEASE_PROOF, phase_age=1.0)
+    settled = phase not in (Phase.PROMOTE, Phase.REPOINT)
+    after = database(epoch=4, primary="b", is_degraded=True) if settled else database(epoch=4)
+    known = facts(
+        primary(age=60, role=Role.OUT), leader, database=after, lease=None, failover=at,
+        protected_for=0.0,
+    )  # fmt: skip
+    return replace(known, **changes)
+
+
+def test_from_the_promotion_to_redundancy() -> None:
+    assert decide(promoted(Phase.PROMOTE)).reason == "orders-2 leads at epoch 4."
+    assert act(decide(promoted(Phase.REPOINT))) is Act.REPOINT
+    assert act(decide(promoted(Phase.REDIRECT))) is Act.REDIRECT
+    assert act(decide(promoted(Phase.REDIRECT, routed_epoch=4))) is Act.ADVANCE
+    assert isinstance(decide(promoted(Phase.VERIFY)), Wait)
+    written = promoted(Phase.VERIFY, written_epoch=4, written_age=0.2)
+    assert decide(written).reason == "A write through the users' path was acknowledged."
+    assert isinstance(decide(promoted(Phase.REBUILD)), Wait)
+
+
+def test_the_old_primary_rejoins_and_then_the_failover_is_over() -> None:
+    known = promoted(Phase.REBUILD)
+    back = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))
+    assert act(decide(back)) is Act.REJOIN
+    assert act(decide(replace(back, protected_for=4.0))) is Act.RESTORE
+    whole = replace(back, protected_for=4.0, database=database(epoch=4, primary="b"))
+    assert act(decide(whole)) is Act.FINISH
+
+
+def test_rows_that_only_the_old_primary_has_are_shown_to_a_person() -> None:
+    known = promoted(Phase.REBUILD)
+    back = primary(age=0.5, role=Role.OUT, alone="12 transactions after 0/5000")
+    answer = decide(replace(known, replicas=(back, known.replicas[1])))
+    assert isinstance(answer, Ask)
+    assert "12 transactions" in answer.reason
+
+
+def refusing(**changes: Any) -> Facts:
+    said = "It promised its primary not to be promoted for 4.0 s more."
+    plain: dict[str, Any] = {
+        "new_epoch": 4, "target": "b", "proof": LEASE_PROOF, "attempts": 1,
+        "orders": (order("promote", "b", "refused", detail=said, age=1.0),),
+    }  # fmt: skip
+    return lost(failover=failover(Phase.PROMOTE, **{**plain, **changes}))
+
+
+def test_a_refused_promotion_takes_over_and_waits_the_last_promise_out() -> None:
+    step = decide(refusing(asked=(answered(age=9.0),)), ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.take_over) == (Act.ASK, True)
+    waiting = decide(refusing(asked=(answered(age=0.5, promised_for=3.0),)), ENDED)
+    assert isinstance(waiting, Wait)
+    assert waiting.seconds == pytest.approx(2.5)
+    again = decide(refusing(asked=(answered(age=0.5, promised_for=0.4),)), ENDED)
+    assert act(again) is Act.PROMOTE
+
+
+def test_a_standby_that_fails_to_promote_gives_way_to_another_choice() -> None:
+    broken = refusing(orders=(order("promote", "b", "failed", detail="disk full"),))
+    step = decide(broken, ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.CHOOSE_AGAIN, Phase.ELECT)
+    at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF, tried=(("b", "disk full"),))
+    answer = decide(lost(failover=at), ENDED)
+    assert isinstance(answer, Ask)
+    assert "disk full" in answer.reason
+
+
+def test_the_old_primary_gets_its_writes_back_when_nobody_else_can_take_them() -> None:
+    at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
+    known = lost(primary(age=0.5), standby(server="failed"), failover=at)
+    assert act(decide(known, ENDED)) is Act.GIVE_BACK
+
+
+def test_an_unknown_promotion_is_looked_at_and_never_assumed() -> None:
+    stuck = refusing(orders=(order("promote", "b", "unknown", age=40.0),))
+    answer = decide(stuck, ENDED)
+    assert isinstance(answer, Ask)
+    assert answer.alarm == "promotion-unknown"
+
+
+def crashed(**changes: Any) -> Facts:
+    return facts(primary(server="down", is_writable=False, detail="signal 9"), standby(), **changes)
+
+
+def test_a_crashed_server_is_failed_over_or_restarted_whichever_is_sooner() -> None:
+    quick = decide(crashed(restart_seconds=3.0), NOW)
+    assert isinstance(quick, Step)
+    assert (quick.act, quick.kind) == (Act.BEGIN, FailoverKind.RESTART)
+    slow = decide(crashed(), NOW)
+    assert isinstance(slow, Step)
+    assert slow.kind is FailoverKind.FAILOVER
+    tried = decide(crashed(restart_seconds=3.0, database=database(restart_failed=60.0)), NOW)
+    assert isinstance(tried, Step)
+    assert tried.kind is FailoverKind.FAILOVER
+
+
+def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
+    at = failover(asked=(answered(),))
+    step = decide(crashed(failover=at), NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.proof) == (Act.REVOKE, None)
+    fencing = replace(at, phase=Phase.FENCE, new_epoch=4)
+    assert act(decide(crashed(failover=fencing), NOW)) is Act.FENCE
+    signed = replace(fencing, orders=(order("fence", "a", "done", position=5000),))
+    step = decide(crashed(failover=signed), NOW)
+    assert isinstance(step, Step)
+    assert step.proof is not None
+    assert step.proof.kind is ProofKind.GATE_CLOSED
+
+
+def test_a_restart_is_over_when_users_write_again() -> None:
+    at = failover(kind=FailoverKind.RESTART)
+    assert act(decide(crashed(failover=at), NOW)) is Act.RESTART
+    failed = replace(at, orders=(order("restart", "a", "failed", detail="disk full"),))
+    assert act(decide(crashed(failover=failed), NOW)) is Act.ABANDON
+    assert decide(facts(failover=at), NOW).reason == "It runs again and accepts writes."
+    verify = replace(at, phase=Phase.VERIFY, phase_age=0.05)
+    assert isinstance(decide(facts(failover=verify), NOW), Wait)
+    verify = replace(verify, phase_age=1.0)
+    assert act(decide(facts(failover=verify), NOW)) is Act.ADVANCE
+
+
+def test_a_starter_database_waits_and_says_so() -> None:
+    starter = database(plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS)
+    gone = primary(age=9.0, verdict=Verdict.LOST, standbys=())
+    known = facts(gone, database=starter, lease=None)
+    assert act(decide(known)) is Act.AWAIT_HOST
+    waiting = replace(known, database=replace(starter, state=DatabaseState.WAITING))
+    assert isinstance(decide(waiting), Wait)
+    back = replace(waiting, replicas=(primary(standbys=()),))
+    assert act(decide(back)) is Act.RESUME
+
+
+@pytest.mark.parametrize("phase", [None, Phase.ANALYSE])
+def test_blind_or_paused_means_hands_off(phase: Phase | None) -> None:
+    at = failover(phase, asked=(answered(),)) if phase else None
+    blind = lost(failover=at, around=Around(blind=("All agents went silent at once.",)))
+    assert isinstance(decide(blind, ENDED + 1), Wait)
+    paused = lost(failover=at, around=Around(paused="works on the network"))
+    assert isinstance(decide(paused, ENDED + 1), Ask)
+
+
+def test_a_second_failover_within_the_hour_asks_unless_acknowledged() -> None:
+    answer = decide(lost(database=database(blocked_for=1800.0)), ENDED)
+    assert isinstance(answer, Ask)
+    assert "30 min" in answer.reason
+
+
+def test_in_a_storm_synchronous_databases_go_on_and_asynchronous_ones_ask() -> None:
+    storm = Around(storm="12 hosts within 120 s.", vantage_seen=3, vantage_tried=3)
+    assert act(decide(lost(around=storm))) is Act.BEGIN
+    loose = database(durability=Durability.ASYNCHRONOUS)
+    assert isinstance(decide(lost(around=storm, database=loose)), Ask)
+    half = replace(storm, vantage_seen=1)
+    assert isinstance(decide(lost(around=half)), Ask)
+
+
+def test_others_may_go_first() -> None:
+    at = failover(asked=(answered(),))
+    known = lost(failover=at, around=Around(turn="20 failovers are under way."))
+    assert isinstance(decide(known, ENDED), Wait)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        Proof(ProofKind.POWERED_OFF, "a", 3, "The provider cut its power.", receipt="op-9"),
+        Proof(ProofKind.VOUCHED, "a", 3, "Two vouch.", people=("ann", "bob"), typed="orders"),
+    ],
+    ids=lambda proof: proof.kind,
+)
+def test_a_power_off_or_two_people_need_not_wait_for_the_lease(proof: Proof) -> None:
+    known = lost(
+        primary(age=3.0, verdict=Verdict.LOST), standby(),
+        failover=failover(asked=(answered(),)), proofs=(proof,),
+    )  # fmt: skip
+    step = decide(known, NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.proof) == (Act.REVOKE, proof)
+
+
+def test_a_switchover_hands_over_without_loss() -> None:
+    at = failover(kind=FailoverKind.SWITCHOVER, wanted="b")
+    assert act(decide(facts(failover=at), NOW)) is Act.REVOKE
+    fencing = replace(at, phase=Phase.FENCE, new_epoch=4)
+    assert act(decide(facts(failover=fencing), NOW)) is Act.FENCE
+    closed = replace(fencing, orders=(order("fence", "a", "done", position=5010),))
+    assert isinstance(decide(facts(failover=closed), NOW), Wait)
+    caught_up = facts(primary(), standby(position=5010), failover=closed)
+    step = decide(caught_up, NOW)
+    assert isinstance(step, Step)
+    assert step.proof is not None
+    assert step.proof.kind is ProofKind.HANDED_OVER
+
+
+def test_a_switchover_that_does_not_get_through_gives_the_writes_back() -> None:
+    at = failover(Phase.FENCE, kind=FailoverKind.SWITCHOVER, wanted="b", new_epoch=4)
+    refused = replace(at, orders=(order("fence", "a", "refused", detail="no gate"),))
+    assert act(decide(facts(failover=refused), NOW)) is Act.GIVE_BACK
+    late = replace(at, orders=(order("fence", "a", "done", position=9000),), phase_age=6.0)
+    assert act(decide(facts(failover=late), NOW)) is Act.GIVE_BACK
+
+
+def test_two_at_once_and_a_switchover_in_mid_failover_are_refused() -> None:
+    busy = facts(failover=failover(Phase.PROMOTE))
+    assert refuse_begin(busy) == "A failover of orders is under way, in phase promote."
+    assert "has to wait" in refuse_switchover(busy, POLICY, NOW, target="b")
+    assert refuse_begin(facts(failover=failover(Phase.DONE))) == ""
+    assert refuse_switchover(facts(), POLICY, NOW, target="b") == ""
+    assert "orders-2: its server is down." in refuse_switchover(
+        facts(primary(), standby(server="down")), POLICY, NOW, target="b"
+    )
+    assert "failover, not of switchover" in refuse_switchover(lost(), POLICY, SOON, target="b")
+
+
+def test_a_standby_that_is_gone_for_ten_seconds_is_recorded_before_writes_go_on() -> None:
+    assert isinstance(decide(facts(unprotected_for=9.9), NOW), Wait)
+    assert act(decide(facts(unprotected_for=10.0), NOW)) is Act.DEGRADE
+    blocking = database(standby_loss=StandbyLoss.BLOCK)
+    answer = decide(facts(unprotected_for=10.0, database=blocking), NOW)
+    assert isinstance(answer, Wait)
+    assert answer.alarm == "unprotected"
+    blind = facts(unprotected_for=10.0, around=Around(blind=("No digest.",)))
+    assert isinstance(decide(blind, NOW), Wait)
+
+
+def test_a_degraded_database_is_restored_when_its_standby_has_everything() -> None:
+    degraded = facts(database=database(is_degraded=True), lease=None, protected_for=1.0)
+    assert isinstance(decide(degraded, NOW), Wait)
+    assert act(decide(replace(degraded, protected_for=3.0), NOW)) is Act.RESTORE
+
+
+def test_a_lease_that_was_never_used_ends_in_nothing_but_a_question() -> None:
+    gone = primary(age=9.0, verdict=Verdict.LOST)
+    known = facts(gone, standby(), lease=watch(sequence=0), failover=failover(asked=(answered(),)))
+    answer = decide(known, ENDED + 100)
+    assert isinstance(answer, Ask)
+    assert answer.alarm == "no-proof"
