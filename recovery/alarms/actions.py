@@ -84,7 +84,7 @@ def _tell_of_storm(storm: Alarm, channel: Channel, alarm: Alarm, *, now: datetim
     waiting = told.filter(state=DeliveryState.WAITING, attempts=0, next_at__gt=now)
     if waiting.update(text=Concat("text", Value(f"\n\n{line}"))):
         return
-    last = told.order_by("-next_at").values_list("next_at", flat=True).first()
+    last = queries.last_message(storm, channel)
     Delivery.objects.create(
         alarm=storm,
         channel=channel,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Max
+from django.db.models.functions import Coalesce
+
 from recovery.alarms.decide import STORM
 from recovery.alarms.facts import AlarmState
-from recovery.alarms.models import Alarm
+from recovery.alarms.models import Alarm, Channel, Delivery
 
 
 def raised_since(start: datetime) -> int:
@@ -25,3 +28,10 @@ def told_alarms(alarms: Sequence[Alarm]) -> list[Alarm]:
 def is_storm_open() -> bool:
     """Whether the storm alarm stands."""
     return Alarm.objects.filter(key=STORM).exclude(state=AlarmState.ENDED).exists()
+
+
+def last_message(alarm: Alarm, channel: Channel) -> datetime | None:
+    """When the newest message of this alarm was accepted there, or else is due."""
+    told = Delivery.objects.filter(alarm=alarm, channel=channel)
+    at: datetime | None = told.aggregate(at=Max(Coalesce("accepted_at", "next_at")))["at"]
+    return at

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import logging
 import os
@@ -125,10 +126,17 @@ def _agent(config: Path) -> int:
 
 
 def _redirect(log: Path) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+    """Standard output and error into the log, nothing on standard input."""
+    kept = _above_standard(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    null = _above_standard(os.open(os.devnull, os.O_RDONLY))
+    for source, target in ((null, 0), (kept, 1), (kept, 2)):
+        os.dup2(source, target)
+    os.close(kept)
     os.close(null)
+
+
+def _above_standard(descriptor: int) -> int:
+    """0 to 2 may be closed here, and a file just opened gets one of their numbers: moved away."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 3)
+    os.close(descriptor)
+    return moved

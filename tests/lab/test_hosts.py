@@ -282,3 +282,8 @@ async def test_nothing_is_left_when_the_daemon_is_killed(lab: RunningLab) -> Non
     lab.daemon.kill()
     lab.daemon.wait()
     await until(lambda: not any((found := proc.stat(p)) and found.is_alive for p in below), 2.0)
+
+
+async def test_what_an_agent_says_is_in_its_hosts_log(lab: RunningLab) -> None:
+    log = lab.folder / "lab" / "hosts" / "one-a" / "agent.log"
+    await until(lambda: "enrolled as" in log.read_text())

@@ -80,8 +80,11 @@ def test_without_valkey_the_mail_still_leaves_within_five_seconds_of_the_verdict
 
 def _may_write_at_once(stack: Stack) -> bool:
     """The stories before this one are storm enough that letters about losses are bundled."""
-    sql = "SELECT max(d.next_at) FROM alarms_delivery d JOIN alarms_alarm a ON a.id = d.alarm_id"
-    last = stack.rows(f"{sql} WHERE a.key = %s", STORM)[0][0]
+    sql = (
+        "SELECT max(coalesce(d.accepted_at, d.next_at))"
+        " FROM alarms_delivery d JOIN alarms_alarm a ON a.id = d.alarm_id WHERE a.key = %s"
+    )
+    last = stack.rows(sql, STORM)[0][0]
     return digest_at(last, system.now()) <= system.now()
 
 
