@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from recovery.core.errors import BadConfiguration
+from recovery.engines.doors import read_block
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("TOCSIN_VAR") or ROOT / "var").resolve()
@@ -143,6 +144,8 @@ TOCSIN_EDGE_PORT = _number("TOCSIN_EDGE_PORT", 8080)
 TOCSIN_EDGE_ADMIN_PORT = _number("TOCSIN_EDGE_ADMIN_PORT", 0)
 TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
+TOCSIN_DATABASE_PORTS = read_block(ENVIRONMENT.get("TOCSIN_DATABASE_PORTS", "8100-8115"))
+"""Where the edge listens for users of databases: one port each."""
 
 # Celery is a doorbell: it carries ids; every piece of work is a row. JSON only, so that a
 # task in Redis is data and never code (safety.md C1).

@@ -16,6 +16,10 @@ def check_ports(addresses: Addresses) -> None:
         ("the applications", addresses.edge, "EDGE_PORT", addresses.web_host, socket.SOCK_STREAM),
         ("the agents", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_STREAM),
         ("heartbeats", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_DGRAM),
+        *(
+            ("databases", port, "DATABASE_PORTS", addresses.web_host, socket.SOCK_STREAM)
+            for port in addresses.databases
+        ),
     )
     for purpose, port, variable, host, kind in wanted:
         if not is_free(port, host, kind):
@@ -23,9 +27,12 @@ def check_ports(addresses: Addresses) -> None:
             raise Refused(
                 f"port {port} (for {purpose}) is taken{f' by {by}' if by else ''}.",
                 kept="Nothing was started or changed.",
-                todo=f"Choose another: make up {variable}={_suggest(port, host, kind)}",
+                todo=f"Choose another: make up {variable}={_suggest(variable, port, host, kind)}",
             )
 
 
-def _suggest(port: int, host: str, kind: int) -> int:
-    return next((n for n in range(port + 1, port + 200) if is_free(n, host, kind)), port + 1)
+def _suggest(variable: str, port: int, host: str, kind: int) -> str:
+    if variable == "DATABASE_PORTS":
+        return "first-last"
+    free = (n for n in range(port + 1, port + 200) if is_free(n, host, kind))
+    return str(next(free, port + 1))

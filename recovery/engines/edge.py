@@ -1,7 +1,7 @@
 """The edge proxy: Traefik's own settings. Its routes come from our endpoint, every 500 ms.
 
-Invariant: only the entry point faces users; ping and metrics stay on loopback; nothing is
-reported to its makers.
+Invariant: only the entry points for applications and databases face users; ping and metrics stay
+on loopback; nothing is reported to its makers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from recovery.core.errors import TocsinError
+from recovery.engines.doors import entry_point
 from recovery.engines.state import State, write_private
 from recovery.engines.wishes import Addresses
 
@@ -58,6 +59,7 @@ def static_settings(state: State, addresses: Addresses) -> dict[str, object]:
         "entryPoints": {
             "apps": {"address": f"{host}:{addresses.edge}"},
             "admin": {"address": f"127.0.0.1:{addresses.edge_admin}"},
+            **{entry_point(port): {"address": f"{host}:{port}"} for port in addresses.databases},
         },
         "ping": {"entryPoint": "admin"},
         "metrics": {"prometheus": {"entryPoint": "admin", "addServicesLabels": True}},

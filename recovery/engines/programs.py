@@ -115,6 +115,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
         replace(command("prober"), stage=Stage.REST),
+        replace(command("writers"), stage=Stage.REST),
         *mail,
         Program("edge", traefik, is_ready=ping),
         replace(command("lab", "run"), stage=Stage.LAB, is_ready=lab, stop_seconds=15.0),

@@ -32,6 +32,8 @@ def final_block(addresses: Addresses, state: State, *, seconds: float, passwords
         lines += ["  People of the demonstration (shown this once; make people shows new ones):"]
         lines += [f"    {line}" for line in passwords.splitlines()] + [""]
     lines += [f"  Applications answer at port {addresses.edge}; state and logs: {state.folder}"]
+    if addresses.databases:
+        lines += [f"  Databases answer from port {addresses.databases[0]} on."]
     if addresses.host:
         lines += _trust(addresses, state)
     lines += ["  Stop with Ctrl-C. Start again keeps everything; make reset removes it.", ""]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from recovery.core.clock import system
 from recovery.core.errors import BadConfiguration, TocsinError
-from recovery.engines import certificates, children, edge, first, leftovers, report
+from recovery.engines import certificates, children, doors, edge, first, leftovers, report
 from recovery.engines.checks import check_ports
 from recovery.engines.keeper import keep
 from recovery.engines.postgres import Cluster
@@ -43,6 +43,7 @@ def up() -> int:
             if ended:
                 report.say(f"ended {ended} processes that an earlier, killed start had left")
             check_ports(wishes.addresses)
+            write_private(wishes.folder / doors.KEPT, doors.written(wishes.addresses.databases))
             return keep(lambda: _Start(wishes, state).supervise())
     except TocsinError as refusal:
         report.complain(str(refusal))
@@ -113,7 +114,7 @@ class _Start:
             traefik=edge.command(self.state, self.wishes.addresses),
         )
         return Supervisor(
-            _chosen(wanted, self.wishes.without),
+            _chosen(wanted, _without(self.wishes.without)),
             clock=system,
             root=ROOT,
             logs=self.state.log,
@@ -195,6 +196,7 @@ class _Start:
             "TOCSIN_PORT": str(addresses.web),
             "TOCSIN_EDGE_PORT": str(addresses.edge),
             "TOCSIN_EDGE_ADMIN_PORT": str(addresses.edge_admin),
+            doors.FIELD: doors.written(addresses.databases),
             "TOCSIN_GATEWAY_PORT": str(addresses.gateway),
             "TOCSIN_URL": addresses.url,
             "TOCSIN_HOST": addresses.host,
@@ -223,6 +225,12 @@ class _Start:
         }
         with suppress(OSError):  # a full disk must not stop the watch; written at the next change
             write_private(self.state.status_file, json.dumps(body, indent=1))
+
+
+def _without(asked: frozenset[str]) -> frozenset[str]:
+    """The writers are the lab's: they never write into databases that are somebody's."""
+    is_wanted = "lab" not in asked and os.environ.get("TOCSIN_LAB_DATABASES", "0") == "1"
+    return asked if is_wanted else asked | {"writers"}
 
 
 def _chosen(programs: list[Program], without: frozenset[str]) -> list[Program]:

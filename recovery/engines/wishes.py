@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
+from recovery.engines.doors import FIELD, choose_block
 from recovery.engines.ports import free_port
 
 WEB, EDGE, GATEWAY = 8000, 8080, 8010
@@ -19,6 +20,7 @@ class Addresses:
     """Where each process listens. Inner ports (store, edge's metrics) are free ones.
 
     `mail`: the lab's own mail server; 0 where TOCSIN_MAIL_HOST names another one.
+    `databases`: where users reach databases, one port each.
     """
 
     web: int
@@ -29,6 +31,7 @@ class Addresses:
     mail: int
     host: str
     run_folder: Path
+    databases: tuple[int, ...] = ()
 
     @property
     def web_host(self) -> str:
@@ -84,6 +87,7 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         mail=0 if env.get("TOCSIN_MAIL_HOST") else free_port(),
         host=env.get("TOCSIN_HOST", "").strip(),
         run_folder=folder / "run",
+        databases=choose_block(env.get(FIELD, ""), folder),
     )
     without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
     redis_url = env.get("TOCSIN_REDIS_URL", "")

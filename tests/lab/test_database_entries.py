@@ -42,6 +42,7 @@ databases:
     plan: business
     durability: synchronous
     members: [one-a, one-c, two-a]
+    port: 15001
   - name: baskets
     engine: valkey
     version: "9"
@@ -49,11 +50,13 @@ databases:
     profile: fast
     accept_unproven_renewal_gaps: A test.
     members: [one-c, one-b]
+    port: 15002
   - name: menus
     engine: postgresql
     version: "18"
     plan: starter
     members: [two-a]
+    port: 15003
 """
 
 
@@ -80,7 +83,7 @@ def test_a_lab_without_databases_is_a_lab(tmp_path: Path) -> None:
         ("one-a, one-c, two-a", "one-a", r"members: .* second member in ONE"),
         ("one-a, one-c, two-a", "", r"databases\.0\.members"),
         ("[two-a]\n", "[two-a, one-a]\n", r"databases\.2\.members\.1: .* exactly one"),
-        ("plan: starter", "plan: starter\n    profile: fast", r":45:5: databases\.2\.profile"),
+        ("plan: starter", "plan: starter\n    profile: fast", r":47:5: databases\.2\.profile"),
         ("plan: starter", "plan: gold", r"databases\.2\.plan"),
         ("    accept_unproven_renewal_gaps: A test.\n", "", r"databases\.1\.profile: .* 7 days"),
         ('"9"', '"9"\n    durability: synchronous', r"databases\.1\.durability: valkey acknow"),
@@ -88,6 +91,8 @@ def test_a_lab_without_databases_is_a_lab(tmp_path: Path) -> None:
         ('version: "18"', "version: 18", r"databases\.0\.version: .*string"),
         ("engine: valkey", "engine: oracle", r"databases\.1\.engine"),
         ("name: menus", "name: orders", "databases named twice: orders"),
+        ("port: 15001", "port: 80", r"databases\.0\.port"),
+        ("port: 15003", "port: 15001", r"databases\.2\.port: orders listens at 15001 on two-a"),
         ("name: menus", "name: menus\n    settings: {Shared: 1}", r"databases\.2\.settings"),
     ],
 )

@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import ArgumentParser
 
+from django.conf import settings as django
 from django.core.management.base import BaseCommand, CommandError
 
 from recovery.agent.disk import private_folder, write_atomic
@@ -13,6 +14,7 @@ from recovery.audit.facts import Actor
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.lab import client, layout
+from recovery.lab.databases.rows import register_databases
 from recovery.lab.load import load_lab
 from recovery.lab.networks import choose_network
 from recovery.lab.settings import from_environment
@@ -82,9 +84,13 @@ class Command(BaseCommand):
 
     def _load(self) -> None:
         settings = from_environment()
-        actor = Actor("command", "lab")
-        tokens = load_lab(layout.load(settings.file), settings, actor=actor, now=system.now())
+        file, actor, now = layout.load(settings.file), Actor("command", "lab"), system.now()
+        tokens = load_lab(file, settings, actor=actor, now=now)
         self.stdout.write(f"The lab is in the inventory; {tokens} hosts got a join token.")
+        if settings.has_databases:
+            ports = django.TOCSIN_DATABASE_PORTS
+            count = register_databases(file.databases, ports, actor=actor, now=now)
+            self.stdout.write(f"{count} databases are in the inventory; they form by themselves.")
 
     def _show(self) -> None:
         hosts = client.ask("status")["hosts"]

@@ -23,17 +23,22 @@ from recovery.inventory.actions.fleet import (
     uncordon_host,
     welcome_host,
 )
+from recovery.inventory.actions.writes import EndedGap, WriteSight, keep_gaps, note_writes
 
 __all__ = [
     "TOKEN_LIFE",
+    "EndedGap",
+    "WriteSight",
     "cordon_host",
     "describe_database",
     "digest_token",
     "drain_host",
     "enrol_host",
     "issue_join_token",
+    "keep_gaps",
     "make_secret",
     "meet_hosts",
+    "note_writes",
     "register_application",
     "register_database",
     "register_datacenter",

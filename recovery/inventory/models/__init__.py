@@ -3,6 +3,7 @@
 from recovery.inventory.models.databases import Database, Epoch, Replica, ReplicaSight
 from recovery.inventory.models.places import Datacenter, FailureDomain, Host, JoinToken
 from recovery.inventory.models.services import Application, Container, Placement
+from recovery.inventory.models.writes import WriteGap, WriteProbe
 
 __all__ = [
     "Application",
@@ -16,4 +17,6 @@ __all__ = [
     "Placement",
     "Replica",
     "ReplicaSight",
+    "WriteGap",
+    "WriteProbe",
 ]

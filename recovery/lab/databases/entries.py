@@ -33,6 +33,7 @@ class DatabaseEntry(Entry):
     profile: Literal["standard", "fast"] = "standard"
     accept_unproven_renewal_gaps: str = ""
     members: list[Name] = Field(min_length=1, max_length=5)
+    port: int = Field(ge=1024, le=32767)
     settings: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")], str] = {}
 
 
@@ -57,8 +58,21 @@ def faults(databases: Sequence[DatabaseEntry], hosts: Mapping[str, Place]) -> li
     return [
         Fault(("databases", number, *fault.location), fault.said)
         for number, entry in enumerate(databases)
-        for fault in (*_engine(entry), *_terms(entry), *_members(entry, hosts))
+        for fault in (
+            *_engine(entry),
+            *_terms(entry),
+            *_members(entry, hosts),
+            *_port(entry, databases[:number]),
+        )
     ]
+
+
+def _port(entry: DatabaseEntry, earlier: Sequence[DatabaseEntry]) -> Iterator[Fault]:
+    for other in earlier:
+        both = sorted(set(entry.members) & set(other.members))
+        if both and other.port == entry.port:
+            said = f"{other.name} listens at {entry.port} on {', '.join(both)} already"
+            yield Fault(("port",), said)
 
 
 def _engine(entry: DatabaseEntry) -> Iterator[Fault]:

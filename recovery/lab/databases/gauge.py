@@ -67,4 +67,4 @@ class Gauge:
         if self.last_at is None:
             return None
         lasting = now - self.last_at
-        return max((gap for at, gap in self._recent if at > now - WINDOW), default=lasting)
+        return max(lasting, *(gap for at, gap in self._recent if at > now - WINDOW), 0.0)

@@ -39,7 +39,7 @@ class Writer:
         clock: Clock,
         *,
         changed: Callable[[], None],
-        told: Callable[[Gap, int], None],
+        told: Callable[[Gap, tuple[int, ...]], None],
     ) -> None:
         self._connect, self._ledger, self._clock = connect, ledger, clock
         self._changed, self._told = changed, told
@@ -53,13 +53,15 @@ class Writer:
         hanging: asyncio.Task[None] | None = None
         while True:
             session = await self._reconnected(hanging)
+            hanging = None
             try:
                 await self._compare(session)
                 hanging = await self._write_on(session)
             except (NotWritten, TimeoutError) as error:
                 self._fail(error)
-                hanging = None
-                session.close()
+            finally:
+                if hanging is None:
+                    session.close()
 
     # ------------------------------------------------------------------ while all is well
 
@@ -149,7 +151,7 @@ class Writer:
         self.lost |= lost
         if self._gap is not None:
             gap, self._gap = self._gap, None
-            self._told(gap, len(lost))
+            self._told(gap, tuple(sorted(lost)))
         if lost:
             self._changed()
 
