@@ -12,4 +12,8 @@ def engine_for(spec: DatabaseSpec, place: Place) -> DatabaseEngine:
         from recovery.adapters.databases.postgresql.server import Postgres  # noqa: PLC0415
 
         return Postgres(place, version=spec.version, port=spec.port)
+    if spec.engine == "valkey":
+        from recovery.adapters.databases.valkey.server import Valkey  # noqa: PLC0415
+
+        return Valkey(place, version=spec.version, secret=spec.secret)
     raise EngineFailed(f"{spec.engine} is no engine that this agent knows", field="engine")

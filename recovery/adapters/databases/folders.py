@@ -35,10 +35,14 @@ class Folder:
 
     async def begin(self) -> Path:
         """An empty place for new data; the rest of an interrupted act is gone."""
-        await asyncio.to_thread(shutil.rmtree, self.partial, ignore_errors=True)
+        await self.end()
         if self.partial.exists():
             raise EngineFailed(f"{self.partial.name} cannot be removed", kept="The data stay.")
         return self.partial
+
+    async def end(self) -> None:
+        """What was begun is of no use any more."""
+        await asyncio.to_thread(shutil.rmtree, self.partial, ignore_errors=True)
 
     def complete(self) -> None:
         """The partial data become the data. There must be none."""

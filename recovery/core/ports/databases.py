@@ -21,8 +21,8 @@ DATABASE = "app"
 
 
 class Login(StrEnum):
-    """The roles of every server. Each has a password derived from the database's secret; the
-    administrator alone has none and comes only through the socket in a closed folder."""
+    """The roles of every server, each with a password derived from the database's secret. The
+    administrator comes through a socket in a closed folder."""
 
     ADMIN = "tocsin_admin"
     REPLICATION = "tocsin_replication"
@@ -60,9 +60,10 @@ class Place:
 class Command:
     """How the server is started. It stays in the foreground and writes to `log` (append).
 
-    `polite` ends it in order. To end it at once, SIGKILL must reach every descendant: PostgreSQL's
-    sessions are process groups of their own, and one whose parent died may still acknowledge. The
-    starter must `wait()` for it, or its pid file names a process that seems to live.
+    `polite` ends it in order, and may be refused (Valkey, while it writes its first file). To end
+    it at once, SIGKILL must reach every descendant: PostgreSQL's sessions are process groups of
+    their own, and one whose parent died may still acknowledge. The starter must `wait()` for it,
+    or its pid file names a process that seems to live.
     """
 
     argv: tuple[str, ...]
@@ -101,13 +102,15 @@ class ServerFacts:
 class Divergence:
     """What this replica's data have that its primary's do not.
 
-    `parted_at`: the position from which on the two differ. `transactions`: committed only here.
-    `rows`: per table, a sentence. `is_known` False: it cannot be told, so it must be supposed.
+    `parted_at`: the position from which on the two differ, where the engine's log tells it.
+    `changes`: so many transactions, or keys, only here; `rows`: what they are, a sentence each.
+    `is_known` False: it cannot be told, so it must be supposed.
     """
 
     is_divergent: bool
     parted_at: int = 0
-    transactions: int = 0
+    changes: int = 0
+    unit: str = "transactions"
     rows: tuple[str, ...] = ()
     is_known: bool = True
     reason: str = ""
@@ -119,10 +122,10 @@ class Divergence:
             return ""
         if not self.is_known:
             return f"what only this one has cannot be told: {self.reason}"
-        if not self.transactions and not self.rows:
+        if not self.changes and not self.rows:
             return ""
         what = "; ".join(self.rows) or "no rows of tables"
-        return f"{self.transactions} transactions only here: {what}"
+        return f"{self.changes} {self.unit} differ: {what}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from recovery.core.wire import EngineName
-from tests.adapters.databases.clients import PostgresClient
+from tests.adapters.databases.clients import PostgresClient, ValkeyClient
 from tests.adapters.databases.servers import Family, Writes
 from tests.needs import needs
 
@@ -25,6 +25,8 @@ class Engine(NamedTuple):
 ENGINES = {
     "postgresql-18": Engine("postgresql", "18", PostgresClient()),
     "postgresql-15": Engine("postgresql", "15", PostgresClient(), "postgresql-15"),
+    "valkey-9": Engine("valkey", "9", ValkeyClient()),
+    "redis-7": Engine("valkey", "7", ValkeyClient(), "redis-server"),
 }
 
 

@@ -34,6 +34,9 @@ class Writes(Protocol):
     async def numbers(self, server: Server) -> set[int]:
         """What a client reads."""
 
+    def alone(self, *numbers: int) -> tuple[str, ...]:
+        """How a divergence of these writes is told."""
+
 
 class Server:
     """One replica and its process."""
@@ -61,11 +64,16 @@ class Server:
         return await self.engine.look(self.spec)
 
     async def stop(self) -> None:
-        """In order."""
+        """In order; asked again, because a server may refuse while it writes its first file."""
+
+        def has_ended() -> bool:
+            if process.poll() is None:
+                process.send_signal(self.engine.command(self.spec).polite)
+            return process.poll() is not None
+
         if self.process is not None:
-            self.process.send_signal(self.engine.command(self.spec).polite)
-            self.process.wait(timeout=SECONDS)
-            self.process = None
+            process, self.process = self.process, None
+            await until(has_ended, SECONDS)
 
     def kill(self) -> None:
         """At once, every process of it; waited for, as stack.md asks."""

@@ -126,7 +126,7 @@ class Rejoin:
                 return Divergence(False, parted.position)
             return _unknown(f"pg_waldump: {done.words}", parted.position)
         rows = await self._rows(found)
-        return Divergence(True, parted.position, transactions=len(found.committed), rows=rows)
+        return Divergence(True, parted.position, changes=len(found.committed), rows=rows)
 
     async def _rows(self, found: Tail) -> tuple[str, ...]:
         """Per table of users a sentence; tables that the primary does not know by their number."""
