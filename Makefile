@@ -37,7 +37,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Without byte code every process compiles all of Django at its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up stop status people reset check test unit bench chaos lock install install-dev
+.PHONY: help up stop status people reset check test unit bench bench-failover chaos lock install install-dev
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -76,6 +76,9 @@ endif
 
 bench: install-dev ## crash to service on the lab: median and maximum
 	python -m tests.bench
+
+bench-failover: install-dev ## SIGKILL of a primary's host to the first acknowledged write
+	python -m tests.bench failover
 
 chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30
 	python -m tests.chaos

@@ -1,7 +1,8 @@
 """`make bench`: the pure cores in short form, then crash to service on the lab.
 
 `python -m tests.bench` (KILLS=20, SPACING=61 seconds, SEED=1) · `… pure` without the lab ·
-`… kills` the lab alone · `… idle MINUTES=30`. Results also as JSON in TOCSIN_BENCH (var/bench).
+`… kills` the lab alone · `… idle MINUTES=30` · `… failover`.
+Results also as JSON in TOCSIN_BENCH (var/bench).
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import heartbeats, idle, kills
+from tests.bench import failover, heartbeats, idle, kills
 from tests.support.running import ROOT
 from tests.support.stack import whole_stack
 
-PARTS = ("pure", "kills", "idle")
+PARTS = ("pure", "kills", "idle", "failover")
 
 
 def main(words: list[str]) -> int:
@@ -38,6 +39,8 @@ def main(words: list[str]) -> int:
         ok = _on_the_lab("kills", given)
     if "idle" in named:
         ok = _on_the_lab("idle", given) and ok
+    if "failover" in named:
+        ok = failover.main(given) and ok
     return 0 if ok else 1
 
 
