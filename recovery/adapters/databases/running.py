@@ -1,8 +1,9 @@
 """Running an engine's own programs to their end, and one act at a time in a replica's folder.
 
-Invariants: a program ends with its caller, however that ends (it is killed when the act is
-cancelled, signalled by the kernel when the agent dies); while a program of a killed agent still
-ends, its lock keeps the next act out.
+Invariants: a program ends with its caller, however that ends: it is killed when the act is
+cancelled and signalled by the kernel when the agent dies. What a killed agent left behind all the
+same (pg_basebackup's second process streams on without the first) still holds the folder's lock,
+which keeps the next act out until that has ended it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery.adapters.databases import leftovers
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed
 
+LOCK = "act.lock"
 LOCK_SECONDS = 10.0
 
 
@@ -47,7 +50,7 @@ async def run(
     """Runs it to its end. `keep`: files that stay open as long as it, or a child of it, runs."""
     process = await asyncio.create_subprocess_exec(
         *argv,
-        env=dict(environment),
+        env=leftovers.marked(environment),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -65,12 +68,13 @@ async def run(
 
 
 @contextlib.asynccontextmanager
-async def alone(folder: Path) -> AsyncIterator[int]:
+async def alone(folder: Path, seconds: float = LOCK_SECONDS) -> AsyncIterator[int]:
     """Inside, no other act changes this folder; gives the file that programs should `keep`."""
     lock = _open(folder)
     try:
-        deadline = system.monotonic() + LOCK_SECONDS
+        deadline = system.monotonic() + seconds
         while not _taken(lock):
+            await asyncio.to_thread(leftovers.end, folder / LOCK)
             if system.monotonic() > deadline:
                 raise EngineFailed(
                     "a program of an earlier act still runs on this folder", kept="Nothing changed."
@@ -83,7 +87,7 @@ async def alone(folder: Path) -> AsyncIterator[int]:
 
 def _open(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return os.open(folder / "act.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _taken(lock: int) -> bool:

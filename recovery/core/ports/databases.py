@@ -77,8 +77,9 @@ class Command:
 class ServerFacts:
     """What the server itself says now, in the words of `wire.ReplicaFact`.
 
-    `role` is what it is, whatever was decided. `position` never falls while the server runs on
-    one timeline. `follows`: the replica that it streams from. `settings`: in seconds and bytes,
+    `role` is what it is, whatever was decided. `position` never falls while the server runs in
+    one role; a promotion drops a last record of which only a part had come (nobody was told that
+    it is safe). `follows`: the replica that it streams from. `settings`: in seconds and bytes,
     yes is 1. `needs_restart`: a setting waits for one.
     """
 

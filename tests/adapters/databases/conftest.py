@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -20,11 +20,14 @@ class Engine(NamedTuple):
     version: str
     client: Writes
     thing: str = ""
+    settings: Mapping[str, str] = {}
 
 
+QUICK = {"fsync": "off"}
+"""The machine is not switched off: a killed server loses nothing by it."""
 ENGINES = {
-    "postgresql-18": Engine("postgresql", "18", PostgresClient()),
-    "postgresql-15": Engine("postgresql", "15", PostgresClient(), "postgresql-15"),
+    "postgresql-18": Engine("postgresql", "18", PostgresClient(), settings=QUICK),
+    "postgresql-15": Engine("postgresql", "15", PostgresClient(), "postgresql-15", QUICK),
     "valkey-9": Engine("valkey", "9", ValkeyClient()),
     "redis-7": Engine("valkey", "7", ValkeyClient(), "redis-server"),
 }
@@ -40,8 +43,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 async def family(engine: Engine) -> AsyncIterator[Family]:
-    """Two members, nothing made yet. Their folder is short, as sockets need it."""
+    """Three members, nothing made yet. Their folder is short, as sockets need it."""
     with TemporaryDirectory(prefix="tocsin-db-") as folder:
-        family = Family(engine.name, engine.version, Path(folder))
+        family = Family(engine.name, engine.version, Path(folder), engine.settings)
         yield family
         await family.close()

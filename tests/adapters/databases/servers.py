@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +88,28 @@ class Server:
         self.process.wait(timeout=SECONDS)
         self.process = None
 
+    async def reaches(self, position: int) -> None:
+        """Returns when this much of the log is here."""
+
+        async def has_it() -> bool:
+            return (await self.look()).position >= position
+
+        await until(has_it, SECONDS)
+
+    def pause(self) -> None:
+        """Every process of it stops where it is."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            top = psutil.Process(self.process.pid)
+            for each in [top, *top.children(recursive=True)]:
+                each.send_signal(number)
+
     async def until_streaming(self) -> None:
         async def is_streaming() -> bool:
             return (await self.look()).is_streaming
@@ -111,12 +134,12 @@ class Family:
     """The members of one database. `give` hands every member the same decided roles."""
 
     def __init__(
-        self, engine: EngineName, version: str, folder: Path, names: Iterable[str] = ("a", "b")
+        self, engine: EngineName, version: str, folder: Path, settings: Mapping[str, str]
     ) -> None:
         self.folder, self.engine, self.version = folder, engine, version
         self.epoch = 1
-        self.settings: dict[str, str] = {}
-        self.ports = {name: free_port() for name in names}
+        self.settings = dict(settings)
+        self.ports = {name: free_port() for name in ("a", "b", "c")}
         self.servers: dict[str, Server] = {}
         for name in self.ports:
             place = Place(folder / name, "127.0.0.1")
@@ -159,9 +182,21 @@ class Family:
         for name, server in self.servers.items():
             server.spec = self.spec(name, primary=primary, **more)
 
-    def another(self, name: str) -> Server:
+    async def pair(self, writes: Writes) -> tuple[Server, Server]:
+        """A primary with a place for writes and a standby that streams."""
+        a, b = self.servers["a"], self.servers["b"]
+        await a.engine.make(a.spec)
+        await a.start()
+        await writes.prepare(a)
+        await b.engine.clone(b.spec)
+        await b.start()
+        await b.until_streaming()
+        return a, b
+
+    async def another(self, name: str) -> Server:
         """The same replica in another agent's hands."""
         old = self.servers[name]
+        await old.engine.close()
         self.servers[name] = Server(name, old.folder, old.spec, changed(old.place))
         self.servers[name].process = old.process
         return self.servers[name]

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from recovery.adapters.databases import leftovers
 from recovery.adapters.databases.valkey.session import Session, here
 from recovery.core.clock import system
 from recovery.core.ports import Divergence, EngineAway, EngineFailed
@@ -32,6 +34,7 @@ async def private_server(
     options += ["--dir", str(data), "--appendonly", "yes", "--save", ""]
     process = await asyncio.create_subprocess_exec(
         *("setpriv", "--pdeathsig", "KILL", "--", program, *options),
+        env=leftovers.marked({"PATH": os.defpath}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
