@@ -32,7 +32,9 @@ STUCK = (
     ("operation", "SELECT id, state FROM operations_operation WHERE state IN"
      " ('waiting', 'intended', 'handed', 'unknown')"),
     ("incident", "SELECT number, state FROM incidents_incident WHERE state <> 'resolved'"),
-    ("alarm", "SELECT key, state FROM alarms_alarm WHERE state <> 'ended'"),
+    ("alarm", "SELECT key, state FROM alarms_alarm WHERE state <> 'ended' AND NOT"
+     " (key = 'storm' AND (SELECT count(*) > 10 FROM alarms_alarm a WHERE a.key <> 'storm'"
+     "  AND a.raised_at > now() - interval '10 minutes'))"),
     ("hold", "SELECT cause, reason FROM scheduling_hold WHERE state = 'open'"),
     ("situation", "SELECT key, state FROM detection_situation WHERE state = 'open'"),
     ("outage", "SELECT a.name, o.started_at FROM traffic_outage o JOIN inventory_application a"
