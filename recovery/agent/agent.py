@@ -12,6 +12,7 @@ from pathlib import Path
 from recovery.agent import identity as identities
 from recovery.agent.beats import CRASH_LOOPING, QUARANTINED, Beats, parse_address
 from recovery.agent.config import Config, boot_id
+from recovery.agent.databases.keeper import DatabaseKeeper, Setting
 from recovery.agent.desired import Book
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.agent.engines import engine_for
@@ -46,6 +47,7 @@ class Agent:
             grace=config.stop_grace_seconds,
             changed=self._report_changes,
         )
+        self._databases = self._keeper_of_databases(state / "databases")
         self._orders = Orders(
             Journal(state / "journal.jsonl", self._boot),
             self._book,
@@ -53,6 +55,7 @@ class Agent:
             clock,
             boot=self._boot,
             tell=self._tell,
+            databases=self._databases.orders,
         )
         self._peers = Peers(clock, config.listen_address, self._tell)
         self._beats = Beats(
@@ -69,13 +72,33 @@ class Agent:
         self._enrolling = asyncio.Lock()
         self._writing = asyncio.Lock()
 
+    def _keeper_of_databases(self, folder: Path) -> DatabaseKeeper:
+        config = self._config
+        setting = Setting(
+            folder=folder,
+            address=config.container_address,
+            peer_port=config.peer_port,
+            gate="nftables" if config.gate == "nftables" else "watchdog",
+            boot=self._boot,
+        )
+        return DatabaseKeeper(
+            setting,
+            self._clock,
+            sign=self._identity.sign,
+            tell=self._tell,
+            is_fresh=lambda: self._book.is_fresh,
+            is_quarantined=lambda: self._book.quarantined,
+        )
+
     async def run(self) -> None:
         """Until cancelled. Containers stay when it ends."""
         await self._keeper.round()
+        await self._databases.open(self._book.databases)
         self._orders.resume()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keeper.run(), name="keeper")
+                group.create_task(self._databases.run(), name="databases")
                 group.create_task(self._beats.run(), name="beats")
                 group.create_task(self._report_fully(), name="full reports")
                 for link in self._links:
@@ -84,6 +107,7 @@ class Agent:
             self._peers.close()
             self._beats.close()
             await self._orders.close()
+            await self._databases.close()
             await self._keeper.close()
 
     # ------------------------------------------------------------------ the session's questions
@@ -114,6 +138,7 @@ class Agent:
         for outcome in self._orders.recent():
             link.send(outcome)
         self._beats.beat()
+        self._databases.report()
         self._peers.tell_all()
 
     def refused(self, frame: wire.Refusal) -> None:
@@ -125,7 +150,9 @@ class Agent:
 
     async def take(self, frame: wire.FromGateway, link: Link) -> None:
         match frame:
-            case wire.Order():
+            case wire.Grant():
+                await self._databases.granted(frame)
+            case wire.Order() | wire.DatabaseOrder():
                 await self._orders.take(frame)
             case wire.Desired():
                 await self._take_desired(frame, link)
@@ -152,6 +179,7 @@ class Agent:
         await self._orders.raise_epoch(desired.epoch)
         async with self._writing:
             await asyncio.to_thread(self._book.take, desired)
+        await self._databases.take(desired.databases)
         await self._keeper.round()
         if desired.quarantined:
             link.send(self._full_report())

@@ -18,7 +18,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     `control`: WebSocket addresses of the control planes, all of them used at once.
     `address`: where others reach this host; `listen_address`: where its containers listen,
     when that differs. `datagram_relay`: "address:port" of a SOCKS5-style UDP relay that
-    heartbeats pass through. `heartbeats`: "socket" where UDP is blocked.
+    heartbeats pass through. `heartbeats`: "socket" where UDP is blocked. `peer_port`: where agents
+    of one database's members ask each other, and load balancers ask for health; 0: nowhere.
+    `gate`: "nftables" where the agent is root and the network namespace is this host's alone,
+    else "watchdog", the weaker form (`adapters/fencing`).
     """
 
     name: str
@@ -34,6 +37,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     adapter: str = "process"
     engine_url: str = "unix:///var/run/docker.sock"
     engine_network: str = "host"
+    peer_port: int = 0
+    gate: str = "watchdog"
     stop_grace_seconds: float = 5.0
 
     @property
@@ -71,6 +76,8 @@ def _check(path: Path, config: Config) -> None:
         raise BadConfiguration(f"{path}: datagram or socket", field="heartbeats")
     if config.adapter not in ("process", "docker"):
         raise BadConfiguration(f"{path}: process or docker", field="adapter")
+    if config.gate not in ("nftables", "watchdog"):
+        raise BadConfiguration(f"{path}: nftables or watchdog", field="gate")
     if config.boot and not _is_boot(config.boot):
         raise BadConfiguration(f"{path}: 32 hex digits", field="boot")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from recovery.agent.disk import write_atomic
-from recovery.core.wire import ContainerSpec, Desired
+from recovery.core.wire import ContainerSpec, DatabaseSpec, Desired
 
 GRACE_SECONDS = 5.0
 
@@ -46,6 +46,11 @@ class Book:
     @property
     def epoch(self) -> int:
         return self._kept.desired.epoch
+
+    @property
+    def databases(self) -> tuple[DatabaseSpec, ...]:
+        """The database servers on the list."""
+        return self._kept.desired.databases
 
     def wanted(self, now: float) -> dict[str, ContainerSpec]:
         """Placement → what should run there. `now`: the host's BOOTTIME."""

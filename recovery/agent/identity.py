@@ -60,6 +60,10 @@ class Identity:
     def sign_hello(self, nonce: str, boot: str) -> str:
         return _text(self.signing.sign(wire.hello_bytes(nonce, boot)))
 
+    def sign(self, data: bytes) -> str:
+        """For receipts, of which the control plane knows the public key."""
+        return _text(self.signing.sign(data))
+
     def accept(self, enrolled: wire.Enrolled) -> None:
         """Takes the identity and keeps it on the disk before anything uses it."""
         self._derive(enrolled.host_id, enrolled.exchange_key)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from recovery.agent.disk import sync_folder, write_atomic
-from recovery.core.wire import Order, Outcome
+from recovery.core.wire import DatabaseOrder, Order, Outcome
 
 KEPT_OPERATIONS = 500
 _COMPACT_AT = 4 * KEPT_OPERATIONS
@@ -24,7 +24,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     epoch: int
     boot: str = ""
-    order: Order | None = None
+    order: Order | DatabaseOrder | None = None
     outcome: Outcome | None = None
 
 
@@ -32,7 +32,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Entry:
     """What is known of one operation. `seen` is this boot's clock when its outcome came."""
 
-    order: Order
+    order: Order | DatabaseOrder
     boot: str
     outcome: Outcome | None = None
     seen: float = 0.0
@@ -64,7 +64,7 @@ class Journal:
             self._append(Line(epoch=epoch))
             self.epoch = epoch
 
-    def intend(self, order: Order) -> None:
+    def intend(self, order: Order | DatabaseOrder) -> None:
         """The order is durable when this returns."""
         self._append(Line(epoch=order.epoch, boot=self._boot, order=order))
         self.entries[order.operation] = Entry(order, self._boot)

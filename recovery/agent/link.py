@@ -134,7 +134,7 @@ def refusal_of(text: str | bytes, error: BadMessage) -> wire.Outcome | wire.Refu
         raw = json.loads(text)
     except (ValueError, RecursionError):
         raw = None
-    if isinstance(raw, dict) and raw.get("type") == "order":
+    if isinstance(raw, dict) and raw.get("type") in ("order", "databaseorder"):
         operation, epoch = raw.get("operation"), raw.get("epoch")
         if isinstance(operation, str) and isinstance(epoch, int) and 0 < len(operation) <= 200:
             return wire.Outcome(

@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from recovery.agent.databases.orders import IN_QUARANTINE, DatabaseOrders
 from recovery.agent.desired import Book
 from recovery.agent.journal import Entry, Journal
 from recovery.agent.keeper import Keeper
 from recovery.core.clock import SystemClock
-from recovery.core.wire import Order, Outcome, OutcomeState
+from recovery.core.wire import DatabaseOrder, Order, Outcome, OutcomeState
 
 _log = logging.getLogger("tocsin.agent.orders")
 OBSERVE_SECONDS = 30.0
 RECENT_SECONDS = 120.0
+_IN_QUARANTINE = IN_QUARANTINE | {"stop"}
 
 
 class Orders:
@@ -29,9 +31,11 @@ class Orders:
         *,
         boot: str,
         tell: Callable[[Outcome], None],
+        databases: DatabaseOrders,
     ) -> None:
         self._journal, self._book, self._keeper = journal, book, keeper
         self._clock, self._boot, self._tell = clock, boot, tell
+        self._databases = databases
         self._running: dict[str, asyncio.Task[None]] = {}
         self._writing = asyncio.Lock()
 
@@ -44,7 +48,7 @@ class Orders:
         async with self._writing:
             await asyncio.to_thread(self._journal.raise_epoch, epoch)
 
-    async def take(self, order: Order) -> None:
+    async def take(self, order: Order | DatabaseOrder) -> None:
         """Starts an order, or answers it at once: known key, lower epoch, quarantine."""
         known = self._journal.outcome_of(order.operation)
         if known is not None:
@@ -81,26 +85,30 @@ class Orders:
 
     # ------------------------------------------------------------------ inside
 
-    def _refusal(self, order: Order) -> str:
+    def _refusal(self, order: Order | DatabaseOrder) -> str:
         if order.epoch < self._journal.epoch:
             return f"epoch: {order.epoch} is below {self._journal.epoch}, seen by this host"
-        if order.verb != "stop" and self._book.quarantined:
+        if order.verb not in _IN_QUARANTINE and self._book.quarantined:
             return "quarantine: this host starts nothing new yet"
         return ""
 
-    def _start(self, order: Order, is_journaled: bool, entry: Entry | None = None) -> None:
+    def _start(
+        self, order: Order | DatabaseOrder, is_journaled: bool, entry: Entry | None = None
+    ) -> None:
         task = asyncio.create_task(
             self._carry_out(order, is_journaled, entry), name=f"order {order.operation}"
         )
         self._running[order.operation] = task
         task.add_done_callback(lambda _: self._running.pop(order.operation, None))
 
-    async def _carry_out(self, order: Order, is_journaled: bool, entry: Entry | None) -> None:
+    async def _carry_out(
+        self, order: Order | DatabaseOrder, is_journaled: bool, entry: Entry | None
+    ) -> None:
         if not is_journaled:
             async with self._writing:
                 await asyncio.to_thread(self._journal.intend, order)
         if entry is not None and entry.boot != self._boot:
-            outcome = _outcome(order, "failed", "the host started anew before it was done")
+            outcome = _before_this_boot(order)
         else:
             outcome = await self._act(order)
         async with self._writing:
@@ -108,8 +116,10 @@ class Orders:
         _log.info("order %s: %s %s", order.operation, outcome.state, outcome.detail)
         self._tell(outcome)
 
-    async def _act(self, order: Order) -> Outcome:
+    async def _act(self, order: Order | DatabaseOrder) -> Outcome:
         """Does it and says what was observed."""
+        if isinstance(order, DatabaseOrder):
+            return await self._databases.carry_out(order)
         if order.verb == "stop":
             return await self._stop(order)
         spec = order.container
@@ -145,5 +155,11 @@ class Orders:
         return None
 
 
-def _outcome(order: Order, state: OutcomeState, detail: str) -> Outcome:
+def _before_this_boot(order: Order | DatabaseOrder) -> Outcome:
+    """Nothing of a container is left; what an order did to data may well be."""
+    state: OutcomeState = "unknown" if isinstance(order, DatabaseOrder) else "failed"
+    return _outcome(order, state, "the host started anew before it was done")
+
+
+def _outcome(order: Order | DatabaseOrder, state: OutcomeState, detail: str) -> Outcome:
     return Outcome(operation=order.operation, epoch=order.epoch, state=state, detail=detail)

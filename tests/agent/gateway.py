@@ -37,6 +37,7 @@ class Member:
     hello: wire.Hello | None = None
     socket: ServerConnection | None = None
     containers: dict[str, wire.ContainerFact] = field(default_factory=dict)
+    replicas: dict[str, wire.ReplicaFact] = field(default_factory=dict)
 
 
 class Gateway:
@@ -51,6 +52,7 @@ class Gateway:
         self.epoch = 1
         self.refusals: list[wire.Refusal] = []
         self.heard = 0
+        self.leaders: dict[str, int] = {}
         self._exchange = X25519PrivateKey.generate()
         self._server: Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
@@ -110,13 +112,18 @@ class Gateway:
         await socket.send(frame if isinstance(frame, str) else wire.encode(frame))
 
     async def desire(
-        self, name: str, *specs: wire.ContainerSpec, quarantined: bool = False
+        self,
+        name: str,
+        *specs: wire.ContainerSpec,
+        quarantined: bool = False,
+        databases: tuple[wire.DatabaseSpec, ...] = (),
     ) -> wire.Desired:
         desired = wire.Desired(
             version=next(self._versions),
             epoch=self.epoch,
             quarantined=quarantined,
             containers=specs,
+            databases=databases,
         )
         await self.send(name, desired)
         return desired
@@ -188,10 +195,26 @@ class Gateway:
             if frame.full:
                 member.containers.clear()
             member.containers.update({fact.placement: fact for fact in frame.containers})
+        elif isinstance(frame, wire.DatabaseReport):
+            member.replicas = {fact.replica: fact for fact in frame.replicas}
+        elif isinstance(frame, wire.Renewal):
+            await self._renewed(member, frame)
         elif isinstance(frame, wire.Beat):
             self.beat(base64.b64decode(frame.datagram))
         async with self._news:
             self._news.notify_all()
+
+    async def _renewed(self, member: Member, asked: wire.Renewal) -> None:
+        """Grants it where this replica leads in this epoch; a row of its own in the real one."""
+        if self.leaders.get(asked.replica) != asked.epoch or member.socket is None:
+            return
+        grant = wire.Grant(
+            replica=asked.replica,
+            epoch=asked.epoch,
+            incarnation=asked.incarnation,
+            sequence=asked.sequence,
+        )
+        await member.socket.send(wire.encode(grant))
 
     def beat(self, datagram: bytes) -> None:
         host = str(uuid.UUID(bytes=wire.peek_host(datagram)))

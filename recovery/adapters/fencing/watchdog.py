@@ -16,6 +16,9 @@ from recovery.core.errors import Refused
 from recovery.core.gates import GateKind
 from recovery.core.wire import receipt_bytes
 
+_KILLING_SECONDS = 0.1
+"""A lease ends for the watchdog this much earlier: to kill a tree takes some hundredths."""
+
 
 class WatchdogGate:
     """All gates of this host: one leash each."""
@@ -37,7 +40,8 @@ class WatchdogGate:
     async def extend(self, replica: str, epoch: int, deadline: float) -> None:
         if epoch <= (fenced := self._fences.epoch(replica)):
             raise Refused(f"epoch {epoch} is not above {fenced}, fenced here", field="epoch")
-        await self._leash(replica).demand("lease", {"epoch": epoch, "deadline": deadline})
+        fields = {"epoch": epoch, "deadline": deadline - _KILLING_SECONDS}
+        await self._leash(replica).demand("lease", fields)
 
     async def close(self, replica: str) -> None:
         await self._leash(replica).demand("pause")

@@ -276,7 +276,9 @@ class Watchdog:
         return ""
 
     def _do_stop(self, number: int, seconds: float) -> str:
-        """Ends the server; a later start needs a lease of its own again."""
+        """Ends the server, within its lease; a later start needs one of its own again."""
+        if self._is_bound():
+            seconds = min(seconds, self._deadline - boottime())
         self._server.stop(number, seconds)
         self._is_primary = False
         return ""

@@ -1,0 +1,119 @@
+"""What this host should do to one database server now: facts in, an act out. No I/O, no clock.
+
+Invariants: what was a standby becomes a primary by an order alone, never by a list; a primary that
+is bound to a lease starts only for a list that a control plane confirmed in this life, above every
+epoch at which it was fenced; data that were a primary's follow another only after `REJOIN`, which
+keeps what only they have; a crashed primary with a rival waits for an order.
+"""
+
+from __future__ import annotations
+
+from recovery.agent.databases.facts import Act, Deed, Picture, Wait, is_bound
+from recovery.core.wire import DatabaseSpec, Member
+
+LEASE_ENDED = "the lease ended"
+"""What the watchdog says of a server that it killed at its deadline: a closed gate, no crash."""
+FIRST_EPOCH = 1
+_QUIET = {"", LEASE_ENDED, "stopped"}
+
+
+def decide(picture: Picture) -> Act | Wait:
+    """The next act, one at a time."""
+    if picture.spec.role == "out":
+        return _set_apart(picture)
+    if not picture.is_made:
+        return _without_data(picture)
+    return _running(picture) if picture.is_running else _stopped(picture)
+
+
+def _set_apart(picture: Picture) -> Act | Wait:
+    if picture.is_running:
+        return Act(Deed.STOP, "set apart: it may not run for clients")
+    if picture.is_made and picture.role == "primary" and not picture.is_measured:
+        return Act(Deed.MEASURE, "what only this one has is to be known")
+    return Wait("set apart: it may not run for clients")
+
+
+def _without_data(picture: Picture) -> Act | Wait:
+    if not picture.is_fresh or picture.quarantined:
+        return Wait("waits for the control plane's list")
+    if picture.spec.role == "standby":
+        return Act(Deed.CLONE, "a standby without data")
+    if picture.role == "out" and picture.spec.epoch == FIRST_EPOCH:
+        return Act(Deed.MAKE, "a new primary")
+    return Wait("its data are gone: an empty primary is not made in their place")
+
+
+def _stopped(picture: Picture) -> Act | Wait:
+    if picture.quarantined and picture.is_fresh:
+        return Wait("quarantine: this host starts nothing new yet")
+    if picture.spec.role == "standby":
+        if picture.role != "primary":
+            return Act(Deed.START, "a standby that does not run")
+        if not picture.is_fresh or picture.quarantined:
+            return Wait("it was a primary: waits for the control plane's list")
+        return Act(Deed.REJOIN, "it was a primary and is to follow another")
+    return _stopped_primary(picture)
+
+
+def _stopped_primary(picture: Picture) -> Act | Wait:
+    spec = picture.spec
+    if not is_bound(spec):
+        if picture.is_fresh or len(spec.members) == 1:
+            return Act(Deed.START, "a primary that does not run")
+        return Wait("another replica exists: waits for the control plane's list")
+    if reason := _closed(picture):
+        return Wait(reason)
+    if picture.role == "standby":
+        return Act(Deed.START, "a standby that is to be promoted")
+    return Act(Deed.START, "ordered" if picture.is_ordered else "a primary that does not run")
+
+
+def _closed(picture: Picture) -> str:
+    """Why a primary that is bound to a lease does not start now, or nothing."""
+    spec = picture.spec
+    if spec.epoch <= picture.fenced:
+        return f"fenced at epoch {picture.fenced}"
+    if picture.role == "standby" or picture.is_ordered:
+        return ""
+    if spec.lease is None:
+        return "there is no lease to be had for it now"
+    if not picture.is_fresh or picture.quarantined:
+        return "waits for the control plane's list"
+    if picture.ended not in _QUIET:
+        return f"ended ({picture.ended}): restarted or replaced by order"
+    return ""
+
+
+def _running(picture: Picture) -> Act | Wait:
+    seen, spec = picture.seen, picture.spec
+    if picture.role == "primary" and spec.role == "standby" and spec.epoch > picture.led:
+        return Act(Deed.STOP, f"another is primary in epoch {spec.epoch}")
+    if seen is None:
+        return Wait("it does not answer")
+    if seen.role == "primary":
+        return _configured(picture)
+    if spec.role == "primary":
+        return Wait("to be promoted by an order")
+    leader = leader_of(spec)
+    if leader is not None and _leader_in(picture.configured) != leader.replica:
+        return Act(Deed.REPOINT, f"{leader.replica} is primary now")
+    return _configured(picture)
+
+
+def _configured(picture: Picture) -> Act | Wait:
+    if picture.configured != picture.spec:
+        return Act(Deed.CONFIGURE, "its settings changed")
+    return Wait("")
+
+
+def leader_of(spec: DatabaseSpec) -> Member | None:
+    """Whom to follow."""
+    found = [member for member in spec.members if member.role == "primary"]
+    alone = len(found) == 1 and found[0].replica != spec.replica
+    return found[0] if alone else None
+
+
+def _leader_in(spec: DatabaseSpec | None) -> str:
+    leader = leader_of(spec) if spec else None
+    return leader.replica if leader else ""

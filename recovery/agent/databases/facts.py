@@ -1,0 +1,79 @@
+"""What the decisions about a database server look at. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recovery.core.ports import ServerFacts
+from recovery.core.wire import DatabaseSpec, ReplicaRole
+
+
+class Deed(StrEnum):
+    """What may be done to a server without an order."""
+
+    MAKE = "make"
+    CLONE = "clone"
+    START = "start"
+    STOP = "stop"
+    REJOIN = "rejoin"
+    REPOINT = "repoint"
+    CONFIGURE = "configure"
+    MEASURE = "measure"
+    """What only it has, for the report of one that may not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One deed with its reason for log and report."""
+
+    deed: Deed
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is done, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything one round decides on.
+
+    `role`, `led`: what the data are, and since which epoch (the record's). `is_fresh`: a control
+    plane confirmed the list in this life of the agent. `ended`: how a server that was started in
+    this boot ended, by itself or by its watchdog. `seen`: what the server says, None: it does not
+    answer. `fenced`: the epoch at which its gate was closed for good. `unstreaming`: seconds for
+    which a standby has received nothing. `configured`: the spec that the server runs with.
+    """
+
+    spec: DatabaseSpec
+    role: ReplicaRole
+    led: int
+    is_made: bool
+    is_running: bool
+    is_fresh: bool
+    quarantined: bool
+    ended: str = ""
+    seen: ServerFacts | None = None
+    fenced: int = 0
+    configured: DatabaseSpec | None = None
+    is_measured: bool = False
+    is_ordered: bool = False
+
+
+def is_bound(spec: DatabaseSpec) -> bool:
+    """Whether a primary of it may run only behind a gate. Where somebody else may be promoted, it
+    must: a spec without terms then means that there is no lease to be had (it was revoked)."""
+    return spec.lease is not None or bool(rivals(spec))
+
+
+def rivals(spec: DatabaseSpec) -> tuple[str, ...]:
+    """Who else may be promoted: all of them must promise (B6)."""
+    return tuple(
+        member.replica
+        for member in spec.members
+        if member.replica != spec.replica and member.may_be_promoted and member.role != "out"
+    )

@@ -1,0 +1,192 @@
+"""Carries out one order on a database server; `Orders` journals it and calls it once (B5, B8).
+
+Invariant: each verb may be carried out again after a crash: it looks first, and what is so already
+is *done*, never repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from recovery.agent.databases.leash import WatchdogAway
+from recovery.agent.databases.replica import Replica
+from recovery.core.clock import SystemClock
+from recovery.core.errors import Refused
+from recovery.core.ports import EngineAway, EngineFailed
+from recovery.core.wire import (
+    DatabaseOrder,
+    DatabaseSpec,
+    DatabaseVerb,
+    Member,
+    Outcome,
+    OutcomeState,
+)
+
+OBSERVE_SECONDS = 10.0
+_PAUSE = 0.02
+Verb = Callable[[DatabaseOrder, Replica], Awaitable[Outcome]]
+IN_QUARANTINE = {"fence", "ask"}
+"""What a host may do that is not trusted yet."""
+
+
+class DatabaseOrders:
+    """The orders on this host's database servers."""
+
+    def __init__(self, replicas: Callable[[str], Replica | None], clock: SystemClock) -> None:
+        self._replicas, self._clock = replicas, clock
+        self._verbs: dict[DatabaseVerb, Verb] = {
+            "ask": self._ask,
+            "fence": self._fence,
+            "promote": self._promote,
+            "restart": self._restart,
+            "rejoin": self._rejoin,
+        }
+
+    async def carry_out(self, order: DatabaseOrder) -> Outcome:
+        """Does it and says what was observed."""
+        replica = self._replicas(order.database.replica)
+        if replica is None:
+            return outcome(order, "refused", "this host has no such replica")
+        known = replica.server.record.epoch
+        if order.database.epoch < known:
+            return outcome(order, "refused", f"epoch {order.database.epoch} is below {known}")
+        try:
+            return await self._verbs[order.verb](order, replica)
+        except (Refused, EngineFailed) as error:
+            return outcome(order, "failed", str(error))
+        except (EngineAway, WatchdogAway, OSError) as error:
+            return outcome(order, "unknown", str(error))
+
+    # ------------------------------------------------------------------ verbs
+
+    async def _ask(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        if order.take_over:
+            promises = replica.server.record.promises.take_over(order.database.epoch)
+            await replica.server.note(promises=promises)
+        left = replica.server.record.promises.left(self._clock.boottime())
+        fact = replica.fact()
+        told = {
+            "promised_ms": int(left * 1000),
+            "position": fact.position,
+            "timeline": fact.timeline,
+            "state": fact.state,
+        }
+        return outcome(order, "done", json.dumps(told))
+
+    async def _fence(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        """Closed first, then asked where it stopped; a watchdog's gate leaves nobody to ask."""
+        before = replica.fact().position
+        receipt = await replica.server.fence(order.operation, order.database.epoch)
+        await replica.look()
+        replica.wake()
+        seen = replica.server.seen
+        return msgspec.structs.replace(
+            outcome(order, "done", str(max(before, seen.position if seen else 0))),
+            receipt=receipt,
+        )
+
+    async def _promote(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        server, epoch = replica.server, order.database.epoch
+        promises = server.record.promises.take_over(epoch)
+        await server.note(promises=promises)
+        if server.record.role != "primary" or server.record.led < epoch:
+            reason = promises.refuse_promotion(epoch, self._clock.boottime())
+            if reason:
+                return outcome(order, "refused", reason)
+        await replica.take(as_primary(order.database))
+        async with replica.turn:
+            await replica.adopt()
+            await server.look()
+            if server.seen is None:
+                return outcome(order, "failed", "its server does not answer")
+            if server.seen.role != "primary" or server.record.led < epoch:
+                await server.promote()
+            await replica.look()
+            await server.mind_lease()
+        return await self._observed(order, replica)
+
+    async def _restart(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        await replica.take(order.database)
+        async with replica.turn:
+            await replica.adopt()
+            await replica.look()
+            if not replica.server.is_running:
+                await replica.server.start()
+                await replica.look()
+            elif replica.server.seen is None:
+                await replica.server.stop()
+                await replica.server.start()
+                await replica.look()
+        return await self._observed(order, replica)
+
+    async def _rejoin(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        await replica.take(order.database)
+        async with replica.turn:
+            await replica.adopt()
+            await replica.look()
+            if not _follows(replica):
+                if replica.server.is_running:
+                    await replica.server.stop()
+                await replica.server.rejoin()
+                await replica.server.start()
+        if await self._until(replica, lambda: _follows(replica)):
+            alone = replica.server.record.alone
+            return outcome(order, "done", alone or "follows its primary")
+        return outcome(order, "unknown", "not following yet")
+
+    # ------------------------------------------------------------------ observing
+
+    async def _observed(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        """Whether it is now what the order wants it to be."""
+        wants = order.verb == "promote" or replica.spec.role == "primary"
+        if wants:
+            await self._until(replica, lambda: _leads(replica))
+            if _leads(replica):
+                return outcome(order, "done", f"primary at {replica.fact().position}")
+            return outcome(order, "unknown", replica.fact().detail or "not open for writes yet")
+        is_up = replica.fact().state == "running"
+        return outcome(order, "done" if is_up else "unknown", replica.fact().detail or "running")
+
+    async def _until(self, replica: Replica, holds: Callable[[], bool]) -> bool:
+        deadline = self._clock.boottime() + OBSERVE_SECONDS
+        while not holds() and self._clock.boottime() < deadline:
+            await asyncio.sleep(_PAUSE)
+            async with replica.turn:
+                await replica.look()
+        return holds()
+
+
+def _leads(replica: Replica) -> bool:
+    fact = replica.fact()
+    return fact.role == "primary" and fact.is_writable and fact.gate != "closed"
+
+
+def _follows(replica: Replica) -> bool:
+    """A standby that streams, from the primary of this epoch."""
+    seen = replica.server.seen
+    leader = next((each for each in replica.spec.members if each.role == "primary"), None)
+    if seen is None or leader is None or not seen.is_streaming:
+        return False
+    return seen.role == "standby" and seen.follows in {"", leader.replica}
+
+
+def as_primary(spec: DatabaseSpec) -> DatabaseSpec:
+    """The spec of a promotion: this replica leads, whoever led before follows."""
+    return msgspec.structs.replace(
+        spec, role="primary", members=tuple(_turned(each, spec.replica) for each in spec.members)
+    )
+
+
+def _turned(member: Member, leader: str) -> Member:
+    if member.replica == leader:
+        return msgspec.structs.replace(member, role="primary")
+    role = "standby" if member.role == "primary" else member.role
+    return msgspec.structs.replace(member, role=role)
+
+
+def outcome(order: DatabaseOrder, state: OutcomeState, detail: str) -> Outcome:
+    return Outcome(operation=order.operation, epoch=order.epoch, state=state, detail=detail[:1000])

@@ -1,0 +1,89 @@
+"""What a host must never forget of a replica: highest epoch, role, promises (B5, B6).
+
+Invariant: durable before anything follows from it; the epoch never falls. BOOTTIME begins anew
+with each boot, so what was counted on it is carried over as `Promises.after_boot` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from recovery.agent.disk import private_folder, write_atomic
+from recovery.core.leases import NEVER, Promises
+from recovery.core.wire import DatabaseSpec, ReplicaRole
+
+_NEVER = -1e18
+"""JSON has no infinity: this stands for `NEVER` on the disk."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """`spec`: the newest that was obeyed, of `epoch`. `role`: what its data are (a start follows
+    from that); "out" until there are any. `led`: the epoch in which it became a primary. `heard`:
+    asker → (incarnation, number) of its newest question. `alone`: rows that only it had."""
+
+    epoch: int = 0
+    spec: DatabaseSpec | None = None
+    role: ReplicaRole = "out"
+    led: int = 0
+    boot: str = ""
+    promises: Promises = Promises()
+    heard: dict[str, tuple[int, int]] = {}
+    alone: str = ""
+
+
+class Records:
+    """The records of one host. Its writers block on the disk: call them in a thread."""
+
+    def __init__(self, folder: Path, boot: str, now: float) -> None:
+        self.folder = private_folder(folder)
+        self._boot = boot
+        self.incarnation = self._count_start()
+        self._records = {
+            path.parent.name: self._read(path, now) for path in folder.glob("*/record.json")
+        }
+
+    def replicas(self) -> tuple[str, ...]:
+        return tuple(self._records)
+
+    def folder_of(self, replica: str) -> Path:
+        return private_folder(self.folder / replica)
+
+    def get(self, replica: str) -> Record:
+        return self._records.get(replica) or Record(boot=self._boot)
+
+    def put(self, replica: str, record: Record) -> None:
+        """Durable when this returns."""
+        if record == self._records.get(replica):
+            return
+        kept = msgspec.structs.replace(record, boot=self._boot)
+        promises = replace(kept.promises, until=max(kept.promises.until, _NEVER))
+        written = msgspec.structs.replace(kept, promises=promises)
+        write_atomic(self.folder_of(replica) / "record.json", msgspec.json.encode(written))
+        self._records[replica] = kept
+
+    def retire(self, replica: str) -> None:
+        """Not to be taken up again at the next start; its data stay where they are."""
+        path = self.folder_of(replica) / "record.json"
+        if path.exists():
+            path.rename(path.with_name("record.retired.json"))
+        self._records.pop(replica, None)
+
+    def _read(self, path: Path, now: float) -> Record:
+        record = msgspec.json.decode(path.read_bytes(), type=Record)
+        if record.promises.until <= _NEVER:
+            promises = replace(record.promises, until=NEVER)
+            record = msgspec.structs.replace(record, promises=promises)
+        if record.boot == self._boot:
+            return record
+        promises = record.promises.after_boot(now)
+        return msgspec.structs.replace(record, boot=self._boot, promises=promises)
+
+    def _count_start(self) -> int:
+        """The incarnation of this life of the agent: numbers of renewals begin again with it."""
+        path = self.folder / "starts"
+        count = int(path.read_text()) + 1 if path.exists() else 1
+        write_atomic(path, str(count).encode())
+        return count

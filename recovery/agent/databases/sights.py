@@ -1,0 +1,33 @@
+"""What a server says of itself, as its agent reports it. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from recovery.core.ports import ServerFacts
+from recovery.core.wire import ReplicaFact
+
+
+def with_sight(fact: ReplicaFact, seen: ServerFacts) -> ReplicaFact:
+    """The fact with what the server itself says."""
+    return msgspec.structs.replace(
+        fact,
+        is_writable=seen.is_writable,
+        version=seen.version,
+        system=seen.system,
+        timeline=seen.timeline,
+        position=seen.position,
+        lag_ms=seen.lag_ms,
+        follows=seen.follows,
+        standbys=seen.standbys,
+        settings=dict(seen.settings),
+        cancelled_waits=seen.cancelled_waits,
+        detail=fact.detail or seen.detail[:300],
+    )
+
+
+def matters(fact: ReplicaFact) -> tuple[object, ...]:
+    """What is told at once when it changes; the rest waits for its second."""
+    streaming = tuple((each.replica, each.is_streaming) for each in fact.standbys)
+    told = (fact.state, fact.role, fact.epoch, fact.is_writable, fact.gate, fact.follows)
+    return (*told, fact.promised_ms > 0, fact.alone, fact.detail, streaming)

@@ -1,0 +1,32 @@
+"""What every replica of a host shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recovery.adapters.fencing.fences import Fences
+from recovery.agent.databases.lease import Ask
+from recovery.agent.databases.leash import Leash
+from recovery.agent.databases.records import Records
+from recovery.core.clock import SystemClock
+from recovery.core.gates import Gate
+from recovery.core.ports import DatabaseEngine
+from recovery.core.wire import DatabaseSpec, Renewal
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """`is_fresh`: a control plane confirmed the list in this life; `changed`: tell it soon."""
+
+    clock: SystemClock
+    records: Records
+    fences: Fences
+    gate: Gate
+    leash: Callable[[str], Leash]
+    engine: Callable[[DatabaseSpec], DatabaseEngine]
+    ask: Ask
+    send: Callable[[Renewal], None]
+    is_fresh: Callable[[], bool]
+    is_quarantined: Callable[[], bool]
+    changed: Callable[[], None]
