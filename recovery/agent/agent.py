@@ -195,6 +195,7 @@ class Agent:
             signature=self._identity.sign_hello(challenge.nonce, self._boot),
             address=self._config.address,
             probe_port=self._config.probe_port,
+            peer_port=self._config.peer_port,
             resumed_from=self._orders.epoch,
             adapters=(self._config.adapter,),
         )

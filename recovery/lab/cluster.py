@@ -27,6 +27,9 @@ from recovery.lab.weather import FAIR
 
 _log = logging.getLogger("tocsin.lab")
 BOOT_SECONDS = 10.0
+PEER_PORT = 7802
+"""Where agents of one database's members ask each other, on every host; the probe's ports are
+beside it."""
 
 
 class Machine:
@@ -191,6 +194,8 @@ class Lab:
             "address": machine.host.address,
             "listen_address": machine.host.inner,
             "probe_port": self._layout.probe_port,
+            "peer_port": PEER_PORT,
+            "gate": "nftables" if self._settings.mode == "netns" else "watchdog",
             "boot": secrets.token_hex(16),
             "datagram_relay": f"{machine.host.uplink}:{DATAGRAM_PORT}",
             "stop_grace_seconds": 2.0,

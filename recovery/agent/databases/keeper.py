@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
 from recovery.agent.databases import asking, letters
 from recovery.agent.databases.doors import Door, Reply, Request
-from recovery.agent.databases.engines import engine_in
 from recovery.agent.databases.leash import Leash, WatchdogAway
 from recovery.agent.databases.orders import DatabaseOrders
 from recovery.agent.databases.records import Records
@@ -25,7 +25,7 @@ from recovery.agent.databases.tools import Tools
 from recovery.core.clock import SystemClock
 from recovery.core.errors import BadMessage
 from recovery.core.gates import Gate, GateKind
-from recovery.core.ports import EngineFailed
+from recovery.core.ports import EngineFailed, Place
 from recovery.core.wire import (
     DatabaseReport,
     DatabaseSpec,
@@ -82,7 +82,9 @@ class DatabaseKeeper:
             fences=fences,
             gate=gate,
             leash=self._leash,
-            engine=lambda spec: engine_in(spec, records.folder_of(spec.replica), setting.address),
+            engine=lambda spec: engine_for(
+                spec, Place(records.folder_of(spec.replica) / "engine", setting.address)
+            ),
             ask=self._ask,
             send=tell,
             is_fresh=is_fresh,
@@ -111,8 +113,12 @@ class DatabaseKeeper:
             await self._door.open(self._setting.address, self._setting.peer_port)
 
     async def run(self) -> None:
-        """Reports, for ever."""
+        """Reports, for ever. A replica that nobody minds any more ends the agent: its supervisor
+        starts it again, within the lease."""
         while True:
+            for task in self._tasks.values():
+                if task.done():
+                    task.result()
             self.report()
             self._news.clear()
             await asyncio.sleep(LEAST_SECONDS)

@@ -45,7 +45,7 @@ class Replica:
         self._wake = asyncio.Event()
         self._busy: Deed | None = None
         self._trouble, self._streak, self._not_before = "", 0, 0.0
-        self._is_failed = self._is_measured = False
+        self._is_failed = self._is_measured = self._is_made = self._is_unusable = False
         self._waits_for = ""
         self._told: tuple[object, ...] = ()
         self._wanted, self._is_adopted = spec, False
@@ -124,6 +124,8 @@ class Replica:
             return False
         await self.adopt()
         await self._guarded(self.server.mind_lease())
+        if self._is_unusable:
+            return False
         act = decide.decide(self.picture())
         self._waits_for = "" if isinstance(act, Act) else act.reason
         if not isinstance(act, Act) or self._tools.clock.boottime() < self._not_before:
@@ -134,6 +136,7 @@ class Replica:
         """Observes, and tells if something changed that matters."""
         server = self.server
         await server.look()
+        self._look_at_data()
         seen, now = server.seen, self._tools.clock.boottime()
         if seen is not None and seen.is_streaming:
             self._streams_since = now if self._streams_since is None else self._streams_since
@@ -143,6 +146,16 @@ class Replica:
         if (told := matters(self.fact())) != self._told:
             self._told = told
             self._tools.changed()
+
+    def _look_at_data(self) -> None:
+        """Whether there are data, and programs for them."""
+        was, self._is_unusable = self._is_unusable, False
+        try:
+            self._is_made = self.server.engine.is_made()
+        except EngineFailed as error:
+            self._is_unusable, self._trouble = True, str(error)
+        if was and not self._is_unusable:
+            self._trouble = ""
 
     async def _left(self) -> float:
         if not is_bound(self.spec) or not self.server.is_running:
@@ -191,7 +204,7 @@ class Replica:
             spec=server.spec,
             role=record.role,
             led=record.led,
-            is_made=server.engine.is_made(),
+            is_made=self._is_made,
             is_running=server.is_running,
             is_fresh=self._tools.is_fresh(),
             quarantined=self._tools.is_quarantined(),
@@ -238,9 +251,9 @@ class Replica:
             return "fenced"
         if server.is_running:
             return "running" if server.seen is not None else "down"
-        if self._is_failed:
+        if self._is_failed or self._is_unusable:
             return "failed"
-        if record.role == "out" and not server.engine.is_made():
+        if record.role == "out" and not self._is_made:
             return "absent"
         return "down"
 

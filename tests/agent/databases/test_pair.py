@@ -56,9 +56,10 @@ async def test_without_control_plane_and_peer_it_is_fenced_in_time(up: Pair) -> 
 async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(up: Pair) -> None:
     await up.gateway.close()
     await asyncio.sleep(TERMS.length)
+    for host in up.hosts.values():
+        up.gateway.member(host.name).socket = None
     await up.gateway.open()
     for replica in (A, B):
-        up.gateway.member(up.hosts[replica].name).socket = None
         await up.enrolled(replica)
     await up.until(B, state="running")
     up.gateway.leaders = {}
