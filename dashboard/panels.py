@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import incident, pages
+from dashboard.facets import databases, incident, pages
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -58,7 +58,18 @@ PANELS = _panels(
     Panel("incident-lines", incident.incident_lines),
     Panel("application-voice", pages.application_voice),
     Panel("application-seats", pages.application_seats),
+    Panel("hurting", databases.hurting),
+    Panel("databases", databases.databases),
+    Panel("queue", databases.queue),
+    Panel("database-voice", databases.database_voice),
+    Panel("database-acts", databases.database_acts),
+    Panel("database-failover", databases.database_failover),
+    Panel("database-users", databases.database_users),
+    Panel("database-copies", databases.database_copies),
+    Panel("database-worst", databases.database_worst),
+    Panel("database-history", databases.database_history),
     Panel("host-voice", pages.host_voice),
+    Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),
     Panel("host-operations", pages.host_operations),
     Panel("host-acts", pages.host_acts),

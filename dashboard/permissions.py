@@ -33,6 +33,8 @@ class May(StrEnum):
     DRAIN = "drain"
     RELEASE = "release"
     VOUCH = "vouch for a lost container"
+    SWITCH_OVER = "switch a database over"
+    VOUCH_DATABASE = "vouch for a lost database host"
     PAUSE = "pause"
     LAB = "lab"
     READ_AUDIT = "read audit"
@@ -49,6 +51,8 @@ _RESPOND = _WATCH | {
     May.PAUSE,
     May.RELEASE,
     May.VOUCH,
+    May.SWITCH_OVER,
+    May.VOUCH_DATABASE,
 }
 _APPROVE = _RESPOND
 """What an approver may do beyond a responder is approve steps of a recovery plan."""

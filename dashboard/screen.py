@@ -8,10 +8,12 @@ from functools import cached_property
 
 from dashboard.permissions import May, Role, may
 from dashboard.pulse import pulse
-from dashboard.sentence import Sentence, Standing, say
+from dashboard.sentence import Databases, Sentence, Standing, say
 from recovery.alarms import screens as alarm_rows
 from recovery.core import clock, control
 from recovery.detection import screens as detection
+from recovery.failover import screens as failover
+from recovery.failover.views import DatabaseView
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 from recovery.operations import screens as operations
@@ -55,6 +57,23 @@ class Screen:
     def services(self) -> dict[str, traffic.Service]:
         """How each application answers, and its outages of this month."""
         return traffic.services(clock.system.now())
+
+    @cached_property
+    def databases(self) -> tuple[DatabaseView, ...]:
+        """Every database with its copies, its users' gap and its newest failover."""
+        return failover.databases(clock.system.now())
+
+    @cached_property
+    def hurt_databases(self) -> tuple[DatabaseView, ...]:
+        """Those that nobody may write to first; then those whose promise cannot hold."""
+        order = {"down": 0, "unknown": 1, "risk": 2}
+        hurt = [d for d in self.databases if d.tone]
+        return tuple(sorted(hurt, key=lambda d: (order[d.tone], d.name)))
+
+    @cached_property
+    def waiting_databases(self) -> tuple[DatabaseView, ...]:
+        """Starter databases and others that wait for a host or a person."""
+        return tuple(d for d in self.hurt_databases if d.state == "waiting")
 
     @cached_property
     def brake(self) -> detection.BrakeView:
@@ -119,10 +138,25 @@ class Screen:
                 min(a.unseen, max(0, a.copies - a.answering)) for a in self.applications
             ),
             down=tuple(a.name for a in self.hurt if a.state == "down"),
+            databases=self._databases,
             held=len(self.held),
             paused=self.brake.paused_by if self.brake.paused_at else "",
             blind=self.blind,
             is_watched=self.is_watched,
+        )
+
+    @property
+    def _databases(self) -> Databases:
+        down = [d for d in self.databases if d.tone == "down"]
+        moving = [d.name for d in down if d.running is not None]
+        return Databases(
+            all=len(self.databases),
+            moving=tuple(moving),
+            waiting=tuple(d.name for d in down if d.name not in moving and d.state == "waiting"),
+            down=tuple(d.name for d in down if d.name not in moving and d.state != "waiting"),
+            at_risk=sum(d.tone == "risk" for d in self.databases),
+            forming=sum(d.state == "making" for d in self.databases),
+            unseen=sum(d.tone == "unknown" and d.state != "making" for d in self.databases),
         )
 
     def _near(self, gone: inventory.HostCell) -> tuple[str, ...]:

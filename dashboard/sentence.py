@@ -11,6 +11,54 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Databases:
+    """How the databases stand, by name where somebody has to act.
+
+    `moving`: another primary is on its way · `waiting`: for a host or a person · `down`: nobody's
+    writes are acknowledged, and nothing is on its way yet."""
+
+    all: int = 0
+    moving: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    at_risk: int = 0
+    forming: int = 0
+    unseen: int = 0
+
+    @property
+    def out(self) -> int:
+        return len(self.moving) + len(self.waiting) + len(self.down)
+
+    def wrong(self) -> list[str]:
+        """Parts of the sentence."""
+        parts = []
+        if self.moving:
+            parts.append(f"{count(len(self.moving), 'database')} failing over")
+        if self.down:
+            parts.append(f"{count(len(self.down), 'database')} down")
+        if self.waiting:
+            verb = "waits" if len(self.waiting) == 1 else "wait"
+            parts.append(f"{count(len(self.waiting), 'database')} {verb} for a host or a person")
+        if self.unseen:
+            parts.append(f"{count(self.unseen, 'database')} not seen")
+        if self.at_risk:
+            parts.append(f"{count(self.at_risk, 'database')} at risk")
+        return parts
+
+    def after(self) -> str:
+        """Which they are."""
+        said = []
+        for names, words in (
+            (self.moving, ("fails over", "fail over")),
+            (self.down, ("is down", "are down")),
+            (self.waiting, ("waits", "wait")),
+        ):
+            if names:
+                said.append(f"{named(names)} {words[len(names) > 1]}")
+        return f"{', '.join(said)}." if said else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand. `blind`: why Tocsin sees nothing, else empty.
 
@@ -32,6 +80,7 @@ class Standing:
     arriving: int = 0
     unseen_containers: int = 0
     down: tuple[str, ...] = ()
+    databases: Databases = field(default_factory=Databases)
     held: int = 0
     paused: str = ""
     blind: str = ""
@@ -69,7 +118,17 @@ def say(now: Standing) -> Sentence:
         return Sentence(said, "Tocsin is looking whether somebody watches them.", "unknown")
     hosts = f"All {now.hosts} hosts answer." if now.hosts > 1 else "The one host answers."
     runs = f"{count(now.answering, 'container')} run{'s' if now.answering == 1 else ''}."
-    return Sentence(f"{hosts} {runs}", "", "")
+    return Sentence(f"{hosts} {runs}{_bases(now.databases)}", "", "")
+
+
+def _bases(databases: Databases) -> str:
+    """What is said of databases where nothing is wrong with any."""
+    if databases.forming:
+        verb = "is" if databases.forming == 1 else "are"
+        return f" {count(databases.forming, 'database')} {verb} being made."
+    if not databases.all:
+        return ""
+    return f" {count(databases.all, 'database')} serve{'s' if databases.all == 1 else ''}."
 
 
 def _clause(text: str) -> str:
@@ -96,6 +155,7 @@ def _wrong(now: Standing) -> list[str]:
         parts.append(f"{count(missing, 'container')} without a place")
     if now.unseen_containers:
         parts.append(f"{count(now.unseen_containers, 'container')} not seen")
+    parts += now.databases.wrong()
     if now.held:
         parts.append(f"{count(now.held, 'host')} held for a person")
     if now.paused:
@@ -117,7 +177,7 @@ def _lost(site: str, n: int, now: Standing) -> str:
 def _after(now: Standing) -> str:
     """Who is silent and what answers around it, who is hurt and how many are not, what follows."""
     whole = f"{now.answering} of {count(now.wanted, 'container')} answer."
-    said = (_gone(now), _services(now), whole, _follows(now))
+    said = (_gone(now), _services(now), now.databases.after(), whole, _follows(now))
     return " ".join(part for part in said if part)
 
 
@@ -167,7 +227,8 @@ def named(names: tuple[str, ...], at_most: int = 3) -> str:
 
 
 def _tone(now: Standing) -> str:
-    if now.down or any(now.lost.values()):
+    if now.down or any(now.lost.values()) or now.databases.out:
         return "down"
     missing = now.wanted - now.answering - now.unseen_containers
-    return "risk" if missing > 0 or now.held or now.paused else "unknown"
+    at_risk = missing > 0 or now.held or now.paused or now.databases.at_risk
+    return "risk" if at_risk else "unknown"

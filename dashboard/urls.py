@@ -20,6 +20,8 @@ urlpatterns = [
     path("hosts/<str:name>/", look.host),
     path("hosts/<str:name>/uncordon/", act.uncordon),
     path("hosts/<str:name>/<str:verb>/", act.host_act),
+    path("databases/", look.databases),
+    path("databases/<str:name>/", look.database),
     path("held/", look.held),
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),

@@ -58,6 +58,8 @@ class Watch:
     phases: tuple[Phase, ...]
     ticks: tuple[Tick, ...]
     whole: float | None
+    limit: float | None = None
+    """Where the promise ends, in percent of the width."""
 
     @property
     def said(self) -> str:
@@ -88,16 +90,45 @@ def clock_phases(
     return _drawn(seconds)
 
 
-def _drawn(seconds: Sequence[tuple[str, float | None]]) -> Watch:
-    known = sum(length or 0.0 for _, length in seconds)
+def clock_marks(
+    start: datetime,
+    marks: Sequence[tuple[str, datetime | None]],
+    *,
+    end: datetime | None = None,
+    promise: float | None = None,
+) -> Watch:
+    """Any phases, each until its mark; the first without one lasts, and what follows it has not
+    begun. With `end` it is over: whatever was marked later cost nobody anything."""
+    seconds: list[tuple[str, float | None]] = []
+    before = start
+    for name, at in marks:
+        if at is None:
+            if end is None:
+                seconds.append((name, None))
+                break
+            continue
+        upto = at if end is None else min(at, end)
+        if upto > before:
+            seconds.append((name, (upto - before).total_seconds()))
+            before = upto
+    if end is not None and end > before:
+        seconds.append(("reconnect", (end - before).total_seconds()))
+    return _drawn(seconds, promise)
+
+
+def _drawn(seconds: Sequence[tuple[str, float | None]], promise: float | None = None) -> Watch:
+    spent = sum(length or 0.0 for _, length in seconds)
     is_open = any(length is None for _, length in seconds)
-    scale = (100.0 - (OPEN_PERCENT if is_open else 0.0)) / (known or 1.0)
+    room = 100.0 - (OPEN_PERCENT if is_open else 0.0)
+    known = max(spent, promise or 0.0)
+    scale = room / (known or 1.0)
     phases, left = [], 0.0
     for row, (name, length) in enumerate(seconds):
         width = OPEN_PERCENT if length is None else length * scale
         phases.append(Phase(name, length, round(left, 2), round(width, 2), row))
         left += width
-    return Watch(tuple(phases), _ticks(known, scale), None if is_open else known)
+    limit = None if promise is None else round(promise * scale, 2)
+    return Watch(tuple(phases), _ticks(known, scale), None if is_open else spent, limit)
 
 
 def _ticks(known: float, scale: float) -> tuple[Tick, ...]:

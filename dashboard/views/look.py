@@ -14,6 +14,7 @@ from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.page import THEMES, frame, show
 from recovery.audit import screens as audit
+from recovery.failover import screens as failover
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 
@@ -25,7 +26,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=("voice", "next", "hurt", "fleet", "lines", "forecast"),
+        topics=("voice", "next", "hurt", "hurting", "fleet", "lines", "forecast"),
     )
 
 
@@ -83,8 +84,25 @@ def hosts(request: HttpRequest, role: Role) -> HttpResponse:
 def host(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if inventory.find_host(name) is None:
         raise Http404(f"There is no host {name}.")
-    topics = [f"host-{part}:{name}" for part in ("voice", "acts", "seats", "operations")]
+    topics = [f"host-{part}:{name}" for part in ("voice", "acts", "copies", "seats", "operations")]
     return show(request, role, "host", area="hosts", topics=topics, heading=name)
+
+
+@for_people(May.VIEW)
+def databases(request: HttpRequest, role: Role) -> HttpResponse:
+    topics = ("queue", "databases")
+    return show(request, role, "list", area="databases", topics=topics, heading="Databases")
+
+
+PARTS = ("voice", "failover", "copies", "users", "worst", "history", "acts")
+
+
+@for_people(May.VIEW)
+def database(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    if failover.find_database(name) is None:
+        raise Http404(f"There is no database {name}.")
+    topics = [f"database-{part}:{name}" for part in PARTS]
+    return show(request, role, "database", area="databases", topics=topics, heading=name)
 
 
 @for_people(May.VIEW)
@@ -165,7 +183,13 @@ def find(request: HttpRequest, role: Role) -> HttpResponse:
 
 def _links(role: Role) -> list[tuple[str, str]]:
     pages = ["Overview|/", "Incidents|/incidents/", "Applications|/applications/"]
-    pages += ["Hosts|/hosts/", "Held|/held/", "Log|/log/", "Wall screen|/?wall=1"]
+    pages += [
+        "Databases|/databases/",
+        "Hosts|/hosts/",
+        "Held|/held/",
+        "Log|/log/",
+        "Wall screen|/?wall=1",
+    ]
     pages += [
         "Light or dark|/theme/",
         "Keys and help|/help/",
@@ -184,6 +208,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
         (f"Application {app.name}", f"/applications/{app.name}/")
         for app in inventory.applications()
     ]
+    links += [(f"Database {name}", f"/databases/{name}/") for name in failover.database_names()]
     for site in inventory.fleet():
         links += [(f"Host {h.name}", f"/hosts/{h.name}/") for h in site.hosts]
         links += [(f"Cordon {h.name}…", f"/hosts/{h.name}/cordon/") for h in site.hosts]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from recovery.core import clock
+from recovery.failover.phases import Phase
 from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
-from tests.dashboard import fleet
+from tests.dashboard import bases, fleet
 
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
 PAGES = (
@@ -18,6 +19,10 @@ PAGES = (
     "/incidents/{incident}/",
     "/applications/",
     "/applications/mairie-lyon-web/",
+    "/databases/",
+    "/databases/orders-pg/",
+    "/databases/crm-pg/",
+    "/databases/wiki-pg/",
     "/hosts/",
     "/hosts/par1-r1-h02/",
     "/hosts/par1-r1-h01/cordon/",
@@ -43,6 +48,10 @@ def test_every_page_is_accessible_and_fits(
     fleet.hold_host(site.hosts["osu2-r1-h02"], "A storm asks a person.", now)
     lost = Placement.objects.filter(state="lost").select_related("container")[0]
     fleet.replace_seat(lost, site.hosts["mrs1-r2-h02"], now)
+    seeded = bases.seed_bases(site.hosts, now)
+    bases.fail_over(seeded["orders-pg"], now)
+    bases.fail_over(seeded["crm-pg"], now, upto=Phase.DONE)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost; a starter plan waits.", now)
     page = open_page("/", viewport={"width": width, "height": 844}, color_scheme=scheme)
     for path in PAGES:
         page.goto(site.url + path.format(incident=incident.number))

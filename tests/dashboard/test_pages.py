@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,10 +18,20 @@ from recovery.core import clock
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
-from tests.dashboard import fleet
+from tests.dashboard import bases, fleet
 from tests.dashboard.conftest import SignIn
 
-PAGES = ("/", "/incidents/", "/applications/", "/hosts/", "/held/", "/log/", "/find/", "/help/")
+PAGES = (
+    "/",
+    "/incidents/",
+    "/applications/",
+    "/databases/",
+    "/hosts/",
+    "/held/",
+    "/log/",
+    "/find/",
+    "/help/",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -218,10 +229,14 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
     incident = fleet.lose_host(hosts["par1-r1-h02"], now)
     lost = Placement.objects.filter(state="lost").select_related("container")[0]
     fleet.replace_seat(lost, hosts["mrs1-r2-h02"], now)
+    seeded = bases.seed_bases(hosts, now)
+    bases.fail_over(seeded["orders-pg"], now)
+    bases.write(seeded["orders-pg"], now + timedelta(hours=1), failing_since=now)
     keys = {
         "incident": str(incident.number),
         "application": "newsletter",
         "host": "par1-r1-h02",
+        "database": "orders-pg",
     }
     for name in PANELS:
         kind, dash, _ = name.partition("-")

@@ -20,7 +20,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
 from recovery.core.clock import Clock
-from recovery.core.wire import derive_secret
+from recovery.core.ports import DATABASE, Login
 from recovery.inventory import actions
 from recovery.inventory.actions import EndedGap, WriteSight
 from recovery.inventory.models import Database
@@ -34,7 +34,6 @@ log = structlog.get_logger()
 ROUND_EVERY = 1.0
 LOOK_EVERY = 5
 """Rounds between two looks at which databases there are."""
-CLIENT, DBNAME = "tocsin_app", "app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,8 @@ def targets(host: str) -> tuple[Target, ...]:
 
 
 def _door(row: Database, host: str) -> Door:
-    password = derive_secret(row.secret, f"password {CLIENT}").hex()
-    return Door(row.engine, host, row.edge_port or 0, CLIENT, password, DBNAME)
+    client = Login.CLIENT
+    return Door(row.engine, host, row.edge_port or 0, client, client.password(row.secret), DATABASE)
 
 
 class Writers:

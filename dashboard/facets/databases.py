@@ -1,0 +1,130 @@
+"""The panels of databases: all of them, one of them, and what its users wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.facets.stopwatch import Watch, clock_marks
+from dashboard.permissions import May
+from dashboard.screen import Screen
+from recovery.core import clock
+from recovery.failover import screens as rows
+from recovery.failover.facts import NEVER
+from recovery.failover.views import DatabaseView, FailoverView
+
+Context = Mapping[str, Any]
+
+
+def databases(screen: Screen, key: str) -> Context:
+    """Trouble first, then by name."""
+    calm = [d for d in screen.databases if not d.tone]
+    return {"rows": [(d, _bar(d)) for d in (*screen.hurt_databases, *calm)]}
+
+
+def queue(screen: Screen, key: str) -> Context | None:
+    """What waits for a host or a person, the longest first."""
+    waiting = sorted(screen.waiting_databases, key=lambda d: d.state_at)
+    return {"rows": waiting} if waiting else None
+
+
+def _bar(view: DatabaseView) -> dict[str, Any]:
+    """The worst case within its promise, as a bar of at most its whole width."""
+    worst = view.worst
+    if not view.is_business or worst.seconds == NEVER:
+        return {"width": 100.0 if view.is_business else 0.0, "over": view.is_business}
+    share = 100 * worst.seconds / worst.promise
+    return {"width": round(min(100.0, share), 1), "over": share > 100}
+
+
+def _find(screen: Screen, name: str) -> DatabaseView | None:
+    return next((d for d in screen.databases if d.name == name), None)
+
+
+def database_voice(screen: Screen, key: str) -> Context | None:
+    found = _find(screen, key)
+    if found is None:
+        return None
+    running = found.running
+    since = None
+    if found.is_down:
+        since = (found.probe and found.probe.failing_since) or found.state_at
+        since = running.happened_at if running is not None else since
+    return {"db": found, "running": running, "since": since}
+
+
+def database_copies(screen: Screen, key: str) -> Context | None:
+    found = _find(screen, key)
+    return {"db": found} if found else None
+
+
+def database_users(screen: Screen, key: str) -> Context | None:
+    """What the user who writes all the time sees, where one does."""
+    found = _find(screen, key)
+    return {"db": found, "probe": found.probe} if found and found.probe else None
+
+
+def database_worst(screen: Screen, key: str) -> Context | None:
+    found = _find(screen, key)
+    if found is None or not found.is_business:
+        return None
+    return {"db": found, "worst": found.worst, "endless": found.worst.seconds == NEVER}
+
+
+def database_failover(screen: Screen, key: str) -> Context | None:
+    """The one that runs, else the newest."""
+    found = _find(screen, key)
+    if found is None or found.failover is None:
+        return None
+    return {"db": found, "fo": found.failover, "watch": _watch(found.failover, found)}
+
+
+def database_history(screen: Screen, key: str) -> Context | None:
+    found = rows.view_database(key, clock.system.now())
+    return {"db": found} if found else None
+
+
+def database_acts(screen: Screen, key: str) -> Context | None:
+    found = _find(screen, key)
+    if found is None or not screen.may(May.SWITCH_OVER):
+        return None
+    return {"db": found}
+
+
+def _watch(failover: FailoverView, view: DatabaseView) -> Watch:
+    """From the users' last acknowledged write to their first one after, where somebody wrote."""
+    gap = failover.gap
+    start, end = failover.happened_at, None
+    if gap is not None:
+        start, end = gap.last_before, gap.first_after
+    promise = view.worst.promise if view.is_business else None
+    return clock_marks(start, failover.marks, end=end or failover.ended_at, promise=promise)
+
+
+def host_copies(screen: Screen, key: str) -> Context | None:
+    """The replicas of this host."""
+    found = [(d, copy) for d in screen.databases for copy in d.copies if copy.host == key]
+    return {"rows": found} if found else None
+
+
+def hurting(screen: Screen, key: str) -> Context | None:
+    """On the overview: only those in trouble."""
+    hurt = [d for d in screen.hurt_databases if d.state != "making"]
+    return {"rows": hurt} if hurt else None
+
+
+def loss_of_sites(screen: Screen) -> dict[str, list[str]]:
+    """What the loss of each datacenter would do to databases, sentence by sentence."""
+    return {site.name: _loss_of(site.name, screen.databases) for site in screen.sites}
+
+
+def _loss_of(site: str, databases: tuple[DatabaseView, ...]) -> list[str]:
+    led = [d for d in databases if d.primary is not None and d.primary.site == site]
+    far = [d.name for d in led if any(copy.site != site for copy in d.standbys)]
+    gone = [d.name for d in led if d.name not in far]
+    said = []
+    if far:
+        said.append(f"{', '.join(far)}: a copy elsewhere, promoted by a recovery plan alone.")
+    if gone:
+        said.append(f"{', '.join(gone)}: no copy elsewhere; down until it is back or restored.")
+    return said

@@ -1,0 +1,317 @@
+"""Databases as people see them. Frozen values; what state each shows and in which words. Pure.
+
+Invariant: what nobody saw is never drawn as fine: without a word of its agent a copy is unknown,
+and a database that nobody may write to is down, whatever its plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from recovery.failover.facts import NEVER
+from recovery.failover.prover import WorstCase
+from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
+
+GONE = frozenset({Verdict.LOST, Verdict.HUNG})
+ENGINES = {"postgresql": "PostgreSQL", "valkey": "Valkey"}
+RUNS = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyView:
+    """One replica: what was decided of it, and what its agent last said."""
+
+    id: str
+    name: str
+    host: str
+    site: str
+    rack: str
+    verdict: str
+    role: str
+    state: str
+    may_be_promoted: bool
+    reason: str
+    role_at: datetime
+    at: datetime | None
+    server: str
+    epoch: int
+    is_writable: bool
+    position: int
+    timeline: int
+    lag: float | None
+    follows: str
+    healthy: float
+    gate: str
+    gate_kind: str
+    promised: float
+    is_streaming: bool
+    is_synchronous: bool
+    alone: str
+    detail: str
+
+    @property
+    def tone(self) -> str:
+        if self.verdict in GONE:
+            return "down"
+        if self.state == ReplicaState.QUARANTINED or self.role == Role.OUT:
+            return "care"
+        if self.at is None or self.verdict != Verdict.ALIVE:
+            return "unknown"
+        return "" if self.server == RUNS else "risk"
+
+    @property
+    def word(self) -> str:
+        """Its state in words that a table shows."""
+        if self.verdict != Verdict.ALIVE:
+            return f"host {self.verdict}"
+        if self.state == ReplicaState.QUARANTINED:
+            return "quarantined"
+        if self.at is None:
+            return "not seen yet"
+        if self.role == Role.STANDBY and self.server == RUNS:
+            kind = "synchronous" if self.is_synchronous else "asynchronous"
+            return f"follows, {kind}" if self.is_streaming else "does not follow yet"
+        return self.server
+
+    @property
+    def shape(self) -> str:
+        """The glyph of its copy: the decided role, unless something is wrong with it."""
+        return self.tone or ("primary" if self.role == Role.PRIMARY else "standby")
+
+    @property
+    def could_lead(self) -> bool:
+        """A standby that a failover could take, as far as a screen can tell."""
+        return (
+            self.role == Role.STANDBY
+            and self.may_be_promoted
+            and not self.tone
+            and self.is_streaming
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """What the writing user saw: no acknowledged write from `last_before` to `first_after`."""
+
+    last_before: datetime
+    first_after: datetime
+    seconds: float
+    lost: int
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverView:
+    """One failover, with the instants of its phases and the users' gap where it is over."""
+
+    number: int
+    database: str
+    kind: str
+    phase: str
+    cause: str
+    waiting_for: str
+    source: str
+    target: str
+    old_epoch: int
+    new_epoch: int | None
+    incident: int | None
+    proof: str
+    candidates: tuple[tuple[str, str], ...]
+    loss: str
+    happened_at: datetime
+    began_at: datetime
+    marks: tuple[tuple[str, datetime | None], ...]
+    ended_at: datetime | None
+    end_reason: str
+    gap: GapView | None
+
+    @property
+    def name(self) -> str:
+        return f"FO-{self.number:04d}"
+
+    @property
+    def is_running(self) -> bool:
+        """Users wait, or a copy is still being rebuilt."""
+        return self.ended_at is None
+
+    @property
+    def is_hurting(self) -> bool:
+        """Nobody may be written to yet."""
+        return self.is_running and self.phase not in {"verify", "rebuild"}
+
+    @property
+    def measured(self) -> str:
+        """What was lost, as the users' own comparison says."""
+        if self.gap is None:
+            return ""
+        if not self.gap.lost:
+            return "nothing lost"
+        return f"{self.gap.lost} acknowledged write{'' if self.gap.lost == 1 else 's'} lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeView:
+    """How writing goes, as the user who writes all the time says."""
+
+    acknowledged: int
+    last_ack_at: datetime | None
+    gap_ms: float | None
+    failing_since: datetime | None
+    error: str
+    lost: int
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VouchView:
+    """A person's word that waits for a second person's, or for being used."""
+
+    id: str
+    purpose: str
+    state: str
+    risk: str
+    requested_by: str
+    requested_at: datetime
+    reason: str
+    given_by: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseView:
+    """A database with everything that a screen says of it."""
+
+    pk: UUID
+    name: str
+    about: str
+    engine: str
+    version: str
+    plan: str
+    durability: str
+    profile: str
+    site: str
+    state: str
+    state_at: datetime
+    state_reason: str
+    epoch: int
+    edge_port: int | None
+    degraded_at: datetime | None
+    degraded_reason: str
+    blocked_until: datetime | None
+    standby_loss: str
+    copies: tuple[CopyView, ...]
+    worst: WorstCase
+    probe: ProbeView | None = None
+    failover: FailoverView | None = None
+    vouches: tuple[VouchView, ...] = ()
+    is_self_fencing: bool = False
+    history: tuple[FailoverView, ...] = field(default=())
+
+    @property
+    def kind(self) -> str:
+        """PostgreSQL 18, as people say it."""
+        return f"{ENGINES.get(self.engine, self.engine)} {self.version}".strip()
+
+    @property
+    def is_business(self) -> bool:
+        return self.plan == Plan.BUSINESS
+
+    @property
+    def primary(self) -> CopyView | None:
+        return next((copy for copy in self.copies if copy.role == Role.PRIMARY), None)
+
+    @property
+    def standbys(self) -> tuple[CopyView, ...]:
+        return tuple(copy for copy in self.copies if copy.role == Role.STANDBY)
+
+    @property
+    def targets(self) -> tuple[CopyView, ...]:
+        """Standbys that a switchover may choose."""
+        return tuple(copy for copy in self.standbys if copy.could_lead)
+
+    @property
+    def lag(self) -> float | None:
+        """Of the standby that is nearest to its primary."""
+        return min((copy.lag for copy in self.targets if copy.lag is not None), default=None)
+
+    @property
+    def running(self) -> FailoverView | None:
+        return self.failover if self.failover is not None and self.failover.is_running else None
+
+    @property
+    def is_down(self) -> bool:
+        """Nobody may write to it, or nobody's writes are acknowledged."""
+        if self.state in {DatabaseState.FAILING_OVER, DatabaseState.WAITING}:
+            return True
+        primary = self.primary
+        if self.state == DatabaseState.MAKING:
+            return False
+        return primary is None or primary.verdict in GONE or self.is_failing
+
+    @property
+    def is_failing(self) -> bool:
+        """Its users' writes are not acknowledged right now."""
+        return bool(self.probe and not self.probe.is_stale and self.probe.failing_since)
+
+    @property
+    def tone(self) -> str:
+        if self.is_down:
+            return "down"
+        primary = self.primary
+        if self.state == DatabaseState.MAKING or primary is None or primary.tone == "unknown":
+            return "unknown"
+        return "risk" if self.is_business and (self.degraded_at or self.worst.reasons) else ""
+
+    @property
+    def word(self) -> str:
+        """What is wrong in a few words; how it stands where nothing is."""
+        if self.state == DatabaseState.MAKING:
+            return "is being made"
+        if self.is_down:
+            return self._down_word
+        if self.tone == "unknown":
+            return "its primary is not seen"
+        if self.tone == "risk":
+            return "degraded" if self.degraded_at else self._risk_word
+        return "serves"
+
+    @property
+    def _down_word(self) -> str:
+        running = self.running
+        if running is not None:
+            verb = "switching over" if running.kind == "switchover" else "failing over"
+            return f"{verb}: {running.phase}"
+        primary = self.primary
+        if not self.is_business and (primary is None or primary.verdict != Verdict.ALIVE):
+            return "waits for its host"
+        if self.state == DatabaseState.WAITING:
+            return "waits"
+        if primary is not None and primary.verdict in GONE:
+            return "its host is lost"
+        return "no write is acknowledged"
+
+    @property
+    def _risk_word(self) -> str:
+        if not self.targets:
+            return "no standby could take over"
+        return "the promise cannot hold"
+
+    @property
+    def at_risk(self) -> str:
+        """What would be lost if its primary were lost now, in words."""
+        if not self.is_business:
+            return "all since its last backup"
+        if not self.targets:
+            return "unknown: no standby follows"
+        if self.durability == "synchronous" and self.degraded_at is None:
+            return "nothing"
+        return "unknown" if self.lag is None else f"the last {self.lag:.1f} s and what is under way"
+
+    @property
+    def worst_said(self) -> str:
+        """Seconds to the first write after a loss, at worst."""
+        if not self.is_business:
+            return "its host’s return"
+        return "no bound" if self.worst.seconds == NEVER else f"{self.worst.seconds:.1f} s"

@@ -1,0 +1,155 @@
+"""The pages of databases: what serves, what fails over, what waits, and what would be lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.core import clock
+from recovery.failover.phases import Phase
+from recovery.inventory.models import Host
+from tests.dashboard import bases, fleet
+from tests.dashboard.bases import Base
+from tests.dashboard.conftest import SignIn
+
+
+@pytest.fixture
+def seeded(hosts: dict[str, Host]) -> dict[str, Base]:
+    return bases.seed_bases(hosts, clock.system.now())
+
+
+def page(sign_in: SignIn, path: str, role: str = "responder") -> str:
+    return sign_in(role).get(path).content.decode()
+
+
+def test_without_databases_the_page_says_where_they_come_from(sign_in: SignIn) -> None:
+    assert "No databases yet" in page(sign_in, "/databases/")
+
+
+def test_the_list_says_plan_copies_gap_and_worst_case(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    html = page(sign_in, "/databases/")
+    for name in seeded:
+        assert f'href="/databases/{name}/"' in html
+    assert "112&nbsp;ms" in html
+    assert "11.8 s" in html
+    assert "is being made" in html
+
+
+def test_one_database_shows_its_copies_with_position_and_gate(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    html = page(sign_in, "/databases/orders-pg/")
+    assert "orders-pg</span>: serves." in html
+    assert "50331704" in html
+    assert "watchdog" in html
+    assert "follows, synchronous" in html
+    assert "Switch orders-pg over…" in html
+    assert "None yet: its first primary still leads." in html
+
+
+def test_a_failover_under_way_shows_phases_clock_and_what_it_waits_for(
+    sign_in: SignIn, seeded: dict[str, Base], hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    fleet.lose_host(hosts["par1-r1-h01"], now)
+    bases.fail_over(seeded["orders-pg"], now)
+    html = page(sign_in, "/databases/orders-pg/")
+    assert "orders-pg</span>: failing over: promote." in html
+    assert "data-digits" in html
+    assert "Failover under way" in html
+    assert "par1-r2-h01 to say that it is primary." in html
+    assert "fence" in html
+    assert "its host is lost." in html
+    overview = page(sign_in, "/")
+    assert "1 database failing over" in overview
+    assert "orders-pg fails over" in overview
+
+
+def test_a_failover_that_is_over_is_timed_by_its_users(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["orders-pg"], clock.system.now(), upto=Phase.DONE)
+    html = page(sign_in, "/databases/orders-pg/")
+    assert "7.5&nbsp;s without an acknowledged write" in html
+    assert "nothing lost" in html
+    assert "nothing that was acknowledged is lost." in html
+
+
+def test_a_starter_database_waits_and_says_for_what(
+    sign_in: SignIn, seeded: dict[str, Base], hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    fleet.lose_host(hosts["mrs1-r1-h01"], now)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
+    html = page(sign_in, "/databases/")
+    assert "waits for its host" in html
+    assert "The return of mrs1-r1-h01" in html
+    assert "1 database waits for a host or a person" in page(sign_in, "/")
+
+
+def test_a_business_database_without_a_standby_is_at_risk_before_anything_fails(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.see(seeded["crm-pg"], clock.system.now(), is_streaming=False)
+    html = page(sign_in, "/databases/crm-pg/")
+    assert "crm-pg</span>: no standby could take over." in html
+    assert "Nobody could take over now: par1-r1-h03: does not follow yet." in html
+    assert "1 database at risk" in page(sign_in, "/")
+
+
+def test_a_setting_that_breaks_the_promise_is_named_with_its_price(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.see(seeded["crm-pg"], clock.system.now(), lag_ms=9_000)
+    html = page(sign_in, "/databases/crm-pg/")
+    assert "The promise of 15&nbsp;s cannot hold." in html
+    assert "replay lag 9.0 s" in html
+
+
+def test_old_words_of_the_writing_user_are_not_shown_as_news(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.write(seeded["orders-pg"], clock.system.now() - timedelta(minutes=1))
+    assert "not known" in page(sign_in, "/databases/orders-pg/")
+
+
+def test_a_host_lists_its_copies_and_what_its_loss_would_do(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    html = page(sign_in, "/hosts/par1-r1-h01/")
+    assert "It fails over within 11.8 s; lost: nothing." in html
+    assert "It serves on without this standby." in page(sign_in, "/hosts/par1-r2-h01/")
+
+
+def test_the_forecast_names_databases_without_a_copy_elsewhere(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    assert "wiki-pg, fresh-pg" in page(sign_in, "/") or "fresh-pg, wiki-pg" in page(sign_in, "/")
+
+
+def test_a_viewer_is_offered_no_act(sign_in: SignIn, seeded: dict[str, Base]) -> None:
+    assert "Switch orders-pg over" not in page(sign_in, "/databases/orders-pg/", "viewer")
+
+
+def test_a_database_that_is_not_there_is_said(sign_in: SignIn) -> None:
+    answer = sign_in("viewer").get("/databases/none/")
+    assert answer.status_code == 404
+    assert b"There is no database none." in answer.content
+
+
+def test_pages_cost_the_same_number_of_queries_however_many_databases(
+    hosts: dict[str, Host], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    now = clock.system.now()
+    members = [hosts["par1-r1-h01"], hosts["par1-r2-h01"]]
+    for number in range(30):
+        bases.serve(bases.seed_database(f"db-{number}", members, now, port=15500 + number), now)
+    with django_assert_max_num_queries(10):
+        draw("databases", Screen(Role.VIEWER))
