@@ -282,7 +282,7 @@ class DatabaseView:
         running = self.running
         if running is not None:
             verb = "switching over" if running.kind == "switchover" else "failing over"
-            return f"{verb}: {running.phase}"
+            return f"{verb}, {running.phase}"
         primary = self.primary
         if not self.is_business and (primary is None or primary.verdict != Verdict.ALIVE):
             return "waits for its host"

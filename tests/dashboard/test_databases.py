@@ -61,7 +61,7 @@ def test_a_failover_under_way_shows_phases_clock_and_what_it_waits_for(
     fleet.lose_host(hosts["par1-r1-h01"], now)
     bases.fail_over(seeded["orders-pg"], now)
     html = page(sign_in, "/databases/orders-pg/")
-    assert "orders-pg</span>: failing over: promote." in html
+    assert "orders-pg</span>: failing over, promote." in html
     assert "data-digits" in html
     assert "Failover under way" in html
     assert "par1-r2-h01 to say that it is primary." in html
