@@ -73,6 +73,8 @@ class Failover(Guarded):
     loss = models.JSONField(default=dict)
     wanted = models.ForeignKey(Replica, models.PROTECT, null=True, related_name="wanted_by")
     attempts = models.IntegerField(default=0)
+    tried = models.JSONField(default=list)
+    called_off = models.CharField(max_length=120, blank=True)
 
     happened_at = models.DateTimeField()
     began_at = models.DateTimeField()

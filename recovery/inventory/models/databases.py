@@ -22,6 +22,10 @@ from recovery.inventory.models.places import Datacenter, Host, choices
 class Database(Guarded):
     """One logical service. `epoch` only rises; `primary` is set while writes may go somewhere.
 
+    `routed_epoch`: the epoch that users are led to. `degraded_at`: acknowledged writes may be on
+    the primary alone, and nobody is promoted; `restoring_at`: they wait for the standby again,
+    and the record ends once that was seen (I-DB-2).
+
     `secret` is shared with its members' hosts alone; the log writes it as "redacted" (I-AU-4).
     """
 
@@ -53,7 +57,10 @@ class Database(Guarded):
     state_at = models.DateTimeField()
     state_reason = models.TextField(blank=True)
     primary = models.ForeignKey("Replica", models.PROTECT, null=True, related_name="leads")
+    routed_epoch = models.BigIntegerField(default=0)
+    routed_at = models.DateTimeField(null=True)
     degraded_at = models.DateTimeField(null=True)
+    restoring_at = models.DateTimeField(null=True)
     degraded_reason = models.TextField(blank=True)
     failed_over_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
