@@ -29,7 +29,7 @@ from recovery.inventory.facts import (
     StandbyLoss,
     Verdict,
 )
-from recovery.inventory.models import Database, Replica, ReplicaSight
+from recovery.inventory.models import Database, Replica, ReplicaSight, WriteProbe
 from recovery.operations.facts import DATABASE_VERBS, OperationState
 from recovery.operations.models import Operation
 
@@ -48,6 +48,7 @@ class Rows:
     orders: dict[UUID, list[Operation]] = field(default_factory=lambda: defaultdict(list))
     vouches: dict[UUID, Vouch] = field(default_factory=dict)
     restarts: dict[UUID, datetime] = field(default_factory=dict)
+    probes: dict[UUID, WriteProbe] = field(default_factory=dict)
 
 
 def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
@@ -69,6 +70,8 @@ def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
         row.database_id: row for row in unfinished.select_related("database", "incident")
     }
     _read_orders(found)
+    probes = WriteProbe.objects.filter(database__in=keys)
+    found.probes = {probe.database_id: probe for probe in probes}
     given = Vouch.objects.filter(database__in=keys, state=VouchState.GIVEN, expires_at__gt=now)
     found.vouches = {row.database_id: row for row in given.filter(purpose="promote")}
     failed = Failover.objects.filter(
@@ -109,8 +112,8 @@ class Loader:
     policy: Policy
     now: datetime
     monotonic: float
-    around: f.Around = f.Around()
-    failing: frozenset[str] = frozenset()
+    around: f.Around
+    failing: frozenset[str]
 
     def facts(self, key: UUID) -> f.Facts:
         row = self.rows.databases[key]
@@ -119,7 +122,7 @@ class Loader:
         replicas = self._replicas(key, leader)
         primary = next((one for one in replicas if one.replica == leader), None)
         shelter, sheltered_for = self._shelter(row, primary, replicas)
-        probe = self._written(row, failover)
+        probe = self._written(row)
         seconds = self._seconds(row, primary, replicas)
         return f.Facts(
             database=self._database(row),
@@ -328,8 +331,15 @@ class Loader:
 
     # ------------------------------------------------------------------ figures
 
-    def _written(self, row: Database, failover: Failover | None) -> tuple[int, float]:
-        return 0, f.NEVER
+    def _written(self, row: Database) -> tuple[int, float]:
+        """Where the newest write of a user arrived, and how long ago: after the edge was told, it
+        can only have been at the epoch that it was told."""
+        probe = self.rows.probes.get(row.pk)
+        if probe is None or probe.last_ack_at is None or row.routed_at is None:
+            return 0, f.NEVER
+        if probe.last_ack_at <= row.routed_at:
+            return 0, f.NEVER
+        return row.routed_epoch, (self.now - probe.last_ack_at).total_seconds()
 
     def _seconds(
         self,

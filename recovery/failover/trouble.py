@@ -6,6 +6,7 @@ standby that promised its primary, nothing is begun and nothing revoked.
 
 from __future__ import annotations
 
+from recovery.core.leases import LeaseRow
 from recovery.failover.facts import Answer, Around, Ask, Facts, ReplicaSight, Wait
 from recovery.failover.policy import Policy
 from recovery.inventory.facts import Plan, Role, Verdict
@@ -23,10 +24,19 @@ def trouble(facts: Facts, policy: Policy, now: float) -> str:
     if primary.verdict in (Verdict.LOST, Verdict.HUNG):
         return f"Its host {primary.host_name or primary.host} is {primary.verdict}."
     watch = facts.lease
-    if watch is not None and watch.row.sequence and watch.left(now) <= policy.ask_ahead:
+    if watch is None or not _is_lived_by(watch.row, facts):
+        return ""
+    if watch.left(now) <= policy.ask_ahead:
         why = "our grants do not reach it" if watch.is_deaf else "its host may be lost"
         return f"Its lease was not renewed for {watch.silence(now):.1f} s: {why}."
     return ""
+
+
+def _is_lived_by(row: LeaseRow, facts: Facts) -> bool:
+    """Its present primary renewed it in this epoch, and nobody ended it: a lease of the epoch
+    before, or one that was withdrawn, says nothing about a primary that serves."""
+    mine = (row.replica, row.epoch) == (facts.database.primary, facts.database.epoch)
+    return mine and row.sequence > 0 and not row.revoked
 
 
 def has_crashed(sight: ReplicaSight, policy: Policy) -> bool:

@@ -72,7 +72,7 @@ def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.Da
         secret=database.secret,
         members=tuple(_member(one) for one in group),
         synchronous=database.durability == Durability.SYNCHRONOUS,
-        degraded=database.degraded_at is not None,
+        degraded=database.degraded_at is not None and database.restoring_at is None,
         lease=terms_of(database) if is_leased else None,
         settings=dict(database.settings),
     )

@@ -1,4 +1,4 @@
-"""Who leads a database in which epoch. Invariant (I-DB-3): an epoch is taken once and only rises."""
+"""Who leads a database in which epoch. I-DB-3: an epoch is taken once and only rises."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def raise_epoch(
     return raised
 
 
-def name_leader(*, database: Database, replica: Replica, actor: Actor, reason: str, now: datetime) -> None:
+def name_leader(
+    *, database: Database, replica: Replica, actor: Actor, reason: str, now: datetime
+) -> None:
     """The replica that was seen to lead the present epoch."""
     epoch = Epoch.objects.get(database=database, number=database.epoch)
     transitions.amend(
@@ -51,9 +53,7 @@ def name_leader(*, database: Database, replica: Replica, actor: Actor, reason: s
     )
 
 
-def set_role(
-    *, replica: Replica, role: Role, actor: Actor, reason: str, now: datetime
-) -> Replica:
+def set_role(*, replica: Replica, role: Role, actor: Actor, reason: str, now: datetime) -> Replica:
     """What its agent is to make of it from now on; nothing is written when it is so already."""
     row = Replica.objects.select_for_update().get(pk=replica.pk)
     if row.role == role:

@@ -15,9 +15,9 @@ from django.db import connection
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.failover.actions.epochs import name_leader, raise_epoch, set_role
-from recovery.failover.actions.leases import revoke_lease, withdraw_lease
+from recovery.failover.actions.leases import revoke_lease
 from recovery.failover.facts import Election, Proof, ProofKind
-from recovery.failover.models import Failover, Lease, Vouch
+from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import FailoverKind, Phase, VouchState
 from recovery.incidents.models import Incident
 from recovery.inventory.facts import DatabaseState, Role
@@ -107,11 +107,8 @@ def revoke_primary(
     still holds that very number. Raises `Conflict` otherwise, and nothing is written.
     """
     database = Database.objects.select_for_update().get(pk=failover.database_id)
-    if proof is not None and proof.kind is ProofKind.LEASE_ENDED:
-        assert seen is not None, "a lease that ended was watched"
-        revoke_lease(database=database, seen=seen, actor=actor, reason=reason, now=now)
-    else:
-        withdraw_lease(database=database, actor=actor, reason=reason, now=now)
+    judged = seen if proof is not None and proof.kind is ProofKind.LEASE_ENDED else None
+    revoke_lease(database=database, seen=judged, actor=actor, reason=reason, now=now)
     set_role(replica=failover.source, role=Role.OUT, actor=actor, reason=reason, now=now)
     raised = raise_epoch(
         database=database,
@@ -195,15 +192,15 @@ def choose_target(
         )
         changes["new_epoch"] = database.epoch
     elif marks:
-        transitions.amend(
-            database, marks, action="degraded", actor=actor, reason=reason, now=now
-        )
+        transitions.amend(database, marks, action="degraded", actor=actor, reason=reason, now=now)
     return advance_failover(
         failover=failover, to=Phase.PROMOTE, changes=changes, actor=actor, reason=reason, now=now
     )
 
 
-def order_promotion(*, failover: Failover, urgency: int, actor: Actor, reason: str, now: datetime) -> None:
+def order_promotion(
+    *, failover: Failover, urgency: int, actor: Actor, reason: str, now: datetime
+) -> None:
     """Intent first: the row says that it is to lead, the order says when."""
     assert failover.target is not None, "somebody was chosen"
     set_role(replica=failover.target, role=Role.PRIMARY, actor=actor, reason=reason, now=now)
@@ -315,5 +312,3 @@ def note_waiting(*, failover: Failover, reason: str, actor: Actor, now: datetime
     transitions.amend(
         failover, {"waiting_for": reason}, action="waits", actor=actor, reason=reason, now=now
     )
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,9 @@ from django.db import connection, transaction
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict
+from recovery.failover.actions.epochs import raise_epoch
 from recovery.failover.models import Lease
+from recovery.inventory.facts import DatabaseState
 from recovery.inventory.models import Database, Replica
 
 RENEW = """
@@ -66,7 +68,8 @@ def grant_lease(
     """The database's lease is this replica's, at the database's epoch; its numbers begin anew.
 
     It proves nothing until the holder has renewed it once: before that, nobody knows that it
-    lives by it.
+    lives by it. One that follows a withdrawn lease begins a new epoch, so that a renewal of the
+    old one, late on its way, cannot look like the first of this one.
     """
     fields: dict[str, object] = {
         "replica": replica,
@@ -84,41 +87,81 @@ def grant_lease(
         if there is None:
             row = Lease(database=database, replica=replica, epoch=database.epoch, granted_at=now)
             return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+        if there.epoch == database.epoch:
+            fields["epoch"] = _next_epoch(database, replica, actor=actor, reason=reason, now=now)
         return transitions.amend(
             there, fields, action="granted", actor=actor, reason=reason, now=now
         )
 
 
+def _next_epoch(
+    database: Database, replica: Replica, *, actor: Actor, reason: str, now: datetime
+) -> int:
+    number = database.epoch + 1
+    raised = raise_epoch(
+        database=database,
+        replica=replica,
+        state=DatabaseState(database.state),
+        changes={"routed_epoch": number, "routed_at": now},
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+    return raised.epoch
+
+
 def revoke_lease(
-    *, database: Database, seen: tuple[int, int, int], actor: Actor, reason: str, now: datetime
-) -> Lease:
+    *,
+    database: Database,
+    seen: tuple[int, int, int] | None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> None:
     """Lock the row, find the very number that the decider saw, and revoke it (B1).
 
-    `seen`: (epoch, incarnation, sequence). Raises `Conflict` when it was renewed meanwhile: then
-    its holder lives, and nothing of the decision may be written.
+    `seen`: (epoch, incarnation, sequence); None: another proof is in hand or asked for. Raises
+    `Conflict` when it was renewed meanwhile: then its holder lives, and nothing of the decision
+    may be written. The number stays: its end may become the proof.
     """
-    row = Lease.objects.select_for_update().get(database=database)
-    if (row.epoch, row.incarnation, row.sequence) != seen or row.revoked:
+    row = Lease.objects.select_for_update().filter(database=database).first()
+    if seen is not None and (row is None or _number(row) != seen or row.revoked):
         raise Conflict(
-            f"The {row} was renewed meanwhile.", kept="Nothing was revoked.", todo="Look again."
+            f"The lease of {database} was renewed meanwhile.",
+            kept="Nothing was revoked.",
+            todo="Look again.",
         )
-    return _end(row, action="revoked", actor=actor, reason=reason, now=now)
+    if row is not None and not row.revoked:
+        _end(row, {}, action="revoked", actor=actor, reason=reason, now=now)
 
 
 def withdraw_lease(*, database: Database, actor: Actor, reason: str, now: datetime) -> None:
     """Nobody could take over, so nobody has to stop: the primary serves without a lease (I-DB-7).
 
-    It is no proof of anything: the holder goes on writing.
+    Invariant: it is no proof of anything, for its holder goes on writing: its number is gone.
     """
     row = Lease.objects.select_for_update().filter(database=database, revoked=False).first()
     if row is not None:
-        _end(row, action="withdrawn", actor=actor, reason=reason, now=now)
+        void = {"sequence": 0, "incarnation": 0}
+        _end(row, void, action="withdrawn", actor=actor, reason=reason, now=now)
 
 
-def _end(row: Lease, *, action: str, actor: Actor, reason: str, now: datetime) -> Lease:
-    return transitions.amend(
+def _number(row: Lease) -> tuple[int, int, int]:
+    return row.epoch, row.incarnation, row.sequence
+
+
+def _end(
+    row: Lease,
+    changes: Mapping[str, object],
+    *,
+    action: str,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> None:
+    transitions.amend(
         row,
-        {"revoked": True, "revoked_at": now},
+        {"revoked": True, "revoked_at": now, **changes},
         action=action,
         actor=actor,
         reason=reason,

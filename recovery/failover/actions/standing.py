@@ -70,6 +70,4 @@ def _amend(
     reason: str,
     now: datetime,
 ) -> Database:
-    return transitions.amend(
-        database, changes, action=action, actor=actor, reason=reason, now=now
-    )
+    return transitions.amend(database, changes, action=action, actor=actor, reason=reason, now=now)

@@ -1,0 +1,236 @@
+"""One look at every database, several times a second: load, decide, act.
+
+Invariant: it asks for the next step of each database and takes that one alone, in a transaction
+that commits only under the leader's epoch; a crash anywhere resumes by asking again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from recovery.audit.facts import Actor
+from recovery.core import control
+from recovery.core.errors import Conflict, Refused
+from recovery.failover import ringing
+from recovery.failover.acting import act_on
+from recovery.failover.actions import failovers, standing
+from recovery.failover.decide import next_step
+from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Step, Wait
+from recovery.failover.loading import Loader, Rows, read_rows
+from recovery.failover.memory import Memory
+from recovery.failover.phases import Phase
+from recovery.failover.policy import Policy
+from recovery.failover.ringing import Condition
+from recovery.failover.turns import turns_of
+from recovery.failover.upkeep import keep_lease, keep_restoring
+from recovery.inventory.facts import DatabaseState
+
+log = structlog.get_logger()
+MOST_STEPS = 8
+"""Of one database in one round: from *analyse* to *promote* there are fewer."""
+PROBED = timedelta(seconds=10)
+"""A probe that is silent for longer is not at work."""
+FIGURES = re.compile(r"[\d.]+")
+
+
+@dataclass(slots=True)
+class Watch:
+    """The leading controller's memory of databases; a new leader begins a new one (B3)."""
+
+    memory: Memory = field(default_factory=Memory)
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(slots=True)
+class Round:
+    """One round: `answers` by database as of its newest look; `acted` on these."""
+
+    rows: Rows
+    facts: dict[UUID, Facts] = field(default_factory=dict)
+    answers: dict[UUID, Answer] = field(default_factory=dict)
+    acted: set[UUID] = field(default_factory=set)
+
+
+def watch_databases(
+    watch: Watch,
+    around: Around,
+    *,
+    failing: frozenset[str] = frozenset(),
+    actor: Actor,
+    now: datetime,
+    monotonic: float,
+) -> Collection[UUID]:
+    """Judge every database once, and take the steps that follow; those that were changed."""
+    turn = Turn(watch, around, failing, actor, now, monotonic)
+    done = Round(read_rows(now))
+    turn.judge(done, done.rows.databases)
+    for _ in range(MOST_STEPS):
+        stepping = {key for key, answer in done.answers.items() if isinstance(answer, Step)}
+        moved = {key for key in stepping if turn.act(done, key)}
+        done.acted |= moved
+        if not moved:
+            break
+        _merge(done.rows, read_rows(now, moved))
+        turn.judge(done, moved)
+    turn.keep_up(done)
+    turn.say(done)
+    return done.acted
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one round has in common."""
+
+    watch: Watch
+    around: Around
+    failing: frozenset[str]
+    actor: Actor
+    now: datetime
+    monotonic: float
+
+    def judge(self, done: Round, keys: Iterable[UUID]) -> None:
+        """The next step of each of these."""
+        turns = turns_of(done.rows, self.watch.policy, self.now)
+        for key in list(keys):
+            around = replace(self.around, turn=turns.get(key, ""))
+            loader = Loader(
+                rows=done.rows,
+                memory=self.watch.memory,
+                policy=self.watch.policy,
+                now=self.now,
+                monotonic=self.monotonic,
+                around=around,
+                failing=self.failing,
+            )
+            facts = loader.facts(key)
+            done.facts[key] = facts
+            answer = next_step(facts, self.watch.policy, self.monotonic)
+            done.answers[key] = self._unprobed(done.rows, facts, key) or answer
+
+    def _unprobed(self, rows: Rows, facts: Facts, key: UUID) -> Step | None:
+        """Where nobody writes as a user does, the agent's own word has to do, and says so."""
+        failover, primary = facts.failover, facts.primary
+        if failover is None or failover.phase is not Phase.VERIFY or primary is None:
+            return None
+        probe = rows.probes.get(key)
+        if probe is not None and self.now - probe.at < PROBED:
+            return None
+        if primary.age > self.watch.policy.heard_within or not primary.is_writable:
+            return None
+        said = f"Nobody probes it through the edge; {primary.name}'s agent says it accepts writes."
+        return Step(Act.ADVANCE, said, Phase.REBUILD)
+
+    def act(self, done: Round, key: UUID) -> bool:
+        """Take the step; False when the rows were no longer as judged: the next round looks."""
+        step = done.answers.pop(key)
+        assert isinstance(step, Step), "only steps are taken"
+        name = done.rows.databases[key].name
+        try:
+            with control.deciding(self.actor.epoch):
+                act_on(
+                    done.rows,
+                    done.facts[key],
+                    step,
+                    actor=self.actor,
+                    now=self.now,
+                    monotonic=self.monotonic,
+                )
+        except (Conflict, Refused) as error:
+            log.info("not this round", database=name, step=str(step.act), reason=str(error))
+            return False
+        log.info("step", database=name, step=str(step.act), reason=step.reason)
+        return True
+
+    def keep_up(self, done: Round) -> None:
+        """Leases come and go with whether somebody could take over."""
+        for key, facts in done.facts.items():
+            if key in done.acted:
+                continue
+            row = done.rows.databases[key]
+            for keep in (keep_lease, keep_restoring):
+                if (change := keep(done.rows, row, facts, self.watch.policy)) is not None:
+                    with control.deciding(self.actor.epoch):
+                        change(self.actor, self.now)
+
+    def say(self, done: Round) -> None:
+        """What waits says why, on its row and by an alarm."""
+        wanted: dict[str, Condition] = {}
+        for key, answer in done.answers.items():
+            condition = _condition(done.rows, key, answer)
+            if condition is not None and condition.name:
+                wanted[condition.key] = condition
+            if isinstance(answer, Ask):
+                self._explain(done.rows, key, answer)
+        standing_now = ringing.unended_keys()
+        new = wanted.keys() - standing_now
+        seen = {str(key) for key in done.answers}
+        over = {k for k in standing_now - wanted.keys() if k.split(":")[1] in seen}
+        if new or over:
+            with control.deciding(self.actor.epoch):
+                for name in sorted(new):
+                    ringing.ring(wanted[name], actor=self.actor, now=self.now)
+                ringing.end(over, actor=self.actor, now=self.now)
+
+    def _explain(self, rows: Rows, key: UUID, answer: Ask) -> None:
+        row, failover = rows.databases[key], rows.failovers.get(key)
+        if failover is not None:
+            if _same_words(failover.waiting_for, answer.reason):
+                return
+            with control.deciding(self.actor.epoch):
+                failovers.note_waiting(
+                    failover=failover, reason=answer.reason, actor=self.actor, now=self.now
+                )
+        elif row.state == DatabaseState.SERVING:
+            with control.deciding(self.actor.epoch):
+                standing.await_host(
+                    database=row, actor=self.actor, reason=answer.reason, now=self.now
+                )
+
+
+def _merge(rows: Rows, newer: Rows) -> None:
+    """Take what was read again of some databases into the round's picture."""
+    for key in newer.databases:
+        for old, new in _tables(rows, newer):
+            if key in new:
+                old[key] = new[key]
+            else:
+                old.pop(key, None)
+    rows.sights |= newer.sights
+
+
+def _tables(rows: Rows, newer: Rows) -> list[tuple[dict[UUID, object], Mapping[UUID, object]]]:
+    names = (
+        "databases",
+        "replicas",
+        "leases",
+        "failovers",
+        "orders",
+        "vouches",
+        "restarts",
+        "probes",
+    )
+    return [(getattr(rows, name), getattr(newer, name)) for name in names]
+
+
+def _condition(rows: Rows, key: UUID, answer: Answer) -> Condition | None:
+    row = rows.databases[key]
+    if (
+        row.state == DatabaseState.WAITING
+        and isinstance(answer, Wait)
+        and key not in rows.failovers
+    ):
+        return Condition(row, "waiting", answer.reason)
+    if isinstance(answer, Step):
+        return None
+    return Condition(row, answer.alarm, answer.reason)
+
+
+def _same_words(one: str, other: str) -> bool:
+    """The same sentence but for its figures: seconds that run are no news."""
+    return FIGURES.sub("", one) == FIGURES.sub("", other)

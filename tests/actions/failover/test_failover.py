@@ -1,0 +1,95 @@
+"""The whole life of a failover in rows, with agents that obey and clocks of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.failover.models import Failover, Lease
+from recovery.inventory.models import Epoch, Replica
+from recovery.operations.models import Operation
+from tests.actions.failover.agents import Play
+from tests.actions.failover.fleet import make_pair
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def play() -> Play:
+    made = Play(make_pair())
+    made.settle()
+    return made
+
+
+def test_a_pair_settles_under_a_lease_and_nothing_is_ordered(play: Play) -> None:
+    assert not Operation.objects.exists()
+    assert not Failover.objects.exists()
+    lease = Lease.objects.get()
+    assert (lease.replica, lease.epoch) == (play.pair.primary, 1)
+    assert play.database.routed_epoch == 1
+
+
+def test_a_lost_primary_is_revoked_proven_and_replaced(play: Play) -> None:
+    play.kill(play.pair.primary)
+    began = play.mono
+    row = play.until("rebuild")
+    assert play.mono - began < 9.0
+    assert row.proof is not None
+    assert row.proof["kind"] == "lease-ended"
+    assert (row.old_epoch, row.new_epoch, row.target) == (1, 2, play.pair.standby)
+    database = play.database
+    assert (database.state, database.epoch, database.routed_epoch) == ("serving", 2, 2)
+    assert database.primary == play.pair.standby
+    assert Replica.objects.get(pk=play.pair.primary.pk).role == "out"
+    assert list(Epoch.objects.order_by("number").values_list("number", "replica")) == [
+        (1, play.pair.primary.pk),
+        (2, play.pair.standby.pk),
+    ]
+    assert database.blocked_until is not None
+    instants = [row.analysed_at, row.fenced_at, row.elected_at, row.promoted_at, row.verified_at]
+    known = [at for at in instants if at is not None]
+    assert len(known) == len(instants)
+    assert known == sorted(known)
+
+
+def test_nothing_is_revoked_before_the_lease_has_ended(play: Play) -> None:
+    play.kill(play.pair.primary)
+    play.run(5.6)
+    assert not Lease.objects.get().revoked
+    assert play.database.epoch == 1
+
+
+def test_the_returning_primary_rejoins_and_then_it_is_over(play: Play) -> None:
+    play.kill(play.pair.primary)
+    play.until("rebuild")
+    play.run(5)
+    server = play.servers[play.pair.primary.pk]
+    server.is_up, server.leads = True, False
+    play.run(2)
+    assert Replica.objects.get(pk=play.pair.primary.pk).role == "standby"
+    assert Operation.objects.filter(verb="rejoin", state="done").count() == 1
+    play.until("done")
+    play.run(10)
+    database = play.database
+    assert database.degraded_at is None
+    lease = Lease.objects.get()
+    assert (lease.replica, lease.epoch, lease.revoked) == (play.pair.standby, 2, False)
+    assert lease.sequence > 0
+
+
+def test_a_new_leader_between_any_two_rounds_changes_nothing_but_time() -> None:
+    play = Play(make_pair())
+    play.settle()
+    play.kill(play.pair.primary)
+    began = play.mono
+    seen: list[str] = []
+    while play.mono - began < 60:
+        play.tick()
+        row = Failover.objects.first()
+        if row and row.phase not in seen:
+            seen.append(row.phase)
+            if row.phase == "rebuild":
+                break
+            play.lead()
+    assert seen[-1] == "rebuild"
+    assert Operation.objects.filter(verb="promote").count() == 1
+    assert play.database.epoch == 2
