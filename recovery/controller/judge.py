@@ -15,10 +15,12 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
+from recovery.controller.databases import Databases, around, failing_domains
 from recovery.controller.sighted import Sighted
 from recovery.core import control
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
@@ -42,6 +44,7 @@ class Judge:
     sighted: Sighted
     ask: Ask
     epoch: int = 0
+    databases: Databases = field(default_factory=Databases)
     _watch: control.Watch = field(default_factory=control.Watch)
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
@@ -69,9 +72,17 @@ class Judge:
             log.warning("rows are away", error=str(error).strip())
             close_old_connections()
             self.sighted.regrace(self.clock.monotonic())
+            self.databases = Databases()
 
     def _steps(self) -> tuple[Callable[[], None], ...]:
-        return (self._detect, self._settle, self._reschedule, self._govern, self._watch_over)
+        return (
+            self._detect,
+            self._settle,
+            self._fail_over,
+            self._reschedule,
+            self._govern,
+            self._watch_over,
+        )
 
     def _try(self, step: Callable[[], None]) -> None:
         """A collision with another writer costs the step its round. Rows that are away are
@@ -104,6 +115,7 @@ class Judge:
         log.info("leading", epoch=epoch)
         self.epoch = epoch
         self.sighted.regrace(now)
+        self.databases = Databases()
         return True
 
     def _keep_lead(self, now: float) -> bool:
@@ -128,6 +140,19 @@ class Judge:
 
     def _settle(self) -> None:
         settle_lost(actor=self.actor, now=self.clock.now())
+
+    def _fail_over(self) -> None:
+        """Before the governor's step, so that an order decided now is handed out now."""
+        databases = watch_databases(
+            self.databases.regraced(self.clock.monotonic(), is_grace=self.sighted.is_grace),
+            around(self.sighted),
+            failing=failing_domains(),
+            actor=self.actor,
+            now=self.clock.now(),
+            monotonic=self.clock.monotonic(),
+        )
+        if databases:
+            self.ask((), True)
 
     def _reschedule(self) -> None:
         if not self.sighted.hands_off:

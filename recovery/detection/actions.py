@@ -231,10 +231,11 @@ def _ring(
         reason=why,
         now=now,
     )
+    databases = queries.databases_said(found.hosts)
     alarms.raise_alarm(
         key=f"{found.key}:{found.worst.value}",
         severity=Severity.PAGE if found.worst in DOWN else Severity.NOTICE,
-        title=found.sentence,
+        title=f"{found.sentence} {databases}".rstrip(),
         body=why,
         incident=incident,
         actor=actor,

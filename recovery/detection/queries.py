@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
@@ -15,8 +15,8 @@ from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
-from recovery.inventory.facts import SEATED, Replace, Verdict
-from recovery.inventory.models import Application, Host
+from recovery.inventory.facts import SEATED, Plan, Replace, ReplicaState, Role, Verdict
+from recovery.inventory.models import Application, Database, Host, Replica
 
 Stamp = tuple[int, datetime | None]
 
@@ -121,7 +121,36 @@ def members_of(hosts: list[str]) -> list[NewMember]:
         .values_list("pk", "name")
     )
     causes = [NewMember(MemberKind.HOST, str(pk), name, is_cause=True) for pk, name in rows]
-    return causes + [NewMember(MemberKind.APPLICATION, str(pk), name) for pk, name in hurt]
+    return [
+        *causes,
+        *(NewMember(MemberKind.APPLICATION, str(pk), name) for pk, name in hurt),
+        *(NewMember(MemberKind.DATABASE, str(pk), name) for pk, name in _databases_on(ids)),
+    ]
+
+
+def _databases_on(hosts: Collection[UUID]) -> list[tuple[UUID, str]]:
+    rows = Database.objects.filter(
+        replicas__host__in=hosts, replicas__state=ReplicaState.MEMBER
+    ).distinct()
+    return list(rows.order_by("name").values_list("pk", "name"))
+
+
+def databases_said(hosts: Collection[str]) -> str:
+    """The databases of these hosts (hex ids) in a sentence, primaries first (H6); or nothing."""
+    rows = (
+        Replica.objects.filter(host__in=[UUID(host) for host in hosts], state=ReplicaState.MEMBER)
+        .exclude(role=Role.OUT)
+        .order_by("role", "database__name")
+        .values_list("database__name", "database__plan", "role")
+    )
+    named = [
+        f"{name} ({role}{', starter plan' if plan == Plan.STARTER else ''})"
+        for name, plan, role in rows
+    ]
+    if not named:
+        return ""
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    return f"Databases: {', '.join(named[:8])}{more}."
 
 
 def host_names(hosts: list[str]) -> Mapping[str, str]:

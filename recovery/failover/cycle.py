@@ -17,18 +17,19 @@ import structlog
 from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
-from recovery.failover import ringing
-from recovery.failover.acting import act_on
 from recovery.failover.actions import failovers, standing
 from recovery.failover.decide import next_step
 from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Step, Wait
-from recovery.failover.loading import Loader, Rows, read_rows
-from recovery.failover.memory import Memory
 from recovery.failover.phases import Phase
 from recovery.failover.policy import Policy
-from recovery.failover.ringing import Condition
-from recovery.failover.turns import turns_of
-from recovery.failover.upkeep import keep_lease, keep_restoring
+from recovery.failover.rounds import ringing
+from recovery.failover.rounds.acting import act_on
+from recovery.failover.rounds.loading import Loader
+from recovery.failover.rounds.memory import Memory
+from recovery.failover.rounds.ringing import Condition
+from recovery.failover.rounds.rows import Rows, read_rows
+from recovery.failover.rounds.turns import turns_of
+from recovery.failover.rounds.upkeep import keep_lease, keep_restoring
 from recovery.inventory.facts import DatabaseState
 
 log = structlog.get_logger()

@@ -40,6 +40,29 @@ def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]
     return found
 
 
+def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...], ...]]:
+    """Changes for a host whenever what it is told of its databases may have: the versions of its
+    replicas, of their databases, of the other members and of the leases. One query."""
+    here = Replica.objects.filter(host__in=hosts).values("database_id")
+    rows = (
+        Replica.objects.filter(database__in=here)
+        .order_by("pk")
+        .values_list(
+            "database_id", "host_id", "version", "database__version", "database__lease__version"
+        )
+    )
+    versions: dict[UUID, list[tuple[int | None, ...]]] = defaultdict(list)
+    members: dict[UUID, set[UUID]] = defaultdict(set)
+    for database, host, *version in rows:
+        versions[database].append(tuple(version))
+        members[host].add(database)
+    return {
+        host: tuple(stamp for key in sorted(members[host]) for stamp in versions[key])
+        for host in hosts
+        if host in members
+    }
+
+
 def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
     """For every replica of these databases, what its agent is to make of it."""
     members: dict[UUID, list[Replica]] = defaultdict(list)

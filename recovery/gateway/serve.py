@@ -22,6 +22,7 @@ from recovery.audit.facts import Actor
 from recovery.core import control, wire
 from recovery.core.clock import system
 from recovery.gateway import queries
+from recovery.gateway.databases import stamps_of
 from recovery.gateway.decide import watches
 from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 DISPATCH_SECONDS = 0.1
 WATCH_SECONDS = 1.0
 KEYS_SECONDS = 5.0
+DATABASES_SECONDS = 0.3
 RESEND_AFTER = timedelta(seconds=3)
 """An order without an outcome is sent again; the agent's journal makes that harmless."""
 
@@ -80,6 +82,7 @@ async def run_gateway(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
+                tasks.create_task(_every(DATABASES_SECONDS, _watch_databases, state))
                 tasks.create_task(Renewals(state).run())
                 tasks.create_task(_dispatch_for_ever(state))
     finally:
@@ -149,6 +152,19 @@ async def _set_watches(state: State) -> None:
         if wanted != session.probes:
             session.probes = wanted
             await send_or_drop(session, wire.Probe(peers=wanted))
+
+
+async def _watch_databases(state: State) -> None:
+    """Whoever decided, and however: a host whose databases' rows changed is told again."""
+    hosts = list(state.sessions)
+    if not hosts:
+        return
+    stamps = await state.rows(stamps_of, hosts)
+    changed = {host for host, stamp in stamps.items() if state.stamps.get(host) != stamp}
+    state.stamps = stamps
+    if changed:
+        state.stale_desired |= changed
+        state.wake.set()
 
 
 async def _dispatch_for_ever(state: State) -> None:

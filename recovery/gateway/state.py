@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
@@ -83,6 +83,7 @@ class State:
     counters: Counter[str] = field(default_factory=Counter)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     stale_desired: set[UUID] = field(default_factory=set)
+    stamps: Mapping[UUID, object] = field(default_factory=dict)
     sent: dict[UUID, float] = field(default_factory=dict)
     epoch: int = 0
     looking: set[asyncio.Task[None]] = field(default_factory=set)

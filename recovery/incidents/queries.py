@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from recovery.incidents.facts import (
     UNRESOLVED,
@@ -16,8 +16,8 @@ from recovery.incidents.facts import (
     MemberKind,
 )
 from recovery.incidents.models import Incident, Member
-from recovery.inventory.facts import Verdict
-from recovery.inventory.models import Application, Host, Placement
+from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
+from recovery.inventory.models import Application, Database, Host, Placement
 
 Whole = dict[tuple[str, str], tuple[bool, str]]
 
@@ -61,6 +61,7 @@ def _whole_by_member(members: list[Member]) -> Whole:
         found[MemberKind.CONTROL, key] = (True, "see again")
     found |= _whole_applications(by_kind[MemberKind.APPLICATION])
     found |= _whole_hosts(by_kind[MemberKind.HOST])
+    found |= _whole_databases(by_kind[MemberKind.DATABASE])
     return found
 
 
@@ -83,6 +84,29 @@ def _whole_applications(ids: list[str]) -> Whole:
 def _application_says(running: int, copies: int) -> str:
     again = "answers again, " if running >= copies else "answers, "
     return f"{again if running else 'does not answer, '}{running} of {copies}"
+
+
+def _whole_databases(ids: list[str]) -> Whole:
+    """Whole: users are led to its primary, and a standby could take over where its plan has one."""
+    rows = Database.objects.filter(pk__in=[UUID(pk) for pk in ids]).annotate(
+        standbys=Count(
+            "replicas",
+            filter=Q(replicas__role=Role.STANDBY, replicas__state=ReplicaState.MEMBER),
+        )
+    )
+    return {(MemberKind.DATABASE, str(row.pk)): _whole_database(row, row.standbys) for row in rows}
+
+
+def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
+    if row.state != DatabaseState.SERVING:
+        return False, f"is {row.state}: {row.state_reason}"
+    if row.routed_epoch != row.epoch:
+        return False, "accepts writes, and its users are not led to it yet"
+    if row.plan == Plan.STARTER:
+        return True, "accepts writes again"
+    if row.degraded_at or not standbys:
+        return False, "accepts writes, and nobody could take over from its primary yet"
+    return True, "accepts writes, and a standby could take over"
 
 
 def _whole_hosts(ids: list[str]) -> Whole:

@@ -8,8 +8,9 @@ from datetime import datetime
 from recovery.audit.facts import Actor
 from recovery.failover.actions import leases, standing
 from recovery.failover.facts import Facts
-from recovery.failover.loading import Rows, is_follower
 from recovery.failover.policy import Policy
+from recovery.failover.rounds.loading import is_follower
+from recovery.failover.rounds.rows import Rows
 from recovery.failover.trouble import is_self_fencing
 from recovery.inventory.facts import DatabaseState
 from recovery.inventory.models import Database

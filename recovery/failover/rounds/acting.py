@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from recovery.audit.facts import Actor
-from recovery.failover import telling
 from recovery.failover.actions import failovers, standing
 from recovery.failover.actions.epochs import set_role
 from recovery.failover.facts import Act, Facts, Step
-from recovery.failover.loading import Rows
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind, Phase
+from recovery.failover.rounds import telling
+from recovery.failover.rounds.rows import Rows
 from recovery.inventory.facts import Plan, Role
 from recovery.inventory.models import Database, Replica
 from recovery.operations.facts import Verb

@@ -7,11 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from recovery.failover.facts import NEVER
-from recovery.failover.loading import Rows
 from recovery.failover.models import Failover
 from recovery.failover.pace import MINUTE, Asking, Running, pace
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
+from recovery.failover.rounds.rows import Rows
 from recovery.inventory.facts import Durability, Plan, Role
 from recovery.inventory.models import Database
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from recovery.core.leases import LeaseRow
 from recovery.failover import facts as f
-from recovery.failover.memory import Memory, Word
-from recovery.failover.models import Failover, Lease, Vouch
-from recovery.failover.phases import ENDED, FailoverKind, Phase, VouchState
+from recovery.failover.models import Failover
+from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.prover import Case, worst_case
+from recovery.failover.rounds.memory import Memory, Word
+from recovery.failover.rounds.rows import Rows
 from recovery.failover.terms import TERMS
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import (
@@ -29,78 +29,9 @@ from recovery.inventory.facts import (
     StandbyLoss,
     Verdict,
 )
-from recovery.inventory.models import Database, Replica, ReplicaSight, WriteProbe
-from recovery.operations.facts import DATABASE_VERBS, OperationState
+from recovery.inventory.models import Database, Host, Replica
+from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
-
-RESTART_MEMORY = timedelta(minutes=10)
-
-
-@dataclass(slots=True)
-class Rows:
-    """What was read at one instant, by database."""
-
-    databases: dict[UUID, Database] = field(default_factory=dict)
-    replicas: dict[UUID, list[Replica]] = field(default_factory=lambda: defaultdict(list))
-    sights: dict[UUID, ReplicaSight] = field(default_factory=dict)
-    leases: dict[UUID, Lease] = field(default_factory=dict)
-    failovers: dict[UUID, Failover] = field(default_factory=dict)
-    orders: dict[UUID, list[Operation]] = field(default_factory=lambda: defaultdict(list))
-    vouches: dict[UUID, Vouch] = field(default_factory=dict)
-    restarts: dict[UUID, datetime] = field(default_factory=dict)
-    probes: dict[UUID, WriteProbe] = field(default_factory=dict)
-
-
-def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
-    """Everything about these databases, or about all."""
-    found = Rows()
-    wanted = Database.objects.select_related("datacenter")
-    if only is not None:
-        wanted = wanted.filter(pk__in=list(only))
-    found.databases = {row.pk: row for row in wanted}
-    keys = list(found.databases)
-    replicas = Replica.objects.filter(database__in=keys).exclude(state=ReplicaState.RETIRED)
-    for replica in replicas.select_related("database", "host__datacenter", "host__rack"):
-        found.replicas[replica.database_id].append(replica)
-    seen = ReplicaSight.objects.filter(replica__database__in=keys)
-    found.sights = {sight.replica_id: sight for sight in seen}
-    found.leases = {row.database_id: row for row in Lease.objects.filter(database__in=keys)}
-    unfinished = Failover.objects.filter(database__in=keys).exclude(phase__in=ENDED)
-    found.failovers = {
-        row.database_id: row for row in unfinished.select_related("database", "incident")
-    }
-    _read_orders(found)
-    probes = WriteProbe.objects.filter(database__in=keys)
-    found.probes = {probe.database_id: probe for probe in probes}
-    given = Vouch.objects.filter(database__in=keys, state=VouchState.GIVEN, expires_at__gt=now)
-    found.vouches = {row.database_id: row for row in given.filter(purpose="promote")}
-    failed = Failover.objects.filter(
-        database__in=keys,
-        kind=FailoverKind.RESTART,
-        phase=Phase.ABANDONED,
-        ended_at__gt=now - RESTART_MEMORY,
-    )
-    found.restarts = {
-        database: ended
-        for database, ended in failed.order_by("ended_at").values_list("database_id", "ended_at")
-        if ended is not None
-    }
-    return found
-
-
-def _read_orders(found: Rows) -> None:
-    if not found.failovers:
-        return
-    since = min(row.began_at for row in found.failovers.values())
-    rows = Operation.objects.filter(
-        replica__database__in=list(found.failovers),
-        verb__in=sorted(DATABASE_VERBS),
-        requested_at__gte=since,
-    ).select_related("replica")
-    for op in rows.order_by("requested_at", "pk"):
-        assert op.replica is not None
-        if op.requested_at >= found.failovers[op.replica.database_id].began_at:
-            found.orders[op.replica.database_id].append(op)
 
 
 @dataclass(slots=True)
@@ -182,7 +113,7 @@ class Loader:
             name=str(row),
             host=str(row.host_id),
             datacenter=host.datacenter.name,
-            domains=frozenset({f"{host.datacenter.name} {host.rack.kind} {host.rack.name}"}),
+            domains=_domains(host),
             host_name=host.name,
             role=Role(row.role),
             state=ReplicaState(row.state),
@@ -375,6 +306,12 @@ def is_follower(one: f.ReplicaSight, primary: f.ReplicaSight) -> bool:
         and seen is not None
         and seen.is_streaming
     )
+
+
+def _domains(host: Host) -> frozenset[str]:
+    """By detection's names for them."""
+    site, rack = host.datacenter.name, host.rack
+    return frozenset({site, f"{site} {rack.kind} {rack.name}"})
 
 
 def _is_synchronous(one: f.ReplicaSight, primary: f.ReplicaSight) -> bool:

@@ -10,7 +10,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.facts import AlarmState, Severity
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
-from recovery.failover.telling import story_of
+from recovery.failover.rounds.telling import story_of
 from recovery.inventory.models import Database
 
 PREFIX = "database:"

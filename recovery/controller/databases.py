@@ -1,0 +1,55 @@
+"""What the controller's sight means for databases, and when their timers begin anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recovery.controller.sighted import Sighted
+from recovery.detection import queries
+from recovery.detection.situations import Scope
+from recovery.failover.cycle import Watch
+from recovery.failover.facts import Around
+from recovery.failover.watch import needs_regrace
+from recovery.inventory.models import Datacenter
+
+TICK_SECONDS = 0.5
+"""The budget of a tick (tau, safety.md 3.1): three of them without a look begin a grace (B3)."""
+
+
+@dataclass(slots=True)
+class Databases:
+    """The leader's memory of databases; a new one for each lead (B3)."""
+
+    watch: Watch = field(default_factory=Watch)
+    _looked: float | None = None
+    _was_grace: bool = False
+
+    def regraced(self, now: float, *, is_grace: bool) -> Watch:
+        """The memory for this look. Its timers begin anew after a pause of ours, and when
+        detection found that PostgreSQL is another one or that a gateway had gone."""
+        gap = 0.0 if self._looked is None else now - self._looked
+        begins = is_grace and not self._was_grace
+        if needs_regrace(tick_gap=gap, tick=TICK_SECONDS, is_new=False, database_changed=begins):
+            self.watch.memory.regrace(now)
+        self._looked, self._was_grace = now, is_grace
+        return self.watch
+
+
+def around(sighted: Sighted) -> Around:
+    """Why nothing may be begun, if so. Who is not blind reaches at least two of three vantage
+    points: detection calls it blind otherwise (I-BR-3)."""
+    blind = sighted.hands_off
+    points = Datacenter.objects.count()
+    seen = 0 if blind else min(points, 2)
+    return Around(
+        paused=sighted.paused,
+        blind=(blind,) if blind else (),
+        vantage_seen=seen if points >= 3 else 0,
+        vantage_tried=points,
+    )
+
+
+def failing_domains() -> frozenset[str]:
+    """The domains that are held to be lost as a whole right now."""
+    wide = (Scope.RACK, Scope.DATACENTER)
+    return frozenset(row.domain for row in queries.open_situations() if row.scope in wide)

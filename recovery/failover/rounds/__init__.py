@@ -1,0 +1,1 @@
+"""One round over the databases: rows, facts, acts, stories, alarms."""
