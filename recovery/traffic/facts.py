@@ -133,3 +133,13 @@ class Standing:
     def left(self) -> float:
         """What may still be used; below zero the promise is broken."""
         return self.allowed - self.used
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A database's entry point at the edge, and the one server that its users reach there: the
+    primary of the present epoch, or "" while nobody may be written to."""
+
+    database: str
+    entry_point: str
+    server: str

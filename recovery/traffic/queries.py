@@ -10,12 +10,13 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from recovery.engines.doors import entry_point
 from recovery.incidents.facts import UNRESOLVED, MemberKind
 from recovery.incidents.models import Member
 from recovery.inventory.facts import SEATED as OCCUPIED
 from recovery.inventory.facts import PlacementState, Verdict
-from recovery.inventory.models import Application, Placement
-from recovery.traffic.facts import Answer, Backend, EdgePolicy, OutageFact, Route, Standing
+from recovery.inventory.models import Application, Database, Placement
+from recovery.traffic.facts import Answer, Backend, Door, EdgePolicy, OutageFact, Route, Standing
 from recovery.traffic.levels import month_of, standing_of
 from recovery.traffic.models import Outage, Pulse
 from recovery.traffic.routes import choose_routes
@@ -26,9 +27,29 @@ FRESH = timedelta(seconds=5)
 
 
 def edge_configuration(policy: EdgePolicy | None = None) -> Mapping[str, object]:
-    """What the edge's poll gets: one statement. Raises when the rows cannot be read, and the
+    """What the edge's poll gets: two statements. Raises when the rows cannot be read, and the
     edge then keeps what it has."""
-    return configuration(current_routes(), policy or EdgePolicy())
+    return configuration(current_routes(), policy or EdgePolicy(), current_doors())
+
+
+def current_doors() -> tuple[Door, ...]:
+    """Every database with a port at the edge, and its primary if users may be led there: at the
+    present epoch, and at no other. An older one is never kept as the last good."""
+    rows = (
+        Database.objects.exclude(edge_port=None)
+        .order_by("name")
+        .values_list(
+            "name", "edge_port", "epoch", "routed_epoch", "primary__host__address", "primary__port"
+        )
+    )
+    return tuple(
+        Door(
+            database=name,
+            entry_point=entry_point(edge_port or 0),
+            server=f"{address}:{port}" if address and routed == epoch else "",
+        )
+        for name, edge_port, epoch, routed, address, port in rows
+    )
 
 
 def current_routes() -> tuple[Route, ...]:

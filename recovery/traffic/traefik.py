@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from recovery.traffic.facts import EdgePolicy, Route
+from recovery.traffic.facts import Door, EdgePolicy, Route
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Names that may stand in a rule and in a path; others get no route."""
@@ -21,11 +21,43 @@ RETRY = "ask-another"
 Json = dict[str, object]
 
 
-def configuration(routes: Iterable[Route], policy: EdgePolicy) -> Json:
-    """The whole dynamic configuration; the same routes always give the same text."""
+def configuration(routes: Iterable[Route], policy: EdgePolicy, doors: Iterable[Door] = ()) -> Json:
+    """The whole dynamic configuration; the same routes always give the same text.
+
+    Traefik passes over a configuration that is empty, and keeps what it has: where there are
+    databases the text is never empty, so that the last door can be closed.
+    """
     named = [r for r in routes if NAME.fullmatch(r.application) and r.servers]
-    if not named:
+    known = [d for d in doors if NAME.fullmatch(d.database)]
+    if not named and not known:
         return {}
+    told: Json = {"http": _http(named, policy)}
+    if leading := [door for door in known if door.server]:
+        told["tcp"] = _tcp(leading)
+    return told
+
+
+def _tcp(doors: list[Door]) -> Json:
+    """One router a door and one server behind it: of a database nobody is a second choice."""
+    return {
+        "routers": {
+            f"database-{door.database}": {
+                "entryPoints": [door.entry_point],
+                "rule": "HostSNI(`*`)",
+                "service": f"database-{door.database}",
+            }
+            for door in doors
+        },
+        "services": {
+            f"database-{door.database}": {"loadBalancer": {"servers": [{"address": door.server}]}}
+            for door in doors
+        },
+    }
+
+
+def _http(named: list[Route], policy: EdgePolicy) -> Json:
+    if not named:
+        return {"middlewares": {RETRY: _retry(policy)}}
     routers: Json = {}
     middlewares: Json = {RETRY: _retry(policy)}
     services: Json = {}
@@ -39,12 +71,10 @@ def configuration(routes: Iterable[Route], policy: EdgePolicy) -> Json:
             rule = f"Host(`{name}.{policy.domain}`)"
             routers[f"{name}-host"] = _router(name, rule, [RETRY])
     return {
-        "http": {
-            "routers": routers,
-            "middlewares": middlewares,
-            "services": services,
-            "serversTransports": {TRANSPORT: _transport(policy)},
-        }
+        "routers": routers,
+        "middlewares": middlewares,
+        "services": services,
+        "serversTransports": {TRANSPORT: _transport(policy)},
     }
 
 

@@ -37,11 +37,11 @@ def serve(name: str, copies: int) -> None:
     obey()
 
 
-def test_the_edges_poll_is_one_statement() -> None:
+def test_the_edges_poll_is_two_statements() -> None:
     serve("shop", 2)
     with CaptureQueriesContext(connection) as captured:
         told = queries.edge_configuration()
-    assert len(captured) == 1
+    assert len(captured) == 2
     assert "shop" in str(told)
 
 

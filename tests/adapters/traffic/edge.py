@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from recovery.engines.doors import entry_point
 from recovery.engines.ports import free_port
 
 
@@ -84,8 +85,9 @@ def mute() -> Iterator[str]:
 class Edge:
     """The proxy; `tell` changes what its endpoint says."""
 
-    def __init__(self, url: str, endpoint: type[_Quiet], folder: Path) -> None:
+    def __init__(self, url: str, door: int, endpoint: type[_Quiet], folder: Path) -> None:
         self.url = url
+        self.door = door
         self._endpoint = endpoint
         self._log = folder / "traefik.log"
 
@@ -108,10 +110,13 @@ class Edge:
 @contextmanager
 def running_edge(folder: Path) -> Iterator[Edge]:
     """Traefik with the poll interval that Tocsin ships."""
-    port = free_port()
+    port, door = free_port(), free_port()
     with answering(b"{}") as (endpoint, handler, _):
         settings = {
-            "entryPoints": {"apps": {"address": f"127.0.0.1:{port}"}},
+            "entryPoints": {
+                "apps": {"address": f"127.0.0.1:{port}"},
+                entry_point(door): {"address": f"127.0.0.1:{door}"},
+            },
             "providers": {
                 "http": {"endpoint": f"{endpoint}/edge/routes", "pollInterval": "500ms"},
                 "providersThrottleDuration": "100ms",
@@ -125,7 +130,7 @@ def running_edge(folder: Path) -> Iterator[Edge]:
                 [traefik(), f"--configfile={file}"], stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            yield Edge(f"http://127.0.0.1:{port}", handler, folder)
+            yield Edge(f"http://127.0.0.1:{port}", door, handler, folder)
         finally:
             process.terminate()
             process.wait(10)

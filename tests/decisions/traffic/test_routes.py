@@ -9,7 +9,7 @@ import pytest
 
 from recovery.inventory.facts import PlacementState as S
 from recovery.inventory.facts import Verdict
-from recovery.traffic.facts import Backend, EdgePolicy, Route
+from recovery.traffic.facts import Backend, Door, EdgePolicy, Route
 from recovery.traffic.routes import choose_routes
 from recovery.traffic.traefik import configuration
 
@@ -108,3 +108,24 @@ def test_the_edge_retries_and_checks_and_never_gets_an_empty_list() -> None:
 def test_a_name_that_could_break_a_rule_gets_no_route() -> None:
     evil = Route("a`) || PathPrefix(`/", ("http://127.0.0.1:1",), "/")
     assert configuration([evil], EdgePolicy()) == {}
+
+
+def test_a_database_has_one_door_to_one_server_and_the_last_one_can_be_closed() -> None:
+    opened = Door("orders", "db-8100", "127.0.0.1:15432")
+    closed = Door("notes", "db-8101", "")
+    told = configuration([], EdgePolicy(), [opened, closed])
+    assert told["tcp"] == {
+        "routers": {
+            "database-orders": {
+                "entryPoints": ["db-8100"],
+                "rule": "HostSNI(`*`)",
+                "service": "database-orders",
+            }
+        },
+        "services": {
+            "database-orders": {"loadBalancer": {"servers": [{"address": "127.0.0.1:15432"}]}}
+        },
+    }
+    nobody = configuration([], EdgePolicy(), [closed])
+    assert "tcp" not in nobody
+    assert nobody, "Traefik would pass over an empty one and keep the old door open"
