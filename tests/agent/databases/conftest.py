@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from recovery.adapters.containers import proc
 from recovery.core import wire
@@ -83,7 +84,7 @@ class Pair:
         """Tells every host that has a session, and grants to the leader."""
         self.gateway.leaders = {self.leader: self.epoch}
         for replica, host in self.hosts.items():
-            with contextlib.suppress(LookupError, AssertionError):
+            with contextlib.suppress(LookupError, AssertionError, ConnectionClosed):
                 await self.gateway.desire(host.name, databases=(self.spec(replica),))
 
     def fact(self, replica: str) -> wire.ReplicaFact:

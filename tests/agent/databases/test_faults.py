@@ -1,0 +1,263 @@
+"""Agents killed and stopped, hosts that come back, letters that are forged or late."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+
+from recovery.agent.databases.asking import NoAnswer, ask
+from recovery.agent.databases.letters import Question
+from recovery.core import wire
+from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers
+from tests.agent.databases.test_pair import fail_over, server_of
+from tests.support.waiting import until
+
+
+async def started(pair: Pair, alone: str) -> Pair:
+    """The pair is up, one agent a process of its own."""
+    for replica, host in pair.hosts.items():
+        if replica == alone:
+            host.spawn()
+        else:
+            host.start()
+        await pair.enrolled(replica)
+    await pair.desire()
+    await pair.until(A, 30.0, state="running", gate="open", is_writable=True)
+    await pair.until(B, 30.0, state="running", follows=A)
+    await pair.gateway.until(lambda: any(s.is_synchronous for s in pair.fact(A).standbys))
+    await pair.writer(A).make_table()
+    return pair
+
+
+@pytest.fixture
+async def apart(pair: Pair) -> Pair:
+    return await started(pair, A)
+
+
+@pytest.fixture
+async def b_apart(pair: Pair) -> Pair:
+    return await started(pair, B)
+
+
+async def test_a_killed_agent_finds_its_server_again_within_the_lease(apart: Pair) -> None:
+    server = server_of(apart, A)
+    writer = apart.writer(A)
+    writer.start()
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    apart.hosts[A].kill()
+    apart.gateway.member(apart.hosts[A].name).socket = None
+    apart.hosts[A].spawn()
+    await apart.enrolled(A)
+    await apart.desire()
+    await asyncio.sleep(TERMS.length + 0.5)
+    await writer.stop()
+    assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
+    assert server_of(apart, A) == server
+
+
+async def test_a_stopped_agent_keeps_no_gate_open(apart: Pair) -> None:
+    process = apart.hosts[A].process
+    assert process is not None
+    writer = apart.writer(A)
+    writer.start()
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(TERMS.length + 0.7)
+    assert writer.last < began + TERMS.length + 0.1
+    process.send_signal(signal.SIGCONT)
+    await apart.gateway.until(lambda: writer.last > began + TERMS.length + 0.7, 20.0)
+    await writer.stop()
+
+
+async def test_an_old_primary_that_boots_alone_stays_closed_and_rejoins_later(up: Pair) -> None:
+    await up.hosts[A].stop()
+    end_servers(up.hosts[A].folder)
+    up.gateway.leaders = {}
+    up.hosts[A].boot = "b1" * 16
+    await up.back(A)
+    await up.until(A, state="down")
+    await asyncio.sleep(2.0)
+    assert server_of(up, A) == 0
+    up.epoch, up.leader, up.is_degraded = 2, B, True
+    up.gateway.leaders = {B: 2}
+    assert (await up.order(B, "promote")).state == "done"
+    assert await up.writer(B).try_write(-1)
+    await up.desire()
+    await up.until(A, 40.0, state="running", role="standby", follows=B)
+
+
+async def test_a_fenced_primary_stays_fenced_over_a_reboot(up: Pair) -> None:
+    assert (await up.order(A, "fence")).state == "done"
+    await up.hosts[A].stop()
+    end_servers(up.hosts[A].folder)
+    up.hosts[A].boot = "b1" * 16
+    await up.back(A)
+    await up.desire()
+    await up.until(A, state="fenced")
+    await asyncio.sleep(1.5)
+    assert server_of(up, A) == 0
+    up.epoch = 2
+    await up.desire()
+    await up.until(A, 30.0, state="running", gate="open")
+    assert await up.writer(A).try_write(-1)
+
+
+async def test_a_starter_serves_on_without_anybody_and_starts_from_its_own_disk(
+    pair: Pair,
+) -> None:
+    del pair.hosts[B]
+    pair.lease, pair.is_synchronous = None, False
+    pair.hosts[A].start()
+    await pair.enrolled(A)
+    await pair.desire()
+    await pair.until(A, 30.0, state="running", gate="none", is_writable=True)
+    await pair.writer(A).make_table()
+    await pair.gateway.close()
+    await asyncio.sleep(TERMS.length + 0.5)
+    assert await pair.writer(A).try_write(1)
+    await pair.hosts[A].stop()
+    end_servers(pair.hosts[A].folder)
+    pair.hosts[A].boot = "b1" * 16
+    pair.hosts[A].start()
+    await until(lambda: pair.writer(A).try_write(2), 20.0)
+    assert await pair.writer(A).numbers() == {1, 2}
+
+
+async def test_an_asynchronous_primary_that_nobody_hears_closes_early(up: Pair) -> None:
+    up.is_synchronous = False
+    await up.desire()
+    await asyncio.sleep(2 * TERMS.every)
+    writer = up.writer(A)
+    writer.start()
+    await asyncio.sleep(0.5)
+    await up.hosts[B].stop()
+    began = time.monotonic()
+    await up.gateway.close()
+    await asyncio.sleep(TERMS.length)
+    await writer.stop()
+    assert began < writer.last < began + TERMS.early + 0.2
+
+
+async def test_an_asynchronous_primary_that_a_peer_hears_goes_on(up: Pair) -> None:
+    up.is_synchronous = False
+    await up.desire()
+    await asyncio.sleep(2 * TERMS.every)
+    writer = up.writer(A)
+    writer.start()
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    await up.gateway.close()
+    await asyncio.sleep(2 * TERMS.length)
+    await writer.stop()
+    assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
+
+
+def question(number: int, **changes: object) -> Question:
+    fields: dict[str, object] = {"replica": A, "to": B, "epoch": 1, "span": 3.0}
+    fields |= {"incarnation": 10**6, "number": number}
+    return Question(**(fields | changes))  # type: ignore[arg-type]
+
+
+async def test_a_promise_is_given_once_to_a_member_that_knows_the_secret(up: Pair) -> None:
+    member = next(each for each in up.spec(A).members if each.replica == B)
+
+    async def asked(letter: Question, secret: str = SECRET) -> bool:
+        answer = await ask(secret, "shop", member, letter, source="", patience=2.0)
+        return answer.promised
+
+    with pytest.raises(NoAnswer):
+        await asked(question(1), secret="guessed")
+    assert await asked(question(1))
+    assert not await asked(question(1))
+    assert not await asked(question(2, to=A))
+    assert not await asked(question(2, epoch=0))
+    assert await asked(question(3))
+    up.gateway.leaders = {}
+    await up.order(B, "ask", epoch=2, take_over=True)
+    assert not await asked(question(4))
+
+
+async def test_orders_of_a_lower_database_epoch_are_refused(up: Pair) -> None:
+    await fail_over(up)
+    late = replace(up, epoch=1, leader=A)
+    for verb in ("promote", "fence", "restart", "rejoin", "ask"):
+        order = wire.DatabaseOrder(
+            operation=f"late-{verb}",
+            epoch=1,
+            verb=verb,
+            database=late.spec(B),
+        )
+        await up.gateway.send(up.hosts[B].name, order)
+        assert (await up.outcome(B, order)).state == "refused"
+    assert await up.writer(B).try_write(-1)
+
+
+async def killed_and_back(pair: Pair, replica: str) -> None:
+    """SIGKILL of its agent, and a new one."""
+    host = pair.hosts[replica]
+    host.kill()
+    pair.gateway.member(host.name).socket = None
+    host.spawn()
+    await pair.enrolled(replica)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_promotion_happens_once_whenever_the_agent_is_killed(
+    b_apart: Pair, seed: int
+) -> None:
+    pair = b_apart
+    assert (await pair.order(A, "fence")).state == "done"
+    pair.epoch, pair.leader, pair.is_degraded = 2, B, True
+    pair.gateway.leaders = {B: 2}
+    order = await pair.send(B, "promote")
+    await asyncio.sleep(random.Random(seed).uniform(0.0, 0.6))
+    await killed_and_back(pair, B)
+    await pair.gateway.send(pair.hosts[B].name, order)
+    done = await pair.outcome(B, order)
+    assert done.state == "done", done.detail
+    assert await pair.writer(B).try_write(-1)
+    await pair.until(B, epoch=2, role="primary", timeline=2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_fence_has_its_receipt_whenever_the_agent_is_killed(apart: Pair, seed: int) -> None:
+    order = await apart.send(A, "fence")
+    await asyncio.sleep(random.Random(seed).uniform(0.0, 0.3))
+    await killed_and_back(apart, A)
+    await apart.gateway.send(apart.hosts[A].name, order)
+    done = await apart.outcome(A, order)
+    assert done.state == "done"
+    assert done.receipt
+    assert not await apart.writer(A).try_write(-1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_restart_happens_once_whenever_the_agent_is_killed(apart: Pair, seed: int) -> None:
+    os.kill(server_of(apart, A), signal.SIGKILL)
+    await apart.until(A, state="down")
+    order = await apart.send(A, "restart")
+    await asyncio.sleep(random.Random(seed).uniform(0.0, 0.6))
+    await killed_and_back(apart, A)
+    await apart.gateway.send(apart.hosts[A].name, order)
+    assert (await apart.outcome(A, order)).state == "done"
+    assert await apart.writer(A).try_write(-1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_rejoin_is_finished_whenever_the_agent_is_killed(apart: Pair, seed: int) -> None:
+    await fail_over(apart)
+    order = await apart.send(A, "rejoin")
+    await asyncio.sleep(random.Random(seed).uniform(0.0, 1.5))
+    await killed_and_back(apart, A)
+    await apart.gateway.send(apart.hosts[A].name, order)
+    done = await apart.outcome(A, order)
+    assert done.state == "done", done.detail
+    await apart.until(A, 30.0, state="running", role="standby", follows=B)
