@@ -40,3 +40,18 @@ class TypedName(Reason):
         if typed != self.name:
             raise forms.ValidationError(f"This is not {self.name}; nothing was done.")
         return typed
+
+
+class Switchover(Reason):
+    """Which standby leads next, and why."""
+
+    def __init__(self, targets: list[str], *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        self.fields["target"] = forms.ChoiceField(
+            label="New primary",
+            choices=[(name, name) for name in targets],
+            error_messages={
+                "required": "Choose who leads next.",
+                "invalid_choice": "No standby that could lead is on %(value)s.",
+            },
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, look, machine
+from dashboard.views import act, databases, look, machine
 
 urlpatterns = [
     path("", look.overview),
@@ -22,6 +22,9 @@ urlpatterns = [
     path("hosts/<str:name>/<str:verb>/", act.host_act),
     path("databases/", look.databases),
     path("databases/<str:name>/", look.database),
+    path("databases/<str:name>/switchover/", databases.switchover),
+    path("databases/<str:name>/unblock/", databases.unblock),
+    path("databases/<str:name>/vouch/", databases.vouch),
     path("held/", look.held),
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),

@@ -1,0 +1,50 @@
+"""What pages and API do with databases: find the row, call its room's action, say what came."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from recovery.audit.facts import Actor
+from recovery.core import clock
+from recovery.core.errors import Refused
+from recovery.failover import screens
+from recovery.failover.actions import people
+from recovery.failover.models import Vouch
+from recovery.inventory.models import Database, Replica
+
+
+def _database(name: str) -> Database:
+    found = screens.find_database(name)
+    if found is None:
+        raise Refused(f"There is no database {name}.", field="database")
+    return found
+
+
+def switch_over(name: str, host: str, actor: Actor, reason: str) -> str:
+    """Another primary, planned."""
+    database = _database(name)
+    target = Replica.objects.filter(database=database, host__name=host).first()
+    if target is None:
+        raise Refused(f"{name} has no copy on {host}.", field="target")
+    begun = people.request_switchover(
+        database=database, target=target, actor=actor, reason=reason, now=clock.system.now()
+    )
+    return f"{begun} begins: {name} goes to {host} if that is safe. Watch its phases."
+
+
+def allow_failover(name: str, actor: Actor, reason: str) -> str:
+    """A second automatic failover need not wait any more."""
+    now = clock.system.now()
+    people.allow_failover(database=_database(name), actor=actor, reason=reason, now=now)
+    return f"{name} may fail over by itself again."
+
+
+def vouch(name: str, first: UUID | None, risk: str, actor: Actor, reason: str) -> str:
+    """The first word, or the second one to the word of this id."""
+    database, now = _database(name), clock.system.now()
+    if first is None:
+        people.ask_vouch(database=database, risk=risk, actor=actor, reason=reason, now=now)
+        return "Your word stands in the log. Nothing happens before a second person gives theirs."
+    row = Vouch.objects.select_related("database").get(pk=first, database=database)
+    people.give_vouch(vouch=row, actor=actor, reason=reason, now=now)
+    return f"Two people vouch now: {name} goes on with its failover."

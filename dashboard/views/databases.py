@@ -1,0 +1,143 @@
+"""What people do with databases: a switchover, a second failover, a word for a lost primary."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from dashboard import database_acts as acts
+from dashboard.forms import Reason, Switchover, TypedName
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.views.act import answer
+from dashboard.views.page import show
+from recovery.core import clock
+from recovery.failover import screens
+from recovery.failover.views import DatabaseView
+
+RISK = (
+    "If it still runs and somebody can reach it, two primaries are written to at once, and one "
+    "of the two histories is lost."
+)
+
+
+def _database(name: str) -> DatabaseView:
+    found = screens.view_database(name, clock.system.now())
+    if found is None:
+        raise Http404(f"There is no database {name}.")
+    return found
+
+
+def _confirm(
+    request: HttpRequest, role: Role, view: DatabaseView, form: Reason, **context: object
+) -> HttpResponse:
+    name = view.name
+    return show(
+        request,
+        role,
+        "confirm",
+        area="databases",
+        topics=(f"database-voice:{name}", f"database-copies:{name}"),
+        form=form,
+        back=f"/databases/{name}/",
+        status=422 if form.is_bound else 200,
+        **context,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SWITCH_OVER)
+def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """A dialog with its preview: who leads next, how long, what is lost, what ends it."""
+    view = _database(name)
+    form = Switchover([copy.host for copy in view.targets], request.POST or None)
+    if form.is_valid():
+        target, reason = form.cleaned_data["target"], form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.switch_over(name, target, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    return _confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Switch {name} over",
+        said="Switch over",
+        target=name,
+        meaning=(
+            f"{view.primary.host if view.primary else 'Its primary'} stops taking writes, hands "
+            "the rest of its log over and follows the new primary. Users wait for about a second; "
+            f"their connections are closed. At most {view.worst.promise:.0f} s were promised for "
+            "a failover. Lost: nothing that was acknowledged."
+        ),
+        ends="A standby that is not safe is refused with the reason, and nothing changes.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SWITCH_OVER)
+def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """A second automatic failover within the hour is a person's decision."""
+    view = _database(name)
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.allow_failover(name, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    return _confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Allow a second failover of {name}",
+        said="Allow a second failover of",
+        target=name,
+        meaning=(
+            f"{name} failed over within the last hour. A database that goes to and fro loses "
+            "more than one that waits, so the next automatic failover waits for you."
+        ),
+        ends="It is true until the next failover.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.VOUCH_DATABASE)
+def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """The first person's word, or the second one's: each types the name of the database."""
+    view = _database(name)
+    first = next((one for one in view.vouches if one.state == "asked"), None)
+    form = TypedName(name, request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.vouch(
+                name, UUID(first.id) if first else None, RISK, actor_of(request), reason
+            ),
+            back=f"/databases/{name}/",
+        )
+    host = view.primary.host if view.primary else "its old host"
+    so_far = (
+        f"{first.requested_by} vouches already: {first.reason}"
+        if first
+        else "A second person has to vouch too, within 30 minutes, before anything happens."
+    )
+    return _confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Vouch that {host} is off",
+        said="Vouch that",
+        target=f"{host} does not serve {name} any more",
+        meaning=f"Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}",
+        ends=so_far,
+        grave=True,
+    )
