@@ -31,7 +31,13 @@ def _database(name: str) -> DatabaseView:
 
 
 def _confirm(
-    request: HttpRequest, role: Role, view: DatabaseView, form: Reason, **context: object
+    request: HttpRequest,
+    role: Role,
+    view: DatabaseView,
+    form: Reason,
+    *,
+    heading: str,
+    **context: object,
 ) -> HttpResponse:
     name = view.name
     return show(
@@ -40,6 +46,7 @@ def _confirm(
         "confirm",
         area="databases",
         topics=(f"database-voice:{name}", f"database-copies:{name}"),
+        heading=heading,
         form=form,
         back=f"/databases/{name}/",
         status=422 if form.is_bound else 200,

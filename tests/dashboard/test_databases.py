@@ -10,7 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
-from recovery.core import clock
+from recovery.core import clock, transitions
+from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import Phase
 from recovery.inventory.models import Host
 from tests.dashboard import bases, fleet
@@ -132,6 +133,87 @@ def test_the_forecast_names_databases_without_a_copy_elsewhere(
     sign_in: SignIn, seeded: dict[str, Base]
 ) -> None:
     assert "wiki-pg, fresh-pg" in page(sign_in, "/") or "fresh-pg, wiki-pg" in page(sign_in, "/")
+
+
+def test_a_switchover_shows_its_preview_and_wants_target_and_reason(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    client = sign_in("responder")
+    path = "/databases/orders-pg/switchover/"
+    html = client.get(path).content.decode()
+    assert "par1-r1-h01 stops taking writes" in html
+    assert '<option value="par1-r2-h01">' in html
+    wrong = client.post(path, {"target": "mrs1-r1-h01", "reason": "x"})
+    assert wrong.status_code == 422
+    assert b"No standby that could lead is on mrs1-r1-h01." in wrong.content
+    assert b"Say why" in client.post(path, {"target": "par1-r2-h01"}).content
+    assert not Failover.objects.exists()
+    client.post(path, {"target": "par1-r2-h01", "reason": "New power supply."})
+    begun = Failover.objects.get()
+    assert (begun.kind, begun.wanted) == ("switchover", seeded["orders-pg"].replicas[1])
+
+
+def test_a_switchover_in_the_middle_of_a_failover_is_refused(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["orders-pg"], clock.system.now())
+    answer = sign_in("responder").post(
+        "/databases/orders-pg/switchover/",
+        {"target": "par1-r2-h01", "reason": "Twice."},
+        headers={"HX-Request": "true"},
+    )
+    assert answer.status_code == 403
+    assert b"is under way in phase promote" in answer.content
+    assert Failover.objects.count() == 1
+
+
+def test_two_people_vouch_and_each_types_the_name(sign_in: SignIn, seeded: dict[str, Base]) -> None:
+    bases.fail_over(seeded["orders-pg"], clock.system.now())
+    path, first = "/databases/orders-pg/vouch/", sign_in("responder")
+    assert b"This is not orders-pg" in first.post(path, {"reason": "Off.", "typed": "no"}).content
+    word = {"reason": "I pulled its plug.", "typed": "orders-pg"}
+    first.post(path, word)
+    alone = first.post(path, word, headers={"HX-Request": "true"})
+    assert b"the second one is somebody else" in alone.content
+    assert Vouch.objects.get().state == "asked"
+    assert "responder vouches" in page(sign_in, "/databases/orders-pg/")
+    sign_in("approver").post(path, word)
+    given = Vouch.objects.get()
+    assert (given.state, given.requested_by, given.given_by) == ("given", "responder", "approver")
+
+
+def test_a_starter_database_has_nobody_to_vouch_for(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.wait(seeded["wiki-pg"], "Its host is lost.", clock.system.now())
+    answer = sign_in("responder").post(
+        "/databases/wiki-pg/vouch/",
+        {"reason": "It is off.", "typed": "wiki-pg"},
+        headers={"HX-Request": "true"},
+    )
+    assert b"no standby that could lead" in answer.content
+
+
+def test_a_second_failover_is_allowed_by_name_and_reason(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    now = clock.system.now()
+    until = {"blocked_until": now + timedelta(hours=1)}
+    row = seeded["orders-pg"].row
+    transitions.amend(row, until, action="x", actor=fleet.CONTROLLER, reason="Test.", now=now)
+    assert "Allow a second failover" in page(sign_in, "/databases/orders-pg/")
+    path = "/databases/orders-pg/unblock/"
+    assert sign_in("responder").post(path, {"reason": ""}).status_code == 422
+    sign_in("responder").post(path, {"reason": "The switch was replaced."})
+    row.refresh_from_db()
+    assert (row.blocked_until, row.unblocked_by) == (None, "responder")
+
+
+@pytest.mark.parametrize("act", ["switchover", "unblock", "vouch"])
+def test_who_may_only_look_can_do_nothing(
+    sign_in: SignIn, seeded: dict[str, Base], act: str
+) -> None:
+    assert sign_in("viewer").post(f"/databases/orders-pg/{act}/").status_code == 403
 
 
 def test_a_viewer_is_offered_no_act(sign_in: SignIn, seeded: dict[str, Base]) -> None:

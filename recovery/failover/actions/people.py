@@ -78,9 +78,7 @@ def allow_failover(*, database: Database, actor: Actor, reason: str, now: dateti
     )
 
 
-def ask_vouch(
-    *, database: Database, risk: str, actor: Actor, reason: str, now: datetime
-) -> Vouch:
+def ask_vouch(*, database: Database, risk: str, actor: Actor, reason: str, now: datetime) -> Vouch:
     """The first person's word; it does nothing before a second one gives theirs."""
     if database.plan == Plan.STARTER:
         raise Refused(
