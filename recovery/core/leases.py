@@ -193,7 +193,9 @@ class Promises:
 
     Invariants: while a promise lives, no order promotes this server; a promise is given to the
     primary of the highest epoch that we know, or not at all; `take_over` ends the giving for all
-    epochs below its own, and what was promised is still waited out.
+    epochs below its own, and what was promised is still waited out. Each question has to come
+    over a connection of its own, whose handshake is the two-way evidence that B7 asks for: else a
+    primary that hears nobody is shut, and its standby promises for ever not to be promoted.
     """
 
     epoch: int = 0
@@ -267,20 +269,21 @@ class EchoWatch:
     Invariant: when the oldest grant that the primary has not echoed was sent 3 H ago, nothing is
     granted any more until an echo moves: a lost way back would otherwise let the agent fence
     itself while we renew for ever. Meanwhile the *last* grant is sent again: it gives nothing
-    new, and its echo is what heals us. A gateway that starts begins with an empty one (B3).
+    new, and its echo is what heals us. A gateway that starts begins with an empty one (B3), and
+    numbers begin again with each epoch and incarnation, so what was sent before is forgotten.
     """
 
-    __slots__ = ("incarnation", "sent", "span")
+    __slots__ = ("sent", "session", "span")
 
     def __init__(self, every: float) -> None:
         self.span = 3 * every
-        self.incarnation = 0
+        self.session = (0, 0)
         self.sent: dict[int, float] = {}
 
-    def may_grant(self, incarnation: int, echo: int, now: float) -> bool:
+    def may_grant(self, *, epoch: int, incarnation: int, echo: int, now: float) -> bool:
         """Call it for each renewal that arrives, before the row is updated."""
-        if incarnation != self.incarnation:
-            self.incarnation = incarnation
+        if (epoch, incarnation) != self.session:
+            self.session = epoch, incarnation
             self.sent.clear()
         if self.sent:
             self.sent = {number: at for number, at in self.sent.items() if number > echo}

@@ -108,10 +108,12 @@ def _restart(facts: Facts, failover: Failover, policy: Policy) -> Answer:
     order = failover.order("restart", failover.source)
     if order is None:
         return Step(Act.RESTART, "Its server is started again.", replica=failover.source)
-    late = order.age > policy.promote_overdue
-    if late or order.state in (OperationState.FAILED, OperationState.REFUSED):
-        why = f"within {policy.promote_overdue:.0f} s" if late else f": {order.detail}"
-        return _abandon(f"It did not start {why}")
+    is_done = order.state is OperationState.DONE
+    patience = 2 * policy.heard_within if is_done else policy.promote_overdue
+    if order.state in (OperationState.FAILED, OperationState.REFUSED):
+        return _abandon(f"It could not be started: {order.detail}")
+    if order.age > patience:
+        return _abandon(f"It accepted no writes {order.age:.0f} s after it was to start.")
     return Wait("Its server is starting.", 1.0)
 
 

@@ -119,13 +119,8 @@ _RULES: tuple[Callable[[ReplicaSight, ReplicaSight, Policy], str], ...] = (
 def _position(
     one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
 ) -> str:
-    seen = one.seen_by_primary(source)
-    if seen is None or not seen.is_streaming:
-        return "it did not follow its primary at the moment of loss."
-    if facts.database.is_synchronous and not seen.is_synchronous:
-        return "acknowledged writes did not wait for it at the moment of loss."
-    if one.position < seen.position:
-        return f"it confirmed position {seen.position} and now holds {one.position}: it lost data."
+    if reason := _at_loss(one, source, facts):
+        return reason
     if one.claimed_early > source.position:
         return (
             f"it claimed position {one.claimed_early} when its primary had written no more than"
@@ -138,6 +133,36 @@ def _position(
             f" {loss.age:.1f} s before the end: nobody writes so fast."
         )
     return "" if facts.database.is_synchronous else _lag(one, policy, loss)
+
+
+def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
+    """Eligible by the primary's last word.
+
+    The only standby that a synchronous primary could wait for has all that was acknowledged,
+    whether or not it was connected in the last moment: without it nothing was acknowledged, until
+    the control plane recorded *degraded*, or the primary had not taken up its terms yet."""
+    epoch = facts.failover.old_epoch if facts.failover else facts.database.epoch
+    if source.epoch < epoch:
+        return f"its primary's last word is of epoch {source.epoch}, before the terms of {epoch}."
+    seen = one.seen_by_primary(source)
+    if facts.database.is_synchronous and _is_only(one, source, facts):
+        confirmed = 0 if seen is None else seen.position
+    elif seen is None or not seen.is_streaming:
+        return "it did not follow its primary at the moment of loss."
+    elif facts.database.is_synchronous and not seen.is_synchronous:
+        return "acknowledged writes did not wait for it at the moment of loss."
+    else:
+        confirmed = seen.position
+    if one.position < confirmed:
+        return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
+    return ""
+
+
+def _is_only(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> bool:
+    return not any(
+        other.may_be_promoted and other.replica not in (one.replica, source.replica)
+        for other in facts.replicas
+    )
 
 
 def _lag(one: ReplicaSight, policy: Policy, loss: Loss) -> str:

@@ -222,8 +222,8 @@ class Facts:
     """Everything that decides over one database.
 
     `proofs`: what is offered beyond the lease: power-offs, vouchings. `unprotected_for` /
-    `protected_for`: for how long the primary's words have shown no standby / a standby that could
-    take over: streaming, in its datacenter, promotable, and synchronous where the database is.
+    `protected_for`: for how long `trouble.is_protected` has been false / true (None changes
+    neither), since this decider began to look.
     `routed_epoch`: what the edge was told; `written_epoch`: where the newest probe write through
     the users' path arrived, `written_age` seconds ago. `restart_seconds`, `failover_seconds`: the
     prover's figures."""

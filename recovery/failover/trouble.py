@@ -103,6 +103,26 @@ def braked(facts: Facts, policy: Policy) -> Answer | None:
     return None
 
 
+def is_protected(facts: Facts, policy: Policy) -> bool | None:
+    """Whether by its primary's words a standby could take over; None: it says nothing.
+
+    Its durations are `unprotected_for` and `protected_for`. While *degraded* nobody is waited for,
+    so a standby that follows closely is enough to begin waiting again."""
+    primary = facts.primary
+    if primary is None or primary.age > policy.heard_within:
+        return None
+    for seen in primary.standbys:
+        one = facts.replica(seen.replica)
+        if one is None or not seen.is_streaming or not _may_take_over(one, facts):
+            continue
+        is_near = one.datacenter == primary.datacenter
+        is_close = primary.position - seen.position <= policy.most_lag_bytes
+        waits = facts.database.is_synchronous and not facts.database.is_degraded
+        if is_near and (seen.is_synchronous if waits else is_close):
+            return True
+    return False
+
+
 def is_self_fencing(facts: Facts) -> bool:
     """Whether this database's primary is to live by a lease (I-DB-7).
 

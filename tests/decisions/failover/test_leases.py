@@ -165,16 +165,28 @@ def test_a_row_grants_only_what_is_newer_and_not_revoked() -> None:
     assert not replace(row, revoked=True).renewed(replica="a", epoch=3, number=(2, 8))
 
 
+def may_grant(watch: EchoWatch, echo: int, now: float, epoch: int = 3, start: int = 1) -> bool:
+    return watch.may_grant(epoch=epoch, incarnation=start, echo=echo, now=now)
+
+
 def test_a_lost_way_back_ends_the_granting_and_an_echo_heals_it() -> None:
     watch = EchoWatch(0.5)
     for number in range(1, 4):
-        assert watch.may_grant(1, 0, now=number * 0.5)
+        assert may_grant(watch, 0, now=number * 0.5)
         watch.granted(number, now=number * 0.5)
-    assert not watch.may_grant(1, 0, now=2.0)
-    assert watch.may_grant(1, 3, now=2.5)
+    assert not may_grant(watch, 0, now=2.0)
+    assert may_grant(watch, 3, now=2.5)
     watch.granted(4, now=2.5)
-    assert watch.may_grant(1, 3, now=3.9)
-    assert watch.may_grant(2, 0, now=9.0)
+    assert may_grant(watch, 3, now=3.9)
+
+
+@pytest.mark.parametrize(("epoch", "start"), [(4, 1), (3, 2)])
+def test_numbers_that_begin_again_are_not_measured_by_older_ones(epoch: int, start: int) -> None:
+    watch = EchoWatch(0.5)
+    assert may_grant(watch, 56, now=1.0)
+    watch.granted(57, now=1.0)
+    assert not may_grant(watch, 56, now=9.0)
+    assert may_grant(watch, 0, now=9.0, epoch=epoch, start=start)
 
 
 def watched(sequence: int = 7, echo: int = 6) -> LeaseWatch:
