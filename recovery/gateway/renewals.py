@@ -73,7 +73,12 @@ class Renewals:
             return True
         echo = self._echoes.setdefault(replica, EchoWatch(self._spacing[replica]))
         frame = asked.frame
-        return echo.may_grant(frame.incarnation, frame.echo, self._state.clock.monotonic())
+        return echo.may_grant(
+            epoch=frame.epoch,
+            incarnation=frame.incarnation,
+            echo=frame.echo,
+            now=self._state.clock.monotonic(),
+        )
 
     def _grant(self, granted: dict[UUID, Asked]) -> None:
         """After the commit."""

@@ -138,18 +138,22 @@ def cut(world: World, rng: Random, at: float) -> None:
 
 
 def isolate(world: World, rng: Random, at: float) -> None:
-    """From everybody, for good or until just about when its lease has ended."""
+    """From everybody, for good or until just about when its lease has ended; from its peers
+    perhaps for longer."""
     host = _some(world, rng)
     until = rng.choice((HEALED, at + FAST.span + rng.random() * 2.0))
+    longer = rng.choice((until, HEALED))
     for other in ("G", *(one.name for one in world.others(host))):
-        world.at(at, world.cut, host.name, other, until)
-        world.at(at, world.cut, other, host.name, until)
+        end = until if other == "G" else longer
+        world.at(at, world.cut, host.name, other, end)
+        world.at(at, world.cut, other, host.name, end)
 
 
 def delay(world: World, rng: Random, at: float) -> None:
     """What it is told comes late and out of order; often that is how a cut begins."""
     host, extra = _some(world, rng), rng.choice((0.5, 1.5, 4.0))
     until = at + rng.choice((1.0, 3.0))
+    world.slowest = max(world.slowest, extra)
     for other in ("G", *(one.name for one in world.others(host))):
         world.at(at, world.late.__setitem__, (other, host.name), (until, extra))
         if rng.random() < 0.3:

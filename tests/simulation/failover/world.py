@@ -40,6 +40,7 @@ class World(Ground):
         self.forks: list[tuple[int, int, int]] = []
         """(epoch, position at which its history left the older one, the older timeline)."""
         self.quote: tuple[int, float] | None = None
+        self.slowest = chances.slowest if chances.slow else 0.0
         self.plane = Plane(self, terms)
         self.deciders = [Decider(self.plane, "D1"), Decider(self.plane, "D2")]
         self._warm()
@@ -144,6 +145,7 @@ class World(Ground):
             self.breach(f"I-DB-2: {lost} acknowledged writes are not on {host.name}")
         elif lost > 0 and self.quote is not None:
             position, age = self.quote
+            age += self.slowest  # a word may have been under way for so long
             beyond = self.acked - max(position, host.position)
             if beyond > age / WRITES * 1.25 + 2:
                 self.breach(f"quote: {beyond} writes lost beyond the word of {age:.1f} s ago")
