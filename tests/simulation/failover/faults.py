@@ -8,9 +8,9 @@ from random import Random
 from recovery.failover.begin import refuse_switchover
 from recovery.failover.phases import FailoverKind
 from recovery.failover.terms import FAST
+from tests.simulation.failover.decider import POLICY, Decider
 from tests.simulation.failover.ground import Chances
 from tests.simulation.failover.host import Host
-from tests.simulation.failover.plane import POLICY, Decider
 from tests.simulation.failover.world import World
 
 HEALED = 13.0
@@ -61,6 +61,7 @@ def draw(rng: Random, lasting: bool) -> Chances:
         commit=0.0002
         if quick
         else rng.choice((0.02, 0.3, 1.5, 1.5) if not lasting else (0.02, 0.2)),
+        spike=0.0 if lasting else rng.choice((0.0, 0.0, 0.1)),
         promote=0.0002 if quick else rng.choice((0.3, 2.5)),
         drift=rng.choice((0.0, 0.001, 0.001)),
         synchronous=rng.random() < 0.6,

@@ -61,6 +61,8 @@ class Chances:
     slow: float = 0.0
     slowest: float = 2.0
     commit: float = 0.0
+    spike: float = 0.0
+    """Share of transactions that take up to 2 s."""
     promote: float = 0.0
     drift: float = 0.001
     synchronous: bool = True

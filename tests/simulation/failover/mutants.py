@@ -12,7 +12,7 @@ from recovery.core.leases import NEVER, AgentLease, EchoWatch, LeaseRow, Promise
 from recovery.failover import analyse, begin, terms, watch
 from recovery.failover.terms import Terms
 from recovery.failover.watch import LeaseWatch
-from tests.simulation.failover import ground, host, plane, world
+from tests.simulation.failover import decider, ground, host, world
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 
@@ -57,7 +57,7 @@ def m5_agent_as_the_only_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def m6_no_compare_and_swap(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plane, "CHECKED", [False])
+    patch.setattr(decider, "CHECKED", [False])
 
 
 def m7_no_epoch_in_the_data_path(patch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from recovery.failover.facts import Failover, Step
 from recovery.failover.terms import FAST, Terms
 from recovery.inventory.facts import Role
+from tests.simulation.failover.decider import Decider
 from tests.simulation.failover.ground import Chances, Clock, Ground
 from tests.simulation.failover.host import Host
-from tests.simulation.failover.plane import Decider, Plane
+from tests.simulation.failover.plane import Plane
+from tests.simulation.failover.server import Server
 
 WRITES = 0.25
 """Seconds between two writes of a client."""
@@ -63,7 +65,7 @@ class World(Ground):
 
     # ------------------------------------------------------------ who is where
 
-    def others(self, host: Host) -> list[Host]:
+    def others(self, host: Server) -> list[Host]:
         return [one for one in self.hosts.values() if one is not host]
 
     def leader_of(self, epoch: int) -> Host | None:
@@ -88,7 +90,7 @@ class World(Ground):
         """Its users' writes get in: it accepts, and the edge leads there (or need not, M7)."""
         return host.accepts_writes() and self.reaches(host)
 
-    def reaches(self, host: Host) -> bool:
+    def reaches(self, host: Server) -> bool:
         """A client's connection to it stands; the edge closed those that led elsewhere."""
         return not (self.chances.by_edge and IS_ROUTED[0]) or self.routed == host.name
 
@@ -121,7 +123,7 @@ class World(Ground):
             self.breaches.append(f"{self.t:.3f} {said}")
         self.tell(f"BREACH {said}")
 
-    def acknowledged(self, host: Host, position: int) -> None:
+    def acknowledged(self, host: Server, position: int) -> None:
         """A client was told that everything up to `position` is safe."""
         t = self.t
         if position > self.acked or host.timeline > 1:
