@@ -83,6 +83,9 @@ bench-failover: install-dev ## SIGKILL of a primary's host to the first acknowle
 chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30
 	python -m tests.chaos
 
+sim: install-dev ## failover under SEEDS random seeds: make sim SEEDS=100000
+	TOCSIN_FAILOVER_SEEDS=$(or $(SEEDS),20000) python -m pytest -n $(WORKERS) tests/simulation/failover
+
 lock: install-dev ## compile requirements/*.in to hash-locked files without addresses
 	@for name in base dev; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

@@ -1,6 +1,6 @@
-"""Thousands of random faults, and the mutants M1 to M9 that must not survive them.
+"""Thousands of random faults, and the mutants that must not survive them.
 
-`TOCSIN_FAILOVER_SEEDS` (or `make sim SEEDS=...`) sets how many; CI runs 20,000.
+`TOCSIN_FAILOVER_SEEDS` (or `make sim SEEDS=...`) sets how many.
 """
 
 from __future__ import annotations

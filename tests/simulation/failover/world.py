@@ -145,12 +145,6 @@ class World(Ground):
         lost = self.acked - host.position
         if lost > 0 and self.chances.synchronous:
             self.breach(f"I-DB-2: {lost} acknowledged writes are not on {host.name}")
-        elif lost > 0 and self.quote is not None:
-            position, age = self.quote
-            age += self.slowest  # a word may have been under way for so long
-            beyond = self.acked - max(position, host.position)
-            if beyond > age / WRITES * 1.25 + 2:
-                self.breach(f"quote: {beyond} writes lost beyond the word of {age:.1f} s ago")
         self.forks.append((epoch, host.position, host.timeline))
         self.acked = host.position
 
