@@ -24,7 +24,6 @@ from recovery.inventory.facts import (
     PLACEMENT_MOVES,
     PlacementState,
     ReplicaState,
-    Role,
 )
 from recovery.inventory.models import Host, Placement, Replica
 from recovery.operations.actions import record_outcome
@@ -177,7 +176,7 @@ def record_outcomes(*, host: UUID, outcomes: Sequence[wire.Outcome], now: dateti
 @dataclass(frozen=True, slots=True)
 class Sights:
     """What came of a host's word about its databases: replicas that are not its own, and
-    whether its agent runs one otherwise than decided, so that it has to be told again."""
+    whether its agent knows an older epoch than the rows, so that it has to be told again."""
 
     foreign: tuple[str, ...]
     outdated: bool
@@ -187,22 +186,15 @@ def record_sights(*, host: UUID, report: wire.DatabaseReport, now: datetime) -> 
     """Write what the agent sees of its own servers; what it says of others' has no effect (A3)."""
     told = {fact.replica: fact for fact in report.replicas}
     own = {
-        str(pk): (role, state, epoch)
-        for pk, role, state, epoch in Replica.objects.filter(host=host)
+        str(pk): epoch
+        for pk, epoch in Replica.objects.filter(host=host)
         .exclude(state=ReplicaState.RETIRED)
-        .values_list("pk", "role", "state", "database__epoch")
+        .values_list("pk", "database__epoch")
     }
     good = {key: fact for key, fact in told.items() if key in own}
     see_replicas(seen={UUID(key): msgspec.to_builtins(fact) for key, fact in good.items()}, now=now)
-    outdated = any(_is_outdated(fact, *own[key]) for key, fact in good.items())
-    return Sights(
-        tuple(key for key in told if key not in own), outdated or own.keys() > good.keys()
-    )
-
-
-def _is_outdated(fact: wire.ReplicaFact, role: str, state: str, epoch: int) -> bool:
-    wanted = Role.OUT if state == ReplicaState.QUARANTINED else role
-    return fact.epoch < epoch or fact.role != wanted
+    outdated = any(fact.epoch < own[key] for key, fact in good.items())
+    return Sights(tuple(key for key in told if key not in own), outdated)
 
 
 def _is_uuid(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+from django.db.models import F
 
 from recovery.core import wire
 from recovery.failover.models import Lease
@@ -70,9 +71,9 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
     for row in rows.select_related("host", "database").order_by("number"):
         members[row.database_id].append(row)
     leased = set(
-        Lease.objects.filter(database__in=databases, revoked=False).values_list(
-            "database_id", flat=True
-        )
+        Lease.objects.filter(
+            database__in=databases, revoked=False, epoch=F("database__epoch")
+        ).values_list("database_id", flat=True)
     )
     return {
         row.pk: _spec(row, group, is_leased=database in leased)
@@ -82,6 +83,8 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
 
 
 def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.DatabaseSpec:
+    """Invariant (I-DB-7): somebody is named as promotable exactly while the primary lives by a
+    lease of this epoch. Where there is none, nobody is promoted, so nobody has to stop."""
     database = row.database
     return wire.DatabaseSpec(
         replica=str(row.pk),
@@ -93,7 +96,7 @@ def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.Da
         epoch=database.epoch,
         port=row.port,
         secret=database.secret,
-        members=tuple(_member(one) for one in group),
+        members=tuple(_member(one, is_leased=is_leased) for one in group),
         synchronous=database.durability == Durability.SYNCHRONOUS,
         degraded=database.degraded_at is not None and database.restoring_at is None,
         lease=terms_of(database) if is_leased else None,
@@ -106,7 +109,7 @@ def _role(row: Replica) -> wire.ReplicaRole:
     return "out" if row.state == ReplicaState.QUARANTINED else ROLES[row.role]
 
 
-def _member(row: Replica) -> wire.Member:
+def _member(row: Replica, *, is_leased: bool) -> wire.Member:
     return wire.Member(
         replica=str(row.pk),
         host=row.host_id.hex,
@@ -114,7 +117,7 @@ def _member(row: Replica) -> wire.Member:
         port=row.port,
         peer_port=row.host.peer_port,
         role=_role(row),
-        may_be_promoted=row.may_be_promoted,
+        may_be_promoted=row.may_be_promoted and is_leased,
     )
 
 

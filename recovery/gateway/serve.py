@@ -191,13 +191,24 @@ async def _dispatch(state: State) -> None:
     )
     due = await _hand_out([e for e in errands if not e.handed], state)
     due += [e for e in errands if e.handed and _is_due_again(e, state)]
+    fences = [errand for errand in due if _is_fence(errand)]
+    await _send(fences, state)
     await tell_desired(state)
-    for errand in due:
+    await _send([errand for errand in due if not _is_fence(errand)], state)
+    unfinished = {errand.operation for errand in errands}
+    state.sent = {key: at for key, at in state.sent.items() if key in unfinished}
+
+
+def _is_fence(errand: Errand) -> bool:
+    """Its server is asked where it stopped before it is told to stop."""
+    return isinstance(errand.order, wire.DatabaseOrder) and errand.order.verb == "fence"
+
+
+async def _send(errands: list[Errand], state: State) -> None:
+    for errand in errands:
         state.sent[errand.operation] = state.clock.monotonic()
         if session := state.sessions.get(errand.host):
             await send_or_drop(session, errand.order)
-    unfinished = {errand.operation for errand in errands}
-    state.sent = {key: at for key, at in state.sent.items() if key in unfinished}
 
 
 async def _hand_out(errands: list[Errand], state: State) -> list[Errand]:
