@@ -148,6 +148,18 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path, server: 
         assert watched.changes == 1
 
 
+async def test_an_edge_without_a_route_that_talks_http_is_a_refusal() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 404 Not Found\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as edge:
+        port = edge.sockets[0].getsockname()[1]
+        with pytest.raises(NotWritten, match="Protocol error"):
+            await connect(Door("valkey", "127.0.0.1", port, "any", "any", ""))
+
+
 @pytest.fixture
 def door(fresh_database: Database) -> Door:
     """The run's PostgreSQL by its socket, as a role that may make tables there."""

@@ -190,7 +190,7 @@ class ValkeySession:
                 if not data:
                     raise NotWritten("the server closed the connection")
                 self._parser.feed(data)
-        except OSError as error:
+        except (OSError, hiredis.ProtocolError) as error:
             raise NotWritten(_first_line(error)) from error
         if isinstance(answer, hiredis.ReplyError):
             raise NotWritten(str(answer))

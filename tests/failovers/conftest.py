@@ -1,0 +1,39 @@
+"""One whole Tocsin whose lab has its databases, for all stories of failovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.failovers.telling import Bases
+from tests.support.stack import whole_stack
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The stories share one lab, so one worker tells them all."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("databases"))
+            item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.fixture(scope="session")
+def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
+    """Every database serves, and every business one has a standby that could take over."""
+    folder = tmp_path_factory.mktemp("failovers") / "var"
+    with whole_stack(folder, TOCSIN_LAB_DATABASES="1") as stack:
+        bases = Bases(stack)
+        bases.settle()
+        yield bases
+
+
+@pytest.fixture
+def bases(formed: Bases) -> Bases:
+    """A story begins at rest, and may fail over again."""
+    formed.stack.calm()
+    formed.settle()
+    return formed

@@ -1,0 +1,162 @@
+"""What the stories of failovers look up: rows, ledgers, and the databases themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from recovery.core.clock import system
+from recovery.core.ports import DATABASE, Login
+from recovery.lab.databases.clients import Door, connect
+from tests.browser.onlab import passwords
+from tests.support.running import wait_for
+from tests.support.stack import Stack
+
+UNSETTLED = """
+SELECT d.name FROM inventory_database d
+LEFT JOIN inventory_writeprobe p ON p.database_id = d.id
+LEFT JOIN failover_lease l ON l.database_id = d.id AND NOT l.revoked AND l.epoch = d.epoch
+WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
+   OR p.failing_since IS NOT NULL OR p.at < now() - interval '5 s'
+   OR (d.plan = 'business' AND l.id IS NULL)
+   OR EXISTS (SELECT FROM inventory_replica r WHERE r.database_id = d.id AND r.role = 'out'
+              AND r.state <> 'retired')
+   OR EXISTS (SELECT FROM failover_failover f WHERE f.database_id = d.id
+              AND f.phase NOT IN ('done', 'abandoned'))
+"""
+GAP = """
+SELECT g.seconds, g.lost, g.last_before, g.first_after FROM inventory_writegap g
+JOIN inventory_database d ON d.id = g.database_id
+WHERE d.name = %s AND g.first_after > %s ORDER BY g.seconds DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What the writing user went through."""
+
+    seconds: float
+    lost: int
+    last_before: datetime
+    first_after: datetime
+
+
+@dataclass(slots=True)
+class Bases:
+    """The databases of a running stack."""
+
+    stack: Stack
+
+    def unsettled(self) -> list[str]:
+        """Databases that do not serve with everything that their plan wants."""
+        return [str(name) for (name,) in self.stack.rows(UNSETTLED)]
+
+    def settle(self, seconds: float = 150.0) -> None:
+        """Wait until all of them do, and forget what blocks a second failover."""
+        wait_for(lambda: not self.unsettled(), seconds)
+
+    def one(self, name: str, column: str) -> Any:
+        sql = f"SELECT {column} FROM inventory_database WHERE name = %s"  # noqa: S608
+        return self.stack.rows(sql, name)[0][0]
+
+    def host_of(self, name: str, role: str = "primary") -> str:
+        """Where its copy of this role is."""
+        sql = (
+            "SELECT h.name FROM inventory_replica r JOIN inventory_host h ON h.id = r.host_id"
+            " JOIN inventory_database d ON d.id = r.database_id WHERE d.name = %s AND r.role = %s"
+        )
+        rows = self.stack.rows(sql, name, role)
+        return str(rows[0][0]) if rows else ""
+
+    def acknowledged(self, name: str) -> int:
+        sql = (
+            "SELECT p.acknowledged FROM inventory_writeprobe p"
+            " JOIN inventory_database d ON d.id = p.database_id WHERE d.name = %s"
+        )
+        return int(self.stack.rows(sql, name)[0][0])
+
+    def is_failing(self, name: str) -> bool:
+        sql = (
+            "SELECT p.failing_since IS NOT NULL FROM inventory_writeprobe p"
+            " JOIN inventory_database d ON d.id = p.database_id WHERE d.name = %s"
+        )
+        return bool(self.stack.rows(sql, name)[0][0])
+
+    def waited(self, name: str, since: datetime) -> Wait | None:
+        """Its user's longest gap that ended after this instant."""
+        rows = self.stack.rows(GAP, name, since)
+        return Wait(*rows[0]) if rows else None
+
+    def failover(self, name: str) -> dict[str, Any]:
+        """Its newest one."""
+        names = ("kind", "phase", "loss", "proof", "cause", "end_reason", "waiting_for")
+        sql = (
+            f"SELECT {', '.join(f'f.{one}' for one in names)} FROM failover_failover f"  # noqa: S608
+            " JOIN inventory_database d ON d.id = f.database_id WHERE d.name = %s"
+            " ORDER BY f.number DESC LIMIT 1"
+        )
+        rows = self.stack.rows(sql, name)
+        return dict(zip(names, rows[0], strict=True)) if rows else {}
+
+    # ------------------------------------------------------------------ who wrote what
+
+    def ledger(self, name: str) -> set[int]:
+        """The numbers that were acknowledged, from the writer's own file."""
+        path = Path(self.stack.env["TOCSIN_VAR"]) / "lab" / "writers" / f"{name}.ledger"
+        return {int(line) for line in path.read_text().split("\n")[:-1]}
+
+    def missing(self, name: str) -> set[int]:
+        """Acknowledged numbers that the database does not have, asked of it now by its door."""
+        ledger = self.ledger(name)
+        return ledger - asyncio.run(_present(self._door(name)))
+
+    def _door(self, name: str) -> Door:
+        engine, port, secret = self.stack.rows(
+            "SELECT engine, edge_port, secret FROM inventory_database WHERE name = %s", name
+        )[0]
+        login = Login.CLIENT
+        return Door(engine, "127.0.0.1", port, login, login.password(secret), DATABASE)
+
+    # ------------------------------------------------------------------ what people do
+
+    def press(self, path: str, who: str = "responder", **fields: str) -> str:
+        """Sign in as a person does, open the page's dialog, fill it in; what the page says."""
+        with httpx.Client(base_url=self.stack.url, follow_redirects=True, timeout=15) as client:
+            login = client.get("/account/login/")
+            client.post(
+                "/account/login/",
+                data={
+                    "csrfmiddlewaretoken": _token(login.text),
+                    "login": who,
+                    "password": passwords(self.stack)[who],
+                },
+            )
+            form = client.get(path)
+            assert form.status_code == httpx.codes.OK, form.text[:500]
+            said = client.post(path, data={"csrfmiddlewaretoken": _token(form.text), **fields})
+            return said.text
+
+
+async def _present(door: Door) -> set[int]:
+    session = await connect(door)
+    try:
+        return await session.present(0)
+    finally:
+        session.close()
+
+
+def _token(html: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', html)
+    assert found is not None
+    return found[1]
+
+
+def now() -> datetime:
+    """Wall time, for rows."""
+    return system.now()
