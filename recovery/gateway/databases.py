@@ -12,7 +12,7 @@ from django.db.models import F
 from recovery.core import wire
 from recovery.failover.models import Lease
 from recovery.failover.terms import TERMS
-from recovery.inventory.facts import Durability, Profile, ReplicaState, Role
+from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
 from recovery.operations.models import Operation
 
@@ -98,10 +98,16 @@ def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.Da
         secret=database.secret,
         members=tuple(_member(one, is_leased=is_leased) for one in group),
         synchronous=database.durability == Durability.SYNCHRONOUS,
-        degraded=database.degraded_at is not None and database.restoring_at is None,
+        degraded=_is_degraded(database),
         lease=terms_of(database) if is_leased else None,
         settings=dict(database.settings),
     )
+
+
+def _is_degraded(database: Database) -> bool:
+    """Also while it is made: its standby is cloned from a primary that must not wait for it."""
+    is_made = database.state != DatabaseState.MAKING
+    return not is_made or (database.degraded_at is not None and database.restoring_at is None)
 
 
 def _role(row: Replica) -> wire.ReplicaRole:

@@ -26,11 +26,16 @@ def others(spec: DatabaseSpec) -> tuple[Member, ...]:
 def confirming(spec: DatabaseSpec) -> tuple[str, ...]:
     """The replicas of which one must have a write before it is acknowledged; none: nobody must.
 
-    Said on standbys too: it holds from the first instant after a promotion.
+    Said on standbys too: it holds from the first instant after a promotion. Without a lease
+    nobody is named as promotable yet: a standby has to confirm first, to be worth a lease.
     """
     if not spec.synchronous or spec.degraded:
         return ()
-    return tuple(each.replica for each in others(spec) if each.may_be_promoted)
+    return tuple(each.replica for each in others(spec) if _counts(each, spec))
+
+
+def _counts(member: Member, spec: DatabaseSpec) -> bool:
+    return member.may_be_promoted or (spec.lease is None and member.role == "standby")
 
 
 def networks(spec: DatabaseSpec) -> tuple[str, ...]:
