@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from recovery.failover.facts import NEVER
+from recovery.failover.policy import Policy
 from recovery.failover.prover import WorstCase
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
@@ -71,9 +72,21 @@ class CopyView:
         if self.at is None:
             return "not seen yet"
         if self.role == Role.STANDBY and self.server == RUNS:
-            kind = "synchronous" if self.is_synchronous else "asynchronous"
-            return f"follows, {kind}" if self.is_streaming else "does not follow yet"
+            return self._follows_word
         return self.server
+
+    @property
+    def _follows_word(self) -> str:
+        if not self.is_streaming:
+            return "does not follow yet"
+        if not self.is_proven:
+            return f"follows, not yet for {Policy().healthy_for:.0f} s"
+        return f"follows, {'synchronous' if self.is_synchronous else 'asynchronous'}"
+
+    @property
+    def is_proven(self) -> bool:
+        """Well for long enough to be promoted (I-DB-6)."""
+        return self.healthy >= Policy().healthy_for
 
     @property
     def shape(self) -> str:
@@ -88,6 +101,7 @@ class CopyView:
             and self.may_be_promoted
             and not self.tone
             and self.is_streaming
+            and self.is_proven
         )
 
 

@@ -84,7 +84,14 @@ def seed_database(
     return Base(row, replicas)
 
 
-def see(base: Base, now: datetime, *, is_streaming: bool = True, lag_ms: int = 40) -> None:
+def see(
+    base: Base,
+    now: datetime,
+    *,
+    is_streaming: bool = True,
+    lag_ms: int = 40,
+    healthy_ms: int = 90_000,
+) -> None:
     """What their agents say while all is well; `is_streaming` False: no standby follows."""
     first, *others = base.replicas
     is_synchronous = base.row.durability == Durability.SYNCHRONOUS
@@ -99,7 +106,9 @@ def see(base: Base, now: datetime, *, is_streaming: bool = True, lag_ms: int = 4
     ]
     gate = "open" if others else "none"
     leads = _fact("primary", position=50_331_704, gate=gate, standbys=standbys, is_writable=True)
-    follows = _fact("standby", position=50_331_648, lag_ms=lag_ms, follows=str(first.pk))
+    follows = _fact(
+        "standby", position=50_331_648, lag_ms=lag_ms, follows=str(first.pk), healthy_ms=healthy_ms
+    )
     actions.see_replicas(seen={first.pk: leads} | {one.pk: follows for one in others}, now=now)
 
 

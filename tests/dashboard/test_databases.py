@@ -105,6 +105,15 @@ def test_a_business_database_without_a_standby_is_at_risk_before_anything_fails(
     assert "1 database at risk" in page(sign_in, "/")
 
 
+def test_a_standby_that_was_not_well_for_a_minute_is_not_counted_on(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=15_000)
+    html = page(sign_in, "/databases/crm-pg/")
+    assert "par1-r1-h03: follows, not yet for 60 s." in html
+    assert "Switch crm-pg over…" not in html
+
+
 def test_a_setting_that_breaks_the_promise_is_named_with_its_price(
     sign_in: SignIn, seeded: dict[str, Base]
 ) -> None:

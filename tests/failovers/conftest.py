@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
-    """Every database serves, and every business one has a standby that could take over."""
+    """Every database serves; each business one has a standby that could take over now."""
     folder = tmp_path_factory.mktemp("failovers") / "var"
     with whole_stack(folder, TOCSIN_LAB_DATABASES="1") as stack:
         bases = Bases(stack)

@@ -27,6 +27,9 @@ WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
    OR (d.plan = 'business' AND l.id IS NULL)
    OR EXISTS (SELECT FROM inventory_replica r WHERE r.database_id = d.id AND r.role = 'out'
               AND r.state <> 'retired')
+   OR EXISTS (SELECT FROM inventory_replica r LEFT JOIN inventory_replicasight s
+              ON s.replica_id = r.id WHERE r.database_id = d.id AND r.role = 'standby'
+              AND coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
    OR EXISTS (SELECT FROM failover_failover f WHERE f.database_id = d.id
               AND f.phase NOT IN ('done', 'abandoned'))
 """
@@ -58,7 +61,7 @@ class Bases:
         return [str(name) for (name,) in self.stack.rows(UNSETTLED)]
 
     def settle(self, seconds: float = 150.0) -> None:
-        """Wait until all of them do, and forget what blocks a second failover."""
+        """Wait until all of them do: a standby has to be well for a minute (I-DB-6)."""
         wait_for(lambda: not self.unsettled(), seconds)
 
     def one(self, name: str, column: str) -> Any:
