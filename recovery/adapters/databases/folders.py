@@ -10,8 +10,10 @@ Invariants: `data` appears by one rename; what it replaces goes to `kept` by one
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -113,6 +115,23 @@ def write_whole(path: Path, text: str, owner: str | None = None) -> bool:
     """Private, whole or not at all; False when it said the same already."""
     if path.exists() and path.read_text() == text:
         return False
+    with said():
+        _write(path, text, owner)
+    return True
+
+
+@contextlib.contextmanager
+def said() -> Iterator[None]:
+    """Inside, what the disk refuses (no space, no right) becomes a sentence of the port."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise EngineFailed(f"this host's disk: {error}", kept="The data stay.") from error
+
+
+def _write(path: Path, text: str, owner: str | None) -> None:
     fresh = path.with_name(f"{path.name}.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(text)
@@ -122,4 +141,3 @@ def write_whole(path: Path, text: str, owner: str | None = None) -> bool:
         shutil.chown(fresh, owner)
     fresh.rename(path)
     sync_folder(path.parent)
-    return True

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.adapters.databases import leftovers
+from recovery.adapters.databases.folders import said
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed
 
@@ -80,7 +81,8 @@ async def alone(folder: Path, seconds: float = LOCK_SECONDS) -> AsyncIterator[in
                     "a program of an earlier act still runs on this folder", kept="Nothing changed."
                 )
             await asyncio.sleep(0.05)
-        yield lock
+        with said():
+            yield lock
     finally:
         os.close(lock)
 
