@@ -90,8 +90,10 @@ def strike(stack: Stack, strikes: Sequence[Strike], began: float) -> list[str]:
 
 def is_replaced(stack: Stack, host: str) -> bool:
     """It is known to be gone, and every copy runs elsewhere; but a singleton, of which a second
-    one starts only after a proof or a person's word (I-CT-1), waits for its host."""
-    if stack.verdict(host) not in {"lost", "hung"}:
+    one starts only after a proof or a person's word (I-CT-1), waits for its host. Of a hung host
+    without a container nobody can tell more than that its agent is down."""
+    gone = {"lost", "hung"} if stack.seats_on(host) else {"lost", "hung", "agent-down"}
+    if stack.verdict(host) not in gone:
         return False
     waiting = {name for (name,) in stack.rows(SINGLETONS)}
     return not set(stack.missing()) - waiting
