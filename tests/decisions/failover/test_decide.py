@@ -240,6 +240,16 @@ def test_a_restart_is_over_when_users_write_again() -> None:
     assert act(decide(facts(failover=verify), NOW)) is Act.ADVANCE
 
 
+def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
+    """No route leads to it before it has served: its users' write would never come."""
+    at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
+    made = database(state=DatabaseState.MAKING)
+    known = facts(failover=at, database=made, written_epoch=0)
+    assert act(decide(known, NOW)) is Act.ADVANCE
+    served = replace(known, database=database())
+    assert isinstance(decide(served, NOW), Wait)
+
+
 def test_a_starter_database_waits_and_says_so() -> None:
     starter = database(plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS)
     gone = primary(age=9.0, verdict=Verdict.LOST, standbys=())
