@@ -23,7 +23,7 @@ from recovery.failover.facts import (
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
-from recovery.failover.trouble import trouble
+from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import DatabaseState, Plan, Role, StandbyLoss
 from recovery.operations.facts import UNFINISHED, OperationState
 
@@ -192,9 +192,24 @@ def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
         if facts.database.state is DatabaseState.MAKING:
             # no route leads to it before it has served: a write through it would never come
             return Step(Act.ADVANCE, "It is being made: nobody was led to it yet.", Phase.REBUILD)
+    elif (revive := _revive(facts, failover, policy)) is not None:
+        return revive
     late = failover.phase_age > policy.verify_overdue
     said = "No write through the users' path was acknowledged yet."
     return Wait(said, 0.5, alarm="not-verified" if late else "")
+
+
+def _revive(facts: Facts, failover: Failover, policy: Policy) -> Answer | None:
+    """The server of the new primary crashed before a user could write to it: started again, at
+    most one order at a time. Nobody else may be promoted meanwhile, so nobody else would serve."""
+    target = facts.replica(failover.target)
+    if target is None or not has_crashed(target, policy):
+        return None
+    order = failover.order("restart", failover.target)
+    if order is None or (order.state not in UNFINISHED and order.age > policy.promote_overdue):
+        said = f"The server of {target.name} fell after its promotion: it is started again."
+        return Step(Act.RESTART, said, replica=failover.target)
+    return Wait(f"The server of {target.name} fell after its promotion and is starting.", 1.0)
 
 
 def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:

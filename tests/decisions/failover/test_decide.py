@@ -137,6 +137,17 @@ def test_from_the_promotion_to_redundancy() -> None:
     assert isinstance(decide(promoted(Phase.REBUILD)), Wait)
 
 
+def test_a_new_primary_whose_server_falls_before_its_first_write_is_started_again() -> None:
+    known = promoted(Phase.VERIFY)
+    fell = replace(known, replicas=(known.replicas[0], replace(known.replicas[1], server="down")))
+    assert act(decide(fell)) is Act.RESTART
+    assert fell.failover is not None
+    ordered = replace(fell.failover, orders=(order("restart", "b", "handed"),))
+    assert isinstance(decide(replace(fell, failover=ordered)), Wait)
+    failed = replace(fell.failover, orders=(order("restart", "b", "failed", age=600.0),))
+    assert act(decide(replace(fell, failover=failed))) is Act.RESTART
+
+
 def test_the_old_primary_rejoins_and_then_the_failover_is_over() -> None:
     known = promoted(Phase.REBUILD)
     back = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))

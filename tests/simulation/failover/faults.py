@@ -15,6 +15,8 @@ from tests.simulation.failover.world import World
 
 HEALED = 13.0
 END = 40.0
+LATEST = HEALED + 120.0
+"""When whatever healed has to be whole again (L-5)."""
 QUIET = frozenset(
     {"promotion-unknown", "no-candidate", "no-proof", "blocked", "alone", "no-primary"}
 )
@@ -45,9 +47,15 @@ def swarm(seed: int, *, is_told: bool = False) -> World:
         fault(world, rng, start + rng.random() * burst)
     world.at(HEALED, heal, world)
     world.run(END)
-    if not world.is_serving() and world.plane.asking not in QUIET:
+    while not _is_settled(world) and world.t < LATEST:
+        world.run(world.t + 5.0)
+    if not _is_settled(world):
         world.breach(f"liveness: nobody serves after all has healed ({world.plane.rows.failover})")
     return world
+
+
+def _is_settled(world: World) -> bool:
+    return world.is_serving() or world.plane.asking in QUIET
 
 
 def draw(rng: Random, lasting: bool) -> Chances:
