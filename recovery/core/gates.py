@@ -34,5 +34,11 @@ class Gate(Protocol):
     async def left(self, replica: str) -> float:
         """Seconds for which it stays open; 0 when it is closed."""
 
-    async def release(self, replica: str) -> None:
-        """Not guarded any more: it has no lease (starter plans), or it is gone."""
+    async def arm(
+        self, replica: str, port: int, peers: tuple[str, ...], epoch: int, deadline: float
+    ) -> None:
+        """A primary that ran without a lease is bound to one: guarded, and open until then. To
+        be called before its first renewal is sent; nothing where it is guarded already."""
+
+    async def release(self, replica: str, port: int) -> None:
+        """Not guarded any more: it has no lease (starter plans, nobody who could take over)."""

@@ -58,7 +58,7 @@ class NftablesGate:
     async def guard(self, replica: str, port: int, peers: tuple[str, ...]) -> None:
         before = self._ports.get(replica, port)
         if before != port:
-            await self.release(replica)
+            await self.release(replica, before)
         self._ports[replica] = port
         lines = [_add("guarded", str(port))]
         lines += self._peers(port, peers)
@@ -88,11 +88,18 @@ class NftablesGate:
         found = re.search(rf"\b{self._port(replica)} timeout \w+ expires (\w+)", shown)
         return _seconds(found[1]) if found else 0.0
 
-    async def release(self, replica: str) -> None:
-        port = self._ports.pop(replica, 0)
-        if port:
-            lines = [_add("guarded", str(port)), _drop("guarded", str(port)), *_removal(port)]
-            self._nft.run("\n".join([*lines, *self._peers(port, ())]))
+    async def arm(
+        self, replica: str, port: int, peers: tuple[str, ...], epoch: int, deadline: float
+    ) -> None:
+        shown = self._nft.run("list set inet fence guarded")
+        if not re.search(rf"\b{port}\b", shown):
+            await self.guard(replica, port, peers)
+            await self.extend(replica, epoch, deadline)
+
+    async def release(self, replica: str, port: int) -> None:
+        self._ports.pop(replica, None)
+        lines = [_add("guarded", str(port)), _drop("guarded", str(port)), *_removal(port)]
+        self._nft.run("\n".join([*lines, *self._peers(port, ())]))
 
     # ------------------------------------------------------------------ inside
 

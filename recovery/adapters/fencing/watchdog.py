@@ -59,5 +59,15 @@ class WatchdogGate:
         sight = await self._leash(replica).look()
         return 0.0 if sight.is_paused or not sight.pid else sight.left
 
-    async def release(self, replica: str) -> None:
-        await self._leash(replica).demand("gate", {"on": False})
+    async def arm(
+        self, replica: str, port: int, peers: tuple[str, ...], epoch: int, deadline: float
+    ) -> None:
+        sight = await self._leash(replica).hold()
+        if not sight.is_gate:
+            await self.extend(replica, epoch, deadline)
+            await self.guard(replica, port, peers)
+
+    async def release(self, replica: str, port: int) -> None:
+        leash = self._leash(replica)
+        if (await leash.hold()).is_gate:
+            await leash.demand("gate", {"on": False})

@@ -58,6 +58,8 @@ def _stopped(picture: Picture) -> Act | Wait:
 
 def _stopped_primary(picture: Picture) -> Act | Wait:
     spec = picture.spec
+    if spec.epoch <= picture.fenced:
+        return Wait(f"fenced at epoch {picture.fenced}")
     if not is_bound(spec):
         if picture.is_fresh or len(spec.members) == 1:
             return Act(Deed.START, "a primary that does not run")
@@ -71,13 +73,8 @@ def _stopped_primary(picture: Picture) -> Act | Wait:
 
 def _closed(picture: Picture) -> str:
     """Why a primary that is bound to a lease does not start now, or nothing."""
-    spec = picture.spec
-    if spec.epoch <= picture.fenced:
-        return f"fenced at epoch {picture.fenced}"
     if picture.role == "standby" or picture.is_ordered:
         return ""
-    if spec.lease is None:
-        return "there is no lease to be had for it now"
     if not picture.is_fresh or picture.quarantined:
         return "waits for the control plane's list"
     if picture.ended not in _QUIET:

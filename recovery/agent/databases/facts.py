@@ -65,9 +65,9 @@ class Picture:
 
 
 def is_bound(spec: DatabaseSpec) -> bool:
-    """Whether a primary of it may run only behind a gate. Where somebody else may be promoted, it
-    must: a spec without terms then means that there is no lease to be had (it was revoked)."""
-    return spec.lease is not None or bool(rivals(spec))
+    """Whether a primary of it may run only behind a gate. Whose lease was revoked is listed as
+    "out"; a primary without terms is one that nobody could take over from (I-DB-7)."""
+    return spec.lease is not None
 
 
 def rivals(spec: DatabaseSpec) -> tuple[str, ...]:

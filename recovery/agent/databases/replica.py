@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from recovery.agent.databases import decide
-from recovery.agent.databases.facts import Act, Deed, Picture, is_bound
+from recovery.agent.databases.facts import Act, Deed, Picture
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
 from recovery.agent.databases.server import Server
@@ -158,7 +158,7 @@ class Replica:
             self._trouble = ""
 
     async def _left(self) -> float:
-        if not is_bound(self.spec) or not self.server.is_running:
+        if not self.server.is_gated or not self.server.is_running:
             return 0.0
         try:
             return await self._tools.gate.left(self.name)
@@ -230,7 +230,7 @@ class Replica:
             state=self.state(),
             role="out" if server.spec.role == "out" else role,
             gate=self._gate(),
-            gate_kind=self._tools.gate.kind if is_bound(server.spec) else "",
+            gate_kind=self._tools.gate.kind if server.is_gated else "",
             promised_ms=int(record.promises.left(now) * 1000),
             healthy_ms=int(healthy * 1000),
             alone=record.alone[:1000],
@@ -239,7 +239,7 @@ class Replica:
         return fact if seen is None else with_sight(fact, seen)
 
     def _gate(self) -> Literal["open", "closed", "none"]:
-        if not is_bound(self.spec):
+        if not self.server.is_gated:
             return "none"
         return "open" if self._gate_left > 0 else "closed"
 

@@ -168,19 +168,31 @@ class Server:
                 task.cancel()
             await asyncio.gather(waiting, ending, return_exceptions=True)
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether a gate stands before it: it is bound to a lease, or was fenced."""
+        return is_bound(self.spec) or self.spec.epoch <= self.fenced
+
     async def guard(self) -> None:
         """The gate as this spec wants it: before the server starts, and when peers change."""
-        if is_bound(self.spec):
-            others = (each.address for each in self.spec.members if each.replica != self.name)
-            peers = tuple(address for address in others if _is_address(address))
-            await self._tools.gate.guard(self.name, self.spec.port, peers)
-        elif self.sight is not None and self.sight.is_gate:
-            await self._tools.gate.release(self.name)
+        gate, spec = self._tools.gate, self.spec
+        if not self.is_gated:
+            await gate.release(self.name, spec.port)
+            return
+        leads = self.is_running and self.record.role == "primary" and spec.role == "primary"
+        if leads and spec.lease is not None and spec.epoch > self.fenced:
+            deadline = self._tools.clock.boottime() + spec.lease.length
+            await gate.arm(self.name, spec.port, self._peers(), spec.epoch, deadline)
+        await gate.guard(self.name, spec.port, self._peers())
+
+    def _peers(self) -> tuple[str, ...]:
+        others = (each.address for each in self.spec.members if each.replica != self.name)
+        return tuple(address for address in others if _is_address(address))
 
     async def stop(self) -> None:
         """In order; killed after a while. Its lease ends with it."""
         await self.drop_lease()
-        if is_bound(self.spec) and self._tools.gate.kind == "nftables":
+        if self.is_gated and self._tools.gate.kind == "nftables":
             await self._tools.gate.close(self.name)
         polite = self.engine.command(self.spec).polite
         self.sight = await self.leash.stop(polite, STOP_SECONDS)
@@ -196,6 +208,8 @@ class Server:
 
     async def promote(self) -> None:
         """A running standby becomes the primary of `spec.epoch`; open once its lease is granted."""
+        if self.spec.epoch <= self.fenced:
+            raise Refused(f"fenced at epoch {self.fenced}", field="epoch")
         await self.guard()
         if is_bound(self.spec):
             if self._tools.gate.kind == "watchdog":
@@ -214,7 +228,7 @@ class Server:
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
-        await self.guard()
+        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
         if is_leading and self._tools.gate.kind == "watchdog":
             await self.leash.stop(self.engine.command(self.spec).polite, HAND_OVER_SECONDS)
@@ -228,13 +242,13 @@ class Server:
         is_wanted = spec.role == "primary" and spec.lease is not None and spec.epoch > self.fenced
         if self.lease is not None and (not is_wanted or self.lease.epoch != spec.epoch):
             await self.drop_lease()
-            if is_bound(spec) and self.is_running:
+            if self.is_gated and self.is_running:
                 await self._tools.gate.close(self.name)
-        if is_wanted and seen is not None and seen.role == "primary":
-            if self.lease is None:
+        if spec.role == "primary" and seen is not None and seen.role == "primary":
+            if is_wanted and self.lease is None:
                 await self.guard()
                 await self.begin_lease()
-            if self.record.led != spec.epoch:
+            if self.record.led != spec.epoch and spec.epoch > self.fenced:
                 await self.note(led=spec.epoch)
         if self.lease is not None:
             self.lease.update(spec)
@@ -246,7 +260,7 @@ class Server:
         await self.drop_lease()
         if terms is None:
             raise Refused("there is no lease to be had for it now", field="lease")
-        goes_on = self.record.role == "primary" and self.record.led == self.spec.epoch
+        goes_on = self.record.role == "primary" and self.spec.role == "primary"
         left = await self._tools.gate.left(self.name) if goes_on else 0.0
         self.lease = Lease(self.spec, terms, self._ties(), left)
         self._leasing = asyncio.create_task(self.lease.run(), name=f"lease {self.name}")

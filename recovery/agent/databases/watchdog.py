@@ -238,6 +238,8 @@ class Watchdog:
     def _do_gate(self, on: bool, fenced: int = 0) -> str:
         """Whether this process is the gate. Once it is, a primary lives by its deadline."""
         self._is_gate, self._fenced = on, max(fenced, self._fenced)
+        if not on and self._server.is_paused:
+            self._server.resume()
         return ""
 
     def _do_lease(self, epoch: int, deadline: float) -> str:

@@ -71,7 +71,10 @@ class Host:
         return await self.gate.left(REPLICA)
 
     async def release(self) -> None:
-        await self.gate.release(REPLICA)
+        await self.gate.release(REPLICA, self._port)
+
+    async def arm(self, epoch: int, seconds: float) -> None:
+        await self.gate.arm(REPLICA, self._port, (), epoch, system.boottime() + seconds)
 
     async def server(self) -> int:
         return (await self.leash.look()).pid

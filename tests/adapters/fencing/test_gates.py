@@ -176,6 +176,18 @@ def test_what_is_released_is_open_without_a_lease(running: Seat) -> None:
     assert all(running.reaches(address, 1.0) for address in ADDRESSES)
 
 
+def test_what_ran_without_a_lease_is_bound_to_one_without_a_gap(running: Seat) -> None:
+    running.do("release")
+    client = running.connect()
+    running.do("arm", 1, 1.5)
+    assert answers(client)
+    began = time.monotonic()
+    last = last_answer([client], running, 2.5)
+    assert 1.0 < last - began < 1.5 + SLACK
+    running.told("arm", 1, 5.0)
+    assert not running.reaches()
+
+
 def test_a_peer_passes_the_kernels_gate_and_others_on_its_port_do_not(seat: Seat) -> None:
     if seat.kind == "watchdog":
         pytest.skip("the weaker form stops the server itself, for peers too")

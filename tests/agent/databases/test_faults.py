@@ -160,6 +160,26 @@ async def test_an_asynchronous_primary_that_a_peer_hears_goes_on(up: Pair) -> No
     assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
 
 
+async def test_whoever_nobody_could_take_over_from_serves_without_a_lease(up: Pair) -> None:
+    """The control plane withdraws the lease when the standby is lost, and grants a new one, of a
+    new epoch, when it is back."""
+    writer = up.writer(A)
+    writer.start()
+    began = time.monotonic()
+    up.lease, up.is_degraded = None, True
+    await up.desire()
+    await up.until(A, gate="none")
+    up.gateway.leaders = {}
+    await asyncio.sleep(TERMS.length + 1.0)
+    assert up.fact(A).is_writable
+    up.epoch, up.lease, up.is_degraded = 2, TERMS, False
+    await up.desire()
+    await up.until(A, gate="open", epoch=2)
+    await asyncio.sleep(TERMS.length + 1.0)
+    await writer.stop()
+    assert writer.longest_gap(began + 0.5, time.monotonic() - 0.1) < 1.0
+
+
 def question(number: int, **changes: object) -> Question:
     fields: dict[str, object] = {"replica": A, "to": B, "epoch": 1, "span": 3.0}
     fields |= {"incarnation": 10**6, "number": number}
