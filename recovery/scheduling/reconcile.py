@@ -371,7 +371,7 @@ def _back_up(slot: _Slot, seat: SeatFact, host: HostFact) -> None:
     """A suspect host: stateless containers may get a provisional replacement (I-CT-2)."""
     if slot.app.kind is not Kind.STATELESS:
         told = f"only one may run: waits until {host.name} answers, or for a fencing proof"
-        slot.wait(Cause.FENCE, told, seat)
+        slot.wait(Cause.SUSPECT, told, seat)  # it ends by itself, with the verdict: rings nowhere
     elif host.replace in (Replace.PROVISIONAL, Replace.ALLOWED, Replace.PACED):
         if slot.policy.trusts_suspicion and _may_retry(slot):
             _want(slot, Cause.SUSPECT, f"{host.name} is suspect", seat, provisional=True)

@@ -17,7 +17,8 @@ import psutil
 
 from recovery.core.clock import system
 from recovery.engines import leftovers
-from recovery.engines.ports import free_port
+from recovery.engines.doors import SIZE
+from recovery.engines.ports import free_port, is_free
 from recovery.engines.state import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,8 +68,22 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """A person's environment: nothing of the test run's, and ports of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
     kept.pop("DJANGO_SETTINGS_MODULE", None)
-    ports = {f"TOCSIN_{name}PORT": str(free_port()) for name in ("", "EDGE_", "GATEWAY_")}
+    doors = _free_block()
+    ports = {"TOCSIN_DATABASE_PORTS": f"{doors[0]}-{doors[-1]}"}
+    for name in ("", "EDGE_", "GATEWAY_"):
+        ports[f"TOCSIN_{name}PORT"] = str(next(p for p in _free_ports() if p not in doors))
     return kept | ports | {"TOCSIN_VAR": str(folder), "TOCSIN_WITHOUT": LEAN} | more
+
+
+def _free_ports() -> Iterator[int]:
+    while True:
+        yield free_port()
+
+
+def _free_block() -> range:
+    """As many free ports in a row as the edge has doors for databases."""
+    blocks = (range(first, first + SIZE) for first in _free_ports())
+    return next(block for block in blocks if all(is_free(port) for port in block))
 
 
 @contextmanager

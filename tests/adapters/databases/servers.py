@@ -108,7 +108,8 @@ class Server:
         if self.process is not None:
             top = psutil.Process(self.process.pid)
             for each in [top, *top.children(recursive=True)]:
-                each.send_signal(number)
+                with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+                    each.send_signal(number)  # a receiver of the log ends by itself
 
     async def until_streaming(self) -> None:
         async def is_streaming() -> bool:

@@ -88,7 +88,7 @@ def test_a_singleton_on_a_suspect_host_waits_and_says_for_what() -> None:
     decision = decide(world([suspect, *THREE[1:]], [singleton], [seat("ledger", "a")]), NOW)
     assert decision.orders == ()
     (waiting,) = decision.waiting
-    assert (waiting.cause, waiting.seat) == (Cause.FENCE, "ledger.1.1")
+    assert (waiting.cause, waiting.seat) == (Cause.SUSPECT, "ledger.1.1")
     assert "waits until a answers, or for a fencing proof" in waiting.reason
 
 
