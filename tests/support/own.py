@@ -11,6 +11,8 @@ OCTET = 148 + 4 * (_RUN % 10) + _WORKER % 4
 
 People's labs have 20 to 51 (inner 84 to 115), whole stacks 52 to 83 (inner 116 to 147).
 """
+PORTS = range(22_000 + 2_500 * (_WORKER % 4), 24_400 + 2_500 * (_WORKER % 4))
+"""On 127.0.0.1, for whole stacks: apart from `free_port`'s and from outgoing connections'."""
 STACKS = range(52, 84)
 NETNS_SHIFT = 140
 """In mode netns a stack's lab has 10.(52 + 140).0.0/16 and so on: 192 to 223. People's have 77 to
