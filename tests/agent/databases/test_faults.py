@@ -143,7 +143,8 @@ async def test_an_asynchronous_primary_that_nobody_hears_closes_early(up: Pair) 
     await up.gateway.close()
     await asyncio.sleep(TERMS.length)
     await writer.stop()
-    assert began < writer.last < began + TERMS.early + 0.6  # the cut itself takes a moment; its lease would last 3 s
+    # the cut itself takes a moment; its lease alone would last 3 s
+    assert began < writer.last < began + TERMS.early + 0.6
 
 
 async def test_an_asynchronous_primary_that_a_peer_hears_goes_on(up: Pair) -> None:
