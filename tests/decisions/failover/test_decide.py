@@ -157,12 +157,35 @@ def test_the_old_primary_rejoins_and_then_the_failover_is_over() -> None:
     assert act(decide(whole)) is Act.FINISH
 
 
-def test_rows_that_only_the_old_primary_has_are_shown_to_a_person() -> None:
+def test_rows_that_only_the_old_primary_has_are_kept_by_it_and_told_at_the_end() -> None:
     known = promoted(Phase.REBUILD)
     back = primary(age=0.5, role=Role.OUT, alone="12 transactions after 0/5000")
-    answer = decide(replace(known, replicas=(back, known.replicas[1])))
-    assert isinstance(answer, Ask)
+    known = replace(known, replicas=(back, known.replicas[1]))
+    assert act(decide(known)) is Act.REJOIN
+    follows = replace(back, role=Role.STANDBY)
+    whole = replace(
+        known,
+        replicas=(follows, known.replicas[1]),
+        protected_for=4.0,
+        database=database(epoch=4, primary="b"),
+    )
+    answer = decide(whole)
+    assert act(answer) is Act.FINISH
     assert "12 transactions" in answer.reason
+
+
+def test_a_rejoin_that_failed_asks_a_person_and_is_tried_again() -> None:
+    known = promoted(Phase.REBUILD)
+    known = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))
+    assert known.failover is not None
+
+    def failed(age: float) -> Answer:
+        orders = (order("rejoin", "a", "failed", detail="no room", age=age),)
+        return decide(replace(known, failover=replace(known.failover, orders=orders)))
+
+    assert isinstance(failed(5.0), Ask)
+    assert "no room" in failed(5.0).reason
+    assert act(failed(61.0)) is Act.REJOIN
 
 
 def refusing(**changes: Any) -> Facts:
