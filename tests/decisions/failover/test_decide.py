@@ -177,11 +177,12 @@ def test_rows_that_only_the_old_primary_has_are_kept_by_it_and_told_at_the_end()
 def test_a_rejoin_that_failed_asks_a_person_and_is_tried_again() -> None:
     known = promoted(Phase.REBUILD)
     known = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))
-    assert known.failover is not None
+    at = known.failover
+    assert at is not None
 
     def failed(age: float) -> Answer:
         orders = (order("rejoin", "a", "failed", detail="no room", age=age),)
-        return decide(replace(known, failover=replace(known.failover, orders=orders)))
+        return decide(replace(known, failover=replace(at, orders=orders)))
 
     assert isinstance(failed(5.0), Ask)
     assert "no room" in failed(5.0).reason
