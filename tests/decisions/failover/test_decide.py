@@ -278,6 +278,8 @@ def test_a_restart_is_over_when_users_write_again() -> None:
 def test_what_has_its_data_and_was_never_started_has_not_crashed() -> None:
     made = database(state=DatabaseState.MAKING)
     assert isinstance(decide(replace(crashed(), database=made), NOW), Wait)
+    unnamed = replace(made, plan=Plan.STARTER, primary="")
+    assert isinstance(decide(replace(crashed(), database=unnamed, lease=None), NOW), Wait)
     assert act(decide(crashed(), NOW)) is Act.BEGIN
 
 
