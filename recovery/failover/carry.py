@@ -24,7 +24,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
 from recovery.failover.trouble import has_crashed, trouble
-from recovery.inventory.facts import DatabaseState, Plan, Role, StandbyLoss
+from recovery.inventory.facts import Plan, Role, StandbyLoss
 from recovery.operations.facts import UNFINISHED, OperationState
 
 NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
@@ -189,9 +189,9 @@ def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
         source = facts.replica(failover.source)
         if source is None or source.age > policy.heard_within or source.server != "running":
             return Step(Act.ABANDON, "It fell again after its restart.", Phase.ABANDONED)
-        if facts.database.state is DatabaseState.MAKING:
+        if facts.routed_epoch < wanted:
             # no route leads to it before it has served: a write through it would never come
-            return Step(Act.ADVANCE, "It is being made: nobody was led to it yet.", Phase.REBUILD)
+            return Step(Act.ADVANCE, "Nobody was led to it yet.", Phase.REBUILD)
     elif (revive := _revive(facts, failover, policy)) is not None:
         return revive
     late = failover.phase_age > policy.verify_overdue

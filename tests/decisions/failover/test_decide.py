@@ -286,10 +286,9 @@ def test_what_has_its_data_and_was_never_started_has_not_crashed() -> None:
 def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
     """No route leads to it before it has served: its users' write would never come."""
     at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
-    made = database(state=DatabaseState.MAKING)
-    known = facts(failover=at, database=made, written_epoch=0)
+    known = facts(failover=at, routed_epoch=0, written_epoch=0)
     assert act(decide(known, NOW)) is Act.ADVANCE
-    served = replace(known, database=database())
+    served = replace(known, routed_epoch=3)
     assert isinstance(decide(served, NOW), Wait)
 
 
