@@ -34,8 +34,16 @@ FROM jsonb_to_recordset(%s::jsonb) AS s(replica uuid, state text, role text, epo
 ORDER BY s.replica
 ON CONFLICT (replica_id) DO UPDATE SET at = excluded.at, heard = old.heard + 1,
   state = excluded.state, role = excluded.role, epoch = excluded.epoch,
-  is_writable = excluded.is_writable, position = excluded.position, fact = excluded.fact
+  is_writable = excluded.is_writable,
+  position = CASE WHEN excluded.fact->>'system' = ''
+      AND excluded.state NOT IN ('absent', 'making') THEN old.position ELSE excluded.position END,
+  fact = CASE WHEN excluded.fact->>'system' = ''
+      AND excluded.state NOT IN ('absent', 'making') THEN excluded.fact || coalesce((
+        SELECT jsonb_object_agg(key, value) FROM jsonb_each(old.fact) WHERE key = ANY(%s)), '{}')
+    ELSE excluded.fact END
 """
+LAST_WORDS = ["version", "system", "timeline", "position", "standbys", "settings"]
+"""What a server that does not answer, on its own data, said last: a failover judges by it."""
 
 
 def make_secret() -> str:
@@ -206,4 +214,4 @@ def see_replicas(*, seen: Mapping[UUID, Mapping[str, object]], now: datetime) ->
         for replica, fact in seen.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(SEEN, [now, json.dumps(rows)])
+        cursor.execute(SEEN, [now, json.dumps(rows), LAST_WORDS])

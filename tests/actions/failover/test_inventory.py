@@ -104,3 +104,20 @@ def test_a_sight_is_overwritten_and_counts_how_often_it_was_heard() -> None:
     actions.see_replicas(seen={pair.primary.pk: {**fact, "position": 9}}, now=NOW)
     sight = ReplicaSight.objects.get()
     assert (sight.heard, sight.position, sight.is_writable) == (2, 9, True)
+
+
+def test_a_server_that_is_silent_is_judged_by_its_last_words() -> None:
+    pair = make_pair()
+    key = pair.primary.pk
+    said = {"role": "primary", "epoch": 1, "timeline": 3, "standbys": [{"replica": "b"}]}
+    runs = {**said, "state": "running", "is_writable": True, "position": 9, "system": "7"}
+    empty = {"role": "primary", "epoch": 2, "timeline": 0, "standbys": [], "system": ""}
+    down = {**empty, "state": "down", "is_writable": False, "position": 0}
+    for fact in (runs, down, down):
+        actions.see_replicas(seen={key: fact}, now=NOW)
+    sight = ReplicaSight.objects.get()
+    assert (sight.state, sight.epoch, sight.is_writable, sight.position) == ("down", 2, False, 9)
+    assert sight.fact == {**down, **said, "epoch": 2, "position": 9, "system": "7"}
+    actions.see_replicas(seen={key: {**down, "state": "absent"}}, now=NOW)
+    sight = ReplicaSight.objects.get()
+    assert (sight.position, sight.fact["system"]) == (0, "")
