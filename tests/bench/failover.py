@@ -87,7 +87,7 @@ def main(given: Mapping[str, str]) -> bool:
     if missing:
         with (
             tempfile.TemporaryDirectory(prefix="tocsin-bench-") as home,
-            whole_stack(Path(home) / "var") as stack,
+            whole_stack(Path(home) / "var", TOCSIN_LAB_DATABASES="1") as stack,
         ):
             _wait_until_whole(stack)
             for kind in _in_turn(missing):
