@@ -65,8 +65,9 @@ def register_database(
             return describe_database(
                 database=there, fixed=fixed, fields=fields, actor=actor, reason=reason, now=now
             )
-        first = {"secret": make_secret(), "state_at": now, "state_reason": "Being made."}
+        first = {"state_at": now, "state_reason": "Being made."}
         made = Database(name=name, **fixed, **fields, **first)
+        made.keep_secret(make_secret())
         transitions.create([made], actor=actor, reason=reason, now=now)
         began = Epoch(database=made, number=made.epoch, reason=reason, began_at=now)
         transitions.create([began], actor=actor, reason=reason, now=now)

@@ -34,7 +34,7 @@ def test_its_secret_is_in_no_entry_of_the_log() -> None:
     assert len(database.secret) == 64
     assert not AuditEntry.objects.filter(body__icontains=database.secret).exists()
     entry = AuditEntry.objects.filter(object_type="database").earliest("pk")
-    assert entry.body["after"]["secret"] == "redacted"
+    assert entry.body["after"]["sealed_secret"] == "redacted"
 
 
 def test_a_starter_database_has_no_standby_and_is_never_synchronous() -> None:
