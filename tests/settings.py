@@ -6,6 +6,9 @@ The folder's name travels to the xdist workers and to child processes by environ
 import os
 import tempfile
 
+from tests.support.folders import prefer_memory
+
+prefer_memory()
 if "TOCSIN_TEST_RUN" not in os.environ:
     os.environ["TOCSIN_TEST_RUN"] = tempfile.mkdtemp(prefix="tocsin-test-")
 os.environ["TOCSIN_VAR"] = f"{os.environ['TOCSIN_TEST_RUN']}/var"

@@ -19,7 +19,6 @@ import psycopg
 
 from recovery.core.clock import system
 from recovery.engines.places import door
-from recovery.engines.ports import free_port
 from recovery.lab import client, layout
 from tests.support import own
 from tests.support.running import ROOT, Running, environment, started, wait_for
@@ -246,8 +245,9 @@ class Stack:
 def lab_of_its_own() -> dict[str, str]:
     """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
     mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
-    second = own.STACKS[free_port() % len(own.STACKS)]
-    network = f"10.{second + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{second}.0.0/16"
+    network = (
+        f"10.{own.STACK + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{own.STACK}.0.0/16"
+    )
     return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
 
 
