@@ -39,6 +39,7 @@ class Machine:
         self.host, self.net, self.uplink = host, net, uplink
         self.pid = 0
         self.is_hung = False
+        self.stood: frozenset[int] = frozenset()
         self.note = ""
         self.pidfd = -1
 
@@ -111,7 +112,7 @@ class Lab:
         config.write_text(self._agent_config(machine))
         seat = self._ground.seat(machine.host)
         pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log", seat)
-        machine.pid, machine.is_hung = pid, False
+        machine.pid, machine.is_hung, machine.stood = pid, False, frozenset()
         machine.net.up(lambda: processes.is_dying(pid))
         try:
             machine.pidfd = os.pidfd_open(pid)
@@ -146,14 +147,18 @@ class Lab:
     def hang(self, name: str) -> None:
         """Everything on the host stops; its kernel still answers."""
         machine = self._running(name)
+        machine.stood = machine.stood or processes.stopped(machine.pid)
         processes.signal_tree(machine.pid, signal.SIGSTOP)
         machine.is_hung = True
 
     def wake(self, name: str) -> None:
+        """What the lab stopped goes on; a server that its watchdog holds still stays held."""
         machine = self.machine(name)
-        if machine.is_up:
-            processes.signal_tree(machine.pid, signal.SIGCONT)
-            machine.is_hung = False
+        if machine.is_hung:
+            processes.signal_tree(machine.pid, signal.SIGCONT, sparing=machine.stood)
+        if machine.is_up and (agent := processes.agent_of(machine.pid)) is not None:
+            processes.send(agent, signal.SIGCONT)
+        machine.is_hung, machine.stood = False, frozenset()
 
     def _running(self, name: str) -> Machine:
         machine = self.machine(name)

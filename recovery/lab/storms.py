@@ -18,6 +18,7 @@ Fields = dict[str, object]
 Answer = dict[str, object]
 _EVERYWHERE: frozenset[Scope] = frozenset({"control", "public"})
 _CONTROL: frozenset[Scope] = frozenset({"control"})
+_PUBLIC: frozenset[Scope] = frozenset({"public"})
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -76,6 +77,12 @@ async def isolate(lab: Lab, fields: Fields) -> Answer:
 async def partition(lab: Lab, fields: Fields) -> Answer:
     """Cut from everybody."""
     await _cut(lab, fields, _EVERYWHERE)
+    return {}
+
+
+async def sever(lab: Lab, fields: Fields) -> Answer:
+    """Cut from peers and users; the control plane still hears it."""
+    await _cut(lab, fields, _PUBLIC)
     return {}
 
 
@@ -140,7 +147,7 @@ def _describe(machine: Machine) -> Answer:
 def _in_words(weather: Weather) -> str:
     words = []
     if cut := weather.cut_in | weather.cut_out:
-        name = "partitioned" if "public" in cut else "isolated"
+        name = "partitioned" if cut >= _EVERYWHERE else "severed" if "public" in cut else "isolated"
         one_way = (
             ""
             if weather.cut_in == weather.cut_out
@@ -163,6 +170,7 @@ WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
     "heal": heal,
     "isolate": isolate,
     "partition": partition,
+    "sever": sever,
     "slow": slow,
     "kill-datacenter": kill_datacenter,
     "status": status,

@@ -26,6 +26,7 @@ HOST_VERBS = {
     "hang": "SIGSTOP of everything on it",
     "isolate": "cut it from the control plane",
     "partition": "cut it from everybody",
+    "sever": "cut it from peers and users",
     "slow": "delay and lose what it sends and gets (netns: delay to the control plane alone)",
     "heal": "fair weather again; what was stopped continues",
     "restart": "boot it (again): same disk",
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         for verb, text in HOST_VERBS.items():
             host = verbs.add_parser(verb, help=text)
             host.add_argument("host")
-            if verb in ("isolate", "partition"):
+            if verb in ("isolate", "partition", "sever"):
                 host.add_argument("--way", choices=("in", "out", "both"), default="both")
             if verb == "slow":
                 host.add_argument("--delay-ms", type=float, default=0.0)
