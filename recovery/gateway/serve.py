@@ -28,7 +28,7 @@ from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
 from recovery.gateway.queries import Errand
 from recovery.gateway.renewals import Renewals
-from recovery.gateway.sessions import send_or_drop, serve_agent, tell_desired
+from recovery.gateway.sessions import serve_agent, tell_desired
 from recovery.gateway.state import State
 from recovery.operations.actions import hand_operations
 
@@ -151,7 +151,7 @@ async def _set_watches(state: State) -> None:
         wanted = tuple(peers[target] for target in plan.get(session.host.hex, ()))
         if wanted != session.probes:
             session.probes = wanted
-            await send_or_drop(session, wire.Probe(peers=wanted))
+            session.send(wire.Probe(peers=wanted))
 
 
 async def _watch_databases(state: State) -> None:
@@ -192,9 +192,9 @@ async def _dispatch(state: State) -> None:
     due = await _hand_out([e for e in errands if not e.handed], state)
     due += [e for e in errands if e.handed and _is_due_again(e, state)]
     fences = [errand for errand in due if _is_fence(errand)]
-    await _send(fences, state)
+    _send(fences, state)
     await tell_desired(state)
-    await _send([errand for errand in due if not _is_fence(errand)], state)
+    _send([errand for errand in due if not _is_fence(errand)], state)
     unfinished = {errand.operation for errand in errands}
     state.sent = {key: at for key, at in state.sent.items() if key in unfinished}
 
@@ -204,11 +204,11 @@ def _is_fence(errand: Errand) -> bool:
     return isinstance(errand.order, wire.DatabaseOrder) and errand.order.verb == "fence"
 
 
-async def _send(errands: list[Errand], state: State) -> None:
+def _send(errands: list[Errand], state: State) -> None:
     for errand in errands:
         state.sent[errand.operation] = state.clock.monotonic()
         if session := state.sessions.get(errand.host):
-            await send_or_drop(session, errand.order)
+            session.send(errand.order)
 
 
 async def _hand_out(errands: list[Errand], state: State) -> list[Errand]:

@@ -27,11 +27,14 @@ WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
    OR (d.plan = 'business' AND l.id IS NULL)
    OR EXISTS (SELECT FROM inventory_replica r WHERE r.database_id = d.id AND r.role = 'out'
               AND r.state <> 'retired')
-   OR EXISTS (SELECT FROM inventory_replica r LEFT JOIN inventory_replicasight s
-              ON s.replica_id = r.id WHERE r.database_id = d.id AND r.role = 'standby'
-              AND coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
    OR EXISTS (SELECT FROM failover_failover f WHERE f.database_id = d.id
               AND f.phase NOT IN ('done', 'abandoned'))
+"""
+UNPROVEN = """
+SELECT d.name FROM inventory_database d JOIN inventory_replica r ON r.database_id = d.id
+LEFT JOIN inventory_replicasight s ON s.replica_id = r.id
+WHERE r.role = 'standby' AND (coalesce(s.fact->>'follows', '') = ''
+      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
 """
 GAP = """
 SELECT g.seconds, g.lost, g.last_before, g.first_after FROM inventory_writegap g
@@ -56,13 +59,26 @@ class Bases:
 
     stack: Stack
 
-    def unsettled(self) -> list[str]:
+    def unsettled(self) -> set[str]:
         """Databases that do not serve with everything that their plan wants."""
-        return [str(name) for (name,) in self.stack.rows(UNSETTLED)]
+        return {str(name) for (name,) in self.stack.rows(UNSETTLED)}
 
-    def settle(self, seconds: float = 150.0) -> None:
-        """Wait until all of them do: a standby has to be well for a minute (I-DB-6)."""
-        wait_for(lambda: not self.unsettled(), seconds)
+    def settle(self, *names: str, seconds: float = 120.0) -> None:
+        """Wait until these do; all of them where none is named."""
+        wait_for(lambda: not self._among(self.unsettled(), names), seconds)
+
+    def prove(self, *names: str, seconds: float = 150.0) -> None:
+        """Wait until they do and could be failed over: a standby has to be well for a minute
+        (I-DB-6)."""
+        self.settle(*names, seconds=seconds)
+        wait_for(lambda: not self._among(self._unproven(), names), seconds)
+
+    def _unproven(self) -> set[str]:
+        return {str(name) for (name,) in self.stack.rows(UNPROVEN)}
+
+    @staticmethod
+    def _among(found: set[str], names: tuple[str, ...]) -> set[str]:
+        return found & set(names) if names else found
 
     def one(self, name: str, column: str) -> Any:
         sql = f"SELECT {column} FROM inventory_database WHERE name = %s"  # noqa: S608

@@ -14,6 +14,7 @@ FAST, STANDARD = 15.0, 60.0
 
 def _lose_primary(bases: Bases, name: str, promise: float) -> Wait:
     """Kill its host; the gap of its user once writes are acknowledged again."""
+    bases.prove(name)
     host, epoch, since = bases.host_of(name), bases.one(name, "epoch"), now()
     standby = bases.host_of(name, "standby")
     bases.stack.lab("kill", host=host)
@@ -29,7 +30,7 @@ def _lose_primary(bases: Bases, name: str, promise: float) -> Wait:
 def _returns_as_standby(bases: Bases, name: str, host: str) -> None:
     bases.stack.lab("restart", host=host)
     wait_for(lambda: bases.host_of(name, "standby") == host, 90)
-    bases.settle()
+    bases.settle(name)
 
 
 def test_a_synchronous_database_fails_over_and_loses_nothing(bases: Bases) -> None:
@@ -87,12 +88,14 @@ def test_a_starter_database_waits_for_its_host_and_serves_again_with_it(bases: B
 
 
 def test_a_switchover_from_the_page_costs_its_users_a_moment_and_no_write(bases: Bases) -> None:
-    name, since = "orders-pg", now()
+    name = "orders-pg"
+    bases.prove(name)
+    since = now()
     target = bases.host_of(name, "standby")
     said = bases.press(f"/databases/{name}/switchover/", target=target, reason="A new disk.")
     assert "begins" in said
     wait_for(lambda: bases.host_of(name) == target, 60)
-    bases.settle()
+    bases.settle(name)
     waited = bases.waited(name, since)
     diary(f"{name}: switched over, {waited.seconds if waited else 0.0:.2f} s without a write")
     assert waited is None or waited.seconds <= 6.0

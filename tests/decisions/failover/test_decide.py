@@ -251,6 +251,12 @@ def test_a_restart_is_over_when_users_write_again() -> None:
     assert act(decide(facts(failover=verify), NOW)) is Act.ADVANCE
 
 
+def test_what_has_its_data_and_was_never_started_has_not_crashed() -> None:
+    made = database(state=DatabaseState.MAKING)
+    assert isinstance(decide(replace(crashed(), database=made), NOW), Wait)
+    assert act(decide(crashed(), NOW)) is Act.BEGIN
+
+
 def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
     """No route leads to it before it has served: its users' write would never come."""
     at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
