@@ -49,11 +49,14 @@ class Pens:
         at: TracebackType | None,
     ) -> None:
         for process in self._processes:
+            if process.poll() is not None:
+                self.faults.append(f"the clients ended too early: {process.returncode}")
             process.send_signal(signal.SIGTERM)
         for process in self._processes:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
+                self.faults.append("the clients did not end when told to")
                 process.kill()
                 process.wait()
         self._acks = self._read()
