@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from recovery.agent.disk import private_folder
 from recovery.core.errors import BadConfiguration, Refused
@@ -135,8 +136,18 @@ class Lab:
         machine = self.machine(name)
         if machine.is_up:
             await self.kill(name)
-        await machine.net.set_weather(FAIR)
+        await self.mend(name)
         await self.boot(name)
+
+    async def mend(self, name: str) -> None:
+        """Fair weather, and whoever was parted from it reaches it again."""
+        machine = self.machine(name)
+        await machine.net.set_weather(FAIR)
+        for other in self.machines.values():
+            weather = other.net.weather
+            if machine.host.address in weather.parted:
+                parted = weather.parted - {machine.host.address}
+                await other.net.set_weather(replace(weather, parted=parted))
 
     def kill_agent(self, name: str) -> None:
         self._signal_agent(name, signal.SIGKILL)

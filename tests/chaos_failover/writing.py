@@ -171,7 +171,9 @@ def plan_of(clients: list[Client]) -> str:
 
 
 def main(plan: str, out: str) -> int:
-    import faulthandler; faulthandler.register(signal.SIGUSR1, all_threads=True)
+    import faulthandler
+
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     clients = [Client(**each) for each in json.loads(Path(plan).read_text())]
     asyncio.run(write_all(clients, Path(out)))
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import chromium  # noqa: F401 - a fixture
 from tests.failovers.telling import Bases
 from tests.support.stack import whole_stack
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +96,20 @@ class Bases:
         rows = self.stack.rows(sql, name, role)
         return str(rows[0][0]) if rows else ""
 
+    def address_of(self, host: str) -> str:
+        """Where users and peers reach it."""
+        return str(self.stack.lab_hosts()[host]["address"])
+
+    def alone(self, name: str, host: str) -> str:
+        """What only its copy on this host had when it came back, in its agent's words."""
+        sql = (
+            "SELECT s.fact->>'alone' FROM inventory_replicasight s"
+            " JOIN inventory_replica r ON r.id = s.replica_id"
+            " JOIN inventory_database d ON d.id = r.database_id"
+            " JOIN inventory_host h ON h.id = r.host_id WHERE d.name = %s AND h.name = %s"
+        )
+        return str(self.stack.rows(sql, name, host)[0][0])
+
     def acknowledged(self, name: str) -> int:
         sql = (
             "SELECT p.acknowledged FROM inventory_writeprobe p"
@@ -125,15 +142,21 @@ class Bases:
 
     # ------------------------------------------------------------------ who wrote what
 
+    @property
+    def writers(self) -> Path:
+        """The folder of their ledgers."""
+        return Path(self.stack.env["TOCSIN_VAR"]) / "lab" / "writers"
+
     def ledger(self, name: str) -> set[int]:
         """The numbers that were acknowledged, from the writer's own file."""
-        path = Path(self.stack.env["TOCSIN_VAR"]) / "lab" / "writers" / f"{name}.ledger"
-        return {int(line) for line in path.read_text().split("\n")[:-1]}
+        text = (self.writers / f"{name}.ledger").read_text()
+        return {int(line) for line in text.split("\n")[:-1]}
 
     def missing(self, name: str) -> set[int]:
         """Acknowledged numbers that the database does not have, asked of it now by its door."""
-        ledger = self.ledger(name)
-        return ledger - asyncio.run(_present(self._door(name)))
+        ledger, door = self.ledger(name), self._door(name)
+        with ThreadPoolExecutor(1) as apart:  # a browser's loop may run in this thread
+            return ledger - apart.submit(lambda: asyncio.run(_present(door))).result()
 
     def _door(self, name: str) -> Door:
         engine, port, secret = self.stack.rows(
@@ -144,8 +167,28 @@ class Bases:
 
     # ------------------------------------------------------------------ what people do
 
+    def allow(self, name: str) -> None:
+        """A person says that another failover within the hour need not wait (I-DB-8)."""
+        if self.one(name, "blocked_until > now()"):
+            path = f"/databases/{name}/acknowledge"
+            said = self.stack.api("POST", path, reason="The story fails it over again.")
+            assert said.status_code == httpx.codes.OK, said.text
+
     def press(self, path: str, who: str = "responder", **fields: str) -> str:
         """Sign in as a person does, open the page's dialog, fill it in; what the page says."""
+        with self._signed_in(who) as client:
+            form = client.get(path)
+            assert form.status_code == httpx.codes.OK, form.text[:500]
+            said = client.post(path, data={"csrfmiddlewaretoken": _token(form.text), **fields})
+            return said.text
+
+    def read(self, path: str, who: str = "viewer") -> str:
+        """A page as this person sees it."""
+        with self._signed_in(who) as client:
+            return client.get(path).text
+
+    @contextmanager
+    def _signed_in(self, who: str) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=self.stack.url, follow_redirects=True, timeout=15) as client:
             login = client.get("/account/login/")
             client.post(
@@ -156,10 +199,7 @@ class Bases:
                     "password": passwords(self.stack)[who],
                 },
             )
-            form = client.get(path)
-            assert form.status_code == httpx.codes.OK, form.text[:500]
-            said = client.post(path, data={"csrfmiddlewaretoken": _token(form.text), **fields})
-            return said.text
+            yield client
 
 
 async def _present(door: Door) -> set[int]:

@@ -15,6 +15,7 @@ FAST, STANDARD = 15.0, 60.0
 def _lose_primary(bases: Bases, name: str, promise: float) -> Wait:
     """Kill its host; the gap of its user once writes are acknowledged again."""
     bases.prove(name)
+    bases.allow(name)
     host, epoch, since = bases.host_of(name), bases.one(name, "epoch"), now()
     standby = bases.host_of(name, "standby")
     bases.stack.lab("kill", host=host)
@@ -72,19 +73,6 @@ def test_the_standard_profile_keeps_its_promise_too(bases: Bases) -> None:
     assert waited.seconds <= STANDARD
     assert waited.lost == 0
     _returns_as_standby(bases, "records-pg", host)
-
-
-def test_a_starter_database_waits_for_its_host_and_serves_again_with_it(bases: Bases) -> None:
-    host, since = bases.host_of("canteen-pg"), now()
-    bases.stack.lab("kill", host=host)
-    wait_for(lambda: bases.one("canteen-pg", "state") == "waiting", 60)
-    assert bases.one("canteen-pg", "state_reason")
-    assert bases.is_failing("canteen-pg")
-    assert bases.host_of("canteen-pg") == host
-    bases.stack.lab("restart", host=host)
-    wait_for(lambda: bases.waited("canteen-pg", since) is not None, 90)
-    assert bases.missing("canteen-pg") == set()
-    wait_for(lambda: bases.one("canteen-pg", "state") == "serving", 60)
 
 
 def test_a_switchover_from_the_page_costs_its_users_a_moment_and_no_write(bases: Bases) -> None:

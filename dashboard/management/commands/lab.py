@@ -27,6 +27,7 @@ HOST_VERBS = {
     "isolate": "cut it from the control plane",
     "partition": "cut it from everybody",
     "sever": "cut it from peers and users",
+    "part": "cut it from one other host",
     "slow": "delay and lose what it sends and gets (netns: delay to the control plane alone)",
     "heal": "fair weather again; what was stopped continues",
     "restart": "boot it (again): same disk",
@@ -50,6 +51,8 @@ class Command(BaseCommand):
             host.add_argument("host")
             if verb in ("isolate", "partition", "sever"):
                 host.add_argument("--way", choices=("in", "out", "both"), default="both")
+            if verb == "part":
+                host.add_argument("other")
             if verb == "slow":
                 host.add_argument("--delay-ms", type=float, default=0.0)
                 host.add_argument("--jitter-ms", type=float, default=0.0)
@@ -72,7 +75,7 @@ class Command(BaseCommand):
         elif verb == "status":
             self._show()
         elif verb != "load":
-            names = ("host", "datacenter", "way", "delay_ms", "jitter_ms", "loss")
+            names = ("host", "other", "datacenter", "way", "delay_ms", "jitter_ms", "loss")
             answer = client.ask(verb, {n: options[n] for n in names if n in options})
             self.stdout.write(" ".join(str(v) for v in answer.values()) or "done")
 

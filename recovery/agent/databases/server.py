@@ -204,7 +204,10 @@ class Server:
         """Stopped data follow the primary afterwards; what only they had is kept and told."""
         done = await self.engine.rejoin(self.spec)
         _log.info("%s: %s %s", self.name, done.how, done.detail)
-        await self.note(role="standby", led=0, alone=done.divergence.alone)
+        alone = done.divergence.alone
+        if alone and done.kept:
+            alone = f"{alone}; kept on its host in {done.kept}"
+        await self.note(role="standby", led=0, alone=alone)
 
     async def promote(self) -> None:
         """A running standby becomes the primary of `spec.epoch`; open once its lease is granted."""

@@ -100,8 +100,15 @@ class Loader:
             for row in rows
             if (sight := self.rows.sights.get(row.pk))
         }
-        words = self.memory.note_words(leader, told, self.monotonic) if told else {}
+        words = self._words(key, leader, told) if told else {}
         return tuple(self._replica(row, words.get(str(row.pk))) for row in rows)
+
+    def _words(
+        self, key: UUID, leader: str, told: dict[str, tuple[int, int]]
+    ) -> Mapping[str, Word]:
+        sight = self.rows.sights.get(UUID(leader)) if leader else None
+        timeline = int(sight.fact.get("timeline", 0)) if sight else 0
+        return self.memory.note_words(str(key), (leader, timeline), told, self.monotonic)
 
     def _replica(self, row: Replica, word: Word | None) -> f.ReplicaSight:
         sight = self.rows.sights.get(row.pk)

@@ -157,12 +157,36 @@ def test_the_old_primary_rejoins_and_then_the_failover_is_over() -> None:
     assert act(decide(whole)) is Act.FINISH
 
 
-def test_rows_that_only_the_old_primary_has_are_shown_to_a_person() -> None:
+def test_rows_that_only_the_old_primary_has_are_kept_by_it_and_told_at_the_end() -> None:
     known = promoted(Phase.REBUILD)
     back = primary(age=0.5, role=Role.OUT, alone="12 transactions after 0/5000")
-    answer = decide(replace(known, replicas=(back, known.replicas[1])))
-    assert isinstance(answer, Ask)
+    known = replace(known, replicas=(back, known.replicas[1]))
+    assert act(decide(known)) is Act.REJOIN
+    follows = replace(back, role=Role.STANDBY)
+    whole = replace(
+        known,
+        replicas=(follows, known.replicas[1]),
+        protected_for=4.0,
+        database=database(epoch=4, primary="b"),
+    )
+    answer = decide(whole)
+    assert act(answer) is Act.FINISH
     assert "12 transactions" in answer.reason
+
+
+def test_a_rejoin_that_failed_asks_a_person_and_is_tried_again() -> None:
+    known = promoted(Phase.REBUILD)
+    known = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))
+    at = known.failover
+    assert at is not None
+
+    def failed(age: float) -> Answer:
+        orders = (order("rejoin", "a", "failed", detail="no room", age=age),)
+        return decide(replace(known, failover=replace(at, orders=orders)))
+
+    assert isinstance(failed(5.0), Ask)
+    assert "no room" in failed(5.0).reason
+    assert act(failed(61.0)) is Act.REJOIN
 
 
 def refusing(**changes: Any) -> Facts:
@@ -254,16 +278,17 @@ def test_a_restart_is_over_when_users_write_again() -> None:
 def test_what_has_its_data_and_was_never_started_has_not_crashed() -> None:
     made = database(state=DatabaseState.MAKING)
     assert isinstance(decide(replace(crashed(), database=made), NOW), Wait)
+    unnamed = replace(made, plan=Plan.STARTER, primary="")
+    assert isinstance(decide(replace(crashed(), database=unnamed, lease=None), NOW), Wait)
     assert act(decide(crashed(), NOW)) is Act.BEGIN
 
 
 def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
     """No route leads to it before it has served: its users' write would never come."""
     at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
-    made = database(state=DatabaseState.MAKING)
-    known = facts(failover=at, database=made, written_epoch=0)
+    known = facts(failover=at, routed_epoch=0, written_epoch=0)
     assert act(decide(known, NOW)) is Act.ADVANCE
-    served = replace(known, database=database())
+    served = replace(known, routed_epoch=3)
     assert isinstance(decide(served, NOW), Wait)
 
 
