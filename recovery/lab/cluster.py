@@ -209,6 +209,7 @@ class Lab:
             "token_file": str(self._settings.token_file(machine.host.name)),
             "address": machine.host.address,
             "listen_address": machine.host.inner,
+            "also_listen": ["::1"] if self._settings.mode == "netns" else [],
             "probe_port": self._layout.probe_port,
             "peer_port": PEER_PORT,
             "gate": "nftables" if self._settings.mode == "netns" else "watchdog",

@@ -116,14 +116,13 @@ def play(stack: Stack, seed: int, schedules: Sequence[Schedule]) -> list[Result]
         _fair_weather(stack)
         _until_whole(stack, results)
         time.sleep(1.0)  # some more acknowledgements of the end
-    acks, tried = pens.acks()
     for name, result in results.items():
-        _judge(stack, result, [ack for ack in acks if ack.tenure.database == name])
+        _judge(stack, result, [ack for ack in pens.acks if ack.tenure.database == name])
     _look_at_rows(stack, results, since)
     for result in results.values():
         result.person = person.told()
         result.faults += pens.faults
-    assert all(tried.values()), tried
+    assert all(pens.tried.values()), pens.tried
     return [*results.values()]
 
 

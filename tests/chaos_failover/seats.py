@@ -59,6 +59,35 @@ def clients_on_loopback(all_servers: Iterable[Server]) -> list[Client]:
     return found
 
 
+def clients_of_the_machine(all_servers: Iterable[Server]) -> list[Client]:
+    """Mode netns: every server from this machine's own network, through the switch's weather."""
+    found = []
+    for one in all_servers:
+        found += [
+            _client(one, "established through the switch", 5 * ESTABLISHED),
+            _client(one, "fresh through the switch", SELDOM, is_fresh=True),
+        ]
+    return found
+
+
+def clients_inside(host: str, all_servers: Iterable[Server]) -> list[Client]:
+    """Mode netns, from inside a host's network, whatever the weather: its own server by both
+    families, and its peer's server with this host's address, which passes the gate."""
+    known = list(all_servers)
+    found = []
+    for one in known:
+        if one.host == host:
+            found += [
+                _client(one, "established IPv4", ESTABLISHED),
+                _client(one, "established IPv6", 5 * ESTABLISHED, address="::1"),
+                _client(one, "fresh IPv4", FRESH, is_fresh=True),
+                _client(one, "fresh IPv6", 2 * FRESH, is_fresh=True, address="::1"),
+            ]
+        elif any(mine.host == host and mine.database == one.database for mine in known):
+            found.append(_client(one, "fresh from a peer", SELDOM, is_fresh=True))
+    return found
+
+
 def _client(
     one: Server,
     way: str,

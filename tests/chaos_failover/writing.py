@@ -30,6 +30,8 @@ PATIENCE = {False: 8.0, True: 2.0}
 again may arrive late; a fresh one briefly."""
 ROOM = 10**13
 """Numbers of one client: milliseconds since 1970, then one by one."""
+MOST = 100
+"""Clients of one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,12 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.transport.abort()
 
 
-async def write_all(clients: list[Client], path: Path) -> None:
-    """Until SIGTERM."""
+async def write_all(clients: list[Client], path: Path, *, first: int) -> None:
+    """Until SIGTERM. `first`: the number of the first client."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with path.open("w", buffering=1) as out:
-        writings = [Writing(client, index, out) for index, client in enumerate(clients, start=1)]
+        writings = [Writing(client, index, out) for index, client in enumerate(clients, first)]
         tasks = [asyncio.ensure_future(one.run()) for one in writings]
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -165,17 +167,15 @@ def read_acks(path: Path) -> tuple[list[Ack], Counter[str], list[str]]:
     return acks, tried, failed
 
 
-def plan_of(clients: list[Client]) -> str:
-    """PLAN."""
-    return json.dumps([asdict(client) for client in clients])
+def plan_of(clients: list[Client], group: int) -> str:
+    """PLAN. `group`: no other process of this round has it, so that no number comes twice."""
+    return json.dumps({"group": group, "clients": [asdict(client) for client in clients]})
 
 
 def main(plan: str, out: str) -> int:
-    import faulthandler
-
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
-    clients = [Client(**each) for each in json.loads(Path(plan).read_text())]
-    asyncio.run(write_all(clients, Path(out)))
+    told = json.loads(Path(plan).read_text())
+    clients = [Client(**each) for each in told["clients"]]
+    asyncio.run(write_all(clients, Path(out), first=MOST * told["group"]))
     return 0
 
 
