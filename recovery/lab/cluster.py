@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from recovery.agent.disk import private_folder
 from recovery.core.errors import BadConfiguration, Refused
+from recovery.lab import clocks, processes
 from recovery.lab import layout as layouts
-from recovery.lab import processes
 from recovery.lab.ground import ground_of
 from recovery.lab.layout import LabHost
 from recovery.lab.net.hostnet import HostNet
@@ -148,6 +148,10 @@ class Lab:
             if machine.host.address in weather.parted:
                 parted = weather.parted - {machine.host.address}
                 await other.net.set_weather(replace(weather, parted=parted))
+
+    def step_clock(self, name: str, seconds: float) -> None:
+        """The time of day of its agent; 0: right again."""
+        clocks.step(self._settings.host_folder(self.machine(name).host.name), seconds)
 
     def kill_agent(self, name: str) -> None:
         self._signal_agent(name, signal.SIGKILL)

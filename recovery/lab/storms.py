@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recovery.core.errors import Refused
-from recovery.lab import processes
+from recovery.lab import clocks, processes
 from recovery.lab.weather import Scope, Weather
 
 if TYPE_CHECKING:
@@ -64,7 +64,15 @@ async def heal(lab: Lab, fields: Fields) -> Answer:
     """Fair weather, everything continued; a host that is down stays down."""
     name = _text(fields, "host")
     await lab.mend(name)
+    lab.step_clock(name, 0.0)
     lab.wake(name)
+    return {}
+
+
+async def step_clock(lab: Lab, fields: Fields) -> Answer:
+    """The time of day of a host's agent, until it is healed; clocks that count do not step."""
+    seconds = _number(fields, "seconds", -clocks.MOST_SECONDS, clocks.MOST_SECONDS)
+    lab.step_clock(_text(fields, "host"), seconds)
     return {}
 
 
@@ -183,6 +191,7 @@ WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
     "kill-agent": kill_agent,
     "stop-agent": stop_agent,
     "hang": hang,
+    "step-clock": step_clock,
     "restart": restart,
     "heal": heal,
     "isolate": isolate,

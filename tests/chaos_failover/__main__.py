@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recovery.lab import clocks
 from tests.chaos_failover import seats
 from tests.chaos_failover.plan import plan_schedule
 from tests.chaos_failover.rounds import Result, play
@@ -50,7 +51,12 @@ def main() -> int:
 @contextmanager
 def stack_in(home: str) -> Iterator[Stack]:
     """A whole Tocsin with the small lab and its databases."""
-    more = {"TOCSIN_LAB_DATABASES": "1", "TOCSIN_LAB_FILE": str(seats.LAB_FILE)}
+    assert clocks.DEBIAN.exists(), "no clock can be stepped here: apt-get install faketime"
+    more = {
+        "TOCSIN_LAB_DATABASES": "1",
+        "TOCSIN_LAB_FILE": str(seats.LAB_FILE),
+        clocks.ASKED: str(clocks.DEBIAN),
+    }
     with whole_stack(Path(home) / "var", **more) as stack:
         stack.api("GET", "/state")  # its token, before anything is away
         yield stack

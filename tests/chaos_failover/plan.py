@@ -18,6 +18,7 @@ HARMS = (
     "stop-server",
     "isolate",
     "sever",
+    "step-clock",
 )
 """What befalls a part of a host, or one of its ways: to the control plane, or to its peers."""
 CONTROL = ("controller", "controller-2", "gateway", "postgres", "valkey")

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 
@@ -116,7 +115,8 @@ class Striker:
                 lab("kill-agent", host=host)
                 return None
             case "step-clock":
-                return self._step_clock(host, strike.what)
+                lab("step-clock", host=host, seconds=float(strike.what))
+                return lambda: lab("step-clock", host=host, seconds=0)
             case _:
                 return self._signal(strike.kind, host)
 
@@ -132,12 +132,6 @@ class Striker:
         for pid in pids if number is signal.SIGSTOP else pids[:1]:
             processes.send(pid, number)
         return (lambda: _continue(pids)) if number is signal.SIGSTOP else None
-
-    def _step_clock(self, host: str, step: str) -> Undo:
-        """Of everything that starts with libfaketime in it: the agent (`clocks.py`)."""
-        clock = Path(self.stack.env["TOCSIN_VAR"]) / "clocks" / host
-        clock.write_text(f"{step}\n")
-        return lambda: clock.write_text("+0\n")
 
     # ------------------------------------------------------------------ who
 
