@@ -8,9 +8,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/chaos tests/browser/test_main_job.py
-# Failovers on the lab's databases are not proven yet: make unit ARGS="-n 0 tests/failovers".
-UNPROVEN := tests/failovers
+STACKS := tests/stories tests/failovers tests/chaos tests/browser/test_main_job.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -72,7 +70,7 @@ unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
 ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
-	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(UNPROVEN:%=--ignore=%)
+	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%)
 	for each in $(STACKS); do python -m pytest -n 0 $$each || exit 1; done
 endif
 

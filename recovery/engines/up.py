@@ -229,7 +229,7 @@ class _Start:
 
 def _without(asked: frozenset[str]) -> frozenset[str]:
     """The writers are the lab's: they never write into databases that are somebody's."""
-    is_wanted = "lab" not in asked and os.environ.get("TOCSIN_LAB_DATABASES", "0") == "1"
+    is_wanted = "lab" not in asked and os.environ.get("TOCSIN_LAB_DATABASES", "1") == "1"
     return asked if is_wanted else asked | {"writers"}
 
 

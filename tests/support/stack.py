@@ -253,8 +253,9 @@ def lab_of_its_own() -> dict[str, str]:
 
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
-    """Inside, a whole Tocsin runs and is at rest."""
-    env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
+    """Inside, a whole Tocsin runs and is at rest; without databases unless they are asked for."""
+    wishes = {"TOCSIN_WITHOUT": "", "TOCSIN_LAB_DATABASES": "0", **lab_of_its_own()}
+    env = environment(folder, **(wishes | more))
     with started(folder, env) as running:
         stack = Stack(running, env)
         wait_for(stack.is_calm, 180)
