@@ -8,8 +8,8 @@ of hosts are at least `SPACING` seconds apart, so that the guard (two losses in 
 ask a person; a person's word that the next failover within the hour may go on by itself (I-DB-8)
 is given through the API, and counted.
 
-*receipt*: not the host falls but its server, and its data cannot be opened any more, so that only
-a failover helps; its agent lives and signs that the gate is closed.
+*receipt*: not the host falls but its server, which would take longer to recover than a standby to
+be promoted; its agent lives and signs that the gate is closed.
 
 Each kill is one JSON line, durable before the next: an interrupted run goes on where it stopped.
 A kill that goes wrong is a line with its reason. Patroni is killed beside all this, by a process
@@ -49,7 +49,7 @@ AT_MOST, READY_SECONDS = 120.0, 300.0
 MOST_STACKS = 6
 """So often Tocsin is started anew when it does not get whole again between two kills."""
 PRIMARY = (
-    "SELECT d.name, h.name, d.epoch, r.id::text FROM inventory_database d"
+    "SELECT d.name, h.name, d.epoch FROM inventory_database d"
     " JOIN inventory_replica r ON r.id = d.primary_id JOIN inventory_host h ON h.id = r.host_id"
     " WHERE {kind} ORDER BY 1"
 )
@@ -153,13 +153,13 @@ def kill(stack: Stack, kind: str, turn: int) -> Kill:
     name = stack.rows(PRIMARY.format(kind=which.where))[turn % which.pairs][0]
     _until_ready(stack, name)
     found = {row[0]: row[1:] for row in stack.rows(PRIMARY.format(kind=which.where))}
-    host, epoch, replica = found[name]
+    host, epoch = found[name]
     result = Kill(kind, name, host)
     with Person(stack) as person:
         person.unblocked += unblock(stack, name)
         instant = system.now()
         try:
-            (_break_server if which.is_receipt else _kill_host)(stack, host, replica)
+            (_kill_server if which.is_receipt else _kill_host)(stack, host)
             _measure(stack, result, instant)
             assert stack.rows(PRIMARY.format(kind=which.where)), "no primary"
         except (AssertionError, TocsinError, psycopg.Error, OSError) as error:
@@ -175,17 +175,12 @@ def kill(stack: Stack, kind: str, turn: int) -> Kill:
     return result
 
 
-def _kill_host(stack: Stack, host: str, replica: str) -> None:
+def _kill_host(stack: Stack, host: str) -> None:
     stack.lab("kill", host=host)
 
 
-def _break_server(stack: Stack, host: str, replica: str) -> None:
-    """SIGKILL of the server's whole tree; what it would start from is gone first."""
-    folder = (
-        Path(stack.env["TOCSIN_VAR"]) / "lab" / "hosts" / host / "state" / "databases" / replica
-    )
-    control = folder / "engine" / "data" / "global" / "pg_control"
-    control.rename(control.with_name("pg_control.gone"))
+def _kill_server(stack: Stack, host: str) -> None:
+    """SIGKILL of the server's whole tree; its agent and its watchdog live."""
     for pid in watched(int(stack.lab_hosts()[host]["pid"]), itself=False):
         processes.send(pid, signal.SIGKILL)
 
