@@ -34,8 +34,19 @@ FROM jsonb_to_recordset(%s::jsonb) AS s(replica uuid, state text, role text, epo
 ORDER BY s.replica
 ON CONFLICT (replica_id) DO UPDATE SET at = excluded.at, heard = old.heard + 1,
   state = excluded.state, role = excluded.role, epoch = excluded.epoch,
-  is_writable = excluded.is_writable, position = excluded.position, fact = excluded.fact
-"""
+  is_writable = excluded.is_writable,
+  position = CASE WHEN {silent} THEN old.position ELSE excluded.position END,
+  fact = CASE WHEN {silent} THEN excluded.fact || jsonb_build_object({word})
+         ELSE excluded.fact END
+""".format(
+    silent="excluded.fact->>'version' = '' AND old.fact->>'version' <> ''",
+    word=", ".join(
+        f"'{name}', old.fact->'{name}'"
+        for name in ("system", "version", "timeline", "position", "standbys", "epoch")
+    ),
+)
+"""A server that says nothing is what it was by its last word: whose copy, how far, who followed it
+then, under the terms of which epoch. By that word its successor is chosen, as for a lost host."""
 
 
 def make_secret() -> str:
