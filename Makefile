@@ -37,7 +37,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Without byte code every process compiles all of Django at its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up stop status people reset check test unit bench bench-failover chaos lock install install-dev
+.PHONY: help up stop status people reset check test unit bench bench-failover chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -77,23 +77,27 @@ endif
 bench: install-dev ## crash to service on the lab: median and maximum
 	python -m tests.bench
 
-bench-failover: install-dev ## SIGKILL of a primary's host to the first acknowledged write
+bench-failover: install-bench ## SIGKILL of a primary's host to the first acknowledged write; Patroni beside it
 	python -m tests.bench failover
 
 chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30
 	python -m tests.chaos
 
+chaos-failover: install-dev ## random schedules against databases: make chaos-failover N=60 [SEED=1] [MODE=netns]
+	TOCSIN_LAB_MODE=$(or $(MODE),$(TOCSIN_LAB_MODE),relay) python -m tests.chaos_failover
+
 sim: install-dev ## failover under SEEDS random seeds: make sim SEEDS=100000
 	TOCSIN_FAILOVER_SEEDS=$(or $(SEEDS),20000) python -m pytest -n $(WORKERS) tests/simulation/failover
 
 lock: install-dev ## compile requirements/*.in to hash-locked files without addresses
-	@for name in base dev; do \
+	@for name in base dev bench; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	    --python-version 3.11 requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
 install: $(VENV)/base.stamp
 install-dev: $(VENV)/dev.stamp
+install-bench: $(VENV)/bench.stamp
 
 $(VENV)/%.stamp: requirements/%.txt deploy/install.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash deploy/install.sh $*

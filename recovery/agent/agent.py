@@ -77,6 +77,7 @@ class Agent:
         setting = Setting(
             folder=folder,
             address=config.container_address,
+            also=config.also_listen,
             peer_port=config.peer_port,
             gate="nftables" if config.gate == "nftables" else "watchdog",
             boot=self._boot,

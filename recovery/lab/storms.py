@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recovery.core.errors import Refused
-from recovery.lab import processes
+from recovery.lab import clocks, processes
 from recovery.lab.weather import Scope, Weather
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ Fields = dict[str, object]
 Answer = dict[str, object]
 _EVERYWHERE: frozenset[Scope] = frozenset({"control", "public"})
 _CONTROL: frozenset[Scope] = frozenset({"control"})
+_PUBLIC: frozenset[Scope] = frozenset({"public"})
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -63,7 +64,15 @@ async def heal(lab: Lab, fields: Fields) -> Answer:
     """Fair weather, everything continued; a host that is down stays down."""
     name = _text(fields, "host")
     await lab.mend(name)
+    lab.step_clock(name, 0.0)
     lab.wake(name)
+    return {}
+
+
+async def step_clock(lab: Lab, fields: Fields) -> Answer:
+    """The time of day of a host's agent, until it is healed; clocks that count do not step."""
+    seconds = _number(fields, "seconds", -clocks.MOST_SECONDS, clocks.MOST_SECONDS)
+    lab.step_clock(_text(fields, "host"), seconds)
     return {}
 
 
@@ -76,6 +85,12 @@ async def isolate(lab: Lab, fields: Fields) -> Answer:
 async def partition(lab: Lab, fields: Fields) -> Answer:
     """Cut from everybody."""
     await _cut(lab, fields, _EVERYWHERE)
+    return {}
+
+
+async def sever(lab: Lab, fields: Fields) -> Answer:
+    """Cut from peers and users; the control plane still hears it."""
+    await _cut(lab, fields, _PUBLIC)
     return {}
 
 
@@ -157,7 +172,7 @@ def _in_words(weather: Weather, names: Mapping[str, str]) -> str:
     if weather.parted:
         words.append(f"parted from {', '.join(sorted(names[one] for one in weather.parted))}")
     if cut := weather.cut_in | weather.cut_out:
-        name = "partitioned" if "public" in cut else "isolated"
+        name = "partitioned" if cut >= _EVERYWHERE else "severed" if "public" in cut else "isolated"
         one_way = (
             ""
             if weather.cut_in == weather.cut_out
@@ -176,10 +191,12 @@ WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
     "kill-agent": kill_agent,
     "stop-agent": stop_agent,
     "hang": hang,
+    "step-clock": step_clock,
     "restart": restart,
     "heal": heal,
     "isolate": isolate,
     "partition": partition,
+    "sever": sever,
     "part": part,
     "slow": slow,
     "kill-datacenter": kill_datacenter,

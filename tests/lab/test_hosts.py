@@ -151,6 +151,32 @@ async def test_an_isolated_host_serves_everybody_but_the_control_plane(lab: Runn
     await until(lambda: resets(lab, "one-a", 21890 + BACK_DOOR))
 
 
+async def test_a_severed_host_serves_nobody_and_is_heard_by_the_control_plane(
+    lab: RunningLab,
+) -> None:
+    container = await lab.place("one-a")
+    await lab.ask("sever", host="one-a")
+    beats = lab.beats("one-a")
+    await lab.gateway.until(lambda: lab.beats("one-a") >= beats + 2)
+    assert not await connects(lab.hosts["one-a"].address, container.port)
+    assert await kernel_of(lab, "one-a", 21890) == "silent"
+    await lab.ask("heal", host="one-a")
+    await until(lambda: resets(lab, "one-a", 21890))
+
+
+async def test_what_stood_still_before_a_hang_stands_still_after_it(lab: RunningLab) -> None:
+    await lab.place("one-a")
+    first = await lab.pid("one-a")
+    agent = processes.agent_of(first)
+    held = next(pid for pid in processes.tree(first)[1:] if pid != agent)
+    processes.send(held, signal.SIGSTOP)
+    await until(lambda: processes.stopped(first) == {held})
+    await lab.ask("hang", host="one-a")
+    await lab.ask("heal", host="one-a")
+    await until(lambda: processes.stopped(first) == {held})
+    processes.send(held, signal.SIGCONT)
+
+
 async def test_an_isolation_of_the_way_in_lets_heartbeats_out(lab: RunningLab) -> None:
     container = await lab.place("one-a")
     await lab.ask("isolate", host="one-a", way="in")

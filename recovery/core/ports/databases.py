@@ -47,13 +47,15 @@ class Place:
     """Where a replica lives on this host.
 
     `folder` belongs to it alone. `listen`: the address its server listens on, which may be an
-    inner one. `reach`: where another member's server is reached from here, when that is not its
-    own address (an agent may pass the connection on, to give it this host's source address).
+    inner one; `also`: further ones, where this host has them. `reach`: where another member's
+    server is reached from here, when that is not its own address (an agent may pass the
+    connection on, to give it this host's source address).
     """
 
     folder: Path
     listen: str
     reach: Callable[[Member], tuple[str, int]] = _directly
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,13 @@ class Loader:
     ) -> Mapping[str, Word]:
         sight = self.rows.sights.get(UUID(leader)) if leader else None
         timeline = int(sight.fact.get("timeline", 0)) if sight else 0
-        return self.memory.note_words(str(key), (leader, timeline), told, self.monotonic)
+        return self.memory.note_words(
+            str(key),
+            (leader, timeline),
+            told,
+            self.monotonic,
+            is_silent=sight is not None and sight.state != "running",
+        )
 
     def _replica(self, row: Replica, word: Word | None) -> f.ReplicaSight:
         sight = self.rows.sights.get(row.pk)

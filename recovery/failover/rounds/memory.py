@@ -58,10 +58,17 @@ class Memory:
         return watch
 
     def note_words(
-        self, database: str, history: tuple[str, int], told: dict[str, tuple[int, int]], now: float
+        self,
+        database: str,
+        history: tuple[str, int],
+        told: dict[str, tuple[int, int]],
+        now: float,
+        *,
+        is_silent: bool = False,
     ) -> dict[str, Word]:
         """(count, position) of each replica of one database as read now; each with its age.
         `history`: its primary and that one's timeline; another one begins without any claim.
+        `is_silent`: the primary's server says nothing, its agent repeats the last word.
 
         What a standby claimed long enough before its primary's newest word is kept: nobody holds
         what was not written yet.
@@ -71,14 +78,14 @@ class Memory:
             self._forget_claims(told)
         primary = history[0]
         before = self.words.get(primary)
-        spoke = before is not None and primary in told and before.count != told[primary][0]
+        is_new = before is not None and primary in told and before.count != told[primary][0]
         for key, (count, position) in told.items():
             known = self.words.get(key)
             if known is None or known.count != count:
                 at = None if known is None else now
                 self.words[key] = Word(count, at, position)
                 self._note_claim(key, position, now)
-        if spoke:
+        if is_new and not is_silent:
             self._settle_claims(told, now - UNDER_WAY)
         return {key: self.words[key] for key in told}
 

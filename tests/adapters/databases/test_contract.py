@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -9,7 +12,7 @@ from recovery.core.errors import TocsinError
 from recovery.core.ports import EngineAway, EngineFailed
 from recovery.core.wire import StandbyFact
 from tests.adapters.databases.conftest import Engine
-from tests.adapters.databases.servers import Family
+from tests.adapters.databases.servers import Family, Server
 from tests.support.waiting import until
 
 
@@ -28,6 +31,21 @@ async def test_a_made_primary_takes_writes_and_says_who_it_is(
     assert facts.system
     assert facts.timeline
     assert facts.settings
+
+
+async def test_a_server_listens_on_further_addresses_too(family: Family, engine: Engine) -> None:
+    a = family.servers["a"]
+    place = replace(a.place, also=("::1",))
+    there = Server("a", a.folder, a.spec, place)
+    await there.engine.make(there.spec)
+    await there.start()
+    try:
+        for address in (place.listen, "::1"):
+            _, writer = await asyncio.open_connection(address, there.spec.port)
+            writer.close()
+    finally:
+        there.kill()
+        await there.engine.close()
 
 
 async def test_making_or_cloning_what_is_there_changes_nothing(

@@ -263,6 +263,18 @@ def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
     assert step.proof.kind is ProofKind.GATE_CLOSED
 
 
+def test_a_crashed_server_that_nobody_can_replace_is_started_again_in_mid_failover() -> None:
+    at = failover(asked=())
+    alone = replace(
+        crashed(failover=at), replicas=(*crashed().replicas[:1], standby(server="down"))
+    )
+    step = decide(alone, NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica, step.to) == (Act.RESTART, primary().replica, None)
+    asked = failover(orders=(order("restart", primary().replica, "handed"),))
+    assert isinstance(decide(replace(alone, failover=asked), NOW), Ask)
+
+
 def test_a_restart_is_over_when_users_write_again() -> None:
     at = failover(kind=FailoverKind.RESTART)
     assert act(decide(crashed(failover=at), NOW)) is Act.RESTART

@@ -14,9 +14,11 @@ def hear(
     primary: tuple[int, int],
     standby: tuple[int, int],
     timeline: int = 1,
+    is_silent: bool = False,
 ) -> int:
     """Both words as the rows have them now, each (count, position); what B claimed too early."""
-    memory.note_words("orders", (A, timeline), {A: primary, B: standby}, now)
+    told = {A: primary, B: standby}
+    memory.note_words("orders", (A, timeline), told, now, is_silent=is_silent)
     return memory.claimed.get(B, 0)
 
 
@@ -34,6 +36,14 @@ def test_who_claimed_long_before_what_its_primary_writes_now_is_remembered() -> 
     hear(memory, 0.0, primary=(1, 50), standby=(1, 50))
     hear(memory, 1.0, primary=(2, 60), standby=(2, 900))
     assert hear(memory, 1.1 + UNDER_WAY, primary=(3, 100), standby=(3, 900)) == 900
+
+
+def test_what_was_written_before_a_server_fell_silent_is_no_lie() -> None:
+    """Its agent goes on telling its last word, which is older than what the standby got."""
+    memory = Memory()
+    hear(memory, 0.0, primary=(1, 50), standby=(1, 50))
+    hear(memory, 1.0, primary=(1, 50), standby=(2, 90))
+    assert hear(memory, 9.0, primary=(2, 50), standby=(3, 90), is_silent=True) <= 50
 
 
 def test_another_history_begins_without_claims() -> None:

@@ -39,7 +39,10 @@ class Rejoin:
     async def divergence(self) -> Divergence:
         """What these data have that the primary's do not."""
         theirs = await source.ask(self._primary, self._spec, self._place)
-        control = await self._layout.control(self._keep)
+        try:
+            control = await self._layout.control(self._keep)
+        except EngineFailed as error:
+            return _unknown(f"they cannot be read: {error}")
         if control["Database system identifier"] != theirs.system:
             return _unknown("they are another database's")
         timeline = self._timeline(control)
