@@ -137,6 +137,10 @@ TOCSIN_GATEWAYS = ENVIRONMENT.get(
 ).split(",")
 TOCSIN_GATEWAY_BACK_DOOR = _number("TOCSIN_GATEWAY_BACK_DOOR", 0)
 """Added to a host's probe port where the gateway itself looks at it; the lab uses 1."""
+# Its door for agents on other machines (wss://); 0: none. `make up HOST=name` opens it.
+TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
+TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")
+TOCSIN_GATEWAY_KEY = ENVIRONMENT.get("TOCSIN_GATEWAY_KEY", "")
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.
