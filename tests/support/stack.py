@@ -242,9 +242,9 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
-def lab_of_its_own() -> dict[str, str]:
-    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
-    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+def lab_of_its_own(mode: str = "") -> dict[str, str]:
+    """The mode (this one, `TOCSIN_LAB_MODE`, or relay), and a network that nobody has."""
+    mode = mode or os.environ.get("TOCSIN_LAB_MODE", "relay")
     network = (
         f"10.{own.STACK + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{own.STACK}.0.0/16"
     )
