@@ -243,9 +243,10 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
-def lab_of_its_own() -> dict[str, str]:
-    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
-    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+def lab_of_its_own(mode: str = "") -> dict[str, str]:
+    """This mode, or the one that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody
+    has."""
+    mode = mode or os.environ.get("TOCSIN_LAB_MODE", "relay")
     second = own.STACKS[free_port() % len(own.STACKS)]
     network = f"10.{second + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{second}.0.0/16"
     return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
