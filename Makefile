@@ -8,7 +8,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/failovers tests/chaos tests/browser/test_main_job.py
+STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover tests/browser/test_main_job.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)

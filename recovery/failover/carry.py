@@ -127,7 +127,7 @@ def promote(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     if target is not None and has_taken_over(target, failover):
         return Step(Act.ADVANCE, f"{target.name} leads at epoch {target.epoch}.", Phase.REPOINT)
     order = failover.order("promote", failover.target)
-    if order is None:
+    if order is None or 0 < order.epoch < failover.new_epoch:  # nobody, or an earlier choice of it
         if refused := refuse_promotion(facts, failover):
             return Ask(refused, "no-proof")
         assert failover.proof is not None

@@ -225,6 +225,7 @@ class Loader:
             detail=op.detail,
             age=self._age(op),
             position=int(position) if position.isdigit() else None,
+            epoch=op.database_epoch,
         )
 
     def _asked(self, orders: list[Operation]) -> Iterable[f.Asked]:

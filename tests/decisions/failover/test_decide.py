@@ -220,6 +220,19 @@ def test_a_standby_that_fails_to_promote_gives_way_to_another_choice() -> None:
     assert "disk full" in answer.reason
 
 
+def test_who_failed_to_promote_is_a_candidate_again_after_a_while() -> None:
+    """There may be nobody else, and what failed may have passed: at an epoch of its own."""
+    tried = (("b", "its server does not answer"),)
+    at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF, tried=tried)
+    assert isinstance(decide(lost(failover=at), ENDED), Ask)
+    assert act(decide(lost(failover=replace(at, phase_age=10.0)), ENDED)) is Act.CHOOSE
+    failed = order("promote", "b", "failed", epoch=4)
+    chosen = replace(at, phase=Phase.PROMOTE, new_epoch=5, target="b", orders=(failed,))
+    assert act(decide(lost(failover=chosen), ENDED)) is Act.PROMOTE
+    again = replace(chosen, orders=(replace(failed, epoch=5),))
+    assert act(decide(lost(failover=again), ENDED)) is Act.CHOOSE_AGAIN
+
+
 def test_the_old_primary_gets_its_writes_back_when_nobody_else_can_take_them() -> None:
     at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
     known = lost(primary(age=0.5), standby(server="failed"), failover=at)
