@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, Login
@@ -61,6 +62,13 @@ class Bases:
     """The databases of a running stack."""
 
     stack: Stack
+
+    def has_rows(self) -> bool:
+        """Whether Tocsin's own PostgreSQL is there again."""
+        try:
+            return bool(self.stack.rows("SELECT 1"))
+        except psycopg.OperationalError:
+            return False
 
     def unsettled(self) -> set[str]:
         """Databases that do not serve with everything that their plan wants."""
@@ -159,10 +167,9 @@ class Bases:
             return ledger - apart.submit(lambda: asyncio.run(_present(door))).result()
 
     def _door(self, name: str) -> Door:
-        engine, port, secret = self.stack.rows(
-            "SELECT engine, edge_port, secret FROM inventory_database WHERE name = %s", name
-        )[0]
-        login = Login.CLIENT
+        sql = "SELECT engine, edge_port FROM inventory_database WHERE name = %s"
+        engine, port = self.stack.rows(sql, name)[0]
+        secret, login = self.stack.secret_of(name), Login.CLIENT
         return Door(engine, "127.0.0.1", port, login, login.password(secret), DATABASE)
 
     # ------------------------------------------------------------------ what people do

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from cryptography.fernet import Fernet, MultiFernet
 
 from recovery.core.clock import system
 from recovery.engines.places import door
@@ -56,6 +57,14 @@ class Stack:
                 if not again:
                     raise
         raise AssertionError("unreachable")
+
+    def secret_of(self, database: str) -> str:
+        """What its members share, opened with this stack's own key, as its writers do."""
+        sql = "SELECT sealed_secret FROM inventory_database WHERE name = %s"
+        keys = (self.running.state.folder / "secrets" / "vault").read_text().split()
+        opener = MultiFernet([Fernet(f"{key.rstrip('=')}=") for key in keys])
+        opened = opener.decrypt(str(self.rows(sql, database)[0][0]).encode()).decode()
+        return opened.partition("\n")[2]
 
     def verdicts(self) -> dict[str, str]:
         return dict(self.rows("SELECT name, verdict FROM inventory_host"))
