@@ -64,5 +64,9 @@ class Track:
         return None
 
     @property
+    def highest(self) -> int:
+        return max((word.position for word in self.words), default=0)
+
+    @property
     def newest(self) -> Word | None:
         return self.words[-1] if self.words else None

@@ -81,7 +81,7 @@ def draw(rng: Random, lasting: bool) -> Chances:
         woken=quick and rng.random() < 0.5,
         attended=rng.random() < 0.2,
         blocked_for=rng.choice((0.0, 0.0, 3600.0)),
-        stall=0.0 if lasting else rng.choice((0.0, 0.0, 0.0, 0.15)),
+        stall=0.0 if lasting else rng.choice((0.0, 0.0, 0.6)),
     )
 
 
