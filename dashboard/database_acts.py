@@ -9,7 +9,7 @@ from recovery.core import clock
 from recovery.core.errors import Refused
 from recovery.failover import screens
 from recovery.failover.actions import people
-from recovery.failover.models import Vouch
+from recovery.failover.models import Failover, Vouch
 from recovery.inventory.models import Database, Replica
 
 
@@ -30,6 +30,15 @@ def switch_over(name: str, host: str, actor: Actor, reason: str) -> str:
         database=database, target=target, actor=actor, reason=reason, now=clock.system.now()
     )
     return f"{begun} begins: {name} goes to {host} if that is safe. Watch its phases."
+
+
+def call_off(name: str, actor: Actor, reason: str) -> str:
+    """Its failover or switchover that is under way, while that is still possible."""
+    running = Failover.objects.filter(database=_database(name)).order_by("-number").first()
+    if running is None:
+        raise Refused(f"No failover of {name} is under way.")
+    people.call_off(failover=running, actor=actor, reason=reason, now=clock.system.now())
+    return f"{running} is called off: it ends at the next look, and its old primary leads on."
 
 
 def allow_failover(name: str, actor: Actor, reason: str) -> str:

@@ -23,6 +23,7 @@ urlpatterns = [
     path("databases/", look.databases),
     path("databases/<str:name>/", look.database),
     path("databases/<str:name>/switchover/", databases.switchover),
+    path("databases/<str:name>/call-off/", databases.call_off),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("held/", look.held),

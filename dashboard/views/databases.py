@@ -30,6 +30,12 @@ def _database(name: str) -> DatabaseView:
     return found
 
 
+def _why_blocked(view: DatabaseView) -> str:
+    if view.blocked_by:
+        return f"{view.blocked_by} called the last failover of {view.name} off."
+    return f"{view.name} failed over within the last hour."
+
+
 def _confirm(
     request: HttpRequest,
     role: Role,
@@ -87,6 +93,39 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @for_people(May.SWITCH_OVER)
+def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """A failover is ended while nobody was ordered to lead; later the sentence says why not."""
+    view = _database(name)
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.call_off(name, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    running = view.running
+    what = f"{running.name}, a {running.kind} of {name}" if running else f"the failover of {name}"
+    return _confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Call off {what}",
+        said="Call off",
+        target=what,
+        meaning=(
+            "Until another replica is ordered to lead it can end without another primary: the old "
+            "one gets its writes back at a higher epoch, if its agent lives. After that it is "
+            "refused. A failover that was called off does not begin again by itself for an hour: "
+            f"if the old primary is really lost, {name} stays down until somebody allows it."
+        ),
+        ends="Allow the next failover on the same page, or wait for the hour to end.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SWITCH_OVER)
 def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A second automatic failover within the hour is a person's decision."""
     view = _database(name)
@@ -107,8 +146,8 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         said="Allow a second failover of",
         target=name,
         meaning=(
-            f"{name} failed over within the last hour. A database that goes to and fro loses "
-            "more than one that waits, so the next automatic failover waits for you."
+            f"{_why_blocked(view)} A database that goes to and fro loses more than one that "
+            "waits, so the next automatic failover waits for you."
         ),
         ends="It is true until the next failover.",
     )
