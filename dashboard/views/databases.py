@@ -15,7 +15,7 @@ from dashboard.views.act import answer
 from dashboard.views.page import show
 from recovery.core import clock
 from recovery.failover import screens
-from recovery.failover.views import DatabaseView
+from recovery.failover.views import DatabaseView, VouchView
 
 RISK = (
     "If it still runs and somebody can reach it, two primaries are written to at once, and one "
@@ -23,11 +23,17 @@ RISK = (
 )
 
 
-def _database(name: str) -> DatabaseView:
+def find(name: str) -> DatabaseView:
     found = screens.view_database(name, clock.system.now())
     if found is None:
         raise Http404(f"There is no database {name}.")
     return found
+
+
+def open_word(view: DatabaseView, purpose: str) -> VouchView | None:
+    """The first person's, that waits for a second one's."""
+    asked = (one for one in view.vouches if (one.purpose, one.state) == (purpose, "asked"))
+    return next(asked, None)
 
 
 def _why_blocked(view: DatabaseView) -> str:
@@ -36,7 +42,7 @@ def _why_blocked(view: DatabaseView) -> str:
     return f"{view.name} failed over within the last hour."
 
 
-def _confirm(
+def confirm(
     request: HttpRequest,
     role: Role,
     view: DatabaseView,
@@ -64,7 +70,7 @@ def _confirm(
 @for_people(May.SWITCH_OVER)
 def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A dialog with its preview: who leads next, how long, what is lost, what ends it."""
-    view = _database(name)
+    view = find(name)
     form = Switchover([copy.host for copy in view.targets], request.POST or None)
     if form.is_valid():
         target, reason = form.cleaned_data["target"], form.cleaned_data["reason"]
@@ -73,7 +79,7 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             lambda: acts.switch_over(name, target, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,
@@ -95,7 +101,7 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 @for_people(May.SWITCH_OVER)
 def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A failover is ended while nobody was ordered to lead; later the sentence says why not."""
-    view = _database(name)
+    view = find(name)
     form = Reason(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -106,7 +112,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         )
     running = view.running
     what = f"{running.name}, a {running.kind} of {name}" if running else f"the failover of {name}"
-    return _confirm(
+    return confirm(
         request,
         role,
         view,
@@ -128,7 +134,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 @for_people(May.SWITCH_OVER)
 def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A second automatic failover within the hour is a person's decision."""
-    view = _database(name)
+    view = find(name)
     form = Reason(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -137,7 +143,7 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             lambda: acts.allow_failover(name, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,
@@ -157,8 +163,8 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 @for_people(May.VOUCH_DATABASE)
 def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """The first person's word, or the second one's: each types the name of the database."""
-    view = _database(name)
-    first = next((one for one in view.vouches if one.state == "asked"), None)
+    view = find(name)
+    first = open_word(view, "promote")
     form = TypedName(name, request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -175,7 +181,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         if first
         else "A second person has to vouch too, within 30 minutes, before anything happens."
     )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,

@@ -24,8 +24,15 @@ from recovery.failover.views import (
     ProbeView,
     VouchView,
 )
-from recovery.inventory.facts import Plan, Profile, ReplicaState, Role
-from recovery.inventory.models import Database, Replica, ReplicaSight, WriteGap, WriteProbe
+from recovery.inventory.facts import Plan, Profile, ReplicaState, Role, Verdict
+from recovery.inventory.models import (
+    Database,
+    Host,
+    Replica,
+    ReplicaSight,
+    WriteGap,
+    WriteProbe,
+)
 
 STALE = timedelta(seconds=10)
 """A word of the writing user that is older says nothing about now."""
@@ -58,6 +65,17 @@ def view_database(name: str, now: datetime) -> DatabaseView | None:
 
 def find_database(name: str) -> Database | None:
     return Database.objects.filter(name=name).first()
+
+
+def hosts_for(name: str) -> list[str]:
+    """Where a starter database could go with its disk: living hosts of its datacenter."""
+    rows = Host.objects.filter(
+        datacenter__databases__name=name,
+        verdict=Verdict.ALIVE,
+        cordoned_at=None,
+        draining_at=None,
+    ).exclude(replicas__database__name=name)
+    return list(rows.order_by("name").values_list("name", flat=True))
 
 
 def database_names() -> list[str]:
@@ -356,7 +374,7 @@ def _vouches(keys: Iterable[UUID], now: datetime) -> dict[UUID, tuple[VouchView,
         state__in=[VouchState.ASKED, VouchState.GIVEN],
         expires_at__gt=now,
     )
-    for row in rows.order_by("requested_at"):
+    for row in rows.select_related("host").order_by("requested_at"):
         view = VouchView(
             id=str(row.pk),
             purpose=row.purpose,
@@ -367,6 +385,7 @@ def _vouches(keys: Iterable[UUID], now: datetime) -> dict[UUID, tuple[VouchView,
             reason=row.request_reason,
             given_by=row.given_by,
             expires_at=row.expires_at,
+            host=row.host.name if row.host else "",
         )
         found[row.database_id] = (*found.get(row.database_id, ()), view)
     return found

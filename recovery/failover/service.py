@@ -34,6 +34,9 @@ class Service:
         return self.is_measured and self.used > self.allowed
 
 
+UNMEASURED = Service(0.0, 0.0, is_measured=False)
+
+
 def first_of_month(now: datetime) -> datetime:
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 

@@ -18,7 +18,7 @@ KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One renewal: how far its sender had written; `read_after` None: nobody can tell since when."""
+    """One renewal: how far its sender had written; `read_after` None: nobody can tell."""
 
     number: tuple[int, int, int]
     position: int
@@ -70,3 +70,6 @@ class Track:
     @property
     def newest(self) -> Word | None:
         return self.words[-1] if self.words else None
+
+
+NOTHING_TOLD = Track()

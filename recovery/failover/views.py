@@ -14,7 +14,7 @@ from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.policy import Policy
 from recovery.failover.prover import WorstCase
-from recovery.failover.service import Service
+from recovery.failover.service import UNMEASURED, Service
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
 GONE = frozenset({Verdict.LOST, Verdict.HUNG})
@@ -231,7 +231,7 @@ class DatabaseView:
     probe: ProbeView | None = None
     failover: FailoverView | None = None
     vouches: tuple[VouchView, ...] = ()
-    service: Service = Service(0.0, 0.0, is_measured=False)
+    service: Service = UNMEASURED
     is_self_fencing: bool = False
     history: tuple[FailoverView, ...] = field(default=())
 
@@ -267,15 +267,20 @@ class DatabaseView:
         return self.failover if self.failover is not None and self.failover.is_running else None
 
     @property
+    def _restart_said(self) -> str:
+        seconds = self.worst.restart
+        return "no bound is known" if seconds == NEVER else f"{seconds:.0f} s at most"
+
+    @property
     def eta(self) -> str:
         """When one that waits serves again, as far as anybody can tell."""
         primary = self.primary
         if self.is_business:
             return "unknown: a person decides"
         if primary is None or primary.verdict in GONE:
-            return "unknown until its host or its disk is back, then about a minute"
+            return f"unknown until its host or its disk is back; then {self._restart_said}"
         if primary.verdict == Verdict.ALIVE and primary.server != RUNS:
-            return f"about a minute: {primary.host} is back, its server is {primary.server}"
+            return f"{self._restart_said}: {primary.host} is back, its server is {primary.server}"
         return "unknown: its host is not seen"
 
     @property

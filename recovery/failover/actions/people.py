@@ -130,7 +130,7 @@ def ask_vouch(*, database: Database, risk: str, actor: Actor, reason: str, now: 
     if database.plan == Plan.STARTER:
         raise Refused(
             f"{database} has no standby that could lead.",
-            todo="It waits for its host, or for a redeploy from a backup.",
+            todo="It waits for its host, or for a move to another one with its disk.",
         )
     _expire(database, actor=actor, now=now)
     if Vouch.objects.filter(database=database, state__in=["asked", "given"]).exists():
@@ -162,6 +162,8 @@ def _expire(database: Database, *, actor: Actor, now: datetime) -> None:
 
 def give_vouch(*, vouch: Vouch, actor: Actor, reason: str, now: datetime) -> Vouch:
     """The second person's word: from now on it is a proof, for this epoch and this once."""
+    if vouch.purpose != "promote":
+        raise Refused("That word is about a move, not about a failover.")
     if vouch.requested_by == actor.id:
         raise Refused("You gave the first word; the second one is somebody else's.")
     if vouch.expires_at <= now:

@@ -5,16 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('failover', '0003_routes'),
-        ('inventory', '0008_database_blocked_by'),
+        ("failover", "0003_routes"),
+        ("inventory", "0008_database_blocked_by"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='vouch',
-            name='host',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='vouches', to='inventory.host'),
+            model_name="vouch",
+            name="host",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="vouches",
+                to="inventory.host",
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inventory', '0007_sealed_secrets'),
+        ("inventory", "0007_sealed_secrets"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='database',
-            name='blocked_by',
+            model_name="database",
+            name="blocked_by",
             field=models.CharField(blank=True, max_length=120),
         ),
     ]

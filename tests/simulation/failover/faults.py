@@ -279,8 +279,8 @@ def switch(world: World, rng: Random, at: float) -> None:
 
 FAULTS: tuple[Fault, ...] = (
     kill, kill, kill_agent, kill_server, stop_agent, stop_agent, pause_machine, cut, cut, cut,
-    isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows, stop_gateway,
-    stop_decider, kill_decider, switch,
+    isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows,
+    stop_gateway, stop_decider, kill_decider, switch,
 )  # fmt: skip
 
 
