@@ -8,7 +8,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/failovers tests/chaos tests/browser/test_main_job.py
+STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover tests/browser/test_main_job.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -18,6 +18,9 @@ export TOCSIN_EDGE_PORT := $(EDGE_PORT)
 endif
 ifdef GATEWAY_PORT
 export TOCSIN_GATEWAY_PORT := $(GATEWAY_PORT)
+endif
+ifdef GATEWAY_TLS_PORT
+export TOCSIN_GATEWAY_TLS_PORT := $(GATEWAY_TLS_PORT)
 endif
 ifdef DATABASE_PORTS
 export TOCSIN_DATABASE_PORTS := $(DATABASE_PORTS)

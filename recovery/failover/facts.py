@@ -122,6 +122,7 @@ class Database:
     """One database as decided. `blocked_for`: seconds until a second automatic failover is
     allowed without an acknowledgement (I-DB-8); `service_left`: seconds of this month's service
     level still unused; `restart_failed`: seconds since a restart in place last failed.
+    `blocked_by`: the person who called the last one off, where that is why.
 
     `failing_domains`: the domains that are held to be lost as a whole right now."""
 
@@ -136,6 +137,7 @@ class Database:
     state: DatabaseState = DatabaseState.SERVING
     is_degraded: bool = False
     blocked_for: float = 0.0
+    blocked_by: str = ""
     restart_failed: float = NEVER
     failing_domains: frozenset[str] = frozenset()
     priority: int = 50
@@ -148,7 +150,8 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class OrderSight:
-    """The newest operation of one verb for one replica within this failover."""
+    """The newest operation of one verb for one replica within this failover. `epoch`: of the
+    database when it was decided; 0: not told."""
 
     verb: str
     replica: str
@@ -158,6 +161,7 @@ class OrderSight:
     age: float = 0.0
     position: int | None = None
     """What a `fence` stopped at."""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

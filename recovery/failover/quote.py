@@ -66,7 +66,9 @@ def _likely(behind: int, seconds: float | None) -> str:
         return "it holds all that its primary told of, so most likely nothing is lost;"
     if seconds is None:
         return f"{behind} bytes of its primary's last word are missing, of an unknown time;"
-    return f"{behind} bytes of its primary's last word are missing, about {seconds:.1f} s of writes;"
+    return (
+        f"{behind} bytes of its primary's last word are missing, about {seconds:.1f} s of writes;"
+    )
 
 
 def _at_most(bound: float | None, *, is_final: bool) -> str:
@@ -86,7 +88,7 @@ def written(facts: Facts, source: ReplicaSight, now: float) -> Loss:
     if watch is None or watch.row.replica != source.replica:
         found = Loss(position, age, Track(), None, stopped_at)
     else:
-        position = max(position, watch.row.position)
+        position = max(position, watch.track.highest)
         age = min(age, watch.silence(now))
         found = Loss(position, age, watch.track, watch.terms, stopped_at)
     final = _final(facts.failover)

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import models
 
 from recovery.core import vault
-
 from recovery.inventory.models import Host
 
 

@@ -38,7 +38,7 @@ def main() -> int:
     alone = int(os.environ.get("SCHEDULE", "0"))
     numbers = [alone] if alone else list(range(first, count + 1))
     say(f"seed {seed}: schedules {numbers[0]} to {numbers[-1]}, mode {mode}, results in {kept}")
-    with tempfile.TemporaryDirectory(prefix="tocsin-chaos-") as home, stack_in(home) as stack:
+    with tempfile.TemporaryDirectory(prefix="tocsin-chaos-") as home, stack_in(home, mode) as stack:
         for these in rounds(numbers):
             for result in play(stack, seed, [plan_schedule(seed, n, DATABASES) for n in these]):
                 keep(kept, result)
@@ -49,12 +49,13 @@ def main() -> int:
 
 
 @contextmanager
-def stack_in(home: str) -> Iterator[Stack]:
+def stack_in(home: str, mode: str) -> Iterator[Stack]:
     """A whole Tocsin with the small lab and its databases."""
     assert clocks.DEBIAN.exists(), "no clock can be stepped here: apt-get install faketime"
     more = {
         "TOCSIN_LAB_DATABASES": "1",
         "TOCSIN_LAB_FILE": str(seats.LAB_FILE),
+        "TOCSIN_LAB_MODE": mode,
         clocks.ASKED: str(clocks.DEBIAN),
     }
     with whole_stack(Path(home) / "var", **more) as stack:

@@ -72,15 +72,16 @@ def clients_of_the_machine(all_servers: Iterable[Server]) -> list[Client]:
 
 def clients_inside(host: str, all_servers: Iterable[Server]) -> list[Client]:
     """Mode netns, from inside a host's network, whatever the weather: its own server by both
-    families, and its peer's server with this host's address, which passes the gate."""
+    families, and its peer's server with this host's address, which passes the gate. A client that
+    comes from a member's own address is refused by the server: these come from loopback."""
     known = list(all_servers)
     found = []
     for one in known:
         if one.host == host:
             found += [
-                _client(one, "established IPv4", ESTABLISHED),
+                _client(one, "established IPv4", ESTABLISHED, source="127.0.0.1"),
                 _client(one, "established IPv6", 5 * ESTABLISHED, address="::1"),
-                _client(one, "fresh IPv4", FRESH, is_fresh=True),
+                _client(one, "fresh IPv4", FRESH, is_fresh=True, source="127.0.0.1"),
                 _client(one, "fresh IPv6", 2 * FRESH, is_fresh=True, address="::1"),
             ]
         elif any(mine.host == host and mine.database == one.database for mine in known):

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made by `mkdtemp` and pytest
+MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 2**30
 
 

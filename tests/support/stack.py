@@ -251,9 +251,9 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
-def lab_of_its_own() -> dict[str, str]:
-    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
-    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
+def lab_of_its_own(mode: str = "") -> dict[str, str]:
+    """The mode (this one, `TOCSIN_LAB_MODE`, or relay), and a network that nobody has."""
+    mode = mode or os.environ.get("TOCSIN_LAB_MODE", "relay")
     network = (
         f"10.{own.STACK + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{own.STACK}.0.0/16"
     )
@@ -263,7 +263,8 @@ def lab_of_its_own() -> dict[str, str]:
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest; without databases unless they are asked for."""
-    wishes = {"TOCSIN_WITHOUT": "", "TOCSIN_LAB_DATABASES": "0", **lab_of_its_own()}
+    wishes = {"TOCSIN_WITHOUT": "", "TOCSIN_LAB_DATABASES": "0"}
+    wishes |= lab_of_its_own(more.get("TOCSIN_LAB_MODE", ""))
     env = environment(folder, **(wishes | more))
     with started(folder, env) as running:
         stack = Stack(running, env)

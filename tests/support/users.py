@@ -35,7 +35,7 @@ def as_ordinary_user() -> Iterator[OrdinaryUser]:
     group = pwd.getpwnam(NAME).pw_gid
     prefix = ("setpriv", "--reuid", NAME, "--regid", str(group), "--clear-groups", "--")
     # On a disk, as the packages are: they can be linked there.
-    home = Path(tempfile.mkdtemp(prefix="tocsin-user-", dir="/var/tmp"))  # noqa: S108
+    home = Path(tempfile.mkdtemp(prefix="tocsin-user-", dir="/var/tmp"))
     try:
         home.chmod(0o755)
         copy = _copy_project(home / "tocsin")
