@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recovery.failover.facts import Act, Ask, Facts, Step, Wait
+from recovery.failover.facts import Act, Ask, Facts, ProofKind, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
 from tests.decisions.failover.build import (
