@@ -338,6 +338,7 @@ def _failover(row: Failover, gaps: Iterable[WriteGap], names: Mapping[str, str])
             if isinstance(one, dict)
         ),
         loss=str(row.loss.get("said", "")),
+        loss_bound=row.loss.get("bound"),
         happened_at=row.happened_at,
         began_at=row.began_at,
         marks=tuple((name, getattr(row, attribute)) for name, attribute in PHASES),
