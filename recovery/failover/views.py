@@ -355,7 +355,7 @@ class DatabaseView:
     def at_risk(self) -> str:
         """What would be lost if its primary were lost now, in words."""
         if not self.is_business:
-            return "all since its last backup"
+            return "all of it, if its disk is lost too"
         if not self.targets:
             return "unknown: no standby follows"
         if self.durability == "synchronous" and self.degraded_at is None:

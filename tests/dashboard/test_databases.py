@@ -308,8 +308,13 @@ def test_the_queue_says_when_it_serves_again_and_what_this_month_has_used(
     bases.write(seeded["wiki-pg"], now, failing_since=now - timedelta(seconds=90))
     html = page(sign_in, "/databases/")
     assert "Unknown until its host or its disk is back; then" in html
-    assert "of 3.6 h" in html
+    assert "1\u00a0min 30\u00a0s</span>" in html
+    assert "of 3\u00a0h 36\u00a0min" in html
     assert "an empty one is never made in its place" in html
+    past = now - timedelta(minutes=5)
+    bases.write(seeded["wiki-pg"], past, failing_since=past - timedelta(seconds=90))
+    html = page(sign_in, "/databases/")
+    assert "1\u00a0min 30\u00a0s</span>" in html, "it is known until the user's last try"
 
 
 def test_two_people_move_a_starter_database_with_its_disk(

@@ -97,6 +97,8 @@ def _move(row: Database, host: Host, *, actor: Actor, reason: str, now: datetime
 
 
 def _check(row: Database, host: Host) -> None:
+    """As the rows are now, whatever the caller saw."""
+    host = Host.objects.select_for_update().get(pk=host.pk)
     if row.plan != Plan.STARTER:
         raise Refused(f"{row} is on the business plan: it fails over to its standby.")
     if row.state != DatabaseState.WAITING or row.primary is None:
