@@ -308,7 +308,7 @@ def test_the_queue_says_when_it_serves_again_and_what_this_month_has_used(
     bases.write(seeded["wiki-pg"], now, failing_since=now - timedelta(seconds=90))
     html = page(sign_in, "/databases/")
     assert "Unknown until its host or its disk is back; then" in html
-    assert "1\u00a0min 30\u00a0s</span>" in html
+    assert ">1\u00a0min" in html
     assert "of 3\u00a0h 36\u00a0min" in html
     assert "an empty one is never made in its place" in html
     past = now - timedelta(minutes=5)
