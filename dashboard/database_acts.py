@@ -41,17 +41,19 @@ def call_off(name: str, actor: Actor, reason: str) -> str:
     return f"{running} is called off: it ends at the next look, and its old primary leads on."
 
 
-def move(name: str, host: str, first: UUID | None, actor: Actor, reason: str) -> str:
+def move(name: str, *, host: str, first: UUID | None, typed: str, actor: Actor, reason: str) -> str:
     """To another host with its disk: the first word names it, the second one confirms it."""
     database, now = _database(name), clock.system.now()
     if first is None:
         target = Host.objects.filter(name=host).first()
         if target is None:
             raise Refused(f"There is no host {host}.", field="host")
-        moves.ask_move(database=database, host=target, actor=actor, reason=reason, now=now)
+        moves.ask_move(
+            database=database, host=target, typed=typed, actor=actor, reason=reason, now=now
+        )
         return "Your word stands in the log. Nothing happens before a second person gives theirs."
     word = Vouch.objects.select_related("host").get(pk=first, database=database)
-    moved = moves.give_move(vouch=word, actor=actor, reason=reason, now=now)
+    moved = moves.give_move(vouch=word, typed=typed, actor=actor, reason=reason, now=now)
     return f"{moved} belongs on {word.host} now: {moved.state_reason}"
 
 
@@ -62,12 +64,16 @@ def allow_failover(name: str, actor: Actor, reason: str) -> str:
     return f"{name} may fail over by itself again."
 
 
-def vouch(name: str, first: UUID | None, risk: str, actor: Actor, reason: str) -> str:
+def vouch(
+    name: str, *, first: UUID | None, risk: str, typed: str, actor: Actor, reason: str
+) -> str:
     """The first word, or the second one to the word of this id."""
     database, now = _database(name), clock.system.now()
     if first is None:
-        people.ask_vouch(database=database, risk=risk, actor=actor, reason=reason, now=now)
+        people.ask_vouch(
+            database=database, risk=risk, typed=typed, actor=actor, reason=reason, now=now
+        )
         return "Your word stands in the log. Nothing happens before a second person gives theirs."
     row = Vouch.objects.select_related("database").get(pk=first, database=database)
-    people.give_vouch(vouch=row, actor=actor, reason=reason, now=now)
+    people.give_vouch(vouch=row, typed=typed, actor=actor, reason=reason, now=now)
     return f"Two people vouch now: {name} goes on with its failover."

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
-from dashboard import acts, database_acts
+from dashboard import acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why
 from dashboard.permissions import May, Role
@@ -290,12 +290,6 @@ def clear_pause(request: HttpRequest, why: Why) -> dict[str, str]:
 def release_placement(request: HttpRequest, pk: UUID, why: Why) -> dict[str, str]:
     who = caller(request, May.VOUCH)
     return {"said": acts.release_placement(pk, who.actor, why.reason)}
-
-
-@router.post("/databases/{name}/unblock", response=Done)
-def allow_failover(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
-    who = caller(request, May.SWITCH_OVER)
-    return {"said": database_acts.allow_failover(name, who.actor, why.reason)}
 
 
 @router.post("/lab/hosts/{name}/{verb}", response=Done)

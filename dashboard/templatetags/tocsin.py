@@ -102,8 +102,10 @@ def took(start: datetime, end: datetime) -> str:
 
 @register.filter
 def span(seconds: float) -> str:
-    """14 min 2 s; below zero: how much beyond."""
-    whole = round(abs(seconds))
-    minutes, rest = divmod(whole, 60)
+    """14 min 2 s, 3 h 36 min; below zero: how much beyond."""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    hours, more = divmod(minutes, 60)
     said = f"{minutes}\u00a0min {rest}\u00a0s" if minutes else f"{rest}\u00a0s"
+    if hours:
+        said = f"{hours}\u00a0h {more}\u00a0min"
     return f"{said} beyond" if seconds < 0 else said

@@ -171,7 +171,12 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         return answer(
             request,
             lambda: acts.vouch(
-                name, UUID(first.id) if first else None, RISK, actor_of(request), reason
+                name,
+                first=UUID(first.id) if first else None,
+                risk=RISK,
+                typed=form.cleaned_data["typed"],
+                actor=actor_of(request),
+                reason=reason,
             ),
             back=f"/databases/{name}/",
         )

@@ -26,11 +26,14 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     hosts = [] if first else screens.hosts_for(name)
     form = Move(name, hosts, request.POST or None)
     if form.is_valid():
-        host, reason = form.cleaned_data.get("host", ""), form.cleaned_data["reason"]
+        said = form.cleaned_data
+        host, typed, reason = said.get("host", ""), said["typed"], said["reason"]
         word = UUID(first.id) if first else None
         return answer(
             request,
-            lambda: acts.move(name, host, word, actor_of(request), reason),
+            lambda: acts.move(
+                name, host=host, first=word, typed=typed, actor=actor_of(request), reason=reason
+            ),
             back=f"/databases/{name}/",
         )
     old = view.primary.host if view.primary else "its old host"

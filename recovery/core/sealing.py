@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import Model
 
 from recovery.audit.actions import append_entries
@@ -11,6 +12,8 @@ from recovery.core import clock, vault
 
 def seal_rows(model: type[Model], kind: str) -> None:
     """Each row's `sealed_secret`, still as it was typed, becomes what its name says."""
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = f"UPDATE {table} SET sealed_secret = %s, version = %s WHERE id = %s"  # noqa: S608
     actor, now = Actor("command", "migrate"), clock.system.now()
     for row in model._default_manager.all():
         key, version, plain = (getattr(row, name) for name in ("pk", "version", "sealed_secret"))
@@ -25,5 +28,5 @@ def seal_rows(model: type[Model], kind: str) -> None:
         )
         append_entries([entry])
         sealed = vault.seal(plain, about=f"{kind} {key}")
-        changes = {"sealed_secret": sealed, "version": version + 1}
-        model._default_manager.filter(pk=key).update(**changes)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [sealed, version + 1, key])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recovery.failover.facts import Election, Facts, Refusal, ReplicaSight
+from recovery.failover.loss.quote import Loss, written
 from recovery.failover.policy import MEBI, Policy
-from recovery.failover.quote import Loss, written
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 
 

@@ -126,10 +126,13 @@ def _service(
     probe: WriteProbe | None,
     now: datetime,
 ) -> Service:
-    """An outage that lasts counts as long as its user still tries."""
-    known = probe is not None and now - probe.at <= STALE
-    since = probe.failing_since if probe is not None and known else None
-    return service_of(Plan(row.plan), gaps, since, now, is_measured=probe is not None)
+    """An outage that lasts counts until now while its user still tries, else until its last try."""
+    if probe is None:
+        return service_of(Plan(row.plan), gaps, None, now, is_measured=False)
+    since, spans = probe.failing_since, list(gaps)
+    if since is not None and now - probe.at > STALE:
+        spans, since = [*spans, (since, max(since, probe.at))], None
+    return service_of(Plan(row.plan), spans, since, now, is_measured=True)
 
 
 def _view(
@@ -338,6 +341,7 @@ def _failover(row: Failover, gaps: Iterable[WriteGap], names: Mapping[str, str])
             if isinstance(one, dict)
         ),
         loss=str(row.loss.get("said", "")),
+        loss_bound=row.loss.get("bound"),
         happened_at=row.happened_at,
         began_at=row.began_at,
         marks=tuple((name, getattr(row, attribute)) for name, attribute in PHASES),

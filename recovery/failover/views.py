@@ -137,6 +137,7 @@ class FailoverView:
     proof: str
     candidates: tuple[tuple[str, str], ...]
     loss: str
+    loss_bound: float | None
     happened_at: datetime
     began_at: datetime
     marks: tuple[tuple[str, datetime | None], ...]
@@ -157,6 +158,15 @@ class FailoverView:
     def is_hurting(self) -> bool:
         """Nobody may be written to yet."""
         return self.is_running and self.phase not in {"verify", "rebuild"}
+
+    @property
+    def risked(self) -> str:
+        """The loss quote in a few words."""
+        if not self.loss:
+            return ""
+        if self.loss_bound is None:
+            return "no bound known"
+        return f"at most {self.loss_bound:.1f} s" if self.loss_bound else "nothing acknowledged"
 
     @property
     def may_be_called_off(self) -> bool:
@@ -345,7 +355,7 @@ class DatabaseView:
     def at_risk(self) -> str:
         """What would be lost if its primary were lost now, in words."""
         if not self.is_business:
-            return "all since its last backup"
+            return "all of it, if its disk is lost too"
         if not self.targets:
             return "unknown: no standby follows"
         if self.durability == "synchronous" and self.degraded_at is None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from recovery.core.leases import LeaseRow
+from recovery.failover.loss.track import NOTHING_TOLD, Track
 from recovery.failover.terms import Terms
-from recovery.failover.track import NOTHING_TOLD, Track
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from recovery.audit.facts import Actor
 from recovery.core import clock
+from recovery.failover import screens
+from recovery.failover.actions import moves, people
 from recovery.failover.phases import Phase
 from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
@@ -19,10 +23,6 @@ PAGES = (
     "/incidents/{incident}/",
     "/applications/",
     "/applications/mairie-lyon-web/",
-    "/databases/",
-    "/databases/orders-pg/",
-    "/databases/crm-pg/",
-    "/databases/wiki-pg/",
     "/hosts/",
     "/hosts/par1-r1-h02/",
     "/hosts/par1-r1-h01/cordon/",
@@ -33,14 +33,27 @@ PAGES = (
     "/find/",
     "/help/",
 )
+DATABASE_PAGES = (
+    "/databases/",
+    "/databases/orders-pg/",
+    "/databases/crm-pg/",
+    "/databases/wiki-pg/",
+    "/databases/sessions-valkey/",
+    "/databases/fresh-pg/",
+    "/databases/sessions-valkey/call-off/",
+    "/databases/orders-pg/vouch/",
+    "/databases/billing-pg/switchover/",
+    "/databases/wiki-pg/move/",
+)
 
 
+@pytest.mark.parametrize("pages", [PAGES, DATABASE_PAGES], ids=["fleet", "databases"])
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light")],
 )
 def test_every_page_is_accessible_and_fits(
-    site: Site, open_page: Open, width: int, scheme: str
+    site: Site, open_page: Open, width: int, scheme: str, pages: tuple[str, ...]
 ) -> None:
     now = clock.system.now()
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], now)
@@ -48,12 +61,9 @@ def test_every_page_is_accessible_and_fits(
     fleet.hold_host(site.hosts["osu2-r1-h02"], "A storm asks a person.", now)
     lost = Placement.objects.filter(state="lost").select_related("container")[0]
     fleet.replace_seat(lost, site.hosts["mrs1-r2-h02"], now)
-    seeded = bases.seed_bases(site.hosts, now)
-    bases.fail_over(seeded["orders-pg"], now)
-    bases.fail_over(seeded["crm-pg"], now, upto=Phase.DONE)
-    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost; a starter plan waits.", now)
+    _hurt_databases(site, now)
     page = open_page("/", viewport={"width": width, "height": 844}, color_scheme=scheme)
-    for path in PAGES:
+    for path in pages:
         page.goto(site.url + path.format(incident=incident.number))
         if not path.startswith("/account/"):
             page.wait_for_selector("#live-word:has-text('live')")
@@ -63,6 +73,38 @@ def test_every_page_is_accessible_and_fits(
         assert not violations, path
         element = "document.documentElement"
         assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), path
+
+
+def _hurt_databases(site: Site, now: datetime) -> None:
+    """One of each trouble: failing over, over with its loss, about to, waiting with a word."""
+    seeded = bases.seed_bases(site.hosts, now)
+    bases.fail_over(seeded["orders-pg"], now)
+    bases.fail_over(seeded["crm-pg"], now, upto=Phase.DONE)
+    begun = bases.fail_over(seeded["sessions-valkey"], now, upto=Phase.ANALYSE)
+    calm = [site.hosts["osu2-r1-h01"], site.hosts["osu2-r2-h02"]]
+    bases.serve(bases.seed_database("billing-pg", calm, now, port=15450), now)
+    starter = seeded["wiki-pg"]
+    fleet.lose_host(site.hosts["mrs1-r1-h01"], now)
+    bases.wait(starter, "Its host mrs1-r1-h01 is lost. On the starter plan it waits.", now)
+    bases.write(starter, now, failing_since=now - timedelta(minutes=7))
+    who = Actor("person", "amelie")
+    moves.ask_move(
+        database=starter.row,
+        host=site.hosts[screens.hosts_for("wiki-pg")[0]],
+        typed="wiki-pg",
+        actor=who,
+        reason="Its mainboard is dead; the disk is on its way to the second rack.",
+        now=now,
+    )
+    people.ask_vouch(
+        database=seeded["orders-pg"].row,
+        risk="Two primaries.",
+        typed="orders-pg",
+        actor=who,
+        reason="I pulled its plug.",
+        now=now,
+    )
+    people.call_off(failover=begun, actor=who, reason="Wrong rack.", now=now)
 
 
 def test_forced_colours_and_reduced_motion_lose_nothing(site: Site, open_page: Open) -> None:

@@ -233,7 +233,7 @@ def test_the_api_allows_a_second_failover_to_whoever_may(
     assert (row.blocked_until is None) is (status == 200)
 
 
-@pytest.mark.parametrize("act", ["switchover", "unblock", "vouch"])
+@pytest.mark.parametrize("act", ["switchover", "unblock", "vouch", "call-off", "move"])
 def test_who_may_only_look_can_do_nothing(
     sign_in: SignIn, seeded: dict[str, Base], act: str
 ) -> None:
@@ -259,3 +259,108 @@ def test_pages_cost_the_same_number_of_queries_however_many_databases(
         bases.serve(bases.seed_database(f"db-{number}", members, now, port=15500 + number), now)
     with django_assert_max_num_queries(10):
         draw("databases", Screen(Role.VIEWER))
+
+
+def test_a_failover_is_called_off_from_its_page_while_nobody_was_ordered_to_lead(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["crm-pg"], clock.system.now(), upto=Phase.ANALYSE)
+    html = page(sign_in, "/databases/crm-pg/")
+    assert "Call FO-0001 off…" in html
+    client, path = sign_in("responder"), "/databases/crm-pg/call-off/"
+    assert "does not begin again by itself for an hour" in client.get(path).content.decode()
+    assert client.post(path, {"reason": ""}).status_code == 422
+    client.post(path, {"reason": "It was the wrong rack."})
+    assert Failover.objects.get().called_off == "responder"
+    assert "responder called it off." in page(sign_in, "/databases/crm-pg/")
+    html = page(sign_in, "/databases/crm-pg/unblock/")
+    assert "responder called the last failover of crm-pg off." in html
+
+
+def test_too_late_is_said_beside_the_button_and_by_page_and_api(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["orders-pg"], clock.system.now())
+    assert "It is in promote: too late." in page(sign_in, "/databases/orders-pg/")
+    why = {"reason": "It was the wrong rack."}
+    answer = sign_in("responder").post(
+        "/databases/orders-pg/call-off/", why, headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 403
+    assert b"another replica was ordered to lead" in answer.content
+    told = sign_in("responder").post(
+        "/api/databases/orders-pg/call-off", why, content_type="application/json"
+    )
+    assert told.status_code == 403
+    assert "another replica was ordered to lead" in told.json()["detail"]
+
+
+def test_the_api_lists_databases_and_calls_a_failover_off(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["crm-pg"], clock.system.now(), upto=Phase.ANALYSE)
+    client = sign_in("responder")
+    listed = {row["name"]: row for row in client.get("/api/databases").json()}
+    assert listed["crm-pg"]["running"]["may_be_called_off"]
+    assert listed["wiki-pg"]["service"]["allowed"] > 0
+    path, why = "/api/databases/crm-pg/call-off", {"reason": "It was the wrong rack."}
+    viewer = sign_in("viewer").post(path, why, content_type="application/json")
+    assert viewer.status_code == 403
+    assert not Failover.objects.exclude(called_off="").exists()
+    said = sign_in("responder").post(path, why, content_type="application/json").json()["said"]
+    assert said.startswith("FO-0001 is called off")
+    body = {"target": "par1-r1-h03", "reason": "In the middle."}
+    twice = client.post("/api/databases/crm-pg/switchover", body, content_type="application/json")
+    assert "is under way in phase analyse" in twice.json()["detail"]
+
+
+def test_the_queue_says_when_it_serves_again_and_what_this_month_has_used(
+    sign_in: SignIn, seeded: dict[str, Base], hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    fleet.lose_host(hosts["mrs1-r1-h01"], now)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
+    bases.write(seeded["wiki-pg"], now, failing_since=now - timedelta(seconds=90))
+    html = page(sign_in, "/databases/")
+    assert "Unknown until its host or its disk is back; then" in html
+    assert ">1\u00a0min" in html
+    assert "of 3\u00a0h 36\u00a0min" in html
+    assert "an empty one is never made in its place" in html
+    past = now - timedelta(minutes=5)
+    bases.write(seeded["wiki-pg"], past, failing_since=past - timedelta(seconds=90))
+    html = page(sign_in, "/databases/")
+    assert "1\u00a0min 30\u00a0s</span>" in html, "it is known until the user's last try"
+
+
+def test_two_people_move_a_starter_database_with_its_disk(
+    sign_in: SignIn, seeded: dict[str, Base], hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    fleet.lose_host(hosts["mrs1-r1-h01"], now)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
+    path, first = "/databases/wiki-pg/move/", sign_in("responder")
+    html = first.get(path).content.decode()
+    assert '<option value="mrs1-r2-h02">' in html
+    assert '<option value="par1' not in html
+    word = {"reason": "Its board is dead.", "typed": "wiki-pg", "host": "mrs1-r2-h02"}
+    assert b"This is not wiki-pg" in first.post(path, word | {"typed": "wiki"}).content
+    first.post(path, word)
+    alone = first.post(path, word, headers={"HX-Request": "true"})
+    assert b"the second one is somebody else" in alone.content
+    assert seeded["wiki-pg"].replicas[0].host == hosts["mrs1-r1-h01"]
+    second = sign_in("approver")
+    assert b"moves it to mrs1-r2-h02" in second.get(path).content
+    second.post(path, {"reason": "I moved the disk.", "typed": "wiki-pg"})
+    row = seeded["wiki-pg"].replicas[0]
+    row.refresh_from_db()
+    assert row.host == hosts["mrs1-r2-h02"]
+    assert "waits for the disk of mrs1-r1-h01 on mrs1-r2-h02" in page(sign_in, "/databases/")
+
+
+def test_the_quote_of_an_asynchronous_database_is_told_short_and_whole(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.fail_over(seeded["crm-pg"], clock.system.now())
+    html = page(sign_in, "/databases/crm-pg/")
+    assert "at most 8.5 s</dd>" in html
+    assert "at most the writes of the last 8.5 s, if its primary wrote on unseen." in html

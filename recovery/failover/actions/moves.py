@@ -16,6 +16,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions.epochs import raise_epoch
+from recovery.failover.actions.people import check_typed
 from recovery.failover.models import Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.rounds.telling import tell_of
@@ -30,8 +31,11 @@ RISK = (
 )
 
 
-def ask_move(*, database: Database, host: Host, actor: Actor, reason: str, now: datetime) -> Vouch:
+def ask_move(
+    *, database: Database, host: Host, typed: str, actor: Actor, reason: str, now: datetime
+) -> Vouch:
     """The first person's word that the old host is off and its disk goes to `host`."""
+    check_typed(database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
         _check(row, host)
@@ -52,8 +56,9 @@ def ask_move(*, database: Database, host: Host, actor: Actor, reason: str, now: 
         return transitions.create([vouch], actor=actor, reason=reason, now=now)[0]
 
 
-def give_move(*, vouch: Vouch, actor: Actor, reason: str, now: datetime) -> Database:
+def give_move(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datetime) -> Database:
     """The second person's word: the database belongs on its new host from this transaction on."""
+    check_typed(vouch.database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=vouch.database_id)
         _check_second(vouch, row, actor, now)
@@ -92,6 +97,8 @@ def _move(row: Database, host: Host, *, actor: Actor, reason: str, now: datetime
 
 
 def _check(row: Database, host: Host) -> None:
+    """As the rows are now, whatever the caller saw."""
+    host = Host.objects.select_for_update().get(pk=host.pk)
     if row.plan != Plan.STARTER:
         raise Refused(f"{row} is on the business plan: it fails over to its standby.")
     if row.state != DatabaseState.WAITING or row.primary is None:

@@ -125,8 +125,17 @@ def allow_failover(*, database: Database, actor: Actor, reason: str, now: dateti
     )
 
 
-def ask_vouch(*, database: Database, risk: str, actor: Actor, reason: str, now: datetime) -> Vouch:
+def check_typed(database: Database, typed: str) -> None:
+    """A grave word names by hand what it hits (I-DB-4), whichever way it came."""
+    if typed != database.name:
+        raise Refused(f"This is not {database}; nothing was done.", field="typed")
+
+
+def ask_vouch(
+    *, database: Database, risk: str, typed: str, actor: Actor, reason: str, now: datetime
+) -> Vouch:
     """The first person's word; it does nothing before a second one gives theirs."""
+    check_typed(database, typed)
     if database.plan == Plan.STARTER:
         raise Refused(
             f"{database} has no standby that could lead.",
@@ -160,8 +169,9 @@ def _expire(database: Database, *, actor: Actor, now: datetime) -> None:
     )
 
 
-def give_vouch(*, vouch: Vouch, actor: Actor, reason: str, now: datetime) -> Vouch:
+def give_vouch(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datetime) -> Vouch:
     """The second person's word: from now on it is a proof, for this epoch and this once."""
+    check_typed(vouch.database, typed)
     if vouch.purpose != "promote":
         raise Refused("That word is about a move, not about a failover.")
     if vouch.requested_by == actor.id:

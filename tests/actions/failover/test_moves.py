@@ -41,13 +41,16 @@ class Waiting:
         return moves.ask_move(
             database=self.database,
             host=host or self.other,
+            typed="notes",
             actor=FIRST,
             reason="Its board is dead.",
             now=now,
         )
 
     def give(self, vouch: Vouch, actor: Actor = SECOND, now: datetime = NOW) -> Database:
-        return moves.give_move(vouch=vouch, actor=actor, reason="I moved the disk.", now=now)
+        return moves.give_move(
+            vouch=vouch, typed="notes", actor=actor, reason="I moved the disk.", now=now
+        )
 
 
 @pytest.fixture
@@ -150,6 +153,7 @@ def test_a_business_database_is_not_moved_and_no_word_for_one_act_serves_another
         moves.ask_move(
             database=pair.database,
             host=pair.standby.host,
+            typed="orders",
             actor=FIRST,
             reason="x",
             now=NOW,
@@ -158,5 +162,5 @@ def test_a_business_database_is_not_moved_and_no_word_for_one_act_serves_another
 
 def test_a_word_about_a_move_is_no_proof_for_a_promotion(waiting: Waiting) -> None:
     with pytest.raises(Refused, match="about a move, not about a failover"):
-        people.give_vouch(vouch=waiting.ask(), actor=SECOND, reason="x", now=NOW)
+        people.give_vouch(vouch=waiting.ask(), typed="notes", actor=SECOND, reason="x", now=NOW)
     assert waiting.database.state == DatabaseState.WAITING

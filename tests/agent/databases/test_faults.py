@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +142,45 @@ async def test_a_starter_serves_on_without_anybody_and_starts_from_its_own_disk(
     pair.hosts[A].start()
     await until(lambda: pair.writer(A).try_write(2), 20.0)
     assert await pair.writer(A).numbers() == {1, 2}
+
+
+async def test_a_starters_disk_on_another_host_serves_there_and_nothing_empty_does_before(
+    pair: Pair,
+) -> None:
+    spare = pair.hosts.pop(B)
+    pair.lease, pair.is_synchronous = None, False
+    pair.hosts[A].start()
+    await pair.enrolled(A)
+    await pair.desire()
+    await pair.until(A, 30.0, state="running", gate="none", is_writable=True)
+    await pair.writer(A).make_table()
+    assert await pair.writer(A).try_write(1)
+    dead = pair.hosts[A]
+    await dead.stop()
+    end_servers(dead.folder)
+    pair.hosts[A], pair.epoch, pair.peer_ports[A] = spare, 2, pair.peer_ports[B]
+    spare.start()
+    await pair.enrolled(A)
+    await pair.desire()
+    await pair.until(A, epoch=2, is_writable=False)
+    await asyncio.sleep(2.0)
+    assert server_of(pair, A) == 0, "an empty one is never made in its place"
+    await spare.stop()
+    end_servers(spare.folder)
+    _attach(dead.folder, spare.folder)
+    await pair.back(A)
+    await pair.desire()
+    await pair.until(A, 30.0, state="running", is_writable=True, epoch=2)
+    assert await pair.writer(A).numbers() == {1}
+    assert await pair.writer(A).try_write(2)
+
+
+def _attach(old: Path, new: Path) -> None:
+    """The disk with the replica's folder goes from one host to the other."""
+    (there,) = old.rglob(A)
+    place = new / there.relative_to(old)
+    shutil.rmtree(place)
+    there.rename(place)
 
 
 async def test_an_asynchronous_primary_that_nobody_hears_closes_early(up: Pair) -> None:

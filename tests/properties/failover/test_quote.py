@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery.core.leases import LeaseRow
+from recovery.failover.loss.track import Track
 from recovery.failover.terms import FAST
-from recovery.failover.track import Track
 
 RATE = 100
 """Positions that a primary writes each second."""

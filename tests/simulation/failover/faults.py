@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from recovery.failover.begin import refuse_switchover
-from recovery.failover.phases import FailoverKind
+from recovery.failover.phases import FailoverKind, refuse_call_off
 from recovery.failover.terms import FAST
 from tests.simulation.failover.decider import POLICY, Decider
 from tests.simulation.failover.ground import Chances
@@ -277,10 +278,30 @@ def switch(world: World, rng: Random, at: float) -> None:
     world.at(at, press)
 
 
+def call_off(world: World, rng: Random, at: float) -> None:
+    """A person calls off whatever is under way, again and again while it is possible, for 4 s."""
+
+    def press() -> None:
+        rows = world.plane.rows
+        failover = rows.failover
+        if failover is None or not rows.is_up:
+            return
+        if refuse_call_off(failover.phase, failover.kind, failover.called_off):
+            return
+        world.tell(f"a person calls it off in {failover.phase}")
+        rows.failover = replace(failover, called_off="a person")
+        if failover.kind is FailoverKind.FAILOVER:
+            rows.blocked_until = world.t + 5.0
+
+    every = rng.choice((0.05, 0.3, 1.0))
+    for turn in range(int(4.0 / every)):
+        world.at(at + turn * every, press)
+
+
 FAULTS: tuple[Fault, ...] = (
     kill, kill, kill_agent, kill_server, stop_agent, stop_agent, pause_machine, cut, cut, cut,
     isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows,
-    stop_gateway, stop_decider, kill_decider, switch,
+    stop_gateway, stop_decider, kill_decider, switch, call_off,
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ import pytest
 from recovery.core import leases
 from recovery.core.leases import NEVER, AgentLease, EchoWatch, LeaseRow, Promises
 from recovery.failover import analyse, begin, carry, terms, watch
+from recovery.failover.loss.track import Track, Word
 from recovery.failover.terms import Terms
-from recovery.failover.track import Track, Word
 from recovery.failover.watch import LeaseWatch
 from tests.simulation.failover import decider, ground, host, world
 

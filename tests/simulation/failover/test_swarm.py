@@ -30,7 +30,7 @@ KILLERS = {
     "m2_no_drift_margin": 115,
     "m3_wall_clock": 774,
     "m4_no_regrace": 77,
-    "m5_agent_as_the_only_fence": 13,
+    "m5_agent_as_the_only_fence": 15,
     "m6_no_compare_and_swap": 977,
     "m7_no_epoch_in_the_data_path": 166,
     "m8_no_echo": 10,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recovery.failover.facts import Facts, Failover, ProofKind, Quote, ReplicaSight
+from recovery.failover.loss.track import Track, Word
 from recovery.failover.phases import Phase
 from recovery.failover.terms import Terms
-from recovery.failover.track import Track, Word
 from recovery.failover.watch import LeaseWatch
 
 
