@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, Login
@@ -61,6 +62,13 @@ class Bases:
     """The databases of a running stack."""
 
     stack: Stack
+
+    def has_rows(self) -> bool:
+        """Whether Tocsin's own PostgreSQL is there again."""
+        try:
+            return bool(self.stack.rows("SELECT 1"))
+        except psycopg.OperationalError:
+            return False
 
     def unsettled(self) -> set[str]:
         """Databases that do not serve with everything that their plan wants."""

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Browser, Page
 
+from recovery.alarms.decide import DIGEST_EVERY
 from tests.browser.onlab import person
 from tests.failovers.telling import Bases, now
-from tests.stories.telling import diary
+from tests.stories.telling import diary, may_write_at_once
 from tests.support.running import wait_for
 
 NOTE_THE_BELL = """() => {
@@ -29,6 +30,7 @@ def test_a_starter_database_waits_for_its_host_and_serves_again_with_it(
     name = "canteen-pg"
     bases.settle(name)
     host = bases.host_of(name)
+    wait_for(lambda: may_write_at_once(bases.stack), DIGEST_EVERY.total_seconds() + 5)
     with person(bases.stack, chromium, "responder") as responder:
         page = responder.open("/")
         page.evaluate(NOTE_THE_BELL)

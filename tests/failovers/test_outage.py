@@ -47,7 +47,7 @@ def test_without_tocsin_everybody_serves_and_a_primary_alone_is_fenced_and_not_r
     bases: Bases,
 ) -> None:
     name = "orders-pg"
-    bases.prove()
+    bases.settle()
     bases.allow(name)
     primary, standby = bases.host_of(name), bases.host_of(name, "standby")
     places = {host: bases.address_of(host) for host in (primary, standby)}
@@ -72,6 +72,7 @@ def test_without_tocsin_everybody_serves_and_a_primary_alone_is_fenced_and_not_r
     assert max(longest.values()) - stall < 1.0
     assert max(others.values()) - ledgers.stall < 1.0
     assert fenced <= LEASE + LOOK
+    wait_for(bases.has_rows, 60)
     bases.settle()
     assert bases.missing(name) == set()
 

@@ -22,7 +22,7 @@ from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineAway, ServerFacts
+from recovery.core.ports import EngineAway, EngineFailed, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
 
 _log = logging.getLogger("tocsin.agent.server")
@@ -32,6 +32,8 @@ LOOK_SECONDS = 2.0
 RIGHT_SECONDS = 4.0
 HAND_OVER_SECONDS = 3.0
 _ANSWERED_SECONDS = 1.5
+ORDERLY = "exit code 0"
+"""What a watchdog says of a server that ended by itself when it was asked to."""
 
 
 class Server:
@@ -45,6 +47,7 @@ class Server:
         self.seen: ServerFacts | None = None
         self.seen_at = float("-inf")
         self.configured: DatabaseSpec | None = None
+        self.ended_at: int | None = None
         self.lease: Lease | None = None
         self._leasing: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -123,6 +126,7 @@ class Server:
 
     async def start(self) -> None:
         """Runs as what its data are; a primary behind a watchdog's gate gets its lease first."""
+        self.ended_at = None
         record, spec = self.record, self.spec
         if record.role == "out":
             await self.note(role=spec.role, led=spec.epoch if spec.role == "primary" else 0)
@@ -194,11 +198,23 @@ class Server:
         await self.drop_lease()
         if self.is_gated and self._tools.gate.kind == "nftables":
             await self._tools.gate.close(self.name)
-        polite = self.engine.command(self.spec).polite
-        self.sight = await self.leash.stop(polite, STOP_SECONDS)
-        self.seen = None
-        if self.sight.pid:
+        await self._end(STOP_SECONDS)
+        if self.is_running:
             raise WatchdogAway(f"{self.name} does not end")
+
+    async def _end(self, seconds: float) -> None:
+        """Notes where a primary ended that ended in order: it told its standbys everything before.
+        Whoever was killed may have acknowledged more than it was last seen to hold."""
+        before = self.seen if self.is_running else None
+        self.sight = await self.leash.stop(self.engine.command(self.spec).polite, seconds)
+        self.seen = None
+        if before is None or before.role != "primary":
+            return
+        self.ended_at = None
+        if self.sight.ended == ORDERLY:
+            with contextlib.suppress(EngineFailed, EngineAway, OSError):
+                told = await self.engine.ended_at()
+                self.ended_at = max(before.position, told or 0)
 
     async def rejoin(self) -> None:
         """Stopped data follow the primary afterwards; what only they had is kept and told."""
@@ -234,7 +250,7 @@ class Server:
         await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
         if is_leading and self._tools.gate.kind == "watchdog":
-            await self.leash.stop(self.engine.command(self.spec).polite, HAND_OVER_SECONDS)
+            await self._end(HAND_OVER_SECONDS)
         return await self._tools.gate.fence(operation, self.name, epoch)
 
     # ------------------------------------------------------------------ the lease

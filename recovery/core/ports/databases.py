@@ -183,6 +183,9 @@ class DatabaseEngine(Protocol):
     async def repoint(self, spec: DatabaseSpec) -> None:
         """A running standby follows the primary among the members; `look` says since when."""
 
+    async def ended_at(self) -> int | None:
+        """Stopped in order: the position at which its log ends. None: its files do not tell."""
+
     async def divergence(self, spec: DatabaseSpec) -> Divergence:
         """Of a stopped server's data against the primary among the members."""
 

@@ -162,7 +162,7 @@ class Loader:
         known: bool | None = None
         if primary is not None and primary.age <= self.policy.heard_within:
             waits = row.durability == Durability.SYNCHRONOUS
-            known = any(
+            known = primary.server == "running" and any(
                 is_follower(one, primary) and (not waits or _is_synchronous(one, primary))
                 for one in replicas
             )

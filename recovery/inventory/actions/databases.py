@@ -35,18 +35,16 @@ ORDER BY s.replica
 ON CONFLICT (replica_id) DO UPDATE SET at = excluded.at, heard = old.heard + 1,
   state = excluded.state, role = excluded.role, epoch = excluded.epoch,
   is_writable = excluded.is_writable,
-  position = CASE WHEN {silent} THEN old.position ELSE excluded.position END,
-  fact = CASE WHEN {silent} THEN excluded.fact || jsonb_build_object({word})
-         ELSE excluded.fact END
-""".format(
-    silent="excluded.fact->>'version' = '' AND old.fact->>'version' <> ''",
-    word=", ".join(
-        f"'{name}', old.fact->'{name}'"
-        for name in ("system", "version", "timeline", "position", "standbys", "epoch")
-    ),
-)
-"""A server that says nothing is what it was by its last word: whose copy, how far, who followed it
-then, under the terms of which epoch. By that word its successor is chosen, as for a lost host."""
+  position = CASE WHEN excluded.fact->>'system' = ''
+      AND excluded.state NOT IN ('absent', 'making') THEN old.position ELSE excluded.position END,
+  fact = CASE WHEN excluded.fact->>'system' = ''
+      AND excluded.state NOT IN ('absent', 'making') THEN excluded.fact || coalesce((
+        SELECT jsonb_object_agg(key, value) FROM jsonb_each(old.fact) WHERE key = ANY(%s)), '{}')
+    ELSE excluded.fact END
+"""
+LAST_WORDS = ["version", "system", "timeline", "position", "standbys", "settings", "epoch"]
+"""What a server that does not answer, on its own data, said last, under the terms of which epoch: a
+failover judges by it, as of a lost host."""
 
 
 def make_secret() -> str:
@@ -217,4 +215,4 @@ def see_replicas(*, seen: Mapping[UUID, Mapping[str, object]], now: datetime) ->
         for replica, fact in seen.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(SEEN, [now, json.dumps(rows)])
+        cursor.execute(SEEN, [now, json.dumps(rows), LAST_WORDS])

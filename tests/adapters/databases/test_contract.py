@@ -153,17 +153,22 @@ async def test_after_a_hand_over_in_order_the_old_primary_just_follows(
     a, b = await family.pair(engine.client)
     await engine.client.write(a, 1)
     await b.reaches((await a.look()).position)
+    await engine.client.write(a, 2)
+    written = (await a.look()).position
     await a.stop()
+    ended_at = await a.engine.ended_at()
+    assert ended_at is None or written <= ended_at
+    await b.reaches(ended_at or written)
     family.give("b")
     await b.engine.promote(b.spec)
-    await engine.client.write(b, 2)
+    await engine.client.write(b, 3)
     rejoined = await a.engine.rejoin(a.spec)
     assert rejoined.divergence.alone == ""
     await a.start()
     await a.until_streaming()
     assert not (await a.look()).is_writable
     await a.reaches((await b.look()).position)
-    assert await engine.client.numbers(a) == {1, 2}
+    assert await engine.client.numbers(a) == {1, 2, 3}
 
 
 async def test_the_other_standby_follows_the_new_primary(family: Family, engine: Engine) -> None:

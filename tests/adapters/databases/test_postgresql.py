@@ -55,6 +55,19 @@ def try_write(server: Server, number: int, patience: float = 60.0) -> list[str]:
     return warnings
 
 
+async def test_only_a_server_that_ended_in_order_tells_where(family: Family) -> None:
+    a, _ = await family.pair(CLIENT)
+    await CLIENT.write(a, 1)
+    a.kill()
+    assert await a.engine.ended_at() is None
+    await a.start()
+    written = (await a.look()).position
+    await a.stop()
+    ended_at = await a.engine.ended_at()
+    assert ended_at is not None
+    assert ended_at >= written
+
+
 async def test_a_synchronous_write_waits_for_its_standby_until_the_database_is_degraded(
     family: Family,
 ) -> None:

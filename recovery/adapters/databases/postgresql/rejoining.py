@@ -40,7 +40,7 @@ class Rejoin:
         """What these data have that the primary's do not."""
         theirs = await source.ask(self._primary, self._spec, self._place)
         try:
-            control = await self._control()
+            control = await self._layout.control(self._keep)
         except EngineFailed as error:
             return _unknown(f"they cannot be read: {error}")
         if control["Database system identifier"] != theirs.system:
@@ -101,12 +101,6 @@ class Rejoin:
         layout.own(copy / "standby.signal")
 
     # ------------------------------------------------------------------ what the data say
-
-    async def _control(self) -> dict[str, str]:
-        data = str(self._layout.files.data)
-        done = await self._layout.must("pg_controldata", "-D", data, keep=self._keep)
-        pairs = (line.partition(":") for line in done.out.splitlines())
-        return {name.strip(): value.strip() for name, _, value in pairs}
 
     def _timeline(self, control: dict[str, str]) -> int:
         """The newest timeline whose log these data have: the control file may lag behind it."""
