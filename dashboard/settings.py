@@ -137,6 +137,9 @@ TOCSIN_GATEWAYS = ENVIRONMENT.get(
 ).split(",")
 TOCSIN_GATEWAY_BACK_DOOR = _number("TOCSIN_GATEWAY_BACK_DOOR", 0)
 """Added to a host's probe port where the gateway itself looks at it; the lab uses 1."""
+TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
+"""What secrets in rows are sealed with: the newest first, older ones after it. Never in PostgreSQL;
+who loses it has to give every database a new secret."""
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.

@@ -36,6 +36,7 @@ THINGS: dict[str, tuple[Callable[[], bool], str]] = {
         "apt-get install postgresql-15",
     ),
     "redis-server": (_found("redis-server"), "apt-get install redis-server"),
+    "haproxy": (_found("haproxy"), "apt-get install haproxy"),
     "nft": (_found("nft"), "apt-get install nftables"),
     "ip": (_found("ip"), "apt-get install iproute2"),
     "faketime": (clocks.DEBIAN.exists, "apt-get install faketime"),

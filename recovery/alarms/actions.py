@@ -221,9 +221,10 @@ def register_channel(
     """The channel of this name with this address."""
     row = Channel.objects.filter(name=name).first()
     if row is None:
-        row = Channel(name=name, kind=kind, secret_address=address)
+        row = Channel(name=name, kind=kind)
+        row.sealed_secret = row.sealed(address)
         return transitions.create([row], actor=actor, reason=reason, now=now)[0]
     if (row.kind, row.secret_address) == (kind, address):
         return row
-    changes = {"kind": kind, "secret_address": address}
+    changes = {"kind": kind, "sealed_secret": row.sealed(address)}
     return transitions.amend(row, changes, action="described", actor=actor, reason=reason, now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from recovery.alarms.facts import MOVES, AlarmState, DeliveryState, Severity
+from recovery.core import vault
 from recovery.core.guarded import Guarded
 from recovery.incidents.models import Incident
 
@@ -46,17 +47,27 @@ class Alarm(Guarded):
 
 
 class Channel(Guarded):
-    """A way to reach the team: an Apprise address or a mail address. The address is secret."""
+    """A way to reach the team: an Apprise address or a mail address. The address is secret: its
+    row holds it sealed (K1)."""
 
     TYPE = "channel"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=10, choices=[("apprise", "apprise"), ("mail", "mail")])
-    secret_address = models.CharField(max_length=500)
+    sealed_secret = models.TextField()
     enabled = models.BooleanField(default=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secret_address(self) -> str:
+        """Opened with the key of this control plane."""
+        return vault.unseal(self.sealed_secret, about=f"channel {self.pk}")
+
+    def sealed(self, address: str) -> str:
+        """As its row keeps it."""
+        return vault.seal(address, about=f"channel {self.pk}")
 
 
 class Delivery(models.Model):

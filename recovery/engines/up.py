@@ -192,6 +192,7 @@ class _Start:
             "TOCSIN_REDIS_URL": self.valkey.url if self.valkey else self.wishes.redis_url,
             "TOCSIN_SECRET_KEY": self.state.secret("django"),
             "TOCSIN_EDGE_SECRET": self.state.secret("edge"),
+            "TOCSIN_VAULT_KEYS": os.environ.get("TOCSIN_VAULT_KEYS") or self.state.secret("vault"),
             "TOCSIN_LINK_SECRET": self.state.secret("link"),
             "TOCSIN_PORT": str(addresses.web),
             "TOCSIN_EDGE_PORT": str(addresses.edge),

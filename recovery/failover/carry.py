@@ -7,6 +7,7 @@ followed by another choice before its agent has said that it was not.
 
 from __future__ import annotations
 
+from recovery.failover.asking import ask_standbys, with_answers
 from recovery.failover.begin import protect
 from recovery.failover.elect import elect
 from recovery.failover.facts import (
@@ -86,6 +87,9 @@ def choose(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
     source = facts.replica(failover.source)
     if source is None:
         return Ask("The old primary is unknown.", "no-candidate")
+    if (asking := ask_standbys(facts, failover, policy)) is not None:
+        return asking
+    facts = with_answers(facts, failover, policy)
     only = failover.wanted if failover.kind is FailoverKind.SWITCHOVER else ""
     election = elect(facts, policy, now, source=source, only=only)
     if election.chosen:

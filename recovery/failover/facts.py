@@ -254,16 +254,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a promotion now would lose. `seconds` None: cannot be told.
+    """What a promotion now would lose: of a synchronous database nothing acknowledged.
 
-    `position`: written by the primary as its newest renewal or word said; `held`: by the
-    candidate. Nothing is promised of what was written after that word: it was `age` seconds old
-    when the primary was given up."""
+    `position`: written by the primary as far as anybody heard; `held`: by the candidate.
+    `seconds`: the best estimate, as if the primary had ended with its last word; `bound`: no more
+    than the writes of so many seconds are lost, even if it wrote on unseen until its gate closed.
+    `age`: from the last word until then. None: it cannot be told."""
 
     position: int
     held: int
-    age: float
+    age: float | None
     seconds: float | None
+    bound: float | None
     said: str
 
     @property

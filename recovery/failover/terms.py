@@ -55,6 +55,12 @@ class Terms:
         return max(3 * self.every, LEAST_EARLY)
 
     @property
+    def read_within(self) -> float:
+        """A renewal tells a position that its agent read at most so long before it was sent: an
+        agent whose server did not answer for longer sends none."""
+        return max(1.5, 3 * self.every)
+
+    @property
     def worst_case(self) -> float:
         """RTO_max of a crash = L_cp + tau + C + O + P + D + 2 delta."""
         acts = self.tick + self.commit + self.order + self.promote + self.redirect

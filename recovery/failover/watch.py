@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from recovery.core.leases import LeaseRow
 from recovery.failover.terms import Terms
+from recovery.failover.track import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +19,20 @@ class LeaseWatch:
     """One lease as this decider has seen it; memory of the leader's process, never a row.
 
     A lease that was never renewed (`sequence` 0) does not end: its holder may be serving without
-    having asked. `echo_at`: when the echo last moved, or nothing was outstanding.
+    having asked. `echo_at`: when the echo last moved, or nothing was outstanding. `track`: how far
+    its holder had written, for the loss quote.
     """
 
     row: LeaseRow
     terms: Terms
     seen_at: float
     echo_at: float
+    track: Track = Track()
 
     @classmethod
     def begin(cls, row: LeaseRow, terms: Terms, now: float) -> LeaseWatch:
         """First sight: it may have been renewed this very moment."""
-        return cls(row, terms, now, now)
+        return cls(row, terms, now, now, Track.begin(row, now))
 
     def note(self, row: LeaseRow, now: float) -> LeaseWatch:
         """The row as it is read now. Any change of its number starts the span again."""
@@ -43,12 +46,13 @@ class LeaseWatch:
             self.terms,
             now if theirs != mine else self.seen_at,
             now if heard else self.echo_at,
+            self.track.note(row, now),
         )
 
     def regrace(self, now: float) -> LeaseWatch:
         """B3: at a start, on gaining leadership, after a tick gap, when the database behind us
         changed its identity: whatever we know may be old, so a whole span counts from now."""
-        return replace(self, seen_at=now, echo_at=now)
+        return replace(self, seen_at=now, echo_at=now, track=Track.begin(self.row, now))
 
     @property
     def _number(self) -> tuple[int, int, int]:

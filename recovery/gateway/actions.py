@@ -46,7 +46,8 @@ def enrol(*, name: str, token: str, public_key: str, heartbeat_key: bytes, now: 
     """A host with a good token gets its identity and its heartbeat key, in one transaction."""
     with transaction.atomic():
         host = enrol_host(name=name, token=token, public_key=public_key, now=now)
-        HeartbeatKey.objects.update_or_create(host=host, defaults={"secret": heartbeat_key})
+        sealed = HeartbeatKey.sealed(host.pk, heartbeat_key)
+        HeartbeatKey.objects.update_or_create(host=host, defaults={"sealed_secret": sealed})
     return host
 
 

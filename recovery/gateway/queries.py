@@ -32,10 +32,7 @@ class Errand:
 
 def heartbeat_keys() -> list[tuple[bytes, bytes]]:
     """(host id, key) of every enrolled host."""
-    return [
-        (host.bytes, bytes(secret))
-        for host, secret in HeartbeatKey.objects.values_list("host_id", "secret")
-    ]
+    return [(row.host_id.bytes, row.secret) for row in HeartbeatKey.objects.all()]
 
 
 def next_desired_version() -> int:

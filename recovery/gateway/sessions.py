@@ -95,7 +95,7 @@ async def _enrol(frame: wire.Enrol, state: State, nonce: str) -> wire.Enrolled:
     ours = X25519PrivateKey.generate()
     shared = ours.exchange(X25519PublicKey.from_public_bytes(exchange))
     host = await state.rows(_spend_token, frame, shared, state.clock)
-    state.liveness.know([(host.pk.bytes, bytes(host.heartbeat_key.secret))])
+    state.liveness.know([(host.pk.bytes, host.heartbeat_key.secret)])
     return wire.Enrolled(
         host_id=host.pk.hex,
         exchange_key=base64.b64encode(ours.public_key().public_bytes_raw()).decode(),

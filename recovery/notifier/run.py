@@ -18,6 +18,7 @@ from recovery.alarms import actions
 from recovery.alarms.models import Delivery
 from recovery.core.clock import Clock
 from recovery.core.ports import NotAccepted
+from recovery.core.vault import VaultClosed
 
 log = structlog.get_logger()
 POLL_SECONDS = 0.5
@@ -52,11 +53,11 @@ def _in_thread(delivery: Delivery, clock: Clock) -> None:
 def deliver(delivery: Delivery, clock: Clock) -> None:
     """One message to one channel, and what became of it."""
     channel = delivery.channel
-    notifier = wiring.notifier_for(channel.kind, channel.secret_address)
     key = f"alarm-{delivery.alarm_id}-{delivery.pk}"
     try:
+        notifier = wiring.notifier_for(channel.kind, channel.secret_address)
         receipt = notifier.send(subject=delivery.subject, text=delivery.text, key=key)
-    except NotAccepted as refusal:
+    except (NotAccepted, VaultClosed) as refusal:
         log.warning("not accepted", channel=channel.name, reason=str(refusal))
         actions.record_refused(delivery=delivery, error=str(refusal), now=clock.now())
     else:

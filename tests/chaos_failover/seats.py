@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 
 LAB_FILE = Path(__file__).with_name("lab.yaml")
 SERVERS = (
-    "SELECT d.name, h.name, d.engine, r.port, d.secret FROM inventory_replica r"
+    "SELECT d.name, h.name, d.engine, r.port FROM inventory_replica r"
     " JOIN inventory_host h ON h.id = r.host_id JOIN inventory_database d ON d.id = r.database_id"
     " WHERE r.state = 'member' ORDER BY d.name, r.number"
 )
@@ -39,8 +39,8 @@ def servers(stack: Stack) -> list[Server]:
     network = stack.env["TOCSIN_LAB_NETWORK"]
     inner = {host.name: host.inner for host in layout.load(LAB_FILE).hosts(network)}
     return [
-        Server(name, host, engine, port, secret, inner[host])
-        for name, host, engine, port, secret in stack.rows(SERVERS)
+        Server(name, host, engine, port, stack.secret_of(name), inner[host])
+        for name, host, engine, port in stack.rows(SERVERS)
     ]
 
 
@@ -114,8 +114,7 @@ def _client(
 
 def edge_door(stack: Stack, database: str) -> Door:
     """Where its users go."""
-    engine, port, secret = stack.rows(
-        "SELECT engine, edge_port, secret FROM inventory_database WHERE name = %s", database
-    )[0]
-    login = Login.CLIENT
+    sql = "SELECT engine, edge_port FROM inventory_database WHERE name = %s"
+    engine, port = stack.rows(sql, database)[0]
+    secret, login = stack.secret_of(database), Login.CLIENT
     return Door(engine, "127.0.0.1", port, login, login.password(secret), DATABASE)

@@ -167,10 +167,9 @@ class Bases:
             return ledger - apart.submit(lambda: asyncio.run(_present(door))).result()
 
     def _door(self, name: str) -> Door:
-        engine, port, secret = self.stack.rows(
-            "SELECT engine, edge_port, secret FROM inventory_database WHERE name = %s", name
-        )[0]
-        login = Login.CLIENT
+        sql = "SELECT engine, edge_port FROM inventory_database WHERE name = %s"
+        engine, port = self.stack.rows(sql, name)[0]
+        secret, login = self.stack.secret_of(name), Login.CLIENT
         return Door(engine, "127.0.0.1", port, login, login.password(secret), DATABASE)
 
     # ------------------------------------------------------------------ what people do

@@ -15,11 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from recovery.agent.identity import Identity, load
 from recovery.core import wire
 from recovery.core.clock import system
-from recovery.engines.ports import free_port
 from recovery.gateway.serve import Settings, run_gateway
 from recovery.inventory import actions
 from recovery.inventory.models import Host
 from tests.support.fleet import BY, Fleet
+from tests.support.own import free_port
 
 T = TypeVar("T")
 

@@ -58,7 +58,7 @@ async def test_an_agent_enrols_once_and_its_heartbeat_key_agrees(stage: Stage) -
             pass
         async with session(port, stage):
             host = await rows(lambda: Host.objects.get(pk=stage.host.pk))
-            secret = await rows(lambda: bytes(host.heartbeat_key.secret))
+            secret = await rows(lambda: host.heartbeat_key.secret)
     assert secret == stage.identity.heartbeat_key
     assert host.address == "127.0.0.9"
 

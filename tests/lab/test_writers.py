@@ -15,13 +15,13 @@ import pytest
 
 from recovery.core.clock import system
 from recovery.engines import children, roles
-from recovery.engines.ports import free_port
 from recovery.engines.valkey import Valkey
 from recovery.lab.databases.clients import Door, NotWritten, PostgresSession, Session, connect
 from recovery.lab.databases.gauge import Gap
 from recovery.lab.databases.ledger import Ledger
 from recovery.lab.databases.writer import Writer
 from tests.support.databases import Database
+from tests.support.own import free_port
 from tests.support.server import PASSWORD
 from tests.support.waiting import until
 

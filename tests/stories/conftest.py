@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from recovery.engines.ports import free_port
 from tests.support.cut import Wire, wire_to
 from tests.support.mailbox import Mailbox, mail_server
+from tests.support.own import free_port
 from tests.support.seats import Checker, checking_seats
 from tests.support.stack import Stack, whole_stack
 

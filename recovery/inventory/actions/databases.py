@@ -25,6 +25,7 @@ from recovery.inventory.facts import (
 )
 from recovery.inventory.models import Database, Datacenter, Epoch, Host, Replica
 
+_LAST_WORDS = ("system", "version", "timeline", "position", "standbys", "settings", "epoch")
 SEEN = """
 INSERT INTO inventory_replicasight AS old
   (replica_id, at, heard, state, role, epoch, is_writable, position, fact)
@@ -35,16 +36,19 @@ ORDER BY s.replica
 ON CONFLICT (replica_id) DO UPDATE SET at = excluded.at, heard = old.heard + 1,
   state = excluded.state, role = excluded.role, epoch = excluded.epoch,
   is_writable = excluded.is_writable,
-  position = CASE WHEN excluded.fact->>'system' = ''
-      AND excluded.state NOT IN ('absent', 'making') THEN old.position ELSE excluded.position END,
-  fact = CASE WHEN excluded.fact->>'system' = ''
-      AND excluded.state NOT IN ('absent', 'making') THEN excluded.fact || coalesce((
-        SELECT jsonb_object_agg(key, value) FROM jsonb_each(old.fact) WHERE key = ANY(%s)), '{}')
-    ELSE excluded.fact END
-"""
-LAST_WORDS = ["version", "system", "timeline", "position", "standbys", "settings", "epoch"]
-"""What a server that does not answer, on its own data, said last, under the terms of which epoch: a
-failover judges by it, as of a lost host."""
+  position = CASE WHEN {silent} THEN old.position ELSE excluded.position END,
+  fact = CASE WHEN {silent} THEN excluded.fact || jsonb_build_object({word})
+         ELSE excluded.fact END
+""".format(
+    silent=(
+        "excluded.fact->>'version' = '' AND old.fact->>'version' <> ''"
+        " AND excluded.state NOT IN ('absent', 'making')"
+    ),
+    word=", ".join(f"'{name}', old.fact->'{name}'" for name in _LAST_WORDS),
+)
+"""A server on its own data that says nothing is what it was by its last word: whose copy, how far,
+who followed it then, under the terms of which epoch. By that its successor is chosen, as for a lost
+host."""
 
 
 def make_secret() -> str:
@@ -74,8 +78,9 @@ def register_database(
             return describe_database(
                 database=there, fixed=fixed, fields=fields, actor=actor, reason=reason, now=now
             )
-        first = {"secret": make_secret(), "state_at": now, "state_reason": "Being made."}
+        first = {"state_at": now, "state_reason": "Being made."}
         made = Database(name=name, **fixed, **fields, **first)
+        made.keep_secret(make_secret())
         transitions.create([made], actor=actor, reason=reason, now=now)
         began = Epoch(database=made, number=made.epoch, reason=reason, began_at=now)
         transitions.create([began], actor=actor, reason=reason, now=now)
@@ -215,4 +220,4 @@ def see_replicas(*, seen: Mapping[UUID, Mapping[str, object]], now: datetime) ->
         for replica, fact in seen.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(SEEN, [now, json.dumps(rows), LAST_WORDS])
+        cursor.execute(SEEN, [now, json.dumps(rows)])

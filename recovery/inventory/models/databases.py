@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from recovery.core import vault
 from recovery.core.guarded import Guarded
 from recovery.inventory.facts import (
     DATABASE_MOVES,
@@ -26,7 +27,8 @@ class Database(Guarded):
     the primary alone, and nobody is promoted; `restoring_at`: they wait for the standby again,
     and the record ends once that was seen (I-DB-2).
 
-    `secret` is shared with its members' hosts alone; the log writes it as "redacted" (I-AU-4).
+    `secret` is shared with its members' hosts alone; its row holds it sealed (K1), and the log
+    writes it as "redacted" (I-AU-4).
     """
 
     TYPE = "database"
@@ -48,7 +50,7 @@ class Database(Guarded):
     datacenter = models.ForeignKey(Datacenter, models.PROTECT, related_name="databases")
     port = models.IntegerField()
     edge_port = models.IntegerField(null=True, unique=True)
-    secret = models.CharField(max_length=64)
+    sealed_secret = models.TextField()
 
     epoch = models.BigIntegerField(default=1)
     state = models.CharField(
@@ -77,6 +79,15 @@ class Database(Guarded):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secret(self) -> str:
+        """What its members share, opened with the key of this control plane."""
+        return vault.unseal(self.sealed_secret, about=f"database {self.pk}")
+
+    def keep_secret(self, secret: str) -> None:
+        """For a row that is about to be made."""
+        self.sealed_secret = vault.seal(secret, about=f"database {self.pk}")
 
 
 class Replica(Guarded):

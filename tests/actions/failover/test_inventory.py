@@ -34,7 +34,7 @@ def test_its_secret_is_in_no_entry_of_the_log() -> None:
     assert len(database.secret) == 64
     assert not AuditEntry.objects.filter(body__icontains=database.secret).exists()
     entry = AuditEntry.objects.filter(object_type="database").earliest("pk")
-    assert entry.body["after"]["secret"] == "redacted"
+    assert entry.body["after"]["sealed_secret"] == "redacted"
 
 
 def test_a_starter_database_has_no_standby_and_is_never_synchronous() -> None:
@@ -106,18 +106,24 @@ def test_a_sight_is_overwritten_and_counts_how_often_it_was_heard() -> None:
     assert (sight.heard, sight.position, sight.is_writable) == (2, 9, True)
 
 
-def test_a_server_that_is_silent_is_judged_by_its_last_words() -> None:
+def test_a_server_that_fell_silent_is_known_by_its_last_word() -> None:
+    """Its successor is chosen by that: whose copy it is, how far it was, who followed it."""
     pair = make_pair()
-    key = pair.primary.pk
-    said = {"role": "primary", "epoch": 1, "timeline": 3, "standbys": [{"replica": "b"}]}
-    runs = {**said, "state": "running", "is_writable": True, "position": 9, "system": "7"}
-    empty = {"role": "primary", "epoch": 2, "timeline": 0, "standbys": [], "system": ""}
-    down = {**empty, "state": "down", "is_writable": False, "position": 0}
-    for fact in (runs, down, down):
-        actions.see_replicas(seen={key: fact}, now=NOW)
+    word = {"version": "18.6", "system": "7", "timeline": 2, "settings": {"fsync": 1.0}}
+    word |= {"standbys": [{"replica": "b"}]}
+    up = {"state": "running", "role": "primary", "epoch": 3, "is_writable": True, "position": 9}
+    silent = {"version": "", "system": "", "timeline": 0, "standbys": [], "settings": {}}
+    down = {"state": "down", "role": "primary", "epoch": 4, "is_writable": False, "position": 0}
+    actions.see_replicas(seen={pair.primary.pk: up | word}, now=NOW)
+    actions.see_replicas(seen={pair.primary.pk: down | silent}, now=NOW)
+    actions.see_replicas(seen={pair.primary.pk: down | silent}, now=NOW)
     sight = ReplicaSight.objects.get()
-    assert (sight.state, sight.epoch, sight.is_writable, sight.position) == ("down", 2, False, 9)
-    assert sight.fact == {**down, **said, "position": 9, "system": "7"}
-    actions.see_replicas(seen={key: {**down, "state": "absent"}}, now=NOW)
-    sight = ReplicaSight.objects.get()
+    assert (sight.state, sight.position, sight.epoch, sight.is_writable) == ("down", 9, 4, False)
+    assert sight.fact == down | word | {"position": 9, "epoch": 3}
+    again = {**up, **word, "timeline": 3, "position": 11}
+    actions.see_replicas(seen={pair.primary.pk: again}, now=NOW)
+    sight.refresh_from_db()
+    assert (sight.fact, sight.position) == (again, 11)
+    actions.see_replicas(seen={pair.primary.pk: down | silent | {"state": "absent"}}, now=NOW)
+    sight.refresh_from_db()
     assert (sight.position, sight.fact["system"]) == (0, "")

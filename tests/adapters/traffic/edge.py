@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from recovery.engines.doors import entry_point
-from recovery.engines.ports import free_port
+from tests.support.own import free_port
 
 
 def traefik() -> str:

@@ -255,6 +255,17 @@ async def up(pair: Pair) -> Pair:
     return pair
 
 
+async def fail_over(pair: Pair) -> wire.Outcome:
+    """Fences A, promotes B at the next epoch, as a control plane with a receipt would."""
+    fenced = await pair.order(A, "fence")
+    assert fenced.state == "done", fenced.detail
+    pair.epoch, pair.leader, pair.is_degraded = pair.epoch + 1, B, True
+    pair.gateway.leaders = {B: pair.epoch}
+    promoted = await pair.order(B, "promote")
+    assert promoted.state == "done", promoted.detail
+    return fenced
+
+
 def watchdogs(folder: Path) -> list[int]:
     """The watchdogs of this test's hosts."""
     found = []

@@ -14,8 +14,8 @@ import pytest
 from recovery.agent.databases.asking import NoAnswer, ask
 from recovery.agent.databases.letters import Question
 from recovery.core import wire
-from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers
-from tests.agent.databases.test_pair import fail_over, server_of
+from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers, fail_over
+from tests.agent.databases.test_pair import server_of
 from tests.support.waiting import until
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recovery.agent.http import Getter
 from recovery.core import wire
-from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, watchdogs
+from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, fail_over, watchdogs
 from tests.support.waiting import until
 
 
@@ -73,17 +73,6 @@ async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(u
     await up.until(B, promised_ms=0)
     await up.until(A, gate="closed")
     assert time.monotonic() - began < 2 * TERMS.length
-
-
-async def fail_over(pair: Pair) -> wire.Outcome:
-    """Fences A, promotes B at the next epoch, as a control plane with a receipt would."""
-    fenced = await pair.order(A, "fence")
-    assert fenced.state == "done", fenced.detail
-    pair.epoch, pair.leader, pair.is_degraded = pair.epoch + 1, B, True
-    pair.gateway.leaders = {B: pair.epoch}
-    promoted = await pair.order(B, "promote")
-    assert promoted.state == "done", promoted.detail
-    return fenced
 
 
 async def test_after_a_fence_the_standby_is_promoted_and_the_old_one_rejoins(up: Pair) -> None:

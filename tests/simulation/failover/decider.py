@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from recovery.core.leases import LeaseRow
 from recovery.failover.decide import next_step
 from recovery.failover.facts import (
-    Act,
     Around,
     Ask,
     Asked,
@@ -133,6 +132,8 @@ class Decider:
             self.is_busy = True
             token = (self.epoch, plane.rows.failover, plane.rows.lease, self.run)
             world.at(world.t + plane.commit(), self.commit, token, answer)
+            if world.chances.stall and world.random() < world.chances.stall:
+                self.paused_until = max(self.paused_until, world.stalled())
         elif isinstance(answer, Wait) and answer.seconds and world.chances.eager:
             at = self.clock.true(now + answer.seconds) + 1e-6
             world.at(max(at, world.t + 0.01), self.tick, self.run, False)
@@ -151,7 +152,7 @@ class Decider:
         if CHECKED[0]:
             if rows.leader_epoch != epoch or rows.failover is not failover:
                 return
-            if step.act in (Act.REVOKE, Act.PROVE) and _number(rows.lease) != _number(lease):
+            if _rests_on_a_lease(step) and _number(rows.lease) != _number(lease):
                 return
         self.world.tell(f"{self.name} {step.act} {step.replica}: {step.reason}")
         self.apply(step)
@@ -351,6 +352,11 @@ class Decider:
         rows = self.plane.rows
         rows.database = replace(rows.database, is_degraded=False)
         rows.lease = LeaseRow(rows.database.primary, self._raise_epoch())
+
+
+def _rests_on_a_lease(step: Step) -> bool:
+    """As `actions.failovers.revoke_primary` judges: another proof stands by itself."""
+    return step.proof is not None and step.proof.kind is ProofKind.LEASE_ENDED
 
 
 def _number(row: LeaseRow | None) -> tuple[int, int, int, bool]:

@@ -45,6 +45,7 @@ def swarm(seed: int, *, is_told: bool = False) -> World:
     for _ in range(rng.choice((1, 2, 2, 3, 4, 6))):
         fault = rng.choice(FAULTS)
         fault(world, rng, start + rng.random() * burst)
+    world.stalls_until = HEALED
     world.at(HEALED, heal, world)
     world.run(END)
     while not _is_settled(world) and world.t < LATEST:
@@ -80,6 +81,7 @@ def draw(rng: Random, lasting: bool) -> Chances:
         woken=quick and rng.random() < 0.5,
         attended=rng.random() < 0.2,
         blocked_for=rng.choice((0.0, 0.0, 3600.0)),
+        stall=0.0 if lasting else rng.choice((0.0, 0.0, 0.0, 0.15)),
     )
 
 
@@ -156,6 +158,20 @@ def isolate(world: World, rng: Random, at: float) -> None:
         end = until if other == "G" else longer
         world.at(at, world.cut, host.name, other, end)
         world.at(at, world.cut, other, host.name, end)
+
+
+def glimpse(world: World, rng: Random, at: float) -> None:
+    """Cut from the control plane for just about a lease, seen again for a moment, cut again:
+    it is renewed between the decision that its lease ended and that decision's commit."""
+    host = _some(world, rng)
+    back = at + FAST.length + rng.random() * 2.0
+    again = back + rng.choice((0.1, 0.6, 1.2))
+    peers = rng.random() < 0.5
+    others = ["G", *(one.name for one in world.others(host))] if peers else ["G"]
+    for other in others:
+        for start, end in ((at, back), (again, HEALED)):
+            world.at(start, world.cut, host.name, other, end)
+            world.at(start, world.cut, other, host.name, end)
 
 
 def delay(world: World, rng: Random, at: float) -> None:
@@ -263,7 +279,7 @@ def switch(world: World, rng: Random, at: float) -> None:
 
 FAULTS: tuple[Fault, ...] = (
     kill, kill, kill_agent, kill_server, stop_agent, stop_agent, pause_machine, cut, cut, cut,
-    isolate, isolate, isolate, delay, delay, jump, jump, jump, noise, stop_rows, stop_gateway,
+    isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows, stop_gateway,
     stop_decider, kill_decider, switch,
 )  # fmt: skip
 

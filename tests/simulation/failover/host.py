@@ -42,6 +42,8 @@ class Host(Server):
         self.round: PromiseRound | None = None
         self.round_number = 0
         self.reports = 0
+        self.looked = 0
+        """How far it had written at the agent's last look, which is what a renewal tells."""
 
     def set_gate(self) -> None:
         """The agent programs the kernel; the kernel closes it by itself."""
@@ -87,12 +89,13 @@ class Host(Server):
             self.set_gate()
         self.reports += 1
         if self.reports % 2:
+            self.looked = self.position
             self.report()
 
     def _renew(self, lease: AgentLease, now: float) -> None:
         world = self.world
         number = lease.renew(now)
-        news = self.name, lease.epoch, self.incarnation, number, lease.echo, self.position
+        news = self.name, lease.epoch, self.incarnation, number, lease.echo, self.looked
         world.send(self.name, "G", world.plane.renewal, news)
         if lease.wants_promise(now):
             self.round_number += 1

@@ -1,6 +1,4 @@
-"""M1 to M9 of safety.md, but for M6: rules taken away one by one; some seed must notice each.
-
-M6 (no compare-and-swap) is written and not yet in the list: no seed notices it so far."""
+"""M1 to M9 of safety.md: rules taken away one by one; some seed must notice each."""
 
 from __future__ import annotations
 
@@ -100,6 +98,7 @@ MUTANTS: tuple[Mutant, ...] = (
     m3_wall_clock,
     m4_no_regrace,
     m5_agent_as_the_only_fence,
+    m6_no_compare_and_swap,
     m7_no_epoch_in_the_data_path,
     m8_no_echo,
     m9_no_promise_check,

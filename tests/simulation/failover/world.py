@@ -7,7 +7,7 @@ acknowledgement; a proof (I-DB-4) at each order to promote; epochs (I-DB-3) at e
 
 from __future__ import annotations
 
-from recovery.failover.facts import Failover, Step
+from recovery.failover.facts import Failover, Quote, Step
 from recovery.failover.terms import FAST, Terms
 from recovery.inventory.facts import Role
 from tests.simulation.failover.decider import Decider
@@ -18,6 +18,8 @@ from tests.simulation.failover.server import Server
 
 WRITES = 0.25
 """Seconds between two writes of a client."""
+FASTEST = 0.8 * WRITES
+"""No two writes come closer."""
 IS_ROUTED = [True]
 """Mutant M7: old connections reach any host, whatever the edge's route says."""
 
@@ -41,7 +43,10 @@ class World(Ground):
         self.acked_after: list[tuple[int, int]] = []
         self.forks: list[tuple[int, int, int]] = []
         """(epoch, position at which its history left the older one, the older timeline)."""
-        self.quote: tuple[int, float] | None = None
+        self.quote: Quote | None = None
+        self.quotes: list[tuple[Quote, int]] = []
+        """Each with the acknowledged writes that were lost."""
+        self.stalls_until = 0.0
         self.slowest = chances.slowest if chances.slow else 0.0
         self.plane = Plane(self, terms)
         self.deciders = [Decider(self.plane, "D1"), Decider(self.plane, "D2")]
@@ -145,17 +150,30 @@ class World(Ground):
         lost = self.acked - host.position
         if lost > 0 and self.chances.synchronous:
             self.breach(f"I-DB-2: {lost} acknowledged writes are not on {host.name}")
+        self._lost(max(0, lost))
         self.forks.append((epoch, host.position, host.timeline))
         self.acked = host.position
 
+    def _lost(self, lost: int) -> None:
+        """I-DB-2, asynchronous: no more is lost than was quoted, as far as one write can tell."""
+        quote = self.quote
+        if quote is None or self.chances.synchronous:
+            return
+        self.quotes.append((quote, lost))
+        if quote.bound is not None and lost > quote.bound / FASTEST + 1:
+            self.breach(f"I-DB-2: {lost} writes lost, quoted: {quote.said}")
+
     def quoted(self, step: Step) -> None:
-        quote = step.election.quote if step.election else None
-        self.quote = None if quote is None else (quote.position, quote.age)
+        self.quote = step.election.quote if step.election else None
 
     def ordered(self, step: Step, failover: Failover) -> None:
         """I-DB-4: never without its proof, which is about the old epoch."""
         if step.proof is None or step.proof.epoch != failover.old_epoch:
             self.breach("I-DB-4: ordered to promote without a proof")
+
+    def stalled(self) -> float:
+        """Until when a decider sleeps that has just decided."""
+        return min(self.t + self.random() * 9.0, max(self.t, self.stalls_until))
 
     def is_serving(self) -> bool:
         """Exactly one accepts writes, and its users reach it."""
