@@ -8,9 +8,9 @@ from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.errors import Refused
 from recovery.failover import screens
-from recovery.failover.actions import people
-from recovery.failover.models import Vouch
-from recovery.inventory.models import Database, Replica
+from recovery.failover.actions import moves, people
+from recovery.failover.models import Failover, Vouch
+from recovery.inventory.models import Database, Host, Replica
 
 
 def _database(name: str) -> Database:
@@ -30,6 +30,29 @@ def switch_over(name: str, host: str, actor: Actor, reason: str) -> str:
         database=database, target=target, actor=actor, reason=reason, now=clock.system.now()
     )
     return f"{begun} begins: {name} goes to {host} if that is safe. Watch its phases."
+
+
+def call_off(name: str, actor: Actor, reason: str) -> str:
+    """Its failover or switchover that is under way, while that is still possible."""
+    running = Failover.objects.filter(database=_database(name)).order_by("-number").first()
+    if running is None:
+        raise Refused(f"No failover of {name} is under way.")
+    people.call_off(failover=running, actor=actor, reason=reason, now=clock.system.now())
+    return f"{running} is called off: it ends at the next look, and its old primary leads on."
+
+
+def move(name: str, host: str, first: UUID | None, actor: Actor, reason: str) -> str:
+    """To another host with its disk: the first word names it, the second one confirms it."""
+    database, now = _database(name), clock.system.now()
+    if first is None:
+        target = Host.objects.filter(name=host).first()
+        if target is None:
+            raise Refused(f"There is no host {host}.", field="host")
+        moves.ask_move(database=database, host=target, actor=actor, reason=reason, now=now)
+        return "Your word stands in the log. Nothing happens before a second person gives theirs."
+    word = Vouch.objects.select_related("host").get(pk=first, database=database)
+    moved = moves.give_move(vouch=word, actor=actor, reason=reason, now=now)
+    return f"{moved} belongs on {word.host} now: {moved.state_reason}"
 
 
 def allow_failover(name: str, actor: Actor, reason: str) -> str:

@@ -42,6 +42,23 @@ class TypedName(Reason):
         return typed
 
 
+class Move(TypedName):
+    """Where a starter database goes with its disk; the second person's word names no host."""
+
+    def __init__(self, name: str, hosts: list[str], *args: object, **kwargs: object) -> None:
+        super().__init__(name, *args, **kwargs)
+        if not hosts:
+            return
+        self.fields["host"] = forms.ChoiceField(
+            label="Host with its disk",
+            choices=[(host, host) for host in hosts],
+            error_messages={
+                "required": "Choose the host that gets its disk.",
+                "invalid_choice": "%(value)s cannot take it: it is not alive there.",
+            },
+        )
+
+
 class Switchover(Reason):
     """Which standby leads next, and why."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine
+from dashboard.views import act, databases, look, machine, moves
 
 urlpatterns = [
     path("", look.overview),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("databases/", look.databases),
     path("databases/<str:name>/", look.database),
     path("databases/<str:name>/switchover/", databases.switchover),
+    path("databases/<str:name>/call-off/", databases.call_off),
+    path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("held/", look.held),

@@ -8,8 +8,8 @@ import tempfile
 
 from tests.support.folders import prefer_memory
 
-prefer_memory()
 if "TOCSIN_TEST_RUN" not in os.environ:
+    prefer_memory()
     os.environ["TOCSIN_TEST_RUN"] = tempfile.mkdtemp(prefix="tocsin-test-")
 os.environ["TOCSIN_VAR"] = f"{os.environ['TOCSIN_TEST_RUN']}/var"
 os.environ.setdefault("TOCSIN_SECRET_KEY", "for-tests-alone")

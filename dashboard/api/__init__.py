@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 
 from dashboard import VERSION
 from dashboard.api.auth import by_session, by_token
+from dashboard.api.databases import router as databases
 from dashboard.api.routes import router
 from recovery.core.errors import Conflict, TocsinError
 
@@ -19,6 +20,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", router)
+api.add_router("/databases", databases)
 
 
 @api.exception_handler(TocsinError)

@@ -10,6 +10,7 @@ from ninja import Field, Router, Schema
 
 from dashboard import acts, database_acts
 from dashboard.api.auth import caller
+from dashboard.api.schemas import Done, Why
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.core.errors import Refused
@@ -19,20 +20,8 @@ from recovery.inventory import screens as inventory
 router = Router()
 
 
-class Why(Schema):
-    """A reason: it stands in the log."""
-
-    reason: str = Field(min_length=3, max_length=300)
-
-
 class NoteIn(Schema):
     text: str = Field(min_length=1, max_length=300)
-
-
-class Done(Schema):
-    """What came of it, in a sentence."""
-
-    said: str
 
 
 class SentenceOut(Schema):

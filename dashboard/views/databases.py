@@ -15,7 +15,7 @@ from dashboard.views.act import answer
 from dashboard.views.page import show
 from recovery.core import clock
 from recovery.failover import screens
-from recovery.failover.views import DatabaseView
+from recovery.failover.views import DatabaseView, VouchView
 
 RISK = (
     "If it still runs and somebody can reach it, two primaries are written to at once, and one "
@@ -23,14 +23,26 @@ RISK = (
 )
 
 
-def _database(name: str) -> DatabaseView:
+def find(name: str) -> DatabaseView:
     found = screens.view_database(name, clock.system.now())
     if found is None:
         raise Http404(f"There is no database {name}.")
     return found
 
 
-def _confirm(
+def open_word(view: DatabaseView, purpose: str) -> VouchView | None:
+    """The first person's, that waits for a second one's."""
+    asked = (one for one in view.vouches if (one.purpose, one.state) == (purpose, "asked"))
+    return next(asked, None)
+
+
+def _why_blocked(view: DatabaseView) -> str:
+    if view.blocked_by:
+        return f"{view.blocked_by} called the last failover of {view.name} off."
+    return f"{view.name} failed over within the last hour."
+
+
+def confirm(
     request: HttpRequest,
     role: Role,
     view: DatabaseView,
@@ -58,7 +70,7 @@ def _confirm(
 @for_people(May.SWITCH_OVER)
 def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A dialog with its preview: who leads next, how long, what is lost, what ends it."""
-    view = _database(name)
+    view = find(name)
     form = Switchover([copy.host for copy in view.targets], request.POST or None)
     if form.is_valid():
         target, reason = form.cleaned_data["target"], form.cleaned_data["reason"]
@@ -67,7 +79,7 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             lambda: acts.switch_over(name, target, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,
@@ -87,9 +99,42 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @for_people(May.SWITCH_OVER)
+def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """A failover is ended while nobody was ordered to lead; later the sentence says why not."""
+    view = find(name)
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.call_off(name, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    running = view.running
+    what = f"{running.name}, a {running.kind} of {name}" if running else f"the failover of {name}"
+    return confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Call off {what}",
+        said="Call off",
+        target=what,
+        meaning=(
+            "Until another replica is ordered to lead it can end without another primary: the old "
+            "one gets its writes back at a higher epoch, if its agent lives. After that it is "
+            "refused. A failover that was called off does not begin again by itself for an hour: "
+            f"if the old primary is really lost, {name} stays down until somebody allows it."
+        ),
+        ends="Allow the next failover on the same page, or wait for the hour to end.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SWITCH_OVER)
 def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A second automatic failover within the hour is a person's decision."""
-    view = _database(name)
+    view = find(name)
     form = Reason(request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -98,7 +143,7 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             lambda: acts.allow_failover(name, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,
@@ -107,8 +152,8 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         said="Allow a second failover of",
         target=name,
         meaning=(
-            f"{name} failed over within the last hour. A database that goes to and fro loses "
-            "more than one that waits, so the next automatic failover waits for you."
+            f"{_why_blocked(view)} A database that goes to and fro loses more than one that "
+            "waits, so the next automatic failover waits for you."
         ),
         ends="It is true until the next failover.",
     )
@@ -118,8 +163,8 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
 @for_people(May.VOUCH_DATABASE)
 def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """The first person's word, or the second one's: each types the name of the database."""
-    view = _database(name)
-    first = next((one for one in view.vouches if one.state == "asked"), None)
+    view = find(name)
+    first = open_word(view, "promote")
     form = TypedName(name, request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
@@ -136,7 +181,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         if first
         else "A second person has to vouch too, within 30 minutes, before anything happens."
     )
-    return _confirm(
+    return confirm(
         request,
         role,
         view,

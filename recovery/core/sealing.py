@@ -11,7 +11,7 @@ from recovery.core import clock, vault
 
 def seal_rows(model: type[Model], kind: str) -> None:
     """Each row's `sealed_secret`, still as it was typed, becomes what its name says."""
-    actor, now = Actor("system", "migration"), clock.system.now()
+    actor, now = Actor("command", "migrate"), clock.system.now()
     for row in model._default_manager.all():
         key, version, plain = (getattr(row, name) for name in ("pk", "version", "sealed_secret"))
         entry = Entry(

@@ -33,6 +33,8 @@ NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationSt
 
 def fence(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
     """Revoked; now the proof."""
+    if (back := _called_off(facts, failover, policy)) is not None:
+        return back
     if failover.proof is not None:
         return Step(Act.ADVANCE, failover.proof.said, Phase.ELECT)
     if failover.kind is FailoverKind.SWITCHOVER:
@@ -87,6 +89,8 @@ def choose(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
     source = facts.replica(failover.source)
     if source is None:
         return Ask("The old primary is unknown.", "no-candidate")
+    if (back := _called_off(facts, failover, policy)) is not None:
+        return back
     if (asking := ask_standbys(facts, failover, policy)) is not None:
         return asking
     facts = with_answers(facts, failover, policy)
@@ -258,6 +262,17 @@ def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answe
     if order.state in NOT_DONE:
         return Ask(f"{returned.name} could not rejoin: {order.detail}", "not-rejoined")
     return Wait(f"{returned.name} is rejoining.")
+
+
+def _called_off(facts: Facts, failover: Failover, policy: Policy) -> Step | None:
+    """A person's no, while nobody was ordered to lead: only to an old primary that lives, for a
+    silent one would get writes that it cannot take, and the database would stay down."""
+    source = facts.replica(failover.source)
+    if not failover.called_off or source is None or source.age > policy.heard_within:
+        return None
+    if source.server != "running":
+        return None
+    return _give_back(f"{failover.called_off} called it off.")
 
 
 def _give_back(reason: str) -> Step:

@@ -122,6 +122,7 @@ class Database:
     """One database as decided. `blocked_for`: seconds until a second automatic failover is
     allowed without an acknowledgement (I-DB-8); `service_left`: seconds of this month's service
     level still unused; `restart_failed`: seconds since a restart in place last failed.
+    `blocked_by`: the person who called the last one off, where that is why.
 
     `failing_domains`: the domains that are held to be lost as a whole right now."""
 
@@ -136,6 +137,7 @@ class Database:
     state: DatabaseState = DatabaseState.SERVING
     is_degraded: bool = False
     blocked_for: float = 0.0
+    blocked_by: str = ""
     restart_failed: float = NEVER
     failing_domains: frozenset[str] = frozenset()
     priority: int = 50

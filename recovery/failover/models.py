@@ -128,6 +128,8 @@ class Vouch(Guarded):
     purpose = models.CharField(
         max_length=10, choices=[("promote", "promote"), ("redeploy", "redeploy")]
     )
+    host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="vouches")
+    """Where a `redeploy` goes, with the disk."""
     risk = models.TextField()
     state = models.CharField(max_length=10, choices=choices(VouchState), default=VouchState.ASKED)
     requested_by = models.CharField(max_length=120)

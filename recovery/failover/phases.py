@@ -76,3 +76,19 @@ VOUCH_MOVES: Mapping[str, frozenset[str]] = {
     VouchState.EXPIRED: frozenset(),
     VouchState.WITHDRAWN: frozenset(),
 }
+
+
+def refuse_call_off(phase: Phase, kind: FailoverKind, called_off: str = "") -> str:
+    """Why a person cannot call it off any more; "": until somebody is ordered to lead, they can."""
+    if called_off:
+        return f"{called_off} called it off already; it ends at the next look."
+    if phase in ENDED:
+        return f"it is over ({phase})."
+    if kind is FailoverKind.RESTART:
+        return "a server is started again in its place; that ends by itself, one way or the other."
+    if phase in (Phase.ANALYSE, Phase.FENCE, Phase.ELECT):
+        return ""
+    return (
+        f"it is in {phase}: another replica was ordered to lead, and what may have been promoted is"
+        " never taken back. Wait for its end, then switch over."
+    )

@@ -88,7 +88,7 @@ def written(facts: Facts, source: ReplicaSight, now: float) -> Loss:
     if watch is None or watch.row.replica != source.replica:
         found = Loss(position, age, Track(), None, stopped_at)
     else:
-        position = max(position, watch.row.position)
+        position = max(position, watch.track.highest)
         age = min(age, watch.silence(now))
         found = Loss(position, age, watch.track, watch.terms, stopped_at)
     final = _final(facts.failover)

@@ -14,6 +14,7 @@ from django.db.models import Max, Q
 from recovery.failover.models import Failover, Lease, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.prover import Case, WorstCase, worst_case
+from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS
 from recovery.failover.views import (
     CopyView,
@@ -23,8 +24,15 @@ from recovery.failover.views import (
     ProbeView,
     VouchView,
 )
-from recovery.inventory.facts import Plan, Profile, ReplicaState, Role
-from recovery.inventory.models import Database, Replica, ReplicaSight, WriteGap, WriteProbe
+from recovery.inventory.facts import Plan, Profile, ReplicaState, Role, Verdict
+from recovery.inventory.models import (
+    Database,
+    Host,
+    Replica,
+    ReplicaSight,
+    WriteGap,
+    WriteProbe,
+)
 
 STALE = timedelta(seconds=10)
 """A word of the writing user that is older says nothing about now."""
@@ -59,6 +67,17 @@ def find_database(name: str) -> Database | None:
     return Database.objects.filter(name=name).first()
 
 
+def hosts_for(name: str) -> list[str]:
+    """Where a starter database could go with its disk: living hosts of its datacenter."""
+    rows = Host.objects.filter(
+        datacenter__databases__name=name,
+        verdict=Verdict.ALIVE,
+        cordoned_at=None,
+        draining_at=None,
+    ).exclude(replicas__database__name=name)
+    return list(rows.order_by("name").values_list("name", flat=True))
+
+
 def database_names() -> list[str]:
     return list(Database.objects.order_by("name").values_list("name", flat=True))
 
@@ -73,6 +92,7 @@ def _views(which: Any, now: datetime) -> tuple[DatabaseView, ...]:
     leases = set(Lease.objects.filter(database__in=keys).values_list("database", flat=True))
     probes = {p.database_id: p for p in WriteProbe.objects.filter(database__in=keys)}
     newest = _newest(keys)
+    gaps = _gaps_of_month(keys, now)
     vouches = _vouches(keys, now)
     return tuple(
         _view(
@@ -83,9 +103,33 @@ def _views(which: Any, now: datetime) -> tuple[DatabaseView, ...]:
             probe=_probe(probes.get(row.pk), now),
             failover=newest.get(row.pk),
             vouches=vouches.get(row.pk, ()),
+            service=_service(row, gaps.get(row.pk, ()), probes.get(row.pk), now),
         )
         for row in rows
     )
+
+
+def _gaps_of_month(
+    keys: Iterable[UUID], now: datetime
+) -> Mapping[UUID, list[tuple[datetime, datetime]]]:
+    """Every time of this month without an acknowledged write, by database."""
+    found: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
+    rows = WriteGap.objects.filter(database__in=keys, first_after__gt=first_of_month(now))
+    for key, began, ended in rows.values_list("database_id", "last_before", "first_after"):
+        found[key].append((began, ended))
+    return found
+
+
+def _service(
+    row: Database,
+    gaps: Iterable[tuple[datetime, datetime]],
+    probe: WriteProbe | None,
+    now: datetime,
+) -> Service:
+    """An outage that lasts counts as long as its user still tries."""
+    known = probe is not None and now - probe.at <= STALE
+    since = probe.failing_since if probe is not None and known else None
+    return service_of(Plan(row.plan), gaps, since, now, is_measured=probe is not None)
 
 
 def _view(
@@ -97,6 +141,7 @@ def _view(
     probe: ProbeView | None,
     failover: FailoverView | None,
     vouches: tuple[VouchView, ...],
+    service: Service,
 ) -> DatabaseView:
     view = DatabaseView(
         pk=row.pk,
@@ -116,12 +161,14 @@ def _view(
         degraded_at=row.degraded_at,
         degraded_reason=row.degraded_reason,
         blocked_until=row.blocked_until,
+        blocked_by=row.blocked_by,
         standby_loss=row.standby_loss,
         copies=copies,
         worst=_NO_WORST,
         probe=probe,
         failover=failover,
         vouches=vouches,
+        service=service,
         is_self_fencing=has_lease,
     )
     return replace(view, worst=_worst(view, sights))
@@ -278,6 +325,7 @@ def _failover(row: Failover, gaps: Iterable[WriteGap], names: Mapping[str, str])
         phase=row.phase,
         cause=row.cause,
         waiting_for=row.waiting_for,
+        called_off=row.called_off,
         source=row.source.host.name,
         target=row.target.host.name if row.target else "",
         old_epoch=row.old_epoch,
@@ -326,7 +374,7 @@ def _vouches(keys: Iterable[UUID], now: datetime) -> dict[UUID, tuple[VouchView,
         state__in=[VouchState.ASKED, VouchState.GIVEN],
         expires_at__gt=now,
     )
-    for row in rows.order_by("requested_at"):
+    for row in rows.select_related("host").order_by("requested_at"):
         view = VouchView(
             id=str(row.pk),
             purpose=row.purpose,
@@ -337,6 +385,7 @@ def _vouches(keys: Iterable[UUID], now: datetime) -> dict[UUID, tuple[VouchView,
             reason=row.request_reason,
             given_by=row.given_by,
             expires_at=row.expires_at,
+            host=row.host.name if row.host else "",
         )
         found[row.database_id] = (*found.get(row.database_id, ()), view)
     return found

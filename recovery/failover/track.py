@@ -18,7 +18,7 @@ KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One renewal: how far its sender had written; `read_after` None: nobody can tell since when."""
+    """One renewal: how far its sender had written; `read_after` None: nobody can tell."""
 
     number: tuple[int, int, int]
     position: int
@@ -64,5 +64,12 @@ class Track:
         return None
 
     @property
+    def highest(self) -> int:
+        return max((word.position for word in self.words), default=0)
+
+    @property
     def newest(self) -> Word | None:
         return self.words[-1] if self.words else None
+
+
+NOTHING_TOLD = Track()

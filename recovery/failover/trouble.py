@@ -90,10 +90,12 @@ def braked(facts: Facts, policy: Policy) -> Answer | None:
     """I-DB-8 and I-BR-1: a second failover within the hour, and a storm, ask a person."""
     database, around = facts.database, facts.around
     if database.blocked_for > 0:
-        minutes = database.blocked_for / 60
+        why = "It failed over within the last hour"
+        if database.blocked_by:
+            why = f"{database.blocked_by} called the last one off"
         said = (
-            f"It failed over within the last hour; another one by itself is blocked for"
-            f" {minutes:.0f} min more, unless somebody acknowledges the last."
+            f"{why}; another one by itself is blocked for {database.blocked_for / 60:.0f} min"
+            f" more, unless somebody allows it."
         )
         return Ask(said, "blocked")
     if not around.storm:

@@ -11,8 +11,10 @@ from datetime import datetime
 from uuid import UUID
 
 from recovery.failover.facts import NEVER
+from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.policy import Policy
 from recovery.failover.prover import WorstCase
+from recovery.failover.service import UNMEASURED, Service
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
 GONE = frozenset({Verdict.LOST, Verdict.HUNG})
@@ -126,6 +128,7 @@ class FailoverView:
     phase: str
     cause: str
     waiting_for: str
+    called_off: str
     source: str
     target: str
     old_epoch: int
@@ -154,6 +157,12 @@ class FailoverView:
     def is_hurting(self) -> bool:
         """Nobody may be written to yet."""
         return self.is_running and self.phase not in {"verify", "rebuild"}
+
+    @property
+    def may_be_called_off(self) -> bool:
+        """Nobody was ordered to lead yet."""
+        kind, phase = FailoverKind(self.kind), Phase(self.phase)
+        return not refuse_call_off(phase, kind, self.called_off)
 
     @property
     def measured(self) -> str:
@@ -191,6 +200,7 @@ class VouchView:
     reason: str
     given_by: str
     expires_at: datetime
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +224,14 @@ class DatabaseView:
     degraded_at: datetime | None
     degraded_reason: str
     blocked_until: datetime | None
+    blocked_by: str
     standby_loss: str
     copies: tuple[CopyView, ...]
     worst: WorstCase
     probe: ProbeView | None = None
     failover: FailoverView | None = None
     vouches: tuple[VouchView, ...] = ()
+    service: Service = UNMEASURED
     is_self_fencing: bool = False
     history: tuple[FailoverView, ...] = field(default=())
 
@@ -253,6 +265,23 @@ class DatabaseView:
     @property
     def running(self) -> FailoverView | None:
         return self.failover if self.failover is not None and self.failover.is_running else None
+
+    @property
+    def _restart_said(self) -> str:
+        seconds = self.worst.restart
+        return "no bound is known" if seconds == NEVER else f"{seconds:.0f} s at most"
+
+    @property
+    def eta(self) -> str:
+        """When one that waits serves again, as far as anybody can tell."""
+        primary = self.primary
+        if self.is_business:
+            return "unknown: a person decides"
+        if primary is None or primary.verdict in GONE:
+            return f"unknown until its host or its disk is back; then {self._restart_said}"
+        if primary.verdict == Verdict.ALIVE and primary.server != RUNS:
+            return f"{self._restart_said}: {primary.host} is back, its server is {primary.server}"
+        return "unknown: its host is not seen"
 
     @property
     def is_down(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from recovery.core.leases import LeaseRow
 from recovery.failover.terms import Terms
-from recovery.failover.track import Track
+from recovery.failover.track import NOTHING_TOLD, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class LeaseWatch:
     terms: Terms
     seen_at: float
     echo_at: float
-    track: Track = Track()
+    track: Track = NOTHING_TOLD
 
     @classmethod
     def begin(cls, row: LeaseRow, terms: Terms, now: float) -> LeaseWatch:

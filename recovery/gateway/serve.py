@@ -26,6 +26,7 @@ from recovery.gateway.databases import stamps_of
 from recovery.gateway.decide import watches
 from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
+from recovery.gateway.outside import Outside
 from recovery.gateway.queries import Errand
 from recovery.gateway.renewals import Renewals
 from recovery.gateway.sessions import serve_agent, tell_desired
@@ -44,7 +45,8 @@ RESEND_AFTER = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the gateway listens. `secret` is what controllers show on their link."""
+    """Where the gateway listens. `secret` is what controllers show on their link; `outside`: its
+    door for agents on other machines, if it has one."""
 
     name: str
     host: str
@@ -52,6 +54,7 @@ class Settings:
     public: str
     secret: str
     back_door: int = 0
+    outside: Outside | None = None
 
 
 async def run_gateway(settings: Settings) -> None:
@@ -68,17 +71,24 @@ async def run_gateway(settings: Settings) -> None:
     transport, _ = await loop.create_datagram_endpoint(
         lambda: Datagrams(state), local_addr=(settings.host, settings.port)
     )
+    route = _route(state)
     try:
-        async with serve(
-            _route(state),
-            settings.host,
-            settings.port,
-            process_request=_admit(state),
-            max_size=wire.MAX_FRAME,
-            ping_interval=5,
-            ping_timeout=5,
+        async with (
+            contextlib.AsyncExitStack() as doors,
+            serve(
+                route,
+                settings.host,
+                settings.port,
+                process_request=_admit(state),
+                max_size=wire.MAX_FRAME,
+                ping_interval=5,
+                ping_timeout=5,
+            ),
         ):
             log.info("gateway listens", address=settings.host, port=settings.port)
+            if settings.outside is not None:
+                outside = await doors.enter_async_context(await settings.outside.open(route))
+                log.info("gateway listens outside", at=str(outside.sockets))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))

@@ -13,7 +13,7 @@ from recovery.audit.models import AuditEntry
 from recovery.core import transitions, vault
 from recovery.core.sealing import seal_rows
 from recovery.core.vault import VaultClosed
-from recovery.gateway.actions import HeartbeatKey
+from recovery.gateway.models import HeartbeatKey
 from recovery.inventory.models import Database
 from tests.actions.failover.fleet import make_pair
 from tests.support.fleet import BY, NOW

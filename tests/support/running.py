@@ -70,7 +70,10 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     kept.pop("DJANGO_SETTINGS_MODULE", None)
     doors = own.free_block(SIZE)
     ports = {"TOCSIN_DATABASE_PORTS": f"{doors[0]}-{doors[-1]}"}
-    ports |= {f"TOCSIN_{name}PORT": str(own.free_port()) for name in ("", "EDGE_", "GATEWAY_")}
+    ports |= {
+        f"TOCSIN_{name}PORT": str(own.free_port())
+        for name in ("", "EDGE_", "GATEWAY_", "GATEWAY_TLS_")
+    }
     return kept | ports | {"TOCSIN_VAR": str(folder), "TOCSIN_WITHOUT": LEAN} | more
 
 

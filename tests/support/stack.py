@@ -252,8 +252,7 @@ class Stack:
 
 
 def lab_of_its_own(mode: str = "") -> dict[str, str]:
-    """This mode, or the one that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody
-    has."""
+    """The mode (this one, `TOCSIN_LAB_MODE`, or relay), and a network that nobody has."""
     mode = mode or os.environ.get("TOCSIN_LAB_MODE", "relay")
     network = (
         f"10.{own.STACK + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{own.STACK}.0.0/16"

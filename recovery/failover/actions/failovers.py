@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
+from recovery.core.errors import Conflict
 from recovery.failover.actions.epochs import name_leader, raise_epoch, set_role
 from recovery.failover.actions.leases import revoke_lease
 from recovery.failover.facts import Election, Proof, ProofKind
@@ -71,7 +72,23 @@ def begin_failover(
         happened_at=happened_at,
         began_at=now,
     )
-    return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+    try:
+        with transaction.atomic():
+            return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+    except IntegrityError as error:
+        raise Conflict(
+            f"Another failover of {database} has just begun.",
+            kept="Nothing of this one was written.",
+            todo=f"Look at {database} again before acting.",
+        ) from error
+
+
+def _check_wanted(failover: Failover) -> None:
+    """In the deciding transaction: a person's no that came after the look is heard (its row is
+    locked, so that one that comes later finds the phase after)."""
+    row = Failover.objects.select_for_update().get(pk=failover.pk)
+    if row.called_off != failover.called_off:
+        raise Conflict(f"{row} was called off meanwhile.", todo="Look again.")
 
 
 def advance_failover(
@@ -106,6 +123,7 @@ def revoke_primary(
     `seen`: the lease's number that the decider judged; a lease's end is a proof only if the row
     still holds that very number. Raises `Conflict` otherwise, and nothing is written.
     """
+    _check_wanted(failover)
     database = Database.objects.select_for_update().get(pk=failover.database_id)
     judged = seen if proof is not None and proof.kind is ProofKind.LEASE_ENDED else None
     revoke_lease(database=database, seen=judged, actor=actor, reason=reason, now=now)
@@ -172,6 +190,7 @@ def choose_target(
 ) -> Failover:
     """The decision with everything that it was made from. A second choice takes an epoch above
     the one that was ordered before, so that the first one's promotion comes too late."""
+    _check_wanted(failover)
     database = Database.objects.select_for_update().get(pk=failover.database_id)
     changes: dict[str, object] = {
         "target": target,
@@ -274,7 +293,12 @@ def repoint_database(*, failover: Failover, actor: Actor, reason: str, now: date
     database = Database.objects.select_for_update().get(pk=failover.database_id)
     changes: dict[str, object] = {"primary": failover.target}
     if failover.kind == FailoverKind.FAILOVER:
-        changes |= {"failed_over_at": now, "blocked_until": now + BLOCKED_FOR, "unblocked_by": ""}
+        changes |= {
+            "failed_over_at": now,
+            "blocked_until": now + BLOCKED_FOR,
+            "blocked_by": "",
+            "unblocked_by": "",
+        }
     row = transitions.amend(
         database, changes, action="repointed", actor=actor, reason=reason, now=now
     )

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
-from recovery.failover.actions.failovers import begin_failover
+from recovery.failover.actions.failovers import BLOCKED_FOR, begin_failover
 from recovery.failover.models import Failover, Vouch
-from recovery.failover.phases import UNFINISHED, FailoverKind, VouchState
+from recovery.failover.phases import (
+    UNFINISHED,
+    FailoverKind,
+    Phase,
+    VouchState,
+    refuse_call_off,
+)
+from recovery.failover.rounds.telling import tell
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role
-from recovery.inventory.models import Database, Replica
+from recovery.inventory.models import Database, Replica, ReplicaSight
 
 VOUCH_LIFE = timedelta(minutes=30)
+HEARD = timedelta(seconds=5)
+"""An older word of an agent says nothing about now."""
 
 
 def request_switchover(
@@ -31,22 +40,17 @@ def request_switchover(
         row = Database.objects.select_for_update().get(pk=database.pk)
         _check_switchover(row, target)
         assert row.primary is not None
-        try:
-            return begin_failover(
-                database=row,
-                kind=FailoverKind.SWITCHOVER,
-                source=row.primary,
-                wanted=target,
-                incident=None,
-                happened_at=now,
-                actor=actor,
-                reason=f"{actor.id} asked for it: {reason}",
-                now=now,
-            )
-        except IntegrityError as error:
-            raise Conflict(
-                f"{row} is being failed over already.", todo="Look at it again before acting."
-            ) from error
+        return begin_failover(
+            database=row,
+            kind=FailoverKind.SWITCHOVER,
+            source=row.primary,
+            wanted=target,
+            incident=None,
+            happened_at=now,
+            actor=actor,
+            reason=f"{actor.id} asked for it: {reason}",
+            now=now,
+        )
 
 
 def _check_switchover(row: Database, target: Replica) -> None:
@@ -64,13 +68,56 @@ def _check_switchover(row: Database, target: Replica) -> None:
         raise Refused(f"{target} may not be promoted outside a recovery plan.", field="target")
 
 
+def call_off(*, failover: Failover, actor: Actor, reason: str, now: datetime) -> Failover:
+    """Ended at the next look, and the old primary leads on; `Refused` where that cannot be.
+
+    A failover that a person called off does not begin again by itself for an hour: another person,
+    or the same, allows it (`allow_failover`)."""
+    with transaction.atomic():
+        row = Failover.objects.select_for_update().select_related("database").get(pk=failover.pk)
+        _check_call_off(row, now)
+        if row.kind == FailoverKind.FAILOVER:
+            transitions.amend(
+                Database.objects.select_for_update().get(pk=row.database_id),
+                {"blocked_until": now + BLOCKED_FOR, "blocked_by": actor.id},
+                action="failover blocked",
+                actor=actor,
+                reason=reason,
+                now=now,
+            )
+        said = f"{actor.id} calls {row} off"
+        tell(row, "called off", said, why=reason, actor=actor, now=now)
+        return transitions.amend(
+            row,
+            {"called_off": actor.id},
+            action="called off",
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
+
+def _check_call_off(row: Failover, now: datetime) -> None:
+    if refusal := refuse_call_off(Phase(row.phase), FailoverKind(row.kind), row.called_off):
+        raise Refused(f"{row}: {refusal}", kept="Nothing was changed.")
+    if row.phase == Phase.ANALYSE:
+        return
+    sight = ReplicaSight.objects.filter(replica=row.source_id).first()
+    if sight is None or now - sight.at > HEARD or sight.state != "running":
+        raise Refused(
+            f"{row.source} is silent or does not run: there is nobody to give the writes back to.",
+            kept=f"{row} goes on.",
+            todo="Wait for its end, and switch over afterwards.",
+        )
+
+
 def allow_failover(*, database: Database, actor: Actor, reason: str, now: datetime) -> Database:
     """A second automatic failover within the hour need not wait for a person any more (I-DB-8)."""
     if database.blocked_until is None or database.blocked_until <= now:
         raise Refused(f"Nothing blocks a failover of {database}.")
     return transitions.amend(
         database,
-        {"blocked_until": None, "unblocked_by": actor.id},
+        {"blocked_until": None, "blocked_by": "", "unblocked_by": actor.id},
         action="failover allowed",
         actor=actor,
         reason=reason,
@@ -83,7 +130,7 @@ def ask_vouch(*, database: Database, risk: str, actor: Actor, reason: str, now: 
     if database.plan == Plan.STARTER:
         raise Refused(
             f"{database} has no standby that could lead.",
-            todo="It waits for its host, or for a redeploy from a backup.",
+            todo="It waits for its host, or for a move to another one with its disk.",
         )
     _expire(database, actor=actor, now=now)
     if Vouch.objects.filter(database=database, state__in=["asked", "given"]).exists():
@@ -115,6 +162,8 @@ def _expire(database: Database, *, actor: Actor, now: datetime) -> None:
 
 def give_vouch(*, vouch: Vouch, actor: Actor, reason: str, now: datetime) -> Vouch:
     """The second person's word: from now on it is a proof, for this epoch and this once."""
+    if vouch.purpose != "promote":
+        raise Refused("That word is about a move, not about a failover.")
     if vouch.requested_by == actor.id:
         raise Refused("You gave the first word; the second one is somebody else's.")
     if vouch.expires_at <= now:

@@ -86,6 +86,7 @@ class Loader:
             state=DatabaseState(row.state),
             is_degraded=row.degraded_at is not None,
             blocked_for=max(0.0, (blocked - self.now).total_seconds()) if blocked else 0.0,
+            blocked_by=row.blocked_by,
             restart_failed=(self.now - failed).total_seconds() if failed else f.NEVER,
             failing_domains=self.failing,
             priority=row.priority,

@@ -66,6 +66,7 @@ class Database(Guarded):
     degraded_reason = models.TextField(blank=True)
     failed_over_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
+    blocked_by = models.CharField(max_length=120, blank=True)
     unblocked_by = models.CharField(max_length=120, blank=True)
 
     class Meta:

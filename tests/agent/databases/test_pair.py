@@ -50,7 +50,7 @@ async def test_without_control_plane_and_peer_it_is_fenced_in_time(up: Pair) -> 
     await asyncio.sleep(TERMS.length + 1.0)
     await writer.stop()
     assert began < writer.last < began + TERMS.length + 0.1
-    assert not await up.writer(A).try_write(-1)
+    assert not await up.writer(A).try_write(-1, 1.0)
 
 
 async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(up: Pair) -> None:
@@ -92,7 +92,7 @@ async def test_after_a_fence_the_standby_is_promoted_and_the_old_one_rejoins(up:
     await up.desire()
     await up.until(A, 40.0, state="running", role="standby", follows=B)
     await up.until(B, gate="open", is_writable=True)
-    assert not await up.writer(A).try_write(-2)
+    assert not await up.writer(A).try_write(-2, 1.0)
     await up.gateway.until(lambda: any(each.is_streaming for each in up.fact(B).standbys))
 
 

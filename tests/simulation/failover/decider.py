@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CHECKED = [True]
 """Mutant M6: decisions are committed without looking whether what they saw still holds."""
+WEIGHTY = frozenset({Act.REVOKE, Act.PROVE, Act.CHOOSE, Act.CHOOSE_AGAIN, Act.GIVE_BACK})
+"""Between these decisions and their commits a decider may sleep."""
 POLICY = Policy(healthy_for=2.0)
 """Two seconds instead of sixty, so that a second failover can follow within a run."""
 
@@ -132,7 +134,7 @@ class Decider:
             self.is_busy = True
             token = (self.epoch, plane.rows.failover, plane.rows.lease, self.run)
             world.at(world.t + plane.commit(), self.commit, token, answer)
-            if world.chances.stall and world.random() < world.chances.stall:
+            if answer.act in WEIGHTY and world.random() < world.chances.stall:
                 self.paused_until = max(self.paused_until, world.stalled())
         elif isinstance(answer, Wait) and answer.seconds and world.chances.eager:
             at = self.clock.true(now + answer.seconds) + 1e-6

@@ -81,7 +81,7 @@ def draw(rng: Random, lasting: bool) -> Chances:
         woken=quick and rng.random() < 0.5,
         attended=rng.random() < 0.2,
         blocked_for=rng.choice((0.0, 0.0, 3600.0)),
-        stall=0.0 if lasting else rng.choice((0.0, 0.0, 0.0, 0.15)),
+        stall=0.0 if lasting else rng.choice((0.0, 0.0, 0.6)),
     )
 
 
@@ -279,8 +279,8 @@ def switch(world: World, rng: Random, at: float) -> None:
 
 FAULTS: tuple[Fault, ...] = (
     kill, kill, kill_agent, kill_server, stop_agent, stop_agent, pause_machine, cut, cut, cut,
-    isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows, stop_gateway,
-    stop_decider, kill_decider, switch,
+    isolate, isolate, isolate, glimpse, delay, delay, jump, jump, jump, noise, stop_rows,
+    stop_gateway, stop_decider, kill_decider, switch,
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Chances:
     eager: bool = True
     """The decider wakes at the very end of a wait, not at its next tick."""
     stall: float = 0.0
-    """Share of decisions between which and whose commit the decider sleeps (M6's window)."""
+    """Share of weighty decisions between which and whose commit the decider sleeps (M6)."""
     woken: bool = False
     """Every committed renewal wakes the decider: it sees each as early as can be."""
     attended: bool = False

@@ -1,4 +1,5 @@
-"""M1 to M9 of safety.md: rules taken away one by one; some seed must notice each."""
+"""M1 to M9 of safety.md and what later seeds taught: rules taken away one by one; some seed must
+notice each."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ import pytest
 
 from recovery.core import leases
 from recovery.core.leases import NEVER, AgentLease, EchoWatch, LeaseRow, Promises
-from recovery.failover import analyse, begin, terms, watch
+from recovery.failover import analyse, begin, carry, terms, watch
 from recovery.failover.terms import Terms
+from recovery.failover.track import Track, Word
 from recovery.failover.watch import LeaseWatch
 from tests.simulation.failover import decider, ground, host, world
 
@@ -92,6 +94,20 @@ def revoked_leases_are_renewed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LeaseRow, "renewed", renewed)
 
 
+def reports_older_than_the_stop_count(patch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked: the newest report of each synchronous standby has to do."""
+    patch.setattr(carry, "ask_standbys", lambda *_: None)
+
+
+def a_first_sight_is_young(patch: pytest.MonkeyPatch) -> None:
+    """The loss quote counts from when the word was first seen, also after a take-over."""
+
+    def note(self: Track, row: LeaseRow, now: float) -> Track:
+        return Track(row.replica, (Word((row.epoch, 0, row.sequence), row.position, now, now),))
+
+    patch.setattr(Track, "note", note)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     m1_deadline_from_the_reply,
     m2_no_drift_margin,
@@ -102,4 +118,8 @@ MUTANTS: tuple[Mutant, ...] = (
     m7_no_epoch_in_the_data_path,
     m8_no_echo,
     m9_no_promise_check,
+    late_orders_are_obeyed,
+    revoked_leases_are_renewed,
+    reports_older_than_the_stop_count,
+    a_first_sight_is_young,
 )

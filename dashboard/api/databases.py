@@ -1,0 +1,85 @@
+"""Databases through the API: the same looks and acts as on their pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from dashboard import database_acts as acts
+from dashboard.api.auth import caller
+from dashboard.api.schemas import Done, Why
+from dashboard.permissions import May
+from recovery.core import clock
+from recovery.failover import screens
+from recovery.failover.views import DatabaseView
+
+router = Router()
+
+
+class FailoverOut(Schema):
+    name: str
+    kind: str
+    phase: str
+    cause: str
+    waiting_for: str
+    called_off: str
+    may_be_called_off: bool
+    old_epoch: int
+    new_epoch: int | None
+    loss: str
+    measured: str
+
+
+class ServiceOut(Schema):
+    used: float
+    allowed: float
+    is_measured: bool
+
+
+class DatabaseOut(Schema):
+    name: str
+    plan: str
+    durability: str
+    state: str
+    word: str
+    tone: str
+    state_at: datetime
+    state_reason: str
+    epoch: int
+    eta: str
+    at_risk: str
+    worst_said: str
+    blocked_until: datetime | None
+    blocked_by: str
+    service: ServiceOut
+    running: FailoverOut | None
+
+
+class TargetIn(Why):
+    target: str
+
+
+@router.get("", response=list[DatabaseOut])
+def databases(request: HttpRequest) -> tuple[DatabaseView, ...]:
+    caller(request, May.VIEW)
+    return screens.databases(clock.system.now())
+
+
+@router.post("/{name}/switchover", response=Done)
+def switch_over(request: HttpRequest, name: str, body: TargetIn) -> dict[str, str]:
+    who = caller(request, May.SWITCH_OVER)
+    return {"said": acts.switch_over(name, body.target, who.actor, body.reason)}
+
+
+@router.post("/{name}/call-off", response=Done)
+def call_off(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.SWITCH_OVER)
+    return {"said": acts.call_off(name, who.actor, why.reason)}
+
+
+@router.post("/{name}/unblock", response=Done)
+def allow_failover(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.SWITCH_OVER)
+    return {"said": acts.allow_failover(name, who.actor, why.reason)}

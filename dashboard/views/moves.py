@@ -1,0 +1,56 @@
+"""A starter database that waits goes to another host with its disk: two people, two words."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from dashboard import database_acts as acts
+from dashboard.forms import Move
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.views.act import answer
+from dashboard.views.databases import confirm, find, open_word
+from recovery.failover import screens
+from recovery.failover.actions.moves import RISK
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.VOUCH_DATABASE)
+def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """The first person chooses the host; the second one confirms exactly that."""
+    view = find(name)
+    first = open_word(view, "redeploy")
+    hosts = [] if first else screens.hosts_for(name)
+    form = Move(name, hosts, request.POST or None)
+    if form.is_valid():
+        host, reason = form.cleaned_data.get("host", ""), form.cleaned_data["reason"]
+        word = UUID(first.id) if first else None
+        return answer(
+            request,
+            lambda: acts.move(name, host, word, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    old = view.primary.host if view.primary else "its old host"
+    so_far = (
+        f"{first.requested_by} says so already, and moves it to {first.host}: {first.reason}"
+        if first
+        else "A second person has to say so too, within 30 minutes, before anything happens."
+    )
+    return confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Move {name} to another host with its disk",
+        said="Move",
+        target=f"{name} away from {old}",
+        meaning=(
+            f"You say that {old} is off, and that its disk is attached to the other host. {RISK} "
+            "Nothing empty is made in its place: where the disk is missing it goes on waiting."
+        ),
+        ends=so_far,
+        grave=True,
+    )
