@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from recovery.core.leases import LeaseRow
 from recovery.failover.decide import next_step
 from recovery.failover.facts import (
+    Act,
     Around,
     Ask,
     Asked,
