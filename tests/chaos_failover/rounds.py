@@ -70,6 +70,10 @@ DEGRADED = (
 )
 
 
+class NotAtRest(Exception):
+    """A round cannot begin: what an earlier one left is not whole, and says so."""
+
+
 @dataclass(slots=True)
 class Result:
     """What a schedule found, as it is kept. `beside`: the schedules of the same round."""
@@ -137,12 +141,11 @@ def rest(stack: Stack) -> None:
         with suppress(psycopg.OperationalError):
             if stack.is_calm() and not stack.rows(NOT_WHOLE) and not stack.rows(RESTED):
                 return
-        assert system.monotonic() < deadline, (
-            stack.rows(NOT_WHOLE),
-            stack.rows(RESTED),
-            stack.open_incidents(),
-            stack.verdicts(),
-        )
+        if system.monotonic() > deadline:
+            with suppress(psycopg.OperationalError):
+                found = (*stack.rows(NOT_WHOLE), *stack.rows(RESTED), *stack.open_incidents())
+                raise NotAtRest(str(found))
+            raise NotAtRest("Tocsin's own PostgreSQL is away")
         time.sleep(0.5)
 
 
