@@ -70,9 +70,14 @@ DEGRADED = (
 )
 
 
+class NotAtRest(Exception):
+    """A round cannot begin: what an earlier one left is not whole, and says so."""
+
+
 @dataclass(slots=True)
 class Result:
-    """What a schedule found, as it is kept. `beside`: the schedules of the same round."""
+    """What a schedule found, as it is kept. `beside`: the schedules of the same round; `tried`: how
+    often each way was, at all servers of the round, in `seconds`."""
 
     seed: int
     schedule: int
@@ -83,6 +88,8 @@ class Result:
     done: list[str] = field(default_factory=list)
     acknowledged: int = 0
     by_way: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    tried: dict[str, int] = field(default_factory=dict)
     failovers: list[str] = field(default_factory=list)
     longest_gap: float = 0.0
     lost: int = 0
@@ -111,16 +118,19 @@ def play(stack: Stack, seed: int, schedules: Sequence[Schedule]) -> list[Result]
     rest(stack)
     since = system.now()
     asyncio.run(_empty(stack, [*results]))
+    began = system.monotonic()
     with Pens(stack) as pens, Person(stack) as person:
         _strike(stack, schedules, results)
         _fair_weather(stack)
         _until_whole(stack, results)
         time.sleep(1.0)  # some more acknowledgements of the end
+        seconds = system.monotonic() - began
     for name, result in results.items():
         _judge(stack, result, [ack for ack in pens.acks if ack.tenure.database == name])
     _look_at_rows(stack, results, since)
     for result in results.values():
         result.person = person.told()
+        result.tried, result.seconds = dict(pens.tried), round(seconds, 1)
         result.faults += pens.faults
     assert all(pens.tried.values()), pens.tried
     return [*results.values()]
@@ -137,12 +147,11 @@ def rest(stack: Stack) -> None:
         with suppress(psycopg.OperationalError):
             if stack.is_calm() and not stack.rows(NOT_WHOLE) and not stack.rows(RESTED):
                 return
-        assert system.monotonic() < deadline, (
-            stack.rows(NOT_WHOLE),
-            stack.rows(RESTED),
-            stack.open_incidents(),
-            stack.verdicts(),
-        )
+        if system.monotonic() > deadline:
+            with suppress(psycopg.OperationalError):
+                found = (*stack.rows(NOT_WHOLE), *stack.rows(RESTED), *stack.open_incidents())
+                raise NotAtRest(str(found))
+            raise NotAtRest("Tocsin's own PostgreSQL is away")
         time.sleep(0.5)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from recovery.agent.databases.facts import Act, Deed, is_bound
+from recovery.agent.databases.facts import Act, Deed, admits_by_address, is_bound
 from recovery.agent.databases.lease import Lease, Ties
 from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
@@ -189,16 +189,26 @@ class Server:
             await gate.arm(self.name, spec.port, self._peers(), spec.epoch, deadline)
         await gate.guard(self.name, spec.port, self._peers())
 
+    @property
+    def _ends_before_it_closes(self) -> bool:
+        """Whether a closed gate leaves it no way to hand over what its standbys lack: a watchdog
+        kills it, and the kernel's keeps peers out where nobody tells them from clients."""
+        return self._tools.gate.kind == "watchdog" or not admits_by_address(self.spec)
+
     def _peers(self) -> tuple[str, ...]:
+        if not admits_by_address(self.spec):
+            return ()
         others = (each.address for each in self.spec.members if each.replica != self.name)
         return tuple(address for address in others if _is_address(address))
 
     async def stop(self) -> None:
         """In order; killed after a while. Its lease ends with it."""
         await self.drop_lease()
-        if self.is_gated and self._tools.gate.kind == "nftables":
+        if self.is_gated and not self._ends_before_it_closes:
             await self._tools.gate.close(self.name)
         await self._end(STOP_SECONDS)
+        if self.is_gated and self._tools.gate.kind == "nftables":
+            await self._tools.gate.close(self.name)
         if self.is_running:
             raise WatchdogAway(f"{self.name} does not end")
 
@@ -242,14 +252,14 @@ class Server:
         await self.look()
 
     async def fence(self, operation: str, epoch: int) -> str:
-        """Closed for good at this epoch; the receipt. A watchdog would kill a server that can
-        still hand over what its standbys lack, so that one is asked to end first."""
+        """Closed for good at this epoch; the receipt. A server that could not hand over what its
+        standbys lack any more is asked to end first."""
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
         await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
-        if is_leading and self._tools.gate.kind == "watchdog":
+        if is_leading and self._ends_before_it_closes:
             await self._end(HAND_OVER_SECONDS)
         return await self._tools.gate.fence(operation, self.name, epoch)
 
