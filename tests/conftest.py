@@ -18,10 +18,10 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from recovery.engines import children
-from recovery.engines.ports import free_port
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
 from tests.support.databases import Database, cloned, django_on, run_folder, running_cluster
+from tests.support.own import free_port
 from tests.support.valkeys import running_valkey
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from recovery.lab import clocks
+
 
 def _found(*names: str) -> Callable[[], bool]:
     return lambda: any(shutil.which(name) for name in names)
@@ -34,8 +36,10 @@ THINGS: dict[str, tuple[Callable[[], bool], str]] = {
         "apt-get install postgresql-15",
     ),
     "redis-server": (_found("redis-server"), "apt-get install redis-server"),
+    "haproxy": (_found("haproxy"), "apt-get install haproxy"),
     "nft": (_found("nft"), "apt-get install nftables"),
     "ip": (_found("ip"), "apt-get install iproute2"),
+    "faketime": (clocks.DEBIAN.exists, "apt-get install faketime"),
     "npm": (_found("npm"), "apt-get install npm"),
     "root": (lambda: os.geteuid() == 0, "run the tests as root"),
     "network namespaces": (_network_namespaces, "run the tests as root, outside a container"),

@@ -6,7 +6,10 @@ The folder's name travels to the xdist workers and to child processes by environ
 import os
 import tempfile
 
+from tests.support.folders import prefer_memory
+
 if "TOCSIN_TEST_RUN" not in os.environ:
+    prefer_memory()
     os.environ["TOCSIN_TEST_RUN"] = tempfile.mkdtemp(prefix="tocsin-test-")
 os.environ["TOCSIN_VAR"] = f"{os.environ['TOCSIN_TEST_RUN']}/var"
 os.environ.setdefault("TOCSIN_SECRET_KEY", "for-tests-alone")

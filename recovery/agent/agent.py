@@ -67,7 +67,7 @@ class Agent:
             by_socket=self._tell,
             paused=self._paused,
         )
-        self._links = [Link(url, self) for url in config.control]
+        self._links = [Link(url, self, config.ca_file) for url in config.control]
         self._reported: dict[str, wire.ContainerFact] = {}
         self._enrolling = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -77,6 +77,7 @@ class Agent:
         setting = Setting(
             folder=folder,
             address=config.container_address,
+            also=config.also_listen,
             peer_port=config.peer_port,
             gate="nftables" if config.gate == "nftables" else "watchdog",
             boot=self._boot,

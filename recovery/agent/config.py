@@ -15,9 +15,11 @@ _KERNEL_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Fields of the file.
 
-    `control`: WebSocket addresses of the control planes, all of them used at once.
+    `control`: WebSocket addresses of the control planes, all of them used at once. `ca_file`:
+    whose word counts on who a `wss://` one is; empty: the system's authorities.
     `address`: where others reach this host; `listen_address`: where its containers listen,
-    when that differs. `datagram_relay`: "address:port" of a SOCKS5-style UDP relay that
+    when that differs; `also_listen`: further addresses of database servers, where this host has
+    them. `datagram_relay`: "address:port" of a SOCKS5-style UDP relay that
     heartbeats pass through. `heartbeats`: "socket" where UDP is blocked. `peer_port`: where agents
     of one database's members ask each other, and load balancers ask for health; 0: nowhere.
     `gate`: "nftables" where the agent is root and the network namespace is this host's alone,
@@ -29,7 +31,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     state: str
     address: str
     token_file: str = ""
+    ca_file: str = ""
     listen_address: str = ""
+    also_listen: tuple[str, ...] = ()
     probe_port: int = 22
     boot: str = ""
     datagram_relay: str = ""

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import random
+import ssl
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -42,8 +43,8 @@ class Host(Protocol):
 class Link:
     """The session with one control-plane address, kept up for ever."""
 
-    def __init__(self, url: str, host: Host) -> None:
-        self.url = url
+    def __init__(self, url: str, host: Host, ca_file: str = "") -> None:
+        self.url, self._ca_file = url, ca_file
         self._host = host
         self._out: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
         self.is_up = False
@@ -73,9 +74,16 @@ class Link:
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
             wait = min(wait * 2, BACKOFF_LAST)
 
+    def _trust(self) -> ssl.SSLContext | None:
+        """Read anew for every session: an authority may be exchanged while we run."""
+        if not self.url.startswith("wss://"):
+            return None
+        return ssl.create_default_context(cafile=self._ca_file or None)
+
     async def _session(self) -> None:
         async with connect(
             self.url,
+            ssl=self._trust(),
             max_size=wire.MAX_FRAME,
             compression=None,
             proxy=None,

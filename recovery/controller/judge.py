@@ -37,7 +37,11 @@ Ask = Callable[[Sequence[AskLook], bool], None]
 
 @dataclass(slots=True)
 class Judge:
-    """One controller's judgement. `epoch` is 0 while another leads."""
+    """One controller's judgement. `epoch` is 0 while another leads.
+
+    It says that it lives between its steps too: a busy round is no absence, and a take-over in the
+    middle of a failover would start its timers again (B3).
+    """
 
     holder: str
     clock: Clock
@@ -64,6 +68,8 @@ class Judge:
             if not self._leads():
                 return
             for step in self._steps():
+                if not self._keep_lead(self.clock.monotonic()):
+                    return
                 self._try(step)
         except NotLeader as error:
             log.warning("another leads", reason=str(error))

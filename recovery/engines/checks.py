@@ -17,6 +17,11 @@ def check_ports(addresses: Addresses) -> None:
         ("the agents", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_STREAM),
         ("heartbeats", addresses.gateway, "GATEWAY_PORT", "127.0.0.1", socket.SOCK_DGRAM),
         *(
+            ("agents elsewhere", port, "GATEWAY_TLS_PORT", addresses.web_host, socket.SOCK_STREAM)
+            for port in [addresses.agents]
+            if port
+        ),
+        *(
             ("databases", port, "DATABASE_PORTS", addresses.web_host, socket.SOCK_STREAM)
             for port in addresses.databases
         ),

@@ -51,5 +51,7 @@ def _trust(addresses: Addresses, state: State) -> list[str]:
         "      About > Certificate Trust Settings > switch on 'Tocsin local authority'",
         "    Android: Settings > Security > Encryption & credentials > Install a certificate > CA",
         f"    its SHA-256: {certificates.fingerprint(state.tls)}",
+        f"  Agents on other machines find us at wss://{addresses.host}:{addresses.agents}/agent",
+        "    with the same file as their ca_file.",
         "",
     ]

@@ -199,6 +199,9 @@ class _Start:
             "TOCSIN_EDGE_ADMIN_PORT": str(addresses.edge_admin),
             doors.FIELD: doors.written(addresses.databases),
             "TOCSIN_GATEWAY_PORT": str(addresses.gateway),
+            "TOCSIN_GATEWAY_TLS_PORT": str(addresses.agents),
+            "TOCSIN_GATEWAY_CERTIFICATE": str(self.state.tls / "leaf.crt"),
+            "TOCSIN_GATEWAY_KEY": str(self.state.tls / "leaf.key"),
             "TOCSIN_URL": addresses.url,
             "TOCSIN_HOST": addresses.host,
             **({} if "lab" in self.wishes.without else {"TOCSIN_GATEWAY_BACK_DOOR": "1"}),
@@ -230,7 +233,7 @@ class _Start:
 
 def _without(asked: frozenset[str]) -> frozenset[str]:
     """The writers are the lab's: they never write into databases that are somebody's."""
-    is_wanted = "lab" not in asked and os.environ.get("TOCSIN_LAB_DATABASES", "0") == "1"
+    is_wanted = "lab" not in asked and os.environ.get("TOCSIN_LAB_DATABASES", "1") == "1"
     return asked if is_wanted else asked | {"writers"}
 
 

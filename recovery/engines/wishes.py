@@ -11,7 +11,7 @@ from recovery.core.errors import BadConfiguration
 from recovery.engines.doors import FIELD, choose_block
 from recovery.engines.ports import free_port
 
-WEB, EDGE, GATEWAY = 8000, 8080, 8010
+WEB, EDGE, GATEWAY, AGENTS = 8000, 8080, 8010, 8443
 MAX_PORT = 65535
 
 
@@ -20,7 +20,8 @@ class Addresses:
     """Where each process listens. Inner ports (store, edge's metrics) are free ones.
 
     `mail`: the lab's own mail server; 0 where TOCSIN_MAIL_HOST names another one.
-    `databases`: where users reach databases, one port each.
+    `databases`: where users reach databases, one port each. `agents`: where agents on other
+    machines find the gateway by TLS; 0 without a host name.
     """
 
     web: int
@@ -32,6 +33,7 @@ class Addresses:
     host: str
     run_folder: Path
     databases: tuple[int, ...] = ()
+    agents: int = 0
 
     @property
     def web_host(self) -> str:
@@ -78,6 +80,7 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
             field="TOCSIN_DATABASE_URL, TOCSIN_MIGRATOR_DATABASE_URL",
             todo="docs/operations.md shows the two roles.",
         )
+    host = env.get("TOCSIN_HOST", "").strip()
     addresses = Addresses(
         web=_port(env, "TOCSIN_PORT", WEB),
         edge=_port(env, "TOCSIN_EDGE_PORT", EDGE),
@@ -85,9 +88,10 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         store=_port(env, "TOCSIN_VALKEY_PORT", 0) or free_port(),
         edge_admin=_port(env, "TOCSIN_EDGE_ADMIN_PORT", 0) or free_port(),
         mail=0 if env.get("TOCSIN_MAIL_HOST") else free_port(),
-        host=env.get("TOCSIN_HOST", "").strip(),
+        host=host,
         run_folder=folder / "run",
         databases=choose_block(env.get(FIELD, ""), folder),
+        agents=_port(env, "TOCSIN_GATEWAY_TLS_PORT", AGENTS) if host else 0,
     )
     without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
     redis_url = env.get("TOCSIN_REDIS_URL", "")

@@ -7,7 +7,17 @@ own lives (B6); a primary without a successor keeps its lease, so that it may si
 from __future__ import annotations
 
 from recovery.failover.elect import elect
-from recovery.failover.facts import Act, Answer, Ask, Election, Facts, Failover, Step, Wait
+from recovery.failover.facts import (
+    Act,
+    Answer,
+    Ask,
+    Election,
+    Facts,
+    Failover,
+    ReplicaSight,
+    Step,
+    Wait,
+)
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import lease_proof, refuse_proof
@@ -45,13 +55,25 @@ def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: flo
         return Ask("The old primary is unknown.", "no-candidate")
     election = elect(facts, policy, now, source=source)
     if not election.chosen:
-        return Ask(election.reason, "no-candidate", election)
+        ask = Ask(election.reason, "no-candidate", election)
+        return _start_again(failover, source, policy) or ask
     answer = next((one for one in failover.asked if one.replica == election.chosen), None)
     if answer is None or answer.age > policy.answer_age:
         return _ask(failover, election, policy)
     if facts.around.turn:
         return Wait(f"Others go first: {facts.around.turn}", 1.0, alarm="held")
     return _revoke(facts, failover, policy, now)
+
+
+def _start_again(failover: Failover, source: ReplicaSight, policy: Policy) -> Step | None:
+    """Nobody can take over from a server that crashed on a living host: it may serve again itself.
+    Nothing was revoked, so it starts by its own lease, or not at all."""
+    order = failover.order("restart", failover.source)
+    is_asked = order is not None and (order.state in UNFINISHED or order.age <= policy.answer_age)
+    if not has_crashed(source, policy) or is_asked:
+        return None
+    said = f"Nobody can take over from {source.name}: its server is started again."
+    return Step(Act.RESTART, said, replica=failover.source)
 
 
 def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:

@@ -25,7 +25,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
 from recovery.failover.trouble import has_crashed, trouble
-from recovery.inventory.facts import DatabaseState, Plan, Role, StandbyLoss
+from recovery.inventory.facts import Plan, Role, StandbyLoss
 from recovery.operations.facts import UNFINISHED, OperationState
 
 NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
@@ -131,7 +131,7 @@ def promote(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     if target is not None and has_taken_over(target, failover):
         return Step(Act.ADVANCE, f"{target.name} leads at epoch {target.epoch}.", Phase.REPOINT)
     order = failover.order("promote", failover.target)
-    if order is None:
+    if order is None or 0 < order.epoch < failover.new_epoch:  # nobody, or an earlier choice of it
         if refused := refuse_promotion(facts, failover):
             return Ask(refused, "no-proof")
         assert failover.proof is not None
@@ -197,9 +197,9 @@ def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
         source = facts.replica(failover.source)
         if source is None or source.age > policy.heard_within or source.server != "running":
             return Step(Act.ABANDON, "It fell again after its restart.", Phase.ABANDONED)
-        if facts.database.state is DatabaseState.MAKING:
+        if facts.routed_epoch < wanted:
             # no route leads to it before it has served: a write through it would never come
-            return Step(Act.ADVANCE, "It is being made: nobody was led to it yet.", Phase.REBUILD)
+            return Step(Act.ADVANCE, "Nobody was led to it yet.", Phase.REBUILD)
     elif (revive := _revive(facts, failover, policy)) is not None:
         return revive
     late = failover.phase_age > policy.verify_overdue
@@ -229,7 +229,8 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         return Step(Act.FINISH, "It serves; its plan has no standby to rebuild.", Phase.DONE)
     is_protected = facts.protected_for >= policy.resync_steady
     if is_protected and not facts.database.is_degraded:
-        return Step(Act.FINISH, "A standby could take over again.", Phase.DONE)
+        said = f"A standby could take over again.{_left_behind(facts, failover)}"
+        return Step(Act.FINISH, said, Phase.DONE)
     kept = protect(facts, policy)
     if isinstance(kept, Step):
         return kept
@@ -239,14 +240,24 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     return _rejoin(failover, returned, policy)
 
 
+def _left_behind(facts: Facts, failover: Failover) -> str:
+    """What only the old primary had when it came back; its agent keeps all of it (I-DB-5)."""
+    returned = facts.replica(failover.source)
+    if returned is None or returned.role is not Role.STANDBY or not returned.alone:
+        return ""
+    return f" {returned.name} came back with what only it had: {returned.alone}"
+
+
 def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answer:
+    """What only it has is no reason to wait: nothing is rewound before it is kept and told."""
     if returned.age > policy.heard_within:
         return Wait(f"{returned.name} has not come back; redundancy waits for it.")
-    if returned.alone:
-        return Ask(f"{returned.name} holds rows that only it has: {returned.alone}", "alone")
     order = failover.order("rejoin", returned.replica)
     if order is None:
         said = f"{returned.name} is back: after a snapshot it follows the new primary."
+        return Step(Act.REJOIN, said, replica=returned.replica)
+    if order.state in NOT_DONE and order.age > policy.rejoin_again:
+        said = f"{returned.name} is asked to rejoin again; before: {order.detail}"
         return Step(Act.REJOIN, said, replica=returned.replica)
     if order.state in NOT_DONE:
         return Ask(f"{returned.name} could not rejoin: {order.detail}", "not-rejoined")

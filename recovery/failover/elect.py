@@ -47,9 +47,8 @@ def refuse_candidate(
     one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
 ) -> str:
     """The first reason against it, as a sentence; "": eligible."""
-    tried = dict(facts.failover.tried) if facts.failover else {}
-    if one.replica in tried:
-        return f"it was to be promoted and was not: {tried[one.replica]}"
+    if tried := _tried(one, facts, policy):
+        return tried
     if facts.database.is_degraded:
         return "writes were acknowledged without it: the database is degraded."
     for rule in _RULES:
@@ -58,6 +57,15 @@ def refuse_candidate(
     if shared := sorted(one.domains & facts.database.failing_domains):
         return f"it stands in {', '.join(shared)}, which failed."
     return _position(one, source, facts, policy, loss) or _others(one, source, facts, policy)
+
+
+def _tried(one: ReplicaSight, facts: Facts, policy: Policy) -> str:
+    """What failed a moment ago may have passed: a server that stood still answers again."""
+    failover = facts.failover
+    why = dict(failover.tried).get(one.replica, "") if failover else ""
+    if not failover or not why or failover.phase_age >= policy.promote_again:
+        return ""
+    return f"it was to be promoted and was not: {why}"
 
 
 def _membership(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:

@@ -150,7 +150,8 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class OrderSight:
-    """The newest operation of one verb for one replica within this failover."""
+    """The newest operation of one verb for one replica within this failover. `epoch`: of the
+    database when it was decided; 0: not told."""
 
     verb: str
     replica: str
@@ -160,6 +161,7 @@ class OrderSight:
     age: float = 0.0
     position: int | None = None
     """What a `fence` stopped at."""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

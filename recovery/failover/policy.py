@@ -42,6 +42,10 @@ class Policy:
     promote_overdue: float = 30.0
     """A person is told about a promotion or restart that neither succeeded nor failed."""
     verify_overdue: float = 30.0
+    promote_again: float = 10.0
+    """Who was to be promoted and was not is a candidate again so much later, by all the rules."""
+    rejoin_again: float = 60.0
+    """A rejoin that failed is tried again so much later: somebody may have made room."""
     promote_attempts: int = 3
     """Refused promotions are tried again this often before another is chosen."""
     failovers_at_once: int = 20

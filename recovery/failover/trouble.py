@@ -9,7 +9,7 @@ from __future__ import annotations
 from recovery.core.leases import LeaseRow
 from recovery.failover.facts import Answer, Around, Ask, Facts, ReplicaSight, Wait
 from recovery.failover.policy import Policy
-from recovery.inventory.facts import Plan, Role, Verdict
+from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 
 SERVER_DOWN = frozenset({"down", "failed"})
 
@@ -18,8 +18,8 @@ def trouble(facts: Facts, policy: Policy, now: float) -> str:
     """What is wrong with the primary, as a sentence; "": nothing that asks for an act."""
     primary = facts.primary
     if primary is None:
-        return "It has no primary."
-    if has_crashed(primary, policy):
+        return "" if _is_being_made(facts) else "It has no primary."
+    if has_crashed(primary, policy) and not _is_being_made(facts):
         return f"Its server is {primary.server} on a living host. {primary.detail}".strip()
     if primary.verdict in (Verdict.LOST, Verdict.HUNG):
         return f"Its host {primary.host_name or primary.host} is {primary.verdict}."
@@ -30,6 +30,13 @@ def trouble(facts: Facts, policy: Policy, now: float) -> str:
         why = "our grants do not reach it" if watch.is_deaf else "its host may be lost"
         return f"Its lease was not renewed for {watch.silence(now):.1f} s: {why}."
     return ""
+
+
+def _is_being_made(facts: Facts) -> bool:
+    """Before its primary is named, and between its data and its first start, it is down, and that
+    is no crash: its agent starts it as often as it takes, and no user was led to it yet."""
+    is_down = facts.primary is None or facts.primary.server == "down"
+    return facts.database.state is DatabaseState.MAKING and is_down
 
 
 def _is_lived_by(row: LeaseRow, facts: Facts) -> bool:

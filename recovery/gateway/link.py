@@ -12,7 +12,6 @@ from recovery.core import wire
 from recovery.gateway import digest
 from recovery.gateway.digest import DIGEST_SECONDS, Digest, FromController
 from recovery.gateway.ownlook import look_ourselves
-from recovery.gateway.sessions import send_or_drop
 from recovery.gateway.state import State
 
 
@@ -92,10 +91,10 @@ class Teller:
 async def _hear(socket: ServerConnection, state: State) -> None:
     async for message in socket:
         if isinstance(message, bytes):
-            await _obey(digest.request_decoder.decode(message), state)
+            _obey(digest.request_decoder.decode(message), state)
 
 
-async def _obey(request: FromController, state: State) -> None:
+def _obey(request: FromController, state: State) -> None:
     if request.wake:
         state.wake.set()
     by_host = {session.host.hex: session for session in state.sessions.values()}
@@ -107,4 +106,4 @@ async def _obey(request: FromController, state: State) -> None:
             looking.add_done_callback(state.looking.discard)
         for observer in look.observers:
             if peer and (session := by_host.get(observer)):
-                await send_or_drop(session, wire.Look(peer=peer))
+                session.send(wire.Look(peer=peer))

@@ -17,8 +17,7 @@ from recovery.core import wire
 from recovery.core.leases import EchoWatch
 from recovery.failover.actions.leases import Renewed, renew_leases
 from recovery.failover.queries import lease_spacing
-from recovery.gateway.sessions import send_or_drop
-from recovery.gateway.state import Asked, Session, State
+from recovery.gateway.state import Asked, State
 
 log = structlog.get_logger()
 
@@ -36,7 +35,6 @@ class Renewals:
         self._echoes: dict[UUID, EchoWatch] = {}
         self._last: dict[UUID, wire.Grant] = {}
         self._spacing: dict[UUID, float] = {}
-        self._sending: dict[UUID, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Until cancelled: gather, commit, grant."""
@@ -94,23 +92,15 @@ class Renewals:
             if replica in self._echoes:
                 self._echoes[replica].granted(frame.sequence, now)
             self._last[replica] = grant
-            self._send(replica, asked.session, grant)
+            asked.session.send(grant)
         self._state.counters["grants"] += len(granted)
-
-    def _send(self, replica: UUID, session: Session, grant: wire.Grant) -> None:
-        """Side by side: a socket whose agent does not read delays nobody else's grant, and is
-        given no second one while the first waits."""
-        old = self._sending.get(replica)
-        if old is None or old.done():
-            sending = asyncio.create_task(send_or_drop(session, grant))
-            self._sending[replica] = sending
 
     def _repeat(self, replica: UUID, asked: Asked) -> None:
         """Our grants do not seem to arrive: the last one again, which gives nothing new."""
         self._state.counters["grants_withheld"] += 1
         last, frame = self._last.get(replica), asked.frame
         if last and (last.epoch, last.incarnation) == (frame.epoch, frame.incarnation):
-            self._send(replica, asked.session, last)
+            asked.session.send(last)
 
     def _keep(self, ungranted: dict[UUID, Asked]) -> None:
         """Not granted: refused by the row, or its row was locked: the latter is worth a retry."""

@@ -26,9 +26,10 @@ from recovery.gateway.databases import stamps_of
 from recovery.gateway.decide import watches
 from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
+from recovery.gateway.outside import Outside
 from recovery.gateway.queries import Errand
 from recovery.gateway.renewals import Renewals
-from recovery.gateway.sessions import send_or_drop, serve_agent, tell_desired
+from recovery.gateway.sessions import serve_agent, tell_desired
 from recovery.gateway.state import State
 from recovery.operations.actions import hand_operations
 
@@ -44,7 +45,8 @@ RESEND_AFTER = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the gateway listens. `secret` is what controllers show on their link."""
+    """Where the gateway listens. `secret` is what controllers show on their link; `outside`: its
+    door for agents on other machines, if it has one."""
 
     name: str
     host: str
@@ -52,6 +54,7 @@ class Settings:
     public: str
     secret: str
     back_door: int = 0
+    outside: Outside | None = None
 
 
 async def run_gateway(settings: Settings) -> None:
@@ -68,17 +71,24 @@ async def run_gateway(settings: Settings) -> None:
     transport, _ = await loop.create_datagram_endpoint(
         lambda: Datagrams(state), local_addr=(settings.host, settings.port)
     )
+    route = _route(state)
     try:
-        async with serve(
-            _route(state),
-            settings.host,
-            settings.port,
-            process_request=_admit(state),
-            max_size=wire.MAX_FRAME,
-            ping_interval=5,
-            ping_timeout=5,
+        async with (
+            contextlib.AsyncExitStack() as doors,
+            serve(
+                route,
+                settings.host,
+                settings.port,
+                process_request=_admit(state),
+                max_size=wire.MAX_FRAME,
+                ping_interval=5,
+                ping_timeout=5,
+            ),
         ):
             log.info("gateway listens", address=settings.host, port=settings.port)
+            if settings.outside is not None:
+                outside = await doors.enter_async_context(await settings.outside.open(route))
+                log.info("gateway listens outside", at=str(outside.sockets))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
@@ -151,7 +161,7 @@ async def _set_watches(state: State) -> None:
         wanted = tuple(peers[target] for target in plan.get(session.host.hex, ()))
         if wanted != session.probes:
             session.probes = wanted
-            await send_or_drop(session, wire.Probe(peers=wanted))
+            session.send(wire.Probe(peers=wanted))
 
 
 async def _watch_databases(state: State) -> None:
@@ -192,9 +202,9 @@ async def _dispatch(state: State) -> None:
     due = await _hand_out([e for e in errands if not e.handed], state)
     due += [e for e in errands if e.handed and _is_due_again(e, state)]
     fences = [errand for errand in due if _is_fence(errand)]
-    await _send(fences, state)
+    _send(fences, state)
     await tell_desired(state)
-    await _send([errand for errand in due if not _is_fence(errand)], state)
+    _send([errand for errand in due if not _is_fence(errand)], state)
     unfinished = {errand.operation for errand in errands}
     state.sent = {key: at for key, at in state.sent.items() if key in unfinished}
 
@@ -204,11 +214,11 @@ def _is_fence(errand: Errand) -> bool:
     return isinstance(errand.order, wire.DatabaseOrder) and errand.order.verb == "fence"
 
 
-async def _send(errands: list[Errand], state: State) -> None:
+def _send(errands: list[Errand], state: State) -> None:
     for errand in errands:
         state.sent[errand.operation] = state.clock.monotonic()
         if session := state.sessions.get(errand.host):
-            await send_or_drop(session, errand.order)
+            session.send(errand.order)
 
 
 async def _hand_out(errands: list[Errand], state: State) -> list[Errand]:

@@ -73,7 +73,7 @@ async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Sess
         raise BadMessage("expected enrol or hello", field="type")
     host = await state.rows(_known_host, frame, nonce, state.clock)
     session = Session(host.pk, host.name, socket, host.quarantined_at is not None)
-    await session.send(
+    session.send(
         wire.Welcome(
             heartbeat_to=state.heartbeat_to, quarantined=session.quarantined, epoch=state.epoch
         )
@@ -81,7 +81,9 @@ async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Sess
     old = state.sessions.get(host.pk)
     state.sessions[host.pk] = session
     if old is not None:
-        await old.socket.close(1012, "another session of this host")
+        ending = asyncio.create_task(old.socket.close(1012, "another session of this host"))
+        state.closing.add(ending)  # a dead host's socket closes in its own time
+        ending.add_done_callback(state.closing.discard)
     state.stale_desired.add(host.pk)
     state.wake.set()
     return session
@@ -164,14 +166,16 @@ async def _talk(session: Session, state: State) -> None:
     """What it says is heard in its order; a renewal waits behind nothing (B1)."""
     inbox: asyncio.Queue[wire.FromAgent | None] = asyncio.Queue(INBOX)
     reading = asyncio.create_task(_read(session, state, inbox))
+    writing = asyncio.create_task(session.write())
     try:
         while (frame := await inbox.get()) is not None:
             try:
                 await _hear(session, state, frame)
             except BadMessage as refusal:
-                await _object(session, state, refusal)
+                _object(session, state, refusal)
     finally:
         reading.cancel()
+        writing.cancel()
         if state.sessions.get(session.host) is session:
             del state.sessions[session.host]
 
@@ -189,7 +193,7 @@ async def _read(
                 else:
                     inbox.put_nowait(frame)
             except BadMessage as refusal:
-                await _object(session, state, refusal)
+                _object(session, state, refusal)
             except asyncio.QueueFull:
                 state.counters["refused_inbox"] += 1
                 await session.socket.close(1013, "more than can be heard")
@@ -198,11 +202,11 @@ async def _read(
     await inbox.put(None)
 
 
-async def _object(session: Session, state: State, refusal: BadMessage) -> None:
+def _object(session: Session, state: State, refusal: BadMessage) -> None:
     """Count it, and tell the agent what had no effect."""
     state.counters[f"refused_{refusal.field or 'frame'}"] += 1
     frame = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
-    await send_or_drop(session, frame)
+    session.send(frame)
 
 
 async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
@@ -279,12 +283,4 @@ async def tell_desired(state: State) -> None:
     for host, desired in wanted.items():
         if session := state.sessions.get(host):
             session.quarantined = desired.quarantined
-            await send_or_drop(session, desired)
-
-
-async def send_or_drop(session: Session, frame: wire.Frame) -> None:
-    """A socket that died is noticed by its own session; the frame is sent again later."""
-    try:
-        await session.send(frame)
-    except ConnectionClosed:
-        log.info("socket closed while sending", host=session.name)
+            session.send(desired)

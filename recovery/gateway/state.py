@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,21 +11,30 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
+import structlog
 from django.db import close_old_connections, connections
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
 from recovery.core import wire
 from recovery.core.clock import SystemClock
 from recovery.gateway.digest import Seen
 from recovery.gateway.liveness import Liveness
 
+log = structlog.get_logger()
+OUTBOX = 500
+"""Frames that may wait for one agent's socket; it is sent a few a second."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """One agent's open socket. `probes`: what it was last told to probe."""
+    """One agent's open socket. `probes`: what it was last told to probe.
+
+    Invariant: `send` never waits. A dead host's socket takes no frame for seconds before it is
+    known to be dead, and for seconds more while it closes; orders to others must not wait for it.
+    """
 
     host: UUID
     name: str
@@ -32,9 +42,21 @@ class Session:
     quarantined: bool
     probes: tuple[wire.Peer, ...] = ()
     reported: bool = False
+    _outbox: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
 
-    async def send(self, frame: wire.Frame) -> None:
-        await self.socket.send(wire.encode(frame))
+    def send(self, frame: wire.Frame) -> None:
+        """In its turn; what a socket that died still held is sent again later, by its rows."""
+        try:
+            self._outbox.put_nowait(wire.encode(frame))
+        except asyncio.QueueFull:
+            log.warning("takes no more frames", host=self.name)
+            self.socket.transport.abort()
+
+    async def write(self) -> None:
+        """Passes the frames on, in their order, until the socket ends."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self.socket.send(await self._outbox.get())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +109,7 @@ class State:
     sent: dict[UUID, float] = field(default_factory=dict)
     epoch: int = 0
     looking: set[asyncio.Task[None]] = field(default_factory=set)
+    closing: set[asyncio.Task[None]] = field(default_factory=set)
     asked: dict[UUID, Asked] = field(default_factory=dict)
     renewing: asyncio.Event = field(default_factory=asyncio.Event)
     renewal_seconds: float = 0.0

@@ -12,11 +12,12 @@ import os
 import secrets
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from recovery.agent.disk import private_folder
 from recovery.core.errors import BadConfiguration, Refused
+from recovery.lab import clocks, processes
 from recovery.lab import layout as layouts
-from recovery.lab import processes
 from recovery.lab.ground import ground_of
 from recovery.lab.layout import LabHost
 from recovery.lab.net.hostnet import HostNet
@@ -39,6 +40,7 @@ class Machine:
         self.host, self.net, self.uplink = host, net, uplink
         self.pid = 0
         self.is_hung = False
+        self.stood: frozenset[int] = frozenset()
         self.note = ""
         self.pidfd = -1
 
@@ -111,7 +113,7 @@ class Lab:
         config.write_text(self._agent_config(machine))
         seat = self._ground.seat(machine.host)
         pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log", seat)
-        machine.pid, machine.is_hung = pid, False
+        machine.pid, machine.is_hung, machine.stood = pid, False, frozenset()
         machine.net.up(lambda: processes.is_dying(pid))
         try:
             machine.pidfd = os.pidfd_open(pid)
@@ -134,8 +136,22 @@ class Lab:
         machine = self.machine(name)
         if machine.is_up:
             await self.kill(name)
-        await machine.net.set_weather(FAIR)
+        await self.mend(name)
         await self.boot(name)
+
+    async def mend(self, name: str) -> None:
+        """Fair weather, and whoever was parted from it reaches it again."""
+        machine = self.machine(name)
+        await machine.net.set_weather(FAIR)
+        for other in self.machines.values():
+            weather = other.net.weather
+            if machine.host.address in weather.parted:
+                parted = weather.parted - {machine.host.address}
+                await other.net.set_weather(replace(weather, parted=parted))
+
+    def step_clock(self, name: str, seconds: float) -> None:
+        """The time of day of its agent; 0: right again."""
+        clocks.step(self._settings.host_folder(self.machine(name).host.name), seconds)
 
     def kill_agent(self, name: str) -> None:
         self._signal_agent(name, signal.SIGKILL)
@@ -146,14 +162,18 @@ class Lab:
     def hang(self, name: str) -> None:
         """Everything on the host stops; its kernel still answers."""
         machine = self._running(name)
+        machine.stood = machine.stood or processes.stopped(machine.pid)
         processes.signal_tree(machine.pid, signal.SIGSTOP)
         machine.is_hung = True
 
     def wake(self, name: str) -> None:
+        """What the lab stopped goes on; a server that its watchdog holds still stays held."""
         machine = self.machine(name)
-        if machine.is_up:
-            processes.signal_tree(machine.pid, signal.SIGCONT)
-            machine.is_hung = False
+        if machine.is_hung:
+            processes.signal_tree(machine.pid, signal.SIGCONT, sparing=machine.stood)
+        if machine.is_up and (agent := processes.agent_of(machine.pid)) is not None:
+            processes.send(agent, signal.SIGCONT)
+        machine.is_hung, machine.stood = False, frozenset()
 
     def _running(self, name: str) -> Machine:
         machine = self.machine(name)
@@ -193,6 +213,7 @@ class Lab:
             "token_file": str(self._settings.token_file(machine.host.name)),
             "address": machine.host.address,
             "listen_address": machine.host.inner,
+            "also_listen": ["::1"] if self._settings.mode == "netns" else [],
             "probe_port": self._layout.probe_port,
             "peer_port": PEER_PORT,
             "gate": "nftables" if self._settings.mode == "netns" else "watchdog",

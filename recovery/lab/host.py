@@ -23,7 +23,7 @@ from types import FrameType
 from recovery.agent.__main__ import serve
 from recovery.agent.config import load
 from recovery.core.errors import TocsinError
-from recovery.lab import linux, processes
+from recovery.lab import clocks, linux, processes
 from recovery.lab.netns.life import Life
 
 RESTART_SECONDS = 1.0
@@ -34,6 +34,7 @@ def run_first_process(
 ) -> None:
     """Never returns before the lab lets go of `lifeline`. `is_seated`: in a network of its own."""
     _redirect(log)
+    clocks.take(log.parent)
     life = Life() if is_seated else None
     linux.name_process(f"host-{name}")
     linux.become_subreaper()

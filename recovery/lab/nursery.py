@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recovery.core.errors import Refused
+from recovery.lab import clocks
 
 _log = logging.getLogger("tocsin.lab")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,8 @@ class Nursery:
             stdin=theirs.fileno(),
             start_new_session=True,
             cwd=_ROOT,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+            | clocks.of_the_zygote(os.environ),
         )
         theirs.close()
         self._socket.setblocking(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Collection
 
 from recovery.adapters.containers import proc
 from recovery.lab.linux import EXITING
@@ -38,11 +39,20 @@ def agent_of(pid: int) -> int | None:
     return None
 
 
-def signal_tree(pid: int, number: signal.Signals) -> None:
+def stopped(pid: int) -> frozenset[int]:
+    """Whoever below the first process stands still."""
+    seen = (proc.stat(each) for each in tree(pid))
+    return frozenset(each.pid for each in seen if each is not None and each.state == "T")
+
+
+def signal_tree(
+    pid: int, number: signal.Signals, *, sparing: Collection[int] = frozenset()
+) -> None:
     """Signals the first process and everything below; twice, for what was just forked."""
     for _ in range(2):
         for each in tree(pid):
-            send(each, number)
+            if each not in sparing:
+                send(each, number)
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -4,7 +4,8 @@ Environment: TOCSIN_VAR (state folder), TOCSIN_LAB_FILE, TOCSIN_LAB_NETWORK (127
 the file's, or the next free one; a private /16 in mode netns), TOCSIN_LAB_CONTROL (WebSocket
 address of the gateway, several with commas; otherwise every one of TOCSIN_GATEWAYS, or
 TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE (auto, which is relay; relay; netns, as root),
-TOCSIN_LAB_DATABASES (1: the file's databases too; 0: hosts and applications alone).
+TOCSIN_LAB_CLOCKS (libfaketime, so that clocks can be stepped: clocks.py), TOCSIN_LAB_DATABASES
+(1, the default: the file's databases too; 0: hosts and applications alone).
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def from_environment() -> LabSettings:
         network=_network(mode, var / "lab" / "network"),
         control=_control(),
         mode=mode,
-        has_databases=os.environ.get("TOCSIN_LAB_DATABASES", "0") == "1",
+        has_databases=os.environ.get("TOCSIN_LAB_DATABASES", "1") == "1",
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recovery.core.errors import Refused
-from recovery.lab import processes
-from recovery.lab.weather import FAIR, Scope, Weather
+from recovery.lab import clocks, processes
+from recovery.lab.weather import Scope, Weather
 
 if TYPE_CHECKING:
     from recovery.lab.cluster import Lab, Machine
@@ -18,6 +18,7 @@ Fields = dict[str, object]
 Answer = dict[str, object]
 _EVERYWHERE: frozenset[Scope] = frozenset({"control", "public"})
 _CONTROL: frozenset[Scope] = frozenset({"control"})
+_PUBLIC: frozenset[Scope] = frozenset({"public"})
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -62,8 +63,16 @@ async def restart(lab: Lab, fields: Fields) -> Answer:
 async def heal(lab: Lab, fields: Fields) -> Answer:
     """Fair weather, everything continued; a host that is down stays down."""
     name = _text(fields, "host")
-    await lab.machine(name).net.set_weather(FAIR)
+    await lab.mend(name)
+    lab.step_clock(name, 0.0)
     lab.wake(name)
+    return {}
+
+
+async def step_clock(lab: Lab, fields: Fields) -> Answer:
+    """The time of day of a host's agent, until it is healed; clocks that count do not step."""
+    seconds = _number(fields, "seconds", -clocks.MOST_SECONDS, clocks.MOST_SECONDS)
+    lab.step_clock(_text(fields, "host"), seconds)
     return {}
 
 
@@ -76,6 +85,26 @@ async def isolate(lab: Lab, fields: Fields) -> Answer:
 async def partition(lab: Lab, fields: Fields) -> Answer:
     """Cut from everybody."""
     await _cut(lab, fields, _EVERYWHERE)
+    return {}
+
+
+async def sever(lab: Lab, fields: Fields) -> Answer:
+    """Cut from peers and users; the control plane still hears it."""
+    await _cut(lab, fields, _PUBLIC)
+    return {}
+
+
+async def part(lab: Lab, fields: Fields) -> Answer:
+    """Two hosts lose each other, and nobody else, until one of them is healed.
+
+    In mode relay a handshake between them still succeeds, with nothing after it, and PostgreSQL's
+    own connections pass: nothing in them says which host they come from."""
+    one, other = lab.machine(_text(fields, "host")), lab.machine(_text(fields, "other"))
+    if one is other:
+        raise Refused("a host cannot be parted from itself", field="other")
+    for here, there in ((one, other), (other, one)):
+        parted = here.net.weather.parted | {there.host.address}
+        await here.net.set_weather(replace(here.net.weather, parted=parted))
     return {}
 
 
@@ -118,10 +147,11 @@ async def kill_datacenter(lab: Lab, fields: Fields) -> Answer:
 
 
 async def status(lab: Lab, fields: Fields) -> Answer:
-    return {"hosts": [_describe(machine) for machine in lab.machines.values()]}
+    names = {machine.host.address: name for name, machine in lab.machines.items()}
+    return {"hosts": [_describe(machine, names) for machine in lab.machines.values()]}
 
 
-def _describe(machine: Machine) -> Answer:
+def _describe(machine: Machine, names: Mapping[str, str]) -> Answer:
     state = "down" if not machine.is_up else "hung" if machine.is_hung else "up"
     agent = processes.agent_of(machine.pid) if machine.is_up else None
     return {
@@ -132,15 +162,17 @@ def _describe(machine: Machine) -> Answer:
         "state": state,
         "pid": machine.pid,
         "agent": agent or 0,
-        "weather": _in_words(machine.net.weather),
+        "weather": _in_words(machine.net.weather, names),
         "note": machine.note,
     }
 
 
-def _in_words(weather: Weather) -> str:
+def _in_words(weather: Weather, names: Mapping[str, str]) -> str:
     words = []
+    if weather.parted:
+        words.append(f"parted from {', '.join(sorted(names[one] for one in weather.parted))}")
     if cut := weather.cut_in | weather.cut_out:
-        name = "partitioned" if "public" in cut else "isolated"
+        name = "partitioned" if cut >= _EVERYWHERE else "severed" if "public" in cut else "isolated"
         one_way = (
             ""
             if weather.cut_in == weather.cut_out
@@ -159,10 +191,13 @@ WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
     "kill-agent": kill_agent,
     "stop-agent": stop_agent,
     "hang": hang,
+    "step-clock": step_clock,
     "restart": restart,
     "heal": heal,
     "isolate": isolate,
     "partition": partition,
+    "sever": sever,
+    "part": part,
     "slow": slow,
     "kill-datacenter": kill_datacenter,
     "status": status,

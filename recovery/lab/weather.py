@@ -12,10 +12,12 @@ Scope = Literal["control", "public"]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """`cut_in`: scopes from which nothing arrives; `cut_out`: to which nothing leaves."""
+    """`cut_in`: scopes from which nothing arrives; `cut_out`: to which nothing leaves; `parted`:
+    addresses of hosts from which nothing arrives and to which nothing leaves."""
 
     cut_in: frozenset[Scope] = frozenset()
     cut_out: frozenset[Scope] = frozenset()
+    parted: frozenset[str] = frozenset()
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
     loss: float = 0.0

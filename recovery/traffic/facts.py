@@ -58,6 +58,7 @@ class EdgePolicy:
     pause_ms: int = 20
     check_every_ms: int = 1_000
     check_within_ms: int = 900
+    kept_connections: int = 200
     domain: str = ""
 
 

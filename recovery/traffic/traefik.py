@@ -110,11 +110,13 @@ def _retry(policy: EdgePolicy) -> Json:
 
 def _transport(policy: EdgePolicy) -> Json:
     return {
+        # Unsaid it is two in Go, and a burst would dial anew for every request beyond them.
+        "maxIdleConnsPerHost": policy.kept_connections,
         "forwardingTimeouts": {
             "dialTimeout": _ms(policy.dial_ms),
             "responseHeaderTimeout": _ms(policy.answer_ms),
             "idleConnTimeout": "30s",
-        }
+        },
     }
 
 

@@ -20,12 +20,12 @@ from recovery.audit.models import AuditEntry
 from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.errors import Conflict
-from recovery.engines.ports import free_port
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import MemberKind, NewMember
 from recovery.incidents.models import Incident
 from recovery.notifier.run import deliver
 from tests.support.fleet import BY, NOW
+from tests.support.own import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from recovery.core import clock
-from recovery.engines.ports import free_port
 from recovery.inventory.models import Host
 from tests.browser.onlab import CHROMIUM, FLAGS
 from tests.dashboard import fleet
 from tests.support.databases import Database
+from tests.support.own import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BEAT = """

@@ -133,6 +133,25 @@ def test_a_collision_with_another_writer_costs_one_step_its_round_and_no_grace(
     assert not leader.sighted.blind
 
 
+def test_a_busy_round_is_no_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds of work in every step; the standby looks after each of them."""
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    leader, standby = judge("one", clock), judge("two", clock)
+    play(leader, fleet, clock, 3.0)
+
+    def busy(**_: object) -> None:
+        clock.advance(TAKEOVER_SECONDS * 0.8)
+        standby.round()
+
+    standby.round()
+    with monkeypatch.context() as patch:
+        for step in ("settle_lost", "reschedule", "run_governor"):
+            patch.setattr(f"recovery.controller.judge.{step}", busy)
+        leader.round()
+    assert (leader.epoch, standby.epoch) == (1, 0)
+
+
 def test_a_judgement_that_waited_for_its_disk_goes_on_judging() -> None:
     """Its eyes were open all the time: it judges what it sees now."""
     fleet = make_fleet(copies=2)

@@ -8,8 +8,8 @@ import sys
 import httpx
 from django.db import connection
 
-from recovery.engines.ports import free_port
 from tests.support.databases import Database
+from tests.support.own import free_port
 from tests.support.running import ROOT, wait_for
 
 OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"

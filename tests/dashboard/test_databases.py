@@ -218,6 +218,21 @@ def test_a_second_failover_is_allowed_by_name_and_reason(
     assert (row.blocked_until, row.unblocked_by) == (None, "responder")
 
 
+@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("responder", 200)])
+def test_the_api_allows_a_second_failover_to_whoever_may(
+    sign_in: SignIn, seeded: dict[str, Base], role: str, status: int
+) -> None:
+    now = clock.system.now()
+    row, until = seeded["orders-pg"].row, {"blocked_until": now + timedelta(hours=1)}
+    transitions.amend(row, until, action="x", actor=fleet.CONTROLLER, reason="Test.", now=now)
+    answer = sign_in(role).post(
+        "/api/databases/orders-pg/unblock", {"reason": "Seen."}, content_type="application/json"
+    )
+    assert answer.status_code == status
+    row.refresh_from_db()
+    assert (row.blocked_until is None) is (status == 200)
+
+
 @pytest.mark.parametrize("act", ["switchover", "unblock", "vouch", "call-off", "move"])
 def test_who_may_only_look_can_do_nothing(
     sign_in: SignIn, seeded: dict[str, Base], act: str

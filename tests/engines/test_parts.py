@@ -12,10 +12,10 @@ import pytest
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines import certificates, edge, logs
-from recovery.engines.ports import free_port
 from recovery.engines.state import State
 from recovery.engines.wishes import read_wishes
 from tests.needs import needs
+from tests.support.own import free_port
 
 
 def test_the_authority_stays_and_its_leaf_follows_the_name(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 
 from recovery.core.clock import system
-from recovery.engines.ports import free_port
 from tests.needs import needs
 from tests.support.databases import Database
+from tests.support.own import free_port
 from tests.support.running import LEAN, ROOT, environment, started, wait_for
 from tests.support.users import as_ordinary_user
 

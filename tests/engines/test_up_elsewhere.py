@@ -52,7 +52,7 @@ def test_a_folder_too_deep_for_a_socket_still_has_its_stores_and_its_lab(tmp_pat
     env = environment(
         deep,
         TOCSIN_WITHOUT=_without_all_but("lab"),
-        TOCSIN_LAB_NETWORK=f"127.{own.STACKS[0]}.0.0/16",
+        TOCSIN_LAB_NETWORK=f"127.{own.STACK}.0.0/16",
     )
     with started(deep, env) as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOCSIN_VAR", str(deep))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import chromium  # noqa: F401 - a fixture
 from tests.failovers.telling import Bases
 from tests.support.stack import whole_stack
 
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
-    """Every database serves; each business one has a standby that could take over now."""
+    """Every database serves; each business one has a standby."""
     folder = tmp_path_factory.mktemp("failovers") / "var"
     with whole_stack(folder, TOCSIN_LAB_DATABASES="1") as stack:
         bases = Bases(stack)
@@ -33,7 +34,6 @@ def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
 
 @pytest.fixture
 def bases(formed: Bases) -> Bases:
-    """A story begins at rest, and may fail over again."""
+    """A story begins at rest; its own database it proves first."""
     formed.stack.calm()
-    formed.settle()
     return formed

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, Login
@@ -27,11 +31,14 @@ WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
    OR (d.plan = 'business' AND l.id IS NULL)
    OR EXISTS (SELECT FROM inventory_replica r WHERE r.database_id = d.id AND r.role = 'out'
               AND r.state <> 'retired')
-   OR EXISTS (SELECT FROM inventory_replica r LEFT JOIN inventory_replicasight s
-              ON s.replica_id = r.id WHERE r.database_id = d.id AND r.role = 'standby'
-              AND coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
    OR EXISTS (SELECT FROM failover_failover f WHERE f.database_id = d.id
               AND f.phase NOT IN ('done', 'abandoned'))
+"""
+UNPROVEN = """
+SELECT d.name FROM inventory_database d JOIN inventory_replica r ON r.database_id = d.id
+LEFT JOIN inventory_replicasight s ON s.replica_id = r.id
+WHERE r.role = 'standby' AND (coalesce(s.fact->>'follows', '') = ''
+      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
 """
 GAP = """
 SELECT g.seconds, g.lost, g.last_before, g.first_after FROM inventory_writegap g
@@ -56,13 +63,33 @@ class Bases:
 
     stack: Stack
 
-    def unsettled(self) -> list[str]:
-        """Databases that do not serve with everything that their plan wants."""
-        return [str(name) for (name,) in self.stack.rows(UNSETTLED)]
+    def has_rows(self) -> bool:
+        """Whether Tocsin's own PostgreSQL is there again."""
+        try:
+            return bool(self.stack.rows("SELECT 1"))
+        except psycopg.OperationalError:
+            return False
 
-    def settle(self, seconds: float = 150.0) -> None:
-        """Wait until all of them do: a standby has to be well for a minute (I-DB-6)."""
-        wait_for(lambda: not self.unsettled(), seconds)
+    def unsettled(self) -> set[str]:
+        """Databases that do not serve with everything that their plan wants."""
+        return {str(name) for (name,) in self.stack.rows(UNSETTLED)}
+
+    def settle(self, *names: str, seconds: float = 120.0) -> None:
+        """Wait until these do; all of them where none is named."""
+        wait_for(lambda: not self._among(self.unsettled(), names), seconds)
+
+    def prove(self, *names: str, seconds: float = 150.0) -> None:
+        """Wait until they do and could be failed over: a standby has to be well for a minute
+        (I-DB-6)."""
+        self.settle(*names, seconds=seconds)
+        wait_for(lambda: not self._among(self._unproven(), names), seconds)
+
+    def _unproven(self) -> set[str]:
+        return {str(name) for (name,) in self.stack.rows(UNPROVEN)}
+
+    @staticmethod
+    def _among(found: set[str], names: tuple[str, ...]) -> set[str]:
+        return found & set(names) if names else found
 
     def one(self, name: str, column: str) -> Any:
         sql = f"SELECT {column} FROM inventory_database WHERE name = %s"  # noqa: S608
@@ -76,6 +103,20 @@ class Bases:
         )
         rows = self.stack.rows(sql, name, role)
         return str(rows[0][0]) if rows else ""
+
+    def address_of(self, host: str) -> str:
+        """Where users and peers reach it."""
+        return str(self.stack.lab_hosts()[host]["address"])
+
+    def alone(self, name: str, host: str) -> str:
+        """What only its copy on this host had when it came back, in its agent's words."""
+        sql = (
+            "SELECT s.fact->>'alone' FROM inventory_replicasight s"
+            " JOIN inventory_replica r ON r.id = s.replica_id"
+            " JOIN inventory_database d ON d.id = r.database_id"
+            " JOIN inventory_host h ON h.id = r.host_id WHERE d.name = %s AND h.name = %s"
+        )
+        return str(self.stack.rows(sql, name, host)[0][0])
 
     def acknowledged(self, name: str) -> int:
         sql = (
@@ -109,27 +150,52 @@ class Bases:
 
     # ------------------------------------------------------------------ who wrote what
 
+    @property
+    def writers(self) -> Path:
+        """The folder of their ledgers."""
+        return Path(self.stack.env["TOCSIN_VAR"]) / "lab" / "writers"
+
     def ledger(self, name: str) -> set[int]:
         """The numbers that were acknowledged, from the writer's own file."""
-        path = Path(self.stack.env["TOCSIN_VAR"]) / "lab" / "writers" / f"{name}.ledger"
-        return {int(line) for line in path.read_text().split("\n")[:-1]}
+        text = (self.writers / f"{name}.ledger").read_text()
+        return {int(line) for line in text.split("\n")[:-1]}
 
     def missing(self, name: str) -> set[int]:
         """Acknowledged numbers that the database does not have, asked of it now by its door."""
-        ledger = self.ledger(name)
-        return ledger - asyncio.run(_present(self._door(name)))
+        ledger, door = self.ledger(name), self._door(name)
+        with ThreadPoolExecutor(1) as apart:  # a browser's loop may run in this thread
+            return ledger - apart.submit(lambda: asyncio.run(_present(door))).result()
 
     def _door(self, name: str) -> Door:
-        engine, port, secret = self.stack.rows(
-            "SELECT engine, edge_port, secret FROM inventory_database WHERE name = %s", name
-        )[0]
-        login = Login.CLIENT
+        sql = "SELECT engine, edge_port FROM inventory_database WHERE name = %s"
+        engine, port = self.stack.rows(sql, name)[0]
+        secret, login = self.stack.secret_of(name), Login.CLIENT
         return Door(engine, "127.0.0.1", port, login, login.password(secret), DATABASE)
 
     # ------------------------------------------------------------------ what people do
 
+    def allow(self, name: str) -> None:
+        """A person says that another failover within the hour need not wait (I-DB-8)."""
+        if self.one(name, "blocked_until > now()"):
+            reason = "The story fails it over again."
+            said = self.press(f"/databases/{name}/unblock/", reason=reason)
+            assert "may fail over by itself again" in said
+
     def press(self, path: str, who: str = "responder", **fields: str) -> str:
         """Sign in as a person does, open the page's dialog, fill it in; what the page says."""
+        with self._signed_in(who) as client:
+            form = client.get(path)
+            assert form.status_code == httpx.codes.OK, form.text[:500]
+            said = client.post(path, data={"csrfmiddlewaretoken": _token(form.text), **fields})
+            return said.text
+
+    def read(self, path: str, who: str = "viewer") -> str:
+        """A page as this person sees it."""
+        with self._signed_in(who) as client:
+            return client.get(path).text
+
+    @contextmanager
+    def _signed_in(self, who: str) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=self.stack.url, follow_redirects=True, timeout=15) as client:
             login = client.get("/account/login/")
             client.post(
@@ -140,10 +206,7 @@ class Bases:
                     "password": passwords(self.stack)[who],
                 },
             )
-            form = client.get(path)
-            assert form.status_code == httpx.codes.OK, form.text[:500]
-            said = client.post(path, data={"csrfmiddlewaretoken": _token(form.text), **fields})
-            return said.text
+            yield client
 
 
 async def _present(door: Door) -> set[int]:

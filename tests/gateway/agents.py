@@ -15,11 +15,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from recovery.agent.identity import Identity, load
 from recovery.core import wire
 from recovery.core.clock import system
-from recovery.engines.ports import free_port
+from recovery.gateway.outside import Outside
 from recovery.gateway.serve import Settings, run_gateway
 from recovery.inventory import actions
 from recovery.inventory.models import Host
 from tests.support.fleet import BY, Fleet
+from tests.support.own import free_port
 
 T = TypeVar("T")
 
@@ -54,9 +55,11 @@ async def rows(work: Callable[..., T], *args: object) -> T:
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[int]:
+async def gateway(outside: Outside | None = None) -> AsyncIterator[int]:
     port = free_port()
-    settings = Settings("gateway-test", "127.0.0.1", port, "127.0.0.1", "link-secret")
+    settings = Settings(
+        "gateway-test", "127.0.0.1", port, "127.0.0.1", "link-secret", outside=outside
+    )
     serving = asyncio.create_task(run_gateway(settings))
     try:
         async with asyncio.timeout(5):

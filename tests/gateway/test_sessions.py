@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
+from uuid import uuid4
 
 import httpx
 import pytest
 from django.db import OperationalError, connection
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import InvalidStatus
 
 from recovery.audit.models import AuditEntry
 from recovery.core import control, transitions, wire
 from recovery.core.clock import system
-from recovery.gateway.state import State
+from recovery.gateway.state import OUTBOX, Session, State
 from recovery.inventory.models import Container, Host, Placement
 from recovery.operations.actions import admit_operations, request_operations
 from recovery.operations.facts import Verb
@@ -175,6 +178,43 @@ async def test_an_order_whose_session_broke_is_sent_again_with_the_same_key(stag
     assert isinstance(first, wire.Order)
     assert isinstance(again, wire.Order)
     assert again.operation == first.operation == str(operation.pk)
+
+
+async def test_a_host_that_returns_does_not_wait_for_the_end_of_its_dead_socket(
+    stage: Stage,
+) -> None:
+    """The old one answers no farewell: that takes the gateway ten seconds, and nobody else."""
+    async with gateway() as port, session(port, stage) as dead:
+        dead.transport.pause_reading()
+        async with asyncio.timeout(5), session(port, stage) as socket:
+            await receive(socket, wire.Desired)
+        dead.transport.abort()
+
+
+class Stuck:
+    """A dead host's socket: no frame is ever taken."""
+
+    def __init__(self) -> None:
+        self.aborted = 0
+        self.transport = self
+
+    async def send(self, frame: str) -> None:
+        await asyncio.Event().wait()
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+async def test_a_socket_that_takes_nothing_holds_nobody_up_and_is_given_up_in_the_end() -> None:
+    stuck = Stuck()
+    dead = Session(uuid4(), "par1-a1", cast(ServerConnection, stuck), quarantined=False)
+    writing = asyncio.create_task(dead.write())
+    for _ in range(OUTBOX):
+        dead.send(wire.Probe(peers=()))
+    assert stuck.aborted == 0
+    dead.send(wire.Probe(peers=()))
+    assert stuck.aborted == 1
+    writing.cancel()
 
 
 async def test_what_an_earlier_leader_committed_is_sent_in_the_name_of_the_present_one(

@@ -151,6 +151,32 @@ async def test_an_isolated_host_serves_everybody_but_the_control_plane(lab: Runn
     await until(lambda: resets(lab, "one-a", 21890 + BACK_DOOR))
 
 
+async def test_a_severed_host_serves_nobody_and_is_heard_by_the_control_plane(
+    lab: RunningLab,
+) -> None:
+    container = await lab.place("one-a")
+    await lab.ask("sever", host="one-a")
+    beats = lab.beats("one-a")
+    await lab.gateway.until(lambda: lab.beats("one-a") >= beats + 2)
+    assert not await connects(lab.hosts["one-a"].address, container.port)
+    assert await kernel_of(lab, "one-a", 21890) == "silent"
+    await lab.ask("heal", host="one-a")
+    await until(lambda: resets(lab, "one-a", 21890))
+
+
+async def test_what_stood_still_before_a_hang_stands_still_after_it(lab: RunningLab) -> None:
+    await lab.place("one-a")
+    first = await lab.pid("one-a")
+    agent = processes.agent_of(first)
+    held = next(pid for pid in processes.tree(first)[1:] if pid != agent)
+    processes.send(held, signal.SIGSTOP)
+    await until(lambda: processes.stopped(first) == {held})
+    await lab.ask("hang", host="one-a")
+    await lab.ask("heal", host="one-a")
+    await until(lambda: processes.stopped(first) == {held})
+    processes.send(held, signal.SIGCONT)
+
+
 async def test_an_isolation_of_the_way_in_lets_heartbeats_out(lab: RunningLab) -> None:
     container = await lab.place("one-a")
     await lab.ask("isolate", host="one-a", way="in")
@@ -229,6 +255,30 @@ async def test_peers_see_a_lost_host_as_silent(lab: RunningLab) -> None:
     assert time.monotonic() - killed < 2.0
 
 
+async def test_two_hosts_that_are_parted_lose_each_other_and_nobody_else(lab: RunningLab) -> None:
+    container = await lab.place("one-a")
+    peer = wire.Peer(
+        host_id=lab.gateway.member("one-a").host_id,
+        address=lab.hosts["one-a"].address,
+        probe_port=21890,
+        ports=(container.port,),
+    )
+    for observer in ("one-b", "two-a"):
+        await lab.gateway.send(observer, wire.Probe(peers=(peer,)))
+
+    def answers(observer: str) -> int:
+        seen = lab.gateway.frames(observer, wire.Sighting)
+        return seen[-1].answering if seen else -1
+
+    await lab.gateway.until(lambda: (answers("one-b"), answers("two-a")) == (1, 1))
+    await lab.ask("part", host="one-b", other="one-a")
+    assert (await lab.status("one-a"))["weather"] == "parted from one-b"
+    await lab.gateway.until(lambda: (answers("one-b"), answers("two-a")) == (0, 1))
+    await lab.ask("heal", host="one-a")
+    assert [(await lab.status(host))["weather"] for host in lab.hosts] == ["", "", ""]
+    await lab.gateway.until(lambda: (answers("one-b"), answers("two-a")) == (1, 1))
+
+
 @pytest.mark.parametrize("seconds", [0.0, 3.0])
 async def test_a_restarted_host_has_its_disk_and_a_new_boot(
     lab: RunningLab, seconds: float
@@ -264,6 +314,7 @@ async def test_a_datacenter_is_lost_at_once(lab: RunningLab) -> None:
         ("slow", {"host": "one-a", "loss": 2}, "loss"),
         ("slow", {"host": "one-a", "delay_ms": "long"}, "delay_ms"),
         ("partition", {"host": "one-a", "way": "up"}, "way"),
+        ("part", {"host": "one-a", "other": "one-a"}, "other"),
         ("burn", {"host": "one-a"}, "do"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +14,17 @@ from recovery.core.errors import BadConfiguration
 from recovery.lab import layout, networks
 from recovery.lab.net.uplink import DATAGRAM_PORT
 from recovery.lab.settings import LabSettings, from_environment
+from tests.support import own
+from tests.support.running import ROOT
 
-FREE, TAKEN = "127.30.0.0/16", "127.31.0.0/16"
+FREE, TAKEN = f"127.{own.STACK}.0.0/16", f"127.{own.OCTET}.0.0/16"
 
 
 @pytest.fixture
 def another_lab() -> Iterator[None]:
-    """Holds what a lab in 127.31 holds."""
+    """Holds what a lab in TAKEN holds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
-        held.bind(("127.95.1.1", DATAGRAM_PORT))
+        held.bind((next(layout.load().hosts(TAKEN)).inner, DATAGRAM_PORT))
         yield
 
 
@@ -59,3 +63,13 @@ def test_the_choice_is_kept_for_the_next_start(
 def test_without_any_free_network_the_sentence_names_the_wish() -> None:
     with pytest.raises(BadConfiguration, match="TOCSIN_LAB_NETWORK"):
         networks.first_free(networks.CANDIDATES, lambda network: False)
+
+
+def test_no_two_test_processes_have_the_same_addresses() -> None:
+    asked = "from tests.support import own; print(own.OCTET, own.STACK, own.PORTS.start)"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    theirs = [int(word) for word in told.stdout.split()]
+    ours = [own.OCTET, own.STACK, own.PORTS.start]
+    assert not any(one == other for one, other in zip(ours, theirs, strict=True))

@@ -44,6 +44,15 @@ def test_fair_weather_needs_no_rule() -> None:
             ],
         ),
         (
+            Weather(parted=frozenset({"10.77.1.4", "10.77.1.3"})),
+            [
+                'oifname "host2" ip saddr 10.77.1.3 drop',
+                'oifname "host2" ip saddr 10.77.1.4 drop',
+                'iifname "host2" ip daddr 10.77.1.3 drop',
+                'iifname "host2" ip daddr 10.77.1.4 drop',
+            ],
+        ),
+        (
             Weather(loss=0.05),
             [
                 f'{way} "host2" meta protocol ip numgen random mod 10000 < 500 drop'

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -14,13 +15,13 @@ import pytest
 
 from recovery.core.clock import system
 from recovery.engines import children, roles
-from recovery.engines.ports import free_port
 from recovery.engines.valkey import Valkey
 from recovery.lab.databases.clients import Door, NotWritten, PostgresSession, Session, connect
 from recovery.lab.databases.gauge import Gap
 from recovery.lab.databases.ledger import Ledger
 from recovery.lab.databases.writer import Writer
 from tests.support.databases import Database
+from tests.support.own import free_port
 from tests.support.server import PASSWORD
 from tests.support.waiting import until
 
@@ -213,3 +214,33 @@ async def test_what_the_server_refuses_is_said_in_its_words(door: Door) -> None:
     wrong = Door("postgresql", door.host, door.port, door.user, "wrong", door.dbname)
     with pytest.raises(NotWritten, match="password"):
         await connect(wrong)
+
+
+async def test_a_server_that_stops_in_mid_answer_holds_up_nobody_else(door: Door) -> None:
+    """The last message of an answer, six bytes, never comes."""
+    is_whole = asyncio.Event()
+
+    async def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        socket = f"{door.host}/.s.PGSQL.{door.port}"
+        far_reader, far_writer = await asyncio.open_unix_connection(socket)
+
+        async def back() -> None:
+            while data := await far_reader.read(4096):
+                writer.write(data if not is_whole.is_set() else data[:-6])
+
+        pouring = asyncio.create_task(back())
+        while data := await reader.read(4096):
+            far_writer.write(data)
+        pouring.cancel()
+        far_writer.close()
+
+    relay = await asyncio.start_server(came, "127.0.0.1", 0)
+    async with relay:
+        port = relay.sockets[0].getsockname()[1]
+        session = await connect(replace(door, host="127.0.0.1", port=port))
+        await session.write(1)
+        is_whole.set()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await session.write(2)
+        session.close()

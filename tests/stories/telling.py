@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from recovery.alarms.decide import STORM, digest_at
+from recovery.core.clock import system
 from recovery.inventory.facts import DESIRED
 from tests.support.seats import containers
 from tests.support.stack import Stack
@@ -19,6 +21,16 @@ def diary(*said: str | Mapping[str, str]) -> None:
         for one in said
     ]
     sys.__stdout__ and sys.__stdout__.write("\n    " + " ".join(words) + "\n")
+
+
+def may_write_at_once(stack: Stack) -> bool:
+    """The stories before this one are storm enough that letters about losses are bundled."""
+    sql = (
+        "SELECT max(coalesce(d.accepted_at, d.next_at))"
+        " FROM alarms_delivery d JOIN alarms_alarm a ON a.id = d.alarm_id WHERE a.key = %s"
+    )
+    last = stack.rows(sql, STORM)[0][0]
+    return digest_at(last, system.now()) <= system.now()
 
 
 def cast(stack: Stack) -> list[str]:

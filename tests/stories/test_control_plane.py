@@ -8,10 +8,10 @@ from datetime import datetime
 
 import psycopg
 
-from recovery.alarms.decide import DIGEST_EVERY, STORM, digest_at
+from recovery.alarms.decide import DIGEST_EVERY
 from recovery.core.clock import system
 from tests.stories.conftest import TEAM, Town
-from tests.stories.telling import diary, seats_at, victims
+from tests.stories.telling import diary, may_write_at_once, seats_at, victims
 from tests.support.mailbox import Letter
 from tests.support.running import wait_for
 from tests.support.stack import Stack, stopwatch
@@ -59,7 +59,7 @@ def test_without_valkey_the_mail_still_leaves_within_five_seconds_of_the_verdict
 ) -> None:
     stack = town.stack
     host = victims(stack)[0]
-    wait_for(lambda: _may_write_at_once(stack), DIGEST_EVERY.total_seconds() + 5)
+    wait_for(lambda: may_write_at_once(stack), DIGEST_EVERY.total_seconds() + 5)
     stopped = stack.kill("valkey", signal.SIGSTOP)
     began, since = stopwatch(), system.now()
     try:
@@ -76,16 +76,6 @@ def test_without_valkey_the_mail_still_leaves_within_five_seconds_of_the_verdict
         f"the mail about {host} arrived {(sent - verdict).total_seconds():.2f} s after its verdict"
     )
     assert (sent - verdict).total_seconds() <= 5
-
-
-def _may_write_at_once(stack: Stack) -> bool:
-    """The stories before this one are storm enough that letters about losses are bundled."""
-    sql = (
-        "SELECT max(coalesce(d.accepted_at, d.next_at))"
-        " FROM alarms_delivery d JOIN alarms_alarm a ON a.id = d.alarm_id WHERE a.key = %s"
-    )
-    last = stack.rows(sql, STORM)[0][0]
-    return digest_at(last, system.now()) <= system.now()
 
 
 def _letter_about(town: Town, host: str, since: datetime) -> datetime | None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from recovery.engines.ports import free_port
+from tests.support.own import free_port
 
 
 class Wire:

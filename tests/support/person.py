@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -24,7 +25,7 @@ class Person:
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def __enter__(self) -> Person:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._watch, name="person", daemon=True)
         self._thread.start()
         return self

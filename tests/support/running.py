@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,12 +18,10 @@ import psutil
 from recovery.core.clock import system
 from recovery.engines import leftovers
 from recovery.engines.doors import SIZE
-from recovery.engines.ports import free_port, is_free
 from recovery.engines.state import State
 from tests.support import own
 
 ROOT = Path(__file__).resolve().parents[2]
-_GIVEN: set[int] = set()
 LEAN = "web gateway controller controller-2 worker beat notifier prober lab"
 """Left out where a test is about the supervisor: the stores and the edge are enough."""
 
@@ -72,36 +68,19 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """A person's environment: nothing of the test run's, and ports of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
     kept.pop("DJANGO_SETTINGS_MODULE", None)
-    doors, free = _free_block(), _free_ports()
+    doors = own.free_block(SIZE)
     ports = {"TOCSIN_DATABASE_PORTS": f"{doors[0]}-{doors[-1]}"}
-    ports |= {f"TOCSIN_{name}PORT": str(next(free)) for name in ("", "EDGE_", "GATEWAY_")}
+    ports |= {
+        f"TOCSIN_{name}PORT": str(own.free_port())
+        for name in ("", "EDGE_", "GATEWAY_", "GATEWAY_TLS_")
+    }
     return kept | ports | {"TOCSIN_VAR": str(folder), "TOCSIN_WITHOUT": LEAN} | more
-
-
-def _free_ports() -> Iterator[int]:
-    """Free now, and nobody else's: workers take theirs from ranges of their own, and what was
-    given once is not given again, for whoever was given it may not have bound it yet."""
-    while True:
-        port = secrets.choice(own.PORTS)
-        if port not in _GIVEN and is_free(port) and is_free(port, kind=socket.SOCK_DGRAM):
-            _GIVEN.add(port)
-            yield port
-
-
-def _free_block() -> range:
-    """As many free ports in a row as the edge has doors for databases."""
-    for first in _free_ports():
-        block = range(first, first + SIZE)
-        if not _GIVEN.intersection(block[1:]) and all(is_free(port) for port in block):
-            _GIVEN.update(block)
-            return block
-    raise AssertionError("unreachable")
 
 
 @contextmanager
 def started(folder: Path, env: Mapping[str, str], *, wait: bool = True) -> Iterator[Running]:
     """Inside, `manage.py up` runs; afterwards nothing of it does."""
-    output = folder.with_name(f"{folder.name}.{free_port()}.output")
+    output = folder.with_name(f"{folder.name}.{own.free_port()}.output")
     with output.open("w") as out:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "up"],

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 import psycopg
+from cryptography.fernet import Fernet, MultiFernet
 
 from recovery.core.clock import system
 from recovery.engines.places import door
-from recovery.engines.ports import free_port
 from recovery.lab import client, layout
 from tests.support import own
 from tests.support.running import ROOT, Running, environment, started, wait_for
@@ -57,6 +57,14 @@ class Stack:
                 if not again:
                     raise
         raise AssertionError("unreachable")
+
+    def secret_of(self, database: str) -> str:
+        """What its members share, opened with this stack's own key, as its writers do."""
+        sql = "SELECT sealed_secret FROM inventory_database WHERE name = %s"
+        keys = (self.running.state.folder / "secrets" / "vault").read_text().split()
+        opener = MultiFernet([Fernet(f"{key.rstrip('=')}=") for key in keys])
+        opened = opener.decrypt(str(self.rows(sql, database)[0][0]).encode()).decode()
+        return opened.partition("\n")[2]
 
     def verdicts(self) -> dict[str, str]:
         return dict(self.rows("SELECT name, verdict FROM inventory_host"))
@@ -243,18 +251,21 @@ class Stack:
         return int(self.rows(sql)[0][0])
 
 
-def lab_of_its_own() -> dict[str, str]:
-    """The mode that the run is told in (`TOCSIN_LAB_MODE`), and a network that nobody has."""
-    mode = os.environ.get("TOCSIN_LAB_MODE", "relay")
-    second = own.STACKS[free_port() % len(own.STACKS)]
-    network = f"10.{second + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{second}.0.0/16"
+def lab_of_its_own(mode: str = "") -> dict[str, str]:
+    """The mode (this one, `TOCSIN_LAB_MODE`, or relay), and a network that nobody has."""
+    mode = mode or os.environ.get("TOCSIN_LAB_MODE", "relay")
+    network = (
+        f"10.{own.STACK + own.NETNS_SHIFT}.0.0/16" if mode == "netns" else f"127.{own.STACK}.0.0/16"
+    )
     return {"TOCSIN_LAB_MODE": mode, "TOCSIN_LAB_NETWORK": network}
 
 
 @contextmanager
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
-    """Inside, a whole Tocsin runs and is at rest."""
-    env = environment(folder, TOCSIN_WITHOUT="", **lab_of_its_own(), **more)
+    """Inside, a whole Tocsin runs and is at rest; without databases unless they are asked for."""
+    wishes = {"TOCSIN_WITHOUT": "", "TOCSIN_LAB_DATABASES": "0"}
+    wishes |= lab_of_its_own(more.get("TOCSIN_LAB_MODE", ""))
+    env = environment(folder, **(wishes | more))
     with started(folder, env) as running:
         stack = Stack(running, env)
         wait_for(stack.is_calm, 180)

@@ -34,7 +34,8 @@ def as_ordinary_user() -> Iterator[OrdinaryUser]:
     """A home with a copy of the tracked files, owned by an unprivileged user; gone afterwards."""
     group = pwd.getpwnam(NAME).pw_gid
     prefix = ("setpriv", "--reuid", NAME, "--regid", str(group), "--clear-groups", "--")
-    home = Path(tempfile.mkdtemp(prefix="tocsin-user-"))
+    # On a disk, as the packages are: they can be linked there.
+    home = Path(tempfile.mkdtemp(prefix="tocsin-user-", dir="/var/tmp"))
     try:
         home.chmod(0o755)
         copy = _copy_project(home / "tocsin")

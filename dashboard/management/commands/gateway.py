@@ -1,10 +1,12 @@
 """`manage.py gateway`: the agents' side."""
 
 import asyncio
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from recovery.gateway.outside import Outside
 from recovery.gateway.serve import Settings, run_gateway
 
 
@@ -22,6 +24,19 @@ class Command(BaseCommand):
                     public=settings.TOCSIN_GATEWAY_PUBLIC,
                     secret=settings.TOCSIN_LINK_SECRET,
                     back_door=settings.TOCSIN_GATEWAY_BACK_DOOR,
+                    outside=_outside(),
                 )
             )
         )
+
+
+def _outside() -> Outside | None:
+    """The door for agents on other machines, where somebody asked for one."""
+    if not settings.TOCSIN_GATEWAY_TLS_PORT:
+        return None
+    return Outside(
+        "0.0.0.0",  # noqa: S104 - asked for
+        settings.TOCSIN_GATEWAY_TLS_PORT,
+        Path(settings.TOCSIN_GATEWAY_CERTIFICATE),
+        Path(settings.TOCSIN_GATEWAY_KEY),
+    )

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from datetime import datetime
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -34,13 +35,13 @@ class Command(BaseCommand):
             host, token = self._expect({k: str(v) for k, v in options.items() if v is not None})
         except TocsinError as error:
             raise CommandError(str(error)) from error
-        gateways = ", ".join(f'"ws://{each}/agent"' for each in settings.TOCSIN_GATEWAYS)
+        gateways, more = _control()
         self.stdout.write(
             f"{host.name} may join within {actions.TOKEN_LIFE.seconds // 60} minutes, once.\n"
             f"On it, put the token into /etc/tocsin/token and this into /etc/tocsin/agent.toml:\n\n"
             f'name = "{host.name}"\ncontrol = [{gateways}]\nstate = "/var/lib/tocsin-agent"\n'
             f'address = "{options["address"]}"\ntoken_file = "/etc/tocsin/token"\n'
-            f'adapter = "docker"\n\nthe token: {token}\n'
+            f'adapter = "docker"\n{more}\nthe token: {token}\n'
             "then: systemctl start tocsin-agent   (deploy/tocsin-agent.service)"
         )
 
@@ -90,3 +91,13 @@ class Command(BaseCommand):
             reason=REASON,
             now=now,
         )
+
+
+def _control() -> tuple[str, str]:
+    """How an agent reaches the control plane, and what else its configuration needs for that."""
+    if settings.TOCSIN_GATEWAY_TLS_PORT:
+        url = f'"wss://{settings.TOCSIN_HOST}:{settings.TOCSIN_GATEWAY_TLS_PORT}/agent"'
+        authority = Path(settings.TOCSIN_GATEWAY_CERTIFICATE).with_name("ca.crt")
+        note = f"# a copy of {authority} of the control plane's machine"
+        return url, f'heartbeats = "socket"\nca_file = "/etc/tocsin/ca.crt"  {note}\n'
+    return ", ".join(f'"ws://{each}/agent"' for each in settings.TOCSIN_GATEWAYS), ""

@@ -24,12 +24,17 @@ HOST_VERBS = {
     "kill-agent": "SIGKILL of its agent alone",
     "stop-agent": "SIGSTOP of its agent alone",
     "hang": "SIGSTOP of everything on it",
+    "step-clock": "step its agent's time of day by so many seconds (TOCSIN_LAB_CLOCKS)",
     "isolate": "cut it from the control plane",
     "partition": "cut it from everybody",
+    "sever": "cut it from peers and users",
+    "part": "cut it from one other host",
     "slow": "delay and lose what it sends and gets (netns: delay to the control plane alone)",
     "heal": "fair weather again; what was stopped continues",
     "restart": "boot it (again): same disk",
 }
+
+_SLOW = ("delay_ms", "jitter_ms", "loss")
 
 
 class Command(BaseCommand):
@@ -47,8 +52,12 @@ class Command(BaseCommand):
         for verb, text in HOST_VERBS.items():
             host = verbs.add_parser(verb, help=text)
             host.add_argument("host")
-            if verb in ("isolate", "partition"):
+            if verb in ("isolate", "partition", "sever"):
                 host.add_argument("--way", choices=("in", "out", "both"), default="both")
+            if verb == "step-clock":
+                host.add_argument("seconds", type=float)
+            if verb == "part":
+                host.add_argument("other")
             if verb == "slow":
                 host.add_argument("--delay-ms", type=float, default=0.0)
                 host.add_argument("--jitter-ms", type=float, default=0.0)
@@ -71,7 +80,16 @@ class Command(BaseCommand):
         elif verb == "status":
             self._show()
         elif verb != "load":
-            names = ("host", "datacenter", "way", "delay_ms", "jitter_ms", "loss")
+            names = (
+                "host",
+                "other",
+                "datacenter",
+                "way",
+                "seconds",
+                "delay_ms",
+                "jitter_ms",
+                "loss",
+            )
             answer = client.ask(verb, {n: options[n] for n in names if n in options})
             self.stdout.write(" ".join(str(v) for v in answer.values()) or "done")
 

@@ -64,6 +64,13 @@ class Picture:
     is_ordered: bool = False
 
 
+def admits_by_address(spec: DatabaseSpec) -> bool:
+    """Whether its server lets nobody but members' servers and agents in from members' addresses, so
+    that these may pass a closed gate. Valkey and Redis know no addresses: from a standby's host any
+    client would write past it (safety.md B4)."""
+    return spec.engine == "postgresql"
+
+
 def is_bound(spec: DatabaseSpec) -> bool:
     """Whether a primary of it may run only behind a gate. Whose lease was revoked is listed as
     "out"; a primary without terms is one that nobody could take over from (I-DB-7)."""

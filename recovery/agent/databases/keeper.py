@@ -47,6 +47,7 @@ class Setting:
 
     folder: Path
     address: str
+    also: tuple[str, ...]
     peer_port: int
     gate: GateKind
     boot: str
@@ -82,9 +83,7 @@ class DatabaseKeeper:
             fences=fences,
             gate=gate,
             leash=self._leash,
-            engine=lambda spec: engine_for(
-                spec, Place(records.folder_of(spec.replica) / "engine", setting.address)
-            ),
+            engine=lambda spec: engine_for(spec, self._place(spec)),
             ask=self._ask,
             send=tell,
             is_fresh=is_fresh,
@@ -195,6 +194,10 @@ class DatabaseKeeper:
         await replica.close()
         await asyncio.to_thread(self._tools.records.retire, name)
         self._leashes.pop(name, None)
+
+    def _place(self, spec: DatabaseSpec) -> Place:
+        folder = self._tools.records.folder_of(spec.replica) / "engine"
+        return Place(folder, self._setting.address, also=self._setting.also)
 
     def _leash(self, replica: str) -> Leash:
         if replica not in self._leashes:

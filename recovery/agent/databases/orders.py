@@ -78,16 +78,16 @@ class DatabaseOrders:
         return outcome(order, "done", json.dumps(told))
 
     async def _fence(self, order: DatabaseOrder, replica: Replica) -> Outcome:
-        """Closed first, then asked where it stopped; a watchdog's gate leaves nobody to ask."""
-        before = replica.fact().position
+        """Closed first, then asked where it stopped; a watchdog's gate leaves nobody to ask, so
+        that one tells where it ended, if it ended in order."""
         receipt = await replica.server.fence(order.operation, order.database.epoch)
-        await replica.look()
+        async with replica.turn:  # its list may be stopping it just now, and says where it ends
+            await replica.look()
         replica.wake()
-        seen = replica.server.seen
-        return msgspec.structs.replace(
-            outcome(order, "done", str(max(before, seen.position if seen else 0))),
-            receipt=receipt,
-        )
+        seen, ended_at = replica.server.seen, replica.server.ended_at
+        stopped_at = seen.position if seen else ended_at
+        told = "closed; where it stopped is not known" if stopped_at is None else str(stopped_at)
+        return msgspec.structs.replace(outcome(order, "done", told), receipt=receipt)
 
     async def _promote(self, order: DatabaseOrder, replica: Replica) -> Outcome:
         server, epoch = replica.server, order.database.epoch

@@ -17,7 +17,7 @@ from recovery.agent.databases.facts import Act, Deed, Picture
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
 from recovery.agent.databases.server import Server
-from recovery.agent.databases.sights import matters, with_sight
+from recovery.agent.databases.sights import Following, matters, with_sight
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed
@@ -49,7 +49,7 @@ class Replica:
         self._waits_for = ""
         self._told: tuple[object, ...] = ()
         self._wanted, self._is_adopted = spec, False
-        self._streams_since: float | None = None
+        self._following = Following()
         self._gate_left = 0.0
 
     @property
@@ -137,11 +137,11 @@ class Replica:
         server = self.server
         await server.look()
         self._look_at_data()
-        seen, now = server.seen, self._tools.clock.boottime()
-        if seen is not None and seen.is_streaming:
-            self._streams_since = now if self._streams_since is None else self._streams_since
-        else:
-            self._streams_since = None
+        self._following = self._following.look(
+            is_streaming=server.seen is not None and server.seen.is_streaming,
+            is_running=server.is_running,
+            now=self._tools.clock.boottime(),
+        )
         self._gate_left = await self._left()
         if (told := matters(self.fact())) != self._told:
             self._told = told
@@ -222,7 +222,6 @@ class Replica:
         """What was observed last."""
         server, record, seen = self.server, self.server.record, self.server.seen
         now = self._tools.clock.boottime()
-        healthy = 0.0 if self._streams_since is None else now - self._streams_since
         role = seen.role if seen else record.role
         fact = ReplicaFact(
             replica=self.name,
@@ -232,7 +231,7 @@ class Replica:
             gate=self._gate(),
             gate_kind=self._tools.gate.kind if server.is_gated else "",
             promised_ms=int(record.promises.left(now) * 1000),
-            healthy_ms=int(healthy * 1000),
+            healthy_ms=int(self._following.seconds * 1000),
             alone=record.alone[:1000],
             detail=(self._trouble or self._waits_for)[:300],
         )

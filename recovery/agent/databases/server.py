@@ -16,13 +16,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from recovery.agent.databases.facts import Act, Deed, is_bound
+from recovery.agent.databases.facts import Act, Deed, admits_by_address, is_bound
 from recovery.agent.databases.lease import Lease, Ties
 from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineAway, ServerFacts
+from recovery.core.ports import EngineAway, EngineFailed, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
 
 _log = logging.getLogger("tocsin.agent.server")
@@ -32,6 +32,8 @@ LOOK_SECONDS = 2.0
 RIGHT_SECONDS = 4.0
 HAND_OVER_SECONDS = 3.0
 _ANSWERED_SECONDS = 1.5
+ORDERLY = "exit code 0"
+"""What a watchdog says of a server that ended by itself when it was asked to."""
 
 
 class Server:
@@ -45,6 +47,7 @@ class Server:
         self.seen: ServerFacts | None = None
         self.seen_at = float("-inf")
         self.configured: DatabaseSpec | None = None
+        self.ended_at: int | None = None
         self.lease: Lease | None = None
         self._leasing: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -123,6 +126,7 @@ class Server:
 
     async def start(self) -> None:
         """Runs as what its data are; a primary behind a watchdog's gate gets its lease first."""
+        self.ended_at = None
         record, spec = self.record, self.spec
         if record.role == "out":
             await self.note(role=spec.role, led=spec.epoch if spec.role == "primary" else 0)
@@ -185,26 +189,51 @@ class Server:
             await gate.arm(self.name, spec.port, self._peers(), spec.epoch, deadline)
         await gate.guard(self.name, spec.port, self._peers())
 
+    @property
+    def _ends_before_it_closes(self) -> bool:
+        """Whether a closed gate leaves it no way to hand over what its standbys lack: a watchdog
+        kills it, and the kernel's keeps peers out where nobody tells them from clients."""
+        return self._tools.gate.kind == "watchdog" or not admits_by_address(self.spec)
+
     def _peers(self) -> tuple[str, ...]:
+        if not admits_by_address(self.spec):
+            return ()
         others = (each.address for each in self.spec.members if each.replica != self.name)
         return tuple(address for address in others if _is_address(address))
 
     async def stop(self) -> None:
         """In order; killed after a while. Its lease ends with it."""
         await self.drop_lease()
+        if self.is_gated and not self._ends_before_it_closes:
+            await self._tools.gate.close(self.name)
+        await self._end(STOP_SECONDS)
         if self.is_gated and self._tools.gate.kind == "nftables":
             await self._tools.gate.close(self.name)
-        polite = self.engine.command(self.spec).polite
-        self.sight = await self.leash.stop(polite, STOP_SECONDS)
-        self.seen = None
-        if self.sight.pid:
+        if self.is_running:
             raise WatchdogAway(f"{self.name} does not end")
+
+    async def _end(self, seconds: float) -> None:
+        """Notes where a primary ended that ended in order: it told its standbys everything before.
+        Whoever was killed may have acknowledged more than it was last seen to hold."""
+        before = self.seen if self.is_running else None
+        self.sight = await self.leash.stop(self.engine.command(self.spec).polite, seconds)
+        self.seen = None
+        if before is None or before.role != "primary":
+            return
+        self.ended_at = None
+        if self.sight.ended == ORDERLY:
+            with contextlib.suppress(EngineFailed, EngineAway, OSError):
+                told = await self.engine.ended_at()
+                self.ended_at = max(before.position, told or 0)
 
     async def rejoin(self) -> None:
         """Stopped data follow the primary afterwards; what only they had is kept and told."""
         done = await self.engine.rejoin(self.spec)
         _log.info("%s: %s %s", self.name, done.how, done.detail)
-        await self.note(role="standby", led=0, alone=done.divergence.alone)
+        alone = done.divergence.alone
+        if alone and done.kept:
+            alone = f"{alone}; kept on its host in {done.kept}"
+        await self.note(role="standby", led=0, alone=alone)
 
     async def promote(self) -> None:
         """A running standby becomes the primary of `spec.epoch`; open once its lease is granted."""
@@ -223,15 +252,15 @@ class Server:
         await self.look()
 
     async def fence(self, operation: str, epoch: int) -> str:
-        """Closed for good at this epoch; the receipt. A watchdog would kill a server that can
-        still hand over what its standbys lack, so that one is asked to end first."""
+        """Closed for good at this epoch; the receipt. A server that could not hand over what its
+        standbys lack any more is asked to end first."""
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
         await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
-        if is_leading and self._tools.gate.kind == "watchdog":
-            await self.leash.stop(self.engine.command(self.spec).polite, HAND_OVER_SECONDS)
+        if is_leading and self._ends_before_it_closes:
+            await self._end(HAND_OVER_SECONDS)
         return await self._tools.gate.fence(operation, self.name, epoch)
 
     # ------------------------------------------------------------------ the lease

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import msgspec
 
 from recovery.core.ports import ServerFacts
@@ -31,3 +33,26 @@ def matters(fact: ReplicaFact) -> tuple[object, ...]:
     streaming = tuple((each.replica, each.is_streaming) for each in fact.standbys)
     told = (fact.state, fact.role, fact.epoch, fact.is_writable, fact.gate, fact.follows)
     return (*told, fact.promised_ms > 0, fact.alone, fact.detail, streaming)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """For how long a standby has followed without a break: from `since` to the newest look at
+    which it did. Invariant (I-DB-6): the end of its primary makes it no worse than it was at that
+    moment; once it follows again, the count begins anew."""
+
+    since: float = 0.0
+    until: float = 0.0
+    is_on: bool = False
+
+    def look(self, *, is_streaming: bool, is_running: bool, now: float) -> Following:
+        """After another look. Whose own server ended has followed for no time at all."""
+        if not is_running:
+            return Following()
+        if not is_streaming:
+            return replace(self, is_on=False)
+        return Following(self.since if self.is_on else now, now, is_on=True)
+
+    @property
+    def seconds(self) -> float:
+        return self.until - self.since

@@ -47,13 +47,15 @@ class Place:
     """Where a replica lives on this host.
 
     `folder` belongs to it alone. `listen`: the address its server listens on, which may be an
-    inner one. `reach`: where another member's server is reached from here, when that is not its
-    own address (an agent may pass the connection on, to give it this host's source address).
+    inner one; `also`: further ones, where this host has them. `reach`: where another member's
+    server is reached from here, when that is not its own address (an agent may pass the
+    connection on, to give it this host's source address).
     """
 
     folder: Path
     listen: str
     reach: Callable[[Member], tuple[str, int]] = _directly
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,9 @@ class DatabaseEngine(Protocol):
 
     async def repoint(self, spec: DatabaseSpec) -> None:
         """A running standby follows the primary among the members; `look` says since when."""
+
+    async def ended_at(self) -> int | None:
+        """Stopped in order: the position at which its log ends. None: its files do not tell."""
 
     async def divergence(self, spec: DatabaseSpec) -> Divergence:
         """Of a stopped server's data against the primary among the members."""

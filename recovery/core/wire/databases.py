@@ -82,9 +82,10 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     `position`: primary: written; standby: received and safe on its disk; in bytes of the
     engine's log (WAL LSN, replication offset). `timeline`: PostgreSQL's; Valkey: hash of the
     replication id. `lag_ms`: how far behind its primary in time, -1 unknown. `follows`: the
-    replica whose log it receives now. `healthy_ms`: streaming and well for so long.
-    `promised_ms`: rest of a live promise not to be promoted (B6). `gate`: whether clients'
-    writes can get through; `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
+    replica whose log it receives now. `healthy_ms`: streaming and well for so long, as of the
+    newest moment of it: the end of its primary does not begin it anew. `promised_ms`: rest of a
+    live promise not to be promoted (B6). `gate`: whether clients' writes can get through;
+    `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
     `settings`: what the worst case is computed from. `alone`: rows that only this one has.
     """
 

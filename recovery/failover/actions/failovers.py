@@ -266,8 +266,15 @@ def order(
 
 
 def choose_again(*, failover: Failover, actor: Actor, reason: str, now: datetime) -> Failover:
-    """It was not promoted, by its own agent's word: another is looked for."""
+    """It was not promoted, by its own agent's word: another is looked for, or it is tried again.
+    Nobody wrote to it alone, so what was recorded with the choice is not so."""
     assert failover.target is not None, "somebody was chosen"
+    database = Database.objects.select_for_update().get(pk=failover.database_id)
+    if database.degraded_at is not None:
+        unmarked = {"degraded_at": None, "degraded_reason": "", "restoring_at": None}
+        transitions.amend(
+            database, unmarked, action="not degraded", actor=actor, reason=reason, now=now
+        )
     set_role(replica=failover.target, role=Role.STANDBY, actor=actor, reason=reason, now=now)
     tried = [*failover.tried, [str(failover.target_id), reason]]
     return transitions.move(

@@ -101,8 +101,21 @@ class Loader:
             for row in rows
             if (sight := self.rows.sights.get(row.pk))
         }
-        words = self.memory.note_words(leader, told, self.monotonic) if told else {}
+        words = self._words(key, leader, told) if told else {}
         return tuple(self._replica(row, words.get(str(row.pk))) for row in rows)
+
+    def _words(
+        self, key: UUID, leader: str, told: dict[str, tuple[int, int]]
+    ) -> Mapping[str, Word]:
+        sight = self.rows.sights.get(UUID(leader)) if leader else None
+        timeline = int(sight.fact.get("timeline", 0)) if sight else 0
+        return self.memory.note_words(
+            str(key),
+            (leader, timeline),
+            told,
+            self.monotonic,
+            is_silent=sight is not None and sight.state != "running",
+        )
 
     def _replica(self, row: Replica, word: Word | None) -> f.ReplicaSight:
         sight = self.rows.sights.get(row.pk)
@@ -150,7 +163,7 @@ class Loader:
         known: bool | None = None
         if primary is not None and primary.age <= self.policy.heard_within:
             waits = row.durability == Durability.SYNCHRONOUS
-            known = any(
+            known = primary.server == "running" and any(
                 is_follower(one, primary) and (not waits or _is_synchronous(one, primary))
                 for one in replicas
             )
@@ -213,6 +226,7 @@ class Loader:
             detail=op.detail,
             age=self._age(op),
             position=int(position) if position.isdigit() else None,
+            epoch=op.database_epoch,
         )
 
     def _asked(self, orders: list[Operation]) -> Iterable[f.Asked]:

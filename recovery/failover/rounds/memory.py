@@ -6,12 +6,18 @@ thing; what it has not seen change yet is of unknown age. A new leader begins a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from recovery.core.leases import LeaseRow
 from recovery.failover.facts import NEVER
 from recovery.failover.terms import Terms
 from recovery.failover.watch import LeaseWatch
+
+UNDER_WAY = 5.0
+"""Two agents' words may arrive in another order than they were spoken in, by so many seconds."""
+MOST_CLAIMS = 32
+"""Of one replica whose primary is silent; more are folded into the later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,16 @@ class Word:
 
 @dataclass(slots=True)
 class Memory:
-    """`shelter`: since when a database's standby could, or could not, take over; `since`: when
+    """`claims`: what each replica claimed, and when that was first seen; `claimed`: the most that
+    it claimed before its primary's newest word; `histories`: whose history these belong to.
+    `shelter`: since when a database's standby could, or could not, take over; `since`: when
     anything else with a name was first seen as it is (a failover's phase, an order)."""
 
     leases: dict[str, LeaseWatch] = field(default_factory=dict)
     words: dict[str, Word] = field(default_factory=dict)
+    claims: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     claimed: dict[str, int] = field(default_factory=dict)
+    histories: dict[str, tuple[str, int]] = field(default_factory=dict)
     shelter: dict[str, tuple[bool, float]] = field(default_factory=dict)
     since: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
 
@@ -48,29 +58,56 @@ class Memory:
         return watch
 
     def note_words(
-        self, primary: str, told: dict[str, tuple[int, int]], now: float
+        self,
+        database: str,
+        history: tuple[str, int],
+        told: dict[str, tuple[int, int]],
+        now: float,
+        *,
+        is_silent: bool = False,
     ) -> dict[str, Word]:
         """(count, position) of each replica of one database as read now; each with its age.
+        `history`: its primary and that one's timeline; another one begins without any claim.
+        `is_silent`: the primary's server says nothing, its agent repeats the last word.
 
-        What a standby claimed before its primary's newest word is kept: nobody holds what was
-        not written yet.
+        What a standby claimed long enough before its primary's newest word is kept: nobody holds
+        what was not written yet.
         """
-        before = {key: self.words[key] for key in told if key in self.words}
+        if self.histories.get(database) != history:
+            self.histories[database] = history
+            self._forget_claims(told)
+        primary = history[0]
+        before = self.words.get(primary)
+        is_new = before is not None and primary in told and before.count != told[primary][0]
         for key, (count, position) in told.items():
-            known = before.get(key)
-            if known is None:
-                self.words[key] = Word(count, None, position)
-            elif known.count != count:
-                self.words[key] = Word(count, now, position)
-        spoke = before.get(primary)
-        if spoke is not None and spoke.count != told[primary][0]:
-            for key, word in before.items():
-                self.claimed[key] = max(self.claimed.get(key, 0), word.position)
+            known = self.words.get(key)
+            if known is None or known.count != count:
+                at = None if known is None else now
+                self.words[key] = Word(count, at, position)
+                self._note_claim(key, position, now)
+        if is_new and not is_silent:
+            self._settle_claims(told, now - UNDER_WAY)
         return {key: self.words[key] for key in told}
 
-    def forget_claims(self, replicas: list[str]) -> None:
-        """Another history begins with another primary."""
-        for key in replicas:
+    def _note_claim(self, key: str, position: int, now: float) -> None:
+        claims = self.claims.setdefault(key, [])
+        claims.append((now, position))
+        if len(claims) > MOST_CLAIMS:
+            (_, first), (at, second) = claims[:2]
+            claims[:2] = [(at, max(first, second))]
+
+    def _settle_claims(self, keys: Iterable[str], before: float) -> None:
+        """What was claimed before this instant is compared with the primary's word."""
+        for key in keys:
+            claims = self.claims.get(key, [])
+            old = [position for at, position in claims if at <= before]
+            self.claimed[key] = max([self.claimed.get(key, 0), *old])
+            self.claims[key] = [claim for claim in claims if claim[0] > before]
+
+    def _forget_claims(self, keys: Iterable[str]) -> None:
+        """Another history begins with another primary, or with its new timeline."""
+        for key in keys:
+            self.claims.pop(key, None)
             self.claimed.pop(key, None)
 
     def note_shelter(self, database: str, is_protected: bool | None, now: float) -> float:

@@ -27,7 +27,6 @@ TITLES: Mapping[str, str] = {
     "held": "{name}: its failover waits",
     "promotion-unknown": "{name}: it is not known whether its standby was promoted",
     "not-verified": "{name}: no write of a user was acknowledged since its failover",
-    "alone": "{name}: its old primary holds rows that only it has",
     "not-rejoined": "{name}: its old primary could not rejoin",
     "waiting": "{name} (starter plan) is down and waits for its host or a person",
 }

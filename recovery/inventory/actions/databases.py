@@ -25,6 +25,7 @@ from recovery.inventory.facts import (
 )
 from recovery.inventory.models import Database, Datacenter, Epoch, Host, Replica
 
+_LAST_WORDS = ("system", "version", "timeline", "position", "standbys", "settings", "epoch")
 SEEN = """
 INSERT INTO inventory_replicasight AS old
   (replica_id, at, heard, state, role, epoch, is_writable, position, fact)
@@ -34,8 +35,20 @@ FROM jsonb_to_recordset(%s::jsonb) AS s(replica uuid, state text, role text, epo
 ORDER BY s.replica
 ON CONFLICT (replica_id) DO UPDATE SET at = excluded.at, heard = old.heard + 1,
   state = excluded.state, role = excluded.role, epoch = excluded.epoch,
-  is_writable = excluded.is_writable, position = excluded.position, fact = excluded.fact
-"""
+  is_writable = excluded.is_writable,
+  position = CASE WHEN {silent} THEN old.position ELSE excluded.position END,
+  fact = CASE WHEN {silent} THEN excluded.fact || jsonb_build_object({word})
+         ELSE excluded.fact END
+""".format(
+    silent=(
+        "excluded.fact->>'version' = '' AND old.fact->>'version' <> ''"
+        " AND excluded.state NOT IN ('absent', 'making')"
+    ),
+    word=", ".join(f"'{name}', old.fact->'{name}'" for name in _LAST_WORDS),
+)
+"""A server on its own data that says nothing is what it was by its last word: whose copy, how far,
+who followed it then, under the terms of which epoch. By that its successor is chosen, as for a lost
+host."""
 
 
 def make_secret() -> str:

@@ -111,11 +111,8 @@ class PostgresSession:
             pgconn.send_query_params(statement, list(values))
             while pgconn.flush():
                 await _ready(pgconn.socket, writing=True)
-            while pgconn.is_busy():
-                await _ready(pgconn.socket)
-                pgconn.consume_input()
-            first = pgconn.get_result()
-            while pgconn.get_result() is not None:
+            first = await self._result()
+            while await self._result() is not None:
                 pass
         except psycopg.Error as error:
             raise NotWritten(_first_line(error)) from error
@@ -124,6 +121,15 @@ class PostgresSession:
         if first.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
             raise NotWritten(first.error_message.decode(errors="replace").strip())
         return first
+
+    async def _result(self) -> pq.abc.PGresult | None:
+        """The next one; None: there are no more. libpq would wait for it with everybody else held
+        up, for as long as a server that stopped in mid-answer stands still."""
+        pgconn = self._connection.pgconn
+        while pgconn.is_busy():
+            await _ready(pgconn.socket)
+            pgconn.consume_input()
+        return pgconn.get_result()
 
 
 async def _ready(descriptor: int, *, writing: bool = False) -> None:

@@ -105,8 +105,11 @@ class HostNet(ABC):
         """Whether this direction passes both here and, for a peer's connection, there."""
         if not self.passes(way, scope):
             return False
+        if origin is None or origin is self:
+            return True
         other: Way = "out" if way == "in" else "in"
-        return origin is None or origin is self or origin.passes(other, "public")
+        is_parted = origin.host.address in self.weather.parted
+        return origin.passes(other, "public") and not is_parted
 
     async def _join(self, client: socket.socket, to: Address, forth: Pipe, back: Pipe) -> None:
         loop = asyncio.get_running_loop()

@@ -118,6 +118,8 @@ def _rules(
             yield f"{interface} tcp {door} {back_door} drop"
         elif cut:
             yield f"{interface} ip {other} != {uplinks(network)} tcp {door} != {back_door} drop"
+        for parted in sorted(weather.parted):
+            yield f"{interface} ip {other} {parted} drop"
         if lost := round(weather.loss * _PARTS):
             some = f"numgen random mod {_PARTS} < {lost} " if lost < _PARTS else ""
             yield f"{interface} meta protocol ip {some}drop"

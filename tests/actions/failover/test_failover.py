@@ -76,6 +76,26 @@ def test_the_returning_primary_rejoins_and_then_it_is_over(play: Play) -> None:
     assert lease.sequence > 0
 
 
+def test_a_standby_that_could_not_be_promoted_is_tried_again_and_was_never_alone(
+    play: Play,
+) -> None:
+    play.refuses["promote"] = "its server does not answer"
+    play.kill(play.pair.primary)
+    play.until("promote")
+    alone = play.database
+    assert alone.degraded_at is not None
+    row = play.until("elect")
+    assert len(row.tried) == 1
+    alone.refresh_from_db()
+    assert not alone.degraded_at
+    play.refuses.clear()
+    row = play.until("rebuild")
+    database = play.database
+    assert (row.target, database.primary) == (play.pair.standby, play.pair.standby)
+    assert (row.new_epoch, database.routed_epoch) == (3, 3)
+    assert database.degraded_at is not None
+
+
 def test_a_new_leader_between_any_two_rounds_changes_nothing_but_time() -> None:
     play = Play(make_pair())
     play.settle()

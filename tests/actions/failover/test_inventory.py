@@ -104,3 +104,26 @@ def test_a_sight_is_overwritten_and_counts_how_often_it_was_heard() -> None:
     actions.see_replicas(seen={pair.primary.pk: {**fact, "position": 9}}, now=NOW)
     sight = ReplicaSight.objects.get()
     assert (sight.heard, sight.position, sight.is_writable) == (2, 9, True)
+
+
+def test_a_server_that_fell_silent_is_known_by_its_last_word() -> None:
+    """Its successor is chosen by that: whose copy it is, how far it was, who followed it."""
+    pair = make_pair()
+    word = {"version": "18.6", "system": "7", "timeline": 2, "settings": {"fsync": 1.0}}
+    word |= {"standbys": [{"replica": "b"}]}
+    up = {"state": "running", "role": "primary", "epoch": 3, "is_writable": True, "position": 9}
+    silent = {"version": "", "system": "", "timeline": 0, "standbys": [], "settings": {}}
+    down = {"state": "down", "role": "primary", "epoch": 4, "is_writable": False, "position": 0}
+    actions.see_replicas(seen={pair.primary.pk: up | word}, now=NOW)
+    actions.see_replicas(seen={pair.primary.pk: down | silent}, now=NOW)
+    actions.see_replicas(seen={pair.primary.pk: down | silent}, now=NOW)
+    sight = ReplicaSight.objects.get()
+    assert (sight.state, sight.position, sight.epoch, sight.is_writable) == ("down", 9, 4, False)
+    assert sight.fact == down | word | {"position": 9, "epoch": 3}
+    again = {**up, **word, "timeline": 3, "position": 11}
+    actions.see_replicas(seen={pair.primary.pk: again}, now=NOW)
+    sight.refresh_from_db()
+    assert (sight.fact, sight.position) == (again, 11)
+    actions.see_replicas(seen={pair.primary.pk: down | silent | {"state": "absent"}}, now=NOW)
+    sight.refresh_from_db()
+    assert (sight.position, sight.fact["system"]) == (0, "")

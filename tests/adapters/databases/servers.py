@@ -16,7 +16,7 @@ import psutil
 from recovery.adapters.databases.choice import engine_for
 from recovery.core.ports import Command, DatabaseEngine, Place, ServerFacts
 from recovery.core.wire import DatabaseSpec, EngineName, Member, ReplicaRole
-from recovery.engines.ports import free_port
+from tests.support.own import free_port
 from tests.support.waiting import until
 
 SECRET = "shared by the members"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -9,7 +12,7 @@ from recovery.core.errors import TocsinError
 from recovery.core.ports import EngineAway, EngineFailed
 from recovery.core.wire import StandbyFact
 from tests.adapters.databases.conftest import Engine
-from tests.adapters.databases.servers import Family
+from tests.adapters.databases.servers import Family, Server
 from tests.support.waiting import until
 
 
@@ -28,6 +31,21 @@ async def test_a_made_primary_takes_writes_and_says_who_it_is(
     assert facts.system
     assert facts.timeline
     assert facts.settings
+
+
+async def test_a_server_listens_on_further_addresses_too(family: Family, engine: Engine) -> None:
+    a = family.servers["a"]
+    place = replace(a.place, also=("::1",))
+    there = Server("a", a.folder, a.spec, place)
+    await there.engine.make(there.spec)
+    await there.start()
+    try:
+        for address in (place.listen, "::1"):
+            _, writer = await asyncio.open_connection(address, there.spec.port)
+            writer.close()
+    finally:
+        there.kill()
+        await there.engine.close()
 
 
 async def test_making_or_cloning_what_is_there_changes_nothing(
@@ -135,17 +153,22 @@ async def test_after_a_hand_over_in_order_the_old_primary_just_follows(
     a, b = await family.pair(engine.client)
     await engine.client.write(a, 1)
     await b.reaches((await a.look()).position)
+    await engine.client.write(a, 2)
+    written = (await a.look()).position
     await a.stop()
+    ended_at = await a.engine.ended_at()
+    assert ended_at is None or written <= ended_at
+    await b.reaches(ended_at or written)
     family.give("b")
     await b.engine.promote(b.spec)
-    await engine.client.write(b, 2)
+    await engine.client.write(b, 3)
     rejoined = await a.engine.rejoin(a.spec)
     assert rejoined.divergence.alone == ""
     await a.start()
     await a.until_streaming()
     assert not (await a.look()).is_writable
     await a.reaches((await b.look()).position)
-    assert await engine.client.numbers(a) == {1, 2}
+    assert await engine.client.numbers(a) == {1, 2, 3}
 
 
 async def test_the_other_standby_follows_the_new_primary(family: Family, engine: Engine) -> None:

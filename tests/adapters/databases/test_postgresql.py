@@ -55,6 +55,19 @@ def try_write(server: Server, number: int, patience: float = 60.0) -> list[str]:
     return warnings
 
 
+async def test_only_a_server_that_ended_in_order_tells_where(family: Family) -> None:
+    a, _ = await family.pair(CLIENT)
+    await CLIENT.write(a, 1)
+    a.kill()
+    assert await a.engine.ended_at() is None
+    await a.start()
+    written = (await a.look()).position
+    await a.stop()
+    ended_at = await a.engine.ended_at()
+    assert ended_at is not None
+    assert ended_at >= written
+
+
 async def test_a_synchronous_write_waits_for_its_standby_until_the_database_is_degraded(
     family: Family,
 ) -> None:
@@ -222,3 +235,21 @@ async def test_a_promotion_is_quick(family: Family) -> None:
 def test_a_version_that_is_not_here_is_named_with_those_that_are() -> None:
     with pytest.raises(EngineFailed, match=r"PostgreSQL 99 is not on this host, which has .*18"):
         programs.programs_for("99")
+
+
+async def test_data_that_cannot_be_read_any_more_are_kept_and_replaced(
+    family: Family, engine: Engine
+) -> None:
+    a, b = await family.pair(engine.client)
+    await engine.client.write(a, 1)
+    await b.reaches((await a.look()).position)
+    a.kill()
+    await b.engine.promote(b.spec)
+    family.give("b")
+    (a.folder / "data" / "global" / "pg_control").unlink()
+    rejoined = await a.engine.rejoin(a.spec)
+    assert rejoined.how == "reseeded"
+    assert "cannot be told" in rejoined.divergence.alone
+    assert (Path(rejoined.kept) / "global").is_dir()
+    await a.start()
+    await a.until_streaming()

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from recovery.engines.doors import entry_point
-from recovery.engines.ports import free_port
+from tests.support.own import free_port
 
 
 def traefik() -> str:
@@ -29,8 +29,15 @@ class _Quiet(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     body = b"{}"
     posts = 0
+    connections = 0
+    seconds = 0.0
+
+    def setup(self) -> None:
+        type(self).connections += 1
+        super().setup()
 
     def do_GET(self) -> None:
+        time.sleep(self.seconds)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(self.body)))

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from uuid import uuid4
@@ -51,6 +52,18 @@ def gets(edge: Edge, name: str, count: int, *, kept: bool) -> tuple[list[int], f
             codes.append(client.get(f"{edge.url}/app/{name}/x", headers=headers).status_code)
             longest = max(longest, time.monotonic() - began)
     return codes, longest
+
+
+def test_a_burst_dials_once_and_the_next_one_not_again(edge: Edge, stack: ExitStack) -> None:
+    good, handler, _ = stack.enter_context(answering(b"good"))
+    handler.seconds = 0.05  # long enough for all of a burst to be in flight
+    name = f"b{uuid4().hex[:6]}"
+    publish(edge, name, good)
+    pool = stack.enter_context(ThreadPoolExecutor(20))
+    for _ in range(5):
+        for codes, _ in pool.map(lambda _: gets(edge, name, 1, kept=False), range(20)):
+            assert codes == [200]
+    assert handler.connections <= 40
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept-alive", "fresh"])

@@ -194,11 +194,12 @@ class Writer:
             except psycopg.Error:
                 await asyncio.sleep(0.02)
 
-    async def try_write(self, number: int, seconds: float = 1.0) -> bool:
-        """One new connection, one write."""
+    async def try_write(self, number: int, seconds: float = 10.0) -> bool:
+        """One new connection, one write; again without harm."""
         try:
             async with asyncio.timeout(seconds), await self._connect() as connection:
-                await connection.execute("INSERT INTO ledger VALUES (%s)", [number])
+                sql = "INSERT INTO ledger VALUES (%s) ON CONFLICT DO NOTHING"
+                await connection.execute(sql, [number])
         except (psycopg.Error, TimeoutError):
             return False
         return True
@@ -253,6 +254,17 @@ async def up(pair: Pair) -> Pair:
     await pair.gateway.until(lambda: any(s.is_synchronous for s in pair.fact(A).standbys))
     await pair.writer(A).make_table()
     return pair
+
+
+async def fail_over(pair: Pair) -> wire.Outcome:
+    """Fences A, promotes B at the next epoch, as a control plane with a receipt would."""
+    fenced = await pair.order(A, "fence")
+    assert fenced.state == "done", fenced.detail
+    pair.epoch, pair.leader, pair.is_degraded = pair.epoch + 1, B, True
+    pair.gateway.leaders = {B: pair.epoch}
+    promoted = await pair.order(B, "promote")
+    assert promoted.state == "done", promoted.detail
+    return fenced
 
 
 def watchdogs(folder: Path) -> list[int]:

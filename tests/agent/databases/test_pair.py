@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recovery.agent.http import Getter
 from recovery.core import wire
-from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, watchdogs
+from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, fail_over, watchdogs
 from tests.support.waiting import until
 
 
@@ -50,7 +50,7 @@ async def test_without_control_plane_and_peer_it_is_fenced_in_time(up: Pair) -> 
     await asyncio.sleep(TERMS.length + 1.0)
     await writer.stop()
     assert began < writer.last < began + TERMS.length + 0.1
-    assert not await up.writer(A).try_write(-1)
+    assert not await up.writer(A).try_write(-1, 1.0)
 
 
 async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(up: Pair) -> None:
@@ -75,17 +75,6 @@ async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(u
     assert time.monotonic() - began < 2 * TERMS.length
 
 
-async def fail_over(pair: Pair) -> wire.Outcome:
-    """Fences A, promotes B at the next epoch, as a control plane with a receipt would."""
-    fenced = await pair.order(A, "fence")
-    assert fenced.state == "done", fenced.detail
-    pair.epoch, pair.leader, pair.is_degraded = pair.epoch + 1, B, True
-    pair.gateway.leaders = {B: pair.epoch}
-    promoted = await pair.order(B, "promote")
-    assert promoted.state == "done", promoted.detail
-    return fenced
-
-
 async def test_after_a_fence_the_standby_is_promoted_and_the_old_one_rejoins(up: Pair) -> None:
     writer = up.writer(A)
     writer.start()
@@ -103,7 +92,7 @@ async def test_after_a_fence_the_standby_is_promoted_and_the_old_one_rejoins(up:
     await up.desire()
     await up.until(A, 40.0, state="running", role="standby", follows=B)
     await up.until(B, gate="open", is_writable=True)
-    assert not await up.writer(A).try_write(-2)
+    assert not await up.writer(A).try_write(-2, 1.0)
     await up.gateway.until(lambda: any(each.is_streaming for each in up.fact(B).standbys))
 
 

@@ -11,7 +11,7 @@ from recovery.failover.begin import refuse_begin, refuse_switchover
 from recovery.failover.decide import next_step
 from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Proof, ProofKind, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
-from recovery.inventory.facts import DatabaseState, Durability, Plan, Role, StandbyLoss, Verdict
+from recovery.inventory.facts import Durability, Role, StandbyLoss, Verdict
 from tests.decisions.failover.build import (
     ENDED,
     LEASE_PROOF,
@@ -157,12 +157,36 @@ def test_the_old_primary_rejoins_and_then_the_failover_is_over() -> None:
     assert act(decide(whole)) is Act.FINISH
 
 
-def test_rows_that_only_the_old_primary_has_are_shown_to_a_person() -> None:
+def test_rows_that_only_the_old_primary_has_are_kept_by_it_and_told_at_the_end() -> None:
     known = promoted(Phase.REBUILD)
     back = primary(age=0.5, role=Role.OUT, alone="12 transactions after 0/5000")
-    answer = decide(replace(known, replicas=(back, known.replicas[1])))
-    assert isinstance(answer, Ask)
+    known = replace(known, replicas=(back, known.replicas[1]))
+    assert act(decide(known)) is Act.REJOIN
+    follows = replace(back, role=Role.STANDBY)
+    whole = replace(
+        known,
+        replicas=(follows, known.replicas[1]),
+        protected_for=4.0,
+        database=database(epoch=4, primary="b"),
+    )
+    answer = decide(whole)
+    assert act(answer) is Act.FINISH
     assert "12 transactions" in answer.reason
+
+
+def test_a_rejoin_that_failed_asks_a_person_and_is_tried_again() -> None:
+    known = promoted(Phase.REBUILD)
+    known = replace(known, replicas=(primary(age=0.5, role=Role.OUT), known.replicas[1]))
+    at = known.failover
+    assert at is not None
+
+    def failed(age: float) -> Answer:
+        orders = (order("rejoin", "a", "failed", detail="no room", age=age),)
+        return decide(replace(known, failover=replace(at, orders=orders)))
+
+    assert isinstance(failed(5.0), Ask)
+    assert "no room" in failed(5.0).reason
+    assert act(failed(61.0)) is Act.REJOIN
 
 
 def refusing(**changes: Any) -> Facts:
@@ -196,6 +220,19 @@ def test_a_standby_that_fails_to_promote_gives_way_to_another_choice() -> None:
     assert "disk full" in answer.reason
 
 
+def test_who_failed_to_promote_is_a_candidate_again_after_a_while() -> None:
+    """There may be nobody else, and what failed may have passed: at an epoch of its own."""
+    tried = (("b", "its server does not answer"),)
+    at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF, tried=tried)
+    assert isinstance(decide(lost(failover=at), ENDED), Ask)
+    assert act(decide(lost(failover=replace(at, phase_age=10.0)), ENDED)) is Act.CHOOSE
+    failed = order("promote", "b", "failed", epoch=4)
+    chosen = replace(at, phase=Phase.PROMOTE, new_epoch=5, target="b", orders=(failed,))
+    assert act(decide(lost(failover=chosen), ENDED)) is Act.PROMOTE
+    again = replace(chosen, orders=(replace(failed, epoch=5),))
+    assert act(decide(lost(failover=again), ENDED)) is Act.CHOOSE_AGAIN
+
+
 def test_the_old_primary_gets_its_writes_back_when_nobody_else_can_take_them() -> None:
     at = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
     known = lost(primary(age=0.5), standby(server="failed"), failover=at)
@@ -207,69 +244,6 @@ def test_an_unknown_promotion_is_looked_at_and_never_assumed() -> None:
     answer = decide(stuck, ENDED)
     assert isinstance(answer, Ask)
     assert answer.alarm == "promotion-unknown"
-
-
-def crashed(**changes: Any) -> Facts:
-    return facts(primary(server="down", is_writable=False, detail="signal 9"), standby(), **changes)
-
-
-def test_a_crashed_server_is_failed_over_or_restarted_whichever_is_sooner() -> None:
-    quick = decide(crashed(restart_seconds=3.0), NOW)
-    assert isinstance(quick, Step)
-    assert (quick.act, quick.kind) == (Act.BEGIN, FailoverKind.RESTART)
-    slow = decide(crashed(), NOW)
-    assert isinstance(slow, Step)
-    assert slow.kind is FailoverKind.FAILOVER
-    tried = decide(crashed(restart_seconds=3.0, database=database(restart_failed=60.0)), NOW)
-    assert isinstance(tried, Step)
-    assert tried.kind is FailoverKind.FAILOVER
-
-
-def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
-    at = failover(asked=(answered(),))
-    step = decide(crashed(failover=at), NOW)
-    assert isinstance(step, Step)
-    assert (step.act, step.proof) == (Act.REVOKE, None)
-    fencing = replace(at, phase=Phase.FENCE, new_epoch=4)
-    assert act(decide(crashed(failover=fencing), NOW)) is Act.FENCE
-    signed = replace(fencing, orders=(order("fence", "a", "done", position=5000),))
-    step = decide(crashed(failover=signed), NOW)
-    assert isinstance(step, Step)
-    assert step.proof is not None
-    assert step.proof.kind is ProofKind.GATE_CLOSED
-
-
-def test_a_restart_is_over_when_users_write_again() -> None:
-    at = failover(kind=FailoverKind.RESTART)
-    assert act(decide(crashed(failover=at), NOW)) is Act.RESTART
-    failed = replace(at, orders=(order("restart", "a", "failed", detail="disk full"),))
-    assert act(decide(crashed(failover=failed), NOW)) is Act.ABANDON
-    assert decide(facts(failover=at), NOW).reason == "It runs again and accepts writes."
-    verify = replace(at, phase=Phase.VERIFY, phase_age=0.05)
-    assert isinstance(decide(facts(failover=verify), NOW), Wait)
-    verify = replace(verify, phase_age=1.0)
-    assert act(decide(facts(failover=verify), NOW)) is Act.ADVANCE
-
-
-def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
-    """No route leads to it before it has served: its users' write would never come."""
-    at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
-    made = database(state=DatabaseState.MAKING)
-    known = facts(failover=at, database=made, written_epoch=0)
-    assert act(decide(known, NOW)) is Act.ADVANCE
-    served = replace(known, database=database())
-    assert isinstance(decide(served, NOW), Wait)
-
-
-def test_a_starter_database_waits_and_says_so() -> None:
-    starter = database(plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS)
-    gone = primary(age=9.0, verdict=Verdict.LOST, standbys=())
-    known = facts(gone, database=starter, lease=None)
-    assert act(decide(known)) is Act.AWAIT_HOST
-    waiting = replace(known, database=replace(starter, state=DatabaseState.WAITING))
-    assert isinstance(decide(waiting), Wait)
-    back = replace(waiting, replicas=(primary(standbys=()),))
-    assert act(decide(back)) is Act.RESUME
 
 
 @pytest.mark.parametrize("phase", [None, Phase.ANALYSE])

@@ -51,7 +51,7 @@ def server_conf(spec: DatabaseSpec, place: Place, *, socket: Path, hba: Path) ->
         BASE
         | spec.settings
         | {
-            "listen_addresses": place.listen,
+            "listen_addresses": ",".join((place.listen, *place.also)),
             "port": str(spec.port),
             "unix_socket_directories": str(socket),
             "unix_socket_permissions": "0700",

@@ -113,6 +113,12 @@ class Layout:
             )
         return True
 
+    async def control(self, keep: int) -> dict[str, str]:
+        """What the control file of the data says, name by name."""
+        done = await self.must("pg_controldata", "-D", str(self.files.data), keep=keep)
+        pairs = (line.partition(":") for line in done.out.splitlines())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
     def check_stopped(self) -> None:
         """Refuses while a server runs on the data; else a stale pid is gone."""
         pid_file = self.files.data / "postmaster.pid"

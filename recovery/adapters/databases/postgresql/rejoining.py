@@ -39,7 +39,10 @@ class Rejoin:
     async def divergence(self) -> Divergence:
         """What these data have that the primary's do not."""
         theirs = await source.ask(self._primary, self._spec, self._place)
-        control = await self._control()
+        try:
+            control = await self._layout.control(self._keep)
+        except EngineFailed as error:
+            return _unknown(f"they cannot be read: {error}")
         if control["Database system identifier"] != theirs.system:
             return _unknown("they are another database's")
         timeline = self._timeline(control)
@@ -98,12 +101,6 @@ class Rejoin:
         layout.own(copy / "standby.signal")
 
     # ------------------------------------------------------------------ what the data say
-
-    async def _control(self) -> dict[str, str]:
-        data = str(self._layout.files.data)
-        done = await self._layout.must("pg_controldata", "-D", data, keep=self._keep)
-        pairs = (line.partition(":") for line in done.out.splitlines())
-        return {name.strip(): value.strip() for name, _, value in pairs}
 
     def _timeline(self, control: dict[str, str]) -> int:
         """The newest timeline whose log these data have: the control file may lag behind it."""

@@ -16,6 +16,7 @@ from recovery.adapters.databases.folders import write_whole
 from recovery.adapters.databases.members import primary_of
 from recovery.adapters.databases.postgresql import files, looks, source
 from recovery.adapters.databases.postgresql.cancelled import CancelledWaits
+from recovery.adapters.databases.postgresql.forks import position
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
 from recovery.adapters.databases.postgresql.rejoining import Rejoin
 from recovery.adapters.databases.postgresql.session import Session
@@ -200,6 +201,16 @@ class Postgres:
             raise EngineFailed(f"{spec.replica} is a primary", todo="Stop it, then let it rejoin.")
         primary_of(spec)
         await self.configure(spec)
+
+    async def ended_at(self) -> int | None:
+        """Where the checkpoint of the shutdown begins. It is the last record of the log, and the
+        server waits until its standbys have it."""
+        async with alone(self._place.folder) as keep:
+            self._layout.check_stopped()
+            control = await self._layout.control(keep)
+        if control.get("Database cluster state") != "shut down":
+            return None
+        return position(control["Latest checkpoint location"])
 
     async def divergence(self, spec: DatabaseSpec) -> Divergence:
         async with alone(self._place.folder) as keep:

@@ -41,7 +41,8 @@ def server_conf(spec: DatabaseSpec, place: Place, *, socket: Path, data: Path) -
     """The settings: ours, then the database's own wishes, then what nobody may override."""
     own = {member.replica: member for member in spec.members}.get(spec.replica)
     settings = BASE | spec.settings | durability(spec)
-    settings |= {"bind": place.listen, "port": str(spec.port), "dir": str(data)}
+    bound = " ".join((place.listen, *(f"-{each}" for each in place.also)))
+    settings |= {"bind": bound, "port": str(spec.port), "dir": str(data)}
     settings |= {"unixsocket": str(socket), "unixsocketperm": "700"}
     if place.listen not in ("0.0.0.0", "*", "::"):  # noqa: S104 - compared, not bound
         settings["bind-source-addr"] = place.listen

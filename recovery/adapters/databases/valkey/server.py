@@ -213,6 +213,9 @@ class Valkey:
         await self.configure(spec)
         await self._session.say("REPLICAOF", host, port)
 
+    async def ended_at(self) -> int | None:
+        return None
+
     async def divergence(self, spec: DatabaseSpec) -> Divergence:
         async with alone(self._place.folder) as keep:
             await self._check_stopped()

@@ -1,0 +1,102 @@
+"""A server that fell while its host lives: restarted or replaced, and never waited for in vain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from recovery.failover.facts import Act, Ask, Facts, ProofKind, Step, Wait
+from recovery.failover.phases import FailoverKind, Phase
+from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
+from tests.decisions.failover.build import (
+    answered,
+    database,
+    facts,
+    failover,
+    order,
+    primary,
+    standby,
+)
+from tests.decisions.failover.test_decide import NOW, act, decide
+
+
+def crashed(**changes: Any) -> Facts:
+    return facts(primary(server="down", is_writable=False, detail="signal 9"), standby(), **changes)
+
+
+def test_a_crashed_server_is_failed_over_or_restarted_whichever_is_sooner() -> None:
+    quick = decide(crashed(restart_seconds=3.0), NOW)
+    assert isinstance(quick, Step)
+    assert (quick.act, quick.kind) == (Act.BEGIN, FailoverKind.RESTART)
+    slow = decide(crashed(), NOW)
+    assert isinstance(slow, Step)
+    assert slow.kind is FailoverKind.FAILOVER
+    tried = decide(crashed(restart_seconds=3.0, database=database(restart_failed=60.0)), NOW)
+    assert isinstance(tried, Step)
+    assert tried.kind is FailoverKind.FAILOVER
+
+
+def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
+    at = failover(asked=(answered(),))
+    step = decide(crashed(failover=at), NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.proof) == (Act.REVOKE, None)
+    fencing = replace(at, phase=Phase.FENCE, new_epoch=4)
+    assert act(decide(crashed(failover=fencing), NOW)) is Act.FENCE
+    signed = replace(fencing, orders=(order("fence", "a", "done", position=5000),))
+    step = decide(crashed(failover=signed), NOW)
+    assert isinstance(step, Step)
+    assert step.proof is not None
+    assert step.proof.kind is ProofKind.GATE_CLOSED
+
+
+def test_a_crashed_server_that_nobody_can_replace_is_started_again_in_mid_failover() -> None:
+    at = failover(asked=())
+    alone = replace(
+        crashed(failover=at), replicas=(*crashed().replicas[:1], standby(server="down"))
+    )
+    step = decide(alone, NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica, step.to) == (Act.RESTART, primary().replica, None)
+    asked = failover(orders=(order("restart", primary().replica, "handed"),))
+    assert isinstance(decide(replace(alone, failover=asked), NOW), Ask)
+
+
+def test_a_restart_is_over_when_users_write_again() -> None:
+    at = failover(kind=FailoverKind.RESTART)
+    assert act(decide(crashed(failover=at), NOW)) is Act.RESTART
+    failed = replace(at, orders=(order("restart", "a", "failed", detail="disk full"),))
+    assert act(decide(crashed(failover=failed), NOW)) is Act.ABANDON
+    assert decide(facts(failover=at), NOW).reason == "It runs again and accepts writes."
+    verify = replace(at, phase=Phase.VERIFY, phase_age=0.05)
+    assert isinstance(decide(facts(failover=verify), NOW), Wait)
+    verify = replace(verify, phase_age=1.0)
+    assert act(decide(facts(failover=verify), NOW)) is Act.ADVANCE
+
+
+def test_what_has_its_data_and_was_never_started_has_not_crashed() -> None:
+    made = database(state=DatabaseState.MAKING)
+    assert isinstance(decide(replace(crashed(), database=made), NOW), Wait)
+    unnamed = replace(made, plan=Plan.STARTER, primary="")
+    assert isinstance(decide(replace(crashed(), database=unnamed, lease=None), NOW), Wait)
+    assert act(decide(crashed(), NOW)) is Act.BEGIN
+
+
+def test_a_restart_of_what_never_served_waits_for_no_user() -> None:
+    """No route leads to it before it has served: its users' write would never come."""
+    at = failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY, phase_age=30.0)
+    known = facts(failover=at, routed_epoch=0, written_epoch=0)
+    assert act(decide(known, NOW)) is Act.ADVANCE
+    served = replace(known, routed_epoch=3)
+    assert isinstance(decide(served, NOW), Wait)
+
+
+def test_a_starter_database_waits_and_says_so() -> None:
+    starter = database(plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS)
+    gone = primary(age=9.0, verdict=Verdict.LOST, standbys=())
+    known = facts(gone, database=starter, lease=None)
+    assert act(decide(known)) is Act.AWAIT_HOST
+    waiting = replace(known, database=replace(starter, state=DatabaseState.WAITING))
+    assert isinstance(decide(waiting), Wait)
+    back = replace(waiting, replicas=(primary(standbys=()),))
+    assert act(decide(back)) is Act.RESUME
