@@ -38,7 +38,7 @@ def test_a_starter_database_waits_for_its_host_and_serves_again_with_it(
         bases.stack.lab("kill", host=host)
         wait_for(lambda: bases.stack.verdict(host) == "lost", 30)
         wait_for(lambda: _taken_at(bases, host), 30)
-        page.wait_for_function("window.rangAt", timeout=30_000)
+        wait_for(lambda: page.evaluate("window.rangAt"), 30)
         verdict, rang, taken = _verdict_at(bases, host), _rang_at(page), _taken_at(bases, host)
     assert taken is not None
     heard = (rang - verdict).total_seconds(), (taken - verdict).total_seconds()
