@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from recovery.adapters.databases.members import networks
 from recovery.adapters.databases.postgresql import files, programs
+from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.core.ports import DATABASE, EngineFailed, Login
@@ -53,6 +55,19 @@ def try_write(server: Server, number: int, patience: float = 60.0) -> list[str]:
         connection.execute("INSERT INTO ledger VALUES (%s)", [number])
         giving_up.cancel()
     return warnings
+
+
+async def test_a_lock_that_a_reboot_left_to_another_process_keeps_no_server_down(
+    family: Family,
+) -> None:
+    a, _ = await family.pair(CLIENT)
+    folder = Layout(a.engine._place, a.spec.version).socket  # type: ignore[attr-defined]
+    lock = folder / f".s.PGSQL.{a.spec.port}.lock"
+    left = lock.read_text().split("\n")
+    a.kill()
+    lock.write_text("\n".join([str(os.getppid()), *left[1:]]))
+    await a.start()
+    assert (await a.look()).is_writable
 
 
 async def test_only_a_server_that_ended_in_order_tells_where(family: Family) -> None:

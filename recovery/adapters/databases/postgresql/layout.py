@@ -65,8 +65,12 @@ class Layout:
         return self.seat.folder / "hba.conf"
 
     def open_socket_folder(self) -> None:
+        """Empty: the server is stopped and nobody else's socket stands there. After a reboot the
+        number in a lock that was left behind may be another process's, and no server starts."""
         self.socket.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.socket.chmod(0o700)
+        for left in self.socket.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
         self.own(self.socket)
 
     def own(self, path: Path) -> None:
