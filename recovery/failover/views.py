@@ -289,8 +289,9 @@ class DatabaseView:
             return "unknown: a person decides"
         if primary is None or primary.verdict in GONE:
             return f"unknown until its host or its disk is back; then {self._restart_said}"
-        if primary.verdict == Verdict.ALIVE and primary.server != RUNS:
-            return f"{self._restart_said}: {primary.host} is back, its server is {primary.server}"
+        is_old = primary.server != RUNS or primary.epoch < self.epoch
+        if primary.verdict == Verdict.ALIVE and is_old:
+            return f"{self._restart_said}, once its server starts on {primary.host} with its data"
         return "unknown: its host is not seen"
 
     @property

@@ -354,7 +354,9 @@ def test_two_people_move_a_starter_database_with_its_disk(
     row = seeded["wiki-pg"].replicas[0]
     row.refresh_from_db()
     assert row.host == hosts["mrs1-r2-h02"]
-    assert "waits for the disk of mrs1-r1-h01 on mrs1-r2-h02" in page(sign_in, "/databases/")
+    html = page(sign_in, "/databases/")
+    assert "waits for the disk of mrs1-r1-h01 on mrs1-r2-h02" in html
+    assert "at most, once its server starts on mrs1-r2-h02 with its data" in html
 
 
 def test_the_quote_of_an_asynchronous_database_is_told_short_and_whole(

@@ -128,11 +128,11 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await replica.look()
-            if not _follows(replica):
-                if replica.server.is_running:
-                    await replica.server.stop()
-                await replica.server.rejoin()
-                await replica.server.start()
+            if replica.server.record.role == "primary":
+                await _rejoined(replica)
+        if not await self._until(replica, lambda: _follows(replica)):
+            async with replica.turn:
+                await _rejoined(replica)
         if await self._until(replica, lambda: _follows(replica)):
             alone = replica.server.record.alone
             return outcome(order, "done", alone or "follows its primary")
@@ -158,6 +158,15 @@ class DatabaseOrders:
             async with replica.turn:
                 await replica.look()
         return holds()
+
+
+async def _rejoined(replica: Replica) -> None:
+    """Not a second time for data that its list has made fit already: what only they had would be
+    told as nothing."""
+    if replica.server.is_running:
+        await replica.server.stop()
+    await replica.server.rejoin()
+    await replica.server.start()
 
 
 def _leads(replica: Replica) -> bool:

@@ -37,6 +37,8 @@ CHECKED = [True]
 """Mutant M6: decisions are committed without looking whether what they saw still holds."""
 WEIGHTY = frozenset({Act.REVOKE, Act.PROVE, Act.CHOOSE, Act.CHOOSE_AGAIN, Act.GIVE_BACK})
 """Between these decisions and their commits a decider may sleep."""
+OF_A_FAILOVER = frozenset({Act.CHOOSE, Act.CHOOSE_AGAIN, Act.PROMOTE, Act.REPOINT, Act.REDIRECT})
+"""What they write stands in a failover's row; the others write to other rows too."""
 POLICY = Policy(healthy_for=2.0)
 """Two seconds instead of sixty, so that a second failover can follow within a run."""
 
@@ -233,6 +235,8 @@ class Decider:
     def apply(self, step: Step) -> None:
         rows = self.plane.rows
         before = rows.failover
+        if before is None and step.act in OF_A_FAILOVER:
+            return  # M6: an UPDATE that finds no row
         handler = getattr(self, f"_do_{step.act.replace('-', '_')}", None)
         if handler is not None:
             handler(step)

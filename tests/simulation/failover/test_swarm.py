@@ -34,11 +34,11 @@ KILLERS = {
     "m6_no_compare_and_swap": 977,
     "m7_no_epoch_in_the_data_path": 166,
     "m8_no_echo": 10,
-    "m9_no_promise_check": 51,
+    "m9_no_promise_check": 13,
     "late_orders_are_obeyed": 2153,
     "revoked_leases_are_renewed": 2153,
     "reports_older_than_the_stop_count": 2109,
-    "a_first_sight_is_young": 0,
+    "a_first_sight_is_young": 25,
 }
 """The first seed that notices each mutant; if it does no longer, all the others are searched."""
 
