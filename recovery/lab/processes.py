@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection
+from pathlib import Path
 
 from recovery.adapters.containers import proc
 from recovery.lab.linux import EXITING
@@ -23,20 +24,26 @@ def is_dying(pid: int) -> bool:
 
 def tree(pid: int) -> list[int]:
     """The first process and everything below it."""
-    parents = {found.pid: found.parent for found in map(proc.stat, proc.pids()) if found}
     below = [pid]
     for known in below:
-        below += [child for child, parent in parents.items() if parent == known]
+        below += _children(known)
     return below
+
+
+def _children(pid: int) -> list[int]:
+    """By the kernel's own list: a look at every process of the machine holds the daemon up, and
+    with it whatever it relays, for seconds when the machine is busy."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(word) for word in (task / "children").read_text().split()]
+    return found
 
 
 def agent_of(pid: int) -> int | None:
     """The host's agent: the child of its first process that bears the agent's name."""
-    for child in tree(pid)[1:]:
-        found = proc.stat(child)
-        if found is not None and found.parent == pid and proc.name(child).startswith("agent-"):
-            return child
-    return None
+    agents = (child for child in _children(pid) if proc.name(child).startswith("agent-"))
+    return next(agents, None)
 
 
 def stopped(pid: int) -> frozenset[int]:
