@@ -174,8 +174,11 @@ class Server:
 
     @property
     def is_gated(self) -> bool:
-        """Whether a gate stands before it: it is bound to a lease, or was fenced."""
-        return is_bound(self.spec) or self.spec.epoch <= self.fenced
+        """Whether a gate stands before it: it is bound to a lease, or was fenced, or its data are
+        still a primary's and another one leads. Such a server may run yet: its gate is not taken
+        away with its lease, or it would take what its clients' kernels send again."""
+        was_primary = self.record.role == "primary" and self.spec.role != "primary"
+        return is_bound(self.spec) or self.spec.epoch <= self.fenced or was_primary
 
     async def guard(self) -> None:
         """The gate as this spec wants it: before the server starts, and when peers change."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
@@ -17,6 +16,7 @@ from recovery.core import wire
 from recovery.core.clock import SystemClock
 from recovery.core.gates import GateKind
 from recovery.core.ports import Place
+from recovery.core.wire import EngineName
 
 TERMS = wire.LeaseTerms(every=0.5, timeout=0.7, length=6.0, early=0.0)
 
@@ -28,6 +28,7 @@ class RecordingGate:
 
     def __init__(self) -> None:
         self.exempt: tuple[str, ...] | None = None
+        self.is_released = False
 
     async def guard(self, replica: str, port: int, peers: tuple[str, ...]) -> None:
         self.exempt = peers
@@ -46,7 +47,8 @@ class RecordingGate:
         self, replica: str, port: int, peers: tuple[str, ...], epoch: int, deadline: float
     ) -> None: ...
 
-    async def release(self, replica: str, port: int) -> None: ...
+    async def release(self, replica: str, port: int) -> None:
+        self.is_released = True
 
 
 def _member(replica: str, address: str, role: wire.ReplicaRole) -> wire.Member:
@@ -55,41 +57,67 @@ def _member(replica: str, address: str, role: wire.ReplicaRole) -> wire.Member:
     )
 
 
-@pytest.mark.parametrize(
-    ("engine", "version", "exempt"),
-    [("postgresql", "18", ("10.0.0.2",)), ("valkey", "9", ())],
-)
-async def test_a_peers_address_passes_only_where_the_server_admits_nobody_else_from_it(
-    tmp_path: Path,
-    engine: Literal["postgresql", "valkey"],
-    version: str,
-    exempt: tuple[str, ...],
-) -> None:
-    """From a standby's host an application would write past the gate of a Valkey."""
-    gate, clock = RecordingGate(), SystemClock()
-    members = (_member("a", "10.0.0.1", "primary"), _member("b", "10.0.0.2", "standby"))
-    spec = wire.DatabaseSpec(
-        replica="a", database="d", name="shop", engine=engine, version=version, role="primary",
-        epoch=1, port=15000, secret="x", members=members, lease=TERMS,
+def _spec(
+    engine: EngineName, version: str, role: wire.ReplicaRole, lease: wire.LeaseTerms | None
+) -> wire.DatabaseSpec:
+    """Of replica "a"; who else there is leads where it does not."""
+    other: wire.ReplicaRole = "standby" if role == "primary" else "primary"
+    return wire.DatabaseSpec(
+        replica="a", database="d", name="shop", engine=engine, version=version, role=role,
+        epoch=2, port=15000, secret="x", lease=lease,
+        members=(_member("a", "10.0.0.1", role), _member("b", "10.0.0.2", other)),
     )  # fmt: skip
+
+
+def _server(folder: Path, gate: RecordingGate, spec: wire.DatabaseSpec) -> Server:
+    clock = SystemClock()
 
     async def ask(spec: wire.DatabaseSpec, member: wire.Member, span: float) -> bool | None:
         return None
 
     tools = Tools(
         clock=clock,
-        records=Records(tmp_path / "records", "boot", clock.boottime()),
-        fences=Fences(tmp_path / "fences.json"),
+        records=Records(folder / "records", "boot", clock.boottime()),
+        fences=Fences(folder / "fences.json"),
         gate=gate,
-        leash=lambda replica: Leash(tmp_path / replica),
-        engine=lambda spec: engine_for(spec, Place(tmp_path / "engine", "127.0.0.1")),
+        leash=lambda replica: Leash(folder / replica),
+        engine=lambda spec: engine_for(spec, Place(folder / "engine", "127.0.0.1")),
         ask=ask,
         send=lambda renewal: None,
         is_fresh=lambda: True,
         is_quarantined=lambda: False,
         changed=lambda: None,
     )
-    server = Server(spec, tools, lambda: None)
+    return Server(spec, tools, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "exempt"),
+    [("postgresql", "18", ("10.0.0.2",)), ("valkey", "9", ())],
+)
+async def test_a_peers_address_passes_only_where_the_server_admits_nobody_else_from_it(
+    tmp_path: Path, engine: EngineName, version: str, exempt: tuple[str, ...]
+) -> None:
+    """From a standby's host an application would write past the gate of a Valkey."""
+    gate = RecordingGate()
+    server = _server(tmp_path, gate, _spec(engine, version, "primary", TERMS))
     await server.guard()
     assert gate.exempt == exempt
+    await server.close()
+
+
+@pytest.mark.parametrize("role", ["standby", "out"])
+async def test_a_former_primary_keeps_its_gate_until_its_data_follow_another(
+    tmp_path: Path, role: wire.ReplicaRole
+) -> None:
+    """Its agent stood still while another was promoted, which leads without a lease: nobody could
+    take over from it. Its server still runs behind the closed gate."""
+    gate = RecordingGate()
+    server = _server(tmp_path, gate, _spec("valkey", "9", role, None))
+    await server.note(role="primary", led=1)
+    await server.guard()
+    assert (gate.exempt, gate.is_released) == ((), False)
+    await server.note(role="standby", led=0)
+    await server.guard()
+    assert gate.is_released
     await server.close()
