@@ -218,7 +218,7 @@ async def test_what_the_server_refuses_is_said_in_its_words(door: Door) -> None:
 
 async def test_a_server_that_stops_in_mid_answer_holds_up_nobody_else(door: Door) -> None:
     """The last message of an answer, six bytes, never comes."""
-    is_whole = asyncio.Event()
+    is_whole, is_over = asyncio.Event(), asyncio.Event()
 
     async def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         socket = f"{door.host}/.s.PGSQL.{door.port}"
@@ -233,6 +233,9 @@ async def test_a_server_that_stops_in_mid_answer_holds_up_nobody_else(door: Door
             far_writer.write(data)
         pouring.cancel()
         far_writer.close()
+        writer.close()
+        await asyncio.gather(pouring, far_writer.wait_closed(), return_exceptions=True)
+        is_over.set()
 
     relay = await asyncio.start_server(came, "127.0.0.1", 0)
     async with relay:
@@ -244,3 +247,4 @@ async def test_a_server_that_stops_in_mid_answer_holds_up_nobody_else(door: Door
             async with asyncio.timeout(0.3):
                 await session.write(2)
         session.close()
+        await is_over.wait()

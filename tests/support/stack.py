@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ class Stack:
     token: str = ""
     forgotten: int = 0
     _rows: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
+    _turn: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     # ------------------------------------------------------------------ looking
 
@@ -46,16 +48,18 @@ class Stack:
         return str(known["TOCSIN_DATABASE_URL"])
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """From the tables, as the application's role; once more if the server restarted."""
-        for again in (True, False):
-            try:
-                if self._rows is None or self._rows.closed:
-                    self._rows = psycopg.connect(self.database, autocommit=True)
-                return self._rows.execute(sql, values).fetchall()
-            except psycopg.OperationalError:
-                self.close()
-                if not again:
-                    raise
+        """From the tables, as the application's role; once more if the server restarted. Threads
+        wait for one another: two that connect at once would leave one connection to nobody."""
+        with self._turn:
+            for again in (True, False):
+                try:
+                    if self._rows is None or self._rows.closed:
+                        self._rows = psycopg.connect(self.database, autocommit=True)
+                    return self._rows.execute(sql, values).fetchall()
+                except psycopg.OperationalError:
+                    self.close()
+                    if not again:
+                        raise
         raise AssertionError("unreachable")
 
     def secret_of(self, database: str) -> str:
