@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 
 import httpx
 import psycopg
@@ -26,6 +27,15 @@ class Person(person.Person):
 
     def __post_init__(self) -> None:
         self.stack = Stack(self.stack.running, self.stack.env, self.stack.token)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        person.Person.__exit__(self, kind, error, at)
+        self.stack.close()
 
     def look(self) -> None:
         person.Person.look(self)
