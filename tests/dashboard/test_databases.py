@@ -177,7 +177,7 @@ def test_a_switchover_in_the_middle_of_a_failover_is_refused(
 
 
 def test_two_people_vouch_and_each_types_the_name(sign_in: SignIn, seeded: dict[str, Base]) -> None:
-    bases.fail_over(seeded["orders-pg"], clock.system.now())
+    bases.fail_over(seeded["orders-pg"], clock.system.now(), upto=Phase.ANALYSE)
     path, first = "/databases/orders-pg/vouch/", sign_in("responder")
     assert b"This is not orders-pg" in first.post(path, {"reason": "Off.", "typed": "no"}).content
     word = {"reason": "I pulled its plug.", "typed": "orders-pg"}
@@ -189,6 +189,38 @@ def test_two_people_vouch_and_each_types_the_name(sign_in: SignIn, seeded: dict[
     sign_in("approver").post(path, word)
     given = Vouch.objects.get()
     assert (given.state, given.requested_by, given.given_by) == ("given", "responder", "approver")
+
+
+@pytest.mark.parametrize("upto", [None, Phase.PROMOTE, Phase.DONE])
+def test_nobody_vouches_for_a_primary_that_serves_or_is_proven_off(
+    sign_in: SignIn, seeded: dict[str, Base], upto: Phase | None
+) -> None:
+    if upto is not None:
+        bases.fail_over(seeded["orders-pg"], clock.system.now(), upto=upto)
+    path, word = "/databases/orders-pg/vouch/", {"reason": "Off.", "typed": "orders-pg"}
+    assert path not in page(sign_in, "/databases/orders-pg/")
+    for who in ("responder", "approver"):
+        answer = sign_in(who).post(path, word, headers={"HX-Request": "true"})
+        assert answer.status_code == 403
+        assert (b"waits for no proof" if upto is Phase.PROMOTE else b"not lost") in answer.content
+    assert not Vouch.objects.exists()
+
+
+def test_a_second_word_is_refused_once_the_primary_serves_again(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    now = clock.system.now()
+    begun = bases.fail_over(seeded["orders-pg"], now, upto=Phase.ANALYSE)
+    path, word = "/databases/orders-pg/vouch/", {"reason": "Off.", "typed": "orders-pg"}
+    assert path in page(sign_in, "/databases/orders-pg/")
+    sign_in("responder").post(path, word)
+    over = {"ended_at": now, "end_reason": "It is back."}
+    transitions.move(
+        begun, Phase.ABANDONED, changes=over, actor=fleet.CONTROLLER, reason="Back.", now=now
+    )
+    answer = sign_in("approver").post(path, word, headers={"HX-Request": "true"})
+    assert answer.status_code == 403
+    assert Vouch.objects.get().state == "asked"
 
 
 def test_a_starter_database_has_nobody_to_vouch_for(
