@@ -69,11 +69,15 @@ HOST_ACTS = {
 
 
 @require_http_methods(["GET", "POST"])
-@for_people(May.CORDON)
-def host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResponse:
-    """First the preview with its reason to fill in, then the act."""
+def host_act(request: HttpRequest, name: str, verb: str) -> HttpResponse:
+    """For whoever may do this very act."""
     if verb not in HOST_ACTS:
         raise Http404(f"A host cannot be asked to {verb}.")
+    return for_people(HOST_ACTS[verb][2])(_host_act)(request, name, verb)
+
+
+def _host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResponse:
+    """First the preview with its reason to fill in, then the act."""
     said, act, _, meaning = HOST_ACTS[verb]
     form = Reason(request.POST or None)
     if form.is_valid():

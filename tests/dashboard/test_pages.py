@@ -11,8 +11,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.panels import PANELS, draw
-from dashboard.permissions import Role
+from dashboard.permissions import May, Role
 from dashboard.screen import Screen
+from dashboard.views.act import HOST_ACTS
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.incidents import actions as incidents
@@ -113,6 +114,19 @@ def test_a_cordon_needs_its_reason(sign_in: SignIn, hosts: dict[str, Host]) -> N
     assert b"Say why" in answer.content
     client.post("/hosts/par1-r1-h01/cordon/", {"reason": "New power supply."})
     assert Host.objects.get(name="par1-r1-h01").cordon_reason == "New power supply."
+
+
+def test_each_act_on_a_host_asks_for_its_own_right(
+    sign_in: SignIn, hosts: dict[str, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, do, _, meaning = HOST_ACTS["drain"]
+    monkeypatch.setitem(HOST_ACTS, "drain", (said, do, May.MANAGE_PEOPLE, meaning))
+    client, why = sign_in("responder"), {"reason": "New power supply."}
+    assert client.get("/hosts/par1-r1-h01/cordon/").status_code == 200
+    assert client.get("/hosts/par1-r1-h01/drain/").status_code == 403
+    assert client.post("/hosts/par1-r1-h01/drain/", why).status_code == 403
+    assert Host.objects.get(name="par1-r1-h01").draining_at is None
+    assert sign_in("admin").post("/hosts/par1-r1-h01/drain/", why).status_code == 302
 
 
 def test_one_press_releases_everything_held(sign_in: SignIn, hosts: dict[str, Host]) -> None:
