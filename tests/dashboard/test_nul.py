@@ -25,6 +25,13 @@ def test_a_nul_in_an_address_is_a_bad_request(sign_in: SignIn, address: str) -> 
     assert b"NUL" in answer.content
 
 
+def test_a_form_sent_to_the_api_is_refused_and_is_no_fault_of_ours(sign_in: SignIn) -> None:
+    client = sign_in("responder")
+    client.raise_request_exception = False
+    answer = client.post("/api/hosts/par1-r1-h01/cordon", {"reason": "New power supply."})
+    assert answer.status_code in (400, 422)
+
+
 @pytest.mark.parametrize("kind", ["multipart", "urlencoded", "json"])
 def test_a_nul_in_what_is_sent_is_a_bad_request_and_changes_nothing(
     sign_in: SignIn, hosts: dict[str, Host], kind: str
