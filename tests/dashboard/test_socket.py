@@ -107,5 +107,6 @@ async def test_signing_out_closes_the_socket_within_five_seconds(
 def test_only_the_host_it_was_sent_to_is_the_same_origin() -> None:
     assert is_same_origin("http://localhost:8000", "localhost:8000")
     assert not is_same_origin("http://localhost:8000", "localhost:8001")
+    assert not is_same_origin("http://[", "localhost:8000")
     assert not is_same_origin("http://evil.example", "evil.example")
     assert not is_same_origin("file://localhost:8000", "localhost:8000")
