@@ -84,7 +84,10 @@ class SameOrigin:
 
 def is_same_origin(origin: str, host: str) -> bool:
     """The page that opens the socket came from the very host and port it connects to."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # an address in brackets that never close
+        return False
     return (
         parts.scheme in {"http", "https"}
         and parts.netloc == host

@@ -88,6 +88,8 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     ("given", "named"),
     [
         ({"TOCSIN_PORT": "70000"}, "TOCSIN_PORT"),
+        ({"TOCSIN_PORT": "²"}, "TOCSIN_PORT"),
+        ({"TOCSIN_DATABASE_PORTS": "²²²²-²²²²"}, "TOCSIN_DATABASE_PORTS"),
         ({"TOCSIN_DATABASE_URL": "postgresql:///x"}, "TOCSIN_MIGRATOR_DATABASE_URL"),
     ],
 )
