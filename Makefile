@@ -7,8 +7,11 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-# Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover tests/browser/test_main_job.py
+# Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves; those of
+# databases wait more than they work, so two stacks of theirs stand side by side.
+ALONE := tests/stories tests/chaos tests/browser/test_main_job.py
+PAIRED := tests/failovers tests/chaos_failover
+STACKS := $(ALONE) $(PAIRED)
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -74,7 +77,8 @@ ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
 	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%)
-	for each in $(STACKS); do python -m pytest -n 0 $$each || exit 1; done
+	for each in $(ALONE); do python -m pytest -n 0 $$each || exit 1; done
+	python -m pytest -n $(WORKERS) $(PAIRED)
 endif
 
 bench: install-dev ## crash to service on the lab: median and maximum
