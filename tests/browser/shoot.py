@@ -23,8 +23,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_
 
 
 def main(folder: Path) -> None:
-    """The overview wide and on a phone while it burns; the database in the middle of its failover and
-    after; all databases; the incident afterwards."""
+    """The overview wide and on a phone while it burns; the database in the middle of its failover
+    and after; all databases; the incident afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-shoot-") as var,
