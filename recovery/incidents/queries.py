@@ -87,12 +87,18 @@ def _application_says(running: int, copies: int) -> str:
 
 
 def _whole_databases(ids: list[str]) -> Whole:
-    """Whole: users are led to its primary, and a standby could take over where its plan has one."""
-    rows = Database.objects.filter(pk__in=[UUID(pk) for pk in ids]).annotate(
-        standbys=Count(
-            "replicas",
-            filter=Q(replicas__role=Role.STANDBY, replicas__state=ReplicaState.MEMBER),
-        )
+    """Whole: its primary is on a living host, users are led to it, and a standby on a living host
+    could take over where its plan has one. The host counts, for between its loss and the first
+    step of the failover the database's own row still says that it serves."""
+    standing = Q(
+        replicas__role=Role.STANDBY,
+        replicas__state=ReplicaState.MEMBER,
+        replicas__host__verdict=Verdict.ALIVE,
+    )
+    rows = (
+        Database.objects.filter(pk__in=[UUID(pk) for pk in ids])
+        .select_related("primary__host")
+        .annotate(standbys=Count("replicas", filter=standing))
     )
     return {(MemberKind.DATABASE, str(row.pk)): _whole_database(row, row.standbys) for row in rows}
 
@@ -100,6 +106,11 @@ def _whole_databases(ids: list[str]) -> Whole:
 def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
     if row.state != DatabaseState.SERVING:
         return False, f"is {row.state}: {row.state_reason}"
+    if row.primary is None:
+        return False, "has no primary"
+    if row.primary.host.verdict != Verdict.ALIVE:
+        host = row.primary.host
+        return False, f"has its primary on {host}, which is {host.verdict}"
     if row.routed_epoch != row.epoch:
         return False, "accepts writes, and its users are not led to it yet"
     if row.plan == Plan.STARTER:
