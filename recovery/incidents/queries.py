@@ -104,13 +104,8 @@ def _whole_databases(ids: list[str]) -> Whole:
 
 
 def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
-    if row.state != DatabaseState.SERVING:
-        return False, f"is {row.state}: {row.state_reason}"
-    if row.primary is None:
-        return False, "has no primary"
-    if row.primary.host.verdict != Verdict.ALIVE:
-        host = row.primary.host
-        return False, f"has its primary on {host}, which is {host.verdict}"
+    if missing := _missing_primary(row):
+        return False, missing
     if row.routed_epoch != row.epoch:
         return False, "accepts writes, and its users are not led to it yet"
     if row.plan == Plan.STARTER:
@@ -118,6 +113,18 @@ def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
     if row.degraded_at or not standbys:
         return False, "accepts writes, and nobody could take over from its primary yet"
     return True, "accepts writes, and a standby could take over"
+
+
+def _missing_primary(row: Database) -> str:
+    """Why nobody can be serving its users; empty where somebody may be."""
+    if row.state != DatabaseState.SERVING:
+        return f"is {row.state}: {row.state_reason}"
+    if row.primary is None:
+        return "has no primary"
+    host = row.primary.host
+    if host.verdict != Verdict.ALIVE:
+        return f"has its primary on {host}, which is {host.verdict}"
+    return ""
 
 
 def _whole_hosts(ids: list[str]) -> Whole:

@@ -37,14 +37,16 @@ def main(folder: Path) -> None:
             person(stack, browser, "responder", **PHONE) as in_bed,
         ):
             bases = Bases(stack)
-            bases.settle()
+            bases.prove()
             desk, bed = at_desk.open("/"), in_bed.open("/")
             base = at_desk.open(f"/databases/{LOST}/")
             stack.lab("kill", host=bases.host_of(LOST))
             for page, name in ((desk, "overview"), (bed, "phone")):
                 expect(page.locator("#p-voice[data-alarm=open]")).to_be_visible(timeout=20_000)
                 _shoot(page, folder / f"{name}.png")
-            expect(base.locator("#p-database-failover")).to_contain_text("fence", timeout=20_000)
+            expect(base.locator("#p-database-failover")).to_contain_text(
+                "under way", timeout=20_000
+            )
             _shoot(base, folder / "failover.png")
             desk.click("text=/^Acknowledge INC-/")
             desk.click("#p-voice .voice-sign a")
