@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
             bases.prove()
             desk, bed = at_desk.open("/"), in_bed.open("/")
             base = at_desk.open(f"/databases/{LOST}/")
-            stack.lab("kill", host=bases.host_of(LOST))
+            stack.lab("kill", host=(host := bases.host_of(LOST)))
             for page, name in ((desk, "overview"), (bed, "phone")):
                 expect(page.locator("#p-voice[data-alarm=open]")).to_be_visible(timeout=20_000)
                 _shoot(page, folder / f"{name}.png")
@@ -55,7 +55,8 @@ def main(folder: Path) -> None:
             )
             _shoot(base, folder / "database.png")
             _shoot(at_desk.open("/databases/"), folder / "databases.png")
-            expect(desk.locator("#p-incident-lines")).to_contain_text("whole again", timeout=60_000)
+            stack.lab("restart", host=host)
+            expect(desk.locator("#p-incident-lines")).to_contain_text("whole again", timeout=90_000)
             desk.set_viewport_size({"width": 1280, "height": 1180})
             desk.screenshot(path=folder / "incident.png")
         browser.close()
