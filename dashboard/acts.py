@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from dashboard import lab
@@ -9,7 +10,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.detection import actions as detection
 from recovery.detection import screens as detection_rows
 from recovery.incidents import actions as incidents
@@ -95,14 +96,25 @@ def lose_datacenter(name: str, actor: Actor, reason: str) -> str:
     return f"{name} is lost."
 
 
-def release_held(actor: Actor, reason: str) -> str:
-    """Let the containers of every held host be replaced: one press for all of them."""
-    hosts = [UUID(held.id) for held in detection_rows.held_hosts()]
+def release_held(actor: Actor, reason: str, shown: Collection[str] | None = None) -> str:
+    """Let the containers of these hosts be replaced, one press for all of them: by name or id,
+    those that a screen showed; None: of all that are held now. What is held since stays held."""
+    held = detection_rows.held_hosts()
+    if shown is None:
+        shown = [one.id for one in held]
+    hosts = [UUID(one.id) for one in held if one.id in shown or one.name in shown]
+    since = [one.name for one in held if UUID(one.id) not in hosts]
+    left = f" Not on your page, and still held: {', '.join(since)}." if since else ""
+    if not hosts:
+        raise Conflict(
+            f"None of the hosts that you saw is held any more.{left}", todo="Look again."
+        )
     released = detection.release_holds(
         hosts=hosts, actor=actor, reason=reason, now=clock.system.now()
     )
     many = len(released)
-    return f"{many} host{'' if many == 1 else 's'} released: their containers are replaced now."
+    said = f"{many} host{'' if many == 1 else 's'} released: their containers are replaced now."
+    return said + left
 
 
 def release_placement(pk: UUID, actor: Actor, reason: str) -> str:

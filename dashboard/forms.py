@@ -42,11 +42,43 @@ class TypedName(Reason):
         return typed
 
 
-class Move(TypedName):
+class Word(TypedName):
+    """One of two people's words: `first` is the id of the first one, as the screen showed it."""
+
+    def __init__(self, name: str, first: str, *args: object, **kwargs: object) -> None:
+        super().__init__(name, *args, **kwargs)
+        self.shown = first
+        self.fields["first"] = forms.CharField(
+            required=False, initial=first, widget=forms.HiddenInput
+        )
+
+    def clean(self) -> dict[str, object]:
+        """Nobody confirms what they did not see, or asks for what is asked already."""
+        cleaned = dict(super().clean() or self.cleaned_data)
+        sent = cleaned.get("first", "")
+        if sent == self.shown:
+            return cleaned
+        self.data = {name: self.data[name] for name in self.data} | {
+            "first": self.shown
+        }  # what is drawn next shows this one
+        if not sent:
+            raise forms.ValidationError(
+                "Somebody gave the first word since you opened this page. Nothing was done: read "
+                "theirs, and confirm it if it is true."
+            )
+        raise forms.ValidationError(
+            "The first word that you saw is no longer the open one: it ran out, was used, or "
+            f"another took its place. Nothing was done{'.' if self.shown else '; ask anew.'}"
+        )
+
+
+class Move(Word):
     """Where a starter database goes with its disk; the second person's word names no host."""
 
-    def __init__(self, name: str, hosts: list[str], *args: object, **kwargs: object) -> None:
-        super().__init__(name, *args, **kwargs)
+    def __init__(
+        self, name: str, first: str, hosts: list[str], *args: object, **kwargs: object
+    ) -> None:
+        super().__init__(name, first, *args, **kwargs)
         if not hosts:
             return
         self.fields["host"] = forms.ChoiceField(

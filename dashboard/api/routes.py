@@ -24,6 +24,15 @@ class NoteIn(Schema):
     text: Words = Field(min_length=1, max_length=300)
 
 
+class ReleaseIn(Why):
+    """Which held hosts, by name or id, as the caller saw them; without a list all held now."""
+
+    hosts: list[str] | None = Field(
+        default=None,
+        description="Names or ids. Hosts held since stay held. Left out: all that are held now.",
+    )
+
+
 class SentenceOut(Schema):
     text: str
     after: str
@@ -269,9 +278,9 @@ def held(request: HttpRequest) -> StateScreen:
 
 
 @router.post("/held/release", response=Done)
-def release_held(request: HttpRequest, why: Why) -> dict[str, str]:
+def release_held(request: HttpRequest, why: ReleaseIn) -> dict[str, str]:
     who = caller(request, May.RELEASE)
-    return {"said": acts.release_held(who.actor, why.reason)}
+    return {"said": acts.release_held(who.actor, why.reason, why.hosts)}
 
 
 @router.post("/held/pause", response=Done)

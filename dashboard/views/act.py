@@ -134,7 +134,11 @@ def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse
 @require_POST
 @for_people(May.RELEASE)
 def release_held(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(request, lambda: acts.release_held(actor_of(request), FROM_PAGE), back="/held/")
+    """The hosts that the page showed: the press is about those, not about all that are held."""
+    shown = request.POST.getlist("hosts")
+    return answer(
+        request, lambda: acts.release_held(actor_of(request), FROM_PAGE, shown), back="/held/"
+    )
 
 
 @require_http_methods(["GET", "POST"])

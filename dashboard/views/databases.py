@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dashboard import database_acts as acts
-from dashboard.forms import Reason, Switchover, TypedName
+from dashboard.forms import Reason, Switchover, Word
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
@@ -165,7 +165,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """The first person's word, or the second one's: each types the name of the database."""
     view = find(name)
     first = open_word(view, "promote")
-    form = TypedName(name, request.POST or None)
+    form = Word(name, first.id if first else "", request.POST or None)
     if form.is_valid():
         reason = form.cleaned_data["reason"]
         return answer(

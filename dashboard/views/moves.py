@@ -24,7 +24,7 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     view = find(name)
     first = open_word(view, "redeploy")
     hosts = [] if first else screens.hosts_for(name)
-    form = Move(name, hosts, request.POST or None)
+    form = Move(name, first.id if first else "", hosts, request.POST or None)
     if form.is_valid():
         said = form.cleaned_data
         host, typed, reason = said.get("host", ""), said["typed"], said["reason"]

@@ -48,7 +48,8 @@ class Proof:
 
     `sequence`: the lease's number that ended; `receipt`: the operation that tells of the closed
     gate or the cut power; `position`: where the gate's closing stopped it; `people`: who vouch,
-    `typed`: what they typed.
+    `typed`: what they typed, `after`: the first word's seconds after the outage began; below
+    zero, it was given before anything failed.
     """
 
     kind: ProofKind
@@ -60,6 +61,7 @@ class Proof:
     position: int | None = None
     people: tuple[str, ...] = ()
     typed: str = ""
+    after: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ def _vouched(proof: Proof, facts: Facts, failover: Failover) -> str:
         return "Two different people have to vouch."
     if proof.typed != facts.database.name:
         return f'They have to type the name "{facts.database.name}".'
+    if proof.after < 0.0:
+        return "They vouched before this outage began: a word is about what has failed already."
     return ""
 
 

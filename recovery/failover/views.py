@@ -15,9 +15,9 @@ from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.policy import Policy
 from recovery.failover.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
+from recovery.failover.words import GONE, Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
-GONE = frozenset({Verdict.LOST, Verdict.HUNG})
 ENGINES = {"postgresql": "PostgreSQL", "valkey": "Valkey"}
 RUNS = "running"
 
@@ -303,6 +303,22 @@ class DatabaseView:
         if self.state == DatabaseState.MAKING:
             return False
         return primary is None or primary.verdict in GONE or self.is_failing
+
+    @property
+    def may_be_vouched_for(self) -> bool:
+        """Its old primary is lost, and two people's word could be the proof."""
+        running = self.running
+        old = self.primary
+        if running is not None:
+            old = next((copy for copy in self.copies if copy.host == running.source), old)
+        case = Case(
+            name=self.name,
+            state=self.state,
+            verdict=old.verdict if old is not None else None,
+            runs=old is not None and old.verdict == Verdict.ALIVE and old.server == RUNS,
+            running=(running.phase, running.kind, bool(running.proof)) if running else None,
+        )
+        return self.is_business and not refuse_word(case)
 
     @property
     def is_failing(self) -> bool:

@@ -41,7 +41,7 @@ DATABASE_PAGES = (
     "/databases/sessions-valkey/",
     "/databases/fresh-pg/",
     "/databases/sessions-valkey/call-off/",
-    "/databases/orders-pg/vouch/",
+    "/databases/sessions-valkey/vouch/",
     "/databases/billing-pg/switchover/",
     "/databases/wiki-pg/move/",
 )
@@ -97,9 +97,9 @@ def _hurt_databases(site: Site, now: datetime) -> None:
         now=now,
     )
     people.ask_vouch(
-        database=seeded["orders-pg"].row,
+        database=seeded["sessions-valkey"].row,
         risk="Two primaries.",
-        typed="orders-pg",
+        typed="sessions-valkey",
         actor=who,
         reason="I pulled its plug.",
         now=now,

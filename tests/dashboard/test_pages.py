@@ -123,8 +123,44 @@ def test_one_press_releases_everything_held(sign_in: SignIn, hosts: dict[str, Ho
     client = sign_in("responder")
     assert "2 hosts held for a person" in client.get("/").content.decode()
     assert "a storm asks a person" in client.get("/held/").content.decode()
-    client.post("/held/release/")
+    shown = [str(hosts[name].pk) for name in ("par1-r1-h01", "par1-r1-h02")]
+    html = client.get("/held/").content.decode()
+    assert all(f'form="act" name="hosts" value="{one}"' in html for one in shown)
+    client.post("/held/release/", {"hosts": shown})
     assert set(Host.objects.filter(verdict="lost").values_list("replace", flat=True)) == {"allowed"}
+
+
+def test_a_press_releases_only_the_hosts_that_were_on_the_page(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    for name in ("par1-r1-h01", "par1-r1-h02"):
+        fleet.lose_host(hosts[name], now)
+        fleet.hold_host(hosts[name], "3 hosts in 60 s: a storm asks a person.", now)
+    client, script = sign_in("responder"), {"HX-Request": "true"}
+    nothing = client.post("/held/release/", headers=script)
+    assert nothing.status_code == 409
+    shown = {"hosts": [str(hosts["par1-r1-h01"].pk)]}
+    said = client.post("/held/release/", shown, headers=script).content.decode()
+    assert "1 host released" in said
+    assert "still held: par1-r1-h02" in said
+    assert Host.objects.get(name="par1-r1-h02").replace == "held"
+
+
+def test_the_api_releases_the_named_hosts_and_without_names_all(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    names = ("par1-r1-h01", "par1-r1-h02", "par1-r1-h03")
+    for name in names:
+        fleet.lose_host(hosts[name], now)
+        fleet.hold_host(hosts[name], "A storm asks a person.", now)
+    client, path, why = sign_in("responder"), "/api/held/release", {"reason": "Seen."}
+    some = client.post(path, why | {"hosts": [names[0]]}, content_type="application/json").json()
+    assert f"still held: {names[1]}, {names[2]}" in some["said"]
+    rest = client.post(path, why, content_type="application/json").json()
+    assert "2 hosts released" in rest["said"]
+    assert not Host.objects.filter(replace="held").exists()
 
 
 def test_an_entry_of_the_log_has_its_own_page(sign_in: SignIn) -> None:

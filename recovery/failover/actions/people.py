@@ -1,8 +1,8 @@
 """What people decide about a database: a switchover, a second failover, and vouching.
 
 Invariants: a switchover is a wish, and the cycle refuses what is not safe; a word for a lost
-primary needs two people who each typed the database's name (I-DB-4), binds to the epoch that they
-saw, ends by itself and is used once.
+primary needs two people who each typed the database's name (I-DB-4) while there was something to
+vouch about, binds to the epoch that they saw, ends by itself and is used once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
@@ -24,9 +25,11 @@ from recovery.failover.phases import (
     refuse_call_off,
 )
 from recovery.failover.rounds.telling import tell
+from recovery.failover.words import Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role
 from recovery.inventory.models import Database, Replica, ReplicaSight
 
+OPEN = (VouchState.ASKED, VouchState.GIVEN)
 VOUCH_LIFE = timedelta(minutes=30)
 HEARD = timedelta(seconds=5)
 """An older word of an agent says nothing about now."""
@@ -141,12 +144,21 @@ def ask_vouch(
             f"{database} has no standby that could lead.",
             todo="It waits for its host, or for a move to another one with its disk.",
         )
-    _expire(database, actor=actor, now=now)
-    if Vouch.objects.filter(database=database, state__in=["asked", "given"]).exists():
+    with transaction.atomic():
+        held = Database.objects.select_for_update().get(pk=database.pk)
+        epoch, since = _check_word(held, now)
+        _expire(held, since, actor=actor, now=now)
+        return _ask(held, epoch, risk=risk, actor=actor, reason=reason, now=now)
+
+
+def _ask(
+    database: Database, epoch: int, *, risk: str, actor: Actor, reason: str, now: datetime
+) -> Vouch:
+    if Vouch.objects.filter(database=database, purpose="promote", state__in=OPEN).exists():
         raise Conflict(f"Somebody vouches for {database} already.", todo="Give the second word.")
     row = Vouch(
         database=database,
-        epoch=database.epoch,
+        epoch=epoch,
         purpose="promote",
         risk=risk,
         requested_by=actor.id,
@@ -157,8 +169,34 @@ def ask_vouch(
     return transitions.create([row], actor=actor, reason=reason, now=now)[0]
 
 
-def _expire(database: Database, *, actor: Actor, now: datetime) -> None:
-    old = Vouch.objects.filter(database=database, state__in=["asked", "given"], expires_at__lte=now)
+def _check_word(row: Database, now: datetime) -> tuple[int, datetime | None]:
+    """The epoch of the primary that a word is about, and since when it fails, where that stands in
+    a row; `Refused` where nothing is to be vouched for."""
+    running = (
+        Failover.objects.filter(database=row, phase__in=UNFINISHED)
+        .select_related("source__host")
+        .first()
+    )
+    old = running.source if running is not None else row.primary
+    sight = ReplicaSight.objects.filter(replica=old).first() if old is not None else None
+    case = Case(
+        name=row.name,
+        state=row.state,
+        verdict=old.host.verdict if old is not None else None,
+        runs=sight is not None and now - sight.at <= HEARD and sight.state == "running",
+        running=(running.phase, running.kind, bool(running.proof)) if running else None,
+    )
+    if reason := refuse_word(case):
+        raise Refused(reason, kept="Nothing was written.")
+    return (running.old_epoch, running.happened_at) if running is not None else (row.epoch, None)
+
+
+def _expire(database: Database, since: datetime | None, *, actor: Actor, now: datetime) -> None:
+    """What ran out, and what was said of an earlier outage: it proves nothing in this one."""
+    over = Q(expires_at__lte=now)
+    if since is not None:
+        over |= Q(requested_at__lt=since)
+    old = Vouch.objects.filter(over, database=database, purpose="promote", state__in=OPEN)
     transitions.move_many(
         Vouch,
         [row.pk for row in old],
@@ -178,11 +216,14 @@ def give_vouch(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: date
         raise Refused("You gave the first word; the second one is somebody else's.")
     if vouch.expires_at <= now:
         raise Refused("That word has run out.", todo="Ask anew: look at the machine again.")
-    if vouch.epoch != vouch.database.epoch:
-        raise Refused(
-            f"It was about epoch {vouch.epoch}; {vouch.database} is in {vouch.database.epoch} now."
-        )
     changes = {"given_by": actor.id, "given_at": now, "give_reason": reason}
-    return transitions.move(
-        vouch, VouchState.GIVEN, actor=actor, reason=reason, now=now, changes=changes
-    )
+    with transaction.atomic():
+        row = Database.objects.select_for_update().get(pk=vouch.database_id)
+        epoch, since = _check_word(row, now)
+        if since is not None and vouch.requested_at < since:
+            raise Refused("That word is older than this outage.", todo="Look at the machine again.")
+        if vouch.epoch != epoch:
+            raise Refused(f"It was about epoch {vouch.epoch}; now it would be about {epoch}.")
+        return transitions.move(
+            vouch, VouchState.GIVEN, actor=actor, reason=reason, now=now, changes=changes
+        )

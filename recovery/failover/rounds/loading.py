@@ -272,6 +272,7 @@ class Loader:
                 said=f"{people[0]} and {people[1]} vouch that it cannot be written to.",
                 people=people,
                 typed=self.rows.databases[key].name,
+                after=(vouch.requested_at - failover.happened_at).total_seconds(),
             ),
         )
 
@@ -349,6 +350,7 @@ def _proof(stored: Mapping[str, object] | None) -> f.Proof | None:
         position=None if position is None else int(str(position)),
         people=tuple(str(one) for one in people) if isinstance(people, list) else (),
         typed=str(stored.get("typed", "")),
+        after=float(str(stored.get("after", -1.0))),
     )
 
 

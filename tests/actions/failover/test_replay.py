@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import transitions
-from recovery.core.errors import Conflict
+from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions import failovers, people
 from recovery.failover.actions.leases import Renewed, renew_leases
 from recovery.failover.facts import Proof, ProofKind
@@ -149,6 +150,46 @@ def test_two_words_prove_once_and_are_then_spent(play: Play) -> None:
     assert row.proof["people"] == ["amelie", "bruno"]
     used = Vouch.objects.get()
     assert (used.state, used.failover) == ("used", row)
+
+
+def test_a_word_from_before_the_outage_proves_nothing(play: Play) -> None:
+    """It lay ready, unspent, in the right epoch: the loss that came after it needs another."""
+    play.is_deaf.add("fence")
+    play.kill(play.pair.primary)
+    row = play.until("analyse")
+    early = row.happened_at - timedelta(seconds=1)
+    asked = people.ask_vouch(
+        database=play.database, risk="x", typed="orders", actor=FIRST, reason="Off.", now=early
+    )
+    with pytest.raises(Refused, match="older than this outage"):
+        people.give_vouch(vouch=asked, typed="orders", actor=SECOND, reason="Off.", now=play.now)
+    given = {"given_by": SECOND.id, "given_at": early, "give_reason": "Off."}
+    transitions.move(asked, "given", changes=given, actor=SECOND, reason="Off.", now=play.now)
+    play.run(1)
+    assert Vouch.objects.get().state == "given"
+    assert (play.failover.phase, play.failover.proof) == ("analyse", None)
+    people.ask_vouch(
+        database=play.database, risk="x", typed="orders", actor=FIRST, reason="Now.", now=play.now
+    )
+    assert sorted(Vouch.objects.values_list("state", flat=True)) == ["asked", "expired"]
+
+
+def test_a_word_may_come_after_the_old_primary_was_revoked(play: Play) -> None:
+    """It is about the epoch of the primary that was lost, not about the raised one."""
+    play.is_deaf.add("fence")
+    play.kill(play.pair.primary)
+    row = failovers.revoke_primary(
+        failover=play.until("analyse"),
+        proof=None,
+        seen=None,
+        actor=play.actor,
+        reason="x",
+        now=play.now,
+    )
+    asked = people.ask_vouch(
+        database=play.database, risk="x", typed="orders", actor=FIRST, reason="Off.", now=play.now
+    )
+    assert (asked.epoch, play.database.epoch) == (row.old_epoch, row.new_epoch)
 
 
 def test_within_the_hour_a_second_loss_waits_for_a_person(play: Play) -> None:

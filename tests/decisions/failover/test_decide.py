@@ -280,7 +280,15 @@ def test_others_may_go_first() -> None:
     "proof",
     [
         Proof(ProofKind.POWERED_OFF, "a", 3, "The provider cut its power.", receipt="op-9"),
-        Proof(ProofKind.VOUCHED, "a", 3, "Two vouch.", people=("ann", "bob"), typed="orders"),
+        Proof(
+            ProofKind.VOUCHED,
+            "a",
+            3,
+            "Two vouch.",
+            people=("ann", "bob"),
+            typed="orders",
+            after=1.0,
+        ),
     ],
     ids=lambda proof: proof.kind,
 )

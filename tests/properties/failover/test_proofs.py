@@ -37,7 +37,7 @@ def _proof(kind: ProofKind) -> Proof:
         ProofKind.LEASE_ENDED: {"sequence": 40},
         ProofKind.GATE_CLOSED: {"receipt": "op"},
         ProofKind.POWERED_OFF: {"receipt": "pdu"},
-        ProofKind.VOUCHED: {"people": PEOPLE, "typed": "orders"},
+        ProofKind.VOUCHED: {"people": PEOPLE, "typed": "orders", "after": 0.0},
         ProofKind.HANDED_OVER: {"receipt": "op", "position": WRITTEN},
     }
     return Proof(kind, "a", 3, "It is so.", **more[kind])
@@ -79,6 +79,7 @@ def test_what_is_taken_from_a_proof_refuses_the_promotion(
             {"people": ("amelie",)},
             {"people": ("amelie", "amelie")},
             {"people": ("amelie", "")},
+            {"after": data.draw(st.floats(-1800.0, -0.001))},
             {"typed": data.draw(WORDS.filter(lambda word: word != "orders"))},
         ],
         ProofKind.HANDED_OVER: [
