@@ -42,6 +42,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Without byte code every process compiles all of Django at its start.
 unexport PYTHONDONTWRITEBYTECODE
 
+INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
+
 .PHONY: help up stop status people reset check test unit bench bench-failover failovers chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
@@ -51,13 +53,13 @@ up: install ## start everything; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
 
 stop: ## stop a Tocsin that was started elsewhere
-	@$(BIN)/python manage.py status --stop
+	@$(INSTALLED); $(BIN)/python manage.py status --stop
 
 status: ## which processes run, since when
-	@$(BIN)/python manage.py status
+	@$(INSTALLED); $(BIN)/python manage.py status
 
 people: ## new passwords for the people of the demonstration
-	@$(BIN)/python manage.py people
+	@$(INSTALLED); $(BIN)/python manage.py people
 
 reset: ## remove the state folder (not while Tocsin runs)
 	@$(PYTHON) -S deploy/reset.py

@@ -3,9 +3,12 @@
 
 import os
 import sys
+from importlib.util import find_spec
 
 
 def main() -> None:
+    if find_spec("django") is None:
+        sys.exit("Tocsin: nothing is installed yet for this Python: make up")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     if "migrate" in sys.argv[1:2]:
         os.environ.setdefault("TOCSIN_ACTS_AS", "migrator")

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.doors import read_block
+from recovery.engines.urls import check_host, read_database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("TOCSIN_VAR") or ROOT / "var").resolve()
@@ -18,10 +19,20 @@ VAR = Path(os.environ.get("TOCSIN_VAR") or ROOT / "var").resolve()
 def _environment() -> Mapping[str, str]:
     """The environment; below it what the running supervisor says, so that a command typed in
     another shell (`manage.py lab kill …`) reaches the same servers."""
+    path = VAR / "run" / "environment.json"
     try:
-        running: dict[str, str] = json.loads((VAR / "run" / "environment.json").read_text())
+        running: dict[str, str] = json.loads(path.read_text())
     except FileNotFoundError:
         running = {}
+    except ValueError:
+        running = {"": ""}
+    if not isinstance(running, dict) or not all(
+        name and isinstance(value, str) for name, value in running.items()
+    ):
+        raise BadConfiguration(
+            f"{path} is damaged: it is not what a start wrote.",
+            todo="Remove that file, and stop and start Tocsin: every start writes it anew.",
+        )
     return running | dict(os.environ)
 
 
@@ -37,7 +48,7 @@ def _number(name: str, default: int) -> int:
 
 SECRET_KEY = ENVIRONMENT.get("TOCSIN_SECRET_KEY", "")
 DEBUG = False
-TOCSIN_HOST = ENVIRONMENT.get("TOCSIN_HOST", "")
+TOCSIN_HOST = check_host(ENVIRONMENT.get("TOCSIN_HOST", "").strip(), "TOCSIN_HOST")
 """The name that `make up HOST=name` serves TLS for; empty: loopback, plain HTTP."""
 TOCSIN_URL = ENVIRONMENT.get("TOCSIN_URL", "http://localhost:8000")
 ALLOWED_HOSTS = [name for name in ("localhost", "127.0.0.1", TOCSIN_HOST) if name]
@@ -77,20 +88,22 @@ PATIENCE = "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s"
 """A disk that hangs leads to no decision, never to a late one (I-CP-8)."""
 
 
-def database_from_url(url: str) -> dict[str, object]:
-    """`postgresql://user:password@host:port/name`; a folder as `?host=` means its socket."""
-    parts = urlsplit(url)
-    query = dict(item.split("=", 1) for item in parts.query.split("&") if item)
+def database_from_url(url: str, field: str = "TOCSIN_DATABASE_URL") -> dict[str, object]:
+    """`postgresql://user:password@host:port/name`; a folder as `?host=` means its socket. Other
+    options are the driver's, as `?sslmode=verify-full`."""
+    parts, query = read_database_url(url, field)
+    more = {name: query[name] for name in query if name not in ("host", "port", "options")}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(query.get("host", parts.hostname or "")),
+        "HOST": query.get("host") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or query.get("port", "")),
         "OPTIONS": {
-            "options": unquote(query.get("options", PATIENCE)),
+            "options": query.get("options", PATIENCE),
             "connect_timeout": 3,
+            **more,
         },
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
@@ -100,7 +113,7 @@ def database_from_url(url: str) -> dict[str, object]:
 def _own_database() -> dict[str, object]:
     """The application's database, or, for `manage.py migrate`, the migrator's acting as owner."""
     if os.environ.get("TOCSIN_ACTS_AS") == "migrator":
-        found = database_from_url(_migrator_url())
+        found = database_from_url(_migrator_url(), "TOCSIN_MIGRATOR_DATABASE_URL")
         found["OPTIONS"] = {"options": "-c role=tocsin_owner"}  # a migration may take long
         return found
     return database_from_url(ENVIRONMENT.get("TOCSIN_DATABASE_URL", "postgresql:///tocsin"))
@@ -174,6 +187,7 @@ ASGI_APPLICATION = "dashboard.asgi.application"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboard.middleware.NoNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -43,7 +43,7 @@ def check_database(url: str, name: str) -> None:
     """An external PostgreSQL must let us in; the sentence names the variable."""
     try:
         psycopg.connect(url, connect_timeout=5).close()
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise FirstStepFailed(
             f"PostgreSQL did not let us in: {' '.join(str(error).split())}", field=name
         ) from error

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.doors import FIELD, choose_block
-from recovery.engines.ports import free_port
+from recovery.engines.ports import free_port, is_free
+from recovery.engines.urls import check_host, check_store_url, read_database_url
 
 WEB, EDGE, GATEWAY, AGENTS = 8000, 8080, 8010, 8443
 MAX_PORT = 65535
@@ -80,22 +81,76 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
             field="TOCSIN_DATABASE_URL, TOCSIN_MIGRATOR_DATABASE_URL",
             todo="docs/operations.md shows the two roles.",
         )
-    host = env.get("TOCSIN_HOST", "").strip()
-    addresses = Addresses(
-        web=_port(env, "TOCSIN_PORT", WEB),
-        edge=_port(env, "TOCSIN_EDGE_PORT", EDGE),
-        gateway=_port(env, "TOCSIN_GATEWAY_PORT", GATEWAY),
-        store=_port(env, "TOCSIN_VALKEY_PORT", 0) or free_port(),
-        edge_admin=_port(env, "TOCSIN_EDGE_ADMIN_PORT", 0) or free_port(),
-        mail=0 if env.get("TOCSIN_MAIL_HOST") else free_port(),
-        host=host,
-        run_folder=folder / "run",
-        databases=choose_block(env.get(FIELD, ""), folder),
-        agents=_port(env, "TOCSIN_GATEWAY_TLS_PORT", AGENTS) if host else 0,
-    )
+    if database:
+        read_database_url(database, "TOCSIN_DATABASE_URL")
+        read_database_url(migrator, "TOCSIN_MIGRATOR_DATABASE_URL")
     without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
     redis_url = env.get("TOCSIN_REDIS_URL", "")
+    if redis_url:
+        check_store_url(redis_url, "TOCSIN_REDIS_URL")
+    addresses = _addresses(env, folder)
     return Wishes(folder, addresses, database, migrator, redis_url, without)
+
+
+def _addresses(env: Mapping[str, str], folder: Path) -> Addresses:
+    host = check_host(env.get("TOCSIN_HOST", "").strip(), "TOCSIN_HOST")
+    defaults = {
+        "TOCSIN_PORT": WEB,
+        "TOCSIN_EDGE_PORT": EDGE,
+        "TOCSIN_GATEWAY_PORT": GATEWAY,
+        "TOCSIN_GATEWAY_TLS_PORT": AGENTS if host else 0,
+        "TOCSIN_VALKEY_PORT": 0,
+        "TOCSIN_EDGE_ADMIN_PORT": 0,
+    }
+    asked = {name: _port(env, name, default) for name, default in defaults.items()}
+    taken = _by_port(asked)
+    block = choose_block(
+        env.get(FIELD, ""), folder, lambda port: port not in taken and is_free(port)
+    )
+    for port in block:
+        if port in taken:
+            raise _clash(port, taken[port], FIELD)
+    used = {*taken, *block}
+    return Addresses(
+        web=asked["TOCSIN_PORT"],
+        edge=asked["TOCSIN_EDGE_PORT"],
+        gateway=asked["TOCSIN_GATEWAY_PORT"],
+        store=asked["TOCSIN_VALKEY_PORT"] or _another(used),
+        edge_admin=asked["TOCSIN_EDGE_ADMIN_PORT"] or _another(used),
+        mail=0 if env.get("TOCSIN_MAIL_HOST") else _another(used),
+        host=host,
+        run_folder=folder / "run",
+        databases=block,
+        agents=asked["TOCSIN_GATEWAY_TLS_PORT"] if host else 0,
+    )
+
+
+def _by_port(asked: Mapping[str, int]) -> dict[int, str]:
+    """Which variable has which port; two never have the same one."""
+    taken: dict[int, str] = {}
+    for name, port in asked.items():
+        if port in taken:
+            raise _clash(port, taken[port], name)
+        if port:
+            taken[port] = name
+    return taken
+
+
+def _clash(port: int, first: str, second: str) -> BadConfiguration:
+    return BadConfiguration(
+        f"port {port} is asked for twice.",
+        field=f"{first}, {second}",
+        kept="Nothing was started or changed.",
+        todo="Choose another number for one of the two.",
+    )
+
+
+def _another(used: set[int]) -> int:
+    """A free port that nothing else of this start will take."""
+    while (port := free_port()) in used:
+        pass
+    used.add(port)
+    return port
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

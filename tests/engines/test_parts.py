@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +13,7 @@ from socket import create_connection, create_server
 
 import pytest
 
+from dashboard.settings import database_from_url
 from recovery.core.errors import BadConfiguration
 from recovery.engines import certificates, edge, logs
 from recovery.engines.state import State
@@ -84,6 +88,10 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     assert (tmp_path / "var").stat().st_mode & 0o077 == 0
 
 
+def both(url: str) -> dict[str, str]:
+    return {"TOCSIN_DATABASE_URL": url, "TOCSIN_MIGRATOR_DATABASE_URL": url}
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [
@@ -91,11 +99,58 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
         ({"TOCSIN_PORT": "²"}, "TOCSIN_PORT"),
         ({"TOCSIN_DATABASE_PORTS": "²²²²-²²²²"}, "TOCSIN_DATABASE_PORTS"),
         ({"TOCSIN_DATABASE_URL": "postgresql:///x"}, "TOCSIN_MIGRATOR_DATABASE_URL"),
+        (both("postgresql://a:secret@h:notaport/x"), "TOCSIN_DATABASE_URL: its host or port"),
+        (both("postgresql://a:secret@h/x?sslmode"), "TOCSIN_DATABASE_URL: an option"),
+        (both("mysql://a:secret@h/x"), "TOCSIN_DATABASE_URL: it begins with mysql"),
+        (both("nonsense"), "TOCSIN_DATABASE_URL: it is no URL"),
+        (both("postgresql://h"), "TOCSIN_DATABASE_URL: the database's name"),
+        (both("postgresql:///x") | {"TOCSIN_MIGRATOR_DATABASE_URL": "x"}, "MIGRATOR_DATABASE_URL:"),
+        ({"TOCSIN_REDIS_URL": "http://h"}, "TOCSIN_REDIS_URL: it begins with http"),
+        ({"TOCSIN_HOST": "http://x/y"}, "TOCSIN_HOST: 'http://x/y' is not a host name"),
+        ({"TOCSIN_PORT": "8080"}, "TOCSIN_PORT, TOCSIN_EDGE_PORT: port 8080"),
+        (
+            {"TOCSIN_PORT": "8201", "TOCSIN_DATABASE_PORTS": "8200-8215"},
+            "TOCSIN_PORT, TOCSIN_DATABASE_PORTS: port 8201",
+        ),
     ],
 )
 def test_a_bad_wish_is_refused_with_its_name(given: dict[str, str], named: str) -> None:
-    with pytest.raises(BadConfiguration, match=named):
+    with pytest.raises(BadConfiguration, match=named) as refused:
         read_wishes(given)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_block_of_a_first_start_leaves_out_the_ports_that_were_asked_for(
+    tmp_path: Path,
+) -> None:
+    wishes = read_wishes({"TOCSIN_VAR": str(tmp_path), "TOCSIN_PORT": "8105"})
+    assert 8105 not in wishes.addresses.databases
+
+
+def test_options_of_an_external_database_reach_the_driver() -> None:
+    found = database_from_url("postgresql://a:b%2Bc@h:5433/x?sslmode=verify-full")
+    assert (found["HOST"], found["PORT"], found["PASSWORD"]) == ("h", "5433", "b+c")
+    assert "verify-full" in str(found["OPTIONS"])
+
+
+@pytest.mark.parametrize("words", ["{", "[]", '{"TOCSIN_PORT": 1}', ""])
+def test_a_damaged_environment_of_the_last_start_is_said_in_a_sentence(
+    tmp_path: Path, words: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "environment.json").write_text(words)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "status"],
+        env=os.environ
+        | {"TOCSIN_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "dashboard.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Tocsin: ")
+    assert "environment.json is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_thing_fails_where_everything_is_required(
