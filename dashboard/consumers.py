@@ -86,7 +86,7 @@ def is_same_origin(origin: str, host: str) -> bool:
     """The page that opens the socket came from the very host and port it connects to."""
     try:
         parts = urlsplit(origin)
-    except ValueError:  # as in http://[
+    except ValueError:  # an address in brackets that never close
         return False
     return (
         parts.scheme in {"http", "https"}

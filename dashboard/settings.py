@@ -41,7 +41,7 @@ ENVIRONMENT = _environment()
 
 def _number(name: str, default: int) -> int:
     text = ENVIRONMENT.get(name, "").strip() or str(default)
-    if not text.isdigit():
+    if not text.isdecimal():
         raise BadConfiguration(f"{text!r} is not a number.", field=name)
     return int(text)
 

@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 
 from dashboard import acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why
+from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.core.errors import Refused
@@ -21,7 +21,7 @@ router = Router()
 
 
 class NoteIn(Schema):
-    text: str = Field(min_length=1, max_length=300)
+    text: Words = Field(min_length=1, max_length=300)
 
 
 class ReleaseIn(Why):

@@ -60,6 +60,23 @@ def tally(running: int, arriving: int = 0) -> str | SafeString:
 
 
 @register.simple_tag
+def copies(primaries: int, standbys: int) -> str | SafeString:
+    """One diamond a database: full where its primary is, hollow for a standby."""
+    if not primaries + standbys:
+        return ""
+    full = min(primaries, STROKES_SHOWN)
+    all_ = min(primaries + standbys, STROKES_SHOWN)
+    return format_html(
+        '<svg class="tally data" aria-hidden="true" viewBox="0 0 {} 14" width="{}">'
+        '<path d="{}"/><path class="t-s" d="{}"/></svg>',
+        8 * all_,
+        8 * all_,
+        "".join(f"M{8 * i + 4} 3.5l3.5 3.5-3.5 3.5-3.5-3.5z" for i in range(full)),
+        "".join(f"M{8 * i + 4} 4l3 3-3 3-3-3z" for i in range(full, all_)),
+    )
+
+
+@register.simple_tag
 def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `since`: counts in the
     browser and reads as the instant without a script."""

@@ -38,7 +38,7 @@ def choose_block(
 def read_block(text: str) -> tuple[int, ...]:
     """`8100-8115`, as ports."""
     first, dash, last = text.strip().partition("-")
-    if not (dash and first.isdigit() and last.isdigit() and 1024 <= int(first) <= int(last)):
+    if not (dash and first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last)):
         raise BadConfiguration(f"{text!r} is not a block of ports as 8100-8115.", field=FIELD)
     if int(last) > 65535 or int(last) - int(first) >= 256:
         raise BadConfiguration(f"{text!r}: at most 256 ports, the last at most 65535.", field=FIELD)

@@ -157,6 +157,6 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name, "").strip()
     if not text:
         return default
-    if not text.isdigit() or not 0 < int(text) <= MAX_PORT:
+    if not text.isdecimal() or not 0 < int(text) <= MAX_PORT:
         raise BadConfiguration(f"{text!r} is not a port (1 to {MAX_PORT}).", field=name)
     return int(text)

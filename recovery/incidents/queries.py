@@ -87,19 +87,25 @@ def _application_says(running: int, copies: int) -> str:
 
 
 def _whole_databases(ids: list[str]) -> Whole:
-    """Whole: users are led to its primary, and a standby could take over where its plan has one."""
-    rows = Database.objects.filter(pk__in=[UUID(pk) for pk in ids]).annotate(
-        standbys=Count(
-            "replicas",
-            filter=Q(replicas__role=Role.STANDBY, replicas__state=ReplicaState.MEMBER),
-        )
+    """Whole: its primary is on a living host, users are led to it, and a standby on a living host
+    could take over where its plan has one. The host counts, for between its loss and the first
+    step of the failover the database's own row still says that it serves."""
+    standing = Q(
+        replicas__role=Role.STANDBY,
+        replicas__state=ReplicaState.MEMBER,
+        replicas__host__verdict=Verdict.ALIVE,
+    )
+    rows = (
+        Database.objects.filter(pk__in=[UUID(pk) for pk in ids])
+        .select_related("primary__host")
+        .annotate(standbys=Count("replicas", filter=standing))
     )
     return {(MemberKind.DATABASE, str(row.pk)): _whole_database(row, row.standbys) for row in rows}
 
 
 def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
-    if row.state != DatabaseState.SERVING:
-        return False, f"is {row.state}: {row.state_reason}"
+    if missing := _missing_primary(row):
+        return False, missing
     if row.routed_epoch != row.epoch:
         return False, "accepts writes, and its users are not led to it yet"
     if row.plan == Plan.STARTER:
@@ -107,6 +113,18 @@ def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
     if row.degraded_at or not standbys:
         return False, "accepts writes, and nobody could take over from its primary yet"
     return True, "accepts writes, and a standby could take over"
+
+
+def _missing_primary(row: Database) -> str:
+    """Why nobody can be serving its users; empty where somebody may be."""
+    if row.state != DatabaseState.SERVING:
+        return f"is {row.state}: {row.state_reason}"
+    if row.primary is None:
+        return "has no primary"
+    host = row.primary.host
+    if host.verdict != Verdict.ALIVE:
+        return f"has its primary on {host}, which is {host.verdict}"
+    return ""
 
 
 def _whole_hosts(ids: list[str]) -> Whole:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from recovery.inventory.facts import PlacementState, Verdict
-from recovery.inventory.models import Application, Datacenter, Host, Placement
+from recovery.inventory.facts import PlacementState, ReplicaState, Role, Verdict
+from recovery.inventory.models import Application, Datacenter, Host, Placement, Replica
 
 ARRIVING = frozenset({PlacementState.PLANNED, PlacementState.STARTING})
 ON_SCREEN = frozenset(PlacementState) - {PlacementState.STOPPED}
@@ -22,7 +22,8 @@ UNSEEN = frozenset({Verdict.UNKNOWN, Verdict.ISOLATED, Verdict.AGENT_DOWN, Verdi
 
 @dataclass(frozen=True, slots=True)
 class HostCell:
-    """One host of the map: its verdict and how many containers sit, arrive or are sick there."""
+    """One host of the map: its verdict, how many containers sit, arrive or are sick there, and of
+    how many databases it has the primary or a standby."""
 
     id: str
     name: str
@@ -34,6 +35,8 @@ class HostCell:
     is_cordoned: bool
     is_draining: bool
     is_quarantined: bool
+    primaries: int = 0
+    standbys: int = 0
 
     @property
     def state(self) -> str:
@@ -68,8 +71,10 @@ class HostCell:
         """The whole name with everything that its line of the map says in shapes."""
         seats = f"{self.running} container{'' if self.running == 1 else 's'}"
         arriving = f", {self.arriving} arriving" if self.arriving else ""
+        led = f", {self.primaries} primary" if self.primaries else ""
+        led += f", {self.standbys} standby" if self.standbys else ""
         word = f", {self.word}" if self.state else ""
-        return f"{self.name}: {seats}{arriving}{word}"
+        return f"{self.name}: {seats}{arriving}{led}{word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,10 @@ class SiteView:
     def containers(self) -> int:
         return sum(host.running for host in self.hosts if host.state not in {"down"})
 
+    @property
+    def primaries(self) -> int:
+        return sum(host.primaries for host in self.hosts if host.state not in {"down"})
+
     def count(self, state: str) -> int:
         return sum(host.state == state for host in self.hosts)
 
@@ -123,12 +132,13 @@ class SiteView:
 
 
 def fleet() -> tuple[SiteView, ...]:
-    """Every datacenter with racks and hosts: three queries whatever its size."""
-    seats = _seats_by_host()
+    """Every datacenter with racks and hosts: four queries whatever its size."""
+    seats, copies = _seats_by_host(), _copies_by_host()
     racks: dict[object, dict[tuple[str, str], list[HostCell]]] = defaultdict(dict)
     for host in Host.objects.select_related("rack").order_by("rack__name", "name"):
         key = (host.rack.name, host.rack.room)
-        racks[host.datacenter_id].setdefault(key, []).append(_cell(host, seats[host.pk]))
+        cell = _cell(host, seats[host.pk], copies[host.pk])
+        racks[host.datacenter_id].setdefault(key, []).append(cell)
     return tuple(
         SiteView(
             name=site.name,
@@ -150,7 +160,15 @@ def _seats_by_host() -> Mapping[object, Mapping[str, int]]:
     return seats
 
 
-def _cell(host: Host, seats: Mapping[str, int]) -> HostCell:
+def _copies_by_host() -> Mapping[object, Mapping[str, int]]:
+    copies: dict[object, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    rows = Replica.objects.exclude(state=ReplicaState.RETIRED).values_list("host_id", "role")
+    for host, role, n in rows.annotate(n=Count("id")).order_by():
+        copies[host][role] += n
+    return copies
+
+
+def _cell(host: Host, seats: Mapping[str, int], copies: Mapping[str, int]) -> HostCell:
     return HostCell(
         id=str(host.pk),
         name=host.name,
@@ -162,6 +180,8 @@ def _cell(host: Host, seats: Mapping[str, int]) -> HostCell:
         is_cordoned=host.cordoned_at is not None,
         is_draining=host.draining_at is not None,
         is_quarantined=host.quarantined_at is not None,
+        primaries=copies.get(Role.PRIMARY, 0),
+        standbys=copies.get(Role.STANDBY, 0),
     )
 
 

@@ -19,12 +19,14 @@ NEEDED = {
     "netns": ("faketime", "root", "ip", "nft", "network namespaces"),
 }
 PLAYED = [
-    pytest.param(mode, numbers, id=f"{mode}-{numbers[0]}")
+    pytest.param(
+        mode, numbers, id=f"{mode}-{numbers[0]}", marks=pytest.mark.xdist_group(f"schedules-{mode}")
+    )
     for mode, first in (("relay", 1), ("netns", 10))
     for numbers in rounds(list(range(first, first + 9)))
 ]
 
-pytestmark = [pytest.mark.xdist_group("lab"), pytest.mark.timeout(800)]
+pytestmark = pytest.mark.timeout(800)
 
 
 @pytest.fixture(scope="module")

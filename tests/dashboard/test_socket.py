@@ -110,3 +110,4 @@ def test_only_the_host_it_was_sent_to_is_the_same_origin() -> None:
     assert not is_same_origin("http://[", "localhost:8000")
     assert not is_same_origin("http://evil.example", "evil.example")
     assert not is_same_origin("file://localhost:8000", "localhost:8000")
+    assert not is_same_origin("http://[", "localhost:8000")

@@ -96,6 +96,8 @@ def both(url: str) -> dict[str, str]:
     ("given", "named"),
     [
         ({"TOCSIN_PORT": "70000"}, "TOCSIN_PORT"),
+        ({"TOCSIN_PORT": "²"}, "TOCSIN_PORT"),
+        ({"TOCSIN_DATABASE_PORTS": "²²²²-²²²²"}, "TOCSIN_DATABASE_PORTS"),
         ({"TOCSIN_DATABASE_URL": "postgresql:///x"}, "TOCSIN_MIGRATOR_DATABASE_URL"),
         (both("postgresql://a:secret@h:notaport/x"), "TOCSIN_DATABASE_URL: its host or port"),
         (both("postgresql://a:secret@h/x?sslmode"), "TOCSIN_DATABASE_URL: an option"),
