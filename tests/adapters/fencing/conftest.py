@@ -163,5 +163,4 @@ def running(seat: Seat) -> Seat:
     seat.do("start", 1)
     while not seat.reaches():  # however long a busy machine takes to start it
         seat.do("extend", 1, 1.5)
-        seat.do("start", 1)
     return seat

@@ -16,8 +16,9 @@ from tests.adapters.fencing.conftest import Seat, answers
 from tests.adapters.fencing.host import REPLICA
 
 ADDRESSES = ("127.0.0.1", "::1")
-SLACK = 0.15
-"""Seconds that a loaded machine may take to see an end that came in time."""
+SLACK = {"nftables": 0.15, "watchdog": 0.6}
+"""Seconds that a loaded machine may take to see an end that came in time; a watchdog has to be
+scheduled before it can end anything, which makes it the weaker form (docs/decisions)."""
 
 
 def last_answer(clients: list[socket.socket], seat: Seat, seconds: float) -> float:
@@ -25,10 +26,10 @@ def last_answer(clients: list[socket.socket], seat: Seat, seconds: float) -> flo
     last = 0.0
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        heard = [answers(client, 0.05) for client in clients]
-        heard += [seat.reaches(address, 0.05) for address in ADDRESSES]
-        if any(heard):
-            last = time.monotonic()
+        for client in clients:
+            last = time.monotonic() if answers(client, 0.05) else last
+        for address in ADDRESSES:
+            last = time.monotonic() if seat.reaches(address, 0.05) else last
     return last
 
 
@@ -44,7 +45,7 @@ def test_it_is_open_until_the_deadline_and_not_longer(running: Seat) -> None:
     began = time.monotonic()
     running.do("extend", 1, 2.0)
     last = last_answer(clients, running, 3.0)
-    assert 1.5 < last - began < 2.0 + SLACK
+    assert 1.5 < last - began < 2.0 + SLACK[running.kind]
     assert not any(answers(client) for client in clients)
 
 
@@ -55,7 +56,7 @@ def test_it_closes_in_time_whatever_befalls_the_agent(running: Seat, how: signal
     running.do("extend", 1, 1.5)
     running.signal_agent(how)
     last = last_answer(clients, running, 2.5)
-    assert 0 < last - began < 1.5 + SLACK
+    assert 0 < last - began < 1.5 + SLACK[running.kind]
 
 
 def test_a_stopped_server_that_wakes_after_the_deadline_answers_nobody(running: Seat) -> None:
@@ -183,7 +184,7 @@ def test_what_ran_without_a_lease_is_bound_to_one_without_a_gap(running: Seat) -
     assert answers(client)
     began = time.monotonic()
     last = last_answer([client], running, 2.5)
-    assert 1.0 < last - began < 1.5 + SLACK
+    assert 1.0 < last - began < 1.5 + SLACK[running.kind]
     running.told("arm", 1, 5.0)
     assert not running.reaches()
 
