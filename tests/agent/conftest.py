@@ -21,13 +21,12 @@ from recovery.lab.layout import SERVICE
 from tests.agent.gateway import Gateway
 from tests.support import own
 
-_ports = itertools.count(21100)
 _hosts = itertools.count(1)
 
 
 def free_port() -> int:
     """A port of our own range that nothing listens on."""
-    return next(_ports) % 800 + 21100
+    return own.free_port()
 
 
 def spec(placement: str = "seat-1", **changes: object) -> wire.ContainerSpec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from recovery.lab.layout import SERVICE
 from tests.support import own
 from tests.support.waiting import until
 
-_ports = itertools.count(21400)
 _PYTHON = ("{python}", "-I", "-S", "-c")
 
 
@@ -43,7 +41,7 @@ class Engine(Protocol):
 
 
 def next_port() -> int:
-    return next(_ports)
+    return own.free_port()
 
 
 async def body(address: str, port: int) -> str:

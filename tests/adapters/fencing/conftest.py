@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import json
 import os
 import signal
@@ -21,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recovery.adapters.containers import proc
 from tests.needs import needs
+from tests.support import own
 
 ROOT = Path(__file__).resolve().parents[3]
 CLONE_NEWNET = 0x40000000
-_ports = itertools.count(21900)
 _libc = ctypes.CDLL(None, use_errno=True)
 T = TypeVar("T")
 
@@ -130,7 +129,7 @@ def seat(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seat]:
     if request.param == "nftables":
         needs("root", "nft", "ip", "network namespaces")
         network = _own_network()
-    seat = Seat(request.param, tmp_path, next(_ports), network)
+    seat = Seat(request.param, tmp_path, own.free_port(), network)
     seat.boot_agent()
     seat.do("guard")
     yield seat
