@@ -19,7 +19,7 @@ from pathlib import Path
 from recovery.lab import clocks
 from tests.chaos_failover import seats
 from tests.chaos_failover.plan import plan_schedule
-from tests.chaos_failover.rounds import NotAtRest, Result, play
+from tests.chaos_failover.rounds import WELL_SECONDS, NotAtRest, Result, play
 from tests.chaos_failover.table import table
 from tests.support.running import ROOT
 from tests.support.stack import Stack, whole_stack
@@ -75,6 +75,7 @@ def stack_in(home: str, mode: str) -> Iterator[Stack]:
         "TOCSIN_LAB_DATABASES": "1",
         "TOCSIN_LAB_FILE": str(seats.LAB_FILE),
         "TOCSIN_LAB_MODE": mode,
+        "TOCSIN_STANDBY_WELL": str(WELL_SECONDS),
         clocks.ASKED: str(clocks.DEBIAN),
     }
     with whole_stack(Path(home) / "var", **more) as stack:
