@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db.models import F
+
 from recovery.failover.models import Lease
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import Profile
@@ -14,3 +16,17 @@ def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:
     """Seconds between the renewals of each of these replicas that holds a lease."""
     rows = Lease.objects.filter(replica__in=replicas).values_list("replica_id", "database__profile")
     return {replica: TERMS[Profile(profile)].every for replica, profile in rows}
+
+
+def self_fencing(databases: Collection[UUID]) -> set[UUID]:
+    """Which of these have a primary that lives by its lease now: it renewed it in this epoch, and
+    nobody ended it. A lease is granted before its holder hears of it; until then it serves without
+    one, and no end of that lease proves anything."""
+    rows = Lease.objects.filter(
+        database__in=databases,
+        revoked=False,
+        sequence__gt=0,
+        epoch=F("database__epoch"),
+        replica=F("database__primary"),
+    )
+    return set(rows.values_list("database_id", flat=True))

@@ -58,8 +58,9 @@ def test_without_tocsin_everybody_serves_and_a_primary_alone_is_fenced_and_not_r
             longest, stall = ledgers.longest(), ledgers.stall
             bases.stack.lab("part", host=primary, other=standby)
             cut = stopwatch()
+            wait_for(lambda: not _leads(places[primary], name), 3 * LEASE)
             wait_for(lambda: stopwatch() - ledgers.last(name) > 3.0, 3 * LEASE)
-            fenced = ledgers.last(name) - cut
+            fenced = max(0.0, ledgers.last(name) - cut)
             assert not _leads(places[primary], name)
             assert not _leads(places[standby], name)
             others = {key: gap for key, gap in ledgers.longest().items() if key != name}
