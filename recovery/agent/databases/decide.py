@@ -15,6 +15,7 @@ LEASE_ENDED = "the lease ended"
 """What the watchdog says of a server that it killed at its deadline: a closed gate, no crash."""
 FIRST_EPOCH = 1
 _QUIET = {"", LEASE_ENDED, "stopped"}
+_LEADS = "it leads, and the list that it has is older: waits for the next"
 
 
 def decide(picture: Picture) -> Act | Wait:
@@ -89,7 +90,7 @@ def _running(picture: Picture) -> Act | Wait:
     if seen is None:
         return Wait("it does not answer")
     if seen.role == "primary":
-        return _configured(picture)
+        return Wait(_LEADS) if spec.role == "standby" else _configured(picture)
     if spec.role == "primary":
         return Wait("to be promoted by an order")
     leader = leader_of(spec)
