@@ -87,3 +87,22 @@ def test_a_policy_that_would_judge_before_it_suspects_is_refused() -> None:
         Policy(suspect_after=3.0)
     with pytest.raises(BadConfiguration):
         Policy(witnesses=1)
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (
+            {"A": 0, "B": 0, "C": 0},
+            "None of the 3 vantage points (datacenters, anchors) are reached.",
+        ),
+        (
+            {"A": 4, "B": 0, "C": 0},
+            "Only 1 of the 3 vantage points (datacenters, anchors) is reached.",
+        ),
+    ],
+)
+def test_how_few_vantage_points_are_reached_is_said_in_words(
+    heard: dict[str, int], said: str
+) -> None:
+    assert any(why.startswith(said) for why in blindness(SEEING, heard, ALL, POLICY).reasons)
