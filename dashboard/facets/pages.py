@@ -49,7 +49,7 @@ def next_action(screen: Screen, key: str) -> Context | None:
     loose = next((a for a in screen.ringing if a.incident is None), None)
     word = next((h for h in screen.unseated if h.seat), None)
     base = next(iter(screen.waiting_databases), None)
-    if not any((waiting, loose, screen.held, open_, word, base)):
+    if not any((waiting, loose, screen.held, screen.brake.paused_at, open_, word, base)):
         return None
     taken = open_[0] if open_ else None
     return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word, "base": base}

@@ -353,6 +353,9 @@ def test_a_new_standby_is_no_trouble_of_the_overview(
     assert "1 has a standby too new to take over" in overview
     assert "Databases hurt" not in overview
     assert "no standby could take over" in page(sign_in, "/databases/")
+    one = page(sign_in, "/databases/crm-pg/")
+    assert "No standby follows." not in one
+    assert one.count("Nobody could take over now: par1-r1-h03: follows, not yet for 60 s.") >= 2
 
 
 def test_what_users_get_is_said_before_what_is_recorded(

@@ -377,3 +377,17 @@ def test_every_dialog_has_a_heading_of_the_first_order(sign_in: SignIn) -> None:
 def test_a_name_in_a_sentence_stays_in_one_piece_and_the_rest_is_text() -> None:
     said = str(names("sessions-valkey <b> waits"))
     assert said == '<span class="name">sessions-valkey</span> &lt;b&gt; waits'
+
+
+def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_decide(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    client = sign_in("responder")
+    client.post(f"/incidents/{incident.number}/acknowledge/")
+    detection.set_pause(actor=fleet.CONTROLLER, reason="A rack is moved.", now=now)
+    for path in ("/", f"/incidents/{incident.number}/"):
+        html = client.get(path).content.decode()
+        assert "Nothing moves: " in html
+        assert "Nothing to decide" not in html
