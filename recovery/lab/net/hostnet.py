@@ -104,6 +104,7 @@ class HostNet(ABC):
         second: Way = "in" if scope == "control" else "out"
         forth = Pipe(lambda: self._may(first, scope, origin), lambda: self.relayed_weather)
         back = Pipe(lambda: self._may(second, scope, origin), lambda: self.relayed_weather)
+        self._pipes |= {forth, back}
         task = asyncio.ensure_future(self._join(client, to, forth, back))
         task.add_done_callback(lambda done: done.exception())
 
@@ -119,7 +120,6 @@ class HostNet(ABC):
 
     async def _join(self, client: socket.socket, to: Address, forth: Pipe, back: Pipe) -> None:
         loop = asyncio.get_running_loop()
-        self._pipes |= {forth, back}
 
         def ended() -> None:
             self.check()
