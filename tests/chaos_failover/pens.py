@@ -21,7 +21,7 @@ from types import TracebackType
 from recovery.core.errors import TocsinError
 from tests.chaos_failover import seats, writing
 from tests.chaos_failover.acks import Ack
-from tests.support.running import ROOT
+from tests.support.running import ROOT, wait_for
 from tests.support.stack import Stack
 
 LOOKS_EVERY = 0.5
@@ -53,6 +53,11 @@ class Pens:
         self._thread = threading.Thread(target=self._watch, name="pens", daemon=True)
         self._thread.start()
         return self
+
+    def wait_until_heard(self) -> None:
+        """Whoever writes has been acknowledged once: what befalls earlier befalls nobody."""
+        files = [self._folder / f"{number}.acks" for number in range(len(self._processes))]
+        wait_for(lambda: all(each.exists() and each.stat().st_size for each in files), 30.0)
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOKS_EVERY):

@@ -123,6 +123,7 @@ def play(stack: Stack, seed: int, schedules: Sequence[Schedule]) -> list[Result]
     asyncio.run(_empty(stack, [*results]))
     began = system.monotonic()
     with Pens(stack) as pens, Person(stack) as person:
+        pens.wait_until_heard()
         _strike(stack, schedules, results)
         _fair_weather(stack)
         _until_whole(stack, results)
@@ -175,7 +176,7 @@ def _unrest(stack: Stack) -> str:
 
 
 def _strike(stack: Stack, schedules: Sequence[Schedule], results: dict[str, Result]) -> None:
-    time.sleep(1.5)  # of acknowledgements before anything befalls
+    time.sleep(1.0)  # of acknowledgements before anything befalls
     began = system.monotonic()
     strikers = [Striker(stack, one, began) for one in schedules]
     for striker in strikers:
