@@ -38,6 +38,7 @@ class Pens:
     _folder: Path = Path()
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _servers: list[seats.Server] = field(default_factory=list)
+    _wanted: list[set[str]] = field(default_factory=list)
     _lives: set[int] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -55,9 +56,15 @@ class Pens:
         return self
 
     def wait_until_heard(self) -> None:
-        """Whoever writes has been acknowledged once: what befalls earlier befalls nobody."""
-        files = [self._folder / f"{number}.acks" for number in range(len(self._processes))]
-        wait_for(lambda: all(each.exists() and each.stat().st_size for each in files), 30.0)
+        """Each process was acknowledged by each database: what befalls earlier befalls nobody."""
+
+        def is_heard() -> bool:
+            return all(
+                writing.databases_in(self._folder / f"{number}.acks") >= wanted
+                for number, wanted in enumerate(self._wanted)
+            )
+
+        wait_for(is_heard, 30.0)
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOKS_EVERY):
@@ -77,6 +84,7 @@ class Pens:
         number = len(self._processes)
         plan, out = self._folder / f"{number}.plan", self._folder / f"{number}.acks"
         plan.write_text(writing.plan_of(clients, group=number))
+        self._wanted.append({client.database for client in clients})
         argv = [*prefix, sys.executable, "-m", writing.__name__, str(plan), str(out)]
         self._processes.append(subprocess.Popen(argv, cwd=ROOT))
 
