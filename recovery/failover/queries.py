@@ -6,6 +6,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 
 from recovery.failover.models import Lease
 from recovery.failover.policy import Policy
@@ -22,3 +23,17 @@ def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:
 def current_policy() -> Policy:
     """The thresholds in force."""
     return Policy(healthy_for=float(settings.TOCSIN_STANDBY_WELL))
+
+
+def self_fencing(databases: Collection[UUID]) -> set[UUID]:
+    """Which of these have a primary that lives by its lease now: it renewed it in this epoch, and
+    nobody ended it. A lease is granted before its holder hears of it; until then it serves without
+    one, and no end of that lease proves anything."""
+    rows = Lease.objects.filter(
+        database__in=databases,
+        revoked=False,
+        sequence__gt=0,
+        epoch=F("database__epoch"),
+        replica=F("database__primary"),
+    )
+    return set(rows.values_list("database_id", flat=True))
