@@ -38,7 +38,6 @@ class Pens:
     _folder: Path = Path()
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _servers: list[seats.Server] = field(default_factory=list)
-    _wanted: list[set[str]] = field(default_factory=list)
     _lives: set[int] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -56,15 +55,19 @@ class Pens:
         return self
 
     def wait_until_heard(self) -> None:
-        """Each process was acknowledged by each database: what befalls earlier befalls nobody."""
+        """Each database has acknowledged from outside and, mode netns, from inside its primary's
+        host: what befalls earlier befalls nobody."""
+        wanted = {server.database for server in self._servers}
 
         def is_heard() -> bool:
-            return all(
-                writing.databases_in(self._folder / f"{number}.acks") >= wanted
-                for number, wanted in enumerate(self._wanted)
-            )
+            numbers = range(len(self._processes))
+            outside, *inside = [writing.databases_in(self._acks(number)) for number in numbers]
+            return outside >= wanted and (not inside or set().union(*inside) >= wanted)
 
-        wait_for(is_heard, 30.0)
+        wait_for(is_heard, 60.0)
+
+    def _acks(self, number: int) -> Path:
+        return self._folder / f"{number}.acks"
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOKS_EVERY):
@@ -82,9 +85,8 @@ class Pens:
 
     def _start(self, clients: list[writing.Client], *prefix: str) -> None:
         number = len(self._processes)
-        plan, out = self._folder / f"{number}.plan", self._folder / f"{number}.acks"
+        plan, out = self._folder / f"{number}.plan", self._acks(number)
         plan.write_text(writing.plan_of(clients, group=number))
-        self._wanted.append({client.database for client in clients})
         argv = [*prefix, sys.executable, "-m", writing.__name__, str(plan), str(out)]
         self._processes.append(subprocess.Popen(argv, cwd=ROOT))
 
@@ -112,7 +114,7 @@ class Pens:
 
     def _read(self) -> None:
         for number in range(len(self._processes)):
-            found, ways, failed = writing.read_acks(self._folder / f"{number}.acks")
+            found, ways, failed = writing.read_acks(self._acks(number))
             self.acks += found
             self.tried += ways
             self.faults += failed
