@@ -24,6 +24,7 @@ from tests.chaos_failover.strikes import Striker
 from tests.support.stack import Stack
 
 WHOLE_SECONDS = 120.0
+READ_SECONDS = 30.0
 REST_SECONDS = 180.0
 """Before a round whatever an earlier one left has to end."""
 WELL_SECONDS = 6
@@ -251,9 +252,21 @@ async def _empty(stack: Stack, databases: Sequence[str]) -> None:
 
 
 async def _present(stack: Stack, database: str) -> set[int]:
-    async with asyncio.timeout(20):
-        session = await open_checked(seats.edge_door(stack, database))
+    """As a user reads who tries again: it was whole once, and may be failing over anew."""
+    deadline = system.monotonic() + READ_SECONDS
+    while True:
         try:
-            return await session.present()
-        finally:
-            session.close()
+            async with asyncio.timeout(10):
+                return await _read(stack, database)
+        except (NotWritten, TimeoutError):
+            if system.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+
+
+async def _read(stack: Stack, database: str) -> set[int]:
+    session = await open_checked(seats.edge_door(stack, database))
+    try:
+        return await session.present()
+    finally:
+        session.close()
