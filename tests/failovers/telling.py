@@ -105,6 +105,14 @@ class Bases:
         rows = self.stack.rows(sql, name, role)
         return str(rows[0][0]) if rows else ""
 
+    def replica_on(self, name: str, host: str) -> str:
+        """The key of its copy there."""
+        sql = (
+            "SELECT r.id FROM inventory_replica r JOIN inventory_host h ON h.id = r.host_id"
+            " JOIN inventory_database d ON d.id = r.database_id WHERE d.name = %s AND h.name = %s"
+        )
+        return str(self.stack.rows(sql, name, host)[0][0])
+
     def address_of(self, host: str) -> str:
         """Where users and peers reach it."""
         return str(self.stack.lab_hosts()[host]["address"])
