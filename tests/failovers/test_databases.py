@@ -69,7 +69,8 @@ def test_an_asynchronous_database_loses_what_was_quoted_before(bases: Bases) -> 
         f"{name}: {len(lost) / RATE:.1f} s of writes are lost; before it was said: {quote['said']}"
     )
     assert waited.seconds <= FAST
-    assert waited.lost == len(lost) >= BEHIND * RATE
+    assert waited.lost == len(lost)
+    assert len(lost) > (BEHIND - 1.0) * RATE, "there was something to lose"
     assert abs(quote["seconds"] - len(lost) / RATE) <= RESOLUTION
     if quote["bound"] is None:
         assert "no bound can be given" in quote["said"]
