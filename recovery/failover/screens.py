@@ -14,7 +14,7 @@ from django.db.models import Max, Q
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.prover import Case, WorstCase, worst_case
-from recovery.failover.queries import self_fencing
+from recovery.failover.queries import current_policy, self_fencing
 from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS
 from recovery.failover.views import (
@@ -265,6 +265,7 @@ def _copy(
         lag=None if lag < 0 else lag / 1000,
         follows=(names or {}).get(follows, follows),
         healthy=fact.get("healthy_ms", 0) / 1000,
+        well_after=current_policy().healthy_for,
         gate=fact.get("gate", ""),
         gate_kind=fact.get("gate_kind", ""),
         promised=fact.get("promised_ms", 0) / 1000,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
+from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
@@ -113,6 +114,17 @@ def test_a_standby_that_was_not_well_for_a_minute_is_not_counted_on(
     html = page(sign_in, "/databases/crm-pg/")
     assert "par1-r1-h03: follows, not yet for 60 s." in html
     assert "Switch crm-pg over…" not in html
+
+
+def test_how_long_a_standby_has_to_be_well_is_a_setting(
+    sign_in: SignIn, seeded: dict[str, Base], settings: Settings
+) -> None:
+    settings.TOCSIN_STANDBY_WELL = 10
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=9_000)
+    assert "par1-r1-h03: follows, not yet for 10 s." in page(sign_in, "/databases/crm-pg/")
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=15_000)
+    assert "Switch crm-pg over…" in page(sign_in, "/databases/crm-pg/")
+    assert Databases().watch.policy.healthy_for == 10.0
 
 
 @pytest.mark.parametrize(

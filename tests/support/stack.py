@@ -250,12 +250,15 @@ class Stack:
         """
         for name, host in self.lab_hosts().items():
             self.lab("restart" if host["state"] == "down" else "heal", host=name)
-        epoch = self.epoch()
-        is_to_change = int(self.rows(BRAKED_BY, WINDOW)[0][0]) > remembered
-        if is_to_change and (leader := self.leader()):
-            self.kill(leader)
-        wait_for(lambda: not is_to_change or self.epoch() > epoch, seconds)
+        self.forget_losses(seconds, but=remembered)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
+
+    def forget_losses(self, seconds: float = 30.0, *, but: int = 0) -> None:
+        """Another controller leads, if this one remembers more losses of hosts than `but`."""
+        epoch = self.epoch()
+        if int(self.rows(BRAKED_BY, WINDOW)[0][0]) > but and (leader := self.leader()):
+            self.kill(leader)
+            wait_for(lambda: self.epoch() > epoch, seconds)
 
     def losses(self) -> int:
         """How often a host was given up."""
