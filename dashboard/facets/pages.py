@@ -48,10 +48,11 @@ def next_action(screen: Screen, key: str) -> Context | None:
     waiting = next((i for i in screen.incidents if not i.is_taken), None)
     loose = next((a for a in screen.ringing if a.incident is None), None)
     word = next((h for h in screen.unseated if h.seat), None)
-    if not any((waiting, loose, screen.held, open_, word)):
+    base = next(iter(screen.waiting_databases), None)
+    if not any((waiting, loose, screen.held, screen.brake.paused_at, open_, word, base)):
         return None
     taken = open_[0] if open_ else None
-    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word}
+    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word, "base": base}
 
 
 def hurt(screen: Screen, key: str) -> Context | None:

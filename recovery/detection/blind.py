@@ -59,7 +59,9 @@ def _too_few_vantage_points(
     if len(points) < policy.vantage_points:
         return []
     if seen * policy.vantage_points < len(points) * policy.vantage_needed:
-        return [f"Only {seen} of {len(points)} vantage points (datacenters, anchors) are reached."]
+        few = f"Only {seen} of the" if seen else "None of the"
+        verb = "is" if seen == 1 else "are"
+        return [f"{few} {len(points)} vantage points (datacenters, anchors) {verb} reached."]
     return []
 
 

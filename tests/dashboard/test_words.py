@@ -19,7 +19,7 @@ def seeded(hosts: dict[str, Host]) -> dict[str, Base]:
 
 
 def page(sign_in: SignIn, path: str, role: str = "responder") -> str:
-    return sign_in(role).get(path).content.decode()
+    return fleet.plain(sign_in(role).get(path).content.decode())
 
 
 def shown_word(word: dict[str, str]) -> dict[str, str]:

@@ -105,3 +105,22 @@ def test_a_grace_for_our_own_late_ticks_is_told_from_any_other(
     blind = blindness(vantage, ALL, ALL, POLICY)
     assert blind.is_grace
     assert blind.is_late is is_late
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (
+            {"A": 0, "B": 0, "C": 0},
+            "None of the 3 vantage points (datacenters, anchors) are reached.",
+        ),
+        (
+            {"A": 4, "B": 0, "C": 0},
+            "Only 1 of the 3 vantage points (datacenters, anchors) is reached.",
+        ),
+    ],
+)
+def test_how_few_vantage_points_are_reached_is_said_in_words(
+    heard: dict[str, int], said: str
+) -> None:
+    assert any(why.startswith(said) for why in blindness(SEEING, heard, ALL, POLICY).reasons)
