@@ -90,6 +90,24 @@ def test_a_policy_that_would_judge_before_it_suspects_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("vantage", "is_late"),
+    [
+        (replace(SEEING, tick_gap=0.7), True),
+        (replace(SEEING, since_gap=1.0), True),
+        (replace(SEEING, watching=1.0), False),
+        (replace(SEEING, watching=1.0, tick_gap=0.7), False),
+        (replace(SEEING, gateways=(Gateway("g1", 0.2, 900.0, gap=1.5),)), False),
+    ],
+)
+def test_a_grace_for_our_own_late_ticks_is_told_from_any_other(
+    vantage: Vantage, is_late: bool
+) -> None:
+    blind = blindness(vantage, ALL, ALL, POLICY)
+    assert blind.is_grace
+    assert blind.is_late is is_late
+
+
+@pytest.mark.parametrize(
     ("heard", "said"),
     [
         (
