@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,13 @@ def processes(screen: Screen, key: str) -> Context | None:
     found = status.get("processes")
     if not isinstance(found, list):
         return None
-    rows = [(each, _condition(each)) for each in found]
+    rows = [(each, _condition(each), _since(each)) for each in found]
     return {"rows": rows, "restarts": sum(each["restarts"] for each in found)}
+
+
+def _since(process: Mapping[str, Any]) -> datetime | None:
+    told = process.get("since")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _condition(process: Mapping[str, Any]) -> tuple[str, str]:
