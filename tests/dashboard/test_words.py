@@ -95,6 +95,7 @@ def test_a_second_word_is_refused_once_the_primary_serves_again(
     transitions.move(
         begun, Phase.ABANDONED, changes=over, actor=fleet.CONTROLLER, reason="Back.", now=now
     )
+    bases.see(seeded["orders-pg"], clock.system.now())  # an old word of its agent proves nothing
     answer = sign_in("approver").post(path, shown_word(word), headers={"HX-Request": "true"})
     assert answer.status_code == 403
     assert Vouch.objects.get().state == "asked"
