@@ -62,6 +62,11 @@ SELECT d.name FROM inventory_database d WHERE NOT EXISTS (
     AND coalesce((s.fact->>'healthy_ms')::bigint, 0) > %s)
 """
 """Databases whose standby has not been well for long enough to take over (I-DB-6)."""
+UNSETTLED = (
+    "SELECT name, verdict, replace, quarantine_reason FROM inventory_host"
+    " WHERE verdict <> 'alive' OR replace <> 'none' OR quarantined_at IS NOT NULL"
+)
+LEADS = "SELECT holder, epoch, now() - taken_at FROM core_leader"
 SINCE = (
     "SELECT d.name, f.kind, f.phase, f.loss, f.end_reason FROM failover_failover f"
     " JOIN inventory_database d ON d.id = f.database_id WHERE f.began_at > %s ORDER BY f.number"
@@ -119,17 +124,18 @@ def play(stack: Stack, seed: int, schedules: Sequence[Schedule]) -> list[Result]
     }
     for one in results.values():
         one.beside = [each.number for each in schedules if each.number != one.schedule]
-    rested = rest(stack)
-    since = system.now()
-    asyncio.run(_empty(stack, [*results]))
-    began = system.monotonic()
-    with Pens(stack) as pens, Person(stack) as person:
-        pens.wait_until_heard()
-        _strike(stack, schedules, results)
-        _fair_weather(stack)
-        _until_whole(stack, results)
-        time.sleep(1.0)  # some more acknowledgements of the end
-        seconds = system.monotonic() - began
+    with Person(stack) as person:
+        rested = rest(stack)
+        since = system.now()
+        asyncio.run(_empty(stack, [*results]))
+        began = system.monotonic()
+        with Pens(stack) as pens:
+            pens.wait_until_heard()
+            _strike(stack, schedules, results)
+            _fair_weather(stack)
+            _until_whole(stack, results)
+            time.sleep(1.0)  # some more acknowledgements of the end
+            seconds = system.monotonic() - began
     for name, result in results.items():
         _judge(stack, result, [ack for ack in pens.acks if ack.tenure.database == name])
     _look_at_rows(stack, results, since)
@@ -172,7 +178,8 @@ def _is_at_rest(stack: Stack) -> bool:
 def _unrest(stack: Stack) -> str:
     with suppress(psycopg.OperationalError):
         rested = stack.rows(RESTED, WELL_SECONDS * 1000 + 1000)
-        return str((*stack.rows(NOT_WHOLE), *rested, *stack.open_incidents()))
+        others = (*stack.rows(UNSETTLED), *stack.rows(LEADS), *stack.open_incidents())
+        return str((*stack.rows(NOT_WHOLE), *rested, *others))
     return "Tocsin's own PostgreSQL is away"
 
 
