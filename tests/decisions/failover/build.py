@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from recovery.core.leases import LeaseRow
+from recovery.failover.decide import next_step
 from recovery.failover.facts import (
+    Act,
+    Answer,
     Asked,
     Database,
     Facts,
@@ -16,6 +19,7 @@ from recovery.failover.facts import (
     ProofKind,
     ReplicaSight,
     Standby,
+    Step,
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
@@ -122,3 +126,11 @@ def order(verb: str, replica: str, state: str, **changes: Any) -> OrderSight:
 
 
 LEASE_PROOF = Proof(ProofKind.LEASE_ENDED, "a", 3, "Its lease ended.", sequence=40)
+
+
+def decide(known: Facts, now: float = ENDED - 1.0) -> Answer:
+    return next_step(known, POLICY, now)
+
+
+def act(answer: Answer) -> Act | None:
+    return answer.act if isinstance(answer, Step) else None
