@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "recovery.detection",
     "recovery.scheduling",
     "recovery.failover",
+    "recovery.backups",
     "recovery.traffic",
     "recovery.access",
 ]
