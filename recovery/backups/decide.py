@@ -176,6 +176,12 @@ def _untold(
     if copy.missing_since is not None and now - copy.missing_since > GAP_AFTER:
         title = f"{name}: a piece of its archive is missing"
         found.append(Condition(f"{key}:gap", title, " ".join(copy.missing), copy.is_cut))
+    if copy.disproof:
+        title = f"{name}: its last restore test failed"
+        found.append(Condition(f"{key}:disproved", title, copy.disproof, True))
+    if copy.unusual and copy.number == 1:
+        title = f"{database.name}: its newest backup is unlike those before it"
+        found.append(Condition(f"{key}:outlier", title, copy.unusual, False))
     if now - (copy.proven_at or copy.since) > proven_within:
         last = f"on {instant(copy.proven_at)}" if copy.proven_at else "never"
         body = f"Last proven: {last}. A backup that nobody restored is a hope."

@@ -21,16 +21,16 @@ class StoreKind(StrEnum):
 
 
 class PointState(StrEnum):
-    """How a backup replica keeps its promise.
+    """How a backup replica keeps its promise, the best first.
 
-    `empty`: nothing restorable yet, and not for long enough to ring · `unread`: its archive was not
-    read lately, and its newest known point would still be young enough · `fresh` · `warn` ·
+    `fresh` · `empty`: nothing restorable yet, and not for long enough to ring · `unread`: its
+    archive was not read lately, and its newest known point would still be young enough · `warn` ·
     `page`: so old, or gone, that people are rung.
     """
 
+    FRESH = "fresh"
     EMPTY = "empty"
     UNREAD = "unread"
-    FRESH = "fresh"
     WARN = "warn"
     PAGE = "page"
 
@@ -38,6 +38,10 @@ class PointState(StrEnum):
 POINT_MOVES: Mapping[str, frozenset[str]] = {
     state: frozenset(PointState) - {state} for state in PointState
 }
+
+
+RANK = tuple(PointState)
+"""From nothing to tell to the worst."""
 
 
 class ProofState(StrEnum):
@@ -132,7 +136,10 @@ class Copy:
 
     `place` None: its store's place is unknown. `read_at` None: never read; `error`: why the last
     look failed. `had_point`: something was restorable once. `missing`: gaps, a sentence each, since
-    `missing_since`; `is_cut`: what is newest in it cannot be restored for one of them. `passed_at`: when replica 1 first had more than this one, where that is known.
+    `missing_since`; `is_cut`: what is newest in it cannot be restored for one of them.
+    `disproof`: why its last restore test failed. `passed_at`: when replica 1 first had more than
+    this one, where that is known. `unusual`: what its newest backup has that those before it had
+    not. `state`, `state_at`: as last judged.
     """
 
     key: str
@@ -150,7 +157,11 @@ class Copy:
     bytes: int = 0
     job: JobWord | None = None
     proven_at: datetime | None = None
+    disproof: str = ""
     passed_at: datetime | None = None
+    unusual: str = ""
+    state: PointState = PointState.EMPTY
+    state_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

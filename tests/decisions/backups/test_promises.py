@@ -251,3 +251,16 @@ def test_every_condition_has_a_key_of_its_own_and_says_whose_it_is(
 
 def test_the_point_keeps_what_it_was_read_with() -> None:
     assert point(NOW) == Point(NOW, NOW, "0/3000000", "20261128T000000Z-5f3a")
+
+
+def test_an_unusual_backup_is_told_of_once_not_once_a_replica() -> None:
+    odd = tuple(replace(each, unusual="Backup b is unusual: it has 1 KiB.") for each in whole())
+    assert set(told(database("orders-pg", *odd))) == {"key-orders-pg:1:outlier"}
+
+
+def test_a_restore_test_that_failed_rings_until_one_passes() -> None:
+    first, second, third = whole()
+    torn = replace(second, disproof="part-00007 was altered: its digest is another one.")
+    found = told(database("orders-pg", first, torn, third))
+    assert found["key-orders-pg:2:disproved"].rings
+    assert "part-00007" in found["key-orders-pg:2:disproved"].body

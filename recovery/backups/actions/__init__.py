@@ -1,0 +1,19 @@
+"""The only writers of stores, of what lies where, of what was read there, and of proofs."""
+
+from recovery.backups.actions.looks import forget_points, note_jobs, see_archives
+from recovery.backups.actions.places import assign_replica, register_store
+from recovery.backups.actions.promises import move_states, ring_conditions
+from recovery.backups.actions.proofs import begin_proof, fail_proof, pass_proof
+
+__all__ = [
+    "assign_replica",
+    "begin_proof",
+    "fail_proof",
+    "forget_points",
+    "move_states",
+    "note_jobs",
+    "pass_proof",
+    "register_store",
+    "ring_conditions",
+    "see_archives",
+]
