@@ -134,9 +134,9 @@ class JobWord:
 class Copy:
     """Backup replica `number` of a database, with what was read of it.
 
-    `place` None: its store's place is unknown. `read_at` None: never read; `error`: why the last
-    look failed. `had_point`: something was restorable once. `missing`: gaps, a sentence each, since
-    `missing_since`; `is_cut`: what is newest in it cannot be restored for one of them.
+    `place` None: its store's place is unknown. `read_at` None: never read; `error`: why the look
+    at `looked_at` failed. `had_point`: something was restorable once. `missing`: gaps, a sentence
+    each, since `missing_since`; `is_cut`: what is newest in it cannot be restored for one of them.
     `disproof`: why its last restore test failed. `passed_at`: when replica 1 first had more than
     this one, where that is known. `unusual`: what its newest backup has that those before it had
     not. `state`, `state_at`: as last judged.
@@ -148,6 +148,7 @@ class Copy:
     place: Site | None
     since: datetime
     read_at: datetime | None = None
+    looked_at: datetime | None = None
     error: str = ""
     point: Point | None = None
     had_point: bool = False

@@ -28,7 +28,11 @@ def look_at(archives: Sequence[ToRead], *, opened: Opener, now: datetime) -> lis
     by_store: dict[str, list[ToRead]] = defaultdict(list)
     for one in archives:
         by_store[one.store.name].append(one)
-    return asyncio.run(_look_at_all(list(by_store.values()), opened, now))
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(_look_at_all(list(by_store.values()), opened, now))
+    finally:
+        loop.close()  # unlike asyncio.run it does not wait for a thread that a hung disk holds
 
 
 async def _look_at_all(stores: Sequence[list[ToRead]], opened: Opener, now: datetime) -> list[Look]:

@@ -106,6 +106,7 @@ def _copy(row: BackupReplica) -> Copy:
         place=_site(row.store.place) if row.store.place else None,
         since=row.since,
         read_at=sight.read_at if sight else None,
+        looked_at=sight.looked_at if sight else None,
         error=sight.error if sight else "",
         point=_point(sight),
         had_point=sight.had_point if sight else False,
