@@ -179,6 +179,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "forget-sessions": {"task": "recovery.tasks.forget_sessions", "schedule": 3600.0},
+    "forget-points": {"task": "recovery.tasks.forget_points", "schedule": 3600.0},
+    "watch-backups": {
+        "task": "recovery.tasks.watch_backups",
+        "schedule": 20.0,
+        "options": {"expires": 20.0},
+    },
 }
 CELERY_TIMEZONE = TIME_ZONE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from recovery.backups.screens import HISTORY, History
 
@@ -31,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """An hour at the foot."""
+    """An hour at the foot; `x`: in parts of a hundred."""
 
     x: float
     label: str
@@ -56,7 +57,11 @@ def draw_ages(histories: Sequence[History]) -> Plot | None:
     lines = tuple(_line(one, begin) for one in histories)
     first = begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     hours = (first + timedelta(hours=n) for n in range(24))
-    ticks = tuple(Tick(_x(hour, begin), f"{hour:%H:%M}") for hour in hours if hour.hour % 6 == 0)
+    ticks = tuple(
+        Tick(round(100 * ((hour - begin) / HISTORY), 2), f"{hour:%H:%M}")
+        for hour in hours
+        if hour.hour % 6 == 0
+    )
     return Plot(lines, ticks, _y(1.0), _y(0.5))
 
 
@@ -88,11 +93,12 @@ def used_between(history: History, opens: datetime, closes: datetime) -> float |
     if closes <= opens:
         return None
     worst: timedelta | None = None
-    ends = [at for at, _ in history.points[1:]] + [history.until]
-    for (at, moment), until in zip(history.points, ends, strict=True):
+    following = [at for at, _ in history.points[1:]]
+    for (at, moment), risen in zip_longest(history.points, following):
+        until = risen or history.until
         if until < opens or at > closes or moment is None:
             continue
-        is_thinned = history.is_continuous and until - at < THINNED and until != history.until
+        is_thinned = history.is_continuous and risen is not None and risen - at < THINNED
         seen = at if is_thinned else min(until, closes)
         if seen < opens:
             continue

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from recovery import wiring
 from recovery.audit.facts import Actor
 from recovery.backups import actions, queries
 from recovery.backups.decide import conditions
-from recovery.backups.looking import Opener, look_at
+from recovery.backups.looking import LISTED_WITHIN, Opener, look_at
+from recovery.backups.models import Store
+from recovery.core.ports import ObjectStore
 
 ACTOR = Actor("worker", "backups")
+
+
+def open_store(row: Store) -> ObjectStore:
+    """As its row says, with its credentials unsealed."""
+    return wiring.store_at(
+        kind=row.kind,
+        name=row.name,
+        address=row.address,
+        bucket=row.bucket,
+        credentials=row.credentials,
+        patience=LISTED_WITHIN - 2,
+    )
 
 
 def read_archives(*, opened: Opener, now: datetime) -> int:

@@ -103,8 +103,8 @@ class Condition:
 def conditions(
     databases: Sequence[Database], now: datetime, *, proven_within: timedelta = PROVEN_WITHIN
 ) -> tuple[Condition, ...]:
-    """Everything that holds now. What is late in a store that nobody can read is told once, of
-    the store."""
+    """Everything that holds now. What is late or behind in a store that nobody can read is told
+    once, of the store."""
     found: list[Condition] = []
     silent: dict[str, list[tuple[Database, Copy]]] = {}
     for database in databases:
@@ -151,8 +151,9 @@ def _of_database(database: Database, now: datetime) -> list[Condition]:
         title = f"{name}: its replicas lie too near one another, or where nobody knows"
         body = " ".join(f"{each[0].upper()}{each[1:]}" for each in wrong)
         found.append(Condition(f"{key}:distance", title, body, False))
-    lag = behind(database.copy(1), database.copy(2), now)
-    if lag > MOST_BEHIND:
+    second = database.copy(2)
+    lag = behind(database.copy(1), second, now)
+    if second is not None and lag > MOST_BEHIND and not is_unread(second, now):
         title = f"{name}: replica 2 is {spoken(lag)} behind replica 1"
         body = (
             f"{spoken(MOST_BEHIND)} are promised. What replica 1 alone has is lost with its site."
@@ -173,7 +174,7 @@ def _untold(
         body = f"Its job said ok at {instant(copy.job.ok_at)}, and the archive {until}."
         title = f"{name}: the job says ok, and nothing new is restorable"
         found.append(Condition(f"{key}:frozen", title, body, True))
-    if copy.missing_since is not None and now - copy.missing_since > GAP_AFTER:
+    if copy.point and copy.missing_since and now - copy.missing_since > GAP_AFTER:
         title = f"{name}: a piece of its archive is missing"
         found.append(Condition(f"{key}:gap", title, " ".join(copy.missing), copy.is_cut))
     if copy.disproof:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ TONES = {
     PointState.WARN: ("risk", "ageing"),
     PointState.PAGE: ("down", "late"),
 }
+KINDS = {"postgresql": "PostgreSQL", "valkey": "Valkey", "redis": "Redis"}
 SHOWN_PROOFS = 12
 NEVER = datetime.min.replace(tzinfo=UTC)
 HISTORY = timedelta(hours=24)
@@ -38,6 +40,12 @@ class Trouble:
     title: str
     body: str
     tone: str
+
+    @property
+    def short(self) -> str:
+        """Without the name, where that stands beside it."""
+        words = re.sub(r"^[a-z0-9-]+(, |: | (?=has ))", "", self.title)
+        return f"{words[0].upper()}{words[1:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class BackupsView:
     """A database with its backup replicas, None where there is none of that number."""
 
     name: str
-    engine: str
+    kind: str
     site: str
     copies: tuple[CopyView | None, ...]
     trouble: tuple[Trouble, ...]
@@ -168,7 +176,7 @@ def is_ours(key: str) -> bool:
 
 def promises_in_trouble() -> tuple[Trouble, ...]:
     """What rings or was acknowledged about backups, what wakes people first."""
-    rows = _alarms().order_by("-severity", "-raised_at")
+    rows = _alarms().order_by("-severity", "-raised_at", "pk")
     return tuple(_told(row) for row in rows)
 
 
@@ -192,7 +200,7 @@ def _view(database: Database, trouble: list[Trouble]) -> BackupsView:
     copies = (database.copy(number) for number in (1, 2, 3))
     return BackupsView(
         name=database.name,
-        engine=database.engine,
+        kind=KINDS.get(database.engine, database.engine),
         site=database.primary,
         copies=tuple(_copy(database, copy) if copy else None for copy in copies),
         trouble=tuple(trouble),

@@ -222,7 +222,7 @@ def test_a_store_that_nobody_can_read_is_told_of_once_and_rings_when_promises_ma
     many = [database(f"db-{n:02}", copy(1, ago(seconds=5)), one) for n, one in enumerate(far)]
     keys = [each.key for each in conditions(many, NOW)]
     assert keys.count("store:store-osu2:unread") == 1
-    assert not any(key.endswith((":late", ":ageing")) for key in keys)
+    assert not any(key.endswith((":late", ":ageing", ":behind")) for key in keys)
     later = [replace(each, copies=(each.copies[0], each.copies[1])) for each in many]
     found = {each.key: each for each in conditions(later, NOW + timedelta(minutes=19))}
     late = found["store:store-osu2:late"]
@@ -264,3 +264,14 @@ def test_a_restore_test_that_failed_rings_until_one_passes() -> None:
     found = told(database("orders-pg", first, torn, third))
     assert found["key-orders-pg:2:disproved"].rings
     assert "part-00007" in found["key-orders-pg:2:disproved"].body
+
+
+def test_an_archive_with_nothing_to_restore_is_told_of_once_with_the_piece_that_is_missing() -> (
+    None
+):
+    first, second, third = whole()
+    gap = ("the log of backup b to 0/3000100 is missing",)
+    gone = replace(second, point=None, missing=gap, missing_since=ago(minutes=9), is_cut=True)
+    found = told(database("orders-pg", first, gone, third))
+    assert gap[0] in found["key-orders-pg:2:late"].body
+    assert "key-orders-pg:2:gap" not in found

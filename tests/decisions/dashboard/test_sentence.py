@@ -117,3 +117,9 @@ def test_calm_words_mean_calm_facts(now: Standing) -> None:
         assert now.is_watched is True
         assert now.answering >= now.wanted
         assert said.tone == ""
+
+
+def test_a_backup_promise_that_is_not_kept_is_in_the_sentence() -> None:
+    said = say(replace(CALM, promises=2))
+    assert said.text == "2 backup promises not kept."
+    assert said.tone == "risk"
