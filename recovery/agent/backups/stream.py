@@ -155,9 +155,21 @@ class LogStream:
             if left <= 0:
                 return
             self._came.clear()
-            waiting = asyncio.create_task(self._came.wait())
-            await asyncio.wait({waiting, reading}, timeout=left, return_when="FIRST_COMPLETED")
-            waiting.cancel()
+            await self._came_or_ended(reading, left)
+
+    async def _came_or_ended(self, reading: asyncio.Task[None], seconds: float) -> None:
+        reading.add_done_callback(self._wake)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._came.wait()
+        except TimeoutError:
+            return
+        finally:
+            reading.remove_done_callback(self._wake)
+
+    def _wake(self, ended: asyncio.Task[None]) -> None:
+        del ended
+        self._came.set()
 
     async def _prove(self, reading: asyncio.Task[None]) -> None:
         """A fresh mark, and a moment's wait until what it speaks of has come."""

@@ -138,6 +138,11 @@ class Ledger:
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
 
+    async def ended(self) -> None:
+        """The server is gone: its client sees it by itself."""
+        assert self._running is not None
+        await asyncio.wait_for(self._running, 30)
+
     @property
     def last(self) -> datetime:
         return max(self.acknowledged.values())
