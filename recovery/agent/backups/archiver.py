@@ -96,13 +96,18 @@ class Archiver:
             try:
                 await act()
             except* (EngineAway, EngineFailed, StoreError, Refused) as errors:
-                self._troubles[name] = "; ".join(_words(errors))
-                _log.warning("%s of %s: %s", name, self._spool.database, self._troubles[name])
+                self._tell(name, "; ".join(_words(errors)))
             else:
                 self._troubles.pop(name, None)
                 if once:
                     return
             await asyncio.sleep(self._plan.retry_seconds)
+
+    def _tell(self, name: str, words: str) -> None:
+        """Once, however often it is tried again."""
+        if self._troubles.get(name) != words:
+            _log.warning("%s of %s: %s", name, self._spool.database, words)
+        self._troubles[name] = words
 
     # ------------------------------------------------------------------ the log
 

@@ -141,8 +141,9 @@ class LogStream:
                 await self._mark()
                 if system.monotonic() - self._put >= self._cutting.idle and self._proven():
                     await self._put_chunk(0)
-            connection.confirm(self.archived)
-            if is_over and not self._buffer:
+            if not reading.done():
+                connection.confirm(self.archived)
+            elif is_over and not self._buffer:
                 return
 
     async def _due(self, reading: asyncio.Task[None]) -> None:
