@@ -143,6 +143,21 @@ class JobSight(models.Model):
     said = models.TextField(blank=True)
 
 
+class ArchiverSight(models.Model):
+    """The newest word of the agent that archives a database, overwritten: progress for people.
+    `done`, `total`: bytes of the base backup that runs, 0 none."""
+
+    database = models.OneToOneField(
+        Database, models.CASCADE, primary_key=True, related_name="archiver"
+    )
+    at = models.DateTimeField()
+    state = models.CharField(max_length=12)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    spool_bytes = models.BigIntegerField(default=0)
+    trouble = models.TextField(blank=True)
+
+
 class RecoveryPoint(models.Model):
     """History: the newest restorable moment (None: nothing) as it was at `at`. Thinned and
     forgotten, `actions.see_archives` says how."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
@@ -16,7 +16,7 @@ from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.distance import kilometres
 from recovery.backups.facts import Copy, Database, PointState, ProofState, terms_of
 from recovery.backups.loss import Quote, quote_site
-from recovery.backups.models import ArchiveSight, Proof, RecoveryPoint, Store
+from recovery.backups.models import ArchiverSight, ArchiveSight, Proof, RecoveryPoint, Store
 from recovery.backups.words import spoken
 from recovery.inventory.models import Datacenter
 
@@ -75,6 +75,17 @@ class CopyView:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiverView:
+    """The agent's own word. `percent`: of the base backup that runs, None: none does."""
+
+    at: datetime
+    state: str
+    percent: int | None
+    spool_bytes: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackupsView:
     """A database with its backup replicas, None where there is none of that number."""
 
@@ -83,6 +94,7 @@ class BackupsView:
     site: str
     copies: tuple[CopyView | None, ...]
     trouble: tuple[Trouble, ...]
+    archiver: ArchiverView | None = None
 
     @property
     def tone(self) -> str:
@@ -166,7 +178,15 @@ def backups_of(name: str) -> BackupsView | None:
     if not queries.is_configured():
         return None
     found = next(iter(queries.database_facts(name)), None)
-    return _view(found, _trouble()[found.key]) if found else None
+    if found is None:
+        return None
+    row = ArchiverSight.objects.filter(database__name=name).first()
+    return replace(_view(found, _trouble()[found.key]), archiver=_archiver(row) if row else None)
+
+
+def _archiver(row: ArchiverSight) -> ArchiverView:
+    percent = min(100, 100 * row.done // row.total) if row.total else None
+    return ArchiverView(row.at, row.state, percent, row.spool_bytes, row.trouble)
 
 
 def is_ours(key: str) -> bool:

@@ -1,6 +1,7 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
-from recovery.backups.actions.looks import forget_points, note_jobs, see_archives
+from recovery.backups.actions.hearing import hear_archivers, note_jobs
+from recovery.backups.actions.looks import forget_points, see_archives
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
 from recovery.backups.actions.proofs import begin_proof, fail_proof, pass_proof
@@ -10,6 +11,7 @@ __all__ = [
     "begin_proof",
     "fail_proof",
     "forget_points",
+    "hear_archivers",
     "move_states",
     "note_jobs",
     "pass_proof",

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from recovery.backups.decide import advance
 from recovery.backups.facts import Point, Run, Terms, terms_of
-from recovery.backups.models import ArchiveSight, BackupRun, JobSight, RecoveryPoint
+from recovery.backups.models import ArchiveSight, BackupRun, RecoveryPoint
 from recovery.backups.outliers import LOOKED_AT, outlier
 from recovery.backups.reading import FinishedRun, Look, Reading
 
@@ -143,16 +143,6 @@ def _run(replica: UUID, run: FinishedRun) -> BackupRun:
         begun_at=run.begun,
         ended_at=run.ended,
         bytes=run.bytes,
-    )
-
-
-def note_jobs(*, words: Mapping[UUID, tuple[datetime, str]]) -> None:
-    """What agents say of the jobs that fill these replicas' archives: the newest "ok" of each."""
-    JobSight.objects.bulk_create(
-        [JobSight(replica_id=pk, ok_at=at, said=said) for pk, (at, said) in words.items()],
-        update_conflicts=True,
-        unique_fields=["replica"],
-        update_fields=["ok_at", "said"],
     )
 
 
