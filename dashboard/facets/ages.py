@@ -19,6 +19,8 @@ THINNED = timedelta(seconds=90)
 """The history has a row a minute at most: between two rows so near the point rose too."""
 WIDTH, HEIGHT, TOP = 720, 150, 1.25
 """Of the drawing; at its top one and a quarter of a promise."""
+EDGE = 6.0
+"""Parts of a hundred: an hour nearer to an end would be written beyond it on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,13 @@ def draw_ages(histories: Sequence[History]) -> Plot | None:
     lines = tuple(_line(one, begin) for one in histories)
     first = begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     hours = (first + timedelta(hours=n) for n in range(24))
-    ticks = tuple(
-        Tick(round(100 * ((hour - begin) / HISTORY), 2), f"{hour:%H:%M}")
-        for hour in hours
-        if hour.hour % 6 == 0
-    )
-    return Plot(lines, ticks, _y(1.0), _y(0.5))
+    ticks = (_tick(hour, begin) for hour in hours if hour.hour % 6 == 0)
+    within = tuple(tick for tick in ticks if EDGE <= tick.x <= 100 - EDGE)
+    return Plot(lines, within, _y(1.0), _y(0.5))
+
+
+def _tick(hour: datetime, begin: datetime) -> Tick:
+    return Tick(round(100 * ((hour - begin) / HISTORY), 2), f"{hour:%H:%M}")
 
 
 def _step_after(at: datetime) -> datetime:

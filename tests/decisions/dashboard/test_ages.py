@@ -83,5 +83,5 @@ def test_every_line_stays_in_its_drawing(rows: list[tuple[float, float | None]])
     for x, y in points:
         assert 0 <= float(x) <= WIDTH
         assert 0 <= float(y) <= HEIGHT
-    assert all(0 <= tick.x <= 100 for tick in plot.ticks)
+    assert all(6 <= tick.x <= 94 for tick in plot.ticks)
     assert plot.full < plot.half
