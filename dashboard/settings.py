@@ -182,6 +182,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "forget-sessions": {"task": "recovery.tasks.forget_sessions", "schedule": 3600.0},
     "forget-points": {"task": "recovery.tasks.forget_points", "schedule": 3600.0},
+    "follow-backups": {
+        "task": "recovery.tasks.follow_backups",
+        "schedule": 4.0,
+        "options": {"expires": 4.0},
+    },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",
         "schedule": 20.0,

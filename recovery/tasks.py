@@ -24,6 +24,12 @@ def watch_backups() -> None:
 
 
 @shared_task(ignore_result=True)
+def follow_backups() -> None:
+    """How far each archive's log went on since it was read."""
+    cycle.follow_archives(opened=cycle.open_store, now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
 def forget_points() -> None:
     """The history of recovery points stays bounded."""
     backups.forget_points(now=clock.system.now())

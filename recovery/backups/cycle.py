@@ -8,7 +8,7 @@ from recovery import wiring
 from recovery.audit.facts import Actor
 from recovery.backups import actions, queries
 from recovery.backups.decide import conditions
-from recovery.backups.looking import LISTED_WITHIN, Opener, look_at
+from recovery.backups.looking import LISTED_WITHIN, Opener, follow, look_at
 from recovery.backups.models import Store
 from recovery.core.ports import ObjectStore
 
@@ -32,6 +32,11 @@ def read_archives(*, opened: Opener, now: datetime) -> int:
     asked keeps what was read last, with the reason."""
     looks = look_at(queries.archives_to_read(), opened=opened, now=now)
     return len(actions.see_archives(looks))
+
+
+def follow_archives(*, opened: Opener, now: datetime) -> int:
+    """Between two looks: how far each log went on; how many did. So a quote is seconds old."""
+    return actions.follow_archives(follow(queries.archives_to_follow(), opened=opened, now=now))
 
 
 def judge_promises(*, now: datetime) -> int:

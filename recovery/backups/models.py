@@ -93,8 +93,10 @@ class ArchiveSight(models.Model):
     """What the newest look at an archive saw, overwritten: no entry each (a sight is no state).
 
     `moment`, `lsn`, `base`: the newest restorable point of the last look that succeeded, at
-    `read_at`; `seen_at`: when the moment rose last, by our clock. `last_run`: the newest backup
-    that was noted; `kept_at`, `kept_moment`: the newest row of its history.
+    `read_at`; `seen_at`: when the moment rose last, by our clock. `tail`: how the name of the
+    next piece of its log begins, followed to there at `followed_at` without a whole listing.
+    `last_run`: the newest backup that was noted; `kept_at`, `kept_moment`: the newest row of its
+    history.
     """
 
     replica = models.OneToOneField(
@@ -107,6 +109,8 @@ class ArchiveSight(models.Model):
     seen_at = models.DateTimeField(null=True)
     lsn = models.CharField(max_length=20, blank=True)
     base = models.CharField(max_length=40, blank=True)
+    tail = models.CharField(max_length=200, blank=True)
+    followed_at = models.DateTimeField(null=True)
     had_point = models.BooleanField(default=False)
     missing = models.JSONField(default=list)
     missing_since = models.DateTimeField(null=True)

@@ -37,6 +37,14 @@ class ToRead:
     replica: UUID
     database: str
     store: Store
+    tail: str = ""
+
+
+def archives_to_follow() -> list[ToRead]:
+    """Those with a log that may have gone on since it was read."""
+    rows = BackupReplica.objects.exclude(sight__tail="").filter(sight__isnull=False)
+    rows = rows.select_related("store", "database", "sight").order_by("store", "pk")
+    return [ToRead(row.pk, row.database.name, row.store, row.sight.tail) for row in rows]
 
 
 def archives_to_read() -> list[ToRead]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from recovery.core.archive import Backup, begun_at, coverage, lsn_text
+from recovery.core.archive import Backup, Chunk, Line, begun_at, coverage, lsn_text, parse
 from recovery.core.ports.stores import ObjectInfo
 
 
@@ -27,6 +27,7 @@ class Reading:
 
     moment: datetime | None
     lsn: str
+    tail: str
     base: str
     missing: tuple[str, ...]
     is_cut: bool
@@ -34,6 +35,18 @@ class Reading:
     objects: int
     orphans: int
     runs: tuple[FinishedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The log went on from the tail `after`, up to here; None: nothing more is proven by it."""
+
+    replica: UUID
+    at: datetime
+    after: str
+    tail: str
+    lsn: str
+    moment: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,18 @@ class Look:
     error: str = ""
 
 
+def tail_after(line: Line, timeline: int, position: int) -> str:
+    """How the name of what follows there begins; empty where there is no log."""
+    return f"{line.prefix}wal/{timeline:08X}/{position:016X}-" if position else ""
+
+
+def next_chunk(names: Iterable[str]) -> Chunk | None:
+    """Of the pieces that begin where a tail ends, the one that reaches furthest, the newest of
+    equals: where a whole listing would end too."""
+    chunks = [found for name in names if isinstance(found := parse(name), Chunk)]
+    return max(chunks, key=lambda chunk: chunk.order, default=None)
+
+
 def read_listing(objects: Iterable[ObjectInfo]) -> Reading:
     """Everything of one database in one store."""
     listed = tuple(objects)
@@ -55,6 +80,7 @@ def read_listing(objects: Iterable[ObjectInfo]) -> Reading:
     return Reading(
         moment=found.moment,
         lsn=lsn_text(reach.lsn) if reach is not None and reach.lsn else "",
+        tail=tail_after(newest.name.line, reach.timeline, reach.lsn) if newest and reach else "",
         base=newest.name.backup if newest else "",
         missing=found.missing,
         is_cut=bool(found.missing) and (newest is None or bool(newest.problem)),

@@ -94,6 +94,7 @@ def _reading(row: BackupReplica, at: datetime, now: datetime) -> Reading:
     return Reading(
         moment=moment,
         lsn="0/3C0A1B8" if row.database.engine == "postgresql" and moment else "",
+        tail="",
         base="20261128T020000Z-5f3a" if moment else "",
         missing=() if moment else (GAP,),
         is_cut=moment is None,

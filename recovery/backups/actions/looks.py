@@ -13,7 +13,7 @@ from recovery.backups.decide import advance
 from recovery.backups.facts import Point, Run, Terms, terms_of
 from recovery.backups.models import ArchiveSight, BackupRun, RecoveryPoint
 from recovery.backups.outliers import LOOKED_AT, outlier
-from recovery.backups.reading import FinishedRun, Look, Reading
+from recovery.backups.reading import FinishedRun, Look, Reading, Step
 
 KEPT_EVERY = timedelta(minutes=1)
 """Where an archive grows all the time; of a daily one every rise is kept."""
@@ -22,10 +22,11 @@ KEPT_PROMISES = 48
 KEPT_POINTS = 1500
 """And never more rows a replica."""
 KEPT_RUNS = 60
+FOLLOWED = ["moment", "seen_at", "lsn", "base", "tail", "followed_at"]
 FIELDS = [
-    "looked_at", "read_at", "error", "moment", "seen_at", "lsn", "base", "had_point", "missing",
-    "missing_since", "is_cut", "unusual", "bytes", "objects_there", "orphans", "last_run",
-    "kept_at", "kept_moment",
+    "looked_at", "read_at", "error", "moment", "seen_at", "lsn", "base", "tail", "had_point",
+    "missing", "missing_since", "is_cut", "unusual", "bytes", "objects_there", "orphans",
+    "last_run", "kept_at", "kept_moment",
 ]  # fmt: skip
 
 
@@ -75,14 +76,48 @@ def _note(sight: ArchiveSight, look: Look) -> bool:
 
 def _note_point(sight: ArchiveSight, reading: Reading, now: datetime) -> None:
     if reading.moment is None:
-        sight.moment, sight.seen_at, sight.lsn, sight.base = None, None, "", ""
+        sight.moment, sight.seen_at = None, None
+        sight.lsn, sight.base, sight.tail = "", "", ""
         return
+    if _was_overtaken(sight, reading, now):
+        return
+    _rise(sight, reading.moment, reading.lsn, reading.base, now)
+    sight.tail, sight.had_point = reading.tail, True
+
+
+def _was_overtaken(sight: ArchiveSight, reading: Reading, now: datetime) -> bool:
+    """This listing began before the log was followed further than it goes, and lacks nothing."""
+    if sight.followed_at is None or sight.followed_at <= now or sight.moment is None:
+        return False
+    return not reading.is_cut and reading.moment is not None and reading.moment <= sight.moment
+
+
+def _rise(sight: ArchiveSight, moment: datetime, lsn: str, base: str, now: datetime) -> None:
     old = None
     if sight.moment is not None and sight.seen_at is not None:
         old = Point(sight.moment, sight.seen_at)
-    point = advance(old, reading.moment, reading.lsn, reading.base, now)
-    sight.moment, sight.seen_at = point.moment, point.seen_at
-    sight.lsn, sight.base, sight.had_point = point.lsn, point.base, True
+    point = advance(old, moment, lsn, base, now)
+    sight.moment, sight.seen_at, sight.lsn, sight.base = point.moment, point.seen_at, lsn, base
+
+
+def follow_archives(steps: Sequence[Step]) -> int:
+    """Take the points on to where their logs were followed; how many. A step from a tail that a
+    whole look has replaced meanwhile is left out."""
+    found = {step.replica: step for step in steps}
+    with transaction.atomic():
+        sights = ArchiveSight.objects.select_for_update().filter(replica__in=found).order_by("pk")
+        due = [one for one in sights if _went_on(one, found[one.replica_id])]
+        for sight in due:
+            step = found[sight.replica_id]
+            if step.moment is not None:
+                _rise(sight, step.moment, step.lsn, sight.base, step.at)
+            sight.tail, sight.followed_at = step.tail, step.at
+        ArchiveSight.objects.bulk_update(due, FOLLOWED, batch_size=500)
+    return len(due)
+
+
+def _went_on(sight: ArchiveSight, step: Step) -> bool:
+    return sight.tail == step.after and (step.tail, step.moment) != (sight.tail, sight.moment)
 
 
 def _keep_points(sights: Iterable[ArchiveSight]) -> None:

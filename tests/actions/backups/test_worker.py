@@ -60,6 +60,15 @@ def test_the_task_reads_a_real_folder_and_judges(tmp_path: Path) -> None:
     assert abs((sight.moment - now).total_seconds()) < 0.001
     assert (sight.error, sight.objects_there) == ("", 4)
     assert BackupReplica.objects.get().state == "fresh"
+    (
+        tmp_path
+        / write_wal(
+            memory, "orders-pg", upto=clock.system.now(), begin="0/2000200", end="0/2000300"
+        )
+    ).touch()
+    tasks.follow_backups()
+    sight.refresh_from_db()
+    assert sight.lsn == "0/2000300"
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_the_look_alone(tmp_path: Path) -> None:
@@ -106,11 +115,13 @@ def test_a_store_that_cannot_be_opened_says_which_setting_is_at_fault() -> None:
         open_store(odd)
 
 
-def test_beat_pokes_the_worker_often_enough_for_an_alarm_within_a_minute() -> None:
-    entry = app.conf.beat_schedule["watch-backups"]
-    assert entry["schedule"] <= 30
+@pytest.mark.parametrize(("name", "seconds"), [("watch-backups", 30), ("follow-backups", 5)])
+def test_beat_pokes_the_worker_often_enough(name: str, seconds: int) -> None:
+    """An alarm within a minute of its threshold; a quote within seconds of the truth."""
+    entry = app.conf.beat_schedule[name]
+    assert entry["schedule"] <= seconds
     assert entry["options"]["expires"] <= entry["schedule"]
-    assert isinstance(app.tasks.get(entry["task"]) or tasks.watch_backups, Task)
+    assert isinstance(app.tasks[entry["task"]], Task)
 
 
 def test_forgetting_writes_no_entry(tmp_path: Path) -> None:
