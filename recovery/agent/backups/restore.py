@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from recovery.adapters.databases import leftovers
-from recovery.adapters.databases.folders import sync_folder
+from recovery.adapters.databases.folders import Folder, sync_folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
@@ -181,10 +181,7 @@ class Restore:
     async def _swap(self, layout: Layout) -> None:
         async with alone(self._place.folder):
             self._target.check_stopped()
-            if self._target.files.data.exists():
-                self._target.files.put_aside()
-            layout.files.data.rename(self._target.files.data)
-            sync_folder(self._target.seat.folder)
+            put_in_place(self._target.files, layout.files.data)
 
 
 async def _canary(scratch: Scratch) -> datetime | None:
@@ -195,6 +192,15 @@ async def _canary(scratch: Scratch) -> datetime | None:
     if newest is not None and not isinstance(newest, datetime):
         raise EngineFailed(f"the newest canary is {newest!r}")
     return newest
+
+
+def put_in_place(target: Folder, data: Path) -> None:
+    """Two renames; whoever is killed between them finds the old data in kept/, and the new ones in
+    no place: the restore is asked for again."""
+    if target.data.exists():
+        target.put_aside()
+    data.rename(target.data)
+    sync_folder(target.path)
 
 
 async def sweep(folder: Path) -> int:
