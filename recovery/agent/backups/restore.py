@@ -27,8 +27,8 @@ from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
-from recovery.agent.backups.scratch import Scratch, settle
-from recovery.agent.backups.unpack import Segments, unpack
+from recovery.agent.backups.scratch import Scratch
+from recovery.agent.backups.unpack import Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Place
@@ -73,7 +73,7 @@ class Restore:
         """To the newest moment, or to `to`. Raises `RestoreRefused`, `EngineFailed` or
         `StoreError`; then everything is as it was. Data in place must be a stopped server's by the
         time that they are replaced. `check_pages`: reads every page's checksum too."""
-        began = self.progress.began = system.monotonic()
+        began = system.monotonic()
         await sweep(self._target.seat.folder)
         self.progress.phase = "planning"
         plan, manifest = await self._source.plan(to)
@@ -124,7 +124,7 @@ class Restore:
     async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest, lock: int) -> None:
         data = layout.files.data
         data.mkdir(mode=0o700)
-        self.progress.phase = "fetching the base"
+        self.progress.phase, self.progress.began = "fetching the base", system.monotonic()
         await unpack(self._counted(plan, manifest), data, lock)
         self.progress.phase = "fetching the log"
         await self._lay_log(data / "pg_wal", plan)

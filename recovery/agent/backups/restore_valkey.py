@@ -23,8 +23,8 @@ from recovery.adapters.databases.valkey.programs import installed, major, progra
 from recovery.adapters.databases.valkey.session import Session
 from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
 from recovery.agent.backups.restore import Restored, put_in_place, sweep
-from recovery.agent.backups.scratch import settle
 from recovery.agent.backups.snapshot import CANARY
+from recovery.agent.backups.unpack import settle
 from recovery.core.archive import Manifest, RestorePlan
 from recovery.core.archive.names import instant
 from recovery.core.clock import system
@@ -46,7 +46,7 @@ class RestoreValkey:
     async def run(self, to: datetime | None = None) -> Restored:
         """To the newest snapshot, or to the one of that moment. Data in place must be a stopped
         server's. Raises `RestoreRefused`, `EngineFailed` or `StoreError`."""
-        began = self.progress.began = system.monotonic()
+        began = system.monotonic()
         await sweep(self._target.path)
         plan, manifest = await self._source.plan(to)
         self._check(plan, manifest)
@@ -92,7 +92,7 @@ class RestoreValkey:
             )
 
     async def _fill(self, data: Path, plan: RestorePlan, manifest: Manifest) -> None:
-        self.progress.phase = "fetching the snapshot"
+        self.progress.phase, self.progress.began = "fetching the snapshot", system.monotonic()
         handle = _begun(data, manifest.major)
         try:
             async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
