@@ -166,6 +166,8 @@ TOCSIN_EDGE_SECRET = ENVIRONMENT.get("TOCSIN_EDGE_SECRET", "")
 """Sent by the edge in `X-Tocsin-Edge` when it asks for its routes."""
 TOCSIN_DATABASE_PORTS = read_block(ENVIRONMENT.get("TOCSIN_DATABASE_PORTS", "8100-8115"))
 """Where the edge listens for users of databases: one port each."""
+TOCSIN_STANDBY_WELL = _number("TOCSIN_STANDBY_WELL", 60)
+"""Seconds for which a standby must have followed before it may take over (I-DB-6)."""
 
 # Celery is a doorbell: it carries ids; every piece of work is a row. JSON only, so that a
 # task in Redis is data and never code (safety.md C1).

@@ -9,6 +9,7 @@ from recovery.detection import queries
 from recovery.detection.situations import Scope
 from recovery.failover.cycle import Watch
 from recovery.failover.facts import Around
+from recovery.failover.queries import current_policy
 from recovery.failover.watch import needs_regrace
 from recovery.inventory.models import Datacenter
 
@@ -20,7 +21,7 @@ TICK_SECONDS = 0.5
 class Databases:
     """The leader's memory of databases; a new one for each lead (B3)."""
 
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = field(default_factory=lambda: Watch(policy=current_policy()))
     _looked: float | None = None
     _was_grace: bool = False
 

@@ -22,7 +22,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import lease_proof, refuse_proof
 from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
-from recovery.operations.facts import UNFINISHED, OperationState
+from recovery.operations.facts import UNDER_WAY, UNFINISHED, OperationState
 
 
 def analyse(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
@@ -69,7 +69,7 @@ def _start_again(failover: Failover, source: ReplicaSight, policy: Policy) -> St
     """Nobody can take over from a server that crashed on a living host: it may serve again itself.
     Nothing was revoked, so it starts by its own lease, or not at all."""
     order = failover.order("restart", failover.source)
-    is_asked = order is not None and (order.state in UNFINISHED or order.age <= policy.answer_age)
+    is_asked = order is not None and (order.state in UNDER_WAY or order.age <= policy.answer_age)
     if not has_crashed(source, policy) or is_asked:
         return None
     said = f"Nobody can take over from {source.name}: its server is started again."

@@ -7,7 +7,7 @@ from recovery.failover.facts import Act, Answer, Ask, Facts, Step, Wait
 from recovery.failover.phases import ENDED, FailoverKind
 from recovery.failover.policy import Policy
 from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
-from recovery.inventory.facts import DatabaseState, Plan, StandbyLoss
+from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, StandbyLoss
 
 
 def begin(facts: Facts, policy: Policy, now: float) -> Answer:
@@ -92,7 +92,25 @@ def _upkeep(facts: Facts, policy: Policy) -> Answer:
         return Wait("It is being made." if database.state is DatabaseState.MAKING else "It waits.")
     if database.plan is Plan.STARTER or not serves:
         return Wait("Nothing to do.")
-    return protect(facts, policy) or Wait("Nothing to do.")
+    kept = protect(facts, policy)
+    if isinstance(kept, Step):
+        return kept
+    return take_back(facts, policy) or kept or Wait("Nothing to do.")
+
+
+def take_back(facts: Facts, policy: Policy) -> Step | None:
+    """Whoever an earlier failover left out and whose agent is heard follows the primary again:
+    that failover may have ended before, because its new primary was in trouble itself."""
+    for one in facts.replicas:
+        is_left = one.role is Role.OUT and one.state is ReplicaState.MEMBER
+        if is_left and one.replica != facts.database.primary and one.age <= policy.heard_within:
+            said = f"{one.name} was left out: after a snapshot it follows {_leader(facts)}."
+            return Step(Act.REJOIN, said, replica=one.replica)
+    return None
+
+
+def _leader(facts: Facts) -> str:
+    return facts.primary.name if facts.primary else "the primary"
 
 
 def protect(facts: Facts, policy: Policy) -> Answer | None:

@@ -8,7 +8,7 @@ followed by another choice before its agent has said that it was not.
 from __future__ import annotations
 
 from recovery.failover.asking import ask_standbys, with_answers
-from recovery.failover.begin import protect
+from recovery.failover.begin import protect, take_back
 from recovery.failover.elect import elect
 from recovery.failover.facts import (
     Act,
@@ -26,7 +26,7 @@ from recovery.failover.policy import Policy
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
 from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import Plan, Role, StandbyLoss
-from recovery.operations.facts import UNFINISHED, OperationState
+from recovery.operations.facts import UNDER_WAY, OperationState
 
 NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
 
@@ -80,7 +80,7 @@ def _why_not_over(failover: Failover, policy: Policy, order: OrderSight) -> str:
         return f"{failover.called_off} called it off."
     if order.state in NOT_DONE:
         return f"The gate was not closed: {order.detail}"
-    late = failover.phase_age > policy.catch_up and order.state not in UNFINISHED
+    late = failover.phase_age > policy.catch_up and order.state not in UNDER_WAY
     return "The standby did not catch up in time." if late else ""
 
 
@@ -139,10 +139,30 @@ def promote(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
     if order.state in NOT_DONE:
         return _again(facts, failover, policy, order)
-    if order.age > policy.promote_overdue:
-        said = f"The promotion is {order.state} for {order.age:.0f} s: its outcome is not known."
+    return _look_again(facts, failover, policy, order) or _overdue(failover, policy, order)
+
+
+def _overdue(failover: Failover, policy: Policy, order: OrderSight) -> Answer:
+    if (age := max(order.age, failover.phase_age)) > policy.promote_overdue:
+        said = f"The promotion is {order.state} for {age:.0f} s: its outcome is not known."
         return Ask(said, "promotion-unknown")
     return Wait("The standby is being promoted.", 0.2)
+
+
+def _look_again(facts: Facts, failover: Failover, policy: Policy, order: OrderSight) -> Step | None:
+    """Its server froze or fell in the middle, and its agent could not say how it ended. The same
+    order again, at the same epoch: what is promoted already stays so, and nobody else may lead."""
+    target = facts.replica(failover.target)
+    if target is None or order.state is not OperationState.UNKNOWN:
+        return None
+    if has_crashed(target, policy):
+        revived = _revive(facts, failover, policy)
+        return revived if isinstance(revived, Step) else None
+    runs = target.age <= policy.heard_within and target.server == "running"
+    if not runs or order.age <= policy.promote_again or refuse_promotion(facts, failover):
+        return None
+    said = f"{target.name} runs and does not lead: its promotion is ordered again."
+    return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
 
 
 def has_taken_over(target: ReplicaSight, failover: Failover) -> bool:
@@ -160,7 +180,7 @@ def _again(facts: Facts, failover: Failover, policy: Policy, order: OrderSight) 
         )  # fmt: skip
     if last is None or last.age > order.age:
         asking = failover.order("ask", failover.target)
-        if asking is not None and asking.state in UNFINISHED and asking.age <= order.age:
+        if asking is not None and asking.state in UNDER_WAY and asking.age <= order.age:
             return Wait("It is asked why it refused.", 0.2)
         said = f"It refused ({order.detail}): it gives no further promises, and says what lives."
         return Step(Act.ASK, said, replica=failover.target, take_over=True)
@@ -208,16 +228,16 @@ def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
 
 
 def _revive(facts: Facts, failover: Failover, policy: Policy) -> Answer | None:
-    """The server of the new primary crashed before a user could write to it: started again, at
-    most one order at a time. Nobody else may be promoted meanwhile, so nobody else would serve."""
+    """The server of the new primary crashed in its promotion, or before a user could write to it:
+    started again, at most one order at a time. Nobody else may be promoted meanwhile."""
     target = facts.replica(failover.target)
     if target is None or not has_crashed(target, policy):
         return None
     order = failover.order("restart", failover.target)
-    if order is None or (order.state not in UNFINISHED and order.age > policy.promote_overdue):
-        said = f"The server of {target.name} fell after its promotion: it is started again."
+    if order is None or (order.state not in UNDER_WAY and order.age > policy.promote_overdue):
+        said = f"The server of {target.name} fell since it was to lead: it is started again."
         return Step(Act.RESTART, said, replica=failover.target)
-    return Wait(f"The server of {target.name} fell after its promotion and is starting.", 1.0)
+    return Wait(f"The server of {target.name} fell since it was to lead and is starting.", 1.0)
 
 
 def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
@@ -236,7 +256,7 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         return kept
     returned = facts.replica(failover.source)
     if returned is None or returned.replica == facts.database.primary:
-        return Wait("It waits for a standby.")
+        return take_back(facts, policy) or Wait("It waits for a standby.")
     return _rejoin(failover, returned, policy)
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import F
+
 from recovery.failover.models import Lease
+from recovery.failover.policy import Policy
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import Profile
 
@@ -14,3 +18,22 @@ def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:
     """Seconds between the renewals of each of these replicas that holds a lease."""
     rows = Lease.objects.filter(replica__in=replicas).values_list("replica_id", "database__profile")
     return {replica: TERMS[Profile(profile)].every for replica, profile in rows}
+
+
+def current_policy() -> Policy:
+    """The thresholds in force."""
+    return Policy(healthy_for=float(settings.TOCSIN_STANDBY_WELL))
+
+
+def self_fencing(databases: Collection[UUID]) -> set[UUID]:
+    """Which of these have a primary that lives by its lease now: it renewed it in this epoch, and
+    nobody ended it. A lease is granted before its holder hears of it; until then it serves without
+    one, and no end of that lease proves anything."""
+    rows = Lease.objects.filter(
+        database__in=databases,
+        revoked=False,
+        sequence__gt=0,
+        epoch=F("database__epoch"),
+        replica=F("database__primary"),
+    )
+    return set(rows.values_list("database_id", flat=True))

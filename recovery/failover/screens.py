@@ -11,9 +11,10 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
-from recovery.failover.models import Failover, Lease, Vouch
+from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.prover import Case, WorstCase, worst_case
+from recovery.failover.queries import current_policy, self_fencing
 from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS
 from recovery.failover.views import (
@@ -89,7 +90,7 @@ def _views(which: Any, now: datetime) -> tuple[DatabaseView, ...]:
     for replica in _replicas(Replica.objects.filter(database__in=keys)):
         replicas[replica.database_id].append(replica)
     sights = _sights(one.pk for many in replicas.values() for one in many)
-    leases = set(Lease.objects.filter(database__in=keys).values_list("database", flat=True))
+    leases = self_fencing(keys)
     probes = {p.database_id: p for p in WriteProbe.objects.filter(database__in=keys)}
     newest = _newest(keys)
     gaps = _gaps_of_month(keys, now)
@@ -264,6 +265,7 @@ def _copy(
         lag=None if lag < 0 else lag / 1000,
         follows=(names or {}).get(follows, follows),
         healthy=fact.get("healthy_ms", 0) / 1000,
+        well_after=current_policy().healthy_for,
         gate=fact.get("gate", ""),
         gate_kind=fact.get("gate_kind", ""),
         promised=fact.get("promised_ms", 0) / 1000,

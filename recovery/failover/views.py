@@ -12,7 +12,6 @@ from uuid import UUID
 
 from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
-from recovery.failover.policy import Policy
 from recovery.failover.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
 from recovery.failover.words import GONE, Case, refuse_word
@@ -46,6 +45,7 @@ class CopyView:
     lag: float | None
     follows: str
     healthy: float
+    well_after: float
     gate: str
     gate_kind: str
     promised: float
@@ -82,13 +82,13 @@ class CopyView:
         if not self.is_streaming:
             return "does not follow yet"
         if not self.is_proven:
-            return f"follows, not yet for {Policy().healthy_for:.0f} s"
+            return f"follows, not yet for {self.well_after:.0f} s"
         return f"follows, {'synchronous' if self.is_synchronous else 'asynchronous'}"
 
     @property
     def is_proven(self) -> bool:
         """Well for long enough to be promoted (I-DB-6)."""
-        return self.healthy >= Policy().healthy_for
+        return self.healthy >= self.well_after
 
     @property
     def shape(self) -> str:

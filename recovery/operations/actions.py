@@ -12,7 +12,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions, wire
 from recovery.inventory.facts import PlacementState
 from recovery.inventory.models import Placement
-from recovery.operations.facts import Act, OperationState, Verb
+from recovery.operations.facts import UNFINISHED, Act, OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.operations.receipts import is_signed
 
@@ -44,7 +44,10 @@ def request_operations(
 def request_acts(
     *, acts: Sequence[Act], actor: Actor, reason: str, now: datetime
 ) -> Sequence[Operation]:
-    """Ask for acts on replicas, each under its database's epoch. In the caller's transaction."""
+    """Ask for acts on replicas, each under its database's epoch. In the caller's transaction. What
+    was asked for before and has no outcome gives way: each may be carried out again."""
+    for act in acts:
+        _give_way(act, actor=actor, now=now)
     rows = [
         Operation(
             verb=str(act.verb),
@@ -59,6 +62,27 @@ def request_acts(
         for act in acts
     ]
     return transitions.create(rows, actor=actor, reason=reason, now=now)
+
+
+def _give_way(act: Act, *, actor: Actor, now: datetime) -> None:
+    """At most one unfinished act of a kind: the earlier one was not handed out and is withdrawn, or
+    nothing says that it was done."""
+    earlier = Operation.objects.filter(
+        replica=act.replica,
+        verb=act.verb,
+        database_epoch=act.database_epoch,
+        state__in=sorted(UNFINISHED),
+    )
+    keys = list(earlier.values_list("pk", flat=True))
+    if not keys:
+        return
+    reason = "It is asked for anew."
+    withdraw_operations(operations=keys, actor=actor, reason=reason, now=now)
+    for key in keys:
+        detail = "No outcome became known; it was asked for anew."
+        record_outcome(
+            operation=key, state=OperationState.FAILED, detail=detail, actor=actor, now=now
+        )
 
 
 def admit_operations(

@@ -38,6 +38,8 @@ MOVES: Mapping[str, frozenset[str]] = {
 
 IN_FLIGHT = frozenset({"intended", "handed"})
 UNFINISHED = frozenset({"waiting", "intended", "handed", "unknown"})
+UNDER_WAY = UNFINISHED - {"unknown"}
+"""Its agent has not answered yet. Of an unknown outcome it says no more by itself."""
 
 
 class Verb(StrEnum):

@@ -6,26 +6,22 @@ interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.chaos.plan import plan_round
 from tests.chaos.rounds import Result, play
-from tests.support.running import ROOT
+from tests.support.kept import folder, keep_line, say, where_to_begin
 from tests.support.stack import whole_stack
 
 
 def main() -> int:
     """Play, keep, say; 1 when any round found a fault."""
     rounds = int(os.environ.get("ROUNDS", "30"))
-    folder = Path(os.environ.get("TOCSIN_CHAOS", ROOT / "var" / "chaos"))
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / "rounds.jsonl"
-    seed, first = where_to_begin(kept, rounds)
+    kept = folder() / "rounds.jsonl"
+    seed, first = where_to_begin(kept, rounds, counted="round")
     numbers = [int(os.environ["ROUND"])] if "ROUND" in os.environ else range(first, rounds + 1)
     say(f"seed {seed}: rounds {numbers[0]} to {numbers[-1]}, results in {kept}")
     bad = 0
@@ -42,23 +38,9 @@ def main() -> int:
     return int(bad > 0)
 
 
-def where_to_begin(kept: Path, rounds: int) -> tuple[int, int]:
-    """The seed and the first round: those of an interrupted run, unless SEED names another."""
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    given = os.environ.get("SEED", "")
-    if lines:
-        last = json.loads(lines[-1])
-        if last["round"] < rounds and given in ("", str(last["seed"])):
-            return int(last["seed"]), int(last["round"]) + 1
-    return int(given) if given else secrets.randbelow(1_000_000), 1
-
-
 def keep(kept: Path, result: Result) -> None:
     """One line, durable before the next round begins."""
-    with kept.open("a") as out:
-        out.write(json.dumps(result.as_json()) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    keep_line(kept, result.as_json())
     say(f"{'ok ' if result.ok else 'BAD'} {result.plan}")
     say(
         f"    replaced after {result.replaced} s, quiet after {result.quiet} s,"
@@ -67,11 +49,6 @@ def keep(kept: Path, result: Result) -> None:
     )
     for fault in result.faults:
         say(f"    FAULT {fault}")
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ it behind the kernel's gate, otherwise it is behind the watchdogs'.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,9 +17,9 @@ from pathlib import Path
 from recovery.lab import clocks
 from tests.chaos_failover import seats
 from tests.chaos_failover.plan import plan_schedule
-from tests.chaos_failover.rounds import NotAtRest, Result, play
+from tests.chaos_failover.rounds import WELL_SECONDS, NotAtRest, Result, play
 from tests.chaos_failover.table import table
-from tests.support.running import ROOT
+from tests.support.kept import folder, keep_line, lines_of, say, where_to_begin
 from tests.support.stack import Stack, whole_stack
 
 MOST_STACKS = 20
@@ -31,12 +29,10 @@ DATABASES = ("async-pg", "cache-valkey", "sync-pg")
 def main() -> int:
     """Play, keep, say; 1 when any schedule found a fault."""
     count = int(os.environ.get("N", "15"))
-    folder = Path(os.environ.get("TOCSIN_CHAOS", ROOT / "var" / "chaos"))
-    folder.mkdir(parents=True, exist_ok=True)
     mode = "netns" if os.environ.get("TOCSIN_LAB_MODE") == "netns" else "relay"
     alone = int(os.environ.get("SCHEDULE", "0"))
-    kept = folder / f"failover-{mode}{'-alone' if alone else ''}.jsonl"
-    seed, first = where_to_begin(kept, count)
+    kept = folder() / f"failover-{mode}{'-alone' if alone else ''}.jsonl"
+    seed, first = where_to_begin(kept, count, counted="schedule")
     numbers = [alone] if alone else list(range(first, count + 1))
     say(f"seed {seed}: schedules {numbers[0]} to {numbers[-1]}, mode {mode}, results in {kept}")
     waiting = list(rounds(numbers))
@@ -45,8 +41,7 @@ def main() -> int:
             play_on_one_stack(mode, seed, waiting, kept)
     if waiting:
         say(f"not played: {waiting}")
-    lines = [json.loads(line) for line in kept.read_text().splitlines()]
-    ours = [line for line in lines if line["seed"] == seed]
+    ours = [line for line in lines_of(kept) if line["seed"] == seed]
     say(table(ours))
     return int(bool(waiting) or any(not line["ok"] for line in ours))
 
@@ -75,6 +70,7 @@ def stack_in(home: str, mode: str) -> Iterator[Stack]:
         "TOCSIN_LAB_DATABASES": "1",
         "TOCSIN_LAB_FILE": str(seats.LAB_FILE),
         "TOCSIN_LAB_MODE": mode,
+        "TOCSIN_STANDBY_WELL": str(WELL_SECONDS),
         clocks.ASKED: str(clocks.DEBIAN),
     }
     with whole_stack(Path(home) / "var", **more) as stack:
@@ -89,23 +85,9 @@ def rounds(numbers: list[int]) -> Iterator[list[int]]:
         yield [number for number in numbers if (number - 1) // size == first]
 
 
-def where_to_begin(kept: Path, count: int) -> tuple[int, int]:
-    """The seed and the first schedule: those of an interrupted run, unless SEED names another."""
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    given = os.environ.get("SEED", "")
-    if lines:
-        last = json.loads(lines[-1])
-        if last["schedule"] < count and given in ("", str(last["seed"])):
-            return int(last["seed"]), int(last["schedule"]) + 1
-    return int(given) if given else secrets.randbelow(1_000_000), 1
-
-
 def keep(kept: Path, result: Result) -> None:
     """One line, durable before the next round begins."""
-    with kept.open("a") as out:
-        out.write(json.dumps(result.as_json(), default=str) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    keep_line(kept, result.as_json())
     say(f"{'ok ' if result.ok else 'BAD'} {result.plan}")
     say(
         f"    {result.acknowledged} acknowledged, longest gap {result.longest_gap} s,"
@@ -114,11 +96,6 @@ def keep(kept: Path, result: Result) -> None:
     )
     for fault in result.faults:
         say(f"    FAULT {fault}")
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

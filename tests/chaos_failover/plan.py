@@ -24,19 +24,19 @@ HARMS = (
 CONTROL = ("controller", "controller-2", "gateway", "postgres", "valkey")
 """Processes of the control plane that are killed or stopped."""
 LASTS: Mapping[str, tuple[float, float]] = {
-    "kill-host": (3.0, 25.0),
-    "hang-host": (2.0, 20.0),
-    "partition": (3.0, 20.0),
-    "stop-agent": (2.0, 14.0),
-    "stop-server": (1.0, 12.0),
-    "isolate": (2.0, 20.0),
-    "sever": (2.0, 20.0),
-    "step-clock": (2.0, 15.0),
-    "stop-control": (2.0, 12.0),
+    "kill-host": (3.0, 15.0),
+    "hang-host": (2.0, 13.0),
+    "partition": (3.0, 14.0),
+    "stop-agent": (2.0, 11.0),
+    "stop-server": (1.0, 10.0),
+    "isolate": (2.0, 14.0),
+    "sever": (2.0, 14.0),
+    "step-clock": (2.0, 11.0),
+    "stop-control": (2.0, 10.0),
 }
 """Seconds from and to: shorter and longer than a lease of 6 s, and than what is recovered from
 by itself. What is not named here is over as soon as it was done."""
-WITHIN = 16.0
+WITHIN = 11.0
 WAYS = ("both", "in", "out")
 STEP = 300.0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.chaos_failover.__main__ import DATABASES, rounds, where_to_begin
+from tests.chaos_failover.__main__ import DATABASES, rounds
 from tests.chaos_failover.acks import Ack, Tenure, longest_gap, overlaps
 from tests.chaos_failover.plan import CONTROL, HARMS, LOSSES, plan_schedule
 from tests.chaos_failover.table import table
+from tests.support.kept import where_to_begin
 
 OLD, NEW = Tenure("db", "a", "1"), Tenure("db", "b", "2")
 
@@ -73,7 +74,7 @@ def test_the_longest_gap_is_between_acknowledgements_of_whichever_server() -> No
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     kept.write_text(json.dumps({"seed": 5, "schedule": 6}) + "\n")
-    assert where_to_begin(kept, 15) == (5, 7)
+    assert where_to_begin(kept, 15, counted="schedule") == (5, 7)
 
 
 def test_the_table_counts_faults_and_failovers() -> None:

@@ -158,7 +158,12 @@ def serve(base: Base, now: datetime, *, acknowledged: int = 4711) -> None:
     )
     if len(base.replicas) > 1:
         lease = Lease(
-            database=base.row, replica=base.replicas[0], epoch=base.row.epoch, granted_at=now
+            database=base.row,
+            replica=base.replicas[0],
+            epoch=base.row.epoch,
+            incarnation=1,
+            sequence=1,
+            granted_at=now,
         )
         transitions.create([lease], actor=CONTROLLER, reason="Seed.", now=now)
     see(base, now)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
+from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
-from recovery.failover.models import Failover
+from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
 from recovery.inventory.models import Host
 from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
 from tests.dashboard.conftest import SignIn
+from tests.dashboard.fleet import CONTROLLER
 
 
 @pytest.fixture
@@ -112,6 +114,33 @@ def test_a_standby_that_was_not_well_for_a_minute_is_not_counted_on(
     html = page(sign_in, "/databases/crm-pg/")
     assert "par1-r1-h03: follows, not yet for 60 s." in html
     assert "Switch crm-pg over…" not in html
+
+
+def test_how_long_a_standby_has_to_be_well_is_a_setting(
+    sign_in: SignIn, seeded: dict[str, Base], settings: Settings
+) -> None:
+    settings.TOCSIN_STANDBY_WELL = 10
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=9_000)
+    assert "par1-r1-h03: follows, not yet for 10 s." in page(sign_in, "/databases/crm-pg/")
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=15_000)
+    assert "Switch crm-pg over…" in page(sign_in, "/databases/crm-pg/")
+    assert Databases().watch.policy.healthy_for == 10.0
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [{"sequence": 0}, {"revoked": True}, {"epoch": 0}],
+    ids=["granted and not taken up", "revoked or withdrawn", "of the epoch before"],
+)
+def test_a_lease_that_its_primary_does_not_live_by_is_no_promise(
+    sign_in: SignIn, seeded: dict[str, Base], ended: dict[str, object]
+) -> None:
+    said = "It lives by no lease: a failover needs a power-off or two people."
+    assert said not in page(sign_in, "/databases/crm-pg/")
+    lease = Lease.objects.get(database=seeded["crm-pg"].row)
+    now = clock.system.now()
+    transitions.amend(lease, ended, action="seeded", actor=CONTROLLER, reason="Seed.", now=now)
+    assert said in page(sign_in, "/databases/crm-pg/")
 
 
 def test_a_setting_that_breaks_the_promise_is_named_with_its_price(

@@ -26,6 +26,7 @@ UNSETTLED = """
 SELECT d.name FROM inventory_database d
 LEFT JOIN inventory_writeprobe p ON p.database_id = d.id
 LEFT JOIN failover_lease l ON l.database_id = d.id AND NOT l.revoked AND l.epoch = d.epoch
+     AND l.sequence > 0
 WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
    OR p.failing_since IS NOT NULL OR p.at < now() - interval '5 s'
    OR (d.plan = 'business' AND l.id IS NULL)

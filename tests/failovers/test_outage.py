@@ -47,19 +47,23 @@ def test_without_tocsin_everybody_serves_and_a_primary_alone_is_fenced_and_not_r
     bases: Bases,
 ) -> None:
     name = "orders-pg"
-    bases.settle()
     bases.allow(name)
+    bases.settle()
     primary, standby = bases.host_of(name), bases.host_of(name, "standby")
     places = {host: bases.address_of(host) for host in (primary, standby)}
+    assert _gate(places[primary], name) == "open", "it lives by a lease"
     with watching(bases.writers) as ledgers:
         with without_tocsin(bases.stack):
             began = stopwatch()
             wait_for(lambda: stopwatch() - began > AWAY, AWAY + 5)
             longest, stall = ledgers.longest(), ledgers.stall
+            assert _gate(places[primary], name) == "open", "it lives by a promise"
             bases.stack.lab("part", host=primary, other=standby)
             cut = stopwatch()
+            wait_for(lambda: not _leads(places[primary], name), 3 * LEASE)
             wait_for(lambda: stopwatch() - ledgers.last(name) > 3.0, 3 * LEASE)
-            fenced = ledgers.last(name) - cut
+            fenced = max(0.0, ledgers.last(name) - cut)
+            assert _gate(places[primary], name) == "closed"
             assert not _leads(places[primary], name)
             assert not _leads(places[standby], name)
             others = {key: gap for key, gap in ledgers.longest().items() if key != name}
@@ -79,5 +83,12 @@ def test_without_tocsin_everybody_serves_and_a_primary_alone_is_fenced_and_not_r
 
 def _leads(address: str, name: str) -> bool:
     """What its agent tells a load balancer."""
-    url = f"http://{address}:{PEER_PORT}/databases/{name}/primary"
-    return httpx.get(url, timeout=5).status_code == httpx.codes.OK
+    return _asked(address, name).status_code == httpx.codes.OK
+
+
+def _gate(address: str, name: str) -> str:
+    return str(_asked(address, name).json()["gate"])
+
+
+def _asked(address: str, name: str) -> httpx.Response:
+    return httpx.get(f"http://{address}:{PEER_PORT}/databases/{name}/primary", timeout=5)

@@ -238,13 +238,17 @@ class Stack:
         """
         for name, host in self.lab_hosts().items():
             self.lab("restart" if host["state"] == "down" else "heal", host=name)
-        epoch = self.epoch()
-        is_to_change = self.losses() > self.forgotten
-        if is_to_change and (leader := self.leader()):
-            self.kill(leader)
-        wait_for(lambda: not is_to_change or self.epoch() > epoch, seconds)
+        self.forget_losses(seconds)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
         self.forgotten = self.losses()
+
+    def forget_losses(self, seconds: float = 30.0) -> None:
+        """Another controller leads, if a host was given up since the last time."""
+        epoch, losses = self.epoch(), self.losses()
+        if losses > self.forgotten and (leader := self.leader()):
+            self.kill(leader)
+            wait_for(lambda: self.epoch() > epoch, seconds)
+        self.forgotten = losses
 
     def losses(self) -> int:
         """How often a host was given up."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -264,5 +265,5 @@ def _health(replica: Replica, wanted: str) -> Reply:
     is_up = fact.state == "running" and fact.role == wanted
     if wanted == "primary":
         is_up = is_up and fact.is_writable and fact.gate != "closed"
-    body = f'{{"epoch": {fact.epoch}, "role": "{fact.role}", "state": "{fact.state}"}}\n'
-    return Reply(200 if is_up else 503, body.encode())
+    told = {name: getattr(fact, name) for name in ("epoch", "role", "state", "gate")}
+    return Reply(200 if is_up else 503, json.dumps(told).encode() + b"\n")

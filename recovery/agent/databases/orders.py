@@ -102,7 +102,7 @@ class DatabaseOrders:
             await replica.adopt()
             await server.look()
             if server.seen is None:
-                return outcome(order, "failed", "its server does not answer")
+                return outcome(order, _unanswered(replica, epoch), "its server does not answer")
             if server.seen.role != "primary" or server.record.led < epoch:
                 await server.promote()
             await replica.look()
@@ -167,6 +167,13 @@ async def _rejoined(replica: Replica) -> None:
         await replica.server.stop()
     await replica.server.rejoin()
     await replica.server.start()
+
+
+def _unanswered(replica: Replica, epoch: int) -> OutcomeState:
+    """Where an earlier order of this epoch was broken off, it may lead already: that is no "no", on
+    which somebody else would be promoted."""
+    record = replica.server.record
+    return "unknown" if record.role == "primary" and record.led >= epoch else "failed"
 
 
 def _leads(replica: Replica) -> bool:

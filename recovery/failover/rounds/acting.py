@@ -219,7 +219,13 @@ def _rejoin(hand: Hand) -> None:
         reason=hand.step.reason,
         now=hand.now,
     )
-    _tell(hand, "rejoining", f"{replica} is back and rejoins")
+    said = f"{replica} is back and rejoins"
+    if hand.failover is not None:
+        _tell(hand, "rejoining", said)
+        return
+    telling.tell_of(
+        hand.database, "rejoining", said, why=hand.step.reason, actor=hand.actor, now=hand.now
+    )
 
 
 def _give_back(hand: Hand) -> None:

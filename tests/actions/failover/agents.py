@@ -43,6 +43,7 @@ class Server:
     sequence: int = 0
     timeline: int = 1
     detail: str = ""
+    settings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,6 +57,8 @@ class Play:
     mono: float = 1000.0
     epoch: int = 0
     refuses: dict[str, str] = field(default_factory=dict)
+    loses: dict[str, str] = field(default_factory=dict)
+    """Verbs whose outcome its agent does not know, and why."""
     is_deaf: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -159,6 +162,7 @@ class Play:
             "promised_ms": int(server.promised * 1000),
             "lag_ms": 0,
             "detail": server.detail,
+            "settings": server.settings,
             "standbys": [
                 {
                     "replica": str(one.replica.pk),
@@ -209,6 +213,8 @@ class Play:
         state, detail = OperationState.DONE, ""
         if op.verb in self.refuses:
             state, detail = OperationState.REFUSED, self.refuses[op.verb]
+        elif op.verb in self.loses:
+            state, detail = OperationState.UNKNOWN, self.loses[op.verb]
         elif op.verb == "ask":
             told = {"promised_ms": int(server.promised * 1000), "position": server.position}
             detail = json.dumps(told)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from recovery.core import control
+from recovery.failover.actions.failovers import advance_failover
 from recovery.failover.models import Failover, Lease
+from recovery.failover.phases import Phase
 from recovery.inventory.models import Epoch, Replica
 from recovery.operations.models import Operation
 from tests.actions.failover.agents import Play
@@ -74,6 +77,53 @@ def test_the_returning_primary_rejoins_and_then_it_is_over(play: Play) -> None:
     lease = Lease.objects.get()
     assert (lease.replica, lease.epoch, lease.revoked) == (play.pair.standby, 2, False)
     assert lease.sequence > 0
+
+
+def test_an_old_primary_rejoins_although_its_failover_ended_before_it_came_back(
+    play: Play,
+) -> None:
+    """The new primary's own server fell meanwhile, which is an event of its own."""
+    play.kill(play.pair.primary)
+    play.until("rebuild")
+    leader, old = play.servers[play.pair.standby.pk], play.servers[play.pair.primary.pk]
+    leader.server, leader.settings = "down", {"max_wal_size": 1.0}
+    play.run(5)
+    assert (play.failover.kind, play.failover.phase) == ("restart", "rebuild")
+    old.is_up, old.leads = True, False
+    play.run(5)
+    assert Replica.objects.get(pk=play.pair.primary.pk).role == "standby"
+    play.run(10)
+    assert play.database.degraded_at is None
+    assert not Failover.objects.exclude(phase__in=["done", "abandoned"]).exists()
+
+
+def test_an_old_primary_rejoins_although_nothing_is_under_way_any_more(play: Play) -> None:
+    play.kill(play.pair.primary)
+    row = play.until("rebuild")
+    by = play.actor
+    with control.deciding(by.epoch):
+        advance_failover(failover=row, to=Phase.ABANDONED, actor=by, reason="x", now=play.now)
+    old = play.servers[play.pair.primary.pk]
+    old.is_up, old.leads = True, False
+    play.run(5)
+    assert Replica.objects.get(pk=play.pair.primary.pk).role == "standby"
+    assert Operation.objects.filter(verb="rejoin", state="done").count() == 1
+    play.run(10)
+    assert play.database.degraded_at is None
+
+
+def test_who_froze_in_its_promotion_is_ordered_again_when_it_runs(play: Play) -> None:
+    play.loses["promote"] = "the server does not answer: no answer in time"
+    play.kill(play.pair.primary)
+    play.until("promote")
+    play.run(8)
+    assert Operation.objects.filter(verb="promote").count() == 1
+    play.loses.clear()
+    row = play.until("rebuild")
+    assert (row.target, row.new_epoch, row.tried) == (play.pair.standby, 2, [])
+    assert list(
+        Operation.objects.filter(verb="promote").values_list("state", "database_epoch")
+    ) == [("failed", 2), ("done", 2)]
 
 
 def test_a_standby_that_could_not_be_promoted_is_tried_again_and_was_never_alone(

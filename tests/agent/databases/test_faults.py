@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -16,6 +17,7 @@ import pytest
 from recovery.agent.databases.asking import NoAnswer, ask
 from recovery.agent.databases.letters import Question
 from recovery.core import wire
+from recovery.lab import processes
 from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers, fail_over
 from tests.agent.databases.test_pair import server_of
 from tests.support.waiting import until
@@ -307,6 +309,36 @@ async def test_a_promotion_happens_once_whenever_the_agent_is_killed(
     await until_done(pair, B, order)
     await until(lambda: pair.writer(B).try_write(-1), 20.0)
     await pair.until(B, epoch=2, role="primary", timeline=2)
+
+
+async def test_a_promotion_that_was_broken_off_is_no_no_and_the_same_order_ends_it(
+    up: Pair,
+) -> None:
+    """Its server froze and fell in the middle: nobody knows whether it leads, until it runs."""
+    assert (await up.order(A, "fence")).state == "done"
+    up.epoch, up.leader, up.is_degraded = 2, B, True
+    up.gateway.leaders = {B: 2}
+    os.kill(_startup_of(server_of(up, B)), signal.SIGSTOP)
+    order = await up.send(B, "promote")
+    (kept,) = (up.hosts[B].folder / "state").rglob(f"{B}/record.json")
+    await up.gateway.until(lambda: json.loads(kept.read_text())["led"] == 2)
+    os.kill(server_of(up, B), signal.SIGKILL)
+    assert (await up.outcome(B, order)).state == "unknown"
+    assert (await up.order(B, "promote")).state == "unknown"
+    assert (await up.order(B, "restart")).state == "unknown"
+    assert up.fact(B).role == "standby"
+    assert (await up.order(B, "promote")).state == "done"
+    assert await up.writer(B).try_write(-1)
+    assert (up.fact(B).role, up.fact(B).timeline) == ("primary", 2)
+
+
+def _startup_of(server: int) -> int:
+    """The process that plays the log, which is the one that a promotion waits for."""
+    return next(
+        pid
+        for pid in processes.tree(server)
+        if b"startup" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

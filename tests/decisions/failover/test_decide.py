@@ -9,9 +9,22 @@ import pytest
 
 from recovery.failover.begin import refuse_begin, refuse_switchover
 from recovery.failover.decide import next_step
-from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Proof, ProofKind, Step, Wait
+from recovery.failover.facts import (
+    Act,
+    Answer,
+    Around,
+    Ask,
+    Facts,
+    OrderSight,
+    Proof,
+    ProofKind,
+    ReplicaSight,
+    Step,
+    Wait,
+)
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.inventory.facts import Durability, Role, StandbyLoss, Verdict
+from recovery.operations.facts import OperationState
 from tests.decisions.failover.build import (
     ENDED,
     LEASE_PROOF,
@@ -241,9 +254,62 @@ def test_the_old_primary_gets_its_writes_back_when_nobody_else_can_take_them() -
 
 def test_an_unknown_promotion_is_looked_at_and_never_assumed() -> None:
     stuck = refusing(orders=(order("promote", "b", "unknown", age=40.0),))
-    answer = decide(stuck, ENDED)
+    silent = replace(stuck, replicas=(primary(age=60.0), standby(age=9.0)))
+    answer = decide(silent, ENDED)
     assert isinstance(answer, Ask)
     assert answer.alarm == "promotion-unknown"
+
+
+def test_who_was_frozen_in_its_promotion_and_runs_is_ordered_again_at_the_same_epoch() -> None:
+    unknown = order("promote", "b", "unknown", age=10.1, epoch=4)
+    answer = decide(refusing(orders=(unknown,)), ENDED)
+    assert isinstance(answer, Step)
+    assert (answer.act, answer.replica, answer.to) == (Act.PROMOTE, "b", None)
+    early = replace(unknown, age=9.0)
+    assert isinstance(decide(refusing(orders=(early,)), ENDED), Wait)
+    under_way = replace(unknown, state=OperationState.HANDED)
+    assert isinstance(decide(refusing(orders=(under_way,)), ENDED), Wait)
+    unproven = refusing(orders=(unknown,), proof=None)
+    assert isinstance(decide(unproven, ENDED), Wait)
+    stuck = decide(refusing(orders=(early,), attempts=9, phase_age=31.0), ENDED)
+    assert isinstance(stuck, Ask)
+    assert stuck.alarm == "promotion-unknown"
+
+
+def test_who_fell_in_its_promotion_is_started_again_before_it_is_ordered_again() -> None:
+    """Whether it leads already nobody knows, so nobody else may."""
+    unknown = order("promote", "b", "unknown", age=20.0, epoch=4)
+
+    def fell(*orders: OrderSight) -> Answer:
+        known = refusing(orders=(unknown, *orders))
+        return decide(replace(known, replicas=(primary(age=60.0), standby(server="down"))), ENDED)
+
+    assert act(fell()) is Act.RESTART
+    assert isinstance(fell(order("restart", "b", "handed")), Wait)
+    assert isinstance(fell(order("restart", "b", "unknown", age=12.0)), Wait)
+    assert act(fell(order("restart", "b", "unknown", age=31.0))) is Act.RESTART
+
+
+def left_out(**changes: Any) -> ReplicaSight:
+    return replace(standby(role=Role.OUT), replica="c", name="orders-3", **changes)
+
+
+def test_who_was_left_out_follows_again_although_nothing_is_under_way() -> None:
+    """It ended early, because its new primary was in trouble, before the old one came back."""
+    step = decide(facts(primary(), standby(), left_out()), NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica) == (Act.REJOIN, "c")
+    assert decide(facts(primary(), standby(), left_out(age=9.0)), NOW) == Wait("Nothing to do.")
+    degraded = facts(primary(), left_out(), database=database(is_degraded=True), protected_for=0.0)
+    assert act(decide(degraded, NOW)) is Act.REJOIN
+    unseen = facts(primary(epoch=2), left_out())
+    assert isinstance(decide(unseen, NOW), Wait), "it serves in an older epoch"
+
+
+def test_who_was_left_out_follows_again_while_a_restart_waits_for_a_standby() -> None:
+    at = failover(Phase.REBUILD, kind=FailoverKind.RESTART, phase_age=1.0)
+    known = facts(primary(), left_out(), failover=at, protected_for=0.0)
+    assert act(decide(known, NOW)) is Act.REJOIN
 
 
 @pytest.mark.parametrize("phase", [None, Phase.ANALYSE])

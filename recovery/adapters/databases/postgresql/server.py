@@ -193,8 +193,9 @@ class Postgres:
         try:
             return await self._is_standby()
         except EngineAway as error:
+            # it may lead when it runs again: no "no", on which somebody else would be promoted
             words = self._layout.files.last_words()
-            raise EngineFailed(f"the server ended while it was promoted: {words}") from error
+            raise EngineAway(f"the server ended while it was promoted: {words}") from error
 
     async def repoint(self, spec: DatabaseSpec) -> None:
         if not await self._is_standby():
