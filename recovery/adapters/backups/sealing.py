@@ -94,6 +94,11 @@ def seal(plain: bytes, *, name: str, keys: Keys) -> bytes:
 
 def unseal(sealed: bytes, *, name: str, keys: Keys) -> bytes:
     """What was sealed under `name`. Raises `SealBroken`."""
+    return unseal_with_digest(sealed, name=name, keys=keys)[0]
+
+
+def unseal_with_digest(sealed: bytes, *, name: str, keys: Keys) -> tuple[bytes, bytes]:
+    """The same, and its digest, which was compared."""
     view = memoryview(sealed)
     if len(view) < 5 or view[:4] != _MAGIC:
         raise SealBroken(name, _beginning(sealed))
@@ -114,10 +119,13 @@ def unseal(sealed: bytes, *, name: str, keys: Keys) -> bytes:
         )
     except InvalidTag as error:
         raise SealBroken(name, "is altered: at least one byte is not what was sealed") from error
-    plain = zstandard.ZstdDecompressor().decompress(opened[_DIGEST:], max_output_size=_LARGEST)
-    if not hmac.compare_digest(digest_of(plain), opened[:_DIGEST]):
+    plain = zstandard.ZstdDecompressor().decompress(
+        memoryview(opened)[_DIGEST:], max_output_size=_LARGEST
+    )
+    digest = digest_of(plain)
+    if not hmac.compare_digest(digest, opened[:_DIGEST]):
         raise SealBroken(name, "does not unpack to what was sealed")
-    return plain
+    return plain, digest
 
 
 def _head(key_id: str, key: bytes, name: str, length: int) -> bytes:

@@ -6,21 +6,20 @@ the last byte; nothing of it waits on this host but a few pieces in memory.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
 
 from psycopg import pq
 
-from recovery.adapters.backups.sealing import digest_of
 from recovery.adapters.databases.postgresql.replication import Marks, Replication, rows_of
+from recovery.agent.backups.pieces import Pieces
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import (
     SEGMENT,
     Line,
     Manifest,
     ManifestName,
-    Part,
     PartFact,
     backup_name,
     lsn_number,
@@ -29,8 +28,10 @@ from recovery.core.archive.names import milliseconds
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed
 
-PIECE = 8 << 20
-_AT_ONCE = 3
+
+def _rounded_up(moment: datetime) -> datetime:
+    """To the milliseconds of a name: nobody may ask for a moment before the backup was whole."""
+    return moment + timedelta(microseconds=-moment.microsecond % 1000)
 
 
 class BaseBackup:
@@ -41,7 +42,7 @@ class BaseBackup:
     ) -> None:
         self._words, self._spool, self._version, self._fast = words, spool, version, fast
         self.done = self.total = 0
-        self._facts: dict[int, PartFact] = {}
+        self._facts: tuple[PartFact, ...] = ()
 
     async def take(self) -> ManifestName:
         """The name of its manifest, which is in the spool."""
@@ -55,7 +56,7 @@ class BaseBackup:
             (start, timeline), (stop, _) = await self._copy(connection, line, backup)
         marks = Marks(self._words)
         try:
-            ended, _ = await marks.ask()
+            ended = _rounded_up((await marks.ask())[0])
         finally:
             await marks.close()
         name = ManifestName(line, "base", backup, timeline, start, stop, len(self._facts), ended)
@@ -73,7 +74,7 @@ class BaseBackup:
             begun=milliseconds(began),
             ended=milliseconds(ended),
             key=self._spool.keys.current,
-            parts=tuple(fact for _, fact in sorted(self._facts.items())),
+            parts=self._facts,
         )
         await self._spool.put(str(name), manifest.encoded())
         return name
@@ -102,28 +103,9 @@ class BaseBackup:
         self.total = int(spaces[0][2]) * 1024
 
     async def _pieces(self, copied: AsyncIterator[memoryview], line: Line, backup: str) -> None:
-        piece, number = bytearray(), 0
-        turn = asyncio.Semaphore(_AT_ONCE)
-        async with asyncio.TaskGroup() as group:
+        async with Pieces(self._spool, line, "base", backup) as pieces:
             async for message in copied:
-                if message[0] != ord("d"):
-                    continue
-                piece += message[1:]
-                self.done += len(message) - 1
-                if len(piece) >= PIECE:
-                    await turn.acquire()
-                    part = Part(line, "base", backup, number)
-                    group.create_task(self._put(part, bytes(piece), turn))
-                    piece, number = bytearray(), number + 1
-            if piece:
-                await turn.acquire()
-                part = Part(line, "base", backup, number)
-                group.create_task(self._put(part, bytes(piece), turn))
-
-    async def _put(self, part: Part, plain: bytes, turn: asyncio.Semaphore) -> None:
-        try:
-            digest = await asyncio.to_thread(digest_of, plain)
-            size = await self._spool.put(str(part), plain)
-            self._facts[part.number] = PartFact(size, digest.hex(), len(plain))
-        finally:
-            turn.release()
+                if message[0] == ord("d"):
+                    await pieces.add(message[1:])
+                    self.done += len(message) - 1
+        self._facts = pieces.facts

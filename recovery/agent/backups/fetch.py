@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recovery.adapters.backups.sealing import Keys, SealBroken, digest_of, unseal
+from recovery.adapters.backups.sealing import Keys, SealBroken, unseal_with_digest
 from recovery.core.archive import (
     Manifest,
     PartFact,
@@ -41,7 +41,8 @@ class RestoreRefused(Refused):
 
 @dataclass
 class Progress:
-    """For people: `done` of `total` bytes are unpacked; `phase` says what goes on."""
+    """For people: `done` of `total` bytes are unpacked, since `began`; `phase` says what goes on.
+    The time left is that of fetching and unpacking; replaying and proving come after it."""
 
     phase: str = "planning"
     done: int = 0
@@ -104,9 +105,13 @@ class Source:
 
     async def get(self, name: str) -> bytes:
         """Opened. A store that goes away is waited for."""
+        return (await self._opened(name))[0]
+
+    async def _opened(self, name: str) -> tuple[bytes, bytes]:
+        """With its digest."""
         sealed = await self._fetched(name)
         try:
-            return await asyncio.to_thread(unseal, sealed, name=name, keys=self._keys)
+            return await asyncio.to_thread(unseal_with_digest, sealed, name=name, keys=self._keys)
         except SealBroken as error:
             raise self.refused(name, str(error)) from error
 
@@ -124,8 +129,8 @@ class Source:
 
     async def part(self, name: str, fact: PartFact) -> bytes:
         """A piece of a backup, as its manifest has it."""
-        plain = await self.get(name)
-        if len(plain) != fact.plain or digest_of(plain).hex() != fact.digest:
+        plain, digest = await self._opened(name)
+        if len(plain) != fact.plain or digest.hex() != fact.digest:
             raise self.refused(name, f"{name} is not what the manifest says")
         return plain
 

@@ -21,14 +21,14 @@ from datetime import datetime
 from pathlib import Path
 
 from recovery.adapters.databases import leftovers
-from recovery.adapters.databases.folders import sync_folder
+from recovery.adapters.databases.folders import Folder, sync_folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
-from recovery.agent.backups.scratch import Scratch, settle
-from recovery.agent.backups.unpack import Segments, unpack
+from recovery.agent.backups.scratch import Scratch
+from recovery.agent.backups.unpack import Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Place
@@ -73,7 +73,7 @@ class Restore:
         """To the newest moment, or to `to`. Raises `RestoreRefused`, `EngineFailed` or
         `StoreError`; then everything is as it was. Data in place must be a stopped server's by the
         time that they are replaced. `check_pages`: reads every page's checksum too."""
-        began = self.progress.began = system.monotonic()
+        began = system.monotonic()
         await sweep(self._target.seat.folder)
         self.progress.phase = "planning"
         plan, manifest = await self._source.plan(to)
@@ -124,7 +124,7 @@ class Restore:
     async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest, lock: int) -> None:
         data = layout.files.data
         data.mkdir(mode=0o700)
-        self.progress.phase = "fetching the base"
+        self.progress.phase, self.progress.began = "fetching the base", system.monotonic()
         await unpack(self._counted(plan, manifest), data, lock)
         self.progress.phase = "fetching the log"
         await self._lay_log(data / "pg_wal", plan)
@@ -181,10 +181,7 @@ class Restore:
     async def _swap(self, layout: Layout) -> None:
         async with alone(self._place.folder):
             self._target.check_stopped()
-            if self._target.files.data.exists():
-                self._target.files.put_aside()
-            layout.files.data.rename(self._target.files.data)
-            sync_folder(self._target.seat.folder)
+            put_in_place(self._target.files, layout.files.data)
 
 
 async def _canary(scratch: Scratch) -> datetime | None:
@@ -195,6 +192,15 @@ async def _canary(scratch: Scratch) -> datetime | None:
     if newest is not None and not isinstance(newest, datetime):
         raise EngineFailed(f"the newest canary is {newest!r}")
     return newest
+
+
+def put_in_place(target: Folder, data: Path) -> None:
+    """Two renames; whoever is killed between them finds the old data in kept/, and the new ones in
+    no place: the restore is asked for again."""
+    if target.data.exists():
+        target.put_aside()
+    data.rename(target.data)
+    sync_folder(target.path)
 
 
 async def sweep(folder: Path) -> int:

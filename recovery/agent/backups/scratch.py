@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -165,10 +163,3 @@ class Scratch:
         lines = self._layout.files.log.read_text(errors="replace").splitlines()
         fatal = [each for each in lines if "FATAL:" in each or "PANIC:" in each]
         return " | ".join((fatal or lines)[-3:]) or "it said nothing"
-
-
-async def settle(folder: Path) -> None:
-    """Everything of the disk below is safe afterwards, what a server without fsync wrote too."""
-    process = await asyncio.create_subprocess_exec("sync", "-f", str(folder))
-    if await process.wait():
-        await asyncio.to_thread(os.sync)

@@ -3,7 +3,35 @@ from the stores themselves, never from here."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+
+class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a replica of the backups lies, named for people ("replica 2, Lyon"). A bucket's keys
+    are named, never sent: the host has a file of them (`credentials`)."""
+
+    name: str
+    kind: Literal["folder", "bucket"]
+    folder: str = ""
+    endpoint: str = ""
+    bucket: str = ""
+    region: str = "us-east-1"
+    credentials: str = ""
+
+
+class BackupSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a database is backed up by the host of its primary. `key`: the id of the key that seals
+    it; the host has a file of them. Seconds between two bases or snapshots; how many of them the
+    stores keep at least, and of how many days every moment; `lock_days`: 0 asks for no lock."""
+
+    key: str
+    stores: tuple[StoreSpec, ...]
+    every: float = 86400.0
+    backups: int = 2
+    days: float = 7.0
+    lock_days: float = 0.0
 
 
 class StoreFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ import psycopg
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.files import upstream
-from recovery.agent.backups.archiver import Archiver, Plan, Primary
+from recovery.agent.backups.archiver import Archiver, Primary
+from recovery.agent.backups.keeping import Plan
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import Coverage, RetentionPolicy, coverage
