@@ -154,6 +154,8 @@ TOCSIN_GATEWAY_BACK_DOOR = _number("TOCSIN_GATEWAY_BACK_DOOR", 0)
 TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 """What secrets in rows are sealed with: the newest first, older ones after it. Never in PostgreSQL;
 who loses it has to give every database a new secret."""
+TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
+"""The id of the key that seals backups; the key itself is in each host's own file alone."""
 # Its door for agents on other machines (wss://); 0: none. `make up HOST=name` opens it.
 TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
 TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")

@@ -20,6 +20,8 @@ HEARD_EVERY = timedelta(seconds=5)
 def hear_archivers(*, host: UUID, facts: Sequence[BackupFact], now: datetime) -> None:
     """The newest word of this host about the databases whose copies it has; what it says of others
     has no effect (A3). A store to which nothing is missing is an "ok" of its job."""
+    if not facts:
+        return
     own = {
         str(pk): database
         for pk, database in Replica.objects.filter(host=host)
