@@ -8,6 +8,7 @@ from typing import Any
 from dashboard.facets.ages import draw_ages
 from dashboard.screen import Screen
 from recovery.backups import screens as rows
+from recovery.backups.loss import Quote
 
 Context = Mapping[str, Any]
 
@@ -44,6 +45,12 @@ def backups_loss(screen: Screen, key: str) -> Context | None:
     """The loss quote of each datacenter."""
     board = screen.backups
     return {"quotes": board.quotes} if board.looked_after and board.quotes else None
+
+
+def quotes_of_sites(screen: Screen) -> dict[str, Quote]:
+    """By datacenter; none while nobody said where backups lie."""
+    board = screen.backups
+    return {quote.site: quote for quote in board.quotes} if board.looked_after else {}
 
 
 def backups_ages(screen: Screen, key: str) -> Context | None:
