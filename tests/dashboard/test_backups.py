@@ -206,10 +206,10 @@ def test_a_panel_holds_no_hour(hosts: dict[str, Host], monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("backed_up")
 def test_the_forecast_of_the_overview_quotes_the_loss_of_data_too() -> None:
     forecast = text("forecast")
-    assert forecast.count('From <a href="/backups/">backups</a>') == 3
+    assert forecast.count('Restored from <a href="/backups/">backups</a>, ') == 3
     assert "1 database can’t be restored." in forecast
 
 
 def test_the_forecast_quotes_nothing_while_no_store_is_configured(hosts: dict[str, Host]) -> None:
     bases.seed_bases(hosts, clock.system.now())
-    assert "From" not in text("forecast")
+    assert "Restored from" not in text("forecast")
