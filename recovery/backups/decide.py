@@ -19,6 +19,8 @@ MOST_BEHIND = timedelta(seconds=60)
 """B2: each object is in replica 2 so soon after replica 1."""
 GAP_AFTER = timedelta(seconds=30)
 """Two objects on their way at once may come in the other order; the next look says."""
+SET_UP_WITHIN = timedelta(minutes=10)
+"""Somebody who describes three stores one after the other is not told of the third in between."""
 PROVEN_WITHIN = timedelta(days=30)
 
 
@@ -71,11 +73,10 @@ def _unread(copy: Copy) -> str:
 
 
 def behind(first: Copy | None, second: Copy | None, now: datetime) -> timedelta:
-    """For how long replica 1 has had what replica 2 has not (B2)."""
-    if first is None or second is None or first.point is None:
+    """For how long replica 1 has had what replica 2 has not (B2). One from which nothing can be
+    restored is not behind: that is told of itself."""
+    if first is None or second is None or first.point is None or second.point is None:
         return timedelta(0)
-    if second.point is None:
-        return now - max(second.since, first.point.at) if second.had_point else timedelta(0)
     lag = first.point.moment - second.point.moment
     if second.passed_at is not None:
         lag = min(lag, now - second.passed_at)
@@ -143,7 +144,9 @@ def _of_store(
 def _of_database(database: Database, now: datetime) -> list[Condition]:
     name, key = database.name, f"backup:{database.key}"
     found = []
-    if database.copies and (missing := [n for n in (1, 2, 3) if database.copy(n) is None]):
+    missing = [n for n in (1, 2, 3) if database.copy(n) is None]
+    newest = max((one.since for one in database.copies), default=now)
+    if missing and now - newest > SET_UP_WITHIN:
         which = " and ".join(str(n) for n in missing)
         body = "Three replicas are promised: in its datacenter, and in two others far away."
         found.append(Condition(f"{key}:absent", f"{name} has no replica {which}", body, False))
@@ -195,6 +198,8 @@ def _of_age(database: Database, copy: Copy, terms: Terms, now: datetime) -> list
     state = state_of(copy, terms, now)
     if state not in {PointState.WARN, PointState.PAGE}:
         return []
+    if copy.point and not database.is_written:
+        return []  # told already that nobody is served: what is not written is not lost
     key = f"backup:{database.key}:{copy.number}"
     could = f"could lose {spoken(age_of(copy, now))} of {spoken(terms.promise)} promised"
     if copy.point is None:

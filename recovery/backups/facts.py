@@ -168,7 +168,8 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class Database:
     """A database with its backup replicas, by number. `primary`: the datacenter that it is written
-    in now (else where it belongs); `standbys`: other datacenters that hold a running copy."""
+    in now (else where it belongs); `standbys`: other datacenters that hold a running copy.
+    `is_written`: users are served; while they are not, no archive can get younger."""
 
     key: str
     name: str
@@ -177,6 +178,7 @@ class Database:
     primary: str
     copies: tuple[Copy, ...] = ()
     standbys: tuple[str, ...] = ()
+    is_written: bool = True
 
     def copy(self, number: int) -> Copy | None:
         return next((one for one in self.copies if one.number == number), None)

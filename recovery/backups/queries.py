@@ -22,7 +22,7 @@ from recovery.backups.facts import (
 )
 from recovery.backups.lottery import Ticket
 from recovery.backups.models import ArchiveSight, BackupReplica, Proof, RecoveryPoint, Store
-from recovery.inventory.facts import ReplicaState, Role
+from recovery.inventory.facts import DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Datacenter, Replica
 
@@ -75,6 +75,7 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
             primary=str((row.primary.host if row.primary else row).datacenter),
             copies=tuple(copies[row.pk]),
             standbys=tuple(standbys[row.pk]),
+            is_written=row.state == DatabaseState.SERVING,
         )
         for row in rows.order_by("name")
     )

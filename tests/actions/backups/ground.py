@@ -11,7 +11,8 @@ from recovery.backups.facts import Database as Facts
 from recovery.backups.facts import StoreKind
 from recovery.backups.models import BackupReplica, Store
 from recovery.backups.queries import database_facts
-from recovery.inventory.facts import Role
+from recovery.core import transitions
+from recovery.inventory.facts import DatabaseState, Role
 from recovery.inventory.models import Database, Datacenter
 from tests.actions.failover.fleet import copy, describe
 from tests.support.archives import Stores, write_base, write_snapshot, write_wal
@@ -71,6 +72,8 @@ def make_ground(*, engine: str = "postgresql", name: str = "orders-pg") -> Groun
     fleet = make_fleet()
     database = describe(name, engine=engine)
     copy(database, fleet.hosts["par1-r1-h1"], 1, Role.PRIMARY)
+    database.refresh_from_db()
+    transitions.move(database, DatabaseState.SERVING, actor=BY, reason="test", now=NOW)
     for number, site in PLACES.items():
         assign(database, number, make_store(f"s3-{site.lower()}", site))
     return Ground()

@@ -232,9 +232,23 @@ def test_a_store_that_nobody_can_read_is_told_of_once_and_rings_when_promises_ma
 
 
 def test_a_replica_that_was_just_set_up_is_not_told_of_before_its_first_look() -> None:
+    """Nor are the two that are not described yet; ten minutes later they are."""
     new = Copy("k", 1, "store-par1", PAR1, since=ago(seconds=20))
-    found = told(database("orders-pg", new))
-    assert set(found) == {"key-orders-pg:absent"}
+    assert told(database("orders-pg", new)) == {}
+    old = replace(new, since=ago(minutes=11), read_at=NOW)
+    assert set(told(database("orders-pg", old))) == {"key-orders-pg:absent"}
+
+
+def test_what_nobody_writes_to_is_not_rung_for_again_by_its_age() -> None:
+    """Its loss is told elsewhere, and no archive can get younger; what is gone still rings."""
+    first, second, third = whole()
+    stands = replace(first, point=point(ago(minutes=40)))
+    late = database("wiki-pg", stands, second, third)
+    assert set(told(late)) == {"key-wiki-pg:1:late"}
+    assert told(replace(late, is_written=False)) == {}
+    gone = replace(second, point=None)
+    down = database("wiki-pg", stands, gone, third, is_written=False)
+    assert set(told(down)) == {"key-wiki-pg:2:late"}
 
 
 @given(st.lists(st.sampled_from(range(1, 4)), unique=True, min_size=1), st.integers(0, 4000))
