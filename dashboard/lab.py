@@ -14,10 +14,15 @@ HOST_VERBS: Mapping[str, str] = {
     "kill": "Lose",
     "hang": "Hang",
     "isolate": "Isolate",
+    "partition": "Cut off",
+    "slow": "Slow",
     "kill-agent": "Kill the agent of",
+    "heal": "Heal",
     "restart": "Restart",
 }
 """What a person may do to one lab host, and the verb on its button."""
+SLOW = {"delay_ms": 300.0, "jitter_ms": 200.0, "loss": 0.1}
+"""What a slow network is on the page; `manage.py lab slow` takes any."""
 
 
 def is_running() -> bool:
@@ -37,10 +42,17 @@ class HostAct(Protocol):
     def __call__(self, *, host: str, actor: Actor, reason: str, now: datetime) -> None: ...
 
 
+def _slow_host(*, host: str, actor: Actor, reason: str, now: datetime) -> None:
+    actions.slow_host(host=host, actor=actor, reason=reason, now=now, **SLOW)
+
+
 ACTIONS: Mapping[str, HostAct] = {
     "kill": actions.lose_host,
     "hang": actions.hang_host,
     "isolate": actions.isolate_host,
+    "partition": actions.partition_host,
+    "slow": _slow_host,
     "kill-agent": actions.kill_agent,
+    "heal": actions.heal_host,
     "restart": actions.restart_host,
 }

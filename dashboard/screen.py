@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dashboard.permissions import May, Role, may
 from dashboard.pulse import pulse
-from dashboard.sentence import Databases, Sentence, Standing, say
+from dashboard.sentence import UNWATCHED, Databases, Sentence, Standing, say
 from recovery.alarms import screens as alarm_rows
 from recovery.backups import screens as backup_rows
 from recovery.core import clock, control
@@ -40,7 +40,9 @@ class Screen:
 
     @cached_property
     def sites(self) -> tuple[inventory.SiteView, ...]:
-        return inventory.fleet()
+        """The fleet; while nobody looks, what is recorded of it is not drawn as seen."""
+        fleet = inventory.fleet()
+        return tuple(_recorded(site) for site in fleet) if self.unseeing else fleet
 
     @cached_property
     def applications(self) -> tuple[inventory.ApplicationView, ...]:
@@ -119,6 +121,13 @@ class Screen:
         return self.brake.blind
 
     @cached_property
+    def unseeing(self) -> str:
+        """Why nobody sees the fleet now, by Tocsin's own word or because none watches."""
+        if self.is_watched is False:
+            return self.blind or UNWATCHED
+        return self.blind
+
+    @cached_property
     def ringing(self) -> tuple[alarm_rows.AlarmView, ...]:
         return tuple(a for a in self.alarms if a.rings)
 
@@ -167,7 +176,8 @@ class Screen:
             moving=tuple(moving),
             waiting=tuple(d.name for d in down if d.name not in moving and d.state == "waiting"),
             down=tuple(d.name for d in down if d.name not in moving and d.state != "waiting"),
-            at_risk=sum(d.tone == "risk" for d in self.databases),
+            at_risk=sum(d.tone == "risk" and not is_settling(d) for d in self.databases),
+            settling=sum(is_settling(d) for d in self.databases),
             forming=sum(d.state == "making" for d in self.databases),
             unseen=sum(d.tone == "unknown" and d.state != "making" for d in self.databases),
         )
@@ -193,6 +203,22 @@ class Screen:
         if any(i.is_open for i in self.incidents) or self.alarms or self.sentence.tone == "down":
             return "taken"
         return ""
+
+
+def is_settling(view: DatabaseView) -> bool:
+    """All that is wrong with it: a standby follows, and not for long enough yet to be promoted.
+
+    So it is after every start and every failover, for a minute; nobody has to do anything."""
+    new = [copy for copy in view.standbys if copy.is_streaming and not copy.is_proven]
+    return view.tone == "risk" and view.degraded_at is None and not view.targets and bool(new)
+
+
+def _recorded(site: inventory.SiteView) -> inventory.SiteView:
+    racks = (
+        replace(rack, hosts=tuple(replace(host, is_recorded=True) for host in rack.hosts))
+        for rack in site.racks
+    )
+    return replace(site, racks=tuple(racks))
 
 
 def _rest_answers(gone: inventory.HostCell, among: tuple[inventory.HostCell, ...]) -> bool:

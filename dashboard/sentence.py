@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+UNWATCHED = "no controller is watching the fleet."
+
 
 @dataclass(frozen=True, slots=True)
 class Databases:
     """How the databases stand, by name where somebody has to act.
 
     `moving`: another primary is on its way · `waiting`: for a host or a person · `down`: nobody's
-    writes are acknowledged, and nothing is on its way yet."""
+    writes are acknowledged, and nothing is on its way yet · `settling`: they serve, and their
+    standbys are too new to be promoted."""
 
     all: int = 0
     moving: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     at_risk: int = 0
+    settling: int = 0
     forming: int = 0
     unseen: int = 0
 
@@ -55,7 +59,14 @@ class Databases:
         ):
             if names:
                 said.append(f"{named(names)} {words[len(names) > 1]}")
+        if self.settling:
+            said.append(self.settled())
         return f"{', '.join(said)}." if said else ""
+
+    def settled(self) -> str:
+        """How many serve with standbys that could not take over yet."""
+        verb, whose = ("has", "a standby") if self.settling == 1 else ("have", "standbys")
+        return f"{self.settling} {verb} {whose} too new to take over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +119,7 @@ def say(now: Standing) -> Sentence:
     if now.blind:
         return Sentence(f"Tocsin is blind: {_clause(now.blind)}", _blind_after(now), "down")
     if now.is_watched is False:
-        why = "no controller is watching the fleet."
-        return Sentence(f"Tocsin is blind: {why}", _blind_after(now), "down")
+        return Sentence(f"Tocsin is blind: {UNWATCHED}", _blind_after(now), "down")
     if not now.hosts:
         return Sentence("No hosts yet.", "Issue a join token and start an agent on a host.", "")
     wrong = _wrong(now)
@@ -125,12 +135,13 @@ def say(now: Standing) -> Sentence:
 
 def _bases(databases: Databases) -> str:
     """What is said of databases where nothing is wrong with any."""
-    if databases.forming:
-        verb = "is" if databases.forming == 1 else "are"
-        return f" {count(databases.forming, 'database')} {verb} being made."
     if not databases.all:
         return ""
-    return f" {count(databases.all, 'database')} serve{'s' if databases.all == 1 else ''}."
+    new = f", {databases.settled()}" if databases.settling else ""
+    if databases.forming:
+        verb = "is" if databases.forming == 1 else "are"
+        return f" {count(databases.forming, 'database')} {verb} being made{new}."
+    return f" {count(databases.all, 'database')} serve{'s' if databases.all == 1 else ''}{new}."
 
 
 def _clause(text: str) -> str:

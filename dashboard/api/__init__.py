@@ -10,7 +10,7 @@ from dashboard.api.auth import by_session, by_token
 from dashboard.api.backups import router as backups
 from dashboard.api.databases import router as databases
 from dashboard.api.routes import router
-from recovery.core.errors import Conflict, TocsinError
+from recovery.core.errors import Conflict, TocsinError, Unsure
 
 api = NinjaAPI(
     title="Tocsin",
@@ -34,5 +34,5 @@ def refused(request: HttpRequest, error: TocsinError) -> HttpResponse:
         "kept": error.kept,
         "todo": error.todo,
     }
-    status = 409 if isinstance(error, Conflict) else 403
+    status = {Conflict: 409, Unsure: 504}.get(type(error), 403)
     return api.create_response(request, body, status=status)

@@ -7,11 +7,12 @@ from typing import Any
 
 from dashboard.facets.stopwatch import Watch, clock_marks
 from dashboard.permissions import May
-from dashboard.screen import Screen
+from dashboard.screen import Screen, is_settling
 from recovery.core import clock
 from recovery.failover import screens as rows
 from recovery.failover.facts import NEVER
 from recovery.failover.views import DatabaseView, FailoverView
+from recovery.inventory.facts import DatabaseState
 
 Context = Mapping[str, Any]
 
@@ -50,7 +51,24 @@ def database_voice(screen: Screen, key: str) -> Context | None:
     if found.is_down:
         since = (found.probe and found.probe.failing_since) or found.state_at
         since = running.happened_at if running is not None else since
-    return {"db": found, "running": running, "since": since}
+    return {"db": found, "running": running, "since": since, "happens": _happens(found)}
+
+
+def _happens(view: DatabaseView) -> str:
+    """What goes on, in a sentence. What users get is said before what is recorded of it."""
+    running = view.running
+    if running is not None:
+        return running.waiting_for or running.cause
+    if view.is_failing and view.state == DatabaseState.SERVING and view.probe is not None:
+        return (
+            f"Its users get: {view.probe.error or 'no answer'}. Recorded of it: "
+            f"{view.state_reason[:1].lower()}{view.state_reason[1:]}"
+        )
+    if not view.is_down and view.degraded_at:
+        return view.degraded_reason
+    if view.tone == "risk":
+        return next(iter(view.worst.reasons), "")
+    return view.state_reason
 
 
 def database_copies(screen: Screen, key: str) -> Context | None:
@@ -109,8 +127,8 @@ def host_copies(screen: Screen, key: str) -> Context | None:
 
 def hurting(screen: Screen, key: str) -> Context | None:
     """On the overview: only those in trouble."""
-    hurt = [d for d in screen.hurt_databases if d.state != "making"]
-    return {"rows": hurt} if hurt else None
+    hurt = [d for d in screen.hurt_databases if d.state != "making" and not is_settling(d)]
+    return {"rows": [(d, _happens(d)) for d in hurt]} if hurt else None
 
 
 def loss_of_sites(screen: Screen) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,11 @@ def next_action(screen: Screen, key: str) -> Context | None:
     waiting = next((i for i in screen.incidents if not i.is_taken), None)
     loose = next((a for a in screen.ringing if a.incident is None), None)
     word = next((h for h in screen.unseated if h.seat), None)
-    if not any((waiting, loose, screen.held, open_, word)):
+    base = next(iter(screen.waiting_databases), None)
+    if not any((waiting, loose, screen.held, screen.brake.paused_at, open_, word, base)):
         return None
     taken = open_[0] if open_ else None
-    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word}
+    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word, "base": base}
 
 
 def hurt(screen: Screen, key: str) -> Context | None:
@@ -127,8 +129,13 @@ def processes(screen: Screen, key: str) -> Context | None:
     found = status.get("processes")
     if not isinstance(found, list):
         return None
-    rows = [(each, _condition(each)) for each in found]
+    rows = [(each, _condition(each), _since(each)) for each in found]
     return {"rows": rows, "restarts": sum(each["restarts"] for each in found)}
+
+
+def _since(process: Mapping[str, Any]) -> datetime | None:
+    told = process.get("since")
+    return datetime.fromisoformat(told) if told else None
 
 
 def _condition(process: Mapping[str, Any]) -> tuple[str, str]:

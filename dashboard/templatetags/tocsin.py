@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 from dashboard.permissions import May
@@ -93,6 +94,16 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
         return format_html('<time datetime="{}">{} {}</time>', iso, f"{moment:%d %b}", clock)
     day = f"{moment:%Y-%m-%d}"
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
+
+
+_NAME = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+")
+
+
+@register.filter
+def names(text: str) -> SafeString:
+    """A sentence in which no name of a machine or a service breaks at its hyphens."""
+    escaped = str(conditional_escape(text))
+    return SafeString(_NAME.sub(r'<span class="name">\g<0></span>', escaped))
 
 
 @register.filter

@@ -16,7 +16,8 @@ from dashboard.forms import Note, Reason, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
-from recovery.core.errors import Refused, TocsinError
+from recovery.core.errors import Refused, TocsinError, Unsure
+from recovery.inventory.screens import find_host
 from recovery.scheduling import screens as scheduling
 
 FROM_PAGE = "From the page."
@@ -27,6 +28,9 @@ def answer(request: HttpRequest, do: Callable[[], str], back: str = "/") -> Http
     status = 200
     try:
         messages.success(request, do())
+    except Unsure as error:
+        status = 504
+        messages.warning(request, str(error))
     except TocsinError as error:
         status = 403 if isinstance(error, Refused) else 409
         messages.error(request, str(error))
@@ -78,6 +82,8 @@ def host_act(request: HttpRequest, name: str, verb: str) -> HttpResponse:
 
 def _host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResponse:
     """First the preview with its reason to fill in, then the act."""
+    if find_host(name) is None:
+        raise Http404(f"There is no host {name}.")
     said, act, _, meaning = HOST_ACTS[verb]
     form = Reason(request.POST or None)
     if form.is_valid():

@@ -66,6 +66,11 @@ def confirm(
     )
 
 
+def not_needed(view: DatabaseView) -> str:
+    """What a dialog says whose word would be refused."""
+    return f"No word is needed now ({view.name}: {view.word}), and one that is given is refused."
+
+
 @require_http_methods(["GET", "POST"])
 @for_people(May.SWITCH_OVER)
 def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
@@ -186,6 +191,8 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         if first
         else "A second person has to vouch too, within 30 minutes, before anything happens."
     )
+    is_needed = first is not None or view.may_be_vouched_for
+    why = f"Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}"
     return confirm(
         request,
         role,
@@ -194,7 +201,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Vouch that {host} is off",
         said="Vouch that",
         target=f"{host} does not serve {name} any more",
-        meaning=f"Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}",
-        ends=so_far,
-        grave=True,
+        meaning=why if is_needed else not_needed(view),
+        ends=so_far if is_needed else RISK,
+        grave=is_needed,
     )

@@ -12,9 +12,10 @@ from dashboard.forms import Move
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find, open_word
+from dashboard.views.databases import confirm, find, not_needed, open_word
 from recovery.failover import screens
 from recovery.failover.actions.moves import RISK
+from recovery.inventory.facts import DatabaseState
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,6 +37,7 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             ),
             back=f"/databases/{name}/",
         )
+    is_needed = view.state == DatabaseState.WAITING
     old = view.primary.host if view.primary else "its old host"
     so_far = (
         f"{first.requested_by} says so already, and moves it to {first.host}: {first.reason}"
@@ -50,10 +52,12 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Move {name} to another host with its disk",
         said="Move",
         target=f"{name} away from {old}",
-        meaning=(
+        meaning=not_needed(view)
+        if not is_needed
+        else (
             f"You say that {old} is off, and that its disk is attached to the other host. {RISK} "
             "Nothing empty is made in its place: where the disk is missing it goes on waiting."
         ),
-        ends=so_far,
-        grave=True,
+        ends=so_far if is_needed else RISK,
+        grave=is_needed,
     )

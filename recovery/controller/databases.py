@@ -10,11 +10,11 @@ from recovery.detection.situations import Scope
 from recovery.failover.cycle import Watch
 from recovery.failover.facts import Around
 from recovery.failover.queries import current_policy
-from recovery.failover.watch import needs_regrace
 from recovery.inventory.models import Datacenter
 
 TICK_SECONDS = 0.5
-"""The budget of a tick (tau, safety.md 3.1): three of them without a look begin a grace (B3)."""
+"""The budget of a tick (tau, safety.md 3.1): a longer time than three of them without a look does
+not count (B3)."""
 
 
 @dataclass(slots=True)
@@ -23,16 +23,17 @@ class Databases:
 
     watch: Watch = field(default_factory=lambda: Watch(policy=current_policy()))
     _looked: float | None = None
-    _was_grace: bool = False
+    _was_afresh: bool = False
 
-    def regraced(self, now: float, *, is_grace: bool) -> Watch:
-        """The memory for this look. Its timers begin anew after a pause of ours, and when
-        detection found that PostgreSQL is another one or that a gateway had gone."""
+    def regraced(self, now: float, *, is_afresh: bool) -> Watch:
+        """The memory for this look. Its timers begin anew when detection found that PostgreSQL is
+        another one or that a gateway had gone, and stand still while we do."""
         gap = 0.0 if self._looked is None else now - self._looked
-        begins = is_grace and not self._was_grace
-        if needs_regrace(tick_gap=gap, tick=TICK_SECONDS, is_new=False, database_changed=begins):
+        if is_afresh and not self._was_afresh:
             self.watch.memory.regrace(now)
-        self._looked, self._was_grace = now, is_grace
+        else:
+            self.watch.memory.wake(gap, TICK_SECONDS, now)
+        self._looked, self._was_afresh = now, is_afresh
         return self.watch
 
 

@@ -150,7 +150,7 @@ class Judge:
     def _fail_over(self) -> None:
         """Before the governor's step, so that an order decided now is handed out now."""
         databases = watch_databases(
-            self.databases.regraced(self.clock.monotonic(), is_grace=self.sighted.is_grace),
+            self.databases.regraced(self.clock.monotonic(), is_afresh=self.sighted.is_afresh),
             around(self.sighted),
             failing=failing_domains(),
             actor=self.actor,

@@ -29,7 +29,8 @@ class Sighted:
     """The leading controller's sight. `blind` and `paused` say why nothing may move, if so.
 
     `is_grace`: it sees, and only lets its timers start again (B3): no new judgement, but what was
-    decided and committed before goes on. `fits`: which racks' loss would fit elsewhere.
+    decided and committed before goes on. `is_afresh`: somebody else's doing: the rows or a gateway
+    behind them are new. `fits`: which racks' loss would fit elsewhere.
     """
 
     eyes: Eyes
@@ -37,6 +38,7 @@ class Sighted:
     blind: str = ""
     paused: str = ""
     is_grace: bool = False
+    is_afresh: bool = False
     fits: Callable[[], Mapping[str, bool]] = dict
     _met: set[str] = field(default_factory=set)
 
@@ -49,6 +51,7 @@ class Sighted:
         """Every timer starts from zero (B3)."""
         self.watch = Watch.begin(now)
         self.blind, self.is_grace = "The controller has only just begun to watch.", False
+        self.is_afresh = False
 
     def look(self, *, actor: Actor, clock: Clock) -> list[AskLook]:
         """One look at the fleet with all that follows for verdicts; the looks to ask for."""
@@ -65,6 +68,7 @@ class Sighted:
         )
         self.blind = " ".join(decision.blind.reasons)
         self.is_grace = decision.blind.is_grace
+        self.is_afresh = self.is_grace and not decision.blind.is_late
         self.paused = queries.pause_reason()
         return [AskLook(look.host, look.observers) for look in decision.looks]
 

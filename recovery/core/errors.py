@@ -29,6 +29,10 @@ class Conflict(TocsinError):
     """Somebody was first: the row is no longer in the state that the caller saw."""
 
 
+class Unsure(TocsinError):
+    """It was asked for, and nobody answered: it may have been done, or be done yet."""
+
+
 class NotLeader(TocsinError):
     """This controller's epoch is not the leader's; nothing was written (I-CP-1)."""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
@@ -363,7 +363,11 @@ def _brake(*, actor: Actor, now: datetime) -> Brake:
     row = Brake.objects.select_for_update().first()
     if row is None:
         reason = "First use of the brake."
-        row = transitions.create([Brake()], actor=actor, reason=reason, now=now)[0]
+        try:
+            with transaction.atomic():
+                row = transitions.create([Brake()], actor=actor, reason=reason, now=now)[0]
+        except IntegrityError:  # somebody else's first use came between: it is there now
+            row = Brake.objects.select_for_update().get()
     return row
 
 

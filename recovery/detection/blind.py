@@ -22,9 +22,11 @@ def blindness(
     ]
     if vantage.database_changed:
         reasons.append("The database behind us has changed its identity.")
-    left = _grace_left(vantage, policy)
+    afresh, late = _grace_left(vantage, policy), _late_left(vantage, policy)
+    left = max(afresh, late)
     if not reasons and left > 0:
-        return Blindness((f"We look afresh: {left:.1f} s until we judge again.",), True, left)
+        said = f"We look afresh: {left:.1f} s until we judge again."
+        return Blindness((said,), True, left, is_late=afresh <= 0)
     return Blindness(tuple(reasons), starting=vantage.watching < policy.start_patience)
 
 
@@ -57,16 +59,23 @@ def _too_few_vantage_points(
     if len(points) < policy.vantage_points:
         return []
     if seen * policy.vantage_points < len(points) * policy.vantage_needed:
-        return [f"Only {seen} of {len(points)} vantage points (datacenters, anchors) are reached."]
+        few = f"Only {seen} of the" if seen else "None of the"
+        verb = "is" if seen == 1 else "are"
+        return [f"{few} {len(points)} vantage points (datacenters, anchors) {verb} reached."]
     return []
 
 
 def _grace_left(vantage: Vantage, policy: Policy) -> float:
     left = policy.regrace - vantage.watching
-    if vantage.tick_gap > policy.gap_ticks * policy.tick:
-        left = max(left, policy.gap_regrace)
-    left = max(left, policy.gap_regrace - vantage.since_gap)
     for gateway in vantage.gateways:
         if gateway.gap > policy.digest_max_age:
             left = max(left, policy.gap_regrace)
+    return left
+
+
+def _late_left(vantage: Vantage, policy: Policy) -> float:
+    """After ticks of our own that came late."""
+    left = policy.gap_regrace - vantage.since_gap
+    if vantage.tick_gap > policy.gap_ticks * policy.tick:
+        left = max(left, policy.gap_regrace)
     return left

@@ -236,11 +236,13 @@ class Blindness:
     """Hands off: why we don't trust our eyes. `starting`: only because we began a moment ago.
 
     With `seconds_left` nothing else is wrong: everybody is heard and a grace runs out (B3).
+    `is_late`: it runs for no other reason than late ticks of our own.
     """
 
     reasons: tuple[str, ...] = ()
     starting: bool = False
     seconds_left: float = 0.0
+    is_late: bool = False
 
     @property
     def is_grace(self) -> bool:

@@ -47,7 +47,8 @@ def fence(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answe
 def _close_gate(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
     source = facts.replica(failover.source)
     order = failover.order("fence", failover.source)
-    if source is not None and source.age <= policy.heard_within and order is None:
+    is_due = order is None or _is_unheard_of(order, policy)
+    if source is not None and source.age <= policy.heard_within and is_due:
         said = "Its agent is ordered to close the gate and to sign for it."
         return Step(Act.FENCE, said, replica=failover.source)
     watch = facts.lease
@@ -55,6 +56,12 @@ def _close_gate(facts: Facts, failover: Failover, policy: Policy, now: float) ->
         return Ask("No lease ends here: power it off, or two people vouch.", "no-proof")
     left = watch.left(now)
     return Wait(f"Its gate is closed in {left:.1f} s at the latest.", min(left, 0.5))
+
+
+def _is_unheard_of(order: OrderSight, policy: Policy) -> bool:
+    """Its agent could not say that the gate is closed, some time ago: it is asked again."""
+    is_over = order.state not in UNDER_WAY and order.state is not OperationState.DONE
+    return is_over and order.age > policy.fence_again
 
 
 def _hand_over(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:

@@ -161,9 +161,15 @@ def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
         return "acknowledged writes did not wait for it at the moment of loss."
     else:
         confirmed = seen.position
-    if one.position < confirmed:
+    if one.position < confirmed and _came_after(one, source):
         return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
     return ""
+
+
+def _came_after(one: ReplicaSight, source: ReplicaSight) -> bool:
+    """Whether it spoke after its primary: what it held before says nothing about what it holds.
+    A server that is silent spoke before either; its agent repeats its last word."""
+    return one.age < source.age or source.server != "running"
 
 
 def _is_only(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> bool:

@@ -44,6 +44,8 @@ class Policy:
     verify_overdue: float = 30.0
     promote_again: float = 10.0
     """Who was to be promoted and was not is a candidate again so much later, by all the rules."""
+    fence_again: float = 5.0
+    """A receipt that its agent could not give is asked for again so much later."""
     rejoin_again: float = 60.0
     """A rejoin that failed is tried again so much later: somebody may have made room."""
     promote_attempts: int = 3

@@ -54,6 +54,16 @@ class LeaseWatch:
         changed its identity: whatever we know may be old, so a whole span counts from now."""
         return replace(self, seen_at=now, echo_at=now, track=Track.begin(self.row, now))
 
+    def wake(self, gap: float, tick: float, now: float) -> LeaseWatch:
+        """After `gap` seconds without a look. What exceeds three ticks does not count, and after a
+        whole span of sleep a whole span counts again (B3): a busy decider's timers still run, and
+        one that slept with everybody around it ends nobody's lease for that."""
+        if gap > self.terms.span:
+            return self.regrace(now)
+        late = overslept(gap, tick)
+        seen_at, echo_at = min(now, self.seen_at + late), min(now, self.echo_at + late)
+        return replace(self, seen_at=seen_at, echo_at=echo_at) if late else self
+
     @property
     def _number(self) -> tuple[int, int, int]:
         return self.row.epoch, self.row.incarnation, self.row.sequence
@@ -83,6 +93,11 @@ class LeaseWatch:
         return self.seen_at - self.echo_at >= 3 * self.terms.every
 
 
-def needs_regrace(*, tick_gap: float, tick: float, is_new: bool, database_changed: bool) -> bool:
+def overslept(gap: float, tick: float) -> float:
+    """How much of the time between two looks does not count."""
+    return max(0.0, gap - 3 * tick)
+
+
+def needs_regrace(*, is_new: bool, database_changed: bool) -> bool:
     """B3. `is_new`: this decider has just started or gained leadership."""
-    return is_new or database_changed or tick_gap > 3 * tick
+    return is_new or database_changed

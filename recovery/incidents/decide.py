@@ -40,12 +40,18 @@ def judge_incident(fact: IncidentFact) -> Judgement:
     return Judgement(fact.incident, step, reason, now_whole, now_hurt)
 
 
+def _whole(members: int) -> str:
+    if members == 1:
+        return "Its one member is whole again."
+    return f"All {members} members are whole again."
+
+
 def _step(fact: IncidentFact, hurt: list[str]) -> tuple[Step, str]:
     mitigated = fact.state is IncidentState.MITIGATED
     if hurt:
         return (Step.REOPEN if mitigated else Step.NOTHING), "; ".join(hurt[:3])
     if not mitigated:
-        return Step.MITIGATE, f"All {len(fact.members)} members are whole again."
+        return Step.MITIGATE, _whole(len(fact.members))
     if fact.whole_for is not None and fact.whole_for >= STABLE_SECONDS:
         return Step.RESOLVE, f"Everything stayed whole for {STABLE_SECONDS:.0f} s."
     return Step.NOTHING, "Waiting whether it stays whole."

@@ -23,7 +23,8 @@ UNSEEN = frozenset({Verdict.UNKNOWN, Verdict.ISOLATED, Verdict.AGENT_DOWN, Verdi
 @dataclass(frozen=True, slots=True)
 class HostCell:
     """One host of the map: its verdict, how many containers sit, arrive or are sick there, and of
-    how many databases it has the primary or a standby."""
+    how many databases it has the primary or a standby. `is_recorded`: nobody looks now, so that
+    the verdict is the last one written."""
 
     id: str
     name: str
@@ -37,13 +38,14 @@ class HostCell:
     is_quarantined: bool
     primaries: int = 0
     standbys: int = 0
+    is_recorded: bool = False
 
     @property
     def state(self) -> str:
         """The one of down, risk, care, unknown that the map draws, or empty: well."""
         if self.verdict in GONE:
             return "down"
-        if self.verdict in UNSEEN or self.verdict == Verdict.ENROLLING:
+        if self.is_recorded or self.verdict in UNSEEN or self.verdict == Verdict.ENROLLING:
             return "unknown"
         if self.is_cordoned or self.is_draining or self.is_quarantined:
             return "care"
@@ -54,6 +56,8 @@ class HostCell:
         """The state in a word."""
         if self.verdict != Verdict.ALIVE:
             return self.verdict
+        if self.is_recorded:
+            return "not seen"
         notes = ("draining", self.is_draining), ("cordoned", self.is_cordoned)
         for word, holds in (*notes, ("in quarantine", self.is_quarantined)):
             if holds:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from recovery.core.errors import Refused
+from recovery.core.errors import Refused, Unsure
 from recovery.lab.settings import from_environment
 
 _TIMEOUT_SECONDS = 30.0
@@ -22,7 +22,7 @@ def is_running(path: Path | None = None) -> bool:
     """Whether a lab answers."""
     try:
         ask("status", path=path)
-    except Refused:
+    except (Refused, Unsure):
         return False
     return True
 
@@ -40,6 +40,12 @@ def ask(
             door.sendall(request)
             with door.makefile("rb") as answers:
                 line = answers.readline()
+    except TimeoutError as error:
+        raise Unsure(
+            f"The lab was asked to {verb} and has not answered for {_TIMEOUT_SECONDS:.0f} s: it "
+            "may be done, or be done yet.",
+            todo="Look at the host before you ask again.",
+        ) from error
     except OSError as error:
         raise Refused(
             f"No lab answers at {path} ({error}).", todo="Start it with `manage.py lab run`."

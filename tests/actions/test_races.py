@@ -11,6 +11,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import control, transitions
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.detection import actions as detection
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Host
 from tests.support.fleet import NOW, make_fleet
@@ -42,6 +43,25 @@ def test_of_many_at_once_exactly_one_wins() -> None:
         AuditEntry.objects.filter(object_id=str(host.pk)).count()
         == Host.objects.get(pk=host.pk).version
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_pause_at_once_the_second_is_told_who_was_first() -> None:
+    """Also where nobody ever used the brake: its row is made by both."""
+
+    def pause(who: str) -> str:
+        try:
+            detection.set_pause(actor=Actor("person", who), reason="Stop it.", now=NOW)
+        except Conflict as error:
+            return str(error)
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(pause, [f"p{n}" for n in range(8)]))
+    assert sorted(map(bool, told)) == [False] + 7 * [True]
+    assert all("Already paused by p" in one for one in told if one)
 
 
 @pytest.mark.django_db(transaction=True)

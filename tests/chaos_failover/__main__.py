@@ -58,7 +58,8 @@ def play_on_one_stack(mode: str, seed: int, waiting: list[list[int]], kept: Path
                 say(f"    Tocsin is started anew: {why}")
                 return
             for result in results:
-                keep(kept, result)
+                keep_line(kept, result.as_json())
+                tell(result)
             waiting.pop(0)
 
 
@@ -85,14 +86,13 @@ def rounds(numbers: list[int]) -> Iterator[list[int]]:
         yield [number for number in numbers if (number - 1) // size == first]
 
 
-def keep(kept: Path, result: Result) -> None:
-    """One line, durable before the next round begins."""
-    keep_line(kept, result.as_json())
+def tell(result: Result) -> None:
+    """What a person reads of it."""
     say(f"{'ok ' if result.ok else 'BAD'} {result.plan}")
     say(
         f"    {result.acknowledged} acknowledged, longest gap {result.longest_gap} s,"
-        f" {result.lost} lost, whole after {result.whole} s;"
-        f" {'; '.join(result.failovers) or 'no failover'}"
+        f" {result.lost} lost, whole after {result.whole} s, {result.rested} s of rest before"
+        f" {result.seconds} s; {'; '.join(result.failovers) or 'no failover'}"
     )
     for fault in result.faults:
         say(f"    FAULT {fault}")

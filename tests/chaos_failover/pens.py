@@ -21,7 +21,7 @@ from types import TracebackType
 from recovery.core.errors import TocsinError
 from tests.chaos_failover import seats, writing
 from tests.chaos_failover.acks import Ack
-from tests.support.running import ROOT
+from tests.support.running import ROOT, wait_for
 from tests.support.stack import Stack
 
 LOOKS_EVERY = 0.5
@@ -54,6 +54,21 @@ class Pens:
         self._thread.start()
         return self
 
+    def wait_until_heard(self) -> None:
+        """Each database has acknowledged from outside and, mode netns, from inside its primary's
+        host: what befalls earlier befalls nobody."""
+        wanted = {server.database for server in self._servers}
+
+        def is_heard() -> bool:
+            numbers = range(len(self._processes))
+            outside, *inside = [writing.databases_in(self._acks(number)) for number in numbers]
+            return outside >= wanted and (not inside or set().union(*inside) >= wanted)
+
+        wait_for(is_heard, 60.0)
+
+    def _acks(self, number: int) -> Path:
+        return self._folder / f"{number}.acks"
+
     def _watch(self) -> None:
         while not self._stop.wait(LOOKS_EVERY):
             with suppress(TocsinError, OSError):
@@ -70,7 +85,7 @@ class Pens:
 
     def _start(self, clients: list[writing.Client], *prefix: str) -> None:
         number = len(self._processes)
-        plan, out = self._folder / f"{number}.plan", self._folder / f"{number}.acks"
+        plan, out = self._folder / f"{number}.plan", self._acks(number)
         plan.write_text(writing.plan_of(clients, group=number))
         argv = [*prefix, sys.executable, "-m", writing.__name__, str(plan), str(out)]
         self._processes.append(subprocess.Popen(argv, cwd=ROOT))
@@ -99,7 +114,7 @@ class Pens:
 
     def _read(self) -> None:
         for number in range(len(self._processes)):
-            found, ways, failed = writing.read_acks(self._folder / f"{number}.acks")
+            found, ways, failed = writing.read_acks(self._acks(number))
             self.acks += found
             self.tried += ways
             self.faults += failed

@@ -24,19 +24,19 @@ HARMS = (
 CONTROL = ("controller", "controller-2", "gateway", "postgres", "valkey")
 """Processes of the control plane that are killed or stopped."""
 LASTS: Mapping[str, tuple[float, float]] = {
-    "kill-host": (3.0, 15.0),
-    "hang-host": (2.0, 13.0),
-    "partition": (3.0, 14.0),
-    "stop-agent": (2.0, 11.0),
-    "stop-server": (1.0, 10.0),
-    "isolate": (2.0, 14.0),
-    "sever": (2.0, 14.0),
+    "kill-host": (5.0, 20.0),
+    "hang-host": (4.0, 18.0),
+    "partition": (4.0, 18.0),
+    "stop-agent": (2.0, 12.0),
+    "stop-server": (1.0, 11.0),
+    "isolate": (3.0, 15.0),
+    "sever": (3.0, 15.0),
     "step-clock": (2.0, 11.0),
     "stop-control": (2.0, 10.0),
 }
 """Seconds from and to: shorter and longer than a lease of 6 s, and than what is recovered from
 by itself. What is not named here is over as soon as it was done."""
-WITHIN = 11.0
+WITHIN = 9.0
 WAYS = ("both", "in", "out")
 STEP = 300.0
 
@@ -83,7 +83,7 @@ def plan_schedule(seed: int, number: int, databases: Sequence[str]) -> Schedule:
     rng = random.Random(f"{seed}/{number}")
     place, round_number = (number - 1) % len(databases), (number - 1) // len(databases)
     may_lose = place != round_number % len(databases)
-    strikes = [_loss(rng)] if may_lose and rng.random() < 0.8 else [_harm(rng)]
+    strikes = [_loss(rng)] if may_lose and rng.random() < 0.9 else [_harm(rng)]
     strikes += [_harm(rng) for _ in range(rng.randint(1, 2))]
     if rng.random() < 0.5:
         strikes.append(_control(rng))
@@ -101,7 +101,7 @@ def _harm(rng: random.Random) -> Strike:
 
 def _strike(rng: random.Random, kind: str) -> Strike:
     """The primary more often than the standby: it is what must not be there twice."""
-    target: Target = "primary" if rng.random() < 0.7 else "standby"
+    target: Target = "primary" if rng.random() < 0.8 else "standby"
     what = ""
     if kind in ("isolate", "sever", "partition"):
         what = rng.choice(WAYS)

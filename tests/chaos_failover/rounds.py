@@ -24,6 +24,7 @@ from tests.chaos_failover.strikes import Striker
 from tests.support.stack import Stack
 
 WHOLE_SECONDS = 120.0
+READ_SECONDS = 30.0
 REST_SECONDS = 180.0
 """Before a round whatever an earlier one left has to end."""
 WELL_SECONDS = 6
@@ -123,6 +124,7 @@ def play(stack: Stack, seed: int, schedules: Sequence[Schedule]) -> list[Result]
     asyncio.run(_empty(stack, [*results]))
     began = system.monotonic()
     with Pens(stack) as pens, Person(stack) as person:
+        pens.wait_until_heard()
         _strike(stack, schedules, results)
         _fair_weather(stack)
         _until_whole(stack, results)
@@ -175,7 +177,7 @@ def _unrest(stack: Stack) -> str:
 
 
 def _strike(stack: Stack, schedules: Sequence[Schedule], results: dict[str, Result]) -> None:
-    time.sleep(1.5)  # of acknowledgements before anything befalls
+    time.sleep(1.0)  # of acknowledgements before anything befalls
     began = system.monotonic()
     strikers = [Striker(stack, one, began) for one in schedules]
     for striker in strikers:
@@ -250,9 +252,21 @@ async def _empty(stack: Stack, databases: Sequence[str]) -> None:
 
 
 async def _present(stack: Stack, database: str) -> set[int]:
-    async with asyncio.timeout(20):
-        session = await open_checked(seats.edge_door(stack, database))
+    """As a user reads who tries again: it was whole once, and may be failing over anew."""
+    deadline = system.monotonic() + READ_SECONDS
+    while True:
         try:
-            return await session.present()
-        finally:
-            session.close()
+            async with asyncio.timeout(10):
+                return await _read(stack, database)
+        except (NotWritten, TimeoutError):
+            if system.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+
+
+async def _read(stack: Stack, database: str) -> set[int]:
+    session = await open_checked(seats.edge_door(stack, database))
+    try:
+        return await session.present()
+    finally:
+        session.close()

@@ -9,6 +9,7 @@ from tests.chaos_failover.__main__ import DATABASES, rounds
 from tests.chaos_failover.acks import Ack, Tenure, longest_gap, overlaps
 from tests.chaos_failover.plan import CONTROL, HARMS, LOSSES, plan_schedule
 from tests.chaos_failover.table import table
+from tests.chaos_failover.writing import databases_in
 from tests.support.kept import where_to_begin
 
 OLD, NEW = Tenure("db", "a", "1"), Tenure("db", "b", "2")
@@ -69,6 +70,14 @@ def test_the_same_mark_on_two_servers_is_an_overlap() -> None:
 
 def test_the_longest_gap_is_between_acknowledgements_of_whichever_server() -> None:
     assert round(longest_gap([*_acks(OLD, 1.0, 2.0), *_acks(NEW, 7.0)]), 2) == 5.0
+
+
+def test_who_was_acknowledged_so_far_is_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "acks"
+    assert databases_in(path) == set()
+    (ack,) = _acks(OLD, 1.0)
+    path.write_text(f"{json.dumps(ack)}\n" + json.dumps(ack._replace(tenure=NEW))[:9])
+    assert databases_in(path) == {"db"}
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -167,6 +167,14 @@ def read_acks(path: Path) -> tuple[list[Ack], Counter[str], list[str]]:
     return acks, tried, failed
 
 
+def databases_in(path: Path) -> set[str]:
+    """Which databases have acknowledged anything so far."""
+    if not path.exists():
+        return set()
+    lines = path.read_text().splitlines(keepends=True)
+    return {json.loads(line)[1][0] for line in lines if line.startswith("[") and line[-1] == "\n"}
+
+
 def plan_of(clients: list[Client], group: int) -> str:
     """PLAN. `group`: no other process of this round has it, so that no number comes twice."""
     return json.dumps({"group": group, "clients": [asdict(client) for client in clients]})

@@ -27,7 +27,7 @@ def seeded(hosts: dict[str, Host]) -> dict[str, Base]:
 
 
 def page(sign_in: SignIn, path: str, role: str = "responder") -> str:
-    return sign_in(role).get(path).content.decode()
+    return fleet.plain(sign_in(role).get(path).content.decode())
 
 
 def test_without_databases_the_page_says_where_they_come_from(sign_in: SignIn) -> None:
@@ -341,3 +341,36 @@ def test_the_quote_of_an_asynchronous_database_is_told_short_and_whole(
     html = page(sign_in, "/databases/crm-pg/")
     assert "at most 8.5 s</dd>" in html
     assert "at most the writes of the last 8.5 s, if its primary wrote on unseen." in html
+
+
+def test_a_new_standby_is_no_trouble_of_the_overview(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    """After each start and each failover standbys are not yet well for long enough."""
+    bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=15_000)
+    overview = page(sign_in, "/")
+    assert "at risk" not in overview
+    assert "1 has a standby too new to take over" in overview
+    assert "Databases hurt" not in overview
+    assert "no standby could take over" in page(sign_in, "/databases/")
+    one = page(sign_in, "/databases/crm-pg/")
+    assert "No standby follows." not in one
+    assert one.count("Nobody could take over now: par1-r1-h03: follows, not yet for 60 s.") >= 2
+
+
+def test_what_users_get_is_said_before_what_is_recorded(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    now = clock.system.now()
+    bases.write(seeded["crm-pg"], now, failing_since=now - timedelta(minutes=2))
+    for path in ("/", "/databases/crm-pg/"):
+        assert "Its users get: no answer within 2 s. Recorded of it: " in page(sign_in, path)
+
+
+def test_a_waiting_database_is_the_next_thing_to_look_at(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", clock.system.now())
+    html = page(sign_in, "/")
+    assert '<a class="btn main" href="/databases/wiki-pg/">Look at wiki-pg</a>' in html
+    assert "nothing is tried by itself: Its host mrs1-r1-h01 is lost." in html

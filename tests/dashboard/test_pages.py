@@ -13,9 +13,11 @@ from pytest_django import DjangoAssertNumQueries
 from dashboard.panels import PANELS, draw
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
+from dashboard.templatetags.tocsin import names
 from dashboard.views.act import HOST_ACTS
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
+from recovery.detection import actions as detection
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
@@ -335,3 +337,61 @@ def test_the_log_names_what_changed_and_which_agent_said_so(
     assert "host <b>par1-r1-h02</b>: " in html
     assert "<b>newsletter-1 g1 on par1-r1-h02</b>" in html or "on par1-r1-h02</b>: lost" in html
     assert "incident <b>INC-" in html
+
+
+def test_while_nobody_looks_no_host_is_drawn_as_seen(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    """No data is never drawn as fine: what was recorded before is told as that."""
+    _go_blind()
+    client = sign_in("viewer")
+    overview = fleet.plain(client.get("/").content.decode())
+    assert overview.count('class="host" ') == overview.count('data-state="unknown" title=')
+    assert "as last recorded: Tocsin is blind" in overview
+    html = fleet.plain(client.get("/hosts/par1-r1-h02/").content.decode())
+    assert "par1-r1-h02</span>: not seen now." in html
+    assert "Tocsin is blind: no digest came. Last recorded: alive." in html
+    assert {one["state"] for one in client.get("/api/hosts").json()} == {"unknown"}
+
+
+def test_a_host_that_was_lost_before_stays_lost_while_nobody_looks(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    _go_blind()
+    html = sign_in("viewer").get("/hosts/par1-r1-h02/").content.decode()
+    assert "par1-r1-h02</span>: lost now." in html
+
+
+def _go_blind() -> None:
+    now = clock.system.now()
+    detection.go_blind(reasons=["no digest came."], actor=fleet.CONTROLLER, now=now)
+
+
+@pytest.mark.parametrize("verb", HOST_ACTS)
+def test_nothing_is_asked_of_a_host_that_is_not_there(sign_in: SignIn, verb: str) -> None:
+    assert sign_in("responder").get(f"/hosts/nowhere/{verb}/").status_code == 404
+
+
+def test_every_dialog_has_a_heading_of_the_first_order(sign_in: SignIn) -> None:
+    for path in ("/held/pause/", "/hosts/par1-r1-h02/cordon/"):
+        assert sign_in("responder").get(path).content.decode().count("<h1 ") == 1
+
+
+def test_a_name_in_a_sentence_stays_in_one_piece_and_the_rest_is_text() -> None:
+    said = str(names("sessions-valkey <b> waits"))
+    assert said == '<span class="name">sessions-valkey</span> &lt;b&gt; waits'
+
+
+def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_decide(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now = clock.system.now()
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    client = sign_in("responder")
+    client.post(f"/incidents/{incident.number}/acknowledge/")
+    detection.set_pause(actor=fleet.CONTROLLER, reason="A rack is moved.", now=now)
+    for path in ("/", f"/incidents/{incident.number}/"):
+        html = client.get(path).content.decode()
+        assert "Nothing moves: " in html
+        assert "Nothing to decide" not in html

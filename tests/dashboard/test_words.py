@@ -19,7 +19,7 @@ def seeded(hosts: dict[str, Host]) -> dict[str, Base]:
 
 
 def page(sign_in: SignIn, path: str, role: str = "responder") -> str:
-    return sign_in(role).get(path).content.decode()
+    return fleet.plain(sign_in(role).get(path).content.decode())
 
 
 def shown_word(word: dict[str, str]) -> dict[str, str]:
@@ -73,6 +73,9 @@ def test_nobody_vouches_for_a_primary_that_serves_or_is_proven_off(
         bases.fail_over(seeded["orders-pg"], clock.system.now(), upto=upto)
     path, word = "/databases/orders-pg/vouch/", {"reason": "Off.", "typed": "orders-pg"}
     assert path not in page(sign_in, "/databases/orders-pg/")
+    dialog = page(sign_in, path)
+    assert "No word is needed now (orders-pg: " in dialog
+    assert "btn grave" not in dialog
     for who in ("responder", "approver"):
         answer = sign_in(who).post(path, word, headers={"HX-Request": "true"})
         assert answer.status_code == 403
@@ -113,9 +116,10 @@ def test_two_people_move_a_starter_database_with_its_disk(
     sign_in: SignIn, seeded: dict[str, Base], hosts: dict[str, Host]
 ) -> None:
     now = clock.system.now()
+    path, first = "/databases/wiki-pg/move/", sign_in("responder")
+    assert b"No word is needed now (wiki-pg: serves)" in first.get(path).content
     fleet.lose_host(hosts["mrs1-r1-h01"], now)
     bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
-    path, first = "/databases/wiki-pg/move/", sign_in("responder")
     html = first.get(path).content.decode()
     assert '<option value="mrs1-r2-h02">' in html
     assert '<option value="par1' not in html

@@ -36,3 +36,9 @@ def test_it_is_over_only_after_everything_stayed_whole() -> None:
     late = fact(IncidentState.MITIGATED, True, was=True, whole_for=STABLE_SECONDS)
     assert judge_incident(early).step is Step.NOTHING
     assert judge_incident(late).step is Step.RESOLVE
+
+
+def test_one_member_is_not_told_as_all_of_them() -> None:
+    assert judge_incident(fact(IncidentState.OPEN, True)).reason == "Its one member is whole again."
+    two = judge_incident(fact(IncidentState.OPEN, True, True))
+    assert two.reason == "All 2 members are whole again."

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import chromium  # noqa: F401 - a fixture
-from tests.failovers.telling import Bases
+from tests.failovers.telling import WELL, Bases
 from tests.support.stack import whole_stack
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     """Every database serves; each business one has a standby."""
     folder = tmp_path_factory.mktemp("failovers") / "var"
-    with whole_stack(folder, TOCSIN_LAB_DATABASES="1") as stack:
+    with whole_stack(folder, TOCSIN_LAB_DATABASES="1", TOCSIN_STANDBY_WELL=str(WELL)) as stack:
         bases = Bases(stack)
         bases.settle()
         yield bases
@@ -34,6 +34,7 @@ def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
 
 @pytest.fixture
 def bases(formed: Bases) -> Bases:
-    """A story begins at rest; its own database it proves first."""
-    formed.stack.calm()
+    """A story begins at rest; its own database it proves first. Each loses one host at most, and
+    the brake lets two pass."""
+    formed.stack.calm(remembered=1)
     return formed

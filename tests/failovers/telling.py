@@ -22,6 +22,8 @@ from tests.browser.onlab import passwords
 from tests.support.running import wait_for
 from tests.support.stack import Stack
 
+WELL = 20
+"""Seconds for which a standby has to be well here: stories would mostly wait for its minute."""
 UNSETTLED = """
 SELECT d.name FROM inventory_database d
 LEFT JOIN inventory_writeprobe p ON p.database_id = d.id
@@ -39,7 +41,7 @@ UNPROVEN = """
 SELECT d.name FROM inventory_database d JOIN inventory_replica r ON r.database_id = d.id
 LEFT JOIN inventory_replicasight s ON s.replica_id = r.id
 WHERE r.role = 'standby' AND (coalesce(s.fact->>'follows', '') = ''
-      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < 62000)
+      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < %s)
 """
 GAP = """
 SELECT g.seconds, g.lost, g.last_before, g.first_after FROM inventory_writegap g
@@ -80,13 +82,13 @@ class Bases:
         wait_for(lambda: not self._among(self.unsettled(), names), seconds)
 
     def prove(self, *names: str, seconds: float = 150.0) -> None:
-        """Wait until they do and could be failed over: a standby has to be well for a minute
+        """Wait until they do and could be failed over: a standby has to be well for a while
         (I-DB-6)."""
         self.settle(*names, seconds=seconds)
         wait_for(lambda: not self._among(self._unproven(), names), seconds)
 
     def _unproven(self) -> set[str]:
-        return {str(name) for (name,) in self.stack.rows(UNPROVEN)}
+        return {str(name) for (name,) in self.stack.rows(UNPROVEN, (WELL + 2) * 1000)}
 
     @staticmethod
     def _among(found: set[str], names: tuple[str, ...]) -> set[str]:
@@ -104,6 +106,14 @@ class Bases:
         )
         rows = self.stack.rows(sql, name, role)
         return str(rows[0][0]) if rows else ""
+
+    def replica_on(self, name: str, host: str) -> str:
+        """The key of its copy there."""
+        sql = (
+            "SELECT r.id FROM inventory_replica r JOIN inventory_host h ON h.id = r.host_id"
+            " JOIN inventory_database d ON d.id = r.database_id WHERE d.name = %s AND h.name = %s"
+        )
+        return str(self.stack.rows(sql, name, host)[0][0])
 
     def address_of(self, host: str) -> str:
         """Where users and peers reach it."""

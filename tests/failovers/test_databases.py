@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
+from tests.failovers.lagging import receiving_nothing
 from tests.failovers.telling import Bases, Wait, now
 from tests.stories.telling import diary
 from tests.support.running import wait_for
 
 FAST, STANDARD = 15.0, 60.0
 """Seconds that the profiles promise, from the loss on (safety.md 3.2)."""
+RATE = 10
+"""Writes a second of each database's user."""
+BEHIND = 3.0
+RESOLUTION = 1.5
+"""Seconds: a renewal every 0.5 s tells a position at most 0.5 s old, at either end of what is
+missing, and a write every 0.1 s measures it."""
 
 
-def _lose_primary(bases: Bases, name: str, promise: float) -> Wait:
-    """Kill its host; the gap of its user once writes are acknowledged again."""
+def _lose_primary(bases: Bases, name: str, promise: float, *, behind: float = 0.0) -> Wait:
+    """Kill its host; the gap of its user once writes are acknowledged again. `behind`: for so
+    many seconds its standby has received nothing by then."""
     bases.prove(name)
     bases.allow(name)
-    host, epoch, since = bases.host_of(name), bases.one(name, "epoch"), now()
+    host, epoch = bases.host_of(name), bases.one(name, "epoch")
     standby = bases.host_of(name, "standby")
-    bases.stack.lab("kill", host=host)
+    with receiving_nothing(bases, name, standby) if behind else nullcontext():
+        acknowledged, since = bases.acknowledged(name), now()
+        wait_for(lambda: bases.acknowledged(name) >= acknowledged + behind * RATE)
+        bases.stack.lab("kill", host=host)
     wait_for(lambda: bases.waited(name, since) is not None, 2 * promise + 30)
     waited = bases.waited(name, since)
     assert waited is not None
@@ -46,17 +59,24 @@ def test_a_synchronous_database_fails_over_and_loses_nothing(bases: Bases) -> No
 
 
 def test_an_asynchronous_database_loses_what_was_quoted_before(bases: Bases) -> None:
-    host = bases.host_of("town-pg")
-    waited = _lose_primary(bases, "town-pg", FAST)
+    """Its standby lags when its primary's host is lost, so that there is something to lose."""
+    name = "town-pg"
+    bases.settle(name)
+    host, gone = bases.host_of(name), bases.missing(name)
+    waited = _lose_primary(bases, name, FAST, behind=BEHIND)
+    lost, quote = bases.missing(name) - gone, bases.failover(name)["loss"]
+    diary(
+        f"{name}: {len(lost) / RATE:.1f} s of writes are lost; before it was said: {quote['said']}"
+    )
     assert waited.seconds <= FAST
-    quote = bases.failover("town-pg")["loss"]
-    assert quote["said"]
+    assert waited.lost == len(lost)
+    assert len(lost) > (BEHIND - 1.0) * RATE, "there was something to lose"
+    assert abs(quote["seconds"] - len(lost) / RATE) <= RESOLUTION
     if quote["bound"] is None:
         assert "no bound can be given" in quote["said"]
-    else:  # ten numbers a second: what was written in the quoted time, and the one under way
-        assert waited.lost <= 10 * quote["bound"] + 1
-    assert len(bases.missing("town-pg")) == waited.lost
-    _returns_as_standby(bases, "town-pg", host)
+    else:  # what was written in the quoted time, and the one under way
+        assert len(lost) <= RATE * quote["bound"] + 1
+    _returns_as_standby(bases, name, host)
 
 
 def test_a_valkey_fails_over(bases: Bases) -> None:

@@ -20,12 +20,25 @@ import psycopg
 from cryptography.fernet import Fernet, MultiFernet
 
 from recovery.core.clock import system
+from recovery.detection.policy import Policy
 from recovery.engines.places import door
 from recovery.lab import client, layout
 from tests.support import own
 from tests.support.running import ROOT, Running, environment, started, wait_for
 
 QUIET = ("running", "stopped", "failed")
+LOSSES = """
+SELECT count(*) FROM audit_entry
+WHERE object_type = 'host' AND body->>'action' IN ('lost', 'hung', 'unknown')
+"""
+BRAKED_BY = """
+SELECT count(*) FROM audit_entry
+WHERE object_type = 'host' AND body->>'action' IN ('lost', 'hung', 'unknown')
+  AND recorded_at > greatest(now() - make_interval(secs => %s),
+                             (SELECT taken_at FROM core_leader))
+"""
+"""What the leader remembers of them (I-BR-1)."""
+WINDOW = Policy().window
 
 
 @dataclass(slots=True)
@@ -35,7 +48,6 @@ class Stack:
     running: Running
     env: Mapping[str, str]
     token: str = ""
-    forgotten: int = 0
     _rows: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
     _turn: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -230,33 +242,27 @@ class Stack:
         if self._rows is not None:
             self._rows.close()
 
-    def calm(self, seconds: float = 90.0) -> None:
+    def calm(self, seconds: float = 90.0, *, remembered: int = 0) -> None:
         """Make the weather fair again and wait until everything is at rest.
 
         After losses the leader is killed too: the next one has no memory of them, so that one
-        story's losses don't count for the next one's brake.
+        story's losses don't count for the next one's brake. It may keep `remembered`.
         """
         for name, host in self.lab_hosts().items():
             self.lab("restart" if host["state"] == "down" else "heal", host=name)
-        self.forget_losses(seconds)
+        self.forget_losses(seconds, but=remembered)
         wait_for(lambda: self.is_calm() and self.is_watching(), seconds)
-        self.forgotten = self.losses()
 
-    def forget_losses(self, seconds: float = 30.0) -> None:
-        """Another controller leads, if a host was given up since the last time."""
-        epoch, losses = self.epoch(), self.losses()
-        if losses > self.forgotten and (leader := self.leader()):
+    def forget_losses(self, seconds: float = 30.0, *, but: int = 0) -> None:
+        """Another controller leads, if this one remembers more losses of hosts than `but`."""
+        epoch = self.epoch()
+        if int(self.rows(BRAKED_BY, WINDOW)[0][0]) > but and (leader := self.leader()):
             self.kill(leader)
             wait_for(lambda: self.epoch() > epoch, seconds)
-        self.forgotten = losses
 
     def losses(self) -> int:
         """How often a host was given up."""
-        sql = (
-            "SELECT count(*) FROM audit_entry WHERE object_type = 'host'"
-            " AND body->>'action' IN ('lost', 'hung', 'unknown')"
-        )
-        return int(self.rows(sql)[0][0])
+        return int(self.rows(LOSSES)[0][0])
 
 
 def lab_of_its_own(mode: str = "") -> dict[str, str]:

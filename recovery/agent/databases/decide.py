@@ -8,13 +8,14 @@ keeps what only they have; a crashed primary with a rival waits for an order.
 
 from __future__ import annotations
 
-from recovery.agent.databases.facts import Act, Deed, Picture, Wait, is_bound
+from recovery.agent.databases.facts import AS_WANTED, Act, Deed, Picture, Wait, is_bound
 from recovery.core.wire import DatabaseSpec, Member
 
 LEASE_ENDED = "the lease ended"
 """What the watchdog says of a server that it killed at its deadline: a closed gate, no crash."""
 FIRST_EPOCH = 1
 _QUIET = {"", LEASE_ENDED, "stopped"}
+_LEADS = "it leads, and the list that it has is older: waits for the next"
 
 
 def decide(picture: Picture) -> Act | Wait:
@@ -89,11 +90,17 @@ def _running(picture: Picture) -> Act | Wait:
     if seen is None:
         return Wait("it does not answer")
     if seen.role == "primary":
-        return _configured(picture)
+        return Wait(_LEADS) if spec.role == "standby" else _configured(picture)
     if spec.role == "primary":
         return Wait("to be promoted by an order")
-    leader = leader_of(spec)
-    if leader is not None and _leader_in(picture.configured) != leader.replica:
+    return _following(picture)
+
+
+def _following(picture: Picture) -> Act | Wait:
+    leader = leader_of(picture.spec)
+    if leader is None:
+        return Wait("its list names nobody to follow: waits for the next")
+    if _leader_in(picture.configured) != leader.replica:
         return Act(Deed.REPOINT, f"{leader.replica} is primary now")
     return _configured(picture)
 
@@ -101,7 +108,7 @@ def _running(picture: Picture) -> Act | Wait:
 def _configured(picture: Picture) -> Act | Wait:
     if picture.configured != picture.spec:
         return Act(Deed.CONFIGURE, "its settings changed")
-    return Wait("")
+    return AS_WANTED
 
 
 def leader_of(spec: DatabaseSpec) -> Member | None:

@@ -38,6 +38,10 @@ class Wait:
     reason: str
 
 
+AS_WANTED = Wait("")
+"""It runs as its list says: nothing is left to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Everything one round decides on.

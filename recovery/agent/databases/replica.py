@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from recovery.agent.databases import decide
-from recovery.agent.databases.facts import Act, Deed, Picture
+from recovery.agent.databases.facts import AS_WANTED, Act, Deed, Picture
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
 from recovery.agent.databases.server import Server
@@ -128,6 +128,8 @@ class Replica:
             return False
         act = decide.decide(self.picture())
         self._waits_for = "" if isinstance(act, Act) else act.reason
+        if act == AS_WANTED and self._streak:  # what an act failed at is not wanted any more
+            self._trouble, self._streak, self._is_failed = "", 0, False
         if not isinstance(act, Act) or self._tools.clock.boottime() < self._not_before:
             return False
         return await self._perform(act)

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from recovery.core.leases import LeaseRow
 from recovery.failover.facts import NEVER
-from recovery.failover.terms import Terms
-from recovery.failover.watch import LeaseWatch
+from recovery.failover.terms import FAST, Terms
+from recovery.failover.watch import LeaseWatch, overslept
 
 UNDER_WAY = 5.0
 """Two agents' words may arrive in another order than they were spoken in, by so many seconds."""
+LONGEST_SLEEP = FAST.span
+"""After a longer one of ours, what agents said before it is of unknown age."""
 MOST_CLAIMS = 32
 """Of one replica whose primary is silent; more are folded into the later one."""
 
@@ -135,3 +137,15 @@ class Memory:
         self.leases = {key: watch.regrace(now) for key, watch in self.leases.items()}
         self.words = {key: replace(word, at=None) for key, word in self.words.items()}
         self.shelter.clear()
+
+    def wake(self, gap: float, tick: float, now: float) -> None:
+        """After `gap` seconds without a look: our own sleep is nobody's silence."""
+        late = overslept(gap, tick)
+        if not late:
+            return
+        self.leases = {key: watch.wake(gap, tick, now) for key, watch in self.leases.items()}
+        if gap > LONGEST_SLEEP:
+            self.words = {key: replace(word, at=None) for key, word in self.words.items()}
+            self.shelter.clear()
+            return
+        self.shelter = {k: (known, since + late) for k, (known, since) in self.shelter.items()}

@@ -18,6 +18,9 @@ from recovery.lab.net.pipe import End, Pipe, abort
 from recovery.lab.weather import FAIR, Scope, Way, Weather
 
 Address = tuple[str, int]
+MOST_CONNECTIONS = 256
+"""Connections from outside that one host has at a time, as a machine has a backlog. Without an end
+a lab that was too slow for a while would serve its dead clients for ever and no living one."""
 
 
 class HostNet(ABC):
@@ -93,11 +96,15 @@ class HostNet(ABC):
     ) -> None:
         """Passes one accepted connection on. `control` ones come from this host itself."""
         client.setblocking(False)
+        if scope == "public" and len(self._pipes) >= 2 * MOST_CONNECTIONS:
+            client.close()
+            return
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         first: Way = "out" if scope == "control" else "in"
         second: Way = "in" if scope == "control" else "out"
         forth = Pipe(lambda: self._may(first, scope, origin), lambda: self.relayed_weather)
         back = Pipe(lambda: self._may(second, scope, origin), lambda: self.relayed_weather)
+        self._pipes |= {forth, back}
         task = asyncio.ensure_future(self._join(client, to, forth, back))
         task.add_done_callback(lambda done: done.exception())
 
@@ -113,7 +120,6 @@ class HostNet(ABC):
 
     async def _join(self, client: socket.socket, to: Address, forth: Pipe, back: Pipe) -> None:
         loop = asyncio.get_running_loop()
-        self._pipes |= {forth, back}
 
         def ended() -> None:
             self.check()

@@ -126,6 +126,18 @@ def test_who_froze_in_its_promotion_is_ordered_again_when_it_runs(play: Play) ->
     ) == [("failed", 2), ("done", 2)]
 
 
+def test_a_question_that_nobody_answers_gives_way_to_the_next_one(play: Play) -> None:
+    """Two unfinished acts of a kind would break the round of every database."""
+    play.is_deaf.add("ask")
+    play.kill(play.pair.primary)
+    play.run(8)
+    states = list(Operation.objects.filter(verb="ask").values_list("state", flat=True))
+    assert len(states) > 1
+    assert states.count("withdrawn") == len(states) - 1
+    play.is_deaf.clear()
+    assert play.until("rebuild").target == play.pair.standby
+
+
 def test_a_standby_that_could_not_be_promoted_is_tried_again_and_was_never_alone(
     play: Play,
 ) -> None:

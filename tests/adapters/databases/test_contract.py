@@ -147,6 +147,29 @@ async def test_the_old_primary_reports_its_own_rows_and_follows_the_new_one(
     assert await engine.client.numbers(a) == {1, 4}
 
 
+async def test_an_old_primary_is_of_the_new_timeline_also_when_the_new_primary_is_gone_too(
+    family: Family, engine: Engine
+) -> None:
+    """Or the second loss in a row would find nobody: its standby "forked"."""
+    a, b = await family.pair(engine.client)
+    await a.stop()
+    family.give("b")
+    await b.engine.promote(b.spec)
+    await a.engine.rejoin(a.spec)
+    await a.start()
+    await a.until_streaming()
+    await engine.client.write(b, 1)
+    await a.reaches((await b.look()).position)
+    timeline = (await b.look()).timeline
+    b.kill()
+
+    async def is_alone() -> bool:
+        return not (await a.look()).is_streaming
+
+    await until(is_alone)
+    assert (await a.look()).timeline == timeline
+
+
 async def test_after_a_hand_over_in_order_the_old_primary_just_follows(
     family: Family, engine: Engine
 ) -> None:

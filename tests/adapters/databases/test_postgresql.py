@@ -70,6 +70,25 @@ async def test_a_lock_that_a_reboot_left_to_another_process_keeps_no_server_down
     assert (await a.look()).is_writable
 
 
+async def test_a_standby_that_starts_anew_is_of_the_timeline_that_it_has_received(
+    family: Family,
+) -> None:
+    """Its control file goes on to name the older one until a checkpoint comes by."""
+    a, b = await family.pair(CLIENT)
+    await a.stop()
+    family.give("b")
+    await b.engine.promote(b.spec)
+    await a.engine.rejoin(a.spec)
+    await a.start()
+    await a.until_streaming()
+    await CLIENT.write(b, 1)
+    await a.reaches((await b.look()).position)
+    b.kill()
+    a.kill()
+    await a.start()
+    assert (await a.look()).timeline == 2
+
+
 async def test_only_a_server_that_ended_in_order_tells_where(family: Family) -> None:
     a, _ = await family.pair(CLIENT)
     await CLIENT.write(a, 1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.sentence import Standing, say
+from dashboard.sentence import Databases, Standing, say
 
 CALM = Standing(hosts=12, wanted=20, answering=20)
 
@@ -123,3 +123,18 @@ def test_a_backup_promise_that_is_not_kept_is_in_the_sentence() -> None:
     said = say(replace(CALM, promises=2))
     assert said.text == "2 backup promises not kept."
     assert said.tone == "risk"
+
+
+def test_standbys_that_are_new_are_told_without_alarm() -> None:
+    said = say(replace(CALM, databases=Databases(all=5, settling=4)))
+    assert said.text == (
+        "All 12 hosts answer. 20 containers run. "
+        "5 databases serve, 4 have standbys too new to take over."
+    )
+    assert said.tone == ""
+
+
+def test_standbys_that_are_new_do_not_stand_beside_a_loss_as_if_they_were_one() -> None:
+    said = say(replace(CALM, lost={"PAR1": 1}, databases=Databases(all=5, settling=1)))
+    assert said.text == "1 host lost in PAR1."
+    assert "1 has a standby too new to take over." in said.after

@@ -87,3 +87,40 @@ def test_a_policy_that_would_judge_before_it_suspects_is_refused() -> None:
         Policy(suspect_after=3.0)
     with pytest.raises(BadConfiguration):
         Policy(witnesses=1)
+
+
+@pytest.mark.parametrize(
+    ("vantage", "is_late"),
+    [
+        (replace(SEEING, tick_gap=0.7), True),
+        (replace(SEEING, since_gap=1.0), True),
+        (replace(SEEING, watching=1.0), False),
+        (replace(SEEING, watching=1.0, tick_gap=0.7), False),
+        (replace(SEEING, gateways=(Gateway("g1", 0.2, 900.0, gap=1.5),)), False),
+    ],
+)
+def test_a_grace_for_our_own_late_ticks_is_told_from_any_other(
+    vantage: Vantage, is_late: bool
+) -> None:
+    blind = blindness(vantage, ALL, ALL, POLICY)
+    assert blind.is_grace
+    assert blind.is_late is is_late
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (
+            {"A": 0, "B": 0, "C": 0},
+            "None of the 3 vantage points (datacenters, anchors) are reached.",
+        ),
+        (
+            {"A": 4, "B": 0, "C": 0},
+            "Only 1 of the 3 vantage points (datacenters, anchors) is reached.",
+        ),
+    ],
+)
+def test_how_few_vantage_points_are_reached_is_said_in_words(
+    heard: dict[str, int], said: str
+) -> None:
+    assert any(why.startswith(said) for why in blindness(SEEING, heard, ALL, POLICY).reasons)

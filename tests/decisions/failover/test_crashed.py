@@ -43,6 +43,12 @@ def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
     assert (step.act, step.proof) == (Act.REVOKE, None)
     fencing = replace(at, phase=Phase.FENCE, new_epoch=4)
     assert act(decide(crashed(failover=fencing), NOW)) is Act.FENCE
+    lost = replace(fencing, orders=(order("fence", "a", "unknown", age=5.1),))
+    assert act(decide(crashed(failover=lost), NOW)) is Act.FENCE
+    just = replace(fencing, orders=(order("fence", "a", "unknown", age=4.9),))
+    assert isinstance(decide(crashed(failover=just), NOW), Wait)
+    under_way = replace(fencing, orders=(order("fence", "a", "handed", age=5.1),))
+    assert isinstance(decide(crashed(failover=under_way), NOW), Wait)
     signed = replace(fencing, orders=(order("fence", "a", "done", position=5000),))
     step = decide(crashed(failover=signed), NOW)
     assert isinstance(step, Step)

@@ -224,10 +224,26 @@ def test_an_echo_that_stands_still_is_seen_as_deaf() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap", "is_new", "changed", "wanted"),
-    [(0.5, False, False, False), (1.6, False, False, True), (0.5, True, False, True),
-     (0.5, False, True, True)],
-)  # fmt: skip
-def test_when_the_span_begins_anew(gap: float, is_new: bool, changed: bool, wanted: bool) -> None:
-    said = needs_regrace(tick_gap=gap, tick=0.5, is_new=is_new, database_changed=changed)
-    assert said is wanted
+    ("is_new", "changed", "wanted"),
+    [(False, False, False), (True, False, True), (False, True, True)],
+)
+def test_when_the_span_begins_anew(is_new: bool, changed: bool, wanted: bool) -> None:
+    assert needs_regrace(is_new=is_new, database_changed=changed) is wanted
+
+
+@pytest.mark.parametrize(("gap", "late"), [(0.5, 0.0), (1.5, 0.0), (4.0, 2.5)])
+def test_our_own_late_look_counts_for_three_ticks(gap: float, late: float) -> None:
+    woken = watched().wake(gap, 0.5, 1005.0)
+    assert woken.ends_at == watched().ends_at + late
+
+
+def test_looks_that_are_always_late_still_come_to_an_end() -> None:
+    watch, now = watched(), 1000.0
+    while not watch.has_ended(now):
+        now += 2.0
+        watch = watch.wake(2.0, 0.5, now)
+    assert now <= 1000.0 + FAST.span * 2.0 / 1.5 + 2.0
+
+
+def test_after_a_sleep_of_a_whole_span_a_whole_span_counts_again() -> None:
+    assert watched().wake(FAST.span + 1.0, 0.5, 1600.0).ends_at == 1600.0 + FAST.span

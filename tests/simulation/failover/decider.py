@@ -88,10 +88,11 @@ class Decider:
         if gained is None:
             self.ticked = now
             return
-        regrace = needs_regrace(
-            tick_gap=now - self.ticked, tick=self.plane.terms.tick, is_new=gained,
-            database_changed=rows.identity != self.identity,
-        )  # fmt: skip
+        gap = now - self.ticked
+        changed = rows.identity != self.identity or gap > self.plane.terms.span
+        regrace = needs_regrace(is_new=gained, database_changed=changed)
+        if self.watch is not None:
+            self.watch = self.watch.wake(gap, self.plane.terms.tick, now)
         self.ticked, self.identity = now, rows.identity
         self._watch(now, regrace)
         answer = next_step(self._facts(now), POLICY, now)

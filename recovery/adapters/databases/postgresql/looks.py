@@ -2,7 +2,9 @@
 
 Sources: PostgreSQL's manual, "Recovery Information Functions" and "pg_stat_wal_receiver". After a
 restart a standby's received position begins at a segment's start again, so the larger of received
-and replayed is what is safe on its disk.
+and replayed is what is safe on its disk. While it receives nothing, the newest timeline of its
+segments tells whose history it has: it asks only for one that goes on from its own, and its control
+file names the older one until the next checkpoint.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ SELECT pg_is_in_recovery() AS is_standby,
        CASE WHEN pg_is_in_recovery()
             THEN greatest((SELECT received_tli FROM pg_stat_wal_receiver),
                           (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+                          (SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir()
+                            WHERE name ~ '^[0-9A-F]{24}$'),
                           (SELECT timeline_id FROM pg_control_checkpoint()))
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
             END AS timeline,

@@ -1,0 +1,53 @@
+"""Who may be promoted by the words of a primary and its standby, which come one after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.failover.decide import next_step
+from recovery.failover.elect import elect
+from recovery.failover.facts import Act, Facts, Step
+from recovery.failover.phases import FailoverKind, Phase
+from tests.decisions.failover.build import (
+    ENDED,
+    POLICY,
+    RENEWED,
+    WRITTEN,
+    facts,
+    failover,
+    lost,
+    primary,
+    standby,
+)
+
+BEHIND = WRITTEN - 100
+LOST = f"it confirmed position {WRITTEN} and now holds {BEHIND}: it lost data."
+
+
+def refused(known: Facts, now: float) -> str:
+    source = known.primary
+    assert source is not None
+    found = elect(known, POLICY, now, source=source)
+    return found.reason if not found.chosen else ""
+
+
+@pytest.mark.parametrize("later", [0.0, 0.7], ids=["seen at one look", "its primary spoke last"])
+def test_a_standby_that_spoke_before_its_primary_has_lost_nothing(later: float) -> None:
+    known = facts(primary(age=0.2), standby(age=0.2 + later, position=BEHIND))
+    assert refused(known, RENEWED) == ""
+    flying = failover(kind=FailoverKind.SWITCHOVER, wanted="b")
+    step = next_step(facts(*known.replicas, failover=flying), POLICY, RENEWED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.REVOKE, Phase.FENCE)
+
+
+def test_a_standby_that_holds_less_than_it_confirmed_has_lost_data() -> None:
+    alive = facts(primary(age=0.7), standby(age=0.2, position=BEHIND))
+    gone = lost(primary(age=6.5), standby(position=BEHIND))
+    for known, now in ((alive, RENEWED), (gone, ENDED)):
+        assert LOST in refused(known, now)
+
+
+def test_the_repeated_last_word_of_a_crashed_primary_is_older_than_its_standbys() -> None:
+    known = facts(primary(age=0.1, server="down"), standby(age=0.9, position=BEHIND))
+    assert LOST in refused(known, RENEWED)
