@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import cos, radians
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.distance import kilometres, violations
@@ -27,6 +27,7 @@ def test_the_labs_sites_are_as_far_apart_as_the_map_says() -> None:
     assert kilometres(PAR1, MRS1) == pytest.approx(665, abs=5)
 
 
+@settings(deadline=None)
 @given(SITES, SITES)
 def test_a_distance_is_the_same_from_both_ends(one: Site, other: Site) -> None:
     there, back = kilometres(one, other), kilometres(other, one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.facts import Copy, Database, Site
@@ -103,6 +103,7 @@ def copies(draw: st.DrawFn) -> tuple[Copy, ...]:
     )
 
 
+@settings(deadline=None)
 @given(copies(), st.sampled_from(["PAR1", "OSU2", "MRS1"]))
 def test_no_quote_counts_on_what_would_be_lost_and_none_is_worse_than_it_must_be(
     held: tuple[Copy, ...], lost: str

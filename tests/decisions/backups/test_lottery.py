@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.lottery import Ticket, choose
@@ -39,12 +39,14 @@ def test_a_large_one_is_drawn_more_often_than_a_small_one_of_the_same_age() -> N
     assert found["large"] > 3 * found["small"] > 0
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_what_is_due_goes_first_whatever_is_drawn(draw: float) -> None:
     due = Ticket("due", ago(days=29, hours=12), 1)
     assert drawn([Ticket("huge", ago(days=28), 10**15), due], draw) == "due"
 
 
+@settings(deadline=None)
 @given(
     ages=st.lists(st.timedeltas(timedelta(0), timedelta(days=3)), min_size=1, max_size=50),
     sizes=st.lists(st.integers(0, 10**13), min_size=50, max_size=50),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.facts import Run
@@ -38,6 +38,7 @@ def test_before_there_is_a_usual_nothing_is_unusual() -> None:
     assert outlier([]) == ""
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1, 1000), min_size=6, max_size=30), st.integers(0, 4))
 def test_one_odd_backup_does_not_make_the_next_usual_one_an_outlier(
     sizes: list[float], place: int

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.decide import (
@@ -74,6 +74,7 @@ def test_what_was_not_read_lately_is_never_told_as_fresh_and_its_age_grows() -> 
     assert state_of(unread, CONTINUOUS, NOW + timedelta(minutes=22)) is PointState.PAGE
 
 
+@settings(deadline=None)
 @given(
     age=st.timedeltas(timedelta(0), timedelta(days=3)),
     unread_for=st.timedeltas(timedelta(0), timedelta(days=3)),
@@ -90,6 +91,7 @@ def test_fresh_means_young_and_read_whatever_else_holds(
         assert unread_for <= UNREAD_AFTER
 
 
+@settings(deadline=None)
 @given(
     age=st.timedeltas(timedelta(0), timedelta(days=2)),
     more=st.timedeltas(timedelta(0), timedelta(days=2)),
@@ -124,6 +126,7 @@ def test_a_clock_that_is_ahead_makes_no_point_younger() -> None:
     assert state_of(seen, CONTINUOUS, NOW + timedelta(minutes=24)) is PointState.PAGE
 
 
+@settings(deadline=None)
 @given(
     moments=st.lists(st.timedeltas(timedelta(days=-2), timedelta(days=2)), min_size=1, max_size=12)
 )
@@ -251,6 +254,7 @@ def test_what_nobody_writes_to_is_not_rung_for_again_by_its_age() -> None:
     assert set(told(down)) == {"key-wiki-pg:2:late"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(range(1, 4)), unique=True, min_size=1), st.integers(0, 4000))
 def test_every_condition_has_a_key_of_its_own_and_says_whose_it_is(
     numbers: list[int], minutes: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, used_between
@@ -67,6 +67,7 @@ def test_without_a_look_there_is_no_plot() -> None:
     assert draw_ages([]) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 90_000), st.one_of(st.none(), st.floats(0, 200_000))),
