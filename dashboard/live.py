@@ -27,6 +27,8 @@ MARKER = """
 SELECT (SELECT max(id) FROM audit_entry),
        (SELECT max(id) FROM incidents_timelineentry),
        (SELECT count(*) FROM incidents_member WHERE whole_at IS NULL),
+       (SELECT max(looked_at) FROM backups_archivesight),
+       (SELECT max(followed_at) FROM backups_archivesight),
        (SELECT max(next_at) FROM alarms_delivery WHERE state IN ('waiting', 'taken'))
 """
 

@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from recovery.alarms.models import Alarm, Channel
 from recovery.audit.screens import EntryView
+from recovery.backups.models import BackupReplica, Proof, Store
 from recovery.detection.models import Situation
 from recovery.incidents.models import Incident
 from recovery.inventory.models import (
@@ -28,6 +29,7 @@ SEAT = ("container__application", "host")
 KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
     Alarm.TYPE: (Alarm, (), ""),
     Application.TYPE: (Application, (), ""),
+    BackupReplica.TYPE: (BackupReplica, ("database",), ""),
     Channel.TYPE: (Channel, (), ""),
     Container.TYPE: (Container, ("application",), ""),
     Datacenter.TYPE: (Datacenter, (), ""),
@@ -37,8 +39,10 @@ KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
     Incident.TYPE: (Incident, (), ""),
     Operation.TYPE: (Operation, tuple(f"placement__{one}" for one in SEAT), "placement"),
     Placement.TYPE: (Placement, SEAT, ""),
+    Proof.TYPE: (Proof, ("replica__database",), ""),
     Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), "placement"),
     Situation.TYPE: (Situation, (), ""),
+    Store.TYPE: (Store, (), ""),
 }
 """Model, what its name needs, and the attribute that carries the name where it is not itself."""
 

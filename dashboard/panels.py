@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import databases, incident, pages
+from dashboard.facets import backups, databases, incident, pages
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -68,6 +68,15 @@ PANELS = _panels(
     Panel("database-copies", databases.database_copies),
     Panel("database-worst", databases.database_worst),
     Panel("database-history", databases.database_history),
+    Panel("promises", backups.promises),
+    Panel("backups-voice", backups.backups_voice),
+    Panel("backups", backups.backups),
+    Panel("backups-loss", backups.backups_loss),
+    Panel("backups-ages", backups.backups_ages),
+    Panel("backups-proofs", backups.backups_proofs),
+    Panel("backups-stores", backups.backups_stores),
+    Panel("database-backups", backups.database_backups),
+    Panel("database-ages", backups.backups_ages),
     Panel("host-voice", pages.host_voice),
     Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),

@@ -10,6 +10,7 @@ from dashboard.permissions import May, Role, may
 from dashboard.pulse import pulse
 from dashboard.sentence import UNWATCHED, Databases, Sentence, Standing, say
 from recovery.alarms import screens as alarm_rows
+from recovery.backups import screens as backup_rows
 from recovery.core import clock, control
 from recovery.detection import screens as detection
 from recovery.failover import screens as failover
@@ -76,6 +77,17 @@ class Screen:
     def waiting_databases(self) -> tuple[DatabaseView, ...]:
         """Starter databases and others that wait for a host or a person."""
         return tuple(d for d in self.hurt_databases if d.state == "waiting")
+
+    @cached_property
+    def backups(self) -> backup_rows.Board:
+        """What each archive could give back, and what the loss of each datacenter would take."""
+        return backup_rows.board()
+
+    @cached_property
+    def broken_promises(self) -> tuple[backup_rows.Trouble, ...]:
+        """What rings about backups, what wakes people first."""
+        ours = any(backup_rows.is_ours(alarm.key) for alarm in self.alarms)
+        return backup_rows.promises_in_trouble() if ours else ()
 
     @cached_property
     def brake(self) -> detection.BrakeView:
@@ -148,6 +160,7 @@ class Screen:
             ),
             down=tuple(a.name for a in self.hurt if a.state == "down"),
             databases=self._databases,
+            promises=sum(one.tone == "down" for one in self.broken_promises),
             held=len(self.held),
             paused=self.brake.paused_by if self.brake.paused_at else "",
             blind=self.blind,

@@ -75,7 +75,8 @@ class Standing:
 
     `lost`: hosts gone per datacenter; `sizes`: hosts there are per datacenter; `gone`: the names
     of the gone ones, and `near`: what of a single one's surroundings answers as a whole.
-    `word`: what is wrong with the gone ones, where it is one thing."""
+    `word`: what is wrong with the gone ones, where it is one thing. `promises`: of backups, those
+    for which people are rung."""
 
     hosts: int
     lost: Mapping[str, int] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Standing:
     unseen_containers: int = 0
     down: tuple[str, ...] = ()
     databases: Databases = field(default_factory=Databases)
+    promises: int = 0
     held: int = 0
     paused: str = ""
     blind: str = ""
@@ -167,6 +169,8 @@ def _wrong(now: Standing) -> list[str]:
     if now.unseen_containers:
         parts.append(f"{count(now.unseen_containers, 'container')} not seen")
     parts += now.databases.wrong()
+    if now.promises:
+        parts.append(f"{count(now.promises, 'backup promise')} not kept")
     if now.held:
         parts.append(f"{count(now.held, 'host')} held for a person")
     if now.paused:
@@ -241,5 +245,5 @@ def _tone(now: Standing) -> str:
     if now.down or any(now.lost.values()) or now.databases.out:
         return "down"
     missing = now.wanted - now.answering - now.unseen_containers
-    at_risk = missing > 0 or now.held or now.paused or now.databases.at_risk
+    at_risk = missing > 0 or now.held or now.paused or now.databases.at_risk or now.promises
     return "risk" if at_risk else "unknown"

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "recovery.detection",
     "recovery.scheduling",
     "recovery.failover",
+    "recovery.backups",
     "recovery.traffic",
     "recovery.access",
 ]
@@ -153,6 +154,8 @@ TOCSIN_GATEWAY_BACK_DOOR = _number("TOCSIN_GATEWAY_BACK_DOOR", 0)
 TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 """What secrets in rows are sealed with: the newest first, older ones after it. Never in PostgreSQL;
 who loses it has to give every database a new secret."""
+TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
+"""The id of the key that seals backups; the key itself is in each host's own file alone."""
 # Its door for agents on other machines (wss://); 0: none. `make up HOST=name` opens it.
 TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
 TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")
@@ -180,6 +183,17 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE = {
     "forget-sessions": {"task": "recovery.tasks.forget_sessions", "schedule": 3600.0},
+    "forget-points": {"task": "recovery.tasks.forget_points", "schedule": 3600.0},
+    "follow-backups": {
+        "task": "recovery.tasks.follow_backups",
+        "schedule": 4.0,
+        "options": {"expires": 4.0},
+    },
+    "watch-backups": {
+        "task": "recovery.tasks.watch_backups",
+        "schedule": 20.0,
+        "options": {"expires": 20.0},
+    },
 }
 CELERY_TIMEZONE = TIME_ZONE
 

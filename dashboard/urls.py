@@ -27,6 +27,7 @@ urlpatterns = [
     path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
+    path("backups/", look.backups),
     path("held/", look.held),
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),

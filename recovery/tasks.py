@@ -5,8 +5,31 @@ from __future__ import annotations
 from celery import shared_task
 from django.core.management import call_command
 
+from recovery.backups import actions as backups
+from recovery.backups import cycle
+from recovery.core import clock
+
 
 @shared_task(ignore_result=True)
 def forget_sessions() -> None:
     """Expired browser sessions go."""
     call_command("clearsessions")
+
+
+@shared_task(ignore_result=True)
+def watch_backups() -> None:
+    """Read every archive, then judge what was read and the time that has passed since."""
+    cycle.read_archives(opened=cycle.open_store, now=clock.system.now())
+    cycle.judge_promises(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def follow_backups() -> None:
+    """How far each archive's log went on since it was read."""
+    cycle.follow_archives(opened=cycle.open_store, now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def forget_points() -> None:
+    """The history of recovery points stays bounded."""
+    backups.forget_points(now=clock.system.now())

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from dashboard import lab as lab_controls
-from dashboard.facets import databases
+from dashboard.facets import backups, databases
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.engines.state import State
@@ -101,8 +101,13 @@ def forecast(screen: Screen, key: str) -> Context | None:
     """If a datacenter is lost now; not said while Tocsin is blind or knows of no container."""
     if screen.blind or not screen.applications:
         return None
-    bases = databases.loss_of_sites(screen)
-    return {"sites": [(site, bases.get(site.name, [])) for site in scheduling.site_outlooks()]}
+    bases, quotes = databases.loss_of_sites(screen), backups.quotes_of_sites(screen)
+    return {
+        "sites": [
+            (site, bases.get(site.name, []), quotes.get(site.name))
+            for site in scheduling.site_outlooks()
+        ]
+    }
 
 
 def lab(screen: Screen, key: str) -> Context | None:

@@ -26,7 +26,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=("voice", "next", "hurt", "hurting", "fleet", "lines", "forecast"),
+        topics=("voice", "next", "hurt", "hurting", "promises", "fleet", "lines", "forecast"),
     )
 
 
@@ -94,7 +94,24 @@ def databases(request: HttpRequest, role: Role) -> HttpResponse:
     return show(request, role, "list", area="databases", topics=topics, heading="Databases")
 
 
-PARTS = ("voice", "failover", "copies", "users", "worst", "history", "acts")
+@for_people(May.VIEW)
+def backups(request: HttpRequest, role: Role) -> HttpResponse:
+    parts = ("voice", "loss", "ages", "proofs", "stores")
+    topics = ("backups", *(f"backups-{part}" for part in parts))
+    return show(request, role, "backups", area="backups", topics=topics, heading="Backups")
+
+
+PARTS = (
+    "voice",
+    "failover",
+    "copies",
+    "users",
+    "backups",
+    "ages",
+    "worst",
+    "history",
+    "acts",
+)
 
 
 @for_people(May.VIEW)
@@ -185,6 +202,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
     pages = ["Overview|/", "Incidents|/incidents/", "Applications|/applications/"]
     pages += [
         "Databases|/databases/",
+        "Backups|/backups/",
         "Hosts|/hosts/",
         "Held|/held/",
         "Log|/log/",

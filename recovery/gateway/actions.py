@@ -16,6 +16,7 @@ import msgspec
 from django.db import transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.actions import hear_archivers
 from recovery.core import transitions, wire
 from recovery.gateway.models import HeartbeatKey
 from recovery.inventory.actions import enrol_host, see_replicas
@@ -194,6 +195,7 @@ def record_sights(*, host: UUID, report: wire.DatabaseReport, now: datetime) -> 
     }
     good = {key: fact for key, fact in told.items() if key in own}
     see_replicas(seen={UUID(key): msgspec.to_builtins(fact) for key, fact in good.items()}, now=now)
+    hear_archivers(host=host, facts=report.backups, now=now)
     outdated = any(fact.epoch < own[key] for key, fact in good.items())
     return Sights(tuple(key for key in told if key not in own), outdated)
 

@@ -9,7 +9,9 @@ from uuid import UUID
 import msgspec
 from django.db.models import F
 
+from recovery.backups.specs import backup_specs, backup_stamps
 from recovery.core import wire
+from recovery.core.wire.backups import BackupSpec
 from recovery.failover.models import Lease
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
@@ -43,8 +45,10 @@ def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]
 
 def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...], ...]]:
     """Changes for a host whenever what it is told of its databases may have: the versions of its
-    replicas, of their databases, of the other members and of the leases. One query."""
-    here = Replica.objects.filter(host__in=hosts).values("database_id")
+    replicas, of their databases, of the other members, of the leases and of the stores that
+    their backups go to. Three queries."""
+    here = set(Replica.objects.filter(host__in=hosts).values_list("database_id", flat=True))
+    backups = backup_stamps(here)
     rows = (
         Replica.objects.filter(database__in=here)
         .order_by("pk")
@@ -58,7 +62,11 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
         versions[database].append(tuple(version))
         members[host].add(database)
     return {
-        host: tuple(stamp for key in sorted(members[host]) for stamp in versions[key])
+        host: tuple(
+            stamp
+            for key in sorted(members[host])
+            for stamp in (*versions[key], backups.get(key, ()))
+        )
         for host in hosts
         if host in members
     }
@@ -75,14 +83,17 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
             database__in=databases, revoked=False, epoch=F("database__epoch")
         ).values_list("database_id", flat=True)
     )
+    backups = backup_specs(databases)
     return {
-        row.pk: _spec(row, group, is_leased=database in leased)
+        row.pk: _spec(row, group, is_leased=database in leased, backup=backups.get(database))
         for database, group in members.items()
         for row in group
     }
 
 
-def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.DatabaseSpec:
+def _spec(
+    row: Replica, group: Sequence[Replica], *, is_leased: bool, backup: BackupSpec | None
+) -> wire.DatabaseSpec:
     """Invariant (I-DB-7): somebody is named as promotable exactly while the primary lives by a
     lease of this epoch. Where there is none, nobody is promoted, so nobody has to stop."""
     database = row.database
@@ -101,6 +112,7 @@ def _spec(row: Replica, group: Sequence[Replica], *, is_leased: bool) -> wire.Da
         degraded=_is_degraded(database),
         lease=terms_of(database) if is_leased else None,
         settings=dict(database.settings),
+        backup=backup,
     )
 
 

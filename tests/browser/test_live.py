@@ -7,10 +7,14 @@ import signal
 
 from playwright.sync_api import expect
 
+from recovery.backups import actions as backups
+from recovery.backups.models import BackupReplica
+from recovery.backups.reading import Look
 from recovery.core import clock
 from recovery.incidents.models import Incident
 from tests.browser.conftest import Open, Site
-from tests.dashboard import fleet
+from tests.dashboard import bases, fleet
+from tests.dashboard.archives import seed_backups
 
 
 def test_a_lost_host_rings_on_the_open_page_and_stops_when_somebody_has_it(
@@ -88,3 +92,15 @@ def test_pages_and_acts_work_without_a_script(site: Site, chromium: object) -> N
     page.click(f"text=Acknowledge {incident}")
     assert "is yours now" in (page.text_content("#said") or "")
     context.close()
+
+
+def test_what_the_worker_read_is_pushed_to_the_backups_page(site: Site, open_page: Open) -> None:
+    """A store that stops answering is seen without a reload, and so is a point that rises."""
+    now = clock.system.now()
+    seed_backups(bases.seed_bases(site.hosts, now), now)
+    page = open_page("/backups/")
+    expect(page.locator("#p-backups-stores")).to_contain_text("connection refused")
+    rows = list(BackupReplica.objects.filter(store__name="s3-osu2"))
+    later = clock.system.now()
+    backups.see_archives([Look(row.pk, later, None, "s3-osu2: no route.") for row in rows])
+    expect(page.locator("#p-backups-stores")).to_contain_text("no route", timeout=8000)

@@ -15,6 +15,7 @@ from recovery.failover.phases import Phase
 from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
 from tests.dashboard import bases, fleet
+from tests.dashboard.archives import seed_backups
 
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
 PAGES = (
@@ -48,6 +49,7 @@ DATABASE_PAGES = (
     "/databases/sessions-valkey/vouch/",
     "/databases/billing-pg/switchover/",
     "/databases/wiki-pg/move/",
+    "/backups/",
 )
 
 
@@ -87,6 +89,7 @@ def _hurt_databases(site: Site, now: datetime) -> None:
     begun = bases.fail_over(seeded["sessions-valkey"], now, upto=Phase.ANALYSE)
     calm = [site.hosts["osu2-r1-h01"], site.hosts["osu2-r2-h02"]]
     bases.serve(bases.seed_database("billing-pg", calm, now, port=15450), now)
+    seed_backups(seeded, now)
     starter = seeded["wiki-pg"]
     fleet.lose_host(site.hosts["mrs1-r1-h01"], now)
     bases.wait(starter, "Its host mrs1-r1-h01 is lost. On the starter plan it waits.", now)

@@ -22,6 +22,7 @@ from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
 from tests.dashboard import bases, fleet
+from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
 
 PAGES = (
@@ -29,6 +30,7 @@ PAGES = (
     "/incidents/",
     "/applications/",
     "/databases/",
+    "/backups/",
     "/hosts/",
     "/held/",
     "/log/",
@@ -289,10 +291,12 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "application": "newsletter",
         "host": "par1-r1-h02",
         "database": "orders-pg",
+        "backups": "",
     }
+    seed_backups(seeded, now)
     for name in PANELS:
         kind, dash, _ = name.partition("-")
-        topic = f"{name}:{keys[kind]}" if dash else name
+        topic = f"{name}:{keys[kind]}" if dash and keys[kind] else name
         for role in Role:
             first, second = draw(topic, Screen(role)), draw(topic, Screen(role))
             assert first == second

@@ -16,6 +16,7 @@ from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
+from recovery.agent.backups.keeper import BackupKeeper
 from recovery.agent.databases import asking, letters
 from recovery.agent.databases.doors import Door, Reply, Request
 from recovery.agent.databases.leash import Leash, WatchdogAway
@@ -94,6 +95,7 @@ class DatabaseKeeper:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unusable: dict[str, ReplicaFact] = {}
         self._door = Door(self._answer)
+        self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
         self.orders = DatabaseOrders(self._replicas.get, clock)
 
@@ -119,6 +121,7 @@ class DatabaseKeeper:
             for task in self._tasks.values():
                 if task.done():
                     task.result()
+            self._backups.follow([(each.spec, each.fact()) for each in self._replicas.values()])
             self.report()
             self._news.clear()
             await asyncio.sleep(LEAST_SECONDS)
@@ -129,6 +132,7 @@ class DatabaseKeeper:
     async def close(self) -> None:
         """Lets go of everything; servers, watchdogs and open gates stay as they are."""
         await self._door.close()
+        await self._backups.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -156,7 +160,7 @@ class DatabaseKeeper:
     def report(self) -> None:
         """What all of them are now; nothing where there are none."""
         if facts := self.facts():
-            self._tell(DatabaseReport(replicas=facts))
+            self._tell(DatabaseReport(replicas=facts, backups=self._backups.facts()))
 
     def facts(self) -> tuple[ReplicaFact, ...]:
         known = tuple(replica.fact() for replica in self._replicas.values())

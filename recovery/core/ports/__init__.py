@@ -18,6 +18,15 @@ from recovery.core.ports.databases import (
     ServerFacts,
 )
 from recovery.core.ports.notifiers import NotAccepted, Notifier
+from recovery.core.ports.stores import (
+    NoSuchObject,
+    ObjectInfo,
+    ObjectStore,
+    StoreAway,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+)
 
 __all__ = [
     "DATABASE",
@@ -28,11 +37,18 @@ __all__ = [
     "EngineAway",
     "EngineFailed",
     "Login",
+    "NoSuchObject",
     "NotAccepted",
     "Notifier",
+    "ObjectInfo",
+    "ObjectStore",
     "Place",
     "Rejoined",
     "ServerFacts",
     "Sight",
     "StartFailed",
+    "StoreAway",
+    "StoreError",
+    "StoreFull",
+    "StoreRefused",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from recovery.core.wire.backups import BackupFact, BackupSpec
 from recovery.core.wire.frame import Frame
 
 EngineName = Literal["postgresql", "valkey"]
@@ -45,7 +46,8 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     by this database's members alone; passwords and the peers' keys are derived from it.
     `lease` None: no self-fencing (starter plans, and whoever has no standby: I-DB-7).
     `synchronous`: acknowledged writes must be on a standby first; `degraded`: the control plane
-    recorded that this does not hold until the standby has caught up.
+    recorded that this does not hold until the standby has caught up. `backup` None: nobody backs
+    it up.
     """
 
     replica: str
@@ -62,6 +64,7 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     degraded: bool = False
     lease: LeaseTerms | None = None
     settings: dict[str, str] = {}
+    backup: BackupSpec | None = None
 
 
 ServerState = Literal["absent", "making", "starting", "running", "down", "fenced", "failed"]
@@ -118,6 +121,7 @@ class DatabaseReport(Frame, frozen=True):
     """All of this host's database servers, on each change of state and once a second."""
 
     replicas: tuple[ReplicaFact, ...]
+    backups: tuple[BackupFact, ...] = ()
 
 
 class Renewal(Frame, frozen=True):

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from recovery.adapters.containers import proc
 from recovery.core import wire
 from recovery.core.ports import DATABASE, Login
+from recovery.core.wire import backups as wire_backups
 from tests.agent.conftest import Host, free_port
 from tests.agent.gateway import Gateway
 from tests.support import own
@@ -44,6 +45,7 @@ class Pair:
     is_degraded: bool = False
     lease: wire.LeaseTerms | None = TERMS
     out: set[str] = field(default_factory=set)
+    backup: wire_backups.BackupSpec | None = None
     operations: Iterator[int] = field(default_factory=itertools.count)
 
     def spec(self, replica: str) -> wire.DatabaseSpec:
@@ -62,6 +64,7 @@ class Pair:
             degraded=self.is_degraded,
             lease=self.lease,
             settings={"fsync": "off", "shared_buffers": "16MB"},
+            backup=self.backup,
         )
 
     def _role(self, replica: str) -> wire.ReplicaRole:

@@ -119,6 +119,12 @@ def test_calm_words_mean_calm_facts(now: Standing) -> None:
         assert said.tone == ""
 
 
+def test_a_backup_promise_that_is_not_kept_is_in_the_sentence() -> None:
+    said = say(replace(CALM, promises=2))
+    assert said.text == "2 backup promises not kept."
+    assert said.tone == "risk"
+
+
 def test_standbys_that_are_new_are_told_without_alarm() -> None:
     said = say(replace(CALM, databases=Databases(all=5, settling=4)))
     assert said.text == (

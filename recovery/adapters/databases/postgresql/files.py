@@ -42,6 +42,8 @@ BASE = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_BACKED_UP = {"max_slot_wal_keep_size": "4GB"}
+"""An archiver that is away so long costs a new base, never the primary's disk."""
 
 
 def server_conf(spec: DatabaseSpec, place: Place, *, socket: Path, hba: Path) -> str:
@@ -49,6 +51,7 @@ def server_conf(spec: DatabaseSpec, place: Place, *, socket: Path, hba: Path) ->
     names = ", ".join(f'"{each}"' for each in confirming(spec))
     settings = (
         BASE
+        | (_BACKED_UP if spec.backup else {})
         | spec.settings
         | {
             "listen_addresses": ",".join((place.listen, *place.also)),
@@ -105,7 +108,7 @@ def quoted(value: str) -> str:
 def hba_conf(spec: DatabaseSpec) -> str:
     """Who may come from where. The first line that fits decides."""
     members, clients = networks(spec), f"{Login.CLIENT},{Login.PROBE}"
-    lines = [f"local all {Login.ADMIN} trust", "local all all reject"]
+    lines = [f"local all,replication {Login.ADMIN} trust", "local all,replication all reject"]
     for network in members:
         lines.append(f"host replication {Login.REPLICATION} {network} scram-sha-256")
         lines.append(f"host all {Login.REPLICATION} {network} scram-sha-256")

@@ -27,11 +27,12 @@ _LOADING_SECONDS = 120.0
 
 @contextlib.asynccontextmanager
 async def private_server(
-    program: str, data: Path, socket: Path, keep: int
+    program: str, data: Path, socket: Path, keep: int, *, appendonly: bool = True
 ) -> AsyncIterator[Session]:
-    """Inside, the data are loaded and nobody else reaches them; afterwards it is gone."""
+    """Inside, the data are loaded and nobody else reaches them; afterwards it is gone. Without
+    `appendonly` they are those of `dump.rdb`."""
     options = ["--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
-    options += ["--dir", str(data), "--appendonly", "yes", "--save", ""]
+    options += ["--dir", str(data), "--appendonly", "yes" if appendonly else "no", "--save", ""]
     process = await asyncio.create_subprocess_exec(
         *("setpriv", "--pdeathsig", "KILL", "--", program, *options),
         env=leftovers.marked({"PATH": os.defpath}),

@@ -1,0 +1,89 @@
+"""The panels of backups: what could be got back right now, where it lies, and proof of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.facets.ages import draw_ages
+from dashboard.screen import Screen
+from recovery.backups import screens as rows
+from recovery.backups.loss import Quote
+
+Context = Mapping[str, Any]
+
+
+def promises(screen: Screen, key: str) -> Context | None:
+    """One line on the overview, while something rings about backups."""
+    found = screen.broken_promises
+    return {"first": found[0], "more": len(found) - 1} if found else None
+
+
+def backups_voice(screen: Screen, key: str) -> Context:
+    """What holds and what does not, in a sentence; without a store what to do."""
+    board = screen.backups
+    kept = board.looked_after
+    tones = [row.tone for row in kept]
+    return {
+        "board": board,
+        "kept": len(kept),
+        "bare": len(board.rows) - len(kept),
+        "well": tones.count(""),
+        "down": tones.count("down"),
+        "risk": tones.count("risk"),
+        "unknown": tones.count("unknown"),
+    }
+
+
+def backups(screen: Screen, key: str) -> Context | None:
+    """The matrix of databases and replicas."""
+    board = screen.backups
+    return {"rows": board.rows} if board.is_configured else None
+
+
+def backups_loss(screen: Screen, key: str) -> Context | None:
+    """The loss quote of each datacenter."""
+    board = screen.backups
+    return {"quotes": board.quotes} if board.looked_after and board.quotes else None
+
+
+def quotes_of_sites(screen: Screen) -> dict[str, Quote]:
+    """By datacenter; none while nobody said where backups lie."""
+    board = screen.backups
+    return {quote.site: quote for quote in board.quotes} if board.looked_after else {}
+
+
+def backups_ages(screen: Screen, key: str) -> Context | None:
+    """How much of each promise was used over the last day: of one database (`key`), or of the one
+    that is worst."""
+    worst = screen.backups.looked_after[:1] if not key else ()
+    name = key or next((row.name for row in worst), "")
+    plot = draw_ages(rows.history(name)) if name else None
+    return {"name": name, "plot": plot} if plot else None
+
+
+def backups_proofs(screen: Screen, key: str) -> Context | None:
+    """Restore tests, and which replica waits longest for one."""
+    if not screen.backups.looked_after:
+        return None
+    copies = [
+        (row.name, copy) for row in screen.backups.rows for copy in row.copies if copy and copy.at
+    ]
+    bare = [(name, copy) for name, copy in copies if copy.proven_at is None]
+    proven = sorted((copy.proven_at, name, copy.number) for name, copy in copies if copy.proven_at)
+    return {
+        "rows": rows.proofs(),
+        "never": len(bare),
+        "oldest": proven[0] if proven else None,
+    }
+
+
+def backups_stores(screen: Screen, key: str) -> Context | None:
+    found = rows.stores()
+    return {"rows": found} if found else None
+
+
+def database_backups(screen: Screen, key: str) -> Context | None:
+    """The three replicas of one database."""
+    found = rows.backups_of(key)
+    return {"row": found} if found else None

@@ -1,0 +1,1 @@
+"""Backups of the databases of this host: the log as it is written, bases, snapshots, restores."""

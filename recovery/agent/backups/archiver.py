@@ -1,0 +1,130 @@
+"""The backups of one PostgreSQL primary: its log, bases and canaries beside what all have.
+
+Invariant: nothing of it touches the server's own work but by reading, and by a canary a minute,
+which comes as a client does: a gate that is closed keeps it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from recovery.adapters.databases.postgresql.replication import LogRemoved, Replication
+from recovery.agent.backups import canary
+from recovery.agent.backups.base import BaseBackup
+from recovery.agent.backups.decide import End, base_is_due, end_of
+from recovery.agent.backups.keeping import Keeping, Plan
+from recovery.agent.backups.spool import Spool
+from recovery.agent.backups.stream import LogStream
+from recovery.core.archive import coverage
+from recovery.core.archive.names import milliseconds
+from recovery.core.clock import system
+from recovery.core.ports import EngineFailed, ObjectStore
+from recovery.core.wire.backups import BackupFact
+
+_LISTED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """How its server is reached: libpq's words, to read its log and as the probe."""
+
+    replica: str
+    version: str
+    replication: Mapping[str, str] = field(repr=False)
+    probe: Mapping[str, str] = field(repr=False)
+
+
+class Archiver(Keeping):
+    """Of the primary, for as long as it is one."""
+
+    def __init__(
+        self, primary: Primary, spool: Spool, stores: Sequence[ObjectStore], plan: Plan
+    ) -> None:
+        super().__init__(primary.replica, spool, stores, plan)
+        self._primary = primary
+        self.stream: LogStream | None = None
+        self.base: BaseBackup | None = None
+        self._gap = False
+
+    async def work(self, group: asyncio.TaskGroup) -> None:
+        plan = self.plan
+        group.create_task(self.every("log", plan.retry_seconds, self._stream))
+        group.create_task(self._bases())
+        group.create_task(self.every("canary", plan.canary_seconds, self._canary))
+
+    async def _bases(self) -> None:
+        await asyncio.sleep(self.plan.stagger)
+        await self.every("base", self.plan.look_seconds, self._base)
+
+    # ------------------------------------------------------------------ the log
+
+    async def _stream(self) -> None:
+        async with await Replication.open(self._primary.replication) as connection:
+            if self._gap:
+                await connection.drop_slot()
+            it = await connection.identify()
+        end = None if self._gap else await self._end(it.system)
+        self._gap = False
+        self.stream = LogStream(self._primary.replication, self.spool, self.plan.cutting)
+        try:
+            await self.stream.run(end)
+        except LogRemoved as error:
+            self._gap = True
+            raise EngineFailed(f"{error}: a new base begins a new chain") from error
+
+    async def _end(self, system_id: str) -> End | None:
+        """The furthest that this spool or any store that answers has."""
+        names = set(self.spool.objects)
+        for carrier in self.carriers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LISTED_SECONDS):
+                    await carrier.tried.wait()
+            names |= carrier.has
+        return end_of(names, system_id)
+
+    # ------------------------------------------------------------------ at times
+
+    async def _base(self) -> None:
+        """When one is due by what the spool itself has."""
+        stream = self.stream
+        if stream is None or stream.line is None or self._gap:
+            return
+        seen = coverage(self.spool.objects.values())
+        if base_is_due(seen, system.now(), self.plan.base_every, stream.line.system):
+            await self.take_base()
+
+    async def take_base(self) -> None:
+        """Now."""
+        primary = self._primary
+        base = BaseBackup(primary.replication, self.spool, primary.version, fast=self.plan.fast)
+        self.base = base
+        try:
+            await base.take()
+        finally:
+            self.base = None
+
+    async def _canary(self) -> None:
+        await canary.sing(self._primary.probe, system.now())
+
+    # ------------------------------------------------------------------ told
+
+    def fact(self) -> BackupFact:
+        told, stream, base = super().fact(), self.stream, self.base
+        if stream is None:
+            return told
+        is_streaming = stream.line is not None and "log" not in self.troubles
+        return msgspec.structs.replace(
+            told,
+            state="streaming" if is_streaming else told.state,
+            timeline=stream.timeline,
+            position=stream.archived,
+            moment=milliseconds(stream.moment),
+            done=base.done if base else 0,
+            total=base.total if base else 0,
+            trouble="; ".join(each for each in (told.trouble, stream.trouble) if each),
+        )

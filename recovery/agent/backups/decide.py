@@ -1,0 +1,74 @@
+"""Where the archive of a log goes on, and what is due. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.adapters.databases.postgresql.forks import Ended
+from recovery.core.archive import Chunk, Coverage, begun_at, lsn_text, parse, segment_start
+from recovery.core.errors import Refused
+
+PATIENCE = timedelta(minutes=10)
+"""The end of a backup's log may come a little after its manifest."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class End:
+    """The log is archived up to this position of this timeline."""
+
+    timeline: int
+    position: int
+
+
+def end_of(names: Iterable[str], system: str) -> End | None:
+    """The furthest that any of these objects reaches."""
+    chunks = (found for name in names if isinstance(found := parse(name), Chunk))
+    ours = (End(each.timeline, each.stop) for each in chunks if each.line.system == system)
+    return max(ours, default=None)
+
+
+def next_leg(end: End | None, timeline: int, flushed: int, ended: tuple[Ended, ...]) -> End:
+    """The timeline and position to stream from, on a server at `flushed` of `timeline`.
+
+    `ended`: its history. A timeline begins with the segment in which it left its parent. Refuses
+    a server that does not continue what is archived.
+    """
+    if end is None:
+        return End(timeline, segment_start(flushed))
+    if end.timeline == timeline:
+        if end.position > flushed:
+            raise Refused(
+                f"The archive has timeline {timeline} up to {lsn_text(end.position)}, and the "
+                f"server's log ends at {lsn_text(flushed)}: it lost a part of its data, or is "
+                "another one.",
+                todo="Restore from the archive, or give this database another name.",
+            )
+        return end
+    known = [each.timeline for each in ended]
+    if end.timeline not in known:
+        raise Refused(
+            f"The archive has timeline {end.timeline}, and the server's timeline {timeline} does "
+            "not descend from it: it is not the primary that the archive follows.",
+            todo="Let it follow the primary.",
+        )
+    position = end.position
+    for each in ended[known.index(end.timeline) : -1]:
+        begin = segment_start(each.end)
+        if position < begin:
+            return End(each.timeline, position)
+        position = begin
+    return End(timeline, position)
+
+
+def base_is_due(seen: Coverage, now: datetime, every: timedelta, system: str) -> bool:
+    """None that the newest log can follow, or the newest one is old."""
+    ours = [each for each in seen.backups if each.name.line.system == system]
+    if not ours:
+        return True
+    newest = ours[-1]
+    begun = begun_at(newest.name.backup)
+    if newest.chain.gap or begun is None or now - begun >= every:
+        return True
+    return not newest.is_restorable and now - begun >= PATIENCE

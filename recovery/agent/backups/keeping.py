@@ -1,0 +1,140 @@
+"""What the backups of every engine share: the spool, its stores, retention, what is told.
+
+Invariant: whatever fails is tried again and told once; none of it stops another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from recovery.agent.backups.carry import Carrier
+from recovery.agent.backups.spool import Spool
+from recovery.agent.backups.stream import Cutting
+from recovery.core.archive import RetentionPolicy, retention
+from recovery.core.archive.names import milliseconds
+from recovery.core.clock import system
+from recovery.core.errors import Refused
+from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreError
+from recovery.core.wire.backups import BackupFact, StoreFact
+
+_log = logging.getLogger("tocsin.agent.backups")
+Act = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How often, and how long it is kept. The spool keeps less than the stores, so nothing that
+    was removed there comes back from here. `stagger`: seconds that a first backup waits, so that
+    the databases of a host do not begin together."""
+
+    cutting: Cutting = field(default_factory=Cutting)
+    base_every: timedelta = timedelta(days=1)
+    kept: RetentionPolicy = field(default_factory=RetentionPolicy)
+    spool: RetentionPolicy = field(default_factory=lambda: RetentionPolicy(backups=1, days=0))
+    lock: timedelta | None = None
+    retention_seconds: float = 3600.0
+    look_seconds: float = 10.0
+    canary_seconds: float = 60.0
+    retry_seconds: float = 2.0
+    stagger: float = 0.0
+    fast: bool = False
+
+
+class Keeping:
+    """The backups of one database. Runs until it is cancelled."""
+
+    def __init__(
+        self, replica: str, spool: Spool, stores: Sequence[ObjectStore], plan: Plan
+    ) -> None:
+        self.replica, self.spool, self.plan = replica, spool, plan
+        self.carriers = tuple(Carrier(spool, store, plan.lock) for store in stores)
+        self.troubles: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Never returns."""
+        await self.until_done("spool", self.spool.open)
+        async with asyncio.TaskGroup() as group:
+            for carrier in self.carriers:
+                group.create_task(carrier.run())
+            group.create_task(self.every("retention", self.plan.retention_seconds, self._retention))
+            await self.work(group)
+
+    async def work(self, group: asyncio.TaskGroup) -> None:
+        """What this engine needs beside it."""
+        raise NotImplementedError
+
+    async def every(self, name: str, seconds: float, act: Act) -> None:
+        """For ever."""
+        while True:
+            await self.until_done(name, act)
+            await asyncio.sleep(seconds)
+
+    async def until_done(self, name: str, act: Act) -> None:
+        """Again and again until it succeeds."""
+        while True:
+            if await self._tried(name, act):
+                return
+            await asyncio.sleep(self.plan.retry_seconds)
+
+    async def _tried(self, name: str, act: Act) -> bool:
+        try:
+            await act()
+        except* (EngineAway, EngineFailed, StoreError, Refused) as errors:
+            words = "; ".join(_words(errors))
+            if self.troubles.get(name) != words:
+                _log.warning("%s of %s: %s", name, self.spool.database, words)
+            self.troubles[name] = words
+        else:
+            self.troubles.pop(name, None)
+        return name not in self.troubles
+
+    async def _retention(self) -> None:
+        """The spool first: what it no longer has is carried nowhere."""
+        now = system.now()
+        for name in retention(self.spool.objects.values(), now, self.plan.spool):
+            if all(name in carrier.has for carrier in self.carriers):
+                await self.spool.forget(name)
+        for carrier in self.carriers:
+            if not carrier.is_listed:
+                continue
+            seen = await carrier.store.list(f"{self.spool.database}/")
+            for name in retention(seen, now, self.plan.kept):
+                await carrier.store.delete(name)
+                carrier.has.discard(name)
+
+    # ------------------------------------------------------------------ told
+
+    def fact(self) -> BackupFact:
+        """As of now."""
+        return BackupFact(
+            replica=self.replica,
+            database=self.spool.database,
+            state="failed" if self.troubles else "waiting",
+            spool_bytes=self.spool.size,
+            stores=tuple(self._store(carrier) for carrier in self.carriers),
+            trouble="; ".join(self.troubles.values()),
+        )
+
+    def _store(self, carrier: Carrier) -> StoreFact:
+        missing = carrier.missing
+        since = self.spool.since(missing)
+        lag = system.now() - since if since else timedelta(0)
+        return StoreFact(
+            name=carrier.store.name,
+            place=carrier.store.describe(),
+            newest_at=milliseconds(carrier.newest),
+            missing=len(missing),
+            lag_ms=int(lag.total_seconds() * 1000),
+            trouble=carrier.trouble,
+        )
+
+
+def _words(errors: BaseExceptionGroup[BaseException]) -> list[str]:
+    found: list[str] = []
+    for each in errors.exceptions:
+        found += _words(each) if isinstance(each, BaseExceptionGroup) else [str(each)]
+    return found

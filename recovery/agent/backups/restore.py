@@ -1,0 +1,224 @@
+"""A PostgreSQL database brought back from a store, verified before anything is replaced.
+
+    restore-ID.partial/     everything of it: removed when it fails, swept when it was killed
+    data                    appears by one rename, after the restored server started, answered and
+                            ended in order; what was there before goes to kept/ by one rename
+
+Invariants: what is in place stays until what is new is verified; a refusal leaves nothing behind
+but its reason; what a killed one left is gone at the next `sweep`, its server with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from recovery.adapters.databases import leftovers
+from recovery.adapters.databases.folders import Folder, sync_folder
+from recovery.adapters.databases.postgresql.layout import Layout
+from recovery.adapters.databases.postgresql.programs import installed
+from recovery.adapters.databases.running import LOCK, alone
+from recovery.agent.backups import canary
+from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.scratch import Scratch
+from recovery.agent.backups.unpack import Segments, settle, unpack
+from recovery.core.archive import Chunk, Manifest, RestorePlan, told
+from recovery.core.clock import system
+from recovery.core.ports import DATABASE, EngineFailed, Place
+
+_log = logging.getLogger("tocsin.agent.restore")
+_RESERVE = 256 << 20
+_PARTIAL = "restore-*.partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`moment`: every commit acknowledged up to then is there. `canary`: the newest one that was
+    read back, None where none was ever sung. `size`: bytes unpacked, in `seconds`; `fetched`: the
+    seconds of them until everything was on the disk."""
+
+    backup: str
+    moment: datetime
+    canary: datetime | None
+    timeline: int
+    size: int
+    seconds: float
+    fetched: float
+
+    @property
+    def speed(self) -> float:
+        """Bytes a second, fetched and unpacked."""
+        return self.size / max(1e-6, self.fetched)
+
+
+class Restore:
+    """One restore into the folder of `place`, whose `version` must be the backup's."""
+
+    def __init__(
+        self, source: Source, place: Place, version: str, *, seconds: float = 3600.0
+    ) -> None:
+        self._source, self._place, self._version = source, place, version
+        self._seconds = seconds
+        self._target = Layout(place, version)
+        self.progress = Progress()
+
+    async def run(self, to: datetime | None = None, *, check_pages: bool = False) -> Restored:
+        """To the newest moment, or to `to`. Raises `RestoreRefused`, `EngineFailed` or
+        `StoreError`; then everything is as it was. Data in place must be a stopped server's by the
+        time that they are replaced. `check_pages`: reads every page's checksum too."""
+        began = system.monotonic()
+        await sweep(self._target.seat.folder)
+        self.progress.phase = "planning"
+        plan, manifest = await self._source.plan(to)
+        self._check(plan, manifest)
+        folder = self._target.seat.folder / f"restore-{secrets.token_hex(4)}.partial"
+        layout = Layout(replace(self._place, folder=folder), self._version)
+        try:
+            async with alone(folder) as lock:
+                await self._fill(layout, plan, manifest, lock)
+                fetched = system.monotonic() - began
+                restored = await self._prove(layout, plan, lock, check_pages=check_pages)
+                self.progress.phase = "putting in place"
+                await settle(folder)
+                await self._swap(layout)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        self.progress.phase = "done"
+        seconds = system.monotonic() - began
+        return replace(restored, size=self.progress.done, seconds=seconds, fetched=fetched)
+
+    def _check(self, plan: RestorePlan, manifest: Manifest) -> None:
+        """Before the first byte comes."""
+        if manifest.engine != "postgresql":
+            raise self._source.refused(
+                str(plan.name), f"backup {manifest.backup} is one of {manifest.engine}"
+            )
+        if manifest.major != self._target.major:
+            here = ", ".join(str(each) for each in sorted(installed()))
+            raise RestoreRefused(
+                self._source.refused(
+                    "",
+                    f"backup {manifest.backup} is PostgreSQL {manifest.major}'s, and PostgreSQL "
+                    f"{self._target.major} was asked for; this host has {here}. Restore it as "
+                    f"{manifest.major}, then upgrade",
+                ).refusal
+            )
+        log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
+        self.progress.total = manifest.plain + log
+        free = shutil.disk_usage(self._target.seat.folder).free
+        needed = manifest.plain + 2 * log + _RESERVE
+        if free < needed:
+            raise EngineFailed(
+                f"the restored data need {needed >> 20} MiB, {free >> 20} MiB are free",
+                kept="Nothing was changed.",
+                todo="Free space on this host, or restore on another one.",
+            )
+
+    async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest, lock: int) -> None:
+        data = layout.files.data
+        data.mkdir(mode=0o700)
+        self.progress.phase, self.progress.began = "fetching the base", system.monotonic()
+        await unpack(self._counted(plan, manifest), data, lock)
+        self.progress.phase = "fetching the log"
+        await self._lay_log(data / "pg_wal", plan)
+        if layout.seat.owner:
+            for path in [data, *data.rglob("*")]:
+                layout.own(path)
+
+    async def _counted(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[bytes]:
+        async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
+            async for piece in pieces:
+                yield piece
+                self.progress.done += len(piece)
+
+    async def _lay_log(self, folder: Path, plan: RestorePlan) -> None:
+        segments = Segments(folder, plan)
+        by_name: dict[str, Chunk] = {str(chunk): chunk for chunk in plan.chunks}
+        async with contextlib.aclosing(self._source.each(list(by_name))) as found:
+            async for name, data in found:
+                chunk = by_name[name]
+                if len(data) != chunk.stop - chunk.start:
+                    raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
+                await asyncio.to_thread(segments.lay, chunk, data)
+                self.progress.done += len(data)
+        for history in plan.histories:
+            text = await self._source.get(str(history))
+            path = folder / f"{history.timeline:08X}.history"
+            path.touch(mode=0o600)
+            path.write_bytes(text)
+
+    async def _prove(
+        self, layout: Layout, plan: RestorePlan, lock: int, *, check_pages: bool
+    ) -> Restored:
+        """The server starts, replays, answers, and ends in order."""
+        self.progress.phase = "replaying the log"
+        scratch = Scratch(layout, lock)
+        try:
+            await scratch.recover(plan.to, self._seconds)
+            self.progress.phase = "asking it"
+            (timeline,) = await scratch.row(
+                "postgres", "SELECT timeline_id FROM pg_control_checkpoint()"
+            )
+            (tables,) = await scratch.row(DATABASE, "SELECT count(*) FROM pg_class")
+            if not tables:
+                raise EngineFailed("the restored database has no catalogue")
+            seen = await _canary(scratch)
+            await scratch.stop()
+        finally:
+            await scratch.kill()
+        if check_pages:
+            self.progress.phase = "reading every page"
+            await layout.must("pg_checksums", "--check", "-D", str(layout.files.data), keep=lock)
+        return Restored(plan.name.backup, plan.moment, seen, int(timeline), 0, 0.0, 0.0)
+
+    async def _swap(self, layout: Layout) -> None:
+        async with alone(self._place.folder):
+            self._target.check_stopped()
+            put_in_place(self._target.files, layout.files.data)
+
+
+async def _canary(scratch: Scratch) -> datetime | None:
+    (there,) = await scratch.row(DATABASE, f"SELECT to_regclass('{canary.TABLE}') IS NOT NULL")
+    if not there:
+        return None
+    (newest,) = await scratch.row(DATABASE, canary.NEWEST)
+    if newest is not None and not isinstance(newest, datetime):
+        raise EngineFailed(f"the newest canary is {newest!r}")
+    return newest
+
+
+def put_in_place(target: Folder, data: Path) -> None:
+    """Two renames; whoever is killed between them finds the old data in kept/, and the new ones in
+    no place: the restore is asked for again."""
+    if target.data.exists():
+        target.put_aside()
+    data.rename(target.data)
+    sync_folder(target.path)
+
+
+async def sweep(folder: Path) -> int:
+    """What killed restores left in a replica's folder is gone afterwards; gives their number."""
+    count = 0
+    for left in await asyncio.to_thread(lambda: [*folder.glob(_PARTIAL)]):
+        with contextlib.suppress(EngineFailed):
+            async with alone(left, seconds=1.0):
+                await asyncio.to_thread(leftovers.end, left / LOCK)
+                await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+                count += 1
+    return count
+
+
+def sentence(done: Restored) -> str:
+    """For people."""
+    found = f"its newest canary is of {told(done.canary)}" if done.canary else "it has no canary"
+    return (
+        f"Restored backup {done.backup} to {told(done.moment)} in {done.seconds:.1f} s, "
+        f"{done.speed / 1e6:.0f} MB/s; {found}."
+    )

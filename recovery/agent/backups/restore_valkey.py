@@ -1,0 +1,160 @@
+"""A Valkey or Redis database brought back from a snapshot, verified before anything is replaced.
+
+A private server loads the snapshot (and reads its checksum), writes it as the append-only file
+that our servers start from, and a second one must read the same number of keys from that. Folder,
+swap and sweep as in restore.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from recovery.adapters.databases.folders import Folder
+from recovery.adapters.databases.running import alone
+from recovery.adapters.databases.valkey.comparing import private_server
+from recovery.adapters.databases.valkey.programs import installed, major, program_for
+from recovery.adapters.databases.valkey.session import Session
+from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.restore import Restored, put_in_place, sweep
+from recovery.agent.backups.snapshot import CANARY
+from recovery.agent.backups.unpack import settle
+from recovery.core.archive import Manifest, RestorePlan
+from recovery.core.archive.names import instant
+from recovery.core.clock import system
+from recovery.core.ports import EngineAway, EngineFailed
+from recovery.engines.places import door
+
+_WRITING_SECONDS = 600.0
+_RESERVE = 64 << 20
+
+
+class RestoreValkey:
+    """One restore into the folder of a replica."""
+
+    def __init__(self, source: Source, folder: Path, version: str) -> None:
+        self._source, self._version = source, version
+        self._target = Folder(folder)
+        self.progress = Progress()
+
+    async def run(self, to: datetime | None = None) -> Restored:
+        """To the newest snapshot, or to the one of that moment. Data in place must be a stopped
+        server's. Raises `RestoreRefused`, `EngineFailed` or `StoreError`."""
+        began = system.monotonic()
+        await sweep(self._target.path)
+        plan, manifest = await self._source.plan(to)
+        self._check(plan, manifest)
+        folder = self._target.path / f"restore-{secrets.token_hex(4)}.partial"
+        try:
+            async with alone(folder) as lock:
+                data = folder / "data"
+                await self._fill(data, plan, manifest)
+                fetched = system.monotonic() - began
+                canary = await self._prove(data, lock)
+                self.progress.phase = "putting in place"
+                await settle(folder)
+                await self._swap(data)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        self.progress.phase = "done"
+        seconds = system.monotonic() - began
+        size = self.progress.done
+        return Restored(plan.name.backup, plan.moment, canary, 0, size, seconds, fetched)
+
+    def _check(self, plan: RestorePlan, manifest: Manifest) -> None:
+        wanted = major(self._version)
+        if manifest.engine != "valkey":
+            raise self._source.refused(
+                str(plan.name), f"backup {manifest.backup} is one of {manifest.engine}"
+            )
+        if manifest.major != wanted:
+            here = ", ".join(str(each) for each in sorted(installed()))
+            said = (
+                f"backup {manifest.backup} is version {manifest.major}'s, and {wanted} was asked "
+                f"for; this host has {here}"
+            )
+            raise RestoreRefused(self._source.refused("", said).refusal)
+        self.progress.total = manifest.plain
+        self._target.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(self._target.path).free
+        if free < 3 * manifest.plain + _RESERVE:
+            raise EngineFailed(
+                f"the snapshot needs {(3 * manifest.plain + _RESERVE) >> 20} MiB, "
+                f"{free >> 20} MiB are free",
+                kept="Nothing was changed.",
+                todo="Free space on this host.",
+            )
+
+    async def _fill(self, data: Path, plan: RestorePlan, manifest: Manifest) -> None:
+        self.progress.phase, self.progress.began = "fetching the snapshot", system.monotonic()
+        handle = _begun(data, manifest.major)
+        try:
+            async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
+                async for piece in pieces:
+                    await asyncio.to_thread(_write_all, handle, piece)
+                    self.progress.done += len(piece)
+        finally:
+            os.close(handle)
+
+    async def _prove(self, data: Path, lock: int) -> datetime | None:
+        self.progress.phase = "loading it"
+        program = program_for(self._version)
+        socket = door(data.parent / "private.sock")
+        socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with private_server(program, data, socket, lock, appendonly=False) as session:
+            count = _keys(await session.info())
+            sung = await session.say("GET", CANARY)
+            self.progress.phase = "writing its log"
+            await session.say("CONFIG SET", "appendonly", "yes")
+            await _written(session)
+        (data / "dump.rdb").unlink()
+        self.progress.phase = "asking it"
+        async with private_server(program, data, socket, lock) as session:
+            again = _keys(await session.info())
+        if again != count:
+            raise EngineFailed(f"{count} keys were restored, {again} came back after a start")
+        return instant(int(sung)) if sung else None
+
+    async def _swap(self, data: Path) -> None:
+        async with alone(self._target.path):
+            put_in_place(self._target, data)
+
+
+async def _written(session: Session) -> None:
+    """Returns when the append-only file holds everything."""
+    deadline = system.monotonic() + _WRITING_SECONDS
+    while True:
+        info: dict[str, Any] = await session.info()
+        running = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
+        if not running and info["aof_enabled"]:
+            if info["aof_last_bgrewrite_status"] != "ok":
+                raise EngineFailed("the restored server could not write its log")
+            return
+        if system.monotonic() > deadline:
+            raise EngineAway("the restored server did not write its log in time")
+        await asyncio.sleep(0.05)
+
+
+def _begun(data: Path, version: int) -> int:
+    """The folder with our marks in it; the snapshot's file, open."""
+    data.mkdir(mode=0o700)
+    (data / "VERSION").write_text(str(version))
+    (data / "whole").touch(mode=0o600)
+    return os.open(data / "dump.rdb", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _keys(info: dict[str, Any]) -> int:
+    """In all numbered databases."""
+    return sum(int(info[f"db{number}"]["keys"]) for number in range(16) if f"db{number}" in info)
+
+
+def _write_all(handle: int, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(handle, left) :]

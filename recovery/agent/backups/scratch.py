@@ -1,0 +1,165 @@
+"""A PostgreSQL server on restored data that nobody but us can reach: it replays, is asked, ends.
+
+Invariants: it listens on no address, only in its own closed folder; it ends with this process; it
+forgoes fsync, so its data count only after `settle`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+import psycopg
+
+from recovery.adapters.databases.leftovers import marked
+from recovery.adapters.databases.postgresql.files import keywords
+from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
+from recovery.core.clock import system
+from recovery.core.ports import EngineFailed, Login
+
+_PORT = 5432
+_PAUSE = 0.05
+_STOP_SECONDS = 60.0
+_ENDED_BEFORE = "recovery ended before configured recovery target was reached"
+
+
+class Scratch:
+    """The server on `layout.files.data`."""
+
+    def __init__(self, layout: Layout, lock: int) -> None:
+        self._layout, self._lock = layout, lock
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def recover(self, to: datetime | None, seconds: float) -> None:
+        """Replays up to `to`, or everything, and is a primary then. Where the log ends before `to`
+        nothing was committed after it, so everything is right."""
+        try:
+            await self._recover(to, seconds)
+        except EngineFailed as error:
+            if to is None or _ENDED_BEFORE not in str(error):
+                raise
+            await self._recover(None, seconds)
+
+    async def _recover(self, to: datetime | None, seconds: float) -> None:
+        mark = self._layout.files.data / "recovery.signal"
+        mark.touch(mode=0o600)
+        self._layout.own(mark)
+        await asyncio.to_thread(self._start, to)
+        deadline = system.monotonic() + seconds
+        while not await self._is_primary():
+            assert self._process is not None
+            if self._process.poll() is not None:
+                self._process = None
+                raise EngineFailed(f"the restored server ended: {self._fatal()}")
+            if system.monotonic() > deadline:
+                raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
+            await asyncio.sleep(_PAUSE)
+
+    def _start(self, to: datetime | None) -> None:
+        layout = self._layout
+        layout.open_socket_folder()
+        layout.hba.write_text(f"local all {Login.ADMIN} trust\nlocal all all reject\n")
+        layout.own(layout.hba)
+        argv = layout.argv("postgres", "-D", str(layout.files.data))
+        for name, value in self._settings(to).items():
+            argv += ["-c", f"{name}={value}"]
+        with layout.files.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                argv,
+                env=marked(clean_environment()),
+                cwd=layout.seat.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(self._lock,),
+            )
+
+    def _settings(self, to: datetime | None) -> dict[str, str]:
+        target = {"recovery_target_time": to.astimezone(UTC).isoformat(" ")} if to else {}
+        return target | {
+            "listen_addresses": "",
+            "port": str(_PORT),
+            "unix_socket_directories": str(self._layout.socket),
+            "unix_socket_permissions": "0700",
+            "hba_file": str(self._layout.hba),
+            "restore_command": "false",
+            "recovery_target_timeline": "latest",
+            "recovery_target_action": "promote",
+            "hot_standby": "off",
+            "archive_mode": "off",
+            "fsync": "off",
+            "shared_buffers": "64MB",
+            "max_wal_size": "4GB",
+            "autovacuum": "off",
+            "logging_collector": "off",
+            "lc_messages": "C",
+        }
+
+    async def _is_primary(self) -> bool:
+        try:
+            row = await self.row("postgres", "SELECT NOT pg_is_in_recovery()")
+        except EngineFailed:
+            return False
+        return bool(row[0])
+
+    async def row(self, database: str, statement: LiteralString) -> tuple[Any, ...]:
+        """The first row of an answer; the words of the server where there is none."""
+        words = {
+            "host": str(self._layout.socket),
+            "port": str(_PORT),
+            "user": Login.ADMIN.value,
+            "dbname": database,
+            "connect_timeout": "5",
+        }
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                keywords(words), autocommit=True
+            ) as connection:
+                cursor = await connection.execute(statement)
+                row = await cursor.fetchone()
+        except (psycopg.Error, OSError) as error:
+            raise EngineFailed(" ".join(str(error).split())) from error
+        if row is None:
+            raise EngineFailed("no answer")
+        return tuple(row)
+
+    async def stop(self) -> None:
+        """In order, with a last checkpoint."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        deadline = system.monotonic() + _STOP_SECONDS
+        while process.poll() is None:
+            if system.monotonic() > deadline:
+                await self.kill()
+                raise EngineFailed(f"the restored server did not stop: {self._fatal()}")
+            await asyncio.sleep(_PAUSE)
+        self._process = None
+        if process.returncode:
+            raise EngineFailed(f"the restored server ended badly: {self._fatal()}")
+
+    async def kill(self) -> None:
+        """Every process of it; nothing of its data is wanted any more."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGQUIT)
+        try:
+            await asyncio.to_thread(process.wait, 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    def _fatal(self) -> str:
+        """What it said last that matters."""
+        lines = self._layout.files.log.read_text(errors="replace").splitlines()
+        fatal = [each for each in lines if "FATAL:" in each or "PANIC:" in each]
+        return " | ".join((fatal or lines)[-3:]) or "it said nothing"

@@ -1,0 +1,63 @@
+"""This host's own copy of its archives: everything is here first, and goes on from here.
+
+Invariant: an object that the spool names is whole on this host's disk, under its final name, and
+is sealed; so whoever copies the folder copies an archive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from recovery.adapters.backups.directory import DirectoryStore
+from recovery.adapters.backups.sealing import Keys, seal
+from recovery.core.clock import system
+from recovery.core.ports import ObjectInfo
+
+
+class Spool:
+    """The objects of one database."""
+
+    def __init__(self, store: DirectoryStore, database: str, keys: Keys) -> None:
+        self.store, self.database, self.keys = store, database, keys
+        self.objects: dict[str, ObjectInfo] = {}
+        self._news = asyncio.Event()
+
+    async def open(self) -> None:
+        """From the disk: what another process of ours left."""
+        self.objects = {each.name: each for each in await self.store.list(f"{self.database}/")}
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.objects.values())
+
+    async def put(self, name: str, plain: bytes) -> int:
+        """Sealed, under its name; gives its size there."""
+        sealed = await asyncio.to_thread(seal, plain, name=name, keys=self.keys)
+        await self.store.put(name, sealed)
+        self.objects[name] = ObjectInfo(name, len(sealed), system.now())
+        self.tell()
+        return len(sealed)
+
+    def tell(self) -> None:
+        """Whoever waits looks again."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def news(self, seconds: float) -> None:
+        """Returns when something came, or after so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def forget(self, name: str) -> None:
+        """Off the disk."""
+        await self.store.delete(name)
+        self.objects.pop(name, None)
+
+    def since(self, names: list[str]) -> datetime | None:
+        """When the oldest of these came."""
+        found = (self.objects[each].modified for each in names if each in self.objects)
+        return min(found, default=None)

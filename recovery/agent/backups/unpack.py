@@ -1,0 +1,116 @@
+"""A base backup's pieces into a folder, the log's chunks into segments that a server reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from recovery.core.archive import SEGMENT, Chunk, RestorePlan
+from recovery.core.ports import EngineFailed
+
+AHEAD = 64 << 20
+
+
+async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int) -> None:
+    """Through tar, which keeps up with a disk. `EngineFailed` in its words."""
+    argv = ["tar", "-x", "-p", "--no-same-owner", "-f", "-", "-C", str(folder)]
+    tar = await asyncio.to_thread(
+        lambda: subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(lock,),
+            env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
+        )
+    )
+    assert tar.stdin is not None
+    pace = Pace(folder)
+    try:
+        async for piece in pieces:
+            await asyncio.to_thread(_feed, tar.stdin.fileno(), piece)
+            await pace.wrote(len(piece))
+        tar.stdin.close()
+    except BrokenPipeError:
+        tar.stdin.close()
+    except BaseException:
+        tar.kill()
+        await asyncio.to_thread(tar.communicate)
+        raise
+    finally:
+        await pace.end()
+    assert tar.stderr is not None
+    with tar.stderr:
+        words = await asyncio.to_thread(tar.stderr.read)
+    if await asyncio.to_thread(tar.wait):
+        said = " | ".join(words.decode(errors="replace").strip().splitlines()[:3])
+        raise EngineFailed(f"the backup could not be unpacked: {said}")
+
+
+class Pace:
+    """What is written goes to the disk meanwhile: a restore is as fast at its beginning as at its
+    end, so the time left is told truly, and little is left to wait for at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._written = folder, 0
+        self._syncing: asyncio.Task[None] | None = None
+
+    async def wrote(self, size: int) -> None:
+        """Waits where the disk is too far behind."""
+        self._written += size
+        if self._written < AHEAD:
+            return
+        await self.end()
+        self._written = 0
+        self._syncing = asyncio.create_task(settle(self._folder))
+
+    async def end(self) -> None:
+        if self._syncing is not None:
+            await self._syncing
+
+
+async def settle(folder: Path) -> None:
+    """Everything of the disk below is safe afterwards, what a server without fsync wrote too."""
+    process = await asyncio.create_subprocess_exec("sync", "-f", str(folder))
+    if await process.wait():
+        await asyncio.to_thread(os.sync)
+
+
+def _feed(pipe: int, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[os.write(pipe, left) :]
+
+
+class Segments:
+    """The log of a plan as files under `pg_wal`. Bytes beyond a timeline's switch are nobody's, so
+    they are not laid out: a server would replay them where the next timeline has not come yet."""
+
+    def __init__(self, folder: Path, plan: RestorePlan) -> None:
+        self._folder = folder
+        self._ends = {each.parent: each.switch for each in plan.histories}
+        self._begin = plan.name.start - plan.name.start % SEGMENT
+
+    def lay(self, chunk: Chunk, data: bytes) -> None:
+        """At its place; what it does not reach stays zero."""
+        start = max(chunk.start, self._begin)
+        stop = min(chunk.stop, self._ends.get(chunk.timeline, chunk.stop))
+        while start < stop:
+            offset = start % SEGMENT
+            length = min(SEGMENT - offset, stop - start)
+            begin = start - chunk.start
+            self._write(chunk.timeline, start - offset, offset, data[begin : begin + length])
+            start += length
+
+    def _write(self, timeline: int, segment: int, offset: int, data: bytes) -> None:
+        low = (segment & 0xFFFFFFFF) // SEGMENT
+        name = f"{timeline:08X}{segment >> 32:08X}{low:08X}"
+        handle = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(handle, SEGMENT)
+            os.pwrite(handle, data, offset)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Recovery points of each database in three places: how old, where, proven when, lost how much."""

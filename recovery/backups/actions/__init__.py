@@ -1,0 +1,22 @@
+"""The only writers of stores, of what lies where, of what was read there, and of proofs."""
+
+from recovery.backups.actions.hearing import hear_archivers, note_jobs
+from recovery.backups.actions.looks import follow_archives, forget_points, see_archives
+from recovery.backups.actions.places import assign_replica, register_store
+from recovery.backups.actions.promises import move_states, ring_conditions
+from recovery.backups.actions.proofs import begin_proof, fail_proof, pass_proof
+
+__all__ = [
+    "assign_replica",
+    "begin_proof",
+    "fail_proof",
+    "follow_archives",
+    "forget_points",
+    "hear_archivers",
+    "move_states",
+    "note_jobs",
+    "pass_proof",
+    "register_store",
+    "ring_conditions",
+    "see_archives",
+]

@@ -1,0 +1,128 @@
+"""What would be lost if a datacenter vanished now (loss quote). Pure.
+
+Invariant: a replica in the lost datacenter, one whose place is unknown, and one that holds nothing
+restorable are never quoted; a point that was not read lately is quoted at the age that it has by
+now, and said to be unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.backups.decide import is_unread
+from recovery.backups.distance import where
+from recovery.backups.facts import Copy, Database, terms_of
+from recovery.backups.words import counted, instant, spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One database: the replica that would be used, up to which moment; None: it cannot be
+    restored. `why_not`: of the others, a sentence each. `standbys`: where it also runs."""
+
+    database: str
+    used: Copy | None
+    at: datetime | None
+    is_continuous: bool
+    is_unread: bool
+    why_not: tuple[str, ...]
+    standbys: tuple[str, ...] = ()
+
+    def loses(self, now: datetime) -> timedelta | None:
+        return None if self.at is None else max(timedelta(0), now - self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Databases of one kind of promise; `at`: the oldest moment among them."""
+
+    count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What the loss of `site` would take with it; `untouched`: databases written elsewhere."""
+
+    site: str
+    lines: tuple[Line, ...]
+    untouched: int
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Those that archive all the time first, then the daily ones."""
+        found = []
+        for continuous in (True, False):
+            ats = [one.at for one in self.lines if one.is_continuous is continuous and one.at]
+            if ats:
+                found.append(Group(len(ats), min(ats)))
+        return tuple(found)
+
+    @property
+    def unrestorable(self) -> tuple[Line, ...]:
+        return tuple(one for one in self.lines if one.used is None)
+
+
+def quote_site(site: str, databases: Sequence[Database], now: datetime) -> Quote:
+    """The databases that are written in this datacenter, each with what it would lose."""
+    here = [one for one in databases if one.primary == site]
+    lines = tuple(_line(one, site, now) for one in here)
+    return Quote(site, lines, len(databases) - len(here))
+
+
+def say(quote: Quote, now: datetime) -> str:
+    """If OSU2 vanished now: 3 databases lose 40 s, 2 lose 17 h, 1 can't be restored."""
+    if not quote.lines:
+        return f"If {quote.site} vanished now, no database would be lost: none is written there."
+    parts = [
+        f"{counted(one.count, 'database')} {'loses' if one.count == 1 else 'lose'}"
+        f" {'up to ' if one.count > 1 else ''}{spoken(now - one.at)}"
+        for one in quote.groups
+    ]
+    if gone := len(quote.unrestorable):
+        parts.append(f"{counted(gone, 'database')} can’t be restored")
+    return f"If {quote.site} vanished now: {', '.join(parts)}."
+
+
+def _line(database: Database, lost: str, now: datetime) -> Line:
+    usable = [one for one in database.copies if not _unusable(one, lost)]
+    best = max(usable, key=lambda one: (_at(one), -one.number), default=None)
+    why_not = [_unusable(one, lost) or _older(one, best) for one in database.copies if one != best]
+    missing = [n for n in (1, 2, 3) if database.copy(n) is None]
+    why_not += [f"there is no replica {n}." for n in missing]
+    standbys = tuple(site for site in database.standbys if site != lost)
+    if best is None or best.point is None:
+        return Line(database.name, None, None, False, False, tuple(why_not), standbys)
+    is_continuous = terms_of(database.engine, best.number).is_continuous
+    unread = is_unread(best, now)
+    why = tuple(why_not)
+    return Line(database.name, best, best.point.at, is_continuous, unread, why, standbys)
+
+
+def _at(copy: Copy) -> datetime:
+    assert copy.point is not None
+    return copy.point.at
+
+
+def _unusable(copy: Copy, lost: str) -> str:
+    """Why this replica would be no help; empty where it would be."""
+    if copy.place is None:
+        return (
+            f"replica {copy.number} lies in {where(copy)}: nobody knows whether it would be left."
+        )
+    if copy.place.name == lost:
+        return f"replica {copy.number} is in {lost} too."
+    if copy.point is None:
+        why = copy.missing[0] if copy.missing else "nothing restorable is in it."
+        return f"replica {copy.number} in {where(copy)}: {why}"
+    return ""
+
+
+def _older(copy: Copy, best: Copy | None) -> str:
+    assert best is not None
+    if _at(copy) == _at(best):
+        return f"replica {copy.number} in {where(copy)} goes as far, to {instant(_at(copy))}."
+    behind = spoken(_at(best) - _at(copy))
+    return f"replica {copy.number} in {where(copy)} ends {behind} earlier."

@@ -1,0 +1,47 @@
+"""Which backup replica is restored next, to prove that it can be. Pure; the draw is handed in.
+
+Invariant: while one turn for each replica fits into the time within which each has to be proven,
+none ever waits longer than that: as soon as the replicas that come due leave no turn to give away,
+the one that is due first goes first. Else it is drawn, heavier by its age and its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import log2
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A replica that could be restored now; `since`: its last proof, else its beginning."""
+
+    key: str
+    since: datetime
+    bytes: int
+
+
+def choose(
+    tickets: Sequence[Ticket], *, now: datetime, draw: float, every: timedelta, within: timedelta
+) -> Ticket | None:
+    """The next one. `draw` in [0, 1); `every`: from one turn to the next."""
+    if not tickets:
+        return None
+    by_due = sorted(tickets, key=lambda one: (one.since, one.key))
+    for place, one in enumerate(by_due, start=1):
+        if one.since + within - now < (place + 1) * every:
+            return by_due[0]
+    weights = [_weight(one, now) for one in by_due]
+    left = draw * sum(weights)
+    for one, weight in zip(by_due, weights, strict=True):
+        left -= weight
+        if left < 0:
+            return one
+    return by_due[-1]
+
+
+def _weight(ticket: Ticket, now: datetime) -> float:
+    """Days since its last proof, times a little more for what is large."""
+    days = max(0.0, (now - ticket.since).total_seconds() / 86_400)
+    return (days + 0.01) * (1 + log2(1 + ticket.bytes / 1024**3))

@@ -1,0 +1,179 @@
+"""Rows of backups as facts: a fixed number of queries, however many databases there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import DateTimeField, Exists, Max, OuterRef, Q, QuerySet, Subquery
+
+from recovery.alarms.facts import AlarmState
+from recovery.alarms.models import Alarm
+from recovery.backups.facts import (
+    Copy,
+    Database,
+    JobWord,
+    Point,
+    PointState,
+    ProofState,
+    Site,
+    terms_of,
+)
+from recovery.backups.lottery import Ticket
+from recovery.backups.models import ArchiveSight, BackupReplica, Proof, RecoveryPoint, Store
+from recovery.inventory.facts import DatabaseState, ReplicaState, Role
+from recovery.inventory.models import Database as DatabaseRow
+from recovery.inventory.models import Datacenter, Replica
+
+PREFIXES = ("backup:", "store:")
+"""Of the keys of our alarms."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToRead:
+    """One archive to look at."""
+
+    replica: UUID
+    database: str
+    store: Store
+    tail: str = ""
+
+
+def archives_to_follow() -> list[ToRead]:
+    """Those with a log that may have gone on since it was read."""
+    rows = BackupReplica.objects.exclude(sight__tail="").filter(sight__isnull=False)
+    rows = rows.select_related("store", "database", "sight").order_by("store", "pk")
+    return [ToRead(row.pk, row.database.name, row.store, row.sight.tail) for row in rows]
+
+
+def archives_to_read() -> list[ToRead]:
+    """Every backup replica, with the store that it lies in."""
+    rows = BackupReplica.objects.select_related("store", "database").order_by("store", "pk")
+    return [ToRead(row.pk, row.database.name, row.store) for row in rows]
+
+
+def is_configured() -> bool:
+    """Whether anybody said where backups lie."""
+    return Store.objects.exists()
+
+
+def database_facts(only: str = "") -> tuple[Database, ...]:
+    """Every database (or the one of this name) with its backup replicas, by name."""
+    rows = DatabaseRow.objects.select_related("datacenter", "primary__host__datacenter")
+    rows = rows.filter(name=only) if only else rows
+    copies: dict[UUID, list[Copy]] = defaultdict(list)
+    for row in _replicas(only):
+        copies[row.database_id].append(_copy(row))
+    standbys = _standbys(only)
+    return tuple(
+        Database(
+            key=str(row.pk),
+            name=row.name,
+            engine=row.engine,
+            home=_site(row.datacenter),
+            primary=str((row.primary.host if row.primary else row).datacenter),
+            copies=tuple(copies[row.pk]),
+            standbys=tuple(standbys[row.pk]),
+            is_written=row.state == DatabaseState.SERVING,
+        )
+        for row in rows.order_by("name")
+    )
+
+
+def _replicas(only: str) -> QuerySet[BackupReplica]:
+    passed = RecoveryPoint.objects.filter(
+        replica__database=OuterRef("database"),
+        replica__number=1,
+        moment__gt=OuterRef("sight__moment"),
+    ).order_by("at")
+    proven = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.PASSED)
+    ended = Proof.objects.filter(replica=OuterRef("pk"), ended_at__isnull=False)
+    ended = ended.order_by("-ended_at")
+    rows = (
+        BackupReplica.objects.select_related("store__place", "sight", "job", "database")
+        .annotate(
+            passed_at=Subquery(passed.values("at")[:1], output_field=DateTimeField()),
+            disproof=Subquery(ended.values("said")[:1]),
+            last_proof=Subquery(ended.values("state")[:1]),
+            proven_at=Subquery(proven.order_by("-ended_at").values("ended_at")[:1]),
+        )
+        .order_by("database__name", "number")
+    )
+    return rows.filter(database__name=only) if only else rows
+
+
+def _copy(row: BackupReplica) -> Copy:
+    sight: ArchiveSight | None = getattr(row, "sight", None)
+    job = getattr(row, "job", None)
+    terms = terms_of(row.database.engine, row.number)
+    is_late_daily = row.number == 2 and not terms.is_continuous
+    return Copy(
+        key=str(row.pk),
+        number=row.number,
+        store=row.store.name,
+        place=_site(row.store.place) if row.store.place else None,
+        since=row.since,
+        read_at=sight.read_at if sight else None,
+        looked_at=sight.looked_at if sight else None,
+        error=sight.error if sight else "",
+        point=_point(sight),
+        had_point=sight.had_point if sight else False,
+        missing=tuple(sight.missing) if sight else (),
+        missing_since=sight.missing_since if sight else None,
+        is_cut=sight.is_cut if sight else False,
+        unusual=sight.unusual if sight else "",
+        bytes=sight.bytes if sight else 0,
+        job=JobWord(job.ok_at, job.said) if job else None,
+        proven_at=row.proven_at,  # type: ignore[attr-defined]  # annotated
+        disproof=_disproof(row),
+        passed_at=row.passed_at if is_late_daily else None,  # type: ignore[attr-defined]
+        state=PointState(row.state),
+        state_at=row.state_at,
+    )
+
+
+def _disproof(row: BackupReplica) -> str:
+    if row.last_proof != ProofState.FAILED:  # type: ignore[attr-defined]
+        return ""
+    return str(row.disproof) or "It could not be read back."  # type: ignore[attr-defined]
+
+
+def _point(sight: ArchiveSight | None) -> Point | None:
+    if sight is None or sight.moment is None or sight.seen_at is None:
+        return None
+    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base)
+
+
+def _site(row: Datacenter) -> Site:
+    return Site(row.name, row.latitude, row.longitude)
+
+
+def _standbys(only: str) -> dict[UUID, list[str]]:
+    """The datacenters in which a standby of each database runs."""
+    rows = Replica.objects.filter(role=Role.STANDBY, state=ReplicaState.MEMBER)
+    rows = rows.filter(database__name=only) if only else rows
+    found: dict[UUID, list[str]] = defaultdict(list)
+    wanted = rows.order_by("host__datacenter__position", "host__datacenter__name")
+    for database, site in wanted.values_list("database_id", "host__datacenter__name"):
+        if site not in found[database]:
+            found[database].append(site)
+    return found
+
+
+def unended_keys() -> set[str]:
+    """Our conditions that ring or were acknowledged."""
+    ours = Q(key__startswith=PREFIXES[0]) | Q(key__startswith=PREFIXES[1])
+    rows = Alarm.objects.filter(ours).exclude(state=AlarmState.ENDED)
+    return set(rows.values_list("key", flat=True))
+
+
+def tickets() -> list[Ticket]:
+    """Every replica that could be restored now and is not, for the restore lottery."""
+    running = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.RUNNING)
+    rows = (
+        BackupReplica.objects.filter(~Exists(running), sight__moment__isnull=False)
+        .annotate(proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)))
+        .values_list("pk", "since", "proven_at", "sight__bytes")
+    )
+    return [Ticket(str(pk), proven or since, size) for pk, since, proven, size in rows]

@@ -1,0 +1,188 @@
+"""What an archive holds, read from a listing alone: what can be restored, up to when. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from recovery.core.archive.names import (
+    Chunk,
+    History,
+    Line,
+    ManifestName,
+    Part,
+    begun_at,
+    lsn_text,
+    milliseconds,
+    parse,
+)
+from recovery.core.archive.timelines import Chain, Log, Reach
+from recovery.core.ports.stores import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A base backup or snapshot with a manifest, and the log that follows it without a gap.
+
+    `moment`: every commit acknowledged up to then comes back; None: it cannot be restored, and
+    `problem` says why. A whole one may have a `problem` too: why its log ends early.
+    """
+
+    name: ManifestName
+    bytes: int
+    chain: Chain
+    problem: str
+    moment: datetime | None
+
+    @property
+    def is_restorable(self) -> bool:
+        return self.moment is not None
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """The moments that can be asked for; None when only its newest state comes back."""
+        opens = self.name.moment
+        if self.name.kind != "base" or not opens or not self.moment or self.moment < opens:
+            return None
+        return opens, self.moment
+
+    @property
+    def order(self) -> tuple[int, int, int, int, str]:
+        """The one that brings back most is the last; of equal ones the one with least to replay."""
+        reach = self.chain.reach
+        moment = milliseconds(self.moment)
+        return reach.timeline, reach.lsn, moment, self.name.start, self.name.backup
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """`backups`: oldest first. `newest`: the one that a restore of now would use. `missing`: a
+    sentence for each thing whose lack makes something useless. `orphans`: pieces of backups
+    without a manifest: running, or interrupted. `strangers`: names that are none of ours."""
+
+    backups: tuple[Backup, ...]
+    newest: Backup | None
+    missing: tuple[str, ...]
+    orphans: tuple[ObjectInfo, ...]
+    strangers: tuple[str, ...]
+    objects: int
+    bytes: int
+    written: datetime | None
+    """When the newest object came, by the store's clock."""
+
+    @property
+    def moment(self) -> datetime | None:
+        """The newest restorable moment."""
+        return self.newest.moment if self.newest else None
+
+    @property
+    def reach(self) -> Reach | None:
+        """The newest restorable position of the log."""
+        return self.newest.chain.reach if self.newest else None
+
+    @property
+    def windows(self) -> tuple[tuple[datetime, datetime], ...]:
+        """The moments that can be asked for, joined where they touch, oldest first."""
+        found: list[tuple[datetime, datetime]] = []
+        for begin, end in sorted(each.window for each in self.backups if each.window):
+            if found and begin <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], end)
+            else:
+                found.append((begin, end))
+        return tuple(found)
+
+
+@dataclass(slots=True)
+class Listing:
+    """A listing sorted by what the names mean, one for each line."""
+
+    manifests: list[ManifestName] = field(default_factory=list)
+    parts: dict[str, dict[int, ObjectInfo]] = field(default_factory=lambda: defaultdict(dict))
+    log: Log = field(default_factory=Log)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, found: Part | ManifestName | Chunk | History, info: ObjectInfo) -> None:
+        self.sizes[info.name] = info.size
+        match found:
+            case ManifestName():
+                self.manifests.append(found)
+            case Part():
+                self.parts[found.backup][found.number] = info
+            case _:
+                self.log.add(found)
+
+    @property
+    def orphans(self) -> tuple[ObjectInfo, ...]:
+        named = {each.backup for each in self.manifests}
+        lonely = (parts for backup, parts in self.parts.items() if backup not in named)
+        return tuple(info for parts in lonely for info in parts.values())
+
+
+def listings(objects: Iterable[ObjectInfo]) -> tuple[dict[Line, Listing], tuple[str, ...]]:
+    """Of every line, and the names that are none of ours."""
+    found: dict[Line, Listing] = defaultdict(Listing)
+    strangers: list[str] = []
+    for info in objects:
+        name = parse(info.name)
+        if name is None:
+            strangers.append(info.name)
+        else:
+            found[name.line].add(name, info)
+    for listing in found.values():
+        listing.log.sort()
+    return dict(found), tuple(strangers)
+
+
+def coverage(objects: Iterable[ObjectInfo]) -> Coverage:
+    """Of one database in one store: all its objects, in any order."""
+    everything = tuple(objects)
+    lines, strangers = listings(everything)
+    backups: list[Backup] = []
+    newest: list[Backup] = []
+    missing: list[str] = []
+    for listing in lines.values():
+        ours = sorted((_backup(each, listing) for each in listing.manifests), key=lambda b: b.order)
+        backups += ours
+        newest += [each for each in ours if each.is_restorable][-1:]
+        missing += _missing(ours, listing)
+    return Coverage(
+        backups=tuple(sorted(backups, key=lambda each: (each.name.backup, each.name.line))),
+        newest=max(newest, key=lambda each: milliseconds(each.moment), default=None),
+        missing=tuple(dict.fromkeys(missing)),
+        orphans=tuple(info for listing in lines.values() for info in listing.orphans),
+        strangers=strangers,
+        objects=len(everything),
+        bytes=sum(info.size for info in everything),
+        written=max((info.modified for info in everything), default=None),
+    )
+
+
+def _backup(name: ManifestName, listing: Listing) -> Backup:
+    parts = listing.parts.get(name.backup, {})
+    size = listing.sizes[str(name)] + sum(info.size for info in parts.values())
+    lost = [number for number in range(name.parts) if number not in parts]
+    chain = listing.log.chain(name) if name.kind == "base" else Chain(Reach(0, 0, name.moment))
+    problem, moment = chain.gap, chain.reach.moment or begun_at(name.backup)
+    if lost:
+        problem = f"piece {lost[0]} of {name.parts} of backup {name.backup} is missing"
+    elif name.kind == "base" and (chain.reach.lsn < name.stop or not chain.chunks):
+        problem = chain.gap or f"backup {name.backup} lacks its log up to {lsn_text(name.stop)}"
+    else:
+        return Backup(name, size, chain, problem, moment)
+    return Backup(name, size, chain, problem, None)
+
+
+def _missing(backups: list[Backup], listing: Listing) -> list[str]:
+    log = listing.log
+    found = [each.problem for each in backups if each.problem]
+    for timeline, chunks in sorted(log.chunks.items()):
+        if timeline > 1 and timeline not in log.histories and not _begins(timeline, backups):
+            lost = f"its {len(chunks)} chunks are useless"
+            found.append(f"timeline {timeline} has no history: {lost}")
+    return found + log.twice
+
+
+def _begins(timeline: int, backups: list[Backup]) -> bool:
+    return any(each.name.timeline == timeline for each in backups)

@@ -1,0 +1,149 @@
+"""What a restore has to fetch, or why there can be none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.core.archive.coverage import Backup, Coverage, coverage
+from recovery.core.archive.manifest import Manifest
+from recovery.core.archive.names import Chunk, History, ManifestName
+from recovery.core.ports.stores import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """`name`: of the manifest. `manifest`: None until it was read; then its pieces were compared
+    with the listing. `chunks`: of the log, in order, without marks. `to`: None is the newest.
+    `moment`: every commit acknowledged up to then comes back."""
+
+    name: ManifestName
+    manifest: Manifest | None
+    chunks: tuple[Chunk, ...]
+    histories: tuple[History, ...]
+    to: datetime | None
+    moment: datetime
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(str(self.name.part(number)) for number in range(self.name.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`newest`: the newest moment that can be restored all the same; `windows`: all of them."""
+
+    reason: str
+    newest: datetime | None = None
+    windows: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The reason and what is possible instead."""
+        if self.newest is None:
+            return f"{self.reason}. Nothing can be restored from here."
+        return f"{self.reason}. The newest moment that can be restored is {told(self.newest)}."
+
+
+def told(moment: datetime) -> str:
+    """For people: 2026-11-28 18:23:11.250 UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
+
+
+def plan_restore(
+    objects: Iterable[ObjectInfo],
+    manifests: Mapping[str, Manifest],
+    to: datetime | None = None,
+) -> RestorePlan | Refusal:
+    """Of one database in one store, to its newest moment or to `to`.
+
+    `manifests`: those that were read, by name. Asked first without any, the plan names the one
+    that it needs; asked again with it, its pieces are checked.
+    """
+    everything = tuple(objects)
+    seen = coverage(everything)
+    chosen = _chosen(seen, to)
+    if isinstance(chosen, str):
+        return Refusal(chosen, seen.moment, seen.windows)
+    manifest = manifests.get(str(chosen.name))
+    wrong = _wrong(chosen, manifest, everything) if manifest else ""
+    if wrong:
+        rest = coverage(each for each in everything if each.name != str(chosen.name))
+        return Refusal(wrong, rest.moment, rest.windows)
+    assert chosen.moment is not None
+    return RestorePlan(
+        name=chosen.name,
+        manifest=manifest,
+        chunks=_needed(chosen.chain.chunks, to),
+        histories=chosen.chain.histories,
+        to=to,
+        moment=chosen.moment if to is None else to,
+    )
+
+
+def _chosen(seen: Coverage, to: datetime | None) -> Backup | str:
+    if not seen.backups:
+        running = "; one has been begun and has no manifest" if seen.orphans else ""
+        return f"there is no backup{running}"
+    if seen.newest is None:
+        return "; ".join(seen.missing) or "no backup is whole"
+    if to is None:
+        return seen.newest
+    fitting = [each for each in seen.backups if _holds(each, to)]
+    if fitting:
+        return max(fitting, key=lambda each: (each.name.moment, each.order))
+    return _outside(seen, to)
+
+
+def _holds(backup: Backup, to: datetime) -> bool:
+    if backup.window:
+        return backup.window[0] <= to <= backup.window[1]
+    return backup.is_restorable and backup.name.kind == "snapshot" and backup.moment == to
+
+
+def _outside(seen: Coverage, to: datetime) -> str:
+    windows = seen.windows
+    if not windows:
+        moments = sorted(each.moment for each in seen.backups if each.moment)
+        have = ", ".join(told(each) for each in moments[-3:])
+        return f"{told(to)} is not the moment of a backup; the newest are of {have}"
+    if to < windows[0][0]:
+        return f"{told(to)} is before the oldest moment that is kept, {told(windows[0][0])}"
+    later = [window for window in windows if window[0] > to]
+    if later:
+        earlier = max(window[1] for window in windows if window[1] < to)
+        return (
+            f"{told(to)} lies in a gap: the log ends at {told(earlier)}, "
+            f"and the next backup begins at {told(later[0][0])}"
+        )
+    reason = f"{told(to)} is after everything that the archive has"
+    return "; ".join([reason, *seen.missing])
+
+
+def _wrong(backup: Backup, manifest: Manifest, objects: Iterable[ObjectInfo]) -> str:
+    """What of the pieces in the listing is not what the manifest says."""
+    name = backup.name
+    claims = (manifest.database, manifest.system, manifest.backup, len(manifest.parts))
+    if claims != (name.line.database, name.line.system, name.backup, name.parts):
+        return f"the manifest of backup {name.backup} belongs to another one"
+    sizes = {info.name: info.size for info in objects}
+    for number, fact in enumerate(manifest.parts):
+        has = sizes[str(name.part(number))]
+        if has != fact.size:
+            return (
+                f"piece {number} of backup {name.backup} is {has} bytes long, "
+                f"its manifest says {fact.size}: it is cut off or another one"
+            )
+    return ""
+
+
+def _needed(chunks: tuple[Chunk, ...], to: datetime | None) -> tuple[Chunk, ...]:
+    """Up to the first that proves this moment."""
+    found: list[Chunk] = []
+    for chunk in chunks:
+        if chunk.stop > chunk.start:
+            found.append(chunk)
+        if to and chunk.moment and chunk.moment >= to:
+            break
+    return tuple(found)

@@ -1,0 +1,89 @@
+"""What of an archive may go. Pure.
+
+Invariants: while a database has a restorable backup, it keeps one; what a kept backup and its log
+need stays; the moments of the last `days` stay restorable as far as they were; a manifest goes
+before its pieces, so that what is half removed is no backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.core.archive.coverage import Backup, Coverage, Listing, coverage, listings
+from recovery.core.archive.names import begun_at, segment_start
+from recovery.core.ports.stores import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """At least `backups` restorable ones, and whatever the moments of the last `days` need."""
+
+    backups: int = 2
+    days: float = 7.0
+    orphans: timedelta = timedelta(days=1)
+
+
+def retention(
+    objects: Iterable[ObjectInfo], now: datetime, policy: RetentionPolicy
+) -> tuple[str, ...]:
+    """Of one database in one store: the names to remove, in this order."""
+    everything = tuple(objects)
+    lines, _ = listings(everything)
+    edge = now - timedelta(days=policy.days)
+    newest = coverage(everything).newest
+    gone: list[str] = []
+    for line, listing in lines.items():
+        seen = coverage(each for each in everything if each.name.startswith(line.prefix))
+        gone += _orphans(seen, now - policy.orphans)
+        is_former = newest is not None and newest.name.line != line
+        if is_former and _is_over(seen, edge):
+            gone += _all(listing)
+        else:
+            gone += _outlived(seen, listing, edge, policy)
+    return tuple(dict.fromkeys(gone))
+
+
+def _orphans(seen: Coverage, before: datetime) -> list[str]:
+    """Pieces of backups that were interrupted long ago."""
+    return [info.name for info in seen.orphans if info.modified < before]
+
+
+def _is_over(seen: Coverage, edge: datetime) -> bool:
+    """A system that the database no longer has, and whose last moment is too old for anybody."""
+    return seen.moment is None or seen.moment < edge
+
+
+def _all(listing: Listing) -> list[str]:
+    manifests = [str(each) for each in listing.manifests]
+    return manifests + sorted(name for name in listing.sizes if name not in manifests)
+
+
+def _outlived(
+    seen: Coverage, listing: Listing, edge: datetime, policy: RetentionPolicy
+) -> list[str]:
+    kept = _kept([each for each in seen.backups if each.is_restorable], edge, policy)
+    if not kept:
+        return []
+    oldest = min(each.name.backup for each in kept)
+    gone = [each for each in seen.backups if each.name.backup < oldest and each not in kept]
+    names = [str(each.name) for each in gone]
+    for each in gone:
+        names += [info.name for _, info in sorted(listing.parts[each.name.backup].items())]
+    starts = [each.name.start for each in kept if each.name.kind == "base"]
+    return names + (_log(listing, min(starts)) if starts else [])
+
+
+def _kept(whole: list[Backup], edge: datetime, policy: RetentionPolicy) -> list[Backup]:
+    """Oldest first: the newest ones, those of the last days, and the one that these begin from."""
+    young = [each for each in whole if (begun_at(each.name.backup) or edge) >= edge]
+    count = max(policy.backups, len(young) + 1, 1)
+    return whole[-count:]
+
+
+def _log(listing: Listing, start: int) -> list[str]:
+    """What ends before the oldest kept base begins, on whichever timeline."""
+    begin = segment_start(start)
+    chunks = (each for chunks in listing.log.chunks.values() for each in chunks)
+    return [str(each) for each in chunks if each.stop <= begin and each.start < begin]

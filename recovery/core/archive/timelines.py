@@ -1,0 +1,151 @@
+"""The log of one line of a database: its chunks, and how its timelines descend. Pure.
+
+A timeline begins where another was left (its switch); what was written to the parent beyond that
+belongs to nobody. Its first segment holds a copy of the parent's bytes up to the switch, as
+PostgreSQL's own does, so its chunks begin at the start of that segment.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from recovery.core.archive.names import Chunk, History, ManifestName, lsn_text, segment_start
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a chain goes: every commit acknowledged up to `moment` lies before `lsn`."""
+
+    timeline: int
+    lsn: int
+    moment: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The chunks that follow a base without a gap, marks among them. `gap`: why it ends before
+    the log does; empty where it does not."""
+
+    reach: Reach
+    chunks: tuple[Chunk, ...] = ()
+    histories: tuple[History, ...] = ()
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The part of a path that lies on one timeline. `begin`: a switch, or the base's start."""
+
+    timeline: int
+    begin: int
+    end: int | None
+
+
+@dataclass(slots=True)
+class Log:
+    """What a listing tells of one line's log. `sort` comes once, after everything was added."""
+
+    chunks: dict[int, list[Chunk]] = field(default_factory=lambda: defaultdict(list))
+    histories: dict[int, History] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
+
+    def add(self, found: Chunk | History) -> None:
+        if isinstance(found, Chunk):
+            self.chunks[found.timeline].append(found)
+            return
+        other = self.histories.setdefault(found.timeline, found)
+        if other != found:
+            self.twice.append(f"timeline {found.timeline} has two histories: nobody can follow it")
+
+    def sort(self) -> None:
+        for each in self.chunks.values():
+            each.sort(key=lambda chunk: chunk.order)
+
+    def chain(self, base: ManifestName) -> Chain:
+        """From this base towards the end of the newest timeline that descends from it."""
+        legs = self.path(base)
+        reach = Reach(base.timeline, segment_start(base.start), None)
+        chunks: list[Chunk] = []
+        at, rest = (reach.timeline, reach.lsn), legs
+        for number, leg in enumerate(legs):
+            begin = segment_start(leg.begin)
+            if reach.lsn < begin:
+                break
+            walked, end = self._walk(leg, begin)
+            at, rest = (leg.timeline, end.lsn), legs[number:]
+            if end.lsn > reach.lsn or (end.moment and end.lsn == reach.lsn):
+                chunks += walked
+                reach = Reach(leg.timeline, end.lsn, end.moment or reach.moment)
+        timelines = {leg.timeline for leg in legs}
+        histories = self._histories(max(timelines))
+        return Chain(reach, tuple(chunks), histories, self._gap(at, reach, rest))
+
+    def path(self, base: ManifestName) -> tuple[Leg, ...]:
+        """The newest timeline that left this base's line after the base was whole wins."""
+        for timeline in sorted(self.histories, reverse=True):
+            legs = self._legs(base, timeline)
+            if legs:
+                return legs
+        return (Leg(base.timeline, base.start, None),)
+
+    def _legs(self, base: ManifestName, timeline: int) -> tuple[Leg, ...]:
+        legs: list[Leg] = []
+        end: int | None = None
+        while timeline != base.timeline:
+            history = self.histories.get(timeline)
+            if history is None or history.parent >= timeline:
+                return ()
+            if end is not None and history.switch > end:
+                return ()
+            legs.append(Leg(timeline, history.switch, end))
+            timeline, end = history.parent, history.switch
+        if end is not None and end < base.stop:
+            return ()
+        return (Leg(timeline, base.start, end), *reversed(legs))
+
+    def _walk(self, leg: Leg, begin: int) -> tuple[list[Chunk], Reach]:
+        """The chunks of this leg that join from `begin` on, and how far they go."""
+        walked: list[Chunk] = []
+        position, moment = begin, None
+        for chunk in self.chunks.get(leg.timeline, ()):
+            if chunk.stop < position:
+                continue
+            if chunk.start > position or self._is_beyond(chunk, leg):
+                break
+            reaches = chunk.stop if leg.end is None else min(chunk.stop, leg.end)
+            if reaches > position or chunk.start == chunk.stop:
+                walked.append(chunk)
+            if chunk.moment and chunk.stop == reaches:
+                moment = chunk.moment
+            position = reaches
+        return walked, Reach(leg.timeline, position, moment)
+
+    @staticmethod
+    def _is_beyond(chunk: Chunk, leg: Leg) -> bool:
+        """Written to a timeline that had been left: nobody's."""
+        return leg.end is not None and chunk.stop > leg.end and chunk.start >= leg.end
+
+    def _histories(self, timeline: int) -> tuple[History, ...]:
+        """Of this timeline and of all before it, oldest first."""
+        found: list[History] = []
+        while history := self.histories.get(timeline):
+            found.append(history)
+            if history.parent >= timeline:
+                break
+            timeline = history.parent
+        return tuple(reversed(found))
+
+    def _gap(self, at: tuple[int, int], reach: Reach, legs: tuple[Leg, ...]) -> str:
+        timeline, position = at
+        later = sum(
+            chunk.stop > max(position, reach.lsn) and not self._is_beyond(chunk, leg)
+            for leg in legs
+            for chunk in self.chunks.get(leg.timeline, ())
+            if leg.timeline != timeline or chunk.start > position
+        )
+        if not later:
+            return ""
+        chunks = "1 later chunk is" if later == 1 else f"{later} later chunks are"
+        return f"no chunk from {lsn_text(position)} on timeline {timeline}: {chunks} useless"

@@ -1,0 +1,64 @@
+"""What an agent tells about the backups of its databases. For people: what can be restored is read
+from the stores themselves, never from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a replica of the backups lies, named for people ("replica 2, Lyon"). A bucket's keys
+    are named, never sent: the host has a file of them (`credentials`)."""
+
+    name: str
+    kind: Literal["folder", "bucket"]
+    folder: str = ""
+    endpoint: str = ""
+    bucket: str = ""
+    region: str = "us-east-1"
+    credentials: str = ""
+
+
+class BackupSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a database is backed up by the host of its primary. `key`: the id of the key that seals
+    it; the host has a file of them. Seconds between two bases or snapshots; how many of them the
+    stores keep at least, and of how many days every moment; `lock_days`: 0 asks for no lock."""
+
+    key: str
+    stores: tuple[StoreSpec, ...]
+    every: float = 86400.0
+    backups: int = 2
+    days: float = 7.0
+    lock_days: float = 0.0
+
+
+class StoreFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One store of one database. Moments in milliseconds since 1970, 0 unknown. `missing`: objects
+    that this host has and the store has not; `lag_ms`: since when the oldest of them waits."""
+
+    name: str
+    place: str
+    newest_at: int = 0
+    missing: int = 0
+    lag_ms: int = 0
+    trouble: str = ""
+
+
+class BackupFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One database of this host. `state`: "waiting" for its server, "streaming", "failed" with
+    `trouble`. `moment`: commits up to then are on this host's spool. `done`, `total`: bytes of the
+    backup that runs, 0 none."""
+
+    replica: str
+    database: str
+    state: str
+    timeline: int = 0
+    position: int = 0
+    moment: int = 0
+    done: int = 0
+    total: int = 0
+    spool_bytes: int = 0
+    stores: tuple[StoreFact, ...] = ()
+    trouble: str = ""

@@ -1,0 +1,210 @@
+"""The parts of archiving and restoring that a whole run does not reach by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from recovery.adapters.backups.directory import DirectoryStore
+from recovery.agent.backups.base import BaseBackup
+from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.restore import Restore
+from recovery.agent.backups.spool import Spool
+from recovery.agent.backups.unpack import Segments
+from recovery.core.archive import (
+    SEGMENT,
+    Chunk,
+    History,
+    RestorePlan,
+    RetentionPolicy,
+    coverage,
+)
+from recovery.core.clock import system
+from recovery.core.ports import EngineAway, EngineFailed
+from tests.adapters.backups.conftest import KEYS
+from tests.adapters.databases.disks import fill, small_disk
+from tests.adapters.databases.servers import Family
+from tests.agent.backups.fields import CLIENT, QUICK, Archive, primary_of, written
+from tests.decisions.archive.build import LINE, at, base
+from tests.support.waiting import until
+
+NAME = base(0, 3 * SEGMENT)
+
+
+def laid(folder: Path, *histories: History) -> Segments:
+    return Segments(folder, RestorePlan(NAME, None, (), histories, None, at(1)))
+
+
+def test_a_chunk_over_two_segments_lies_in_both_and_the_rest_is_zero(tmp_path: Path) -> None:
+    data = b"x" * 1000
+    start = 4 * SEGMENT - 400
+    laid(tmp_path).lay(Chunk(LINE, 1, start, start + 1000, None), data)
+    first, second = sorted(tmp_path.iterdir())
+    assert [first.name, second.name] == [f"000000010000000000{n:06X}" for n in (3, 4)]
+    assert first.read_bytes() == bytes(SEGMENT - 400) + data[:400]
+    assert second.read_bytes() == data[400:] + bytes(SEGMENT - 600)
+
+
+def test_positions_beyond_four_gigabytes_have_their_segments_names(tmp_path: Path) -> None:
+    laid(tmp_path).lay(Chunk(LINE, 2, (5 << 32) + SEGMENT, (5 << 32) + SEGMENT + 4, None), b"abcd")
+    assert [each.name for each in tmp_path.iterdir()] == ["000000020000000500000001"]
+
+
+def test_bytes_beyond_the_switch_are_not_laid_out(tmp_path: Path) -> None:
+    switch = 3 * SEGMENT + 100
+    segments = laid(tmp_path, History(LINE, 2, 1, switch))
+    segments.lay(Chunk(LINE, 1, 3 * SEGMENT, 3 * SEGMENT + 300, None), b"x" * 300)
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes() == b"x" * 100 + bytes(SEGMENT - 100)
+    segments.lay(Chunk(LINE, 2, 3 * SEGMENT, 3 * SEGMENT + 300, None), b"y" * 300)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_bytes_before_the_base_are_not_laid_out(tmp_path: Path) -> None:
+    laid(tmp_path).lay(Chunk(LINE, 1, 2 * SEGMENT, 3 * SEGMENT + 4, None), bytes(SEGMENT) + b"abcd")
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes()[:5] == b"abcd\0"
+
+
+def test_the_time_left_is_told_after_the_first_tenth() -> None:
+    progress = Progress(done=9, total=100, began=system.monotonic() - 10)
+    assert progress.seconds_left is None
+    progress.done = 50
+    assert progress.seconds_left == pytest.approx(10, abs=0.5)
+
+
+# ------------------------------------------------------------------ on a real server
+
+
+@pytest.fixture
+async def newest() -> AsyncIterator[Family]:
+    """These are the same on every version."""
+    with TemporaryDirectory(prefix="tocsin-db-") as folder:
+        family = Family("postgresql", "18", Path(folder), {"fsync": "off"})
+        yield family
+        await family.close()
+
+
+async def test_an_object_that_vanishes_in_mid_restore_is_named(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    archive = Archive(tmp_path / "spool", [folder_store])
+    archive.start(server)
+    await CLIENT.write(server, 1)
+    await archive.covers(folder_store, system.now())
+    await archive.stop()
+    source = Source(folder_store, KEYS, "shop")
+    plan, _ = await source.plan(None)
+    await folder_store.delete(plan.parts[1])
+    with pytest.raises(RestoreRefused, match="part-00001 is gone from replica 1"):
+        await source.get(plan.parts[1])
+
+
+async def test_a_moment_after_the_last_commit_is_reached_by_the_end_of_the_log(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    archive = Archive(tmp_path / "spool", [folder_store], replace(QUICK, canary_seconds=3600.0))
+    archive.start(server)
+    await CLIENT.write(server, 1)
+    await archive.covers(folder_store, system.now())
+    quiet = system.now()
+    await archive.covers(folder_store, quiet)
+    server.kill()
+    await archive.stop()
+    b = newest.servers["b"]
+    done = await Restore(Source(folder_store, KEYS, "shop"), b.place, "18").run(quiet)
+    assert done.moment == quiet
+    newest.give("b")
+    await b.start()
+    assert await CLIENT.numbers(b) == {1}
+
+
+async def test_a_disk_that_is_too_small_is_refused_before_the_first_byte(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    archive = Archive(tmp_path / "spool", [folder_store])
+    archive.start(server)
+    await CLIENT.write(server, 1)
+    await archive.covers(folder_store, system.now())
+    await archive.stop()
+    b = newest.servers["b"]
+    with small_disk(b.folder, 100):
+        restore = Restore(Source(folder_store, KEYS, "shop"), b.place, "18")
+        with pytest.raises(EngineFailed, match=r"the restored data need \d+ MiB, \d+ MiB are free"):
+            await restore.run()
+        assert restore.progress.done == 0
+
+
+async def test_a_full_spool_holds_the_log_back_and_loses_nothing(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    with small_disk(tmp_path / "spool", 64) as spool:
+        archive = Archive(spool, [folder_store])
+        archive.start(server)
+        await archive.covers(folder_store, system.now())
+        filler = fill(spool)
+        await CLIENT.write(server, 1)
+
+        def is_told() -> bool:
+            assert archive.archiver is not None
+            return "no space is left" in archive.archiver.fact().trouble
+
+        await until(is_told, 20)
+        filler.unlink()
+        await CLIENT.write(server, 2)
+        seen = await archive.covers(folder_store, system.now())
+        assert seen.missing == ()
+        await archive.stop()
+
+
+async def test_old_backups_leave_the_spool_and_the_store_and_the_rest_stays_whole(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    policy = RetentionPolicy(backups=2, days=0)
+    plan = replace(QUICK, kept=policy, retention_seconds=0.3, base_every=timedelta(seconds=2))
+    archive = Archive(tmp_path / "spool", [folder_store], plan)
+    archive.start(server)
+    await archive.covers(folder_store, system.now())
+    first = coverage(await folder_store.list("shop/")).backups[0].name
+
+    async def is_gone() -> bool:
+        await CLIENT.write(server, int(system.monotonic() * 1000) % 2**31)
+        backups = coverage(await folder_store.list("shop/")).backups
+        return bool(backups) and first not in [each.name for each in backups]
+
+    await until(is_gone, 60)
+    await asyncio.sleep(1)
+    assert archive.archiver is not None
+    spooled = coverage(await DirectoryStore("spool", tmp_path / "spool").list("shop/"))
+    stored = coverage(await folder_store.list("shop/"))
+    assert len(spooled.backups) < len(stored.backups) <= 4
+    assert stored.newest is not None
+    assert spooled.moment is not None
+    await archive.stop()
+
+
+async def test_tablespaces_are_refused(newest: Family, tmp_path: Path) -> None:
+    server = await written(newest)
+    spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
+    outside = server.folder / "outside"
+    outside.mkdir(mode=0o700)
+    with contextlib.suppress(EngineAway):  # it is made, and its session expects rows
+        await server.engine._session.rows(  # type: ignore[attr-defined]
+            f"CREATE TABLESPACE more LOCATION '{outside}'"
+        )
+    backup = BaseBackup(primary_of(server).replication, spool, "18", fast=True)
+    with pytest.raises(EngineFailed, match="tablespaces outside of the data"):
+        await backup.take()
+    assert coverage(spool.objects.values()).backups == ()

@@ -1,0 +1,182 @@
+"""`make bench-restore`: a PostgreSQL database out of a real SeaweedFS.
+
+`python -m tests.bench.restore` (MIB=1024 of data, ROUNDS=3). In the same run, each alone:
+raw writing to the same disk until it is safe there, reading every object from the store, opening
+and unpacking them in memory. A restore's fetching and unpacking must reach 0.8 of the least, and
+the time left that it tells after its first tenth must be right within 15 %.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from recovery.adapters.backups.s3 import S3Store
+from recovery.adapters.backups.sealing import unseal
+from recovery.agent.backups.fetch import AT_ONCE, Source
+from recovery.agent.backups.restore import Restore, Restored
+from recovery.agent.backups.unpack import settle
+from recovery.core.archive import coverage
+from recovery.core.clock import system
+from tests.adapters.backups.conftest import KEYS
+from tests.adapters.databases.servers import Family, Server
+from tests.agent.backups.fields import CLIENT, Archive, written
+from tests.support.seaweed import Seaweed
+
+LEAST, ETA = 0.8, 0.15
+_ROW = 930
+_FILL = (
+    "CREATE TABLE filler AS SELECT n, (SELECT string_agg(md5((n * 64 + k)::text), '') "
+    "FROM generate_series(1, 28) k) AS text FROM generate_series(1, {rows}) n"
+)
+
+
+@dataclass
+class Round:
+    """Bytes a second, each of plain bytes; `eta`: the worst error of the time left."""
+
+    disk: float
+    store: float
+    unpack: float
+    restore: float
+    total: float
+    eta: float
+
+    @property
+    def ratio(self) -> float:
+        return self.restore / min(self.disk, self.store, self.unpack)
+
+
+async def _timed(act: Callable[[], Awaitable[object]]) -> float:
+    began = system.monotonic()
+    await act()
+    return system.monotonic() - began
+
+
+async def _raw_disk(folder: Path, size: int) -> None:
+    block = os.urandom(1 << 23)
+
+    def write() -> None:
+        with (folder / "raw").open("wb", buffering=0) as out:
+            for _ in range(size // len(block)):
+                out.write(block)
+            os.fsync(out.fileno())
+
+    await asyncio.to_thread(write)
+    (folder / "raw").unlink()
+
+
+async def _many(names: list[str], act: Callable[[str], Awaitable[object]]) -> None:
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(name: str) -> None:
+        async with turn:
+            await act(name)
+
+    await asyncio.gather(*(one(name) for name in names))
+
+
+async def _restored(store: S3Store, place: Server, version: str) -> tuple[Restored, float]:
+    """The result, and how wrong the time left was at worst."""
+    shutil.rmtree(place.folder, ignore_errors=True)
+    work = Restore(Source(store, KEYS, "shop"), place.place, version)
+    running = asyncio.create_task(work.run())
+    said: list[tuple[float, float]] = []
+    while work.progress.phase not in ("replaying the log", "done") and not running.done():
+        left = work.progress.seconds_left
+        if left is not None:
+            said.append((system.monotonic() - work.progress.began, left))
+        await asyncio.sleep(0.1)
+    done = await running
+    errors = [abs(at + left - done.fetched) / done.fetched for at, left in said]
+    return done, max(errors, default=0.0)
+
+
+async def _round(store: S3Store, server: Server, folder: Path, size: int) -> Round:
+    seen = await store.list("shop/")
+    newest = coverage(seen).newest
+    assert newest is not None
+    plan, manifest = await Source(store, KEYS, "shop").plan(None)
+    names = [*plan.parts, *(str(chunk) for chunk in plan.chunks)]
+    plain = manifest.plain + sum(chunk.stop - chunk.start for chunk in plan.chunks)
+    sealed: dict[str, bytes] = {}
+
+    async def keep(name: str) -> None:
+        sealed[name] = await store.get(name)
+
+    async def unpack(name: str) -> None:
+        await asyncio.to_thread(lambda: unseal(sealed[name], name=name, keys=KEYS))
+
+    disk = size / await _timed(lambda: _raw_disk(folder, size))
+    read = plain / await _timed(lambda: _many(names, keep))
+    opened = plain / await _timed(lambda: _many(names, unpack))
+    sealed.clear()
+    done, eta = await _restored(store, server, server.spec.version)
+    await settle(folder)
+    return Round(disk, read, opened, done.speed, done.seconds, eta)
+
+
+async def measure(mebibytes: int, rounds: int) -> list[Round]:
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as home, contextlib.ExitStack() as end:
+        folder = Path(home)
+        weed = Seaweed(folder / "weed")
+        weed.start()
+        end.callback(weed.kill)
+        weed.make("backups")
+        store = S3Store("store", weed.bucket("backups"))
+        family = Family("postgresql", "18", folder, {"fsync": "off", "max_wal_size": "4GB"})
+        try:
+            server = await written(family)
+            with CLIENT.connect(server) as connection:
+                connection.execute(_FILL.format(rows=mebibytes * (1 << 20) // _ROW))
+            archive = Archive(folder / "spool", [store])
+            began = system.monotonic()
+            archive.start(server)
+            seen = await archive.covers(store, system.now(), 900)
+            took = system.monotonic() - began
+            await archive.stop()
+            server.kill()
+            mib = seen.bytes / (1 << 20)
+            print(f"archived in {took:.1f} s: {mib:.0f} MiB sealed in {seen.objects} objects")
+            size = mebibytes << 20
+            found = []
+            for number in range(rounds):
+                found.append(await _round(store, family.servers["b"], folder, size))
+                print(_told(f"round {number + 1}", found[-1]), flush=True)
+            return found
+        finally:
+            await store.close()
+            await family.close()
+
+
+def _told(name: str, found: Round) -> str:
+    rates = (found.disk, found.store, found.unpack, found.restore)
+    disk, read, opened, restored = (f"{each / 1e6:.0f}" for each in rates)
+    return (
+        f"{name}: MB/s raw disk {disk}, store read {read}, unpacking {opened}, restore {restored} "
+        f"({found.ratio:.2f} of the least); {found.total:.1f} s with replay and proof; "
+        f"time left wrong by at most {found.eta:.0%}"
+    )
+
+
+def main(words: list[str]) -> int:
+    """1 when the median misses the target."""
+    given = {**os.environ, **dict(word.split("=", 1) for word in words)}
+    rounds = asyncio.run(measure(int(given.get("MIB", "1024")), int(given.get("ROUNDS", "3"))))
+    ratio, eta = median(each.ratio for each in rounds), median(each.eta for each in rounds)
+    print(
+        f"median: {ratio:.2f} of the least (target {LEAST}), time left within {eta:.0%} ({ETA:.0%})"
+    )
+    return 0 if ratio >= LEAST and eta <= ETA else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""What may go, and what never does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from recovery.core.archive import SEGMENT, Line, RetentionPolicy, retention
+from tests.decisions.archive.build import at, base, chunk, info, snapshot, whole
+
+DAY = 24 * 60
+POLICY = RetentionPolicy(backups=2, days=2)
+BASES = [base(day * DAY, (3 + day) * SEGMENT) for day in range(6)]
+LOG = [chunk(3 + day, 4 + day, (day + 1) * DAY) for day in range(6)]
+ALL = [each for name in BASES for each in whole(name)] + LOG
+
+
+def test_old_backups_go_with_their_log_and_the_last_days_stay_restorable() -> None:
+    gone = retention(ALL, at(6 * DAY), POLICY)
+    kept = [name for name in BASES if str(name) not in gone]
+    assert kept == BASES[3:]
+    assert [each.name for each in LOG if each.name in gone] == [each.name for each in LOG[:3]]
+
+
+def test_a_manifest_goes_before_its_pieces_and_these_before_the_log() -> None:
+    gone = retention(ALL, at(6 * DAY), POLICY)
+    first = next(number for number, name in enumerate(gone) if "/part-" in name)
+    second = next(number for number, name in enumerate(gone) if "/wal/" in name)
+    assert all("/manifest-" in name for name in gone[:first])
+    assert all("/part-" in name for name in gone[first:second])
+    assert all("/wal/" in name for name in gone[second:])
+
+
+def test_the_number_of_backups_stays_however_old_they_are() -> None:
+    gone = retention(ALL, at(600 * DAY), POLICY)
+    assert [name for name in BASES if str(name) not in gone] == BASES[-2:]
+
+
+def test_nothing_goes_where_nothing_can_be_restored() -> None:
+    objects = [each for name in BASES for each in whole(name, lost=[0])] + LOG
+    assert retention(objects, at(6 * DAY), POLICY) == ()
+
+
+def test_a_backup_whose_log_has_not_come_yet_stays() -> None:
+    fresh = base(6 * DAY, 9 * SEGMENT)
+    assert not {str(fresh)} & set(retention([*ALL, *whole(fresh)], at(6 * DAY), POLICY))
+
+
+def test_pieces_without_a_manifest_go_after_a_day() -> None:
+    pieces = [
+        info(each.name, modified=at(5 * DAY)) for each in whole(base(5 * DAY + 1, SEGMENT))[:-1]
+    ]
+    later = at(5 * DAY) + POLICY.orphans
+    gone = set(retention([*ALL, *pieces], later, POLICY))
+    assert not gone & {each.name for each in pieces}
+    gone = set(retention([*ALL, *pieces], later + timedelta(seconds=1), POLICY))
+    assert {each.name for each in pieces} <= gone
+
+
+def test_a_former_system_goes_when_its_last_moment_is_too_old() -> None:
+    former = Line("shop", "former")
+    old = whole(snapshot(0, line=former))
+    assert {each.name for each in old} <= set(retention([*ALL, *old], at(6 * DAY), POLICY))
+    young = whole(snapshot(5 * DAY, line=former))
+    assert not {each.name for each in young} & set(retention([*ALL, *young], at(6 * DAY), POLICY))

@@ -1,0 +1,97 @@
+"""Where an archive goes on, and when a base is due."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from recovery.adapters.databases.postgresql.forks import history
+from recovery.agent.backups.decide import End, base_is_due, end_of, next_leg
+from recovery.core.archive import SEGMENT, coverage
+from recovery.core.errors import Refused
+from tests.decisions.archive.build import LINE, at, base, chunk, whole
+
+ONE = history(1, "")
+
+
+def position(segments: float) -> int:
+    return int(segments * SEGMENT)
+
+
+def descended(*switches: float) -> str:
+    """A history file: timeline 1 was left at the first of these, 2 at the second."""
+    lines = (f"{n}\t0/{position(each):X}\twhy\n" for n, each in enumerate(switches, start=1))
+    return "".join(lines)
+
+
+def test_an_empty_archive_begins_with_the_segment_in_which_the_server_is() -> None:
+    assert next_leg(None, 3, position(4.7), ONE) == End(3, position(4))
+
+
+def test_an_archive_goes_on_exactly_where_it_ends() -> None:
+    assert next_leg(End(1, position(4.3)), 1, position(4.7), ONE) == End(1, position(4.3))
+
+
+def test_a_server_whose_log_ends_before_the_archive_is_refused() -> None:
+    with pytest.raises(Refused, match="it lost a part of its data, or is another one"):
+        next_leg(End(1, position(4.8)), 1, position(4.7), ONE)
+
+
+@pytest.mark.parametrize("has", [4.0, 4.2, 4.5, 4.9])
+def test_after_a_failover_the_new_timeline_begins_with_its_first_segment(has: float) -> None:
+    ended = history(2, descended(4.5))
+    assert next_leg(End(1, position(has)), 2, position(5), ended) == End(2, position(4))
+
+
+def test_an_archive_that_is_a_segment_behind_first_gets_the_rest_of_the_old_timeline() -> None:
+    ended = history(2, descended(4.5))
+    assert next_leg(End(1, position(3.9)), 2, position(5), ended) == End(1, position(3.9))
+
+
+def test_of_two_failovers_each_timeline_is_archived_that_has_a_segment_of_its_own() -> None:
+    far, near = history(3, descended(4.5, 6.5)), history(3, descended(4.5, 4.7))
+    assert next_leg(End(1, position(4.2)), 3, position(7), far) == End(2, position(4))
+    assert next_leg(End(1, position(4.2)), 3, position(7), near) == End(3, position(4))
+
+
+@pytest.mark.parametrize("timeline", [2, 9])
+def test_a_server_that_does_not_descend_from_the_archive_is_refused(timeline: int) -> None:
+    with pytest.raises(Refused, match="not the primary that the archive follows"):
+        next_leg(End(timeline, position(4)), 1, position(5), ONE)
+
+
+def test_the_end_is_the_furthest_chunk_of_the_same_system() -> None:
+    names = [chunk(3, 4).name, chunk(3, 3.5, timeline=2).name, "shop/x/odd"]
+    assert end_of(names, LINE.system) == End(2, position(3.5))
+    assert end_of(names, "another") is None
+
+
+BASE = base(0, position(3))
+DAY = timedelta(days=1)
+
+
+def due(objects: list, minute: float, system: str = LINE.system) -> bool:  # type: ignore[type-arg]
+    return base_is_due(coverage(objects), at(minute), DAY, system)
+
+
+def test_a_base_is_due_when_there_is_none_of_this_system() -> None:
+    assert due([], 0)
+    assert due([*whole(BASE), chunk(3, 4, 1)], 1, "another")
+    assert not due([*whole(BASE), chunk(3, 4, 1)], 1)
+
+
+def test_a_base_is_due_when_the_newest_is_old() -> None:
+    objects = [*whole(BASE), chunk(3, 4, 1)]
+    assert not due(objects, 24 * 60 - 1)
+    assert due(objects, 24 * 60)
+
+
+def test_a_base_is_due_as_soon_as_its_log_has_a_gap() -> None:
+    assert due([*whole(BASE), chunk(3, 4, 1), chunk(5, 6, 2)], 1)
+
+
+def test_the_end_of_a_log_may_come_a_little_after_its_base() -> None:
+    late = base(0, position(3), position(4))
+    assert not due([*whole(late), chunk(3, 3.5, 1)], 1)
+    assert due([*whole(late), chunk(3, 3.5, 1)], 11)

@@ -1,0 +1,88 @@
+"""Ages over a day as lines: parts of a promise, from a history that was thinned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, used_between
+from recovery.backups.screens import History
+
+NOW = datetime(2026, 11, 28, 18, 3, tzinfo=UTC)
+PROMISE = timedelta(minutes=30)
+
+
+def history(*points: tuple[float, float | None], until: float = 0.0) -> History:
+    """(seen, moment) in seconds before now."""
+    return History(
+        number=1,
+        promise=PROMISE,
+        is_continuous=True,
+        points=tuple(
+            (
+                NOW - timedelta(seconds=at),
+                None if moment is None else NOW - timedelta(seconds=moment),
+            )
+            for at, moment in points
+        ),
+        until=NOW - timedelta(seconds=until),
+    )
+
+
+def used(found: History, begin: float, end: float) -> float | None:
+    return used_between(found, NOW - timedelta(seconds=begin), NOW - timedelta(seconds=end))
+
+
+def test_a_point_that_rises_each_minute_is_as_old_as_it_was_when_it_was_seen() -> None:
+    steady = history((180, 190), (120, 130), (60, 70), (0, 10))
+    assert used(steady, 180, 30) == pytest.approx(10 / 1800)
+
+
+def test_a_point_that_stands_still_grows_old_until_it_rises() -> None:
+    still = history((1800, 1810), (300, 310), until=300)
+    assert used(still, 1200, 600) == pytest.approx((1810 - 600) / 1800)
+
+
+def test_the_last_point_grows_old_until_it_was_looked_at_last() -> None:
+    assert used(history((900, 900)), 600, 0) == pytest.approx(0.5)
+
+
+def test_where_nothing_could_be_restored_or_nobody_had_looked_there_is_no_line() -> None:
+    assert used(history((600, None)), 600, 0) is None
+    assert used(history((60, 70)), 3600, 1800) is None
+    assert used(history((60, 70)), 0, 60) is None
+
+
+def test_a_gap_breaks_the_line_into_strokes() -> None:
+    broken = history((36_000, 36_005), (20_000, None), (10_000, 10_005))
+    plot = draw_ages([broken])
+    assert plot is not None
+    assert len(plot.lines[0].parts) == 2
+
+
+def test_without_a_look_there_is_no_plot() -> None:
+    assert draw_ages([]) is None
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 90_000), st.one_of(st.none(), st.floats(0, 200_000))),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_every_line_stays_in_its_drawing(rows: list[tuple[float, float | None]]) -> None:
+    rows = sorted(rows, key=lambda row: -row[0])
+    plot = draw_ages([history(*rows)])
+    assert plot is not None
+    points = [pair.split(",") for part in plot.lines[0].parts for pair in part.split()]
+    assert len(points) <= STEPS
+    for x, y in points:
+        assert 0 <= float(x) <= WIDTH
+        assert 0 <= float(y) <= HEIGHT
+    assert all(6 <= tick.x <= 94 for tick in plot.ticks)
+    assert plot.full < plot.half
