@@ -18,7 +18,7 @@ from recovery.core.archive import RetentionPolicy, retention
 from recovery.core.archive.names import milliseconds
 from recovery.core.clock import system
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreError
+from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreError, StoreRefused
 from recovery.core.wire.backups import BackupFact, StoreFact
 
 _log = logging.getLogger("tocsin.agent.backups")
@@ -103,8 +103,8 @@ class Keeping:
                 continue
             seen = await carrier.store.list(f"{self.spool.database}/")
             for name in retention(seen, now, self.plan.kept):
-                await carrier.store.delete(name)
-                carrier.has.discard(name)
+                if await _deleted(carrier.store, name):
+                    carrier.has.discard(name)
 
     # ------------------------------------------------------------------ told
 
@@ -131,6 +131,17 @@ class Keeping:
             lag_ms=int(lag.total_seconds() * 1000),
             trouble=carrier.trouble,
         )
+
+
+async def _deleted(store: ObjectStore, name: str) -> bool:
+    """False while it is locked: its turn comes when the lock ends."""
+    try:
+        await store.delete(name)
+    except StoreRefused as error:
+        if error.field != "lock":
+            raise
+        return False
+    return True
 
 
 def _words(errors: BaseExceptionGroup[BaseException]) -> list[str]:
