@@ -72,7 +72,7 @@ def test_credentials_that_are_not_there_are_said_so(tmp_path: Path) -> None:
 
 async def test_stores_are_made_as_a_list_names_them(tmp_path: Path, seaweed: Seaweed) -> None:
     seaweed.make("backups")
-    private(tmp_path / "credentials", f"one {BUCKET_KEYS[0]} {BUCKET_KEYS[1].replace(' ', '-')}\n")
+    private(tmp_path / "credentials", f"one {BUCKET_KEYS[0]} {BUCKET_KEYS[1]}\n")
     folder = store_for(StoreSpec(name="r1", kind="folder", folder=str(tmp_path)), tmp_path)
     assert isinstance(folder, DirectoryStore)
     spec = StoreSpec(
