@@ -14,7 +14,7 @@ from datetime import timedelta
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
-from recovery.core.archive import RetentionPolicy, retention
+from recovery.core.archive import RetentionPolicy, coverage, retention
 from recovery.core.archive.names import milliseconds
 from recovery.core.clock import system
 from recovery.core.errors import Refused
@@ -56,12 +56,18 @@ class Keeping:
 
     async def run(self) -> None:
         """Never returns."""
-        await self.until_done("spool", self.spool.open)
+        await self.until_done("spool", self._open)
         async with asyncio.TaskGroup() as group:
             for carrier in self.carriers:
                 group.create_task(carrier.run())
             group.create_task(self.every("retention", self.plan.retention_seconds, self._retention))
             await self.work(group)
+
+    async def _open(self) -> None:
+        """What a killed process began is nobody's: the next backup has another name."""
+        await self.spool.open()
+        for left in coverage(self.spool.objects.values()).orphans:
+            await self.spool.forget(left.name)
 
     async def work(self, group: asyncio.TaskGroup) -> None:
         """What this engine needs beside it."""
