@@ -24,6 +24,8 @@ from recovery.core.ports import EngineAway, EngineFailed
 
 PATIENCE = 30.0
 SLOT = "tocsin_archive"
+_DRAINED = 8
+"""Answers after an error; a connection that died in mid-copy repeats its last one for ever."""
 
 
 class LogRemoved(EngineFailed):
@@ -204,8 +206,9 @@ class Replication:
         words = " ".join(result.error_message.decode(errors="replace").split())
         if self._conn.status == pq.ConnStatus.BAD:
             raise EngineAway(f"the server is gone: {words}")
-        while await self._next() is not None:
-            pass
+        for _ in range(_DRAINED):
+            if await self._next() is None:
+                break
         raise LogRemoved(words) if "has already been removed" in words else EngineFailed(words)
 
     async def _next(self) -> pq.abc.PGresult | None:
