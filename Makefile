@@ -87,7 +87,7 @@ bench: install-dev ## crash to service on the lab: median and maximum
 bench-failover: install-bench ## SIGKILL of a primary's host to the first acknowledged write; Patroni beside it
 	python -m tests.bench failover
 
-bench-restore: install-dev ## a database out of an S3 store against disk, store and unpacking alone: MIB=1024
+bench-restore: install-dev ## a database out of an S3 store against disk, store and unpacking alone: MIB=512
 	python -m tests.bench.restore $(if $(MIB),MIB=$(MIB))
 
 chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30

@@ -1,6 +1,6 @@
 """`make bench-restore`: a PostgreSQL database out of a real SeaweedFS.
 
-`python -m tests.bench.restore` (MIB=1024 of data, ROUNDS=3). In the same run, each alone:
+`python -m tests.bench.restore` (MIB=512 of data, ROUNDS=3). In the same run, each alone:
 raw writing to the same disk until it is safe there, reading every object from the store, opening
 and unpacking them in memory. A restore's fetching and unpacking must reach 0.8 of the least, and
 the time left that it tells after its first tenth must be right within 15 %.
@@ -170,7 +170,7 @@ def _told(name: str, found: Round) -> str:
 def main(words: list[str]) -> int:
     """1 when the median misses the target."""
     given = {**os.environ, **dict(word.split("=", 1) for word in words)}
-    rounds = asyncio.run(measure(int(given.get("MIB", "1024")), int(given.get("ROUNDS", "3"))))
+    rounds = asyncio.run(measure(int(given.get("MIB", "512")), int(given.get("ROUNDS", "3"))))
     ratio, eta = median(each.ratio for each in rounds), median(each.eta for each in rounds)
     print(
         f"median: {ratio:.2f} of the least (target {LEAST}), time left within {eta:.0%} ({ETA:.0%})"

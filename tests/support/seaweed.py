@@ -17,7 +17,7 @@ from recovery.adapters.backups.s3 import Bucket
 from recovery.core.clock import system
 from tests.support.own import free_port
 
-KEYS = ("tocsin-backups", "a secret of the tests")
+KEYS = ("tocsin-backups", "a-secret-of-the-tests")
 _ADMIN = ("tocsin-admin", "another secret")
 _PORTS = ("master", "volume", "filer", "s3")
 

@@ -14,11 +14,11 @@ from datetime import timedelta
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
-from recovery.core.archive import RetentionPolicy, retention
+from recovery.core.archive import RetentionPolicy, coverage, retention
 from recovery.core.archive.names import milliseconds
 from recovery.core.clock import system
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreError
+from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreError, StoreRefused
 from recovery.core.wire.backups import BackupFact, StoreFact
 
 _log = logging.getLogger("tocsin.agent.backups")
@@ -56,12 +56,18 @@ class Keeping:
 
     async def run(self) -> None:
         """Never returns."""
-        await self.until_done("spool", self.spool.open)
+        await self.until_done("spool", self._open)
         async with asyncio.TaskGroup() as group:
             for carrier in self.carriers:
                 group.create_task(carrier.run())
             group.create_task(self.every("retention", self.plan.retention_seconds, self._retention))
             await self.work(group)
+
+    async def _open(self) -> None:
+        """What a killed process began is nobody's: the next backup has another name."""
+        await self.spool.open()
+        for left in coverage(self.spool.objects.values()).orphans:
+            await self.spool.forget(left.name)
 
     async def work(self, group: asyncio.TaskGroup) -> None:
         """What this engine needs beside it."""
@@ -103,8 +109,8 @@ class Keeping:
                 continue
             seen = await carrier.store.list(f"{self.spool.database}/")
             for name in retention(seen, now, self.plan.kept):
-                await carrier.store.delete(name)
-                carrier.has.discard(name)
+                if await _deleted(carrier.store, name):
+                    carrier.has.discard(name)
 
     # ------------------------------------------------------------------ told
 
@@ -131,6 +137,17 @@ class Keeping:
             lag_ms=int(lag.total_seconds() * 1000),
             trouble=carrier.trouble,
         )
+
+
+async def _deleted(store: ObjectStore, name: str) -> bool:
+    """False while it is locked: its turn comes when the lock ends."""
+    try:
+        await store.delete(name)
+    except StoreRefused as error:
+        if error.field != "lock":
+            raise
+        return False
+    return True
 
 
 def _words(errors: BaseExceptionGroup[BaseException]) -> list[str]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Self
 
 from recovery.adapters.backups.sealing import digest_of
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Line, Part, PartFact
+from recovery.core.ports import StoreError
 
 PIECE = 8 << 20
 _AT_ONCE = 3
 
 
 class Pieces:
-    """Of one backup. Left without an error, every piece is in the spool."""
+    """Of one backup. Left without an error every piece is in the spool, with one none is."""
 
     def __init__(self, spool: Spool, line: Line, kind: str, backup: str) -> None:
         self._spool, self._line, self._kind, self._backup = spool, line, kind, backup
@@ -34,15 +36,28 @@ class Pieces:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if kind is None and self._rest:
-            await self._send()
-        await self._group.__aexit__(kind, error, at)
+        try:
+            if kind is None and self._rest:
+                await self._send()
+            await self._group.__aexit__(kind, error, at)
+        except BaseException:
+            await self._forget()
+            raise
+        if kind is not None:
+            await self._forget()
 
     async def add(self, data: bytes | memoryview) -> None:
         """Waits while too many pieces are on their way."""
         self._rest += data
         if len(self._rest) >= PIECE:
             await self._send()
+
+    async def _forget(self) -> None:
+        """Pieces without a manifest only fill the spool."""
+        for number in list(self._facts):
+            part = Part(self._line, self._kind, self._backup, number)
+            with contextlib.suppress(StoreError):
+                await self._spool.forget(str(part))
 
     @property
     def facts(self) -> tuple[PartFact, ...]:

@@ -22,7 +22,7 @@ from recovery.agent.backups.decide import End, next_leg
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Chunk, History, Line
 from recovery.core.clock import system
-from recovery.core.ports import EngineFailed, StoreError
+from recovery.core.ports import EngineAway, EngineFailed, StoreError
 
 _log = logging.getLogger("tocsin.agent.backups")
 MOST = 32 << 20
@@ -51,7 +51,7 @@ class LogStream:
         self._asked = self._cut = self._put = float("-inf")
         self._buffer = bytearray()
         self._came, self._room = asyncio.Event(), asyncio.Event()
-        self._is_newest = True
+        self._is_newest, self._is_urgent = True, False
         self.line: Line | None = None
         self.timeline = 0
         self.archived = 0
@@ -108,6 +108,9 @@ class LogStream:
 
     async def _read(self, connection: Replication) -> None:
         async for piece in connection.stream():
+            if piece.is_urgent:
+                self._is_urgent = True
+                self._came.set()
             if not piece.data:
                 continue
             here = self.archived + len(self._buffer)
@@ -133,11 +136,12 @@ class LogStream:
         """Until the timeline has ended and everything of it is in the spool."""
         while True:
             await self._due(reading)
-            is_over = reading.done()
+            is_over, is_urgent, self._is_urgent = reading.done(), self._is_urgent, False
             if self._buffer:
-                await self._prove(reading)
+                with contextlib.suppress(*((EngineAway,) if is_urgent else ())):
+                    await self._prove(reading)  # a server that stops answers no questions
                 await self._put_chunk(self._cutting.largest)
-            elif not is_over:
+            elif not is_over and not is_urgent:
                 await self._mark()
                 if system.monotonic() - self._put >= self._cutting.idle and self._proven():
                     await self._put_chunk(0)
@@ -149,7 +153,7 @@ class LogStream:
     async def _due(self, reading: asyncio.Task[None]) -> None:
         """Returns when a chunk is to be cut, or nothing has come for so long."""
         cutting, began = self._cutting, system.monotonic()
-        while not reading.done() and len(self._buffer) < cutting.size:
+        while not reading.done() and len(self._buffer) < cutting.size and not self._is_urgent:
             now = system.monotonic()
             since = self._cut if self._buffer else began
             left = since + cutting.seconds - now

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import Keys
 from recovery.adapters.databases.postgresql.replication import SLOT
@@ -17,6 +19,8 @@ from recovery.core.ports import Place
 from recovery.core.wire.backups import BackupFact, BackupSpec, StoreSpec
 from tests.agent.databases.conftest import A, B, Pair, fail_over, pair, up  # noqa: F401
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(300)
 
 KEY = b"k" * 32
 

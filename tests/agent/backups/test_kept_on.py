@@ -7,6 +7,8 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.replication import Replication
 from recovery.agent.backups.fetch import Source
@@ -17,6 +19,8 @@ from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family
 from tests.agent.backups.fields import CLIENT, Archive, Ledger, primary_of
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(300)
 
 
 async def chunks_of(store: DirectoryStore) -> list[Chunk]:

@@ -15,8 +15,10 @@ import pytest
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.agent.backups.base import BaseBackup
 from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.keeping import Keeping
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
+from recovery.agent.backups.stream import Cutting
 from recovery.agent.backups.unpack import Segments
 from recovery.core.archive import (
     SEGMENT,
@@ -25,9 +27,10 @@ from recovery.core.archive import (
     RestorePlan,
     RetentionPolicy,
     coverage,
+    parse,
 )
 from recovery.core.clock import system
-from recovery.core.ports import EngineAway, EngineFailed
+from recovery.core.ports import EngineAway, EngineFailed, StoreFull
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family
@@ -208,3 +211,54 @@ async def test_tablespaces_are_refused(newest: Family, tmp_path: Path) -> None:
     with pytest.raises(EngineFailed, match="tablespaces outside of the data"):
         await backup.take()
     assert coverage(spool.objects.values()).backups == ()
+
+
+async def test_a_server_that_stops_in_order_is_not_held_up_and_its_last_bytes_come(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    slow = replace(QUICK, cutting=Cutting(seconds=60.0), canary_seconds=3600.0)
+    archive = Archive(tmp_path / "spool", [folder_store], slow)
+    archive.start(server)
+    await until(lambda: archive.archiver and archive.archiver.fact().state == "streaming", 30)
+    await until(lambda: archive.archiver and archive.archiver.fact().position, 30)
+    await asyncio.sleep(1)
+    await CLIENT.write(server, 1)
+    began = system.monotonic()
+    await server.stop()
+    assert system.monotonic() - began < 8
+    ended = await server.engine.ended_at()
+    assert ended is not None
+
+    async def has_it() -> bool:
+        names = [parse(each.name) for each in await folder_store.list("shop/")]
+        return any(isinstance(each, Chunk) and each.stop > ended for each in names)
+
+    await until(has_it, 10)
+    await archive.stop()
+
+
+async def test_a_base_that_fails_leaves_nothing_in_the_spool(
+    newest: Family, tmp_path: Path
+) -> None:
+    server = await written(newest)
+    with small_disk(tmp_path / "spool", 2) as folder:
+        spool = Spool(DirectoryStore("spool", folder), "shop", KEYS)
+        backup = BaseBackup(primary_of(server).replication, spool, "18", fast=True)
+        with pytest.raises(ExceptionGroup) as failed:
+            await backup.take()
+        assert failed.group_contains(StoreFull)
+        assert await spool.store.list() == []
+
+
+async def test_pieces_that_a_killed_process_left_go_when_the_next_begins(
+    tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    (tmp_path / "spool").mkdir()
+    left = Spool(DirectoryStore("spool", tmp_path / "spool"), "shop", KEYS)
+    name = base(0, 3 * SEGMENT)
+    await left.put(str(name.part(0)), b"x")
+    spool = Spool(DirectoryStore("spool", tmp_path / "spool"), "shop", KEYS)
+    await Keeping("a", spool, [folder_store], QUICK)._open()
+    assert spool.objects == {}
+    assert await spool.store.list() == []

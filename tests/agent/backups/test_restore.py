@@ -22,6 +22,8 @@ from tests.adapters.databases.servers import Family, Server
 from tests.agent.backups.fields import CLIENT, Archive, Ledger, written
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @dataclass
 class Archived:

@@ -24,6 +24,8 @@ from recovery.core.ports import EngineAway, EngineFailed
 
 PATIENCE = 30.0
 SLOT = "tocsin_archive"
+_DRAINED = 8
+"""Answers after an error; a connection that died in mid-copy repeats its last one for ever."""
 
 
 class LogRemoved(EngineFailed):
@@ -41,10 +43,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Bytes of the log from `start` on."""
+    """Bytes of the log from `start` on. `is_urgent`: the server waits for a word; one that stops
+    waits until everything is confirmed."""
 
     start: int
     data: memoryview
+    is_urgent: bool = False
 
 
 class Replication:
@@ -126,7 +130,7 @@ class Replication:
                 yield Data(start, message[25:])
             elif kind == ord("k"):
                 (position,) = struct.unpack_from(">Q", message, 1)
-                yield Data(position, message[:0])
+                yield Data(position, message[:0], is_urgent=bool(message[17]))
 
     def confirm(self, position: int) -> None:
         """Everything before it is safe elsewhere."""
@@ -140,10 +144,20 @@ class Replication:
 
     async def end_of_timeline(self) -> None:
         """After `stream` ended by itself: raises what ended it, if that was no timeline's end."""
+        is_told = False
         while (result := await self._result()) is not None:
-            if result.status == pq.ExecStatus.COPY_IN:
-                self._conn.put_copy_end()
-                self._conn.flush()
+            if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_BOTH):
+                if is_told:
+                    raise EngineAway("the server ended in the middle of its stream")
+                is_told = True
+                self._end_copy()
+
+    def _end_copy(self) -> None:
+        try:
+            self._conn.put_copy_end()
+            self._conn.flush()
+        except psycopg.Error as error:
+            raise EngineAway(f"the server is gone: {_short(error)}") from error
 
     # ------------------------------------------------------------------ below
 
@@ -190,8 +204,11 @@ class Replication:
         if result is None or result.status != pq.ExecStatus.FATAL_ERROR:
             return result
         words = " ".join(result.error_message.decode(errors="replace").split())
-        while await self._next() is not None:
-            pass
+        if self._conn.status == pq.ConnStatus.BAD:
+            raise EngineAway(f"the server is gone: {words}")
+        for _ in range(_DRAINED):
+            if await self._next() is None:
+                break
         raise LogRemoved(words) if "has already been removed" in words else EngineFailed(words)
 
     async def _next(self) -> pq.abc.PGresult | None:
