@@ -9,8 +9,8 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/chaos tests/browser/test_main_job.py
-# Not part of every run yet: make failovers, make chaos-failover (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/failovers tests/chaos_failover/test_schedules.py
+# Not part of every run yet: make failovers, chaos-failover, backups (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/failovers tests/chaos_failover/test_schedules.py tests/agent/backups
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-failover bench-restore failovers chaos chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-failover bench-restore failovers backups chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -98,6 +98,9 @@ chaos-failover: install-dev ## random schedules against databases: make chaos-fa
 
 failovers: install-dev ## databases on the lab: hosts lost, Tocsin away, old primaries back, switchovers
 	python -m pytest -n 0 -s tests/failovers
+
+backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
+	python -m pytest -n $(WORKERS) tests/agent/backups
 
 sim: install-dev ## failover under SEEDS random seeds: make sim SEEDS=100000
 	TOCSIN_FAILOVER_SEEDS=$(or $(SEEDS),20000) python -m pytest -n $(WORKERS) tests/simulation/failover

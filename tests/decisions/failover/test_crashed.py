@@ -9,15 +9,19 @@ from recovery.failover.facts import Act, Ask, Facts, ProofKind, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
 from tests.decisions.failover.build import (
+    RENEWED,
+    act,
     answered,
     database,
+    decide,
     facts,
     failover,
     order,
     primary,
     standby,
 )
-from tests.decisions.failover.test_decide import NOW, act, decide
+
+NOW = RENEWED + 0.2
 
 
 def crashed(**changes: Any) -> Facts:
