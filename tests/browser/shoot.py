@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.onlab import CHROMIUM, FLAGS, person
-from tests.failovers.telling import Bases
+from tests.failovers.telling import WELL, Bases
 from tests.support.running import wait_for
 from tests.support.stack import whole_stack
 
@@ -28,7 +28,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-shoot-") as var,
-        whole_stack(Path(var) / "var", TOCSIN_LAB_DATABASES="1") as stack,
+        whole_stack(
+            Path(var) / "var", TOCSIN_LAB_DATABASES="1", TOCSIN_STANDBY_WELL=str(WELL)
+        ) as stack,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
