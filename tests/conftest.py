@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as properties
 from pytest_django import DjangoDbBlocker
 
 from recovery.engines import children
@@ -23,6 +24,10 @@ from recovery.engines.valkey import Valkey
 from tests.support.databases import Database, cloned, django_on, run_folder, running_cluster
 from tests.support.own import free_port
 from tests.support.valkeys import running_valkey
+
+# A property is right or wrong; how long a case takes says something of the machine.
+properties.register_profile("tocsin", deadline=None)
+properties.load_profile("tocsin")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -35,13 +35,14 @@ def retention(
     newest = coverage(everything).newest
     gone: list[str] = []
     for line, listing in lines.items():
-        seen = coverage(each for each in everything if each.name.startswith(line.prefix))
+        ours = tuple(each for each in everything if each.name.startswith(line.prefix))
+        seen = coverage(ours)
         gone += _orphans(seen, now - policy.orphans)
         is_former = newest is not None and newest.name.line != line
         if is_former and _is_over(seen, edge):
             gone += _all(listing)
         else:
-            gone += _outlived(seen, listing, edge, policy)
+            gone += _outlived(seen, listing, ours, edge, policy)
     return tuple(dict.fromkeys(gone))
 
 
@@ -61,11 +62,25 @@ def _all(listing: Listing) -> list[str]:
 
 
 def _outlived(
-    seen: Coverage, listing: Listing, edge: datetime, policy: RetentionPolicy
+    seen: Coverage,
+    listing: Listing,
+    ours: tuple[ObjectInfo, ...],
+    edge: datetime,
+    policy: RetentionPolicy,
 ) -> list[str]:
-    kept = _kept([each for each in seen.backups if each.is_restorable], edge, policy)
-    if not kept:
-        return []
+    whole = [each for each in seen.backups if each.is_restorable]
+    kept = _kept(whole, edge, policy)
+    while kept:
+        gone = _before(seen, listing, kept)
+        if len(kept) == len(whole) or _keeps(seen, ours, gone, edge):
+            return gone
+        # A promotion may have left an older log than the newest backups were taken from.
+        kept = whole[-len(kept) - 1 :]
+    return []
+
+
+def _before(seen: Coverage, listing: Listing, kept: list[Backup]) -> list[str]:
+    """Backups older than all of these, and the log that none of these needs."""
     oldest = min(each.name.backup for each in kept)
     gone = [each for each in seen.backups if each.name.backup < oldest and each not in kept]
     names = [str(each.name) for each in gone]
@@ -73,6 +88,17 @@ def _outlived(
         names += [info.name for _, info in sorted(listing.parts[each.name.backup].items())]
     starts = [each.name.start for each in kept if each.name.kind == "base"]
     return names + (_log(listing, min(starts)) if starts else [])
+
+
+def _keeps(seen: Coverage, ours: tuple[ObjectInfo, ...], gone: list[str], edge: datetime) -> bool:
+    """Whether the newest moment and every one since the edge stay restorable without these."""
+    names = set(gone)
+    after = coverage(each for each in ours if each.name not in names)
+    return after.moment == seen.moment and _since(after, edge) == _since(seen, edge)
+
+
+def _since(seen: Coverage, edge: datetime) -> list[tuple[datetime, datetime]]:
+    return [(max(begin, edge), end) for begin, end in seen.windows if end >= edge]
 
 
 def _kept(whole: list[Backup], edge: datetime, policy: RetentionPolicy) -> list[Backup]:
