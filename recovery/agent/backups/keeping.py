@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,7 +45,7 @@ class Plan:
     fast: bool = False
 
 
-class Keeping:
+class Keeping(ABC):
     """The backups of one database. Runs until it is cancelled."""
 
     def __init__(
@@ -69,9 +70,9 @@ class Keeping:
         for left in coverage(self.spool.objects.values()).orphans:
             await self.spool.forget(left.name)
 
+    @abstractmethod
     async def work(self, group: asyncio.TaskGroup) -> None:
         """What this engine needs beside it."""
-        raise NotImplementedError
 
     async def every(self, name: str, seconds: float, act: Act) -> None:
         """For ever."""
