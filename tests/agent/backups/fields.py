@@ -14,7 +14,7 @@ import psycopg
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.files import upstream
 from recovery.agent.backups.archiver import Archiver, Primary
-from recovery.agent.backups.keeping import Plan
+from recovery.agent.backups.keeping import Keeping, Plan
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import Coverage, RetentionPolicy, coverage
@@ -34,6 +34,13 @@ QUICK = Plan(
     base_every=timedelta(days=1),
     fast=True,
 )
+
+
+class OnlyKeeping(Keeping):
+    """Spool, carriers and retention; no engine beside them."""
+
+    async def work(self, group: asyncio.TaskGroup) -> None:
+        """Nothing."""
 
 
 def primary_of(server: Server) -> Primary:

@@ -15,7 +15,6 @@ import pytest
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.s3 import S3Store
 from recovery.agent.backups.daily import Daily, Source
-from recovery.agent.backups.keeping import Keeping
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stores import credentials_of, keys_for, store_for
 from recovery.core.archive import RetentionPolicy, coverage
@@ -25,7 +24,7 @@ from recovery.core.wire.backups import StoreSpec
 from tests.adapters.backups.conftest import KEYS, key_line
 from tests.adapters.databases.clients import ValkeyClient
 from tests.adapters.databases.servers import SECRET, Family
-from tests.agent.backups.fields import QUICK
+from tests.agent.backups.fields import QUICK, OnlyKeeping
 from tests.support.seaweed import KEYS as BUCKET_KEYS
 from tests.support.seaweed import Seaweed
 from tests.support.waiting import until
@@ -95,7 +94,7 @@ async def test_what_is_locked_stays_until_its_lock_ends_and_stops_nothing(
     spool = Spool(DirectoryStore("spool", tmp_path), database, KEYS)
     policy = RetentionPolicy(orphans=timedelta(0))
     plan = replace(QUICK, kept=policy, spool=policy, lock=timedelta(hours=1))
-    keeping = Keeping("a", spool, [store], plan)
+    keeping = OnlyKeeping("a", spool, [store], plan)
     locked = f"{database}/1/base/20261128T182311Z-5f3a/part-00000"
     free = f"{database}/1/base/20261128T182311Z-5f3a/part-00001"
     await spool.put(locked, b"x")
@@ -115,7 +114,7 @@ async def test_what_is_locked_stays_until_its_lock_ends_and_stops_nothing(
 
 async def test_what_fails_is_tried_again_and_told_until_it_succeeds(tmp_path: Path) -> None:
     spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
-    keeping = Keeping("a", spool, [], replace(QUICK, retry_seconds=0.01))
+    keeping = OnlyKeeping("a", spool, [], replace(QUICK, retry_seconds=0.01))
     told: list[str] = []
 
     async def act() -> None:

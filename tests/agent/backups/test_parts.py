@@ -15,7 +15,6 @@ import pytest
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.agent.backups.base import BaseBackup
 from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
-from recovery.agent.backups.keeping import Keeping
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
@@ -34,7 +33,7 @@ from recovery.core.ports import EngineAway, EngineFailed, StoreFull
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family
-from tests.agent.backups.fields import CLIENT, QUICK, Archive, primary_of, written
+from tests.agent.backups.fields import CLIENT, QUICK, Archive, OnlyKeeping, primary_of, written
 from tests.decisions.archive.build import LINE, at, base
 from tests.support.waiting import until
 
@@ -259,6 +258,6 @@ async def test_pieces_that_a_killed_process_left_go_when_the_next_begins(
     name = base(0, 3 * SEGMENT)
     await left.put(str(name.part(0)), b"x")
     spool = Spool(DirectoryStore("spool", tmp_path / "spool"), "shop", KEYS)
-    await Keeping("a", spool, [folder_store], QUICK)._open()
+    await OnlyKeeping("a", spool, [folder_store], QUICK)._open()
     assert spool.objects == {}
     assert await spool.store.list() == []
