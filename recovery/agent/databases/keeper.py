@@ -17,6 +17,7 @@ from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
 from recovery.agent.backups.keeper import BackupKeeper
+from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases import asking, letters
 from recovery.agent.databases.doors import Door, Reply, Request
 from recovery.agent.databases.leash import Leash, WatchdogAway
@@ -97,12 +98,14 @@ class DatabaseKeeper:
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self.orders = DatabaseOrders(self._replicas.get, clock)
+        self._restores = Restores(setting.folder / "backups", self._place, self._news.set)
+        self.orders = DatabaseOrders(self._replicas.get, clock, self._restores)
 
     # ------------------------------------------------------------------ life
 
     async def open(self, listed: tuple[DatabaseSpec, ...]) -> None:
         """Takes up what this host keeps, from its disk, and answers peers."""
+        await self._restores.open()
         kept = [self._tools.records.get(name).spec for name in self._tools.records.replicas()]
         newest = {spec.replica: spec for spec in kept if spec is not None}
         for spec in listed:
@@ -133,6 +136,7 @@ class DatabaseKeeper:
         """Lets go of everything; servers, watchdogs and open gates stay as they are."""
         await self._door.close()
         await self._backups.close()
+        await self._restores.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -159,8 +163,10 @@ class DatabaseKeeper:
 
     def report(self) -> None:
         """What all of them are now; nothing where there are none."""
-        if facts := self.facts():
-            self._tell(DatabaseReport(replicas=facts, backups=self._backups.facts()))
+        facts, restores = self.facts(), self._restores.facts()
+        if facts or restores:
+            backups = self._backups.facts()
+            self._tell(DatabaseReport(replicas=facts, backups=backups, restores=restores))
 
     def facts(self) -> tuple[ReplicaFact, ...]:
         known = tuple(replica.fact() for replica in self._replicas.values())

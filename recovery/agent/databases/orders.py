@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.replica import Replica
 from recovery.core.clock import SystemClock
@@ -29,25 +30,30 @@ from recovery.core.wire import (
 OBSERVE_SECONDS = 10.0
 _PAUSE = 0.02
 Verb = Callable[[DatabaseOrder, Replica], Awaitable[Outcome]]
-IN_QUARANTINE = {"fence", "ask"}
+IN_QUARANTINE = {"fence", "ask", "discard"}
 """What a host may do that is not trusted yet."""
 
 
 class DatabaseOrders:
     """The orders on this host's database servers."""
 
-    def __init__(self, replicas: Callable[[str], Replica | None], clock: SystemClock) -> None:
-        self._replicas, self._clock = replicas, clock
+    def __init__(
+        self, replicas: Callable[[str], Replica | None], clock: SystemClock, restores: Restores
+    ) -> None:
+        self._replicas, self._clock, self._restores = replicas, clock, restores
         self._verbs: dict[DatabaseVerb, Verb] = {
             "ask": self._ask,
             "fence": self._fence,
             "promote": self._promote,
             "restart": self._restart,
             "rejoin": self._rejoin,
+            "adopt": restores.adopt,
         }
 
     async def carry_out(self, order: DatabaseOrder) -> Outcome:
-        """Does it and says what was observed."""
+        """Does it and says what was observed. A restore needs no replica here yet."""
+        if order.verb in {"restore", "discard"}:
+            return await self._restores.carry_out(order)
         replica = self._replicas(order.database.replica)
         if replica is None:
             return outcome(order, "refused", "this host has no such replica")

@@ -62,3 +62,47 @@ class BackupFact(msgspec.Struct, frozen=True, kw_only=True):
     spool_bytes: int = 0
     stores: tuple[StoreFact, ...] = ()
     trouble: str = ""
+
+
+RestoreState = Literal["running", "staged"]
+
+
+class RestoreSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A restore that a host is to make, go on with, or drop. `restore`: its name for ever, whatever
+    operation asks for it. `store` and `key`: where it is read and what opens it, by reference;
+    `to`: milliseconds since 1970, 0 the newest moment. `scratch`: only to see that it can be done:
+    nothing of it is left."""
+
+    restore: str
+    store: StoreSpec | None = None
+    key: str = ""
+    to: int = 0
+    scratch: bool = False
+
+
+class RestoreFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A restore on this host. `staged`: proven, and beside the place where it is to serve. `done`
+    of `total` bytes are unpacked; `speed` in bytes a second; `left_ms` -1: not known yet."""
+
+    restore: str
+    replica: str
+    state: RestoreState
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    speed: float = 0.0
+    left_ms: int = -1
+
+
+class RestoreResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The detail of a restore that is done. `moment`, `canary`: milliseconds since 1970, 0 none:
+    every commit acknowledged up to `moment` is in it; the newest canary row was read back.
+    `size`: bytes unpacked, in `seconds` with its proof; `speed`: bytes a second until fetched."""
+
+    backup: str
+    moment: int
+    canary: int
+    timeline: int
+    size: int
+    seconds: float
+    speed: float

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from recovery.core.wire.backups import BackupFact, BackupSpec
+from recovery.core.wire.backups import BackupFact, BackupSpec, RestoreFact, RestoreSpec
 from recovery.core.wire.frame import Frame
 
 EngineName = Literal["postgresql", "valkey"]
@@ -122,6 +122,7 @@ class DatabaseReport(Frame, frozen=True):
 
     replicas: tuple[ReplicaFact, ...]
     backups: tuple[BackupFact, ...] = ()
+    restores: tuple[RestoreFact, ...] = ()
 
 
 class Renewal(Frame, frozen=True):
@@ -149,7 +150,9 @@ class Grant(Frame, frozen=True):
     sequence: int
 
 
-DatabaseVerb = Literal["fence", "promote", "ask", "restart", "rejoin"]
+DatabaseVerb = Literal[
+    "fence", "promote", "ask", "restart", "rejoin", "restore", "adopt", "discard"
+]
 
 
 class DatabaseOrder(Frame, frozen=True):
@@ -161,6 +164,9 @@ class DatabaseOrder(Frame, frozen=True):
     host give no further promises below `database.epoch` (B6). `promote`: become the primary of
     `database.epoch`; refused while a promise lives. `restart`: start a crashed server. `rejoin`:
     follow `database`'s primary again, rewinding or reseeding after a snapshot (I-DB-5).
+    `restore`: bring it back from a store and prove it, beside the place where it would serve;
+    `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
+    replica, which the list names as primary. `discard`: nothing of that restore is left here.
     """
 
     operation: str
@@ -168,3 +174,4 @@ class DatabaseOrder(Frame, frozen=True):
     verb: DatabaseVerb
     database: DatabaseSpec
     take_over: bool = False
+    restore: RestoreSpec | None = None

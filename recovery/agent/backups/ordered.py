@@ -1,0 +1,240 @@
+"""Restores by order: fetched and proven beside the place where they would serve, then adopted.
+
+    backups/restores/ID.json    the note of one restore here, with its result once it has one
+    <replica>/…/staged-ID/      everything of it, until it is adopted or discarded
+
+Invariants: what is staged serves nobody until it is adopted, and is adopted only by a replica that
+the list names as primary; a restore without a result is of no use after a crash, so it is removed
+and begun anew; one restore runs at a time under one name, however many operations ask for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recovery.agent.databases.replica import Replica
+from recovery.agent.disk import private_folder, write_atomic
+from recovery.core.errors import BadConfiguration, BadMessage, Refused, TocsinError
+from recovery.core.ports import EngineFailed, Place
+from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeState
+from recovery.core.wire.backups import RestoreFact, RestoreResult, RestoreSpec
+
+if TYPE_CHECKING:
+    from recovery.agent.backups.fetch import Progress
+
+_log = logging.getLogger("tocsin.agent.restores")
+ADOPTED = "adopted"
+"""Beside the data: the name of the restore that they came from."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on the disk of one restore."""
+
+    database: DatabaseSpec
+    result: RestoreResult | None = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """One that runs now."""
+
+    replica: str
+    progress: Progress
+    task: asyncio.Task[RestoreResult]
+
+
+class Restores:
+    """The restores of one host. `folder`: of its backups; `place`: where a replica lives."""
+
+    def __init__(
+        self,
+        folder: Path,
+        place: Callable[[DatabaseSpec], Place],
+        changed: Callable[[], None],
+    ) -> None:
+        self._backups, self._place, self._changed = folder, place, changed
+        self._folder = folder / "restores"
+        self._notes: dict[str, Note] = {}
+        self._running: dict[str, _Work] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def open(self) -> None:
+        """What has a result stays; what a crash broke off is removed, and begun anew if its order
+        still stands."""
+        for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("*.json"))):
+            note = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Note)
+            if note.result is not None:
+                self._notes[path.stem] = note
+            else:
+                await self._remove(path.stem, note.database)
+
+    async def close(self) -> None:
+        tasks = [work.task for work in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def facts(self) -> tuple[RestoreFact, ...]:
+        """All that is here, running or staged."""
+        running = tuple(_running(name, work) for name, work in self._running.items())
+        staged = tuple(
+            _staged(name, note) for name, note in self._notes.items() if name not in self._running
+        )
+        return running + staged
+
+    # ------------------------------------------------------------------ orders
+
+    async def carry_out(self, order: DatabaseOrder) -> Outcome:
+        """`restore` or `discard`."""
+        spec = _named(order)
+        try:
+            if order.verb == "discard":
+                return await self._discard(order, spec)
+            return await self._restore(order, spec)
+        except (Refused, BadConfiguration) as error:
+            return _outcome(order, "refused", str(error))
+        except (TocsinError, OSError) as error:
+            return _outcome(order, "failed", str(error))
+
+    async def _restore(self, order: DatabaseOrder, spec: RestoreSpec) -> Outcome:
+        async with self._turns[spec.restore]:
+            note = self._notes.get(spec.restore)
+            if note is None or note.result is None:
+                result = await self._run(order.database, spec)
+            else:
+                result = note.result
+        if result is None:
+            return _outcome(order, "failed", "It was called off; nothing of it is left.")
+        return _outcome(order, "done", msgspec.json.encode(result).decode())
+
+    async def _run(self, database: DatabaseSpec, spec: RestoreSpec) -> RestoreResult | None:
+        """None: it was called off. The note is on the disk before anything else is."""
+        await self._write(spec.restore, Note(database=database))
+        from recovery.agent.backups import bringing  # noqa: PLC0415 - where nothing is restored
+
+        progress, place = bringing.Progress(), self._place(database)
+        work = bringing.bring(database, spec, place, self._backups, progress)
+        task = asyncio.create_task(work, name=f"restore {spec.restore}")
+        self._running[spec.restore] = _Work(database.replica, progress, task)
+        self._changed()
+        result = None
+        try:
+            await asyncio.wait({task})
+            result = None if task.cancelled() else task.result()
+            return result
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            del self._running[spec.restore]
+            if result is None or spec.scratch:
+                await self._remove(spec.restore, database)
+            else:
+                note = Note(database=database, result=result)
+                await self._write(spec.restore, note)
+                self._notes[spec.restore] = note
+            self._changed()
+
+    async def _discard(self, order: DatabaseOrder, spec: RestoreSpec) -> Outcome:
+        if (work := self._running.get(spec.restore)) is not None:
+            work.task.cancel()
+        async with self._turns[spec.restore]:
+            note = self._notes.pop(spec.restore, None)
+            await self._remove(spec.restore, note.database if note else order.database)
+        self._changed()
+        return _outcome(order, "done", "nothing of it is left")
+
+    async def adopt(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        """The staged data become the replica's. Whatever is in their place is kept."""
+        spec = _named(order)
+        await replica.take(order.database)
+        async with self._turns[spec.restore], replica.turn:
+            await replica.adopt()
+            await replica.look()
+            note = self._notes.get(spec.restore)
+            mark = self._place(order.database).folder / ADOPTED
+            if note is not None and note.result is not None:
+                if replica.server.is_running:
+                    return _outcome(order, "failed", "a server runs on the data in place")
+                from recovery.agent.backups import bringing  # noqa: PLC0415
+
+                place = self._place(order.database)
+                await bringing.put(order.database, spec.restore, place, mark)
+            elif await asyncio.to_thread(_read, mark) != spec.restore:
+                return _outcome(order, "failed", "nothing of this restore is here to be adopted")
+            self._notes.pop(spec.restore, None)
+            await self._remove(spec.restore, order.database)
+        replica.forgive()
+        self._changed()
+        return _outcome(order, "done", "its data are in place")
+
+    # ------------------------------------------------------------------ the disk
+
+    async def _write(self, name: str, note: Note) -> None:
+        private_folder(self._folder)
+        await asyncio.to_thread(
+            write_atomic, self._folder / f"{name}.json", msgspec.json.encode(note)
+        )
+
+    async def _remove(self, name: str, database: DatabaseSpec) -> None:
+        """The data first: while the note stands they are counted."""
+        from recovery.agent.backups import bringing  # noqa: PLC0415
+
+        try:
+            await bringing.remove(database, name, self._place(database))
+        except EngineFailed as error:  # no programs of that version: nothing was ever staged
+            _log.warning("restore %s: %s", name, error)
+        await asyncio.to_thread((self._folder / f"{name}.json").unlink, missing_ok=True)
+
+
+def _named(order: DatabaseOrder) -> RestoreSpec:
+    """A name is a folder here, so it is an id and nothing else."""
+    spec = order.restore
+    if spec is None or not spec.restore.replace("-", "").isalnum():
+        raise BadMessage("an order about a restore names it", field="restore")
+    return spec
+
+
+def _running(name: str, work: _Work) -> RestoreFact:
+    progress = work.progress
+    left = progress.seconds_left
+    return RestoreFact(
+        restore=name,
+        replica=work.replica,
+        state="running",
+        phase=progress.phase,
+        done=progress.done,
+        total=progress.total,
+        speed=progress.speed if progress.done else 0.0,
+        left_ms=-1 if left is None else int(left * 1000),
+    )
+
+
+def _staged(name: str, note: Note) -> RestoreFact:
+    size = note.result.size if note.result else 0
+    speed = note.result.speed if note.result else 0.0
+    return RestoreFact(
+        restore=name,
+        replica=note.database.replica,
+        state="staged",
+        phase="proven",
+        done=size,
+        total=size,
+        speed=speed,
+        left_ms=0,
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _outcome(order: DatabaseOrder, state: OutcomeState, detail: str) -> Outcome:
+    return Outcome(operation=order.operation, epoch=order.epoch, state=state, detail=detail[:1000])
