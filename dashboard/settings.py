@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "recovery.scheduling",
     "recovery.failover",
     "recovery.backups",
+    "recovery.restores",
     "recovery.traffic",
     "recovery.access",
 ]

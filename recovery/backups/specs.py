@@ -24,7 +24,7 @@ def backup_specs(databases: Collection[UUID]) -> dict[UUID, BackupSpec]:
         store__kind=StoreKind.SNAPSHOT
     )
     for row in rows.select_related("store").order_by("number"):
-        stores[row.database_id].append(_store(row.store))
+        stores[row.database_id].append(store_spec(row.store))
     key = str(settings.TOCSIN_BACKUP_KEY)
     return {database: BackupSpec(key=key, stores=tuple(each)) for database, each in stores.items()}
 
@@ -38,7 +38,7 @@ def backup_stamps(databases: Collection[UUID]) -> dict[UUID, tuple[int, ...]]:
     return {database: tuple(stamp) for database, stamp in found.items()}
 
 
-def _store(row: Store) -> StoreSpec:
+def store_spec(row: Store) -> StoreSpec:
     """Its name is also that of its credentials in the hosts' files."""
     if row.kind == StoreKind.DIRECTORY:
         return StoreSpec(name=row.name, kind="folder", folder=row.address)

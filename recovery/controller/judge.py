@@ -24,6 +24,7 @@ from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
+from recovery.restores.cycle import carry_on
 from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
@@ -85,6 +86,7 @@ class Judge:
             self._detect,
             self._settle,
             self._fail_over,
+            self._restore,
             self._reschedule,
             self._govern,
             self._watch_over,
@@ -158,6 +160,12 @@ class Judge:
             monotonic=self.clock.monotonic(),
         )
         if databases:
+            self.ask((), True)
+
+    def _restore(self) -> None:
+        """What people decided to bring back; who does not see begins nothing."""
+        paused = self.sighted.hands_off or self.sighted.paused
+        if carry_on(actor=self.actor, now=self.clock.now(), paused=paused):
             self.ask((), True)
 
     def _reschedule(self) -> None:

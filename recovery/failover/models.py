@@ -114,6 +114,9 @@ class Failover(Guarded):
         return f"FO-{self.number:04d}"
 
 
+PURPOSES = ("promote", "redeploy", "restore")
+
+
 class Vouch(Guarded):
     """Two people's word that the old primary cannot be written to (I-DB-4): single use.
 
@@ -125,11 +128,9 @@ class Vouch(Guarded):
 
     database = models.ForeignKey(Database, models.PROTECT, related_name="vouches")
     epoch = models.BigIntegerField()
-    purpose = models.CharField(
-        max_length=10, choices=[("promote", "promote"), ("redeploy", "redeploy")]
-    )
+    purpose = models.CharField(max_length=10, choices=[(one, one) for one in PURPOSES])
     host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="vouches")
-    """Where a `redeploy` goes, with the disk."""
+    """Where a `redeploy` goes with the disk, or a `restore` without."""
     risk = models.TextField()
     state = models.CharField(max_length=10, choices=choices(VouchState), default=VouchState.ASKED)
     requested_by = models.CharField(max_length=120)

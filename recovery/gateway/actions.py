@@ -30,6 +30,7 @@ from recovery.inventory.models import Host, Placement, Replica
 from recovery.operations.actions import record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
+from recovery.restores.actions import hear_restores
 
 ENDED = (PlacementState.STOPPED, PlacementState.FAILED)
 
@@ -196,6 +197,7 @@ def record_sights(*, host: UUID, report: wire.DatabaseReport, now: datetime) -> 
     good = {key: fact for key, fact in told.items() if key in own}
     see_replicas(seen={UUID(key): msgspec.to_builtins(fact) for key, fact in good.items()}, now=now)
     hear_archivers(host=host, facts=report.backups, now=now)
+    hear_restores(host=host, facts=report.restores, now=now)
     outdated = any(fact.epoch < own[key] for key, fact in good.items())
     return Sights(tuple(key for key in told if key not in own), outdated)
 

@@ -17,6 +17,7 @@ from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
 from recovery.operations.models import Operation
+from recovery.restores.specs import restore_spec
 
 ENGINES: Mapping[str, wire.EngineName] = {"postgresql": "postgresql", "valkey": "valkey"}
 ROLES: Mapping[str, wire.ReplicaRole] = {
@@ -30,6 +31,9 @@ VERBS: Mapping[str, wire.DatabaseVerb] = {
     "promote": "promote",
     "restart": "restart",
     "rejoin": "rejoin",
+    "restore": "restore",
+    "adopt": "adopt",
+    "discard": "discard",
 }
 
 
@@ -156,4 +160,5 @@ def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.Databas
         verb=VERBS[op.verb],
         database=msgspec.structs.replace(spec, epoch=op.database_epoch),
         take_over=bool(op.params.get("take_over", False)),
+        restore=restore_spec(op),
     )

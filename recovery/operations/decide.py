@@ -4,8 +4,8 @@ Invariant (I-BR-2): starts in flight never exceed max(5 % of the containers, 10,
 containers) in the fleet, nor the limit of the receiving host. What waits says why: a silent
 hold is a fault. Stops take no token: they free capacity and are wanted in any storm.
 Databases have a ledger of their own, so that neither a promotion waits for containers nor the
-other way round: promotions and rejoins (which copy) are paced; questions, fences and restarts
-in place take no token.
+other way round: promotions, rejoins and restores (which copy) are paced; questions, fences and
+restarts in place take no token.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Limits:
     promotions_per_host: int = 4
     rejoins: int = 10
     rejoins_per_host: int = 1
+    restores: int = 10
+    restores_per_host: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class _Counters:
         self.paced = {
             Verb.PROMOTE: ("promotions", limits.promotions, limits.promotions_per_host),
             Verb.REJOIN: ("rejoins", limits.rejoins, limits.rejoins_per_host),
+            Verb.RESTORE: ("restores", limits.restores, limits.restores_per_host),
         }
         self.fleet = len(starts)
         self.hosts = Counter(f.host for f in starts)

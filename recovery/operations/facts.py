@@ -44,7 +44,8 @@ UNDER_WAY = UNFINISHED - {"unknown"}
 
 class Verb(StrEnum):
     """The closed catalogue of what an agent may be ordered to do (A6). None destroys anything:
-    a rejoin keeps what it would overwrite (I-DB-5)."""
+    a rejoin and an adoption keep what they would overwrite (I-DB-5), and what is discarded is a
+    restore that serves nobody."""
 
     START = "start"
     STOP = "stop"
@@ -53,9 +54,12 @@ class Verb(StrEnum):
     PROMOTE = "promote"
     RESTART = "restart"
     REJOIN = "rejoin"
+    RESTORE = "restore"
+    ADOPT = "adopt"
+    DISCARD = "discard"
 
 
-DATABASE_VERBS = frozenset({Verb.ASK, Verb.FENCE, Verb.PROMOTE, Verb.RESTART, Verb.REJOIN})
+DATABASE_VERBS = frozenset(Verb) - {Verb.START, Verb.STOP}
 """What is done to a replica; the others are done to a seat."""
 
 

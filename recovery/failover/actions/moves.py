@@ -39,21 +39,37 @@ def ask_move(
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
         _check(row, host)
-        _expire(row, actor=actor, now=now)
-        if Vouch.objects.filter(database=row, state__in=OPEN).exists():
-            raise Conflict(f"Somebody vouches for {row} already.", todo="Give the second word.")
-        vouch = Vouch(
-            database=row,
-            epoch=row.epoch,
-            purpose="redeploy",
-            host=host,
-            risk=RISK,
-            requested_by=actor.id,
-            requested_at=now,
-            request_reason=reason,
-            expires_at=now + WORD_LIFE,
+        return ask_word(
+            row, host, purpose="redeploy", risk=RISK, actor=actor, reason=reason, now=now
         )
-        return transitions.create([vouch], actor=actor, reason=reason, now=now)[0]
+
+
+def ask_word(
+    row: Database,
+    host: Host,
+    *,
+    purpose: str,
+    risk: str,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Vouch:
+    """The first of two words. In the caller's transaction, which holds the database's row."""
+    _expire(row, actor=actor, now=now)
+    if Vouch.objects.filter(database=row, state__in=OPEN).exists():
+        raise Conflict(f"Somebody vouches for {row} already.", todo="Give the second word.")
+    vouch = Vouch(
+        database=row,
+        epoch=row.epoch,
+        purpose=purpose,
+        host=host,
+        risk=risk,
+        requested_by=actor.id,
+        requested_at=now,
+        request_reason=reason,
+        expires_at=now + WORD_LIFE,
+    )
+    return transitions.create([vouch], actor=actor, reason=reason, now=now)[0]
 
 
 def give_move(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datetime) -> Database:
@@ -61,28 +77,46 @@ def give_move(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datet
     check_typed(vouch.database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=vouch.database_id)
-        _check_second(vouch, row, actor, now)
+        check_second(vouch, row, "redeploy", actor, now)
         assert vouch.host is not None, "a move says where to"
         _check(row, vouch.host)
-        given = {"given_by": actor.id, "given_at": now, "give_reason": reason}
-        held = transitions.move(
-            vouch, VouchState.GIVEN, actor=actor, reason=reason, now=now, changes=given
+        use_word(vouch, actor=actor, reason=reason, now=now)
+        old = row.primary.host if row.primary else None
+        moved = lead_elsewhere(
+            row,
+            vouch.host,
+            why=f"Moved from {old} with its disk: {reason}",
+            said=f"It waits for the disk of {old} on {vouch.host}: its agent starts it there.",
+            actor=actor,
+            now=now,
         )
-        transitions.move(
-            held, VouchState.USED, actor=actor, reason=reason, now=now, changes={"used_at": now}
-        )
-        return _move(row, vouch.host, actor=actor, reason=reason, now=now)
+        told = f"{row} goes to {vouch.host} with its disk"
+        tell_of(row, "moved", told, why=reason, actor=actor, now=now)
+        return moved
 
 
-def _move(row: Database, host: Host, *, actor: Actor, reason: str, now: datetime) -> Database:
-    assert row.primary is not None, "it was checked"
-    old = row.primary.host
-    changes = {"host": host, "role_at": now, "reason": f"Moved from {old} with its disk: {reason}"}
-    replica = transitions.amend(
-        row.primary, changes, action="moved", actor=actor, reason=reason, now=now
+def use_word(vouch: Vouch, *, actor: Actor, reason: str, now: datetime) -> Vouch:
+    """The second of two words, used at once. In the caller's transaction."""
+    given = {"given_by": actor.id, "given_at": now, "give_reason": reason}
+    held = transitions.move(
+        vouch, VouchState.GIVEN, actor=actor, reason=reason, now=now, changes=given
     )
-    said = f"It waits for the disk of {old.name} on {host.name}: its agent starts it there."
-    moved = raise_epoch(
+    return transitions.move(
+        held, VouchState.USED, actor=actor, reason=reason, now=now, changes={"used_at": now}
+    )
+
+
+def lead_elsewhere(
+    row: Database, host: Host, *, why: str, said: str, actor: Actor, now: datetime
+) -> Database:
+    """Its one replica belongs on `host` at a higher epoch; its old host is told of it no more, and
+    what still comes from there is late (I-DB-3). In the caller's transaction."""
+    assert row.primary is not None, "it was checked"
+    changes = {"host": host, "role_at": now, "reason": why}
+    replica = transitions.amend(
+        row.primary, changes, action="moved", actor=actor, reason=why, now=now
+    )
+    return raise_epoch(
         database=row,
         replica=replica,
         state=DatabaseState.WAITING,
@@ -91,9 +125,6 @@ def _move(row: Database, host: Host, *, actor: Actor, reason: str, now: datetime
         reason=said,
         now=now,
     )
-    told = f"{row} goes to {host.name} with its disk"
-    tell_of(row, "moved", told, why=reason, actor=actor, now=now)
-    return moved
 
 
 def _check(row: Database, host: Host) -> None:
@@ -121,10 +152,11 @@ def _refuse_host(row: Database, host: Host) -> str:
     return f"Port {row.port} of {host} is taken by {other}." if other else ""
 
 
-def _check_second(vouch: Vouch, row: Database, actor: Actor, now: datetime) -> None:
+def check_second(vouch: Vouch, row: Database, purpose: str, actor: Actor, now: datetime) -> None:
+    """Whether this person may give the second word to that first one, about this act, now."""
     if vouch.requested_by == actor.id:
         raise Refused("You gave the first word; the second one is somebody else's.")
-    if vouch.state != VouchState.ASKED or vouch.purpose != "redeploy":
+    if vouch.state != VouchState.ASKED or vouch.purpose != purpose:
         raise Refused(f"That word is {vouch.state}.", todo="Ask anew: look at the machine again.")
     if vouch.expires_at <= now:
         raise Refused("That word has run out.", todo="Ask anew: look at the machine again.")

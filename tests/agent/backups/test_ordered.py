@@ -97,9 +97,11 @@ class Notes:
         return told()[-1]
 
     async def ordered(
-        self, verb: wire.DatabaseVerb, operation: str, **fields: object
+        self, verb: wire.DatabaseVerb, operation: str, epoch: int = 1, **fields: object
     ) -> wire.Outcome:
-        return await self.outcome(B, await self.send(B, verb, operation=operation, **fields))
+        return await self.outcome(
+            B, await self.send(B, verb, operation=operation, epoch=epoch, **fields)
+        )
 
     def facts(self) -> list[RestoreFact]:
         """Everything that host B ever told of restores."""

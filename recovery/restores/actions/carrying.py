@@ -1,0 +1,123 @@
+"""The steps of a restore, each one transaction of its leader: rows, orders, story.
+
+Invariant: a step moves the row from the phase that was judged, or nothing happens; what is ordered
+is a row before it is an act (B8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.archive.names import instant as moment_of
+from recovery.core.archive.names import milliseconds
+from recovery.core.errors import Conflict
+from recovery.core.wire.backups import RestoreResult
+from recovery.failover.actions.moves import OPEN, lead_elsewhere
+from recovery.failover.phases import VouchState
+from recovery.inventory.facts import DatabaseState
+from recovery.inventory.models import Database
+from recovery.operations.actions import request_acts, withdraw_operations
+from recovery.operations.facts import Act as Order
+from recovery.operations.facts import OperationState, Verb
+from recovery.restores import queries
+from recovery.restores.actions.steps import reach
+from recovery.restores.facts import Act, Phase, Step
+from recovery.restores.models import Restore
+
+URGENCY = 50
+
+
+def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
+    """Take this step. In the caller's transaction, under the leader's epoch."""
+    held = Database.objects.select_for_update().get(restores=restore)
+    row = queries.load(restore)
+    row.database = held
+    match step.act:
+        case Act.ORDER:
+            _order(row, actor=actor, reason=step.reason, now=now)
+            changes: Mapping[str, object] = {}
+        case Act.TAKE:
+            changes = _taken(row)
+        case Act.SWITCH:
+            changes = _switched(row, actor=actor, reason=step.reason, now=now)
+        case Act.END:
+            _end(row, step, actor=actor, now=now)
+            changes = {"ended_at": now, "end_reason": step.reason}
+        case Act.ADVANCE:
+            changes = {}
+    if step.to == row.phase:
+        return row
+    return reach(row, step.to, changes=changes, actor=actor, reason=step.reason, now=now)
+
+
+def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
+    """The agent's order of the phase: `place` goes on to the restore itself."""
+    verb = Verb.ADOPT if row.phase == Phase.SWITCH else Verb.RESTORE
+    _ask(row, verb, actor=actor, reason=reason, now=now)
+
+
+def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) -> None:
+    replica = row.database.primary_id
+    assert replica is not None, "what waits has a primary that led"
+    params: dict[str, object] = {"restore": str(row.pk)}
+    if verb is Verb.RESTORE:
+        params |= {"source": str(row.source_id), "to": milliseconds(row.to)}
+    order = Order(
+        verb=verb,
+        replica=replica,
+        host=row.host_id,
+        database_epoch=row.database.epoch,
+        urgency=URGENCY,
+        params=params,
+    )
+    request_acts(acts=[order], actor=actor, reason=reason, now=now)
+
+
+def _taken(row: Restore) -> Mapping[str, object]:
+    """What its agent read back; what cannot be read is left empty, and goes no further."""
+    done = [op for op in queries.orders_of(row, [Verb.RESTORE]) if op.state == OperationState.DONE]
+    try:
+        told = msgspec.json.decode(done[-1].detail, type=RestoreResult)
+    except msgspec.MsgspecError:
+        return {}
+    return {
+        "recovered_to": moment_of(told.moment),
+        "canary_at": moment_of(told.canary),
+        "bytes": told.size,
+        "seconds": told.seconds,
+        "speed": told.speed,
+    }
+
+
+def _switched(row: Restore, *, actor: Actor, reason: str, now: datetime) -> Mapping[str, object]:
+    """The database belongs on the new host from this transaction on, at an epoch above the old."""
+    database = row.database
+    if database.state != DatabaseState.WAITING or database.epoch != row.old_epoch:
+        raise Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
+    moved = lead_elsewhere(
+        database,
+        row.host,
+        why=f"Restored from replica {row.source.number} by {row}: {reason}",
+        said=f"{row} restored it: {row.host} puts its data in place and starts it.",
+        actor=actor,
+        now=now,
+    )
+    row.database = moved
+    _ask(row, Verb.ADOPT, actor=actor, reason=reason, now=now)
+    return {"new_epoch": moved.epoch}
+
+
+def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
+    """What waits for a word or for its turn waits no more; what may be staged is dropped."""
+    if row.vouch.state in OPEN:
+        transitions.move(row.vouch, VouchState.EXPIRED, actor=actor, reason=step.reason, now=now)
+    ordered = [op.pk for op in queries.orders_of(row, [Verb.RESTORE, Verb.ADOPT])]
+    withdraw_operations(operations=ordered, actor=actor, reason=step.reason, now=now)
+    if step.to is Phase.ABANDONED and ordered and row.database.primary_id is not None:
+        _ask(row, Verb.DISCARD, actor=actor, reason=step.reason, now=now)

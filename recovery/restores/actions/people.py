@@ -1,0 +1,162 @@
+"""Two people restore a database elsewhere; one calls it off.
+
+Invariants: each typed the database's name; both words are about one epoch, one replica, one moment
+and one host, and what does not hold any more is not begun; one unfinished restore of a database at
+a time, and none while a failover of it is under way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from recovery.audit.facts import Actor
+from recovery.backups.models import BackupReplica
+from recovery.backups.words import instant, spoken
+from recovery.core import transitions
+from recovery.core.errors import Conflict, Refused
+from recovery.failover.actions.moves import ask_word, check_second, use_word
+from recovery.failover.actions.people import check_typed
+from recovery.inventory.facts import DatabaseState, Plan
+from recovery.inventory.models import Database, Host
+from recovery.restores import queries
+from recovery.restores.actions.steps import note_step, reach
+from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
+from recovery.restores.models import Restore
+
+
+def ask_restore(
+    *,
+    database: Database,
+    source: str = "",
+    host: str = "",
+    to: datetime | None = None,
+    typed: str,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Restore:
+    """The first person's word: what is lost, from which replica (a key, else the best) and where to
+    (a key, else the best). Nothing happens before a second one gives theirs."""
+    check_typed(database, typed)
+    with transaction.atomic():
+        row = Database.objects.select_for_update().get(pk=database.pk)
+        _check(row)
+        choice, place = queries.choice_for(row, source), queries.place_for(row, host)
+        return _asked(row, choice, place, to, actor=actor, reason=reason, now=now)
+
+
+def _asked(
+    row: Database,
+    choice: Choice,
+    place: Place,
+    to: datetime | None,
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Restore:
+    found, host = choice.source, place.host
+    if found is None or found.at is None:
+        raise Refused(" ".join([choice.reason, *choice.why_not]), field="source")
+    if host is None:
+        raise Refused(" ".join([place.reason, *place.why_not]), field="host")
+    if to is not None and to > found.at:
+        raise Refused(
+            f"Replica {found.number} goes to {instant(found.at)} and no further.", field="to"
+        )
+    risk = say_risk(row, to or found.at, now)
+    target = Host.objects.get(pk=host.key)
+    why = " ".join([choice.reason, *choice.why_not, place.reason])
+    vouch = ask_word(row, target, purpose="restore", risk=risk, actor=actor, reason=reason, now=now)
+    assert row.primary is not None, "it was checked"
+    asked = Restore(
+        number=_number(),
+        database=row,
+        source=BackupReplica.objects.get(pk=found.key),
+        host=target,
+        vouch=vouch,
+        phase_at=now,
+        why=why,
+        old_host=row.primary.host.name,
+        old_epoch=row.epoch,
+        quoted=found.at,
+        to=to,
+        asked_at=now,
+    )
+    transitions.create([asked], actor=actor, reason=reason, now=now)
+    note_step(asked, Phase.ASKED, actor=actor, reason=f"{actor.id}: {reason} {why}", now=now)
+    return asked
+
+
+def say_risk(row: Database, upto: datetime, now: datetime) -> str:
+    """What both people agree to."""
+    old = row.primary.host if row.primary else "its old host"
+    return (
+        f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, is"
+        f" lost for good, also where {old} comes back: what it has then is set aside."
+    )
+
+
+def _number() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('restore_number')")
+        (number,) = cursor.fetchone() or (0,)
+    return int(number)
+
+
+def _check(row: Database) -> None:
+    """As the rows are now, whatever the caller saw."""
+    running = Restore.objects.filter(database=row, phase__in=sorted(UNFINISHED)).first()
+    if running is not None:
+        todo = "Give the second word." if running.phase == Phase.ASKED else "Wait for its end."
+        raise Conflict(f"{running} restores {row} already, in {running.phase}.", todo=todo)
+    if refusal := refuse(row):
+        raise Refused(refusal, kept="Nothing was changed.")
+
+
+def refuse(row: Database) -> str:
+    """Why this database is not restored elsewhere now; empty where it may be."""
+    if row.plan != Plan.STARTER:
+        return f"{row} is on the business plan: it fails over to its standby."
+    if row.state != DatabaseState.WAITING or row.primary is None:
+        return f"{row} does not wait: what serves is not replaced by its backup."
+    if failover := queries.unfinished_failover(row):
+        return f"{failover} of {row}, is under way."
+    return ""
+
+
+def give_restore(
+    *, restore: Restore, typed: str, actor: Actor, reason: str, now: datetime
+) -> Restore:
+    """The second person's word: it begins."""
+    check_typed(restore.database, typed)
+    with transaction.atomic():
+        database = Database.objects.select_for_update().get(pk=restore.database_id)
+        row = queries.load(restore.pk)
+        if row.phase != Phase.ASKED:
+            raise Conflict(f"{row} is in {row.phase}: it waits for no word any more.")
+        check_second(row.vouch, database, "restore", actor, now)
+        if refusal := refuse(database):
+            raise Refused(refusal, kept="Nothing was changed.")
+        use_word(row.vouch, actor=actor, reason=reason, now=now)
+        said = f"{row.vouch.requested_by} and {actor.id} agreed: {reason}"
+        return reach(row, Phase.CHOOSE, actor=actor, reason=said, now=now)
+
+
+def call_off(*, restore: Restore, actor: Actor, reason: str, now: datetime) -> Restore:
+    """It ends at the next look, and what is staged is dropped. `Refused` from the switch on."""
+    with transaction.atomic():
+        row = Restore.objects.select_for_update().get(pk=restore.pk)
+        if row.called_off:
+            raise Conflict(f"{row.called_off} called {row} off already.")
+        if row.phase not in BEFORE_SWITCH:
+            raise Refused(
+                f"{row} is in {row.phase}: too late to call it off.",
+                kept=f"{row.database} belongs on {row.host}.",
+            )
+        changes = {"called_off": actor.id}
+        return transitions.amend(
+            row, changes, action="called off", actor=actor, reason=reason, now=now
+        )

@@ -1,0 +1,271 @@
+"""What is restored, where to, and what is the next step of it: facts in, an answer out. Pure.
+
+Invariants: nothing is promised that was not read in an archive; a replica in a lost site or of an
+unknown place is never chosen; until the switch everything can be called off and the old host's
+return ends it; the switch happens only from the state and epoch that two people agreed to, with a
+result that loses no more than they agreed to; an order is never taken for its outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from recovery.backups.distance import kilometres
+from recovery.backups.facts import Site
+from recovery.backups.words import instant, spoken
+from recovery.inventory.facts import DatabaseState, Verdict
+from recovery.operations.facts import UNDER_WAY, OperationState
+from recovery.restores.facts import (
+    BEFORE_SWITCH,
+    ENDED,
+    Act,
+    Answer,
+    Choice,
+    Facts,
+    Home,
+    HostSight,
+    OrderSight,
+    Phase,
+    Place,
+    Source,
+    Step,
+    Wait,
+)
+
+SLACK = timedelta(seconds=5)
+"""A result may fall so far behind its quote: two readings of one archive."""
+MOST_ORDERS = 6
+AGAIN_SECONDS = 5.0
+GONE = frozenset({Verdict.LOST, Verdict.HUNG})
+"""A host of which nobody expects an outcome."""
+
+
+# ---------------------------------------------------------------------- what
+
+
+def choose(sources: Sequence[Source], home: Site, lost: frozenset[str], wanted: str = "") -> Choice:
+    """The replica that loses least, and of equals the nearest; or `wanted` (a key), if it can be.
+    One whose last restore test failed comes after all others."""
+    usable = [one for one in sources if not refuse_source(one, lost)]
+    best = min(usable, key=lambda one: _rank(one, home), default=None)
+    if wanted:
+        best = next((one for one in usable if one.key == wanted), None)
+    why_not = tuple(refuse_source(one, lost) or _after(one, best) for one in sources if one != best)
+    if best is None:
+        return Choice(None, "Nothing that is left can be restored.", why_not)
+    return Choice(best, _said(best), why_not)
+
+
+def refuse_source(source: Source, lost: frozenset[str]) -> str:
+    """Why it cannot be restored from; empty where it can."""
+    name = f"Replica {source.number} ({source.store})"
+    if source.unusable:
+        return f"{name}: {source.unusable}"
+    if source.site is None:
+        return f"{name} lies nobody knows where."
+    if source.site.name in lost:
+        return f"{name} is in {source.site.name}, which is lost."
+    if source.at is None:
+        return f"{name} holds nothing that can be restored."
+    return ""
+
+
+def _rank(source: Source, home: Site) -> tuple[bool, float, float, int]:
+    assert source.at is not None, "it is usable"
+    away = kilometres(source.site, home)
+    far = float("inf") if away is None else away
+    return bool(source.disproof), -source.at.timestamp(), far, source.number
+
+
+def _said(source: Source) -> str:
+    assert source.at is not None, "it is usable"
+    assert source.site is not None, "it is usable"
+    said = f"Replica {source.number} in {source.site.name} goes furthest, to {instant(source.at)}."
+    if source.disproof:
+        said += f" Its last restore test failed ({source.disproof}), and there is no better one."
+    return said
+
+
+def _after(source: Source, best: Source | None) -> str:
+    name = f"Replica {source.number} ({source.store})"
+    if best is None or best.at is None or source.at is None:
+        return f"{name} was not asked for."
+    if source.disproof and not best.disproof:
+        return f"{name} failed its last restore test: {source.disproof}"
+    if source.at < best.at:
+        return f"{name} ends {spoken(best.at - source.at)} earlier."
+    if source.at > best.at:
+        return f"{name} goes {spoken(source.at - best.at)} further, and was not asked for."
+    return f"{name} goes as far, and is no nearer."
+
+
+# ---------------------------------------------------------------------- where
+
+
+def place(hosts: Sequence[HostSight], home: Home, wanted: str = "") -> Place:
+    """A living host with room for its port: at home first, in another rack than the one that is
+    gone, with the fewest databases; or `wanted` (a key), if it can take it."""
+    usable = [one for one in hosts if not refuse_host(one, home)]
+    best = min(usable, key=lambda one: _order(one, home), default=None)
+    if wanted:
+        best = next((one for one in usable if one.key == wanted), None)
+    why_not = tuple(said for one in hosts if one != best and (said := refuse_host(one, home)))
+    if best is None:
+        return Place(None, "No living host can take it.", why_not)
+    where = "at home" if best.site == home.site else f"home ({home.site}) has no place"
+    return Place(best, f"{best.name} in {best.site}: {where}.", why_not)
+
+
+def refuse_host(host: HostSight, home: Home) -> str:
+    """Why it cannot take the database; empty where it can."""
+    no = (
+        (host.key == home.host, "is the host that is gone."),
+        (host.verdict is not Verdict.ALIVE, f"is {host.verdict}."),
+        (host.site in home.lost, f"is in {host.site}, which is lost."),
+        (host.is_cordoned, "is cordoned: nothing new goes there."),
+        (host.is_quarantined, "has come back and is not trusted yet."),
+        (bool(host.taken_by), f"has its port taken by {host.taken_by}."),
+    )
+    return next((f"{host.name} {why}" for holds, why in no if holds), "")
+
+
+def _order(host: HostSight, home: Home) -> tuple[bool, bool, int, str]:
+    return host.site != home.site, host.rack == home.rack, host.databases, host.name
+
+
+# ---------------------------------------------------------------------- the next step
+
+
+def next_step(facts: Facts) -> Answer:
+    """One step, or why it waits."""
+    if facts.phase in ENDED:
+        return Wait("It is over.")
+    if facts.phase in BEFORE_SWITCH:
+        return _before_switch(facts)
+    return _after_switch(facts)
+
+
+def _before_switch(facts: Facts) -> Answer:
+    if reason := _off(facts):
+        return _end(reason)
+    if facts.phase is Phase.ASKED:
+        return _asked(facts)
+    if facts.verdict in GONE:
+        return _end(f"{facts.host} is {facts.verdict}. Ask anew, with another host.")
+    if facts.failover:
+        return Wait(f"{facts.failover} of {facts.database}, is under way.")
+    if facts.paused:
+        return Wait(f"Everything is paused: {facts.paused}")
+    return _STEPS[facts.phase](facts)
+
+
+def _asked(facts: Facts) -> Answer:
+    if facts.word_is_over:
+        return Step(Act.END, Phase.EXPIRED, "Nobody gave the second word in time.")
+    return Wait("A second person has to say so too.")
+
+
+def _off(facts: Facts) -> str:
+    """Why it must not go on at all, or nothing."""
+    if facts.called_off:
+        return f"{facts.called_off} called it off."
+    if facts.state is DatabaseState.SERVING:
+        return f"{facts.database} serves again: its host is back. Nothing was replaced."
+    if facts.epoch != facts.old_epoch:
+        return f"{facts.database} is in epoch {facts.epoch} now; both words were about another."
+    if facts.state is not DatabaseState.WAITING:
+        return f"{facts.database} is {facts.state}: it does not wait any more."
+    return ""
+
+
+def _choose(facts: Facts) -> Answer:
+    if facts.source_gone:
+        return _end(f"What was agreed to does not hold any more: {facts.source_gone}")
+    return Step(Act.ADVANCE, Phase.PLACE, "The replica still goes as far as was agreed to.")
+
+
+def _place(facts: Facts) -> Answer:
+    if facts.host_refused:
+        return _end(f"What was agreed to does not hold any more: {facts.host_refused}")
+    return Step(Act.ORDER, Phase.RESTORE, f"{facts.host} can take it.")
+
+
+def _restore(facts: Facts) -> Answer:
+    """An unknown outcome is asked for again: a restore that was broken off begins anew, and one
+    that is there is reported."""
+    order = facts.restore
+    if order is not None and order.state is OperationState.DONE:
+        return Step(Act.TAKE, Phase.VERIFY, f"{facts.host} has restored and proven it.")
+    return _ordered(facts, order, "It cannot be restored")
+
+
+def _verify(facts: Facts) -> Answer:
+    if reason := _short(facts):
+        return _end(reason)
+    if facts.host_refused:
+        return _end(facts.host_refused)
+    assert facts.result is not None, "it was looked at"
+    upto = instant(facts.result.moment)
+    said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
+    return Step(Act.SWITCH, Phase.SWITCH, said)
+
+
+def _short(facts: Facts) -> str:
+    """What is missing in the result, or nothing."""
+    if facts.result is None:
+        return f"The word of {facts.host} about it cannot be read."
+    due = facts.to or facts.quoted
+    if due is not None and facts.result.moment < due - SLACK:
+        less = spoken(due - facts.result.moment)
+        return f"It ends {less} before the moment that was agreed to: ask anew if that will do."
+    return ""
+
+
+_STEPS = {
+    Phase.CHOOSE: _choose,
+    Phase.PLACE: _place,
+    Phase.RESTORE: _restore,
+    Phase.VERIFY: _verify,
+}
+
+
+def _after_switch(facts: Facts) -> Answer:
+    if facts.epoch != facts.new_epoch:
+        return _end(f"{facts.database} is in epoch {facts.epoch} now: somebody moved it on.")
+    serves = facts.state is DatabaseState.SERVING and facts.routed_epoch == facts.epoch
+    if facts.phase is Phase.ROUTE and serves:
+        said = f"It accepts writes on {facts.host}, and its users are led there."
+        return Step(Act.END, Phase.DONE, said)
+    if facts.verdict in GONE:
+        return _end(f"{facts.host} is {facts.verdict}. Ask anew: {facts.database} waits.")
+    if facts.phase is Phase.ROUTE:
+        return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
+    if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
+        return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
+    return _ordered(facts, facts.adopt, "Its data could not be put in place")
+
+
+def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
+    """The order of this phase, again where its outcome is not known."""
+    if order is None:
+        return Step(Act.ORDER, facts.phase, "Its order was never asked for.")
+    if order.state in UNDER_WAY:
+        return Wait(order.held or f"{facts.host} is at it.")
+    is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
+    if is_final and facts.phase is Phase.RESTORE and not _is_passing(order):
+        return _end(f"{failed}: {order.detail}")
+    if facts.orders >= MOST_ORDERS:
+        return _end(f"{failed} in {facts.orders} attempts: {order.detail or order.state}")
+    if facts.quiet < AGAIN_SECONDS:
+        return Wait(f"{order.detail or order.state}. It is asked for again.")
+    return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
+
+
+def _is_passing(order: OrderSight) -> bool:
+    """Refused for something that ends by itself: an agent that has just begun, or met a leader."""
+    return order.detail.startswith(("quarantine:", "epoch:"))
+
+
+def _end(reason: str) -> Step:
+    return Step(Act.END, Phase.ABANDONED, reason)

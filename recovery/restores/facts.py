@@ -1,0 +1,205 @@
+"""What decides over a restore, as frozen values. Standard library and neighbours' facts only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from recovery.backups.facts import Site
+from recovery.inventory.facts import DatabaseState, Verdict
+from recovery.operations.facts import OperationState
+
+
+class Phase(StrEnum):
+    """Where a restore is: each names the step that is being taken.
+
+    `asked`: waits for a second person's word · `choose`: is the replica still what they agreed to ·
+    `place`: may the host still take it · `restore`: its agent fetches and proves it beside its
+    place · `verify`: what was proven is held against what was quoted · `switch`: the rows name the
+    new host at a higher epoch, its agent adopts the data · `route`: users are led there ·
+    `abandoned`, `expired`: it ended without serving, and says why."""
+
+    ASKED = "asked"
+    CHOOSE = "choose"
+    PLACE = "place"
+    RESTORE = "restore"
+    VERIFY = "verify"
+    SWITCH = "switch"
+    ROUTE = "route"
+    DONE = "done"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+
+
+NAMED_MOVES: Mapping[tuple[Phase, Phase], str] = {
+    (Phase.ASKED, Phase.CHOOSE): "give_word",
+    (Phase.ASKED, Phase.EXPIRED): "run_out",
+    (Phase.ASKED, Phase.ABANDONED): "call_off",
+    (Phase.CHOOSE, Phase.PLACE): "see_replica",
+    (Phase.CHOOSE, Phase.ABANDONED): "call_off",
+    (Phase.PLACE, Phase.RESTORE): "order_restore",
+    (Phase.PLACE, Phase.ABANDONED): "call_off",
+    (Phase.RESTORE, Phase.VERIFY): "hear_result",
+    (Phase.RESTORE, Phase.ABANDONED): "call_off",
+    (Phase.VERIFY, Phase.SWITCH): "switch",
+    (Phase.VERIFY, Phase.ABANDONED): "call_off",
+    (Phase.SWITCH, Phase.ROUTE): "see_adopted",
+    (Phase.SWITCH, Phase.ABANDONED): "lose_the_new_host",
+    (Phase.ROUTE, Phase.DONE): "see_served",
+    (Phase.ROUTE, Phase.ABANDONED): "lose_the_new_host",
+}
+"""Every move by name. From `switch` on there is no way back to the old host, and nobody calls it
+off."""
+
+PHASE_MOVES: Mapping[str, frozenset[str]] = {
+    phase: frozenset(str(after) for before, after in NAMED_MOVES if before is phase)
+    for phase in Phase
+}
+ENDED = frozenset({Phase.DONE, Phase.ABANDONED, Phase.EXPIRED})
+UNFINISHED = frozenset(Phase) - ENDED
+BEFORE_SWITCH = UNFINISHED - {Phase.SWITCH, Phase.ROUTE}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backup replica that could be restored. `at`: the newest moment that may be promised, None:
+    nothing is restorable. `unusable`: why it cannot be read by a host at all; `disproof`: why its
+    last restore test failed."""
+
+    key: str
+    number: int
+    store: str
+    site: Site | None
+    at: datetime | None
+    unusable: str = ""
+    disproof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The replica to restore from. `source` None: there is none. `why_not`: of each other one."""
+
+    source: Source | None
+    reason: str
+    why_not: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostSight:
+    """A host that a database could go to. `taken_by`: what has its port there; `databases`: copies
+    on it."""
+
+    key: str
+    name: str
+    site: str
+    rack: str
+    verdict: Verdict = Verdict.ALIVE
+    is_cordoned: bool = False
+    is_quarantined: bool = False
+    taken_by: str = ""
+    databases: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a database belongs, and the host that is gone. `lost`: sites that are."""
+
+    site: str
+    host: str
+    rack: str
+    lost: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The host that gets it. `host` None: there is none. `why_not`: of each other one."""
+
+    host: HostSight | None
+    reason: str
+    why_not: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSight:
+    """The newest order of one verb for this restore."""
+
+    state: OperationState
+    detail: str = ""
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the agent read back: every commit acknowledged up to `moment` is there."""
+
+    moment: datetime
+    canary: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that decides over one restore.
+
+    `state`, `epoch`, `routed_epoch`: the database's; `old_epoch`: as both people saw it.
+    `failover`: its unfinished one. `word_is_over`: nobody gave the second one in time.
+    `source_gone`, `host_refused`: why what was agreed to does not hold any more. `quoted`: the
+    moment that both people agreed to lose everything after; `to`: the one that they asked for.
+    `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
+    `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
+    """
+
+    phase: Phase
+    database: str
+    host: str
+    state: DatabaseState
+    epoch: int
+    old_epoch: int
+    new_epoch: int = 0
+    routed_epoch: int = 0
+    verdict: Verdict = Verdict.ALIVE
+    word_is_over: bool = False
+    called_off: str = ""
+    failover: str = ""
+    source_gone: str = ""
+    host_refused: str = ""
+    quoted: datetime | None = None
+    to: datetime | None = None
+    restore: OrderSight | None = None
+    adopt: OrderSight | None = None
+    orders: int = 0
+    quiet: float = 0.0
+    result: Result | None = None
+    paused: str = ""
+
+
+class Act(StrEnum):
+    """What goes with the step, in one transaction: `advance`: the phase alone · `order`: the
+    agent's order of this phase · `take`: its result is kept · `switch`: rows, epoch, the order to
+    adopt · `end`: it is over, and what is staged is dropped."""
+
+    ADVANCE = "advance"
+    ORDER = "order"
+    TAKE = "take"
+    SWITCH = "switch"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Do this next, and nothing else."""
+
+    act: Act
+    to: Phase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do now."""
+
+    reason: str
+
+
+Answer = Step | Wait

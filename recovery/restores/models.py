@@ -1,0 +1,103 @@
+"""Restores, the steps that each took, and the newest word of the agent that is at it."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from recovery.backups.models import BackupReplica
+from recovery.core.guarded import Guarded
+from recovery.failover.models import Vouch
+from recovery.inventory.models import Database, Host
+from recovery.inventory.models.places import choices
+from recovery.restores.facts import ENDED, PHASE_MOVES, Phase
+
+
+class Restore(Guarded):
+    """One restore of a database from `source` to `host`, by two people's word (I-DB-7).
+
+    `quoted`: the newest moment that `source` held when it was asked for; `to`: the moment asked
+    for, None the newest; `old_epoch`, `old_host`: as both saw the database. `recovered_to`,
+    `canary_at`, `bytes`, `seconds`, `speed`: what the agent read back."""
+
+    TYPE = "restore"
+    STATE = "phase"
+    MOVES = PHASE_MOVES
+
+    number = models.BigIntegerField(unique=True)
+    database = models.ForeignKey(Database, models.PROTECT, related_name="restores")
+    source = models.ForeignKey(BackupReplica, models.PROTECT, related_name="restores")
+    host = models.ForeignKey(Host, models.PROTECT, related_name="restores")
+    vouch = models.OneToOneField(Vouch, models.PROTECT, related_name="restore")
+    phase = models.CharField(max_length=10, choices=choices(Phase), default=Phase.ASKED)
+    phase_at = models.DateTimeField()
+    why = models.TextField()
+    old_host = models.CharField(max_length=80)
+    old_epoch = models.BigIntegerField()
+    new_epoch = models.BigIntegerField(null=True)
+    quoted = models.DateTimeField()
+    to = models.DateTimeField(null=True)
+    called_off = models.CharField(max_length=120, blank=True)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.TextField(blank=True)
+    recovered_to = models.DateTimeField(null=True)
+    canary_at = models.DateTimeField(null=True)
+    bytes = models.BigIntegerField(default=0)
+    seconds = models.FloatField(null=True)
+    speed = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["database"],
+                condition=~models.Q(phase__in=sorted(ENDED)),
+                name="one_unfinished_restore_per_database",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(new_epoch=None)
+                | models.Q(new_epoch__gt=models.F("old_epoch"), recovered_to__isnull=False),
+                name="a_restore_switches_proven_data_at_a_higher_epoch",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(phase="done") | models.Q(new_epoch__isnull=False),
+                name="a_restore_is_done_after_its_switch",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"RS-{self.number:04d}"
+
+
+class RestoreStep(Guarded):
+    """A phase that a restore reached, and why. Never changed. `ordinal`: the version of the row of
+    its restore at which it did."""
+
+    TYPE = "restore step"
+
+    restore = models.ForeignKey(Restore, models.PROTECT, related_name="steps")
+    phase = models.CharField(max_length=10, choices=choices(Phase))
+    ordinal = models.BigIntegerField()
+    at = models.DateTimeField()
+    said = models.TextField()
+
+    class Meta:
+        ordering = ("ordinal",)
+        constraints = [
+            models.UniqueConstraint(fields=["restore", "ordinal"], name="restore_step_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.restore} {self.phase}"
+
+
+class RestoreSight(models.Model):
+    """The newest word of the agent that is at it, overwritten: progress for people."""
+
+    restore = models.OneToOneField(Restore, models.CASCADE, primary_key=True, related_name="sight")
+    at = models.DateTimeField()
+    phase = models.CharField(max_length=40)
+    done = models.BigIntegerField()
+    total = models.BigIntegerField()
+    speed = models.FloatField()
+    left_ms = models.BigIntegerField()

@@ -1,0 +1,203 @@
+"""Rows as facts: what could be restored, where it could go, and how each restore stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from recovery.backups.facts import Site, StoreKind
+from recovery.backups.models import BackupReplica
+from recovery.backups.queries import database_facts
+from recovery.failover.models import Failover
+from recovery.failover.phases import ENDED as FAILOVER_ENDED
+from recovery.inventory.facts import DatabaseState, ReplicaState, Verdict
+from recovery.inventory.models import Database, Datacenter, Host, Replica
+from recovery.operations.facts import OperationState, Verb
+from recovery.operations.models import Operation
+from recovery.restores.decide import GONE, choose, place, refuse_host, refuse_source
+from recovery.restores.facts import (
+    UNFINISHED,
+    Choice,
+    Facts,
+    Home,
+    HostSight,
+    OrderSight,
+    Phase,
+    Place,
+    Result,
+    Source,
+)
+from recovery.restores.models import Restore
+
+SNAPSHOT = "it is a provider’s snapshot, and no host can read that by itself."
+VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
+
+
+def lost_sites() -> frozenset[str]:
+    """Datacenters of which no host is left."""
+    rows = Datacenter.objects.annotate(
+        all=Count("hosts"), gone=Count("hosts", filter=Q(hosts__verdict__in=sorted(GONE)))
+    )
+    return frozenset(row.name for row in rows if row.all and row.all == row.gone)
+
+
+def sources_of(database: Database) -> tuple[Source, ...]:
+    """Its backup replicas, by number."""
+    kinds = dict(BackupReplica.objects.filter(database=database).values_list("pk", "store__kind"))
+    found = next(iter(database_facts(only=database.name)), None)
+    return tuple(
+        Source(
+            key=copy.key,
+            number=copy.number,
+            store=copy.store,
+            site=copy.place,
+            at=copy.point.at if copy.point else None,
+            unusable=SNAPSHOT if kinds.get(UUID(copy.key)) == StoreKind.SNAPSHOT else "",
+            disproof=copy.disproof,
+        )
+        for copy in (found.copies if found else ())
+    )
+
+
+def site_of(database: Database) -> Site:
+    """Where it belongs."""
+    row = database.datacenter
+    return Site(row.name, row.latitude, row.longitude)
+
+
+def home_of(database: Database) -> Home:
+    """Where it belongs, and the host that is gone."""
+    old = database.primary.host if database.primary else None
+    return Home(
+        site=database.datacenter.name,
+        host=str(old.pk) if old else "",
+        rack=str(old.rack_id) if old else "",
+        lost=lost_sites(),
+    )
+
+
+def hosts_for(database: Database) -> tuple[HostSight, ...]:
+    """Every host, as one that this database could go to."""
+    members = Replica.objects.exclude(state=ReplicaState.RETIRED).exclude(database=database)
+    taken = {row.host_id: str(row) for row in members.filter(port=database.port)}
+    counts: dict[UUID, int] = dict(
+        members.values_list("host").annotate(n=Count("pk")).values_list("host", "n")
+    )
+    rows = Host.objects.select_related("datacenter")
+    return tuple(
+        HostSight(
+            key=str(row.pk),
+            name=row.name,
+            site=row.datacenter.name,
+            rack=str(row.rack_id),
+            verdict=Verdict(row.verdict),
+            is_cordoned=bool(row.cordoned_at or row.draining_at),
+            is_quarantined=row.quarantined_at is not None,
+            taken_by=taken.get(row.pk, ""),
+            databases=counts.get(row.pk, 0),
+        )
+        for row in rows.order_by("datacenter__position", "name")
+    )
+
+
+def choice_for(database: Database, wanted: str = "") -> Choice:
+    """The replica that would be restored."""
+    return choose(sources_of(database), site_of(database), lost_sites(), wanted)
+
+
+def place_for(database: Database, wanted: str = "") -> Place:
+    """The host that would get it."""
+    return place(hosts_for(database), home_of(database), wanted)
+
+
+def unfinished_failover(database: Database) -> str:
+    """Its name, or nothing."""
+    row = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED).first()
+    return f"{row}, a {row.kind}" if row else ""
+
+
+def unfinished_restores() -> list[Restore]:
+    """Those that the cycle carries on."""
+    return list(Restore.objects.filter(phase__in=sorted(UNFINISHED)).order_by("number"))
+
+
+def load(pk: UUID) -> Restore:
+    """With all that its facts need."""
+    return Restore.objects.select_related(
+        "database__datacenter", "database__primary__host", "host__datacenter", "source__store"
+    ).get(pk=pk)
+
+
+def facts_of(row: Restore, *, now: datetime, paused: str = "") -> Facts:
+    """As of now."""
+    database, phase = row.database, Phase(row.phase)
+    orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT]))
+    running = [op for op in orders if op.verb == VERBS.get(phase)]
+    return Facts(
+        phase=phase,
+        database=database.name,
+        host=row.host.name,
+        state=DatabaseState(database.state),
+        epoch=database.epoch,
+        old_epoch=row.old_epoch,
+        new_epoch=row.new_epoch or 0,
+        routed_epoch=database.routed_epoch,
+        verdict=Verdict(row.host.verdict),
+        word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
+        called_off=row.called_off,
+        failover=unfinished_failover(database),
+        source_gone=_gone(row) if phase is Phase.CHOOSE else "",
+        host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
+        quoted=row.quoted,
+        to=row.to,
+        restore=_newest(orders, Verb.RESTORE),
+        adopt=_newest(orders, Verb.ADOPT),
+        orders=len(running),
+        quiet=_quiet(running, now),
+        result=Result(row.recovered_to, row.canary_at) if row.recovered_to else None,
+        paused=paused,
+    )
+
+
+def orders_of(row: Restore, verbs: Collection[Verb]) -> Iterable[Operation]:
+    """Its operations, in the order in which they were asked for."""
+    rows = Operation.objects.filter(verb__in=sorted(verbs), params__restore=str(row.pk))
+    return rows.order_by("requested_at", "pk")
+
+
+def _newest(orders: Iterable[Operation], verb: Verb) -> OrderSight | None:
+    found = [op for op in orders if op.verb == verb]
+    if not found:
+        return None
+    return OrderSight(OperationState(found[-1].state), found[-1].detail, found[-1].held_reason)
+
+
+def _quiet(orders: list[Operation], now: datetime) -> float:
+    if not orders:
+        return 0.0
+    last = orders[-1]
+    since = last.ended_at or last.handed_at or last.requested_at
+    return (now - since).total_seconds()
+
+
+def _gone(row: Restore) -> str:
+    """Why the chosen replica is no longer what two people agreed to."""
+    source = next((one for one in sources_of(row.database) if one.key == str(row.source_id)), None)
+    if source is None:
+        return f"replica {row.source.number} is no replica of {row.database} any more."
+    if reason := refuse_source(source, lost_sites()):
+        return reason
+    assert source.at is not None, "it is usable"
+    if row.to is None and source.at < row.quoted:
+        return f"replica {source.number} goes less far now than when it was quoted."
+    return ""
+
+
+def _refused(row: Restore) -> str:
+    host = next((one for one in hosts_for(row.database) if one.key == str(row.host_id)), None)
+    if host is None:
+        return f"{row.host} is no host any more."
+    return refuse_host(host, home_of(row.database))

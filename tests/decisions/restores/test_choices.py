@@ -1,0 +1,135 @@
+"""Which replica is restored and where to, over thousands of drawn cases against plain oracles."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recovery.backups.distance import kilometres
+from recovery.backups.facts import Site
+from recovery.inventory.facts import Verdict
+from recovery.restores.decide import choose, place, refuse_host, refuse_source
+from recovery.restores.facts import Home, HostSight, Source
+
+NOW = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)
+SITES = (
+    Site("PAR1", 48.936, 2.357),
+    Site("OSU2", 49.066, 2.066),
+    Site("MRS1", 43.296, 5.37),
+    Site("DARK"),
+)
+HOME = SITES[0]
+ages = st.one_of(st.none(), st.integers(0, 3).map(lambda n: NOW - timedelta(minutes=n)))
+sources = st.lists(
+    st.builds(
+        Source,
+        key=st.just(""),
+        number=st.just(0),
+        store=st.just("s3"),
+        site=st.one_of(st.none(), st.sampled_from(SITES)),
+        at=ages,
+        unusable=st.sampled_from(["", "", "it is a snapshot."]),
+        disproof=st.sampled_from(["", "", "a flipped byte"]),
+    ),
+    max_size=3,
+)
+lost_sites = st.frozensets(st.sampled_from([site.name for site in SITES]), max_size=3)
+
+
+def numbered(found: list[Source]) -> tuple[Source, ...]:
+    return tuple(
+        Source(f"k{n}", n, one.store, one.site, one.at, one.unusable, one.disproof)
+        for n, one in enumerate(found, start=1)
+    )
+
+
+@settings(max_examples=3000, deadline=None)
+@given(sources, lost_sites)
+def test_the_newest_then_the_nearest_that_is_left_is_chosen(
+    found: list[Source], lost: frozenset[str]
+) -> None:
+    copies = numbered(found)
+    choice = choose(copies, HOME, lost)
+    left = [
+        one
+        for one in copies
+        if one.site and one.site.name not in lost and one.at and not one.unusable
+    ]
+    assert (choice.source is None) == (not left)
+    assert len(choice.why_not) == len(copies) - (choice.source is not None)
+    assert all(why.endswith((".", "byte")) for why in (choice.reason, *choice.why_not))
+    if choice.source is None:
+        return
+    assert choice.source in left
+    sound = [one for one in left if not one.disproof] or left
+    newest = max(one.at for one in sound if one.at)
+    assert choice.source in sound
+    assert choice.source.at == newest
+    far = {
+        one.key: kilometres(one.site, HOME) or (0.0 if one.site == HOME else float("inf"))
+        for one in sound
+        if one.at == newest
+    }
+    assert far[choice.source.key] == min(far.values())
+
+
+@settings(max_examples=2000, deadline=None)
+@given(sources, lost_sites, st.integers(1, 3))
+def test_a_replica_that_a_person_names_is_taken_or_refused_never_replaced(
+    found: list[Source], lost: frozenset[str], number: int
+) -> None:
+    copies = numbered(found)
+    choice = choose(copies, HOME, lost, f"k{number}")
+    named = next((one for one in copies if one.number == number), None)
+    if named is None or refuse_source(named, lost):
+        assert choice.source is None
+    else:
+        assert choice.source == named
+
+
+hosts = st.lists(
+    st.builds(
+        HostSight,
+        key=st.just(""),
+        name=st.just(""),
+        site=st.sampled_from(["PAR1", "OSU2", "MRS1"]),
+        rack=st.sampled_from(["r1", "r2"]),
+        verdict=st.sampled_from([Verdict.ALIVE, Verdict.ALIVE, Verdict.LOST, Verdict.SUSPECT]),
+        is_cordoned=st.sampled_from([False, False, True]),
+        is_quarantined=st.sampled_from([False, False, True]),
+        taken_by=st.sampled_from(["", "", "more-1"]),
+        databases=st.integers(0, 3),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(hosts, lost_sites, st.integers(0, 5))
+def test_it_goes_to_a_living_host_with_room_at_home_first(
+    found: list[HostSight], lost: frozenset[str], old: int
+) -> None:
+    named = tuple(
+        HostSight(f"h{n}", f"host-{n}", one.site, one.rack, one.verdict, one.is_cordoned,
+                  one.is_quarantined, one.taken_by, one.databases)
+        for n, one in enumerate(found)
+    )  # fmt: skip
+    home = Home("PAR1", f"h{old}", "r1", lost)
+    seat = place(named, home)
+    usable = [one for one in named if not refuse_host(one, home)]
+    for one in usable:
+        assert one.verdict is Verdict.ALIVE
+        assert one.key != home.host
+        assert one.site not in lost
+        assert not any((one.is_cordoned, one.is_quarantined, one.taken_by))
+    assert (seat.host is None) == (not usable)
+    assert len(seat.why_not) == len(named) - len(usable)
+    if seat.host is None:
+        return
+    assert seat.host in usable
+    if any(one.site == "PAR1" for one in usable):
+        assert seat.host.site == "PAR1"
+    same = [one for one in usable if (one.site, one.rack) == (seat.host.site, seat.host.rack)]
+    assert seat.host.databases == min(one.databases for one in same)
