@@ -91,6 +91,37 @@ class Move(Word):
         )
 
 
+class RestoreWord(Word):
+    """What is restored, to which moment and where; the second person's word names none of it.
+    `sources`, `hosts`: (key, words), the best one first."""
+
+    def __init__(
+        self,
+        name: str,
+        first: str,
+        sources: list[tuple[str, str]],
+        hosts: list[tuple[str, str]],
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(name, first, *args, **kwargs)
+        if first:
+            return
+        gone = "It cannot be used any more: look again."
+        self.fields["source"] = forms.ChoiceField(
+            label="From", choices=sources, error_messages={"invalid_choice": gone}
+        )
+        self.fields["host"] = forms.ChoiceField(
+            label="On", choices=hosts, error_messages={"invalid_choice": gone}
+        )
+        self.fields["to"] = forms.DateTimeField(
+            required=False,
+            label="To an earlier moment, in UTC (empty: the newest)",
+            widget=forms.DateTimeInput(attrs={"placeholder": "2026-11-28 18:00:00"}),
+            error_messages={"invalid": "Write it like 2026-11-28 18:00:00."},
+        )
+
+
 class Switchover(Reason):
     """Which standby leads next, and why."""
 

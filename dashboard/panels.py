@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import backups, databases, incident, pages
+from dashboard.facets import backups, databases, incident, pages, restores
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -77,6 +77,8 @@ PANELS = _panels(
     Panel("backups-stores", backups.backups_stores),
     Panel("database-backups", backups.database_backups),
     Panel("database-ages", backups.backups_ages),
+    Panel("restores", restores.restores),
+    Panel("database-restores", restores.restores),
     Panel("host-voice", pages.host_voice),
     Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),

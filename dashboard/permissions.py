@@ -35,6 +35,7 @@ class May(StrEnum):
     VOUCH = "vouch for a lost container"
     SWITCH_OVER = "switch a database over"
     VOUCH_DATABASE = "vouch for a lost database host"
+    RESTORE = "restore a database"
     PAUSE = "pause"
     LAB = "lab"
     READ_AUDIT = "read audit"
@@ -53,6 +54,7 @@ _RESPOND = _WATCH | {
     May.VOUCH,
     May.SWITCH_OVER,
     May.VOUCH_DATABASE,
+    May.RESTORE,
 }
 _APPROVE = _RESPOND
 """What an approver may do beyond a responder is approve steps of a recovery plan."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine, moves
+from dashboard.views import act, databases, look, machine, moves, restores
 
 urlpatterns = [
     path("", look.overview),
@@ -25,6 +25,8 @@ urlpatterns = [
     path("databases/<str:name>/switchover/", databases.switchover),
     path("databases/<str:name>/call-off/", databases.call_off),
     path("databases/<str:name>/move/", moves.move),
+    path("databases/<str:name>/restore/", restores.restore),
+    path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("backups/", look.backups),

@@ -9,6 +9,7 @@ from dashboard import VERSION
 from dashboard.api.auth import by_session, by_token
 from dashboard.api.backups import router as backups
 from dashboard.api.databases import router as databases
+from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
 from recovery.core.errors import Conflict, TocsinError, Unsure
 
@@ -23,6 +24,7 @@ api = NinjaAPI(
 api.add_router("", router)
 api.add_router("/databases", databases)
 api.add_router("/backups", backups)
+api.add_router("/restores", restores)
 
 
 @api.exception_handler(TocsinError)

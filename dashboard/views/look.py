@@ -97,13 +97,14 @@ def databases(request: HttpRequest, role: Role) -> HttpResponse:
 @for_people(May.VIEW)
 def backups(request: HttpRequest, role: Role) -> HttpResponse:
     parts = ("voice", "loss", "ages", "proofs", "stores")
-    topics = ("backups", *(f"backups-{part}" for part in parts))
+    topics = ("backups", "restores", *(f"backups-{part}" for part in parts))
     return show(request, role, "backups", area="backups", topics=topics, heading="Backups")
 
 
 PARTS = (
     "voice",
     "failover",
+    "restores",
     "copies",
     "users",
     "backups",

@@ -235,7 +235,18 @@ def test_the_api_allows_a_second_failover_to_whoever_may(
     assert (row.blocked_until is None) is (status == 200)
 
 
-@pytest.mark.parametrize("act", ["switchover", "unblock", "vouch", "call-off", "move"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        "switchover",
+        "unblock",
+        "vouch",
+        "call-off",
+        "move",
+        "restore",
+        "restore/call-off",
+    ],
+)
 def test_who_may_only_look_can_do_nothing(
     sign_in: SignIn, seeded: dict[str, Base], act: str
 ) -> None:

@@ -1,0 +1,22 @@
+"""The panels of restores: those that run, with their progress, and those that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.screen import Screen
+from recovery.restores import screens as rows
+
+Context = Mapping[str, Any]
+
+
+def restores(screen: Screen, key: str) -> Context | None:
+    """Of one database (`key`), or of all; nothing where none was ever asked for."""
+    found = rows.restores(key)
+    if not found:
+        return None
+    return {
+        "running": [one for one in found if one.is_running],
+        "ended": [one for one in found if not one.is_running],
+    }

@@ -1,0 +1,209 @@
+"""Restores as people see them: rows alone, never the hour, so that a push equals a reload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recovery.inventory.models import Database
+from recovery.restores import queries
+from recovery.restores.actions.people import refuse, say_risk
+from recovery.restores.decide import refuse_host, refuse_source
+from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
+from recovery.restores.models import Restore, RestoreSight
+
+SHOWN = 12
+SAYS = {
+    Phase.ASKED: "waits for a second person",
+    Phase.CHOOSE: "begins",
+    Phase.PLACE: "begins",
+    Phase.RESTORE: "restoring",
+    Phase.VERIFY: "checking",
+    Phase.SWITCH: "moving there",
+    Phase.ROUTE: "starting there",
+    Phase.DONE: "done",
+    Phase.ABANDONED: "ended without it",
+    Phase.EXPIRED: "no second word",
+}
+IN_ORDER = (
+    Phase.CHOOSE,
+    Phase.PLACE,
+    Phase.RESTORE,
+    Phase.VERIFY,
+    Phase.SWITCH,
+    Phase.ROUTE,
+    Phase.DONE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressView:
+    """The newest word of its agent. `percent` None: not known yet; `left`: seconds to fetch."""
+
+    at: datetime
+    phase: str
+    percent: float | None
+    done: int
+    total: int
+    megabytes_a_second: float
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    phase: str
+    at: datetime
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreView:
+    """One restore. `upto`: what it gives back, proven, else what was quoted."""
+
+    id: str
+    name: str
+    database: str
+    replica: int
+    store: str
+    host: str
+    old_host: str
+    phase: str
+    phase_at: datetime
+    word: str
+    asked_at: datetime
+    asked_by: str
+    given_by: str
+    risk: str
+    why: str
+    quoted: datetime
+    to: datetime | None
+    recovered_to: datetime | None
+    canary_at: datetime | None
+    bytes: int
+    seconds: float | None
+    megabytes_a_second: float | None
+    ended_at: datetime | None
+    end_reason: str
+    called_off: str
+    progress: ProgressView | None
+    steps: tuple[StepView, ...]
+
+    @property
+    def is_running(self) -> bool:
+        return self.phase not in ENDED
+
+    @property
+    def may_be_called_off(self) -> bool:
+        return self.phase in BEFORE_SWITCH and not self.called_off
+
+    @property
+    def step(self) -> str:
+        """Step 3 of 7: restore."""
+        if self.phase not in IN_ORDER:
+            return ""
+        return f"step {IN_ORDER.index(Phase(self.phase)) + 1} of {len(IN_ORDER)}: {self.phase}"
+
+    @property
+    def tone(self) -> str:
+        return "risk" if self.phase in {Phase.ABANDONED, Phase.EXPIRED} else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a restore would do if it were asked for now. `refusal`: why it would be refused."""
+
+    refusal: str
+    risk: str
+    choice: Choice
+    place: Place
+    sources: tuple[Source, ...]
+    hosts: tuple[HostSight, ...]
+
+
+def restores(database: str = "") -> tuple[RestoreView, ...]:
+    """Those that run, then the newest that ended; of one database, or of all."""
+    rows = Restore.objects.select_related("database", "source__store", "host", "vouch", "sight")
+    rows = rows.filter(database__name=database) if database else rows
+    running = list(rows.exclude(phase__in=sorted(ENDED)).prefetch_related("steps"))
+    ended = list(rows.filter(phase__in=sorted(ENDED)).prefetch_related("steps")[:SHOWN])
+    return tuple(_view(row) for row in (*running, *ended))
+
+
+def unfinished(database: str) -> RestoreView | None:
+    """The one of this database that runs."""
+    return next((one for one in restores(database) if one.is_running), None)
+
+
+def find(database: str) -> Restore | None:
+    """Its row."""
+    rows = queries.unfinished_restores()
+    return next((row for row in rows if row.database.name == database), None)
+
+
+def preview(name: str, now: datetime) -> Preview | None:
+    """None where there is no such database."""
+    row = Database.objects.select_related("datacenter", "primary__host").filter(name=name).first()
+    if row is None:
+        return None
+    choice, place = queries.choice_for(row), queries.place_for(row)
+    lost, home = queries.lost_sites(), queries.home_of(row)
+    upto = choice.source.at if choice.source else None
+    return Preview(
+        refusal=refuse(row),
+        risk=say_risk(row, upto, now) if upto else "",
+        choice=choice,
+        place=place,
+        sources=tuple(o for o in queries.sources_of(row) if not refuse_source(o, lost)),
+        hosts=tuple(one for one in queries.hosts_for(row) if not refuse_host(one, home)),
+    )
+
+
+def _view(row: Restore) -> RestoreView:
+    sight: RestoreSight | None = getattr(row, "sight", None)
+    is_at_it = sight is not None and row.phase == Phase.RESTORE
+    return RestoreView(
+        id=str(row.pk),
+        name=str(row),
+        database=row.database.name,
+        replica=row.source.number,
+        store=row.source.store.name,
+        host=row.host.name,
+        old_host=row.old_host,
+        phase=row.phase,
+        phase_at=row.phase_at,
+        word=SAYS[Phase(row.phase)],
+        asked_at=row.asked_at,
+        asked_by=row.vouch.requested_by,
+        given_by=row.vouch.given_by,
+        risk=row.vouch.risk,
+        why=row.why,
+        quoted=row.quoted,
+        to=row.to,
+        recovered_to=row.recovered_to,
+        canary_at=row.canary_at,
+        bytes=row.bytes,
+        seconds=row.seconds,
+        megabytes_a_second=row.speed / 1e6 if row.speed else None,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+        called_off=row.called_off,
+        progress=_progress(sight) if is_at_it and sight else None,
+        steps=_steps(row),
+    )
+
+
+def _steps(row: Restore) -> tuple[StepView, ...]:
+    found = sorted(row.steps.all(), key=lambda step: step.ordinal)
+    return tuple(StepView(step.phase, step.at, step.said) for step in found)
+
+
+def _progress(sight: RestoreSight) -> ProgressView:
+    return ProgressView(
+        at=sight.at,
+        phase=sight.phase,
+        percent=round(min(100.0, 100 * sight.done / sight.total), 1) if sight.total else None,
+        done=sight.done,
+        total=sight.total,
+        megabytes_a_second=sight.speed / 1e6,
+        left=None if sight.left_ms < 0 else round(sight.left_ms / 1000),
+    )

@@ -1,0 +1,202 @@
+"""A starter database is restored from its page: two people, progress, history, the API."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.audit.facts import Actor
+from recovery.core import clock
+from recovery.core.wire.backups import RestoreFact
+from recovery.inventory.models import Database, Host
+from recovery.restores import actions
+from recovery.restores.facts import Act, Phase, Step
+from recovery.restores.models import Restore
+from tests.dashboard import bases, fleet
+from tests.dashboard.archives import seed_backups
+from tests.dashboard.conftest import SignIn
+
+PATH = "/databases/wiki-pg/restore/"
+
+
+@pytest.fixture
+def lost(hosts: dict[str, Host]) -> datetime:
+    """wiki-pg, on the starter plan, waits: its host is lost."""
+    now = clock.system.now()
+    seeded = bases.seed_bases(hosts, now)
+    seed_backups(seeded, now)
+    fleet.lose_host(hosts["mrs1-r1-h01"], now)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
+    return now
+
+
+def page(client: Client, path: str = "/databases/wiki-pg/") -> str:
+    html = client.get(path).content.decode()
+    return re.sub(r'<span class="name">([^<]*)</span>', r"\1", html)
+
+
+def chosen(html: str, field: str) -> str:
+    """The first option of a choice."""
+    select = html[html.index(f'name="{field}"') :]
+    found = re.search(r'<option value="([^"]+)"', select)
+    assert found is not None
+    return found.group(1)
+
+
+def ask(client: Client, **changes: str) -> Restore:
+    html = page(client, PATH)
+    form = {
+        "source": chosen(html, "source"),
+        "host": chosen(html, "host"),
+        "typed": "wiki-pg",
+        "reason": "Its board is dead.",
+        "to": "",
+    }
+    client.post(PATH, form | changes)
+    return Restore.objects.get()
+
+
+@pytest.mark.usefixtures("lost")
+def test_the_dialog_says_what_is_lost_from_where_and_where_to(sign_in: SignIn) -> None:
+    client = sign_in("responder")
+    queue = page(client, "/databases/")
+    assert f'href="{PATH}"' in queue
+    assert "Restore wiki-pg on another host…" in page(client)
+    html = page(client, PATH)
+    assert "Everything that wiki-pg acknowledged after" in html
+    assert "Replica 1 in MRS1 goes furthest" in html
+    assert "mrs1-r1-h01" not in html[html.index('name="host"') : html.index("</select>")]
+    assert "A second person has to say so too" in html
+
+
+@pytest.mark.usefixtures("lost")
+def test_two_people_restore_it_and_the_second_one_confirms_what_the_first_one_chose(
+    sign_in: SignIn,
+) -> None:
+    first, second = sign_in("responder"), sign_in("approver")
+    row = ask(first)
+    assert (row.phase, row.vouch.requested_by) == ("asked", "responder")
+    shown = page(second)
+    assert f"Confirm {row}…" in shown
+    assert "responder asked for it" in shown
+    word = {"typed": "wiki-pg", "reason": "I saw it.", "first": str(row.pk)}
+    first.post(PATH, word)
+    assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
+    html = page(second, PATH)
+    assert "It is restored from replica 1 (s3-mrs1) to " in html
+    assert "responder says so already." in html
+    assert 'name="source"' not in html
+    unseen = second.post(PATH, word | {"first": ""})
+    assert unseen.status_code == 422, "nobody confirms what they did not see"
+    assert second.post(PATH, word | {"typed": "wiki"}).status_code == 422
+    second.post(PATH, word)
+    row.refresh_from_db()
+    assert (row.phase, row.vouch.given_by) == ("choose", "approver")
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_moment_that_is_no_moment_or_too_late_is_said(sign_in: SignIn) -> None:
+    client = sign_in("responder")
+    html = page(client, PATH)
+    form = {
+        "source": chosen(html, "source"),
+        "host": chosen(html, "host"),
+        "typed": "wiki-pg",
+        "reason": "Its board is dead.",
+    }
+    wrong = client.post(PATH, form | {"to": "yesterday"})
+    assert b"Write it like 2026-11-28 18:00:00." in wrong.content
+    late = client.post(PATH, form | {"to": "2099-01-01 00:00:00"}, headers={"HX-Request": "true"})
+    assert late.status_code == 403
+    assert b"and no further" in late.content
+    assert not Restore.objects.exists()
+
+
+def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
+    sign_in: SignIn, lost: datetime
+) -> None:
+    row = begun(sign_in, lost)
+    fact = RestoreFact(
+        restore=str(row.pk),
+        replica="x",
+        state="running",
+        phase="fetching the base",
+        done=30_000_000,
+        total=120_000_000,
+        speed=48.5e6,
+        left_ms=1900,
+    )
+    actions.hear_restores(host=row.host_id, facts=[fact], now=lost)
+    for topic in ("restores", "database-restores:wiki-pg"):
+        shown = draw(topic, Screen(Role.RESPONDER)).replace("\u00a0", " ")
+        assert "step 3 of 7: restore" in shown
+        assert 'aria-label="25.0 % fetched"' in shown
+        assert 'width="25.0%"' in shown
+        assert "48.5&nbsp;MB/s, about 2&nbsp;s left to fetch" in shown
+        assert f"Call {row} off…" in shown
+    assert "off…" not in draw("restores", Screen(Role.VIEWER))
+    assert "Restores" in page(sign_in("viewer"), "/backups/")
+    (told,) = sign_in("viewer").get("/api/restores").json()
+    assert told["progress"]["percent"] == 25.0
+    assert [one["phase"] for one in told["steps"]] == ["asked", "choose", "place", "restore"]
+    assert told["is_running"]
+
+
+def test_it_is_called_off_from_its_page_and_by_the_api_and_history_says_so(
+    sign_in: SignIn, lost: datetime
+) -> None:
+    row = begun(sign_in, lost)
+    path, why = "/api/restores/wiki-pg/call-off", {"reason": "Found its disk."}
+    refused = sign_in("viewer").post(path, why, content_type="application/json")
+    assert refused.status_code == 403
+    client = sign_in("responder")
+    client.post("/databases/wiki-pg/restore/call-off/", why)
+    row.refresh_from_db()
+    assert row.called_off == "responder"
+    twice = client.post(path, why, content_type="application/json")
+    assert twice.status_code == 409
+    carry(row, Step(Act.END, Phase.ABANDONED, "responder called it off."), lost)
+    ended = draw("restores", Screen(Role.VIEWER))
+    assert "ended without it" in ended
+    assert "responder called it off." in ended
+    assert "none runs" in ended
+    none = client.post(path, why, content_type="application/json")
+    assert "No restore of wiki-pg is under way" in none.json()["detail"]
+
+
+def test_without_any_restore_there_is_no_band(hosts: dict[str, Host]) -> None:
+    bases.seed_bases(hosts, clock.system.now())
+    assert "hidden" in draw("restores", Screen(Role.VIEWER))
+
+
+def test_what_may_not_be_restored_says_why(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    seed_backups(bases.seed_bases(hosts, now), now)
+    html = page(sign_in("responder"), "/databases/orders-pg/restore/")
+    assert "orders-pg is on the business plan: it fails over to its standby." in html
+    assert "Nothing is changed." in html
+
+
+def begun(sign_in: SignIn, now: datetime) -> Restore:
+    """Both words are given, and its host restores it."""
+    row = ask(sign_in("responder"))
+    given = actions.give_restore(
+        restore=row,
+        typed="wiki-pg",
+        actor=Actor("person", "approver"),
+        reason="I saw it.",
+        now=now + timedelta(seconds=1),
+    )
+    carry(given, Step(Act.ADVANCE, Phase.PLACE, "It still goes as far."), now)
+    return carry(given, Step(Act.ORDER, Phase.RESTORE, "It can take it."), now)
+
+
+def carry(row: Restore, step: Step, now: datetime) -> Restore:
+    assert Database.objects.get(restores=row.pk)
+    return actions.carry(restore=row.pk, step=step, actor=fleet.CONTROLLER, now=now)
