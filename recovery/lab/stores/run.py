@@ -19,10 +19,10 @@ from pathlib import Path
 
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.engines.ports import QUIET
-from recovery.lab.stores.seaweed import ADMIN, PARTS, READER, Identity, Weed, is_quiet
 from recovery.lab import linux
 from recovery.lab.layout import LabHost
 from recovery.lab.stores.entries import BUCKET, BUCKET_PORT
+from recovery.lab.stores.seaweed import ADMIN, PARTS, READER, Identity, Weed, is_quiet
 from recovery.lab.stores.secrets import Secrets
 
 _POLITE = 10
