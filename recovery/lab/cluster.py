@@ -223,7 +223,7 @@ class Lab:
         if not machine.is_host:
             return stores.write_config(machine.host, folder, self._secrets, self._ports)
         if self._settings.has_stores:
-            self._secrets.give(folder / "state" / "backups")
+            self._secrets.give(folder / "state" / "databases" / "backups")
         config = folder / "agent.toml"
         config.write_text(self._agent_config(machine))
         return config

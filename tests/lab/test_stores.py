@@ -152,7 +152,7 @@ async def test_a_store_alone_is_lost_hung_and_back(stored: RunningLab) -> None:
 @in_relay
 async def test_hosts_have_the_keys_in_files_that_nobody_else_reads(stored: RunningLab) -> None:
     await until(lambda: serves(stored, "one-store"), 30)
-    folder = stored.folder / "lab" / "hosts" / "two-a" / "state" / "backups"
+    folder = stored.folder / "lab" / "hosts" / "two-a" / "state" / "databases" / "backups"
     assert read_keys(folder / "keys").current == "k1"
     for path in (*folder.iterdir(), *(stored.folder / "lab" / "backups").iterdir()):
         assert path.stat().st_mode & 0o777 == 0o600, path
