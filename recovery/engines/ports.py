@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from pathlib import Path
 
 import psutil
 
@@ -28,6 +29,17 @@ def is_free(port: int, host: str = "127.0.0.1", kind: int = socket.SOCK_STREAM) 
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def opens(path: Path) -> bool:
+    """True when something listens at the unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(path))
         except OSError:
             return False
     return True

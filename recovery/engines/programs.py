@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from recovery.engines.places import door
+from recovery.engines.ports import opens
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
 from recovery.engines.wishes import Addresses
@@ -67,17 +68,6 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
         socket.create_connection((host, port), timeout=0.5).close()
     except OSError:
         return False
-    return True
-
-
-def opens(path: Path) -> bool:
-    """True when something listens at the unix socket."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(0.5)
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
     return True
 
 

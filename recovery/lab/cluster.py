@@ -13,6 +13,7 @@ import secrets
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from recovery.agent.disk import private_folder
 from recovery.core.errors import BadConfiguration, Refused
@@ -24,6 +25,8 @@ from recovery.lab.net.hostnet import HostNet
 from recovery.lab.net.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
 from recovery.lab.nursery import Nursery
 from recovery.lab.settings import LabSettings
+from recovery.lab.stores import run as stores
+from recovery.lab.stores.secrets import Secrets
 from recovery.lab.weather import FAIR
 
 _log = logging.getLogger("tocsin.lab")
@@ -36,7 +39,7 @@ beside it."""
 class Machine:
     """One lab host: its place, its network, its first process while it lives."""
 
-    def __init__(self, host: LabHost, net: HostNet, uplink: Uplink) -> None:
+    def __init__(self, host: LabHost, net: HostNet, uplink: Uplink | None) -> None:
         self.host, self.net, self.uplink = host, net, uplink
         self.pid = 0
         self.is_hung = False
@@ -48,6 +51,10 @@ class Machine:
     def is_up(self) -> bool:
         return self.pid != 0
 
+    @property
+    def is_host(self) -> bool:
+        return self.host.kind == "host"
+
 
 class Lab:
     """The whole lab."""
@@ -58,6 +65,8 @@ class Lab:
         self.machines: dict[str, Machine] = {}
         self._ground = ground_of(settings, self._layout)
         self._nursery: Nursery | None = None
+        self._secrets = Secrets(settings.secrets)
+        self._ports: dict[str, list[int]] = {}
 
     # ------------------------------------------------------------------ life
 
@@ -65,12 +74,16 @@ class Lab:
         """Addresses and zygote; no host yet."""
         controls = [control_address(url) for url in self._settings.control]
         hosts = list(self._layout.hosts(self._ground.network))
+        if self._settings.has_stores:
+            hosts += self._layout.places(self._ground.network)
+            self._secrets.ensure([host.name for host in hosts if host.kind != "host"])
         self._ground.open(hosts)
         for host in hosts:
             try:
                 net = self._ground.net(host)
-                uplink = Uplink(net, controls)
-                await uplink.open()
+                uplink = Uplink(net, controls) if host.uplink else None
+                if uplink is not None:
+                    await uplink.open()
             except OSError as error:
                 raise BadConfiguration(
                     f"{host.address} cannot be used ({error.strerror}).",
@@ -91,7 +104,8 @@ class Lab:
         for machine in self.machines.values():
             self._lost(machine)
             machine.net.close()
-            machine.uplink.close()
+            if machine.uplink is not None:
+                machine.uplink.close()
         self._ground.close()
 
     # ------------------------------------------------------------------ hosts
@@ -109,10 +123,10 @@ class Lab:
             raise Refused(f"{name} is running already.", field="host")
         assert self._nursery is not None
         folder = private_folder(self._settings.host_folder(name))
-        config = folder / "agent.toml"
-        config.write_text(self._agent_config(machine))
+        config = self._config(machine, folder)
+        kind, log = machine.host.kind, folder / "agent.log"
         seat = self._ground.seat(machine.host)
-        pid, machine.note = await self._nursery.boot(name, config, folder / "agent.log", seat)
+        pid, machine.note = await self._nursery.boot(name, kind, config, log, seat)
         machine.pid, machine.is_hung, machine.stood = pid, False, frozenset()
         machine.net.up(lambda: processes.is_dying(pid))
         try:
@@ -123,7 +137,10 @@ class Lab:
         asyncio.get_running_loop().add_reader(machine.pidfd, self._lost, machine)
 
     async def boot_all(self) -> None:
-        await asyncio.gather(*(self.boot(name) for name in self.machines))
+        """Stores after the hosts: nobody waits for them."""
+        for is_host in (True, False):
+            names = [n for n, each in self.machines.items() if each.is_host is is_host]
+            await asyncio.gather(*(self.boot(name) for name in names))
 
     async def kill(self, name: str) -> None:
         """The host is lost: SIGKILL of its first process."""
@@ -200,6 +217,16 @@ class Lab:
         async with asyncio.timeout(BOOT_SECONDS):
             while not holds():  # noqa: ASYNC110 (the end of a process, seen by its pidfd)
                 await asyncio.sleep(0.005)
+
+    def _config(self, machine: Machine, folder: Path) -> Path:
+        """The file that its program is told of."""
+        if not machine.is_host:
+            return stores.write_config(machine.host, folder, self._secrets, self._ports)
+        if self._settings.has_stores:
+            self._secrets.give(folder / "state" / "databases" / "backups")
+        config = folder / "agent.toml"
+        config.write_text(self._agent_config(machine))
+        return config
 
     def _agent_config(self, machine: Machine) -> str:
         folder = self._settings.host_folder(machine.host.name)

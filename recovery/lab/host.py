@@ -1,4 +1,5 @@
-"""A lab host's first process: starts the agent, restarts it within 2 s, reaps everything.
+"""A lab host's first process: starts the agent, restarts it within 2 s, reaps everything. A
+store's does the same for the store.
 
 SIGKILL of this process is the loss of the host: it is pid 1 of its own pid namespace, so the
 kernel takes everything below it along. Where namespaces are not to be had, the zygote sweeps.
@@ -17,6 +18,8 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -25,18 +28,31 @@ from recovery.agent.config import load
 from recovery.core.errors import TocsinError
 from recovery.lab import clocks, linux, processes
 from recovery.lab.netns.life import Life
+from recovery.lab.stores import run as stores
 
 RESTART_SECONDS = 1.0
 
 
-def run_first_process(
-    name: str, config: Path, log: Path, lifeline: int, *, is_seated: bool
-) -> None:
-    """Never returns before the lab lets go of `lifeline`. `is_seated`: in a network of its own."""
-    _redirect(log)
-    clocks.take(log.parent)
-    life = Life() if is_seated else None
-    linux.name_process(f"host-{name}")
+@dataclass(frozen=True, slots=True)
+class FirstProcess:
+    """Of one machine. `is_seated`: in a network of its own."""
+
+    name: str
+    config: Path
+    log: Path
+    kind: str = "host"
+    is_seated: bool = False
+
+    def run(self, lifeline: int) -> None:
+        """Never returns before the lab lets go of `lifeline`."""
+        _redirect(self.log)
+        clocks.take(self.log.parent)
+        life = Life() if self.is_seated else None
+        linux.name_process(f"host-{self.name}")
+        _look_after(lambda: _fork_agent(self, life), lifeline)
+
+
+def _look_after(fork: Callable[[], int], lifeline: int) -> None:
     linux.become_subreaper()
     wake, wake_writer = os.pipe()
     os.set_blocking(wake_writer, False)
@@ -44,7 +60,7 @@ def run_first_process(
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    agent, due = _fork_agent(name, config, life), 0.0
+    agent, due = fork(), 0.0
     while True:
         wait = max(0.0, due - time.monotonic()) if agent == 0 else None
         ready, _, _ = select.select([wake, lifeline], [], [], wait)
@@ -56,7 +72,7 @@ def run_first_process(
         if agent in _reaped():
             agent, due = 0, time.monotonic() + RESTART_SECONDS
         if agent == 0 and time.monotonic() >= due:
-            agent = _fork_agent(name, config, life)
+            agent = fork()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -88,7 +104,7 @@ def _reaped() -> set[int]:
         ended.add(pid)
 
 
-def _fork_agent(name: str, config: Path, life: Life | None) -> int:
+def _fork_agent(first: FirstProcess, life: Life | None) -> int:
     """The agent is forked rather than executed: its modules are in memory already."""
     pid = os.fork()
     if pid:
@@ -98,12 +114,12 @@ def _fork_agent(name: str, config: Path, life: Life | None) -> int:
         os.setsid()
         if life is not None:
             life.let_go()
-        linux.name_process(f"agent-{name}")
+        linux.name_process(f"agent-{first.name}")
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         linux.die_with_parent(signal.SIGKILL)
-        code = _agent(config)
+        code = _PROGRAMS[first.kind](first.config)
     except BaseException:  # noqa: BLE001 (a forked child must never return to its parent's code)
         traceback.print_exc()
     finally:
@@ -124,6 +140,9 @@ def _agent(config: Path) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+_PROGRAMS: dict[str, Callable[[Path], int]] = {"host": _agent, "bucket": stores.serve}
 
 
 def _redirect(log: Path) -> None:

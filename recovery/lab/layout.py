@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from recovery.core.errors import BadConfiguration
 from recovery.lab.addresses import addresses_of, network_of
 from recovery.lab.databases.entries import DatabaseEntry, Location, Place, faults
 from recovery.lab.entry import Code, Cpu, Entry, Memory, Name
+from recovery.lab.stores import entries as stores
+from recovery.lab.stores.entries import StoreEntry
 
 SHIPPED = Path(__file__).with_name("lab.yaml")
 SERVICE = Path(__file__).with_name("service.py")
@@ -77,6 +80,7 @@ class Layout(Entry):
     datacenters: list[DatacenterEntry] = Field(min_length=1, max_length=250)
     applications: list[ApplicationEntry] = []
     databases: list[DatabaseEntry] = []
+    stores: list[StoreEntry] = []
 
     @model_validator(mode="after")
     def _is_whole(self) -> Layout:
@@ -95,6 +99,7 @@ class Layout(Entry):
             "hosts": [h.name for d in self.datacenters for r in d.racks for h in r.hosts],
             "applications": [a.name for a in self.applications],
             "databases": [d.name for d in self.databases],
+            "stores": [s.name for s in self.stores],
         }
 
     def hosts(self, network: str = "") -> Iterator[LabHost]:
@@ -105,19 +110,29 @@ class Layout(Entry):
             for rack in datacenter.racks:
                 for host in rack.hosts:
                     place += 1
-                    yield LabHost(
-                        host.name,
-                        datacenter.name,
-                        rack.name,
-                        *addresses_of(within, number, place),
-                        host,
-                    )
+                    addresses = addresses_of(within, number, place)
+                    yield LabHost(host.name, datacenter.name, rack.name, *addresses)
+
+    def places(self, network: str = "") -> Iterator[LabHost]:
+        """Every store as a machine of its own, in the file's order."""
+        within = network_of(network or self.network)
+        numbers = {entry.name: n for n, entry in enumerate(self.datacenters, start=1)}
+        there: Counter[str] = Counter()
+        for entry in self.stores:
+            number, place = numbers[entry.datacenter], stores.FIRST_PLACE
+            place += 2 * there[entry.datacenter]
+            there[entry.datacenter] += 1
+            address, inner, _ = addresses_of(within, number, place)
+            beside = addresses_of(within, number, place + 1).inner
+            own = beside if within.is_loopback else "127.0.0.1"
+            yield LabHost(entry.name, entry.datacenter, "", address, inner, "", entry.kind, own)
 
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
     """One host: its public address, the inner one where its containers really listen, and the
-    one by which it reaches the control plane."""
+    one by which it reaches the control plane. A store is one too: no agent, no way to the control
+    plane, and an address beside its own, where it speaks to itself."""
 
     name: str
     datacenter: str
@@ -125,7 +140,8 @@ class LabHost:
     address: str
     inner: str
     uplink: str
-    entry: HostEntry
+    kind: Literal["host"] | stores.Kind = "host"
+    beside: str = ""
 
 
 def load(path: Path = SHIPPED) -> Layout:
@@ -143,10 +159,13 @@ def load(path: Path = SHIPPED) -> Layout:
     try:
         layout = Layout.model_validate(_plain(raw))
     except ValidationError as error:
-        found = [(problem["loc"], problem["msg"]) for problem in error.errors()]
-        raise BadConfiguration(_sentences(path, raw, found)) from error
+        said = [(problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise BadConfiguration(_sentences(path, raw, said)) from error
     places = {host.name: Place(host.datacenter, host.rack) for host in layout.hosts()}
-    wrong = [(fault.location, fault.said) for fault in faults(layout.databases, places)]
+    sites = [datacenter.name for datacenter in layout.datacenters]
+    found = faults(layout.databases, places)
+    found += stores.faults(layout.stores, layout.databases, sites, places)
+    wrong = [(fault.location, fault.said) for fault in found]
     if wrong:
         raise BadConfiguration(_sentences(path, raw, wrong))
     return layout

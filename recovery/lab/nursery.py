@@ -57,13 +57,20 @@ class Nursery:
         asyncio.get_running_loop().add_reader(self._socket, self._hear)
 
     async def boot(
-        self, name: str, config: Path, log: Path, seat: Mapping[str, object] | None
+        self, name: str, kind: str, config: Path, log: Path, seat: Mapping[str, object] | None
     ) -> tuple[int, str]:
-        """Starts a host, in a network namespace of its own if it has a seat there; the pid of
-        its first process, and how it is contained if not by a pid namespace."""
+        """Starts a host (or a store: its kind says), in a network namespace of its own if it has a
+        seat there; the pid of its first process, and how it is contained if not by a pid
+        namespace."""
         answer = asyncio.get_running_loop().create_future()
         self._awaited[name] = answer
-        wish = {"name": name, "config": str(config), "log": str(log), "seat": seat}
+        wish = {
+            "name": name,
+            "kind": kind,
+            "config": str(config),
+            "log": str(log),
+            "seat": seat,
+        }
         self._socket.sendall(json.dumps(wish).encode() + b"\n")
         async with asyncio.timeout(_BOOT_SECONDS):
             pid, note = await answer

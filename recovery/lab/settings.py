@@ -5,7 +5,8 @@ the file's, or the next free one; a private /16 in mode netns), TOCSIN_LAB_CONTR
 address of the gateway, several with commas; otherwise every one of TOCSIN_GATEWAYS, or
 TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE (auto, which is relay; relay; netns, as root),
 TOCSIN_LAB_CLOCKS (libfaketime, so that clocks can be stepped: clocks.py), TOCSIN_LAB_DATABASES
-(1, the default: the file's databases too; 0: hosts and applications alone).
+(1, the default: the file's databases too; 0: hosts and applications alone), TOCSIN_LAB_STORES (1,
+the default: the file's stores too, so that its databases are backed up; 0: none of them).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class LabSettings:
     control: tuple[str, ...]
     mode: str
     has_databases: bool = False
+    has_stores: bool = False
 
     @property
     def socket(self) -> Path:
@@ -45,6 +47,11 @@ class LabSettings:
 
     def host_folder(self, name: str) -> Path:
         return self.folder / "hosts" / name
+
+    @property
+    def secrets(self) -> Path:
+        """What seals backups and opens their stores."""
+        return self.folder / "backups"
 
     def token_file(self, name: str) -> Path:
         return self.host_folder(name) / "token"
@@ -59,14 +66,20 @@ def from_environment() -> LabSettings:
         raise BadConfiguration(
             f"{mode} is not one of auto, {', '.join(MODES)}", field="TOCSIN_LAB_MODE"
         )
+    has_databases = _is_on("TOCSIN_LAB_DATABASES")
     return LabSettings(
         folder=var / "lab",
         file=Path(os.environ.get("TOCSIN_LAB_FILE", SHIPPED)),
         network=_network(mode, var / "lab" / "network"),
         control=_control(),
         mode=mode,
-        has_databases=os.environ.get("TOCSIN_LAB_DATABASES", "1") == "1",
+        has_databases=has_databases,
+        has_stores=has_databases and _is_on("TOCSIN_LAB_STORES"),
     )
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "1") == "1"
 
 
 def _network(mode: str, kept: Path) -> str:

@@ -136,19 +136,34 @@ async def slow(lab: Lab, fields: Fields) -> Answer:
 
 
 async def kill_datacenter(lab: Lab, fields: Fields) -> Answer:
-    """Every host of it, at once."""
+    """Every host of it, and every store, at once."""
     datacenter = _text(fields, "datacenter")
     machines = [m for m in lab.machines.values() if m.host.datacenter == datacenter]
     if not machines:
         raise Refused(f"The lab has no datacenter {datacenter}.", field="datacenter")
-    running = [m.host.name for m in machines if m.is_up]
-    await asyncio.gather(*(lab.kill(name) for name in running))
-    return {"hosts": running}
+    running = [m for m in machines if m.is_up]
+    await asyncio.gather(*(lab.kill(m.host.name) for m in running))
+    stores = [m.host.name for m in running if not m.is_host]
+    answer: Answer = {"hosts": [m.host.name for m in running if m.is_host]}
+    return answer | ({"stores": stores} if stores else {})
+
+
+async def restart_datacenter(lab: Lab, fields: Fields) -> Answer:
+    """Whatever of it is down boots again."""
+    datacenter = _text(fields, "datacenter")
+    machines = [m for m in lab.machines.values() if m.host.datacenter == datacenter]
+    if not machines:
+        raise Refused(f"The lab has no datacenter {datacenter}.", field="datacenter")
+    down = [m.host.name for m in machines if not m.is_up]
+    await asyncio.gather(*(lab.restart(name) for name in down))
+    return {"hosts": down}
 
 
 async def status(lab: Lab, fields: Fields) -> Answer:
     names = {machine.host.address: name for name, machine in lab.machines.items()}
-    return {"hosts": [_describe(machine, names) for machine in lab.machines.values()]}
+    hosts = [_describe(m, names) for m in lab.machines.values() if m.is_host]
+    stores = [_describe(m, names) for m in lab.machines.values() if not m.is_host]
+    return {"hosts": hosts, "stores": stores}
 
 
 def _describe(machine: Machine, names: Mapping[str, str]) -> Answer:
@@ -200,5 +215,6 @@ WISHES: dict[str, Callable[[Lab, Fields], Awaitable[Answer]]] = {
     "part": part,
     "slow": slow,
     "kill-datacenter": kill_datacenter,
+    "restart-datacenter": restart_datacenter,
     "status": status,
 }

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from recovery.adapters.containers import proc
 from recovery.lab import linux
-from recovery.lab.host import run_first_process
+from recovery.lab.host import FirstProcess
 from recovery.lab.netns import place
 from recovery.lab.netns.place import Seat
 
@@ -56,28 +56,27 @@ class Zygote:
                 for line in lines:
                     self._boot(**json.loads(line))
 
-    def _boot(self, name: str, config: str, log: str, seat: Seat | None) -> None:
-        pid, note = self._fork(name, Path(config), Path(log), seat)
+    def _boot(self, name: str, kind: str, config: str, log: str, seat: Seat | None) -> None:
+        first = FirstProcess(name, Path(config), Path(log), kind, is_seated=seat is not None)
+        pid, note = self._fork(first, seat)
         if pid:
             self._hosts[pid] = name
         self._lab.sendall(json.dumps({"name": name, "pid": pid, "note": note}).encode() + b"\n")
 
-    def _fork(self, name: str, config: Path, log: Path, seat: Seat | None) -> tuple[int, str]:
+    def _fork(self, first: FirstProcess, seat: Seat | None) -> tuple[int, str]:
         """The first process's pid, by way of a process that makes its namespaces and ends; or 0
         and why not."""
         told, telling = os.pipe()
         middle = os.fork()
         if middle == 0:
-            self._make(name, config, log, seat, telling)
+            self._make(first, seat, telling)
         os.close(telling)
         with os.fdopen(told) as pipe:
             pid, _, note = pipe.read().partition(" ")
         os.waitpid(middle, 0)
         return int(pid or 0), note
 
-    def _make(
-        self, name: str, config: Path, log: Path, seat: Seat | None, telling: int
-    ) -> NoReturn:
+    def _make(self, first: FirstProcess, seat: Seat | None, telling: int) -> NoReturn:
         """In the middle process: namespaces, then the first process."""
         self._lab.close()
         os.close(self._lifeline_writer)
@@ -88,14 +87,14 @@ class Zygote:
             if not self._note:
                 _enter_namespaces()
         except OSError as error:
-            os.write(telling, f"0 {name} gets no network: {error.strerror}".encode())
+            os.write(telling, f"0 {first.name} gets no network: {error.strerror}".encode())
             os._exit(1)
         pid = os.fork()
         if pid == 0:
             os.close(telling)
             if not self._note:
                 linux.own_proc()
-            run_first_process(name, config, log, self._lifeline, is_seated=seat is not None)
+            first.run(self._lifeline)
         os.write(telling, f"{pid} {self._note}".encode())
         os._exit(0)
 

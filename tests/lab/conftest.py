@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -126,11 +127,18 @@ def mode(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def lab(tmp_path: Path, mode: str) -> AsyncIterator[RunningLab]:
     """Every test boots its own: that takes less than a second."""
+    async with running_lab(tmp_path, mode, FILE) as lab:
+        yield lab
+
+
+@contextlib.asynccontextmanager
+async def running_lab(tmp_path: Path, mode: str, text: str) -> AsyncIterator[RunningLab]:
+    """A lab of this file; every host of it is heard."""
     gateway = Gateway("127.0.0.1", 0)
     gateway.open_to_all = True
     await gateway.open()
     file = tmp_path / "lab.yaml"
-    file.write_text(FILE)
+    file.write_text(text)
     loaded = layout.load(file)
     network = NETWORKS[mode]
     hosts = {host.name: host for host in loaded.hosts(network)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import cast
 
 import pytest
 
-from recovery.lab.layout import HostEntry, LabHost
+from recovery.lab.layout import LabHost
 from recovery.lab.net import hostnet
 from recovery.lab.net.hostnet import HostNet
 from tests.support.waiting import until
@@ -31,7 +30,7 @@ async def test_beyond_its_most_a_host_takes_nobody_in_until_others_have_gone(
     monkeypatch.setattr(hostnet, "MOST_CONNECTIONS", 1)
     server = await asyncio.start_server(_echo, "127.0.0.1", 0)
     to = server.sockets[0].getsockname()
-    net = Quiet(LabHost("one-a", "A", "A-1", "", "", "", cast(HostEntry, None)))
+    net = Quiet(LabHost("one-a", "A", "A-1", "", "", ""))
     net.up(lambda: False)
     first, second = await _connection(net, to), await _connection(net, to)
     third = second

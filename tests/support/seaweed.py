@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,12 @@ import boto3
 
 from recovery.adapters.backups.s3 import Bucket
 from recovery.core.clock import system
+from recovery.lab.stores.seaweed import ADMIN, PARTS, Identity, Weed
 from tests.support.own import free_port
 
 KEYS = ("tocsin-backups", "a-secret-of-the-tests")
 _ADMIN = ("tocsin-admin", "another secret")
-_PORTS = ("master", "volume", "filer", "s3")
+_RIGHTS = {_ADMIN: [ADMIN], KEYS: ["Admin:backups", "Admin:locked", "List"]}
 
 
 class Seaweed:
@@ -27,12 +26,13 @@ class Seaweed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = {name: (free_port(), free_port()) for name in _PORTS}
+        ports = {name: (free_port(), free_port()) for name in PARTS}
+        self._weed = Weed(folder, "127.0.0.1", "127.0.0.1", ports)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._ports['s3'][0]}"
+        return f"http://127.0.0.1:{self._weed.ports['s3'][0]}"
 
     def bucket(self, name: str, keys: tuple[str, str] = KEYS) -> Bucket:
         return Bucket(self.endpoint, name, *keys)
@@ -40,11 +40,12 @@ class Seaweed:
     def start(self) -> None:
         """Returns when it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._weed.prepare([Identity(*keys, told) for keys, told in _RIGHTS.items()])
         with (self.folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self._argv()],
+                ["setpriv", "--pdeathsig", "KILL", *self._weed.argv()],
                 cwd=self.folder,
-                env={"HOME": str(self.folder), "PATH": "/usr/bin:/bin"},
+                env=self._weed.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -55,38 +56,6 @@ class Seaweed:
                 words = (self.folder / "weed.log").read_text()[-2000:]
                 raise RuntimeError(f"SeaweedFS did not start:\n{words}")
             time.sleep(0.05)
-
-    def _argv(self) -> list[str]:
-        options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1"}
-        more: dict[str, object] = {
-            "master.telemetry": "false",
-            "master.volumeSizeLimitMB": 64,
-            "volume.max": 100,
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "s3.config": self._config(),
-            "filer.localSocket": self.folder / "filer.sock",
-            "s3.localSocket": self.folder / "s3.sock",
-        }
-        for name, (port, inner) in self._ports.items():
-            more |= {f"{name}.port": port, f"{name}.port.grpc": inner}
-        said = [f"-{name}={value}" for name, value in (options | more).items()]
-        weed = Path(sys.executable).with_name("weed")
-        return [str(weed), "-logtostderr=true", "server", "-filer", "-s3", *said]
-
-    def _config(self) -> Path:
-        path = self.folder / "s3.json"
-        rights = {_ADMIN: ["Admin"], KEYS: ["Admin:backups", "Admin:locked", "List"]}
-        identities = [
-            {
-                "name": keys[0],
-                "credentials": [{"accessKey": keys[0], "secretKey": keys[1]}],
-                "actions": actions,
-            }
-            for keys, actions in rights.items()
-        ]
-        path.write_text(json.dumps({"identities": identities}))
-        return path
 
     def _answers(self) -> bool:
         try:

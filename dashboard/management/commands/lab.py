@@ -18,6 +18,8 @@ from recovery.lab.databases.rows import register_databases
 from recovery.lab.load import load_lab
 from recovery.lab.networks import choose_network
 from recovery.lab.settings import from_environment
+from recovery.lab.stores.rows import register_stores
+from recovery.lab.stores.secrets import Secrets
 
 HOST_VERBS = {
     "kill": "lose the host: SIGKILL of everything on it",
@@ -33,7 +35,10 @@ HOST_VERBS = {
     "heal": "fair weather again; what was stopped continues",
     "restart": "boot it (again): same disk",
 }
-
+DATACENTER_VERBS = {
+    "kill-datacenter": "lose all hosts of a datacenter, and its stores",
+    "restart-datacenter": "boot what of it is down",
+}
 _SLOW = ("delay_ms", "jitter_ms", "loss")
 
 
@@ -47,11 +52,11 @@ class Command(BaseCommand):
         run.add_argument("--no-load", action="store_true", help="leave the inventory as it is")
         verbs.add_parser("load", help="put the file's hosts and applications into the inventory")
         verbs.add_parser("status", help="hosts, addresses, pids, weather")
-        datacenter = verbs.add_parser("kill-datacenter", help="lose all hosts of a datacenter")
-        datacenter.add_argument("datacenter")
+        for verb, text in DATACENTER_VERBS.items():
+            verbs.add_parser(verb, help=text).add_argument("datacenter")
         for verb, text in HOST_VERBS.items():
             host = verbs.add_parser(verb, help=text)
-            host.add_argument("host")
+            host.add_argument("host", help="a host or a store")
             if verb in ("isolate", "partition", "sever"):
                 host.add_argument("--way", choices=("in", "out", "both"), default="both")
             if verb == "step-clock":
@@ -109,10 +114,15 @@ class Command(BaseCommand):
             ports = django.TOCSIN_DATABASE_PORTS
             count = register_databases(file.databases, ports, actor=actor, now=now)
             self.stdout.write(f"{count} databases are in the inventory; they form by themselves.")
+        if settings.has_stores:
+            secrets = Secrets(settings.secrets)
+            count = register_stores(file, settings, secrets, actor=actor, now=now)
+            self.stdout.write(f"{count} backup replicas have their stores.")
 
     def _show(self) -> None:
-        hosts = client.ask("status")["hosts"]
-        if isinstance(hosts, list):
-            for host in hosts:
+        status = client.ask("status")
+        for machines in (status["hosts"], status["stores"]):
+            assert isinstance(machines, list)
+            for host in machines:
                 line = "{host:10} {address:12} {state:5} pid {pid:<7} agent {agent:<7} {weather}"
                 self.stdout.write(line.format(**host))

@@ -22,7 +22,8 @@ Location = tuple[int | str, ...]
 
 
 class DatabaseEntry(Entry):
-    """One database. `members`: hosts of its replicas, the first primary first."""
+    """One database. `members`: hosts of its replicas, the first primary first. `backups`: the
+    stores of its backup replicas 1, 2 and 3; where it says nothing the lab chooses."""
 
     name: Name
     description: str = ""
@@ -35,6 +36,7 @@ class DatabaseEntry(Entry):
     members: list[Name] = Field(min_length=1, max_length=5)
     port: int = Field(ge=1024, le=32767)
     settings: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")], str] = {}
+    backups: list[Name] = Field(default=[], max_length=3)
 
 
 @dataclass(frozen=True, slots=True)

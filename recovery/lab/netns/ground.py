@@ -61,7 +61,7 @@ class NamespaceGround:
                 field="TOCSIN_LAB_FILE",
             )
         self._ports = {host.name: rules.port_name(n) for n, host in enumerate(hosts, start=1)}
-        self._switch.open(host.uplink for host in hosts)
+        self._switch.open(host.uplink for host in hosts if host.uplink)
 
     def net(self, host: LabHost) -> HostNet:
         self._nets[host.name] = NamespacedNet(host, self)

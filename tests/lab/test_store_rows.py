@@ -1,0 +1,119 @@
+"""The lab's stores become rows, and replicas lie more than 10 km apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from recovery.audit.facts import Actor
+from recovery.audit.models import AuditEntry
+from recovery.backups import actions
+from recovery.backups.models import BackupReplica, Store
+from recovery.core.errors import BadConfiguration, Refused
+from recovery.lab import layout
+from recovery.lab.databases.rows import register_databases
+from recovery.lab.load import load_lab
+from recovery.lab.settings import LabSettings
+from recovery.lab.stores.rows import register_stores
+from recovery.lab.stores.secrets import Secrets
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ACTOR = Actor("command", "lab")
+pytestmark = pytest.mark.django_db
+
+
+def registered(folder: Path, text: str = "") -> int:
+    file = folder / "lab.yaml"
+    file.write_text(text or layout.SHIPPED.read_text())
+    settings = LabSettings(folder / "lab", file, "127.33.0.0/16", (), "relay")
+    loaded = layout.load(file)
+    load_lab(loaded, settings, actor=ACTOR, now=NOW)
+    register_databases(loaded.databases, range(8100, 8116), actor=ACTOR, now=NOW)
+    return register_stores(loaded, settings, Secrets(settings.secrets), actor=ACTOR, now=NOW)
+
+
+def seats() -> set[str]:
+    rows = BackupReplica.objects.filter(number__lte=2).values_list(
+        "database__name", "number", "store__name"
+    )
+    return {f"{database}:{number} {store}" for database, number, store in rows}
+
+
+def test_replica_1_lies_at_home_and_replica_2_far_enough(tmp_path: Path) -> None:
+    registered(tmp_path)
+    assert seats() == {
+        "orders-pg:1 par1-store",
+        "orders-pg:2 osu2-store",
+        "sessions-valkey:1 par1-store",
+        "sessions-valkey:2 osu2-store",
+        "town-pg:1 osu2-store",
+        "town-pg:2 mrs1-store",
+        "canteen-pg:1 osu2-store",
+        "canteen-pg:2 mrs1-store",
+        "records-pg:1 mrs1-store",
+        "records-pg:2 par1-store",
+    }
+    store = Store.objects.get(name="osu2-store")
+    assert store.address == "http://127.33.2.200:15900"
+    assert store.credentials["access_key"] == "osu2-store-tocsin"
+    assert store.credentials["secret_key"] not in store.sealed_secret
+
+
+def test_a_second_start_writes_nothing_and_spares_what_a_person_moved(tmp_path: Path) -> None:
+    registered(tmp_path)
+    moved = BackupReplica.objects.get(database__name="orders-pg", number=2)
+    to = Store.objects.get(name="mrs1-store")
+    actions.assign_replica(
+        database=moved.database, number=2, store=to, actor=ACTOR, reason="Moved.", now=NOW
+    )
+    before = AuditEntry.objects.filter(object_type__in=("store", "backup replica")).count()
+    registered(tmp_path)
+    assert "orders-pg:2 mrs1-store" in seats()
+    after = AuditEntry.objects.filter(object_type__in=("store", "backup replica")).count()
+    assert after == before
+
+
+def test_the_file_may_say_where_a_databases_replicas_lie(tmp_path: Path) -> None:
+    shipped = layout.SHIPPED.read_text()
+    entry = "  - name: orders-pg\n"
+    registered(tmp_path)
+    registered(tmp_path, shipped.replace(entry, f"{entry}    backups: [par1-store, mrs1-store]\n"))
+    assert {"orders-pg:1 par1-store", "orders-pg:2 mrs1-store"} <= seats()
+
+
+@pytest.mark.parametrize(("latitude", "is_refused"), [(49.0019, True), (49.0199, False)])
+def test_sites_9_km_apart_are_refused_and_11_km_are_accepted(
+    tmp_path: Path, latitude: float, is_refused: bool
+) -> None:
+    """Straight north of Saint-Denis (48.9210)."""
+    text = layout.SHIPPED.read_text()
+    entry = "  - name: orders-pg\n"
+    text = text.replace("latitude: 49.0640", f"latitude: {latitude}")
+    text = text.replace("longitude: 2.0610", "longitude: 2.3580")
+    text = text.replace(entry, f"{entry}    backups: [par1-store, osu2-store]\n")
+    if is_refused:
+        with pytest.raises(Refused, match=r"9\.00 km apart"):
+            registered(tmp_path, text)
+    else:
+        registered(tmp_path, text)
+        assert "orders-pg:2 osu2-store" in seats()
+
+
+def test_a_site_too_near_is_passed_over(tmp_path: Path) -> None:
+    text = layout.SHIPPED.read_text()
+    text = text.replace("latitude: 49.0640", "latitude: 49.0019")
+    text = text.replace("longitude: 2.0610", "longitude: 2.3580")
+    registered(tmp_path, text)
+    assert {"orders-pg:1 par1-store", "orders-pg:2 mrs1-store"} <= seats()
+
+
+def test_a_store_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> None:
+    entry = "  - name: orders-pg\n"
+    for named, said in (("[six-store]", "no store six-store"), ("[par1-store, par1-store]", "two")):
+        (tmp_path / "lab.yaml").write_text(
+            layout.SHIPPED.read_text().replace(entry, f"{entry}    backups: {named}\n")
+        )
+        with pytest.raises(BadConfiguration, match=rf"databases\.0\.backups.*{said}"):
+            layout.load(tmp_path / "lab.yaml")
