@@ -6,6 +6,7 @@ own round and no other's, because the next round looks at the rows again.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,12 +26,14 @@ from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
 from recovery.restores.cycle import carry_on
+from recovery.restores.lottery import draw_lots
 from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
 TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
+LOTS_SECONDS = 5.0
 SLOW_SECONDS = 0.3
 
 Ask = Callable[[Sequence[AskLook], bool], None]
@@ -53,6 +56,7 @@ class Judge:
     _watch: control.Watch = field(default_factory=control.Watch)
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
+    _next_lots: float = 0.0
 
     @property
     def actor(self) -> Actor:
@@ -90,6 +94,7 @@ class Judge:
             self._reschedule,
             self._govern,
             self._watch_over,
+            self._draw_lots,
         )
 
     def _try(self, step: Callable[[], None]) -> None:
@@ -189,3 +194,14 @@ class Judge:
         ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)
+
+    def _draw_lots(self) -> None:
+        """Restore tests: seldom, and none while anything is wrong."""
+        now = self.clock.monotonic()
+        if now < self._next_lots:
+            return
+        self._next_lots = now + LOTS_SECONDS
+        paused = self.sighted.hands_off or self.sighted.paused
+        draw = random.random()  # noqa: S311 - which backup is tested next is no secret
+        if draw_lots(actor=self.actor, now=self.clock.now(), draw=draw, paused=paused):
+            self.ask((), True)

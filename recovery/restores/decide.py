@@ -253,7 +253,7 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     if order.state in UNDER_WAY:
         return Wait(order.held or f"{facts.host} is at it.")
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
-    if is_final and facts.phase is Phase.RESTORE and not _is_passing(order):
+    if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
         return _end(f"{failed}: {order.detail}")
     if facts.orders >= MOST_ORDERS:
         return _end(f"{failed} in {facts.orders} attempts: {order.detail or order.state}")
@@ -262,7 +262,7 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
 
 
-def _is_passing(order: OrderSight) -> bool:
+def is_passing(order: OrderSight) -> bool:
     """Refused for something that ends by itself: an agent that has just begun, or met a leader."""
     return order.detail.startswith(("quarantine:", "epoch:"))
 

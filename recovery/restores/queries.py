@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -83,8 +83,18 @@ def hosts_for(database: Database) -> tuple[HostSight, ...]:
     """Every host, as one that this database could go to."""
     members = Replica.objects.exclude(state=ReplicaState.RETIRED).exclude(database=database)
     taken = {row.host_id: str(row) for row in members.filter(port=database.port)}
+    return _hosts(taken)
+
+
+def all_hosts() -> tuple[HostSight, ...]:
+    """Every host, as one that could take a server which listens nowhere."""
+    return _hosts({})
+
+
+def _hosts(taken: Mapping[UUID, str]) -> tuple[HostSight, ...]:
+    here = Replica.objects.exclude(state=ReplicaState.RETIRED)
     counts: dict[UUID, int] = dict(
-        members.values_list("host").annotate(n=Count("pk")).values_list("host", "n")
+        here.values_list("host").annotate(n=Count("pk")).values_list("host", "n")
     )
     rows = Host.objects.select_related("datacenter")
     return tuple(
