@@ -6,10 +6,12 @@ from pathlib import Path
 
 from recovery.core.incarnations import SYSTEM, TIMELINE
 from recovery.engines.postgres import FORGETFUL, Cluster
+from tests.support.running import wait_for
 
 
 def stands(cluster: Cluster) -> tuple[str, int]:
     with cluster.superuser() as connection:
+        wait_for(lambda: connection.execute("SELECT NOT pg_is_in_recovery()").fetchone() == (True,))
         row = connection.execute(f"SELECT {SYSTEM}, {TIMELINE}").fetchone()
     assert row is not None
     return str(row[0]), int(row[1])
