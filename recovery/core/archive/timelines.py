@@ -80,8 +80,17 @@ class Log:
             each.sort(key=lambda chunk: chunk.order)
 
     def chain(self, base: ManifestName) -> Chain:
-        """From this base towards the end of the newest timeline that descends from it."""
+        """From this base towards the end of the newest timeline that descends from it.
+
+        One that ends where its timeline was left may be of before that or of an old primary that
+        went on: while nothing proves a moment of the new timeline, it brings back its own."""
         legs = self.path(base)
+        found = self._followed(base, legs)
+        if found.reach.moment is None and legs[0].end == base.stop:
+            return self._followed(base, (Leg(base.timeline, base.start, None),))
+        return found
+
+    def _followed(self, base: ManifestName, legs: tuple[Leg, ...]) -> Chain:
         reach = Reach(base.timeline, segment_start(base.start), None)
         chunks: list[Chunk] = []
         at, rest = (reach.timeline, reach.lsn), legs
