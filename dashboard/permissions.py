@@ -37,6 +37,7 @@ class May(StrEnum):
     VOUCH_DATABASE = "vouch for a lost database host"
     RESTORE = "restore a database"
     PAUSE = "pause"
+    SETTLE = "settle rows in doubt"
     LAB = "lab"
     READ_AUDIT = "read audit"
     MANAGE_PEOPLE = "manage people"
@@ -56,8 +57,8 @@ _RESPOND = _WATCH | {
     May.VOUCH_DATABASE,
     May.RESTORE,
 }
-_APPROVE = _RESPOND
-"""What an approver may do beyond a responder is approve steps of a recovery plan."""
+_APPROVE = _RESPOND | {May.SETTLE}
+"""An approver may also settle restored rows; later, approve the steps of a recovery plan."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

@@ -18,9 +18,10 @@ from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
 from recovery.controller.databases import Databases, around, failing_domains
 from recovery.controller.sighted import Sighted
-from recovery.core import control
+from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
@@ -34,6 +35,7 @@ TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
 LOTS_SECONDS = 5.0
+RECOGNISE_SECONDS = 0.5
 SLOW_SECONDS = 0.3
 
 Ask = Callable[[Sequence[AskLook], bool], None]
@@ -53,10 +55,12 @@ class Judge:
     ask: Ask
     epoch: int = 0
     databases: Databases = field(default_factory=Databases)
+    doubt: str = ""
     _watch: control.Watch = field(default_factory=control.Watch)
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
     _next_lots: float = 0.0
+    _next_recognition: float = 0.0
 
     @property
     def actor(self) -> Actor:
@@ -87,6 +91,7 @@ class Judge:
 
     def _steps(self) -> tuple[Callable[[], None], ...]:
         return (
+            self._recognise,
             self._detect,
             self._settle,
             self._fail_over,
@@ -146,16 +151,33 @@ class Judge:
 
     # ------------------------------------------------------------------ steps
 
+    def _recognise(self) -> None:
+        """B11: in doubt of our own rows we look on, ring, and do nothing."""
+        doubted, self.doubt = self.doubt, incarnations.quarantine_reason()
+        now = self.clock.monotonic()
+        if now >= self._next_recognition:
+            self._next_recognition = now + RECOGNISE_SECONDS
+            with control.deciding(self.epoch):
+                recognise_incarnation(actor=self.actor, now=self.clock.now())
+            self.doubt = incarnations.quarantine_reason()
+        if doubted and not self.doubt:
+            self.sighted.regrace(now)
+            self.databases = Databases()
+
     def _detect(self) -> None:
         looks = self.sighted.look(actor=self.actor, clock=self.clock)
         if looks:
             self.ask(looks, False)
 
     def _settle(self) -> None:
+        if self.doubt:
+            return
         settle_lost(actor=self.actor, now=self.clock.now())
 
     def _fail_over(self) -> None:
         """Before the governor's step, so that an order decided now is handed out now."""
+        if self.doubt:
+            return
         databases = watch_databases(
             self.databases.regraced(self.clock.monotonic(), is_afresh=self.sighted.is_afresh),
             around(self.sighted),
@@ -169,12 +191,14 @@ class Judge:
 
     def _restore(self) -> None:
         """What people decided to bring back; who does not see begins nothing."""
+        if self.doubt:
+            return
         paused = self.sighted.hands_off or self.sighted.paused
         if carry_on(actor=self.actor, now=self.clock.now(), paused=paused):
             self.ask((), True)
 
     def _reschedule(self) -> None:
-        if not self.sighted.hands_off:
+        if not self.doubt and not self.sighted.hands_off:
             policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
             reschedule(actor=self.actor, now=self.clock.now(), policy=policy)
 
@@ -198,7 +222,7 @@ class Judge:
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""
         now = self.clock.monotonic()
-        if now < self._next_lots:
+        if self.doubt or now < self._next_lots:
             return
         self._next_lots = now + LOTS_SECONDS
         paused = self.sighted.hands_off or self.sighted.paused
