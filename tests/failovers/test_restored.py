@@ -151,7 +151,9 @@ def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
     diary(f"{name}: down for {waited.seconds:.1f} s, {len(lost)} acknowledged writes are lost")
     assert waited.last_before - restored_to(bases, name) < timedelta(seconds=60)
     wait_for(lambda: not bases.stack.open_incidents(), 60)
-    (told,) = [one for one in bases.stack.api("GET", "/databases").json() if one["name"] == name]
+    answer = bases.stack.api("GET", "/databases")
+    assert answer.status_code == 200, answer.text
+    (told,) = [one for one in answer.json() if one["name"] == name]
     assert told["service"]["used"] >= waited.seconds - 1, "the seconds of the service level add up"
     bases.stack.lab("restart", host=old)
     wait_for(lambda: bases.stack.verdict(old) == "alive", 60)
