@@ -62,9 +62,9 @@ class TargetIn(Why):
 
 
 @router.get("", response=list[DatabaseOut])
-def databases(request: HttpRequest) -> tuple[DatabaseView, ...]:
+def databases(request: HttpRequest) -> list[DatabaseView]:
     caller(request, May.VIEW)
-    return screens.databases(clock.system.now())
+    return list(screens.databases(clock.system.now()))
 
 
 @router.post("/{name}/switchover", response=Done)

@@ -71,10 +71,10 @@ class RestoreOut(Schema):
 
 
 @router.get("", response=list[RestoreOut])
-def restores(request: HttpRequest) -> tuple[RestoreView, ...]:
+def restores(request: HttpRequest) -> list[RestoreView]:
     """Those that run, then the newest that ended."""
     caller(request, May.VIEW)
-    return screens.restores()
+    return list(screens.restores())
 
 
 @router.post("/{database}/call-off", response=Done)

@@ -222,9 +222,9 @@ def hosts(request: HttpRequest) -> list[inventory.HostCell]:
 
 
 @router.get("/hosts/{name}/seats", response=list[SeatOut])
-def host_seats(request: HttpRequest, name: str) -> tuple[inventory.Seat, ...]:
+def host_seats(request: HttpRequest, name: str) -> list[inventory.Seat]:
     caller(request, May.VIEW)
-    return inventory.seats_of_host(name)
+    return list(inventory.seats_of_host(name))
 
 
 @router.post("/hosts/{name}/cordon", response=Done)
@@ -246,20 +246,20 @@ def uncordon(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
 
 
 @router.get("/applications", response=list[ApplicationOut])
-def applications(request: HttpRequest) -> tuple[inventory.ApplicationView, ...]:
-    return _screen(request).applications
+def applications(request: HttpRequest) -> list[inventory.ApplicationView]:
+    return list(_screen(request).applications)
 
 
 @router.get("/applications/{name}/seats", response=list[SeatOut])
-def application_seats(request: HttpRequest, name: str) -> tuple[inventory.Seat, ...]:
+def application_seats(request: HttpRequest, name: str) -> list[inventory.Seat]:
     caller(request, May.VIEW)
-    return inventory.seats_of_application(name)
+    return list(inventory.seats_of_application(name))
 
 
 @router.get("/incidents", response=list[IncidentOut])
-def incidents(request: HttpRequest) -> tuple[incident_rows.IncidentView, ...]:
+def incidents(request: HttpRequest) -> list[incident_rows.IncidentView]:
     caller(request, May.VIEW)
-    return incident_rows.recent_incidents()
+    return list(incident_rows.recent_incidents())
 
 
 @router.get("/incidents/{number}", response=IncidentStory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
+from tests.dashboard.restoring import Restoring
 
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
 PAGES = (
@@ -79,6 +81,42 @@ def test_every_page_is_accessible_and_fits(
         assert not violations, path
         element = "document.documentElement"
         assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), path
+
+
+RESTORE_PAGES = (
+    "/databases/wiki-pg/",
+    "/databases/wiki-pg/restore/",
+    "/databases/wiki-pg/restore/call-off/",
+    "/backups/",
+)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), (320, "light")])
+def test_a_restore_is_accessible_and_fits_asked_for_running_and_over(
+    site: Site, open_page: Open, width: int, scheme: str
+) -> None:
+    now = clock.system.now()
+    seeded = bases.seed_bases(site.hosts, now)
+    seed_backups(seeded, now)
+    fleet.lose_host(site.hosts["mrs1-r1-h01"], now)
+    bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
+    page = open_page("/", viewport={"width": width, "height": 844}, color_scheme=scheme)
+    restoring = Restoring(seeded["wiki-pg"].row, now)
+    for step in (lambda: None, restoring.ask, restoring.run, restoring.end):
+        step()
+        for path in RESTORE_PAGES:
+            page.goto(site.url + path)
+            page.wait_for_selector("#live-word:has-text('live')")
+            page.evaluate(AXE.read_text())
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            violations = [(v["id"], [n["html"][:200] for n in v["nodes"]])
+                          for v in found["violations"]]  # fmt: skip
+            assert not violations, path
+            element = "document.documentElement"
+            assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), path
+            if folder := os.environ.get("TOCSIN_LOOKS"):
+                name = f"{width}-{step.__name__.strip('<>')}-{path.strip('/').replace('/', '-')}"
+                page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def _hurt_databases(site: Site, now: datetime) -> None:

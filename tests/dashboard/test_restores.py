@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from django.test import Client
@@ -11,9 +11,7 @@ from django.test import Client
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
-from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.models import Database, Host
 from recovery.restores import actions
 from recovery.restores.facts import Act, Phase, Step
@@ -21,6 +19,7 @@ from recovery.restores.models import Restore
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
+from tests.dashboard.restoring import Restoring
 
 PATH = "/databases/wiki-pg/restore/"
 
@@ -121,18 +120,10 @@ def test_a_moment_that_is_no_moment_or_too_late_is_said(sign_in: SignIn) -> None
 def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
     sign_in: SignIn, lost: datetime
 ) -> None:
-    row = begun(sign_in, lost)
-    fact = RestoreFact(
-        restore=str(row.pk),
-        replica="x",
-        state="running",
-        phase="fetching the base",
-        done=30_000_000,
-        total=120_000_000,
-        speed=48.5e6,
-        left_ms=1900,
-    )
-    actions.hear_restores(host=row.host_id, facts=[fact], now=lost)
+    restoring = Restoring(Database.objects.get(name="wiki-pg"), lost)
+    restoring.ask()
+    restoring.run()
+    row = restoring.row
     for topic in ("restores", "database-restores:wiki-pg"):
         shown = draw(topic, Screen(Role.RESPONDER)).replace("\u00a0", " ")
         assert "step 3 of 7: restore" in shown
@@ -146,12 +137,17 @@ def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
     assert told["progress"]["percent"] == 25.0
     assert [one["phase"] for one in told["steps"]] == ["asked", "choose", "place", "restore"]
     assert told["is_running"]
+    listed = sign_in("viewer").get("/api/databases").json()
+    assert "wiki-pg" in {one["name"] for one in listed}
 
 
 def test_it_is_called_off_from_its_page_and_by_the_api_and_history_says_so(
     sign_in: SignIn, lost: datetime
 ) -> None:
-    row = begun(sign_in, lost)
+    restoring = Restoring(Database.objects.get(name="wiki-pg"), lost)
+    restoring.ask()
+    restoring.run()
+    row = restoring.row
     path, why = "/api/restores/wiki-pg/call-off", {"reason": "Found its disk."}
     refused = sign_in("viewer").post(path, why, content_type="application/json")
     assert refused.status_code == 403
@@ -161,7 +157,7 @@ def test_it_is_called_off_from_its_page_and_by_the_api_and_history_says_so(
     assert row.called_off == "responder"
     twice = client.post(path, why, content_type="application/json")
     assert twice.status_code == 409
-    carry(row, Step(Act.END, Phase.ABANDONED, "responder called it off."), lost)
+    restoring.carry(Step(Act.END, Phase.ABANDONED, "responder called it off."))
     ended = draw("restores", Screen(Role.VIEWER))
     assert "ended without it" in ended
     assert "responder called it off." in ended
@@ -183,20 +179,20 @@ def test_what_may_not_be_restored_says_why(sign_in: SignIn, hosts: dict[str, Hos
     assert "Nothing is changed." in html
 
 
-def begun(sign_in: SignIn, now: datetime) -> Restore:
-    """Both words are given, and its host restores it."""
-    row = ask(sign_in("responder"))
-    given = actions.give_restore(
-        restore=row,
-        typed="wiki-pg",
-        actor=Actor("person", "approver"),
-        reason="I saw it.",
-        now=now + timedelta(seconds=1),
-    )
-    carry(given, Step(Act.ADVANCE, Phase.PLACE, "It still goes as far."), now)
-    return carry(given, Step(Act.ORDER, Phase.RESTORE, "It can take it."), now)
-
-
-def carry(row: Restore, step: Step, now: datetime) -> Restore:
-    assert Database.objects.get(restores=row.pk)
-    return actions.carry(restore=row.pk, step=step, actor=fleet.CONTROLLER, now=now)
+def test_two_of_a_kind_are_two_entries_for_the_api(
+    sign_in: SignIn, lost: datetime, hosts: dict[str, Host]
+) -> None:
+    """A pair is a status and a body to the library that answers."""
+    for _ in range(2):
+        restoring = Restoring(Database.objects.get(name="wiki-pg"), lost)
+        restoring.ask()
+        row = Restore.objects.latest("number")
+        said = "Nobody gave the second word in time."
+        actions.carry(
+            restore=row.pk,
+            step=Step(Act.END, Phase.EXPIRED, said),
+            actor=fleet.CONTROLLER,
+            now=lost,
+        )
+    answer = sign_in("viewer").get("/api/restores")
+    assert (answer.status_code, len(answer.json())) == (200, 2)
