@@ -64,6 +64,14 @@ def provider_at(
     return Ec2Provider(name, Account(address, region, access, secret), patience=patience)
 
 
+def volume_at(
+    *, name: str, volume: str, credentials: Mapping[str, str], patience: float
+) -> ObjectStore:
+    """A volume that was made from a snapshot, where it appears as a folder."""
+    mounts = Path(_part(name, credentials, "mounts"))
+    return DirectoryStore(name, mounts / volume, patience=patience)
+
+
 def _part(name: str, credentials: Mapping[str, str], part: str) -> str:
     try:
         return credentials[part]
