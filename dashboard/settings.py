@@ -192,6 +192,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 4.0,
         "options": {"expires": 4.0},
     },
+    "keep-snapshots": {
+        "task": "recovery.tasks.keep_snapshots",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",
         "schedule": 20.0,

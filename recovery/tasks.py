@@ -6,7 +6,7 @@ from celery import shared_task
 from django.core.management import call_command
 
 from recovery.backups import actions as backups
-from recovery.backups import cycle
+from recovery.backups import cycle, snapshots
 from recovery.core import clock
 
 
@@ -21,6 +21,12 @@ def watch_backups() -> None:
     """Read every archive, then judge what was read and the time that has passed since."""
     cycle.read_archives(opened=cycle.open_store, now=clock.system.now())
     cycle.judge_promises(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def keep_snapshots() -> None:
+    """The provider's daily snapshots: one step of each."""
+    snapshots.keep_snapshots(now=clock.system.now())
 
 
 @shared_task(ignore_result=True)

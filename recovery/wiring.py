@@ -11,8 +11,10 @@ from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.s3 import Bucket, S3Store
 from recovery.adapters.notifiers.chat import Chat
 from recovery.adapters.notifiers.mail import Mail
+from recovery.adapters.snapshots.ec2 import Account, Ec2Provider
+from recovery.adapters.snapshots.store import SnapshotStore
 from recovery.core.errors import BadConfiguration
-from recovery.core.ports import Notifier, ObjectStore
+from recovery.core.ports import Notifier, ObjectStore, SnapshotProvider
 
 
 def notifier_for(kind: str, address: str) -> Notifier:
@@ -39,16 +41,39 @@ def store_at(
     credentials: Mapping[str, str],
     patience: float,
 ) -> ObjectStore:
-    """The adapter for a store's kind: a folder, or a bucket with its two keys."""
+    """The adapter for a store's kind: a folder, a bucket with its two keys, or a provider's
+    snapshots, whose volumes appear in the folder `mounts` of its credentials."""
     if kind == "directory":
         return DirectoryStore(name, Path(address), patience=patience)
-    if kind == "s3":
-        try:
-            keys = {part: credentials[part] for part in ("access_key", "secret_key")}
-        except KeyError as error:
-            raise BadConfiguration(
-                f"{name} has no {error.args[0]}.", field="credentials"
-            ) from error
-        region = {"region": credentials["region"]} if credentials.get("region") else {}
-        return S3Store(name, Bucket(address, bucket, **keys, **region), patience=patience)
-    raise BadConfiguration(f"{name}: nothing here reads a store of kind {kind}.", field="kind")
+    if kind == "snapshot":
+        provider = provider_at(
+            name=name, address=address, region=bucket, credentials=credentials, patience=patience
+        )
+        mounts = Path(_part(name, credentials, "mounts"))
+        return SnapshotStore(name, provider, mounts, patience=patience)
+    access, secret = (_part(name, credentials, part) for part in ("access_key", "secret_key"))
+    region = {"region": credentials["region"]} if credentials.get("region") else {}
+    return S3Store(name, Bucket(address, bucket, access, secret, **region), patience=patience)
+
+
+def provider_at(
+    *, name: str, address: str, region: str, credentials: Mapping[str, str], patience: float
+) -> SnapshotProvider:
+    """One site of the provider whose snapshots are replica 3."""
+    access, secret = (_part(name, credentials, part) for part in ("access_key", "secret_key"))
+    return Ec2Provider(name, Account(address, region, access, secret), patience=patience)
+
+
+def volume_at(
+    *, name: str, volume: str, credentials: Mapping[str, str], patience: float
+) -> ObjectStore:
+    """A volume that was made from a snapshot, where it appears as a folder."""
+    mounts = Path(_part(name, credentials, "mounts"))
+    return DirectoryStore(name, mounts / volume, patience=patience)
+
+
+def _part(name: str, credentials: Mapping[str, str], part: str) -> str:
+    try:
+        return credentials[part]
+    except KeyError as error:
+        raise BadConfiguration(f"{name} has no {part}.", field="credentials") from error

@@ -59,6 +59,26 @@ PROOF_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+class SnapshotState(StrEnum):
+    """One run of the provider's daily snapshot of one database.
+
+    `running` · `kept`: whole at the third site · `failed` · `gone`: removed, newer ones are kept.
+    """
+
+    RUNNING = "running"
+    KEPT = "kept"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+SNAPSHOT_MOVES: Mapping[str, frozenset[str]] = {
+    SnapshotState.RUNNING: frozenset({"kept", "failed"}),
+    SnapshotState.KEPT: frozenset({"gone"}),
+    SnapshotState.FAILED: frozenset(),
+    SnapshotState.GONE: frozenset(),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """A promise: at most `promise` is lost. `warn` and `page`: ages at which somebody is told and

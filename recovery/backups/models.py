@@ -10,8 +10,10 @@ from django.db.models import F, Q
 from recovery.backups.facts import (
     POINT_MOVES,
     PROOF_MOVES,
+    SNAPSHOT_MOVES,
     PointState,
     ProofState,
+    SnapshotState,
     StoreKind,
 )
 from recovery.core import vault
@@ -191,6 +193,43 @@ class BackupRun(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["replica", "backup"], name="backup_run_once"),
         ]
+
+
+class SnapshotRun(Guarded):
+    """One daily snapshot by the provider: of the volume of `host`, for the day `slot`. What it
+    makes there bears its id as a tag. `snapshot`, `volume`: at the third site, once it is kept."""
+
+    TYPE = "snapshot run"
+    MOVES = SNAPSHOT_MOVES
+
+    replica = models.ForeignKey(BackupReplica, models.PROTECT, related_name="snapshots")
+    state = models.CharField(
+        max_length=8, choices=choices(SnapshotState), default=SnapshotState.RUNNING
+    )
+    slot = models.IntegerField()
+    host = models.CharField(max_length=63)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    snapshot = models.CharField(max_length=64, blank=True)
+    volume = models.CharField(max_length=64, blank=True)
+    said = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-begun_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["replica"],
+                condition=Q(state=SnapshotState.RUNNING),
+                name="one_running_snapshot_per_replica",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=SnapshotState.KEPT) | ~Q(snapshot=""),
+                name="a_kept_snapshot_has_its_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"snapshot of {self.replica}"
 
 
 class Proof(Guarded):

@@ -10,6 +10,7 @@ from django.db.models import DateTimeField, Exists, Max, OuterRef, Q, QuerySet, 
 
 from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
+from recovery.backups.daily import Made
 from recovery.backups.facts import (
     Copy,
     Database,
@@ -18,10 +19,20 @@ from recovery.backups.facts import (
     PointState,
     ProofState,
     Site,
+    SnapshotState,
+    StoreKind,
     terms_of,
 )
 from recovery.backups.lottery import Ticket
-from recovery.backups.models import ArchiveSight, BackupReplica, Proof, RecoveryPoint, Store
+from recovery.backups.models import (
+    ArchiveSight,
+    BackupReplica,
+    Proof,
+    RecoveryPoint,
+    SnapshotRun,
+    Store,
+)
+from recovery.core.errors import Refused
 from recovery.inventory.facts import DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Datacenter, Replica
@@ -43,6 +54,7 @@ class ToRead:
 def archives_to_follow() -> list[ToRead]:
     """Those with a log that may have gone on since it was read."""
     rows = BackupReplica.objects.exclude(sight__tail="").filter(sight__isnull=False)
+    rows = rows.exclude(store__kind=StoreKind.SNAPSHOT)
     rows = rows.select_related("store", "database", "sight").order_by("store", "pk")
     return [ToRead(row.pk, row.database.name, row.store, row.sight.tail) for row in rows]
 
@@ -177,3 +189,34 @@ def tickets() -> list[Ticket]:
         .values_list("pk", "since", "proven_at", "sight__bytes")
     )
     return [Ticket(str(pk), proven or since, size) for pk, since, proven, size in rows]
+
+
+def snapshot_replicas() -> list[BackupReplica]:
+    """Those that are a provider's snapshots."""
+    rows = BackupReplica.objects.filter(store__kind=StoreKind.SNAPSHOT)
+    wanted = rows.select_related("store", "database__primary__host")
+    return list(wanted.order_by("database__name"))
+
+
+def snapshot_runs(replica: BackupReplica) -> list[Made]:
+    """The newest runs of one of them."""
+    rows = SnapshotRun.objects.filter(replica=replica).order_by("-begun_at")[:10]
+    return [Made(row.slot, SnapshotState(row.state), row.ended_at) for row in rows]
+
+
+def has_point(database: DatabaseRow) -> bool:
+    """Whether agents have archived something that can be restored: a spool has it too, then."""
+    rows = ArchiveSight.objects.filter(replica__database=database, moment__isnull=False)
+    return rows.exclude(replica__store__kind=StoreKind.SNAPSHOT).exists()
+
+
+def snapshot_store_of(host: str) -> Store:
+    """The provider's site where this host's volume is."""
+    found = Store.objects.filter(kind=StoreKind.SNAPSHOT, place__hosts__name=host).first()
+    if found is None:
+        raise Refused(
+            f"Nobody said where the provider answers for the datacenter of {host}.",
+            field="store",
+            todo="manage.py store NAME --kind snapshot --place DATACENTER",
+        )
+    return found

@@ -24,6 +24,7 @@ from recovery.lab.layout import LabHost
 from recovery.lab.net.hostnet import HostNet
 from recovery.lab.net.uplink import DATAGRAM_PORT, Uplink, control_address, stream_port
 from recovery.lab.nursery import Nursery
+from recovery.lab.provider import config as provider
 from recovery.lab.settings import LabSettings
 from recovery.lab.stores import run as stores
 from recovery.lab.stores.secrets import Secrets
@@ -76,7 +77,7 @@ class Lab:
         hosts = list(self._layout.hosts(self._ground.network))
         if self._settings.has_stores:
             hosts += self._layout.places(self._ground.network)
-            self._secrets.ensure([host.name for host in hosts if host.kind != "host"])
+            self._secrets.ensure(*self._layout.store_names())
         self._ground.open(hosts)
         for host in hosts:
             try:
@@ -220,10 +221,13 @@ class Lab:
 
     def _config(self, machine: Machine, folder: Path) -> Path:
         """The file that its program is told of."""
+        if machine.host.kind == "snapshots":
+            hosts = [each.host for each in self.machines.values()]
+            return provider.write_config(machine.host, hosts, self._settings, self._secrets)
         if not machine.is_host:
             return stores.write_config(machine.host, folder, self._secrets, self._ports)
         if self._settings.has_stores:
-            self._secrets.give(folder / "state" / "databases" / "backups")
+            self._secrets.give(self._settings.backups_folder(machine.host.name))
         config = folder / "agent.toml"
         config.write_text(self._agent_config(machine))
         return config

@@ -28,6 +28,7 @@ from recovery.agent.config import load
 from recovery.core.errors import TocsinError
 from recovery.lab import clocks, linux, processes
 from recovery.lab.netns.life import Life
+from recovery.lab.provider import run as provider
 from recovery.lab.stores import run as stores
 
 RESTART_SECONDS = 1.0
@@ -142,7 +143,11 @@ def _agent(config: Path) -> int:
     return 0
 
 
-_PROGRAMS: dict[str, Callable[[Path], int]] = {"host": _agent, "bucket": stores.serve}
+_PROGRAMS: dict[str, Callable[[Path], int]] = {
+    "host": _agent,
+    "bucket": stores.serve,
+    "snapshots": provider.serve,
+}
 
 
 def _redirect(log: Path) -> None:

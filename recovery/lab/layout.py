@@ -113,6 +113,11 @@ class Layout(Entry):
                     addresses = addresses_of(within, number, place)
                     yield LabHost(host.name, datacenter.name, rack.name, *addresses)
 
+    def store_names(self) -> tuple[list[str], list[str]]:
+        """Of the buckets, and of the provider's sites."""
+        buckets = [entry.name for entry in self.stores if entry.kind == "bucket"]
+        return buckets, [entry.name for entry in self.stores if entry.kind == "snapshots"]
+
     def places(self, network: str = "") -> Iterator[LabHost]:
         """Every store as a machine of its own, in the file's order."""
         within = network_of(network or self.network)

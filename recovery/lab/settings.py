@@ -48,6 +48,15 @@ class LabSettings:
     def host_folder(self, name: str) -> Path:
         return self.folder / "hosts" / name
 
+    def backups_folder(self, name: str) -> Path:
+        """A host's keys and credentials, and its spool."""
+        return self.host_folder(name) / "state" / "databases" / "backups"
+
+    @property
+    def provider(self) -> Path:
+        """The disks of the infrastructure provider, a folder a site."""
+        return self.folder / "provider"
+
     @property
     def secrets(self) -> Path:
         """What seals backups and opens their stores."""

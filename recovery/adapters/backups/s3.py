@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import boto3
@@ -49,7 +50,6 @@ class S3Store:
     ) -> None:
         self.name, self._bucket, self._patience = name, bucket, patience
         self._turns = asyncio.Semaphore(threads)
-        self._client: Any = None
         self._threads_count = threads
         self._locks: bool | None = None
 
@@ -72,9 +72,8 @@ class S3Store:
         return f"bucket {self._bucket.bucket} at {self._bucket.endpoint}"
 
     async def close(self) -> None:
-        """Does not wait for transfers that hang; they end by their own timeouts."""
-        if self._client is not None:
-            self._client.close()
+        """Waits for nothing: transfers that hang end by their own timeouts, and the client is
+        everybody's that asks alike."""
 
     async def _do(self, act: Callable[[Any], T]) -> T:
         try:
@@ -102,24 +101,7 @@ class S3Store:
         return error
 
     def _connected(self) -> Any:
-        if self._client is None:
-            self._client = boto3.session.Session().client(
-                "s3",
-                endpoint_url=self._bucket.endpoint,
-                region_name=self._bucket.region,
-                aws_access_key_id=self._bucket.access_key,
-                aws_secret_access_key=self._bucket.secret_key,
-                config=botocore.config.Config(
-                    connect_timeout=min(5.0, self._patience),
-                    read_timeout=self._patience,
-                    retries={"total_max_attempts": 1},
-                    max_pool_connections=self._threads_count,
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                    s3={"addressing_style": "path"},
-                ),
-            )
-        return self._client
+        return _client(self._bucket, self._patience, self._threads_count)
 
     # ------------------------------------------------------------------ in a thread
 
@@ -184,3 +166,24 @@ class S3Store:
             raise StoreRefused(
                 f"{self.name}: {key} is locked and cannot be removed yet.", field="lock"
             ) from error
+
+
+@lru_cache(maxsize=32)
+def _client(bucket: Bucket, patience: float, threads: int) -> Any:
+    """One for all that ask alike: to make one costs more than many a question."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name=bucket.region,
+        aws_access_key_id=bucket.access_key,
+        aws_secret_access_key=bucket.secret_key,
+        config=botocore.config.Config(
+            connect_timeout=min(5.0, patience),
+            read_timeout=patience,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=threads,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+        ),
+    )

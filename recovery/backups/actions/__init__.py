@@ -5,18 +5,32 @@ from recovery.backups.actions.looks import follow_archives, forget_points, see_a
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
 from recovery.backups.actions.proofs import begin_proof, fail_proof, pass_proof
+from recovery.backups.actions.snapshots import (
+    begin_snapshot,
+    fail_snapshot,
+    forget_snapshot,
+    forget_volume,
+    keep_snapshot,
+    tell_snapshot,
+)
 
 __all__ = [
     "assign_replica",
     "begin_proof",
+    "begin_snapshot",
     "fail_proof",
+    "fail_snapshot",
     "follow_archives",
     "forget_points",
+    "forget_snapshot",
+    "forget_volume",
     "hear_archivers",
+    "keep_snapshot",
     "move_states",
     "note_jobs",
     "pass_proof",
     "register_store",
     "ring_conditions",
     "see_archives",
+    "tell_snapshot",
 ]

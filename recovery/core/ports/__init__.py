@@ -18,6 +18,7 @@ from recovery.core.ports.databases import (
     ServerFacts,
 )
 from recovery.core.ports.notifiers import NotAccepted, Notifier
+from recovery.core.ports.snapshots import Snapshot, SnapshotProvider, Volume
 from recovery.core.ports.stores import (
     NoSuchObject,
     ObjectInfo,
@@ -46,9 +47,12 @@ __all__ = [
     "Rejoined",
     "ServerFacts",
     "Sight",
+    "Snapshot",
+    "SnapshotProvider",
     "StartFailed",
     "StoreAway",
     "StoreError",
     "StoreFull",
     "StoreRefused",
+    "Volume",
 ]

@@ -16,7 +16,7 @@ from recovery.lab.net.hostnet import HostNet
 from recovery.lab.net.listening import Listening
 from recovery.lab.net.silence import Port
 from recovery.lab.net.uplink import stream_port
-from recovery.lab.stores.entries import BUCKET_PORT
+from recovery.lab.stores.entries import DOORS
 from recovery.lab.weather import Scope
 
 _log = logging.getLogger("tocsin.lab.net")
@@ -53,7 +53,7 @@ class RelayedNet(HostNet):
         if not self.is_up:
             return
         if self.host.kind != "host":
-            inner_ports = inner_ports & {BUCKET_PORT}
+            inner_ports = inner_ports & DOORS
         doors = {self._probe_port, self._probe_port + BACK_DOOR}
         for port in inner_ports - self._ports.keys() - doors:
             self._open(port)

@@ -12,14 +12,15 @@ FIRST_PLACE = 200
 """The place of a datacenter's first store among its addresses; each takes two, the second for what
 only it itself speaks to."""
 MOST = 20
-BUCKET_PORT = 15900
-"""Where a store's door is."""
+BUCKET_PORT, PROVIDER_PORT = 15900, 15901
+"""Where a store's door is, and where a site of the provider answers."""
+DOORS = frozenset({BUCKET_PORT, PROVIDER_PORT})
 BUCKET = "backups"
-Kind = Literal["bucket"]
+Kind = Literal["bucket", "snapshots"]
 
 
 class StoreEntry(Entry):
-    """One store in one datacenter; lost with it."""
+    """One store in one datacenter, lost with it: a bucket, or the provider's snapshots there."""
 
     name: Name
     datacenter: Code

@@ -16,9 +16,10 @@ from recovery.backups.distance import APART_KM, kilometres
 from recovery.backups.facts import Site, StoreKind
 from recovery.backups.models import BackupReplica, Store
 from recovery.inventory.models import Database, Datacenter
-from recovery.lab.layout import Layout
+from recovery.lab.layout import LabHost, Layout
+from recovery.lab.provider.config import mounts_of, site_of
 from recovery.lab.settings import LabSettings
-from recovery.lab.stores.entries import BUCKET, BUCKET_PORT
+from recovery.lab.stores.entries import BUCKET, BUCKET_PORT, PROVIDER_PORT
 from recovery.lab.stores.secrets import Secrets
 
 REASON = "The lab's file says so."
@@ -27,28 +28,45 @@ REASON = "The lab's file says so."
 def register_stores(
     layout: Layout, settings: LabSettings, secrets: Secrets, *, actor: Actor, now: datetime
 ) -> int:
-    """Each store, and replicas 1 and 2 of each database; how many replicas have their store."""
-    secrets.ensure([entry.name for entry in layout.stores])
+    """Each store, and the replicas of each database; how many replicas have their store."""
+    secrets.ensure(*layout.store_names())
     sites = {row.name: row for row in Datacenter.objects.all()}
-    stores: list[Store] = []
-    for place in layout.places(settings.network):
-        access, secret = secrets.reading(place.name)
-        row = actions.register_store(
-            name=place.name,
-            kind=StoreKind.S3,
-            place=sites[place.datacenter],
-            address=f"http://{place.address}:{BUCKET_PORT}",
-            bucket=BUCKET,
-            credentials={"access_key": access, "secret_key": secret},
-            actor=actor,
-            reason=REASON,
-            now=now,
-        )
-        stores.append(row)
+    stores = [
+        _register(place, sites[place.datacenter], settings, secrets, actor=actor, now=now)
+        for place in layout.places(settings.network)
+    ]
     for entry in layout.databases:
         database = Database.objects.select_related("datacenter").get(name=entry.name)
         _assign(database, entry.backups, stores, actor=actor, now=now)
     return BackupReplica.objects.count()
+
+
+def _register(
+    place: LabHost,
+    site: Datacenter,
+    settings: LabSettings,
+    secrets: Secrets,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Store:
+    access, secret = secrets.reading(place.name)
+    keys = {"access_key": access, "secret_key": secret}
+    kind, port, bucket = StoreKind.S3, BUCKET_PORT, BUCKET
+    if place.kind == "snapshots":
+        kind, port, bucket = StoreKind.SNAPSHOT, PROVIDER_PORT, site_of(place.datacenter)
+        keys["mounts"] = str(mounts_of(settings, place.datacenter))
+    return actions.register_store(
+        name=place.name,
+        kind=kind,
+        place=site,
+        address=f"http://{place.address}:{port}",
+        bucket=bucket,
+        credentials=keys,
+        actor=actor,
+        reason=REASON,
+        now=now,
+    )
 
 
 def _assign(
@@ -70,16 +88,36 @@ def _assign(
 
 
 def _chosen(database: Database, stores: Sequence[Store]) -> Iterator[Store]:
-    """Replica 1 at home; replica 2 in the next datacenter of the file that is far enough."""
-    home = next((n for n, row in enumerate(stores) if row.place == database.datacenter), None)
-    if home is None:
+    """Replica 1 at home; each other one in the next datacenter of the file that is far enough from
+    those before it; the third is the provider's."""
+    buckets = [row for row in stores if row.kind == StoreKind.S3]
+    clouds = [row for row in stores if row.kind == StoreKind.SNAPSHOT]
+    first = next((row for row in buckets if row.place == database.datacenter), None)
+    if first is None:
         return
-    yield stores[home]
-    for row in [*stores[home + 1 :], *stores[:home]]:
-        apart = kilometres(_site(stores[home]), _site(row))
-        if apart is not None and apart > APART_KM:
-            yield row
-            return
+    yield first
+    second = _next(buckets, (first,))
+    if second is None:
+        return
+    yield second
+    third = _next(clouds, (first, second))
+    if third is not None:
+        yield third
+
+
+def _next(stores: Sequence[Store], others: Sequence[Store]) -> Store | None:
+    """The first after the last of the others, round the file, that is far from all of them."""
+    sites = [row.place_id for row in stores]
+    begin = sites.index(others[-1].place_id) + 1 if others[-1].place_id in sites else 0
+    for row in [*stores[begin:], *stores[:begin]]:
+        if all(_are_apart(row, other) for other in others):
+            return row
+    return None
+
+
+def _are_apart(one: Store, other: Store) -> bool:
+    apart = kilometres(_site(one), _site(other))
+    return apart is not None and apart > APART_KM
 
 
 def _site(row: Store) -> Site | None:

@@ -27,14 +27,16 @@ class Secrets:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def ensure(self, stores: Iterable[str]) -> None:
-        """Each store has its own two pairs, and there is a key."""
-        names = list(stores)
+    def ensure(self, buckets: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Each bucket has its own two pairs, what hosts do not write to has one, and there is a
+        key."""
+        written, read = list(buckets), list(others)
         private_folder(self._folder)
         if not (self._folder / "keys").exists():
             key = base64.b64encode(secrets.token_bytes(32)).decode()
             write_atomic(self._folder / "keys", f"{_key()} {key}\n".encode())
-        for file, who in (("credentials", "hosts"), ("reading", "tocsin")):
+        pairs = ("credentials", "hosts", written), ("reading", "tocsin", written + read)
+        for file, who, names in pairs:
             known = self._pairs(file)
             lacking = {name: (f"{name}-{who}", secrets.token_urlsafe(24)) for name in names}
             both = lacking | known
