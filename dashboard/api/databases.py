@@ -7,7 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from dashboard import database_acts as acts
+from dashboard.acts import databases as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why
 from dashboard.permissions import May

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
-from dashboard import acts
+from dashboard.acts import fleet as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May, Role

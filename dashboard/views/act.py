@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import acts
+from dashboard.acts import fleet as acts
 from dashboard.forms import Note, Reason, Settle, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import database_acts as acts
+from dashboard.acts import databases as acts
 from dashboard.forms import Move
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import restore_acts as acts
+from dashboard.acts import restores as acts
 from dashboard.forms import Reason, RestoreWord
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def test_a_restore_is_accessible_and_fits_asked_for_running_and_over(
     bases.wait(seeded["wiki-pg"], "Its host mrs1-r1-h01 is lost.", now)
     page = open_page("/", viewport={"width": width, "height": 844}, color_scheme=scheme)
     restoring = Restoring(seeded["wiki-pg"].row, now)
-    for step in (lambda: None, restoring.ask, restoring.run, restoring.end):
+    steps: list[Callable[[], object]] = [bool, restoring.ask, restoring.run, restoring.end]
+    for step in steps:
         step()
         for path in RESTORE_PAGES:
             page.goto(site.url + path)
