@@ -186,6 +186,17 @@ def test_a_base_that_an_old_primary_made_where_it_was_left_brings_back_its_own_a
     assert proven.reach == Reach(2, 5 * SEGMENT, at(8))
 
 
+def test_a_copy_of_the_parents_bytes_reaches_nothing_of_the_new_timeline() -> None:
+    """Found by the property: whoever lost a chunk was promised a newer timeline."""
+    log = [chunk(3, 4.5, 1), history(2, 1, 4.5), chunk(4, 4.5, timeline=2)]
+    less = [chunk(3, 4, 1), *log[1:]]
+    reaches = [coverage([*whole(BASE), *each]).reach for each in (log, less)]
+    assert [each and (each.timeline, each.lsn) for each in reaches] == [
+        (1, int(4.5 * SEGMENT)),
+        (1, int(4.5 * SEGMENT)),
+    ]
+
+
 def test_a_cut_that_was_made_twice_is_one() -> None:
     twice = [chunk(3.25, 3.5, 1), chunk(3.5, 4.5, 2.5)]
     seen = coverage([*whole(BASE), *LOG, *twice])
