@@ -9,8 +9,8 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py
-# Not part of every run yet: make backups (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/properties/archive
+# Not part of every run yet: make backups, make restores (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/agent/backups tests/failovers/test_restored.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -100,7 +100,7 @@ failovers: install-dev ## databases on the lab: hosts lost, Tocsin away, old pri
 	python -m pytest -n 0 -s tests/failovers
 
 backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
-	python -m pytest -n $(WORKERS) tests/agent/backups tests/properties/archive
+	python -m pytest -n $(WORKERS) tests/agent/backups
 
 sim: install-dev ## failover under SEEDS random seeds: make sim SEEDS=100000
 	TOCSIN_FAILOVER_SEEDS=$(or $(SEEDS),20000) python -m pytest -n $(WORKERS) tests/simulation/failover

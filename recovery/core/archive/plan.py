@@ -9,7 +9,7 @@ from datetime import datetime
 from recovery.core.archive.coverage import Backup, Coverage, coverage
 from recovery.core.archive.manifest import Manifest
 from recovery.core.archive.names import Chunk, History, ManifestName
-from recovery.core.archive.timelines import Chain, proves
+from recovery.core.archive.timelines import proves
 from recovery.core.ports.stores import ObjectInfo
 
 
@@ -76,7 +76,7 @@ def plan_restore(
     return RestorePlan(
         name=chosen.name,
         manifest=manifest,
-        chunks=_needed(chosen.chain, to),
+        chunks=_needed(chosen, to),
         histories=chosen.chain.histories,
         to=to,
         moment=chosen.moment if to is None else to,
@@ -139,13 +139,16 @@ def _wrong(backup: Backup, manifest: Manifest, objects: Iterable[ObjectInfo]) ->
     return ""
 
 
-def _needed(chain: Chain, to: datetime | None) -> tuple[Chunk, ...]:
+def _needed(backup: Backup, to: datetime | None) -> tuple[Chunk, ...]:
     """Up to the first that proves this moment."""
-    left = {each.parent: each.switch for each in chain.histories}
+    histories, name = backup.chain.histories, backup.name
+    first = {each.timeline: each.switch for each in histories} | {name.timeline: name.stop}
+    left = {each.parent: each.switch for each in histories}
     found: list[Chunk] = []
-    for chunk in chain.chunks:
+    for chunk in backup.chain.chunks:
         if chunk.stop > chunk.start:
             found.append(chunk)
-        if to and chunk.moment and chunk.moment >= to and proves(chunk, left.get(chunk.timeline)):
+        ends = first[chunk.timeline], left.get(chunk.timeline)
+        if to and chunk.moment and chunk.moment >= to and proves(chunk, *ends):
             break
     return tuple(found)

@@ -16,7 +16,8 @@ from recovery.core.archive.names import Chunk, History, ManifestName, lsn_text, 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a chain goes: every commit acknowledged up to `moment` lies before `lsn`."""
+    """How far a chain goes: every commit acknowledged up to `moment` lies before `lsn`.
+    `timeline`: whose position it is; a copy of the parent's bytes reaches nothing of its own."""
 
     timeline: int
     lsn: int
@@ -43,12 +44,13 @@ class Leg:
     end: int | None
 
 
-def proves(chunk: Chunk, left: int | None) -> bool:
-    """Whether its moment holds for those that follow the timeline to where it was `left`.
+def proves(chunk: Chunk, first: int, left: int | None) -> bool:
+    """Whether its moment holds for those that follow the timeline from `first` (where it begins,
+    or where a base is whole) to where it was `left`.
 
     What ends there or beyond does not: the old primary may have said it after it was left, while
-    others already wrote to the new timeline."""
-    return chunk.moment is not None and (left is None or chunk.stop < left)
+    others already wrote to the new timeline. What ends before `first` is no state of it."""
+    return chunk.moment is not None and chunk.stop >= first and (left is None or chunk.stop < left)
 
 
 @dataclass(slots=True)
@@ -98,11 +100,13 @@ class Log:
             begin = segment_start(leg.begin)
             if reach.lsn < begin:
                 break
-            walked, end = self._walk(leg, begin)
+            walked, end = self._walk(leg, begin, leg.begin if number else base.stop)
             at, rest = (leg.timeline, end.lsn), legs[number:]
             if end.lsn > reach.lsn or (end.moment and end.lsn == reach.lsn):
                 chunks += walked
-                reach = Reach(leg.timeline, end.lsn, end.moment or reach.moment)
+                is_of_it = end.lsn > leg.begin or end.moment is not None
+                timeline = leg.timeline if is_of_it else reach.timeline
+                reach = Reach(timeline, end.lsn, end.moment or reach.moment)
         timelines = {leg.timeline for leg in legs}
         histories = self._histories(max(timelines))
         return Chain(reach, tuple(chunks), histories, self._gap(at, reach, rest))
@@ -130,7 +134,7 @@ class Log:
             return ()
         return (Leg(timeline, base.start, end), *reversed(legs))
 
-    def _walk(self, leg: Leg, begin: int) -> tuple[list[Chunk], Reach]:
+    def _walk(self, leg: Leg, begin: int, first: int) -> tuple[list[Chunk], Reach]:
         """The chunks of this leg that join from `begin` on, and how far they go."""
         walked: list[Chunk] = []
         position, moment = begin, None
@@ -142,7 +146,7 @@ class Log:
             reaches = chunk.stop if leg.end is None else min(chunk.stop, leg.end)
             if reaches > position or chunk.start == chunk.stop:
                 walked.append(chunk)
-            if proves(chunk, leg.end):
+            if proves(chunk, first, leg.end):
                 moment = chunk.moment
             position = reaches
         return walked, Reach(leg.timeline, position, moment)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.files import upstream
@@ -36,6 +37,10 @@ QUICK = Plan(
     base_every=timedelta(days=1),
     fast=True,
 )
+
+
+ONCE = pytest.mark.parametrize("family", ["18"], indirect=True)
+"""What does not depend on the server's version is shown with one of them."""
 
 
 class OnlyKeeping(Keeping):

@@ -15,7 +15,7 @@ from recovery.core.clock import system
 from recovery.core.ports import EngineFailed, ObjectStore
 from tests.adapters.backups.conftest import KEYS, key_line
 from tests.adapters.databases.servers import Family
-from tests.agent.backups.fields import CLIENT, Archive, written
+from tests.agent.backups.fields import CLIENT, ONCE, Archive, written
 from tests.support.seaweed import KEYS as BUCKET_KEYS
 from tests.support.seaweed import Seaweed
 
@@ -49,6 +49,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ObjectStore, 
     return S3Store("replica 2", service.bucket("backups")), words
 
 
+@ONCE
 async def test_a_person_sees_and_restores_from_a_folder_and_from_a_bucket(
     family: Family, tmp_path: Path, keys: Path, place: tuple[ObjectStore, list[object]]
 ) -> None:
@@ -97,6 +98,7 @@ async def test_a_refusal_is_its_sentence(tmp_path: Path, keys: Path) -> None:
     assert (await spoken("show", tmp_path / "store"))[1] == "There is no backup.\n"
 
 
+@ONCE
 async def test_a_running_servers_data_are_not_replaced(
     family: Family, tmp_path: Path, folder_store: DirectoryStore
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from recovery.agent.backups.daily import Daily, Source
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stores import credentials_of, keys_for, store_for
 from recovery.core.archive import RetentionPolicy, coverage
+from recovery.core.clock import system
 from recovery.core.errors import BadConfiguration
 from recovery.core.ports import EngineFailed
 from recovery.core.wire.backups import StoreSpec
@@ -125,6 +127,47 @@ async def test_what_fails_is_tried_again_and_told_until_it_succeeds(tmp_path: Pa
     await keeping.until_done("act", act)
     assert told == ["", "not yet", "not yet"]
     assert keeping.fact().trouble == ""
+
+
+async def test_who_is_told_to_end_ends_whatever_its_work_makes_of_it(tmp_path: Path) -> None:
+    """A group of tasks that is cancelled while one of them fails tells the error alone."""
+    spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
+    keeping = OnlyKeeping("a", spool, [], QUICK)
+    begun = asyncio.Event()
+
+    async def act() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError as error:
+            raise EngineFailed("the spool is full") from error
+
+    running = asyncio.create_task(keeping.every("act", 0.01, act))
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait({running}, timeout=10)
+    assert running.cancelled()
+
+
+async def test_a_backup_that_fails_is_begun_again_later_and_later(tmp_path: Path) -> None:
+    spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
+    plan = replace(QUICK, again_seconds=0.2, longest_seconds=0.8, look_seconds=0.01)
+    keeping, begun = OnlyKeeping("a", spool, [], plan), list[float]()
+
+    async def act() -> bool:
+        begun.append(system.monotonic())
+        if len(begun) < 5:
+            raise EngineFailed("not yet")
+        return len(begun) == 5
+
+    running = asyncio.create_task(keeping.backups("base", act))
+    await until(lambda: len(begun) > 4, 20)
+    waited = [later - earlier for earlier, later in pairwise(begun[:5])]
+    wanted = (0.2, 0.4, 0.8, 0.8)
+    assert all(was >= 0.75 * least for was, least in zip(waited, wanted, strict=True))
+    await until(lambda: len(begun) > 7)
+    assert keeping.fact().trouble == ""
+    running.cancel()
 
 
 # ------------------------------------------------------------------ daily engines

@@ -17,7 +17,7 @@ from recovery.core.archive import Chunk, coverage, parse
 from recovery.core.clock import system
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family
-from tests.agent.backups.fields import CLIENT, Archive, Ledger, primary_of
+from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger, primary_of
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -97,6 +97,7 @@ async def test_an_archive_that_was_behind_gets_the_rest_of_the_old_timeline_from
     await second.stop()
 
 
+@ONCE
 async def test_an_old_primary_is_refused_once_the_archive_follows_another_one(
     family: Family, tmp_path: Path, folder_store: DirectoryStore
 ) -> None:
@@ -159,6 +160,7 @@ async def test_a_log_that_the_server_no_longer_has_is_a_gap_and_a_new_base_mends
     await archive.stop()
 
 
+@ONCE
 async def test_what_is_idle_proves_a_newer_moment_with_a_mark(
     family: Family, tmp_path: Path, folder_store: DirectoryStore
 ) -> None:
@@ -182,6 +184,7 @@ async def test_what_is_idle_proves_a_newer_moment_with_a_mark(
     await archive.stop()
 
 
+@ONCE
 async def test_a_deleted_object_is_carried_again(
     family: Family, tmp_path: Path, folder_store: DirectoryStore
 ) -> None:

@@ -22,7 +22,7 @@ from recovery.core.archive import Chunk, coverage, parse
 from recovery.core.clock import system
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family
-from tests.agent.backups.fields import CLIENT, Archive, Ledger, primary_of, written
+from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger, primary_of, written
 from tests.support.seaweed import Seaweed
 from tests.support.waiting import until
 
@@ -140,6 +140,7 @@ def own(tmp_path: Path) -> Iterator[Seaweed]:
         service.kill()
 
 
+@ONCE
 async def test_a_store_that_is_killed_and_hangs_holds_up_nobody_but_itself_and_catches_up(
     family: Family, tmp_path: Path, folder_store: DirectoryStore, own: Seaweed
 ) -> None:
@@ -170,6 +171,7 @@ async def test_a_store_that_is_killed_and_hangs_holds_up_nobody_but_itself_and_c
     await bucket.close()
 
 
+@ONCE
 async def test_a_store_that_goes_away_in_mid_restore_is_waited_for(
     family: Family, tmp_path: Path, own: Seaweed
 ) -> None:

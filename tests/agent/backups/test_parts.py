@@ -29,7 +29,7 @@ from recovery.core.archive import (
     parse,
 )
 from recovery.core.clock import system
-from recovery.core.ports import EngineAway, EngineFailed, StoreFull
+from recovery.core.ports import EngineAway, EngineFailed, Login, StoreFull
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family
@@ -162,7 +162,7 @@ async def test_a_full_spool_holds_the_log_back_and_loses_nothing(
             assert archive.archiver is not None
             return "no space is left" in archive.archiver.fact().trouble
 
-        await until(is_told, 20)
+        await until(is_told, 60)
         filler.unlink()
         await CLIENT.write(server, 2)
         seen = await archive.covers(folder_store, system.now())
@@ -235,6 +235,80 @@ async def test_a_server_that_stops_in_order_is_not_held_up_and_its_last_bytes_co
 
     await until(has_it, 10)
     await archive.stop()
+
+
+async def test_a_log_goes_on_while_its_server_answers_no_questions(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    """As one does that is stopping: its last bytes come all the same."""
+    server = await written(newest)
+    archive = Archive(tmp_path / "spool", [folder_store], replace(QUICK, canary_seconds=3600.0))
+    archive.start(server)
+    await archive.covers(folder_store, system.now())
+    hba = next(server.folder.rglob("*hba*"))
+    hba.write_text(f"host postgres {Login.REPLICATION} all reject\n{hba.read_text()}")
+    session = server.engine._session  # type: ignore[attr-defined]
+    await session.rows("SELECT pg_reload_conf()")
+    await session.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'tocsin_archive' AND backend_type = 'client backend'"
+    )
+
+    def is_told() -> bool:
+        assert archive.archiver is not None
+        fact = archive.archiver.fact()
+        return fact.state == "streaming" and "no newer moment is proven" in fact.trouble
+
+    await until(is_told, 60)
+    await CLIENT.write(server, 1)
+    position = (await server.look()).position
+
+    async def has_it() -> bool:
+        names = [parse(each.name) for each in await folder_store.list("shop/")]
+        return any(isinstance(each, Chunk) and each.stop >= position for each in names)
+
+    await until(has_it, 20)
+    await archive.stop()
+
+
+async def test_an_archive_ends_at_once_while_its_server_hangs(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    archive = Archive(tmp_path / "spool", [folder_store], replace(QUICK, canary_seconds=3600.0))
+    archive.start(server)
+    await archive.covers(folder_store, system.now())
+    server.pause()
+    try:
+        await asyncio.sleep(1)  # it waits for an answer by now
+        began = system.monotonic()
+        await archive.stop()
+        assert system.monotonic() - began < 4
+    finally:
+        server.go_on()
+
+
+async def test_a_base_that_has_no_room_is_not_begun_until_there_is_some(
+    newest: Family, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    server = await written(newest)
+    with small_disk(tmp_path / "spool", 32) as spool:
+        archive = Archive(spool, [folder_store])
+        archive.start(server)
+
+        def is_told() -> bool:
+            assert archive.archiver is not None
+            return "No base backup of shop is begun: it needs about" in (
+                archive.archiver.fact().trouble
+            )
+
+        await until(is_told, 60)
+        assert archive.archiver is not None
+        assert not [name for name in archive.archiver.spool.objects if "/base/" in name]
+        size = ["mount", "-o", "remount,size=200m", str(spool)]
+        assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
+        await archive.covers(folder_store, system.now())
+        await archive.stop()
 
 
 async def test_a_base_that_fails_leaves_nothing_in_the_spool(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recovery.core.archive import SEGMENT, coverage
+from recovery.core.archive.timelines import Reach
 from tests.decisions.archive.build import at, base, chunk, history, info, snapshot, whole
 
 BASE = base(0, 3 * SEGMENT + 40, 3 * SEGMENT + 300)
@@ -172,6 +173,28 @@ def test_an_old_primary_that_goes_on_saying_that_all_is_well_proves_nothing() ->
     assert seen.moment == at(1)
     assert seen.reach is not None
     assert seen.reach.lsn == int(4.75 * SEGMENT)
+
+
+def test_a_base_that_an_old_primary_made_where_it_was_left_brings_back_its_own_alone() -> None:
+    """Found by the property: its begin proved what others had written to the new timeline."""
+    late = base(6, 4 * SEGMENT)
+    log = [history(2, 1, 4), chunk(4, 4.5, timeline=2)]
+    seen = coverage([*whole(late), *log, chunk(4, 4, 7)])
+    assert seen.newest is not None
+    assert (seen.reach, seen.newest.chain.histories) == (Reach(1, 4 * SEGMENT, at(7)), ())
+    proven = coverage([*whole(late), *log, chunk(4.5, 5, 8, timeline=2)])
+    assert proven.reach == Reach(2, 5 * SEGMENT, at(8))
+
+
+def test_a_copy_of_the_parents_bytes_reaches_nothing_of_the_new_timeline() -> None:
+    """Found by the property: whoever lost a chunk was promised a newer timeline."""
+    log = [chunk(3, 4.5, 1), history(2, 1, 4.5), chunk(4, 4.5, timeline=2)]
+    less = [chunk(3, 4, 1), *log[1:]]
+    reaches = [coverage([*whole(BASE), *each]).reach for each in (log, less)]
+    assert [each and (each.timeline, each.lsn) for each in reaches] == [
+        (1, int(4.5 * SEGMENT)),
+        (1, int(4.5 * SEGMENT)),
+    ]
 
 
 def test_a_cut_that_was_made_twice_is_one() -> None:

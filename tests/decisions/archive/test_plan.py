@@ -118,6 +118,15 @@ def test_a_manifest_reads_back_and_anything_else_is_refused() -> None:
             decode_manifest(data)
 
 
+def test_a_moment_that_was_said_before_a_base_was_whole_ends_no_plan() -> None:
+    """Its server's clock was ahead: without the log up to its end a base is of no use."""
+    late = base(1, int(3.25 * SEGMENT), int(3.75 * SEGMENT))
+    log = [chunk(3, 3.25, 9000), chunk(3.25, 4, 3)]
+    found = plan_restore([*whole(late), *log], {}, at(2))
+    assert isinstance(found, RestorePlan)
+    assert [each.stop for each in found.chunks] == [int(3.25 * SEGMENT), 4 * SEGMENT]
+
+
 def test_what_an_old_primary_wrote_beyond_the_switch_proves_no_moment_of_the_new_one() -> None:
     """Found by the property: the new timeline's commits up to then were left out of the plan."""
     split = [

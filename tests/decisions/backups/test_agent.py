@@ -7,7 +7,16 @@ from datetime import timedelta
 import pytest
 
 from recovery.adapters.databases.postgresql.forks import history
-from recovery.agent.backups.decide import End, base_is_due, end_of, next_leg
+from recovery.agent.backups.decide import (
+    RESERVE,
+    End,
+    base_is_due,
+    end_of,
+    next_leg,
+    pause,
+    room_for,
+    slowness,
+)
 from recovery.core.archive import SEGMENT, coverage
 from recovery.core.errors import Refused
 from tests.decisions.archive.build import LINE, at, base, chunk, whole
@@ -95,3 +104,30 @@ def test_the_end_of_a_log_may_come_a_little_after_its_base() -> None:
     late = base(0, position(3), position(4))
     assert not due([*whole(late), chunk(3, 3.5, 1)], 1)
     assert due([*whole(late), chunk(3, 3.5, 1)], 11)
+
+
+@pytest.mark.parametrize(
+    ("failed", "seconds"), [(0, 30), (1, 60), (2, 120), (5, 960), (7, 3600), (2000, 3600)]
+)
+def test_who_failed_is_tried_again_twice_as_late_each_time(failed: int, seconds: float) -> None:
+    waits = [pause(failed, 60, 3600, dice) for dice in (0.0, 0.5, 1.0)]
+    assert waits == [0.75 * seconds, seconds, 1.25 * seconds]
+
+
+def test_a_base_that_would_fill_the_disk_of_its_log_is_refused_with_the_figures() -> None:
+    room_for("shop", 100 << 20, (100 << 20) + RESERVE)
+    with pytest.raises(Refused) as refused:
+        room_for("shop", 100 << 20, (100 << 20) + RESERVE - 1)
+    assert str(refused.value) == (
+        "No base backup of shop is begun: it needs about 100 MiB of the spool's disk beside 16 MiB "
+        "for the log, and 116 MiB are free. Free space there, or give the spool a larger disk."
+    )
+
+
+def test_a_slow_store_is_told_with_its_lag_and_its_speed() -> None:
+    said = slowness("replica 2, Lyon", timedelta(seconds=75), 14, 310e3)
+    assert said == (
+        "replica 2, Lyon is slow: its log is 75 s behind, 14 objects wait, and the last one went "
+        "at 0.31 MB/s."
+    )
+    assert "none has gone through yet" in slowness("r", timedelta(seconds=75), 14, 0.0)

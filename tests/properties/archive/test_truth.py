@@ -70,7 +70,7 @@ def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
     """A backup that was being made when things were removed is whole once the rest has come."""
     count = data.draw(st.integers(0, len(world.objects)))
     before = [each for n, each in enumerate(world.objects[:count]) if n not in lost]
-    now = at(world.minute if count == len(world.objects) else 1 + count)
+    now = max((each.modified for each in before), default=at(0)) + timedelta(minutes=1)
     gone = set(retention(before, now, policy))
     late = world.objects[count:]
     whole, thinned = [*before, *late], [each for each in before if each.name not in gone] + late

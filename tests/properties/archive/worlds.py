@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
@@ -70,7 +70,8 @@ class World:
             self.write(it)
         stop, name = it.position * STEP, backup_name(begun, f"{len(self.objects):04x}")
         ended = at(self.tick())
-        self.objects += whole(ManifestName(LINE, "base", name, it.timeline, start, stop, 1, ended))
+        made = ManifestName(LINE, "base", name, it.timeline, start, stop, 1, ended)
+        self.objects += [replace(each, modified=ended) for each in whole(made)]
 
     def fail_over(self, it: Primary, back: int) -> None:
         """To a timeline that left this one a little before its end, or far before it."""
