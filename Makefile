@@ -78,7 +78,7 @@ ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
 	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%)
-	for each in $(STACKS); do python -m pytest -n 0 $$each || exit 1; done
+	for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each || exit 1; done
 endif
 
 bench: install-dev ## crash to service on the lab: median and maximum

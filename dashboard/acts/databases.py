@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.failover import screens
 from recovery.failover.actions import moves, people
 from recovery.failover.models import Failover, Vouch
 from recovery.inventory.models import Database, Host, Replica
+from recovery.restores import actions as restores
+from recovery.restores import screens as restoring
+from recovery.restores.models import Restore
 
 
 def _database(name: str) -> Database:
@@ -77,3 +81,48 @@ def vouch(
     row = Vouch.objects.select_related("database").get(pk=first, database=database)
     people.give_vouch(vouch=row, typed=typed, actor=actor, reason=reason, now=now)
     return f"Two people vouch now: {name} goes on with its failover."
+
+
+def restore(
+    name: str,
+    *,
+    source: str,
+    host: str,
+    to: datetime | None,
+    first: UUID | None,
+    typed: str,
+    actor: Actor,
+    reason: str,
+) -> str:
+    """The first word names replica, moment and host; the second one confirms exactly that."""
+    database, now = _database(name), clock.system.now()
+    if first is None:
+        asked = restores.ask_restore(
+            database=database,
+            source=source,
+            host=host,
+            to=to,
+            typed=typed,
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+        return (
+            f"{asked}: your word stands in the log. Nothing happens before a second person gives"
+            " theirs, within 30 minutes."
+        )
+    row = Restore.objects.select_related("database").filter(pk=first, database=database).first()
+    if row is None:
+        raise Conflict("That restore is not asked for any more.", todo="Look again.")
+    begun = restores.give_restore(restore=row, typed=typed, actor=actor, reason=reason, now=now)
+    return f"{begun} begins: {name} is restored on {begun.host}. Watch its steps."
+
+
+def call_off_restore(name: str, actor: Actor, reason: str) -> str:
+    """While nothing was switched."""
+    _database(name)
+    row = restoring.find(name)
+    if row is None:
+        raise Refused(f"No restore of {name} is under way.")
+    restores.call_off(restore=row, actor=actor, reason=reason, now=clock.system.now())
+    return f"{row} is called off: it ends at the next look, and nothing of it is left."

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Router, Schema
 
-from dashboard.acts import restores as acts
+from dashboard.acts import databases as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why
 from dashboard.permissions import May
@@ -80,4 +80,4 @@ def restores(request: HttpRequest) -> list[RestoreView]:
 @router.post("/{database}/call-off", response=Done)
 def call_off(request: HttpRequest, database: str, why: Why) -> dict[str, str]:
     who = caller(request, May.RESTORE)
-    return {"said": acts.call_off(database, who.actor, why.reason)}
+    return {"said": acts.call_off_restore(database, who.actor, why.reason)}

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.acts import restores as acts
+from dashboard.acts import databases as acts
 from dashboard.forms import Reason, RestoreWord
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
@@ -131,7 +131,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         reason = form.cleaned_data["reason"]
         return answer(
             request,
-            lambda: acts.call_off(name, actor_of(request), reason),
+            lambda: acts.call_off_restore(name, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
     what = f"{running.name}, the restore of {name}" if running else f"the restore of {name}"
