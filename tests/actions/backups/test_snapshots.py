@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from tests.support.archives import MemoryStore, write_base, write_wal
 from tests.support.fleet import BY, NOW
 
 pytestmark = pytest.mark.django_db
+WAITING = threading.Event()
 HOST = "par1-r1-h1"
 
 
@@ -77,11 +79,11 @@ class Cloud:
 
     def until(self, holds: Callable[[], bool], now: datetime = NOW) -> None:
         """Round after round; the provider copies meanwhile."""
-        for _ in range(400):
+        for _ in range(100):
             if holds():
                 return
             self.turn(now)
-            self.lab.gate.wait(0.02)
+            WAITING.wait(0.1)
         raise AssertionError([run.said for run in SnapshotRun.objects.all()])
 
     @property
@@ -169,16 +171,14 @@ def test_nothing_is_asked_before_its_row_stands_and_a_day_has_one(cloud: Cloud) 
 def test_killed_after_any_call_it_goes_on_and_doubles_nothing(cloud: Cloud, call: int) -> None:
     cloud.left[0] = call
     died = False
-    for _ in range(400):
+    for _ in range(100):
         try:
             cloud.turn()
         except Killed:
             died = True
         if cloud.kept():
             break
-        cloud.lab.gate.clear()
-        cloud.lab.gate.wait(0.02)
-        cloud.lab.gate.set()
+        WAITING.wait(0.1)
     run = SnapshotRun.objects.get()
     assert run.state == SnapshotState.KEPT
     assert died or cloud.left[0] > 0
