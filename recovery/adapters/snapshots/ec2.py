@@ -6,6 +6,7 @@ for by its tags before it is made again.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -21,6 +22,8 @@ from recovery.core.ports import StoreAway, StoreRefused
 from recovery.core.ports.snapshots import Snapshot, Tags, Volume
 
 T = TypeVar("T")
+_TURN = threading.Lock()
+"""A session makes one client at a time."""
 _STATES = {"pending": "pending", "completed": "completed"}
 _GONE = {"InvalidSnapshot.NotFound", "InvalidVolume.NotFound"}
 _DENIED = {
@@ -132,8 +135,18 @@ class Ec2Provider:
 
 @cache
 def _client(account: Account, patience: float) -> Any:
-    """Once for each: what it has to read of EC2 is large."""
-    return boto3.session.Session().client(
+    """Once for each: what has to be read of EC2 is large."""
+    with _TURN:
+        return _made(account, patience)
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+def _made(account: Account, patience: float) -> Any:
+    return _session().client(
         "ec2",
         endpoint_url=account.endpoint or None,
         region_name=account.region,

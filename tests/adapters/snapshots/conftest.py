@@ -94,7 +94,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         lab.gate.set()
         for site in list(lab.servers):
             lab.stop(site)
-        _client.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +105,6 @@ def moto() -> Iterator[str]:
         yield endpoint
     finally:
         server.stop()
-        _client.cache_clear()
 
 
 @pytest.fixture(params=["moto", "lab"])
