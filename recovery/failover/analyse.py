@@ -95,7 +95,8 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
 
 def _ask(failover: Failover, election: Election, policy: Policy) -> Answer:
     order = failover.order("ask", election.chosen)
-    if order is not None and order.state in UNFINISHED and order.age <= policy.answer_age:
+    is_asked = order is not None and order.state in (*UNFINISHED, OperationState.DONE)
+    if is_asked and order is not None and order.age <= policy.answer_age:
         return Wait("The standby is asked whether it promised anything.", 0.2)
     said = "Before anything is revoked the standby is asked whether it sees its primary (B6)."
     return Step(Act.ASK, said, replica=election.chosen, election=election)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recovery.failover.facts import Election, Facts, Refusal, ReplicaSight
+from recovery.failover.facts import NEVER, Election, Facts, Refusal, ReplicaSight
 from recovery.failover.loss.quote import Loss, written
 from recovery.failover.policy import MEBI, Policy
 from recovery.inventory.facts import ReplicaState, Role, Verdict
@@ -91,7 +91,8 @@ def _life(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
     if one.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
         return f"its host is {one.verdict}."
     if one.age > policy.heard_within:
-        return f"no word from its agent for {one.age:.0f} s."
+        heard = "yet" if one.age == NEVER else f"for {one.age:.0f} s"
+        return f"no word from its agent {heard}."
     if one.server != "running":
         return f"its server is {one.server}. {one.detail}".strip()
     if 0 <= one.free_bytes < policy.least_free_bytes:
@@ -100,11 +101,11 @@ def _life(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
 
 
 def _history(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
-    if one.system != source.system:
+    if not one.system or one.system != source.system:
         return f"it is a copy of another database ({one.system or 'unknown'})."
     if one.timeline != source.timeline:
         return f"its history forked: timeline {one.timeline}, the primary's is {source.timeline}."
-    if one.version.partition(".")[0] != source.version.partition(".")[0]:
+    if not one.version or one.version.partition(".")[0] != source.version.partition(".")[0]:
         return f"its version is {one.version or 'unknown'}, the primary's {source.version}."
     return ""
 

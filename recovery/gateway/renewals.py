@@ -17,7 +17,7 @@ from recovery.core import wire
 from recovery.core.leases import EchoWatch
 from recovery.failover.actions.leases import Renewed, renew_leases
 from recovery.failover.queries import lease_spacing
-from recovery.gateway.state import Asked, State
+from recovery.gateway.state import Asked, Holder, State
 
 log = structlog.get_logger()
 
@@ -28,12 +28,12 @@ KEEP_SECONDS = 1.0
 
 
 class Renewals:
-    """The renewals of one gateway. `echoes`: how far the way back is proven, by replica."""
+    """The renewals of one gateway. `echoes`: how far the way back is proven, by who holds it."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._echoes: dict[UUID, EchoWatch] = {}
-        self._last: dict[UUID, wire.Grant] = {}
+        self._echoes: dict[Holder, EchoWatch] = {}
+        self._last: dict[Holder, wire.Grant] = {}
         self._spacing: dict[UUID, float] = {}
 
     async def run(self) -> None:
@@ -53,25 +53,26 @@ class Renewals:
         asked, self._state.asked = self._state.asked, {}
         if self._state.is_silent:
             return
-        if unknown := asked.keys() - self._spacing.keys():
+        if unknown := {replica for _, replica in asked} - self._spacing.keys():
             self._spacing |= await self._state.renew(lease_spacing, unknown)
-        due = {pk: one for pk, one in asked.items() if self._is_heard(pk, one)}
-        for pk in asked.keys() - due.keys():
-            self._repeat(pk, asked[pk])
+        due = {key: one for key, one in asked.items() if self._is_heard(key, one)}
+        for key in asked.keys() - due.keys():
+            self._repeat(key, asked[key])
         if not due:
             return
         began = self._state.clock.monotonic()
-        wanted = [_renewed(pk, one.frame, one.session.host) for pk, one in due.items()]
+        wanted = [_renewed(key, one.frame) for key, one in due.items()]
         granted = set(await self._state.renew(renew_leases, renewals=wanted))
         self._state.renewal_seconds = self._state.clock.monotonic() - began
-        self._grant({pk: due[pk] for pk in granted})
-        self._keep({pk: due[pk] for pk in due.keys() - granted})
+        self._grant({key: due[key] for key in granted})
+        self._keep({key: due[key] for key in due.keys() - granted})
 
-    def _is_heard(self, replica: UUID, asked: Asked) -> bool:
+    def _is_heard(self, key: Holder, asked: Asked) -> bool:
         """B7: the primary has heard our last grants, or not so many of them were sent."""
+        _, replica = key
         if replica not in self._spacing:
             return True
-        echo = self._echoes.setdefault(replica, EchoWatch(self._spacing[replica]))
+        echo = self._echoes.setdefault(key, EchoWatch(self._spacing[replica]))
         frame = asked.frame
         return echo.may_grant(
             epoch=frame.epoch,
@@ -80,10 +81,10 @@ class Renewals:
             now=self._state.clock.monotonic(),
         )
 
-    def _grant(self, granted: dict[UUID, Asked]) -> None:
+    def _grant(self, granted: dict[Holder, Asked]) -> None:
         """After the commit."""
         now = self._state.clock.monotonic()
-        for replica, asked in granted.items():
+        for key, asked in granted.items():
             frame = asked.frame
             grant = wire.Grant(
                 replica=frame.replica,
@@ -91,31 +92,32 @@ class Renewals:
                 incarnation=frame.incarnation,
                 sequence=frame.sequence,
             )
-            if replica in self._echoes:
-                self._echoes[replica].granted(frame.sequence, now)
-            self._last[replica] = grant
+            if key in self._echoes:
+                self._echoes[key].granted(frame.sequence, now)
+            self._last[key] = grant
             asked.session.send(grant)
         self._state.counters["grants"] += len(granted)
 
-    def _repeat(self, replica: UUID, asked: Asked) -> None:
+    def _repeat(self, key: Holder, asked: Asked) -> None:
         """Our grants do not seem to arrive: the last one again, which gives nothing new."""
         self._state.counters["grants_withheld"] += 1
-        last, frame = self._last.get(replica), asked.frame
+        last, frame = self._last.get(key), asked.frame
         if last and (last.epoch, last.incarnation) == (frame.epoch, frame.incarnation):
             asked.session.send(last)
 
-    def _keep(self, ungranted: dict[UUID, Asked]) -> None:
+    def _keep(self, ungranted: dict[Holder, Asked]) -> None:
         """Not granted: refused by the row, or its row was locked: the latter is worth a retry."""
         now = self._state.clock.monotonic()
-        for replica, asked in ungranted.items():
+        for key, asked in ungranted.items():
             if now - asked.at < KEEP_SECONDS:
-                self._state.asked.setdefault(replica, asked)
+                self._state.asked.setdefault(key, asked)
                 self._state.renewing.set()
             else:
                 self._state.counters["renewals_ungranted"] += 1
 
 
-def _renewed(replica: UUID, frame: wire.Renewal, host: UUID) -> Renewed:
+def _renewed(key: Holder, frame: wire.Renewal) -> Renewed:
+    host, replica = key
     return Renewed(
         replica=replica,
         host=host,

@@ -72,6 +72,11 @@ class Asked:
         return self.frame.epoch, self.frame.incarnation, self.frame.sequence
 
 
+Holder = tuple[UUID, UUID]
+"""(host, replica): who speaks for which. What one host says of another's replica stands in nobody's
+way, whether or not the row will refuse it (A3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """A look as this gateway got it: `began` on its own monotonic clock."""
@@ -110,7 +115,7 @@ class State:
     epoch: int = 0
     looking: set[asyncio.Task[None]] = field(default_factory=set)
     closing: set[asyncio.Task[None]] = field(default_factory=set)
-    asked: dict[UUID, Asked] = field(default_factory=dict)
+    asked: dict[Holder, Asked] = field(default_factory=dict)
     renewing: asyncio.Event = field(default_factory=asyncio.Event)
     renewal_seconds: float = 0.0
     is_silent: bool = False
@@ -124,9 +129,10 @@ class State:
     def ask_renewal(self, session: Session, replica: UUID, frame: wire.Renewal) -> None:
         """Let it wait for the next batch; the newest of a replica counts, whatever comes late."""
         self.counters["renewals"] += 1
-        there, asked = self.asked.get(replica), Asked(session, frame, self.clock.monotonic())
+        key, asked = (session.host, replica), Asked(session, frame, self.clock.monotonic())
+        there = self.asked.get(key)
         if there is None or there.session is not session or there.number < asked.number:
-            self.asked[replica] = asked
+            self.asked[key] = asked
             self.renewing.set()
 
     def end(self, session: Session, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -201,3 +202,59 @@ async def test_a_host_is_told_its_databases_with_terms_while_there_is_a_lease(
         ("primary", True),
         ("standby", True),
     ]
+
+
+async def _granted(socket: ClientConnection, sequence: int) -> None:
+    """However busy the machine is."""
+    grant = await receive(socket, wire.Grant)
+    assert isinstance(grant, wire.Grant)
+    assert grant.sequence == sequence
+
+
+async def test_a_host_that_speaks_for_anothers_primary_does_not_silence_it(
+    stage: Stage, pair: Pair, tmp_path: Path
+) -> None:
+    """Both renewals come within one batch, the stranger's last (A3)."""
+    theirs = await rows(make_stage, tmp_path, pair.fleet, "par1-r2-h1")
+    async with gateway() as port, session(port, stage) as socket, session(port, theirs) as stranger:
+        for sequence in (1, 2, 3):
+            await socket.send(wire.encode(renewal(pair, sequence)))
+            await asyncio.sleep(0.02)
+            await stranger.send(wire.encode(renewal(pair, 900 + sequence, echo=0)))
+            await _granted(socket, sequence)
+        assert await grants(stranger) == []
+    assert (await rows(lease))[:2] == (1, 3)
+
+
+@pytest.mark.parametrize("field", ["sequence", "echo", "position", "incarnation", "epoch"])
+async def test_a_number_that_fits_into_no_row_is_refused_alone(
+    stage: Stage, pair: Pair, tmp_path: Path, field: str
+) -> None:
+    theirs = await rows(make_stage, tmp_path, pair.fleet, "par1-r2-h1")
+    async with gateway() as port, session(port, stage) as socket, session(port, theirs) as stranger:
+        await socket.send(wire.encode(renewal(pair, 1)))
+        bad = msgspec.to_builtins(renewal(pair, 7)) | {"type": "renewal", field: 2**63}
+        await stranger.send(json.dumps(bad))
+        refusal = await receive(stranger, wire.Refusal)
+        assert isinstance(refusal, wire.Refusal)
+        assert refusal.field == field
+        await _granted(socket, 1)
+        await socket.send(wire.encode(renewal(pair, 2)))
+        await _granted(socket, 2)
+
+
+@pytest.mark.parametrize(
+    "part", ['"detail":"a\\u0000b"', '"healthy_ms":1' + "0" * 400, f'"position":{2**63}']
+)
+async def test_a_report_that_fits_into_no_row_is_refused_and_its_session_lives_on(
+    stage: Stage, pair: Pair, part: str
+) -> None:
+    head = f'"replica":"{pair.primary.pk}","epoch":1,"state":"running","role":"primary"'
+    async with agent(stage) as socket:
+        await socket.send(f'{{"type":"databasereport","replicas":[{{{head},{part}}}]}}')
+        await receive(socket, wire.Refusal)
+        fine = '"detail":"\\\\u0000 cannot be converted to text"'
+        await socket.send(f'{{"type":"databasereport","replicas":[{{{head},{fine}}}]}}')
+        await socket.send(wire.encode(renewal(pair, 1)))
+        await _granted(socket, 1)
+    assert (await rows(ReplicaSight.objects.get)).fact["detail"].startswith("\\u0000 cannot")

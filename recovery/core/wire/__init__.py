@@ -20,6 +20,7 @@ Order of a session, agent A and gateway G:
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -40,7 +41,7 @@ from recovery.core.wire.databases import (
     ServerState,
     StandbyFact,
 )
-from recovery.core.wire.frame import MAX_FRAME, PROTOCOL, Frame
+from recovery.core.wire.frame import MAX_FRAME, PROTOCOL, Frame, Whole
 from recovery.core.wire.heartbeats import (
     HEARTBEAT_BYTES,
     HEARTBEAT_SECONDS,
@@ -125,6 +126,7 @@ __all__ = [
     "StandbyFact",
     "Verb",
     "Welcome",
+    "Whole",
     "decode_from_agent",
     "decode_from_gateway",
     "derive_heartbeat_key",
@@ -174,9 +176,15 @@ def decode_from_gateway(text: str | bytes) -> FromGateway:
     return _decode(_from_gateway, text)
 
 
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL as JSON writes it. No row can hold one."""
+
+
 def _decode(decoder: msgspec.json.Decoder[Decoded], text: str | bytes) -> Decoded:
     if len(text) > MAX_FRAME:
         raise BadMessage(f"{len(text)} bytes, at most {MAX_FRAME}", field="length")
+    if NUL.search(text if isinstance(text, str) else text.decode(errors="replace")):
+        raise BadMessage("a NUL is no text", field="text")
     try:
         return decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from recovery.core.wire.backups import BackupFact, BackupSpec, RestoreFact, RestoreSpec
-from recovery.core.wire.frame import Frame
+from recovery.core.wire.frame import Frame, Whole
 
 EngineName = Literal["postgresql", "valkey"]
 ReplicaRole = Literal["primary", "standby", "out"]
@@ -74,7 +74,7 @@ class StandbyFact(msgspec.Struct, frozen=True, kw_only=True):
     """A standby as its primary sees it. `position` in bytes of the engine's log, confirmed."""
 
     replica: str
-    position: int
+    position: Whole
     is_streaming: bool
     is_synchronous: bool
 
@@ -93,23 +93,23 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     replica: str
-    epoch: int
+    epoch: Whole
     state: ServerState
     role: ReplicaRole
     is_writable: bool = False
     version: str = ""
     system: str = ""
-    timeline: int = 0
-    position: int = 0
-    lag_ms: int = -1
+    timeline: Whole = 0
+    position: Whole = 0
+    lag_ms: Whole = -1
     follows: str = ""
-    healthy_ms: int = 0
+    healthy_ms: Whole = 0
     standbys: tuple[StandbyFact, ...] = ()
     gate: Literal["open", "closed", "none"] = "none"
     gate_kind: str = ""
-    promised_ms: int = 0
+    promised_ms: Whole = 0
     settings: dict[str, float] = {}
-    cancelled_waits: int = 0
+    cancelled_waits: Whole = 0
     alone: str = ""
     detail: str = ""
 
@@ -131,11 +131,11 @@ class Renewal(Frame, frozen=True):
     loss can be quoted. Sent only while the server itself answers its agent."""
 
     replica: str
-    epoch: int
-    incarnation: int
-    sequence: int
-    echo: int
-    position: int = 0
+    epoch: Whole
+    incarnation: Whole
+    sequence: Whole
+    echo: Whole
+    position: Whole = 0
 
 
 # gateway → agent

@@ -25,7 +25,7 @@ WITH told AS (
   SELECT * FROM jsonb_to_recordset(%s::jsonb) AS t(replica uuid, host uuid, epoch bigint,
     incarnation bigint, sequence bigint, echo bigint, position bigint)),
 due AS (
-  SELECT l.id, t.incarnation, t.sequence, t.echo, t.position
+  SELECT l.id, t.host, t.incarnation, t.sequence, t.echo, t.position
   FROM failover_lease l
   JOIN told t ON t.replica = l.replica_id AND t.epoch = l.epoch
   JOIN inventory_replica r ON r.id = l.replica_id AND r.host_id = t.host
@@ -34,7 +34,7 @@ due AS (
   ORDER BY l.id FOR UPDATE OF l SKIP LOCKED)
 UPDATE failover_lease AS l SET incarnation = due.incarnation, sequence = due.sequence,
   echo = due.echo, position = due.position
-FROM due WHERE l.id = due.id RETURNING l.replica_id
+FROM due WHERE l.id = due.id RETURNING due.host, l.replica_id
 """  # noqa: S608 - our own constants
 
 
@@ -51,8 +51,8 @@ class Renewed:
     position: int
 
 
-def renew_leases(*, renewals: Sequence[Renewed]) -> list[UUID]:
-    """Write these renewals in one statement; the replicas whose lease now has their number.
+def renew_leases(*, renewals: Sequence[Renewed]) -> list[tuple[UUID, UUID]]:
+    """Write these renewals in one statement; the (host, replica) whose lease now has their number.
 
     Invariant: only the holder's own host, at the lease's own epoch, with a number above the last
     one, while nothing is revoked and the rows are not in doubt (B11). A row that is locked is
@@ -61,7 +61,7 @@ def renew_leases(*, renewals: Sequence[Renewed]) -> list[UUID]:
     told = json.dumps([asdict(one) for one in renewals], cls=DjangoJSONEncoder)
     with connection.cursor() as cursor:
         cursor.execute(RENEW, [told])
-        return [replica for (replica,) in cursor.fetchall()]
+        return [(host, replica) for host, replica in cursor.fetchall()]
 
 
 def grant_lease(

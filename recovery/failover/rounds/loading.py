@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
+from recovery.core import wire
 from recovery.core.leases import LeaseRow
 from recovery.failover import facts as f
 from recovery.failover.models import Failover
@@ -32,6 +34,9 @@ from recovery.inventory.facts import (
 from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
+
+MOST_DIGITS = 19
+"""Of a position: it fits into a row."""
 
 
 @dataclass(slots=True)
@@ -218,6 +223,7 @@ class Loader:
 
     def _order(self, op: Operation) -> f.OrderSight:
         position = op.detail.strip() if op.verb == "fence" else ""
+        is_number = position.isascii() and position.isdigit() and len(position) < MOST_DIGITS
         return f.OrderSight(
             verb=op.verb,
             replica=str(op.replica_id),
@@ -225,21 +231,22 @@ class Loader:
             operation=str(op.pk),
             detail=op.detail,
             age=self._age(op),
-            position=int(position) if position.isdigit() else None,
+            position=int(position) if is_number else None,
             epoch=op.database_epoch,
         )
 
     def _asked(self, orders: list[Operation]) -> Iterable[f.Asked]:
         newest: dict[str, f.Asked] = {}
         for op in orders:
-            if op.verb == "ask" and op.state == OperationState.DONE:
-                answer = _answer(op.detail)
+            is_done = op.verb == "ask" and op.state == OperationState.DONE
+            answer = _answer(op.detail) if is_done else None
+            if answer is not None:
                 newest[str(op.replica_id)] = f.Asked(
                     replica=str(op.replica_id),
                     age=self._age(op),
-                    promised_for=answer.get("promised_ms", 0) / 1000,
-                    position=int(answer.get("position", 0)),
-                    timeline=int(answer.get("timeline", 0)),
+                    promised_for=answer.promised_ms / 1000,
+                    position=answer.position,
+                    timeline=answer.timeline,
                     took_over=bool(op.params.get("take_over", False)),
                 )
         return newest.values()
@@ -354,9 +361,18 @@ def _proof(stored: Mapping[str, object] | None) -> f.Proof | None:
     )
 
 
-def _answer(detail: str) -> dict[str, int]:
+class _Answer(msgspec.Struct, frozen=True):
+    """What an agent says to *ask*; without `promised_ms` it says nothing (B6)."""
+
+    promised_ms: wire.Whole
+    position: wire.Whole = 0
+    timeline: wire.Whole = 0
+
+
+def _answer(detail: str) -> _Answer | None:
+    """None: no answer. Nothing is concluded from one that can't be read, least of all that no
+    promise lives."""
     try:
-        told = json.loads(detail)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+        return msgspec.json.decode(detail, type=_Answer)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return None

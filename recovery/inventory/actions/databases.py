@@ -25,6 +25,7 @@ from recovery.inventory.facts import (
 )
 from recovery.inventory.models import Database, Datacenter, Epoch, Host, Replica
 
+FIXED = ("engine", "plan", "durability", "profile")
 _LAST_WORDS = ("system", "version", "timeline", "position", "standbys", "settings", "epoch")
 SEEN = """
 INSERT INTO inventory_replicasight AS old
@@ -65,13 +66,15 @@ def register_database(
     now: datetime,
 ) -> Database:
     """The database of this name, made or brought up to date. What it is cannot be changed by a
-    description once it has data: its engine, its plan, its place."""
+    description: its engine, its plan, its place. Nor what its primary was promised by and lives
+    by, durability and profile: whoever waits for the end of its lease, or holds that nothing
+    acknowledged is lost, would go by the new words while it still goes by the old ones."""
     if refusal := description.refusal():
         raise Refused(refusal, field="database")
     fields = {name: _plain(value) for name, value in asdict(description).items()}
     name = description.name
     del fields["name"]
-    fixed = {key: fields.pop(key) for key in ("engine", "plan")} | {"datacenter": datacenter}
+    fixed = {key: fields.pop(key) for key in FIXED} | {"datacenter": datacenter}
     with transaction.atomic():
         there = Database.objects.filter(name=name).first()
         if there is not None:

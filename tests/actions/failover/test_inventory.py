@@ -81,6 +81,19 @@ def test_a_primary_belongs_where_its_database_does_and_a_description_moves_nothi
         describe("orders", engine="valkey")
 
 
+def test_a_description_changes_neither_the_lease_that_a_primary_lives_by_nor_its_durability() -> (
+    None
+):
+    """Its holder may be cut off with a lease of the old length, longer than the new one."""
+    make_pair()
+    with pytest.raises(Refused, match="is profile fast, and a description does not make it stand"):
+        describe("orders", profile=Profile.STANDARD)
+    with pytest.raises(Refused, match="is durability synchronous"):
+        describe("orders", durability=Durability.ASYNCHRONOUS)
+    row = Database.objects.get()
+    assert (row.profile, row.durability) == ("fast", "synchronous")
+
+
 def test_two_primaries_and_two_copies_on_one_host_cannot_be_written() -> None:
     pair = make_pair()
     with pytest.raises(IntegrityError), transaction.atomic():

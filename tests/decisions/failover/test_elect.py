@@ -6,7 +6,7 @@ import pytest
 
 from recovery.failover.decide import next_step
 from recovery.failover.elect import elect
-from recovery.failover.facts import Act, Facts, Step
+from recovery.failover.facts import NEVER, Act, Facts, Step
 from recovery.failover.phases import FailoverKind, Phase
 from tests.decisions.failover.build import (
     ENDED,
@@ -51,3 +51,15 @@ def test_a_standby_that_holds_less_than_it_confirmed_has_lost_data() -> None:
 def test_the_repeated_last_word_of_a_crashed_primary_is_older_than_its_standbys() -> None:
     known = facts(primary(age=0.1, server="down"), standby(age=0.9, position=BEHIND))
     assert LOST in refused(known, RENEWED)
+
+
+def test_who_was_never_heard_is_not_said_to_be_silent_for_an_endless_time() -> None:
+    said = refused(lost(primary(age=6.5), standby(age=NEVER)), ENDED)
+    assert "no word from its agent yet." in said
+
+
+@pytest.mark.parametrize("word", ["system", "version"])
+def test_two_unknowns_are_not_the_same(word: str) -> None:
+    """Neither said whose copy it is, or what it runs."""
+    known = lost(primary(age=6.5, **{word: ""}), standby(**{word: ""}))
+    assert "unknown" in refused(known, ENDED)
