@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from dashboard import lab
@@ -13,6 +13,7 @@ from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import actions as detection
 from recovery.detection import screens as detection_rows
+from recovery.failover.actions.incarnations import settle_incarnation
 from recovery.incidents import actions as incidents
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.models import Incident
@@ -142,6 +143,14 @@ def clear_pause(actor: Actor, reason: str) -> str:
     """Automation may move again."""
     detection.clear_pause(actor=actor, reason=reason, now=clock.system.now())
     return "The pause is over. What was held meanwhile stays held for a person."
+
+
+def settle_rows(actor: Actor, reason: str, number: int, without: Sequence[str]) -> str:
+    """Tocsin goes on with restored rows and with what its agents know."""
+    settle_incarnation(
+        number=number, without=without, actor=actor, reason=reason, now=clock.system.now()
+    )
+    return "The rows are settled: agents are told again, and automation goes on."
 
 
 def _uuid(text: str) -> UUID:

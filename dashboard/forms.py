@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import forms
 
 
@@ -40,6 +42,23 @@ class TypedName(Reason):
         if typed != self.name:
             raise forms.ValidationError(f"This is not {self.name}; nothing was done.")
         return typed
+
+
+class Settle(Reason):
+    """Goes on with restored rows; each host that was not heard is named by hand."""
+
+    number = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, number: int, silent: Sequence[str], *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        self.fields["number"].initial = number
+        if silent:
+            self.fields["without"] = forms.MultipleChoiceField(
+                label="I know that these were not heard",
+                choices=[(name, name) for name in silent],
+                widget=forms.CheckboxSelectMultiple,
+                error_messages={"required": "Name each that was not heard, or wait for it."},
+            )
 
 
 class Word(TypedName):

@@ -36,6 +36,7 @@ class May(StrEnum):
     SWITCH_OVER = "switch a database over"
     VOUCH_DATABASE = "vouch for a lost database host"
     PAUSE = "pause"
+    SETTLE = "settle rows in doubt"
     LAB = "lab"
     READ_AUDIT = "read audit"
     MANAGE_PEOPLE = "manage people"
@@ -54,8 +55,8 @@ _RESPOND = _WATCH | {
     May.SWITCH_OVER,
     May.VOUCH_DATABASE,
 }
-_APPROVE = _RESPOND
-"""What an approver may do beyond a responder is approve steps of a recovery plan."""
+_APPROVE = _RESPOND | {May.SETTLE}
+"""An approver may also settle restored rows; later, approve the steps of a recovery plan."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

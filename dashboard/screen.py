@@ -14,6 +14,7 @@ from recovery.backups import screens as backup_rows
 from recovery.core import clock, control
 from recovery.detection import screens as detection
 from recovery.failover import screens as failover
+from recovery.failover.doubt.seen import DoubtView, doubt
 from recovery.failover.views import DatabaseView
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
@@ -94,6 +95,11 @@ class Screen:
         return detection.brake()
 
     @cached_property
+    def doubt(self) -> DoubtView | None:
+        """Of Tocsin's own rows (B11), where there is any."""
+        return doubt()
+
+    @cached_property
     def held(self) -> tuple[detection.HeldHost, ...]:
         """Hosts whose containers wait for a person."""
         return detection.held_hosts()
@@ -163,6 +169,7 @@ class Screen:
             promises=sum(one.tone == "down" for one in self.broken_promises),
             held=len(self.held),
             paused=self.brake.paused_by if self.brake.paused_at else "",
+            doubt=self.doubt is not None,
             blind=self.blind,
             is_watched=self.is_watched,
         )

@@ -96,6 +96,7 @@ class Standing:
     promises: int = 0
     held: int = 0
     paused: str = ""
+    doubt: bool = False
     blind: str = ""
     is_watched: bool | None = True
 
@@ -158,7 +159,8 @@ def _blind_after(now: Standing) -> str:
 
 
 def _wrong(now: Standing) -> list[str]:
-    parts = [_lost(site, n, now) for site, n in now.lost.items() if n]
+    parts = ["Tocsin’s own rows are in doubt"] if now.doubt else []
+    parts += [_lost(site, n, now) for site, n in now.lost.items() if n]
     if now.unseen:
         parts.append(f"{count(now.unseen, 'host')} not seen")
     if now.arriving and now.answering < now.wanted:
@@ -222,6 +224,8 @@ def _services(now: Standing) -> str:
 
 def _follows(now: Standing) -> str:
     """What happens next, where a person might wonder."""
+    if now.doubt:
+        return "Nothing is decided until a person settles them; agents go on by themselves."
     if now.paused:
         return "Nothing moves while automation is paused."
     if now.held:
@@ -245,5 +249,6 @@ def _tone(now: Standing) -> str:
     if now.down or any(now.lost.values()) or now.databases.out:
         return "down"
     missing = now.wanted - now.answering - now.unseen_containers
-    at_risk = missing > 0 or now.held or now.paused or now.databases.at_risk or now.promises
+    stopped = now.doubt or now.held or now.paused
+    at_risk = missing > 0 or stopped or now.databases.at_risk or now.promises
     return "risk" if at_risk else "unknown"

@@ -32,6 +32,7 @@ urlpatterns = [
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),
     path("held/go-on/", act.clear_pause),
+    path("held/settle/", act.settle),
     path("placements/<uuid:pk>/release/", act.release_placement),
     path("processes/", look.machine),
     path("log/", look.log),

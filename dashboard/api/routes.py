@@ -33,6 +33,27 @@ class ReleaseIn(Why):
     )
 
 
+class SettleIn(Why):
+    """Which incarnation of Tocsin's rows, as the caller saw it, and the hosts that it goes on
+    without having heard."""
+
+    number: int
+    without: list[str] = Field(default_factory=list)
+
+
+class DoubtOut(Schema):
+    """Why Tocsin decides nothing on its own rows, and what it does not know."""
+
+    number: int
+    cause: str
+    since: datetime
+    heard: int
+    hosts: int
+    differs: list[tuple[str, str]]
+    silent: list[str]
+    refusals: list[str]
+
+
 class SentenceOut(Schema):
     text: str
     after: str
@@ -155,8 +176,10 @@ class HoldOut(Schema):
 
 
 class EverythingHeld(Schema):
-    """Hosts for a person, copies for a seat, operations for the governor."""
+    """Hosts for a person, copies for a seat, operations for the governor; `doubt`: nothing of it
+    moves until a person has settled Tocsin's own rows."""
 
+    doubt: DoubtOut | None
     held: list[HeldHostOut]
     unseated: list[HoldOut]
     waiting: list[HeldOut]
@@ -293,6 +316,12 @@ def pause(request: HttpRequest, why: Why) -> dict[str, str]:
 def clear_pause(request: HttpRequest, why: Why) -> dict[str, str]:
     who = caller(request, May.PAUSE)
     return {"said": acts.clear_pause(who.actor, why.reason)}
+
+
+@router.post("/held/settle", response=Done)
+def settle(request: HttpRequest, why: SettleIn) -> dict[str, str]:
+    who = caller(request, May.SETTLE)
+    return {"said": acts.settle_rows(who.actor, why.reason, why.number, why.without)}
 
 
 @router.post("/placements/{uuid:pk}/release", response=Done)

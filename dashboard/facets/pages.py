@@ -50,7 +50,8 @@ def next_action(screen: Screen, key: str) -> Context | None:
     loose = next((a for a in screen.ringing if a.incident is None), None)
     word = next((h for h in screen.unseated if h.seat), None)
     base = next(iter(screen.waiting_databases), None)
-    if not any((waiting, loose, screen.held, screen.brake.paused_at, open_, word, base)):
+    stopped = screen.doubt or screen.brake.paused_at
+    if not any((waiting, loose, screen.held, stopped, open_, word, base)):
         return None
     taken = open_[0] if open_ else None
     return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word, "base": base}

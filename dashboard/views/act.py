@@ -12,11 +12,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard import acts
-from dashboard.forms import Note, Reason, TypedName
+from dashboard.forms import Note, Reason, Settle, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
 from recovery.core.errors import Refused, TocsinError, Unsure
+from recovery.failover.doubt.seen import doubt
 from recovery.inventory.screens import find_host
 from recovery.scheduling import screens as scheduling
 
@@ -206,6 +207,44 @@ def pause(request: HttpRequest, role: Role) -> HttpResponse:
         said="Pause",
         target="automation",
         meaning="Nothing is started or moved; what runs keeps running; losses still ring.",
+        back="/held/",
+        status=422 if form.is_bound else 200,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SETTLE)
+def settle(request: HttpRequest, role: Role) -> HttpResponse:
+    view = doubt()
+    if view is None:
+        raise Http404
+    form = Settle(view.number, view.silent, request.POST or None)
+    if form.is_valid():
+        told = form.cleaned_data
+        return answer(
+            request,
+            lambda: acts.settle_rows(
+                actor_of(request), told["reason"], told["number"], told.get("without", [])
+            ),
+            back="/held/",
+        )
+    return show(
+        request,
+        role,
+        "confirm",
+        area="held",
+        topics=["held"],
+        heading="Settle Tocsin’s own rows",
+        form=form,
+        said="Settle",
+        target="these rows",
+        grave=True,
+        meaning=(
+            "Whom its agents name leads each database, above every epoch that anybody has told. "
+            "Orders, leases, words and failovers of before have no effect. Containers are started "
+            "and stopped as the rows say."
+        ),
+        ends="It cannot be taken back.",
         back="/held/",
         status=422 if form.is_bound else 200,
     )

@@ -94,7 +94,7 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         target=name,
         meaning=(
             f"{view.primary.host if view.primary else 'Its primary'} stops taking writes, hands "
-            "the rest of its log over and follows the new primary. Users wait for about a second; "
+            "the rest of its log over and follows the new primary. Users wait for 1 to 5 s; "
             f"their connections are closed. At most {view.worst.promise:.0f} s were promised for "
             "a failover. Lost: nothing that was acknowledged."
         ),

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from recovery.core import control
+from recovery.core import control, incarnations
 from recovery.traffic import queries as traffic
 
 
@@ -31,6 +31,8 @@ def edge_routes(request: HttpRequest) -> HttpResponse:
     if not secret or not hmac.compare_digest(told.encode(), secret.encode()):
         return HttpResponse("Only for the edge.\n", status=403)
     try:
+        if not incarnations.speaks():  # users stay where the rows of before led them (B11)
+            return JsonResponse({"said": "The rows are in doubt."}, status=503)
         return JsonResponse(traffic.edge_configuration())
     except DatabaseError:
         return JsonResponse({"said": "The database does not answer."}, status=503)

@@ -17,9 +17,10 @@ from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
 from recovery.controller.databases import Databases, around, failing_domains
 from recovery.controller.sighted import Sighted
-from recovery.core import control
+from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
+RECOGNISE_SECONDS = 0.5
 SLOW_SECONDS = 0.3
 
 Ask = Callable[[Sequence[AskLook], bool], None]
@@ -49,9 +51,11 @@ class Judge:
     ask: Ask
     epoch: int = 0
     databases: Databases = field(default_factory=Databases)
+    doubt: str = ""
     _watch: control.Watch = field(default_factory=control.Watch)
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
+    _next_recognition: float = 0.0
 
     @property
     def actor(self) -> Actor:
@@ -82,6 +86,7 @@ class Judge:
 
     def _steps(self) -> tuple[Callable[[], None], ...]:
         return (
+            self._recognise,
             self._detect,
             self._settle,
             self._fail_over,
@@ -139,16 +144,33 @@ class Judge:
 
     # ------------------------------------------------------------------ steps
 
+    def _recognise(self) -> None:
+        """B11: in doubt of our own rows we look on, ring, and do nothing."""
+        doubted, self.doubt = self.doubt, incarnations.quarantine_reason()
+        now = self.clock.monotonic()
+        if now >= self._next_recognition:
+            self._next_recognition = now + RECOGNISE_SECONDS
+            with control.deciding(self.epoch):
+                recognise_incarnation(actor=self.actor, now=self.clock.now())
+            self.doubt = incarnations.quarantine_reason()
+        if doubted and not self.doubt:
+            self.sighted.regrace(now)
+            self.databases = Databases()
+
     def _detect(self) -> None:
         looks = self.sighted.look(actor=self.actor, clock=self.clock)
         if looks:
             self.ask(looks, False)
 
     def _settle(self) -> None:
+        if self.doubt:
+            return
         settle_lost(actor=self.actor, now=self.clock.now())
 
     def _fail_over(self) -> None:
         """Before the governor's step, so that an order decided now is handed out now."""
+        if self.doubt:
+            return
         databases = watch_databases(
             self.databases.regraced(self.clock.monotonic(), is_afresh=self.sighted.is_afresh),
             around(self.sighted),
@@ -161,7 +183,7 @@ class Judge:
             self.ask((), True)
 
     def _reschedule(self) -> None:
-        if not self.sighted.hands_off:
+        if not self.doubt and not self.sighted.hands_off:
             policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
             reschedule(actor=self.actor, now=self.clock.now(), policy=policy)
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import models
+
+from recovery.core.guarded import Guarded
+
+INCARNATION_MOVES: Mapping[str, frozenset[str]] = {
+    "quarantined": frozenset({"settled"}),
+    "settled": frozenset(),
+}
 
 
 class Leader(models.Model):
@@ -29,3 +38,33 @@ class LeaderBeat(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_leader_beat")]
+
+
+class Incarnation(Guarded):
+    """One life of Tocsin's own rows, on one line of PostgreSQL's log (B11).
+
+    A restored copy, a promoted standby and rows that agents know to be old begin another one. It
+    is `quarantined`: nothing is decided, and agents are told nothing, until a person settled it.
+    `desired_floor`: every list for an agent is numbered above it.
+    """
+
+    TYPE = "incarnation"
+    MOVES = INCARNATION_MOVES
+
+    number = models.BigIntegerField(unique=True)
+    state = models.CharField(
+        max_length=12, choices=[(s, s) for s in INCARNATION_MOVES], default="quarantined"
+    )
+    system = models.CharField(max_length=20)
+    timeline = models.BigIntegerField()
+    cause = models.TextField()
+    began_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.CharField(max_length=120, blank=True)
+    desired_floor = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"incarnation {self.number}"

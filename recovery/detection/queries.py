@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Max
 
+from recovery.core import incarnations
 from recovery.detection.facts import DOWN
 from recovery.detection.models import Brake, PolicyVersion, Situation
 from recovery.detection.policy import Policy
@@ -72,6 +73,8 @@ def brake() -> Brake:
 
 def pause_reason() -> str:
     """Why automation is paused, or nothing: for every decider (I-BR-5)."""
+    if quarantined := incarnations.quarantine_reason():
+        return quarantined
     now = brake()
     return f"{now.pause_reason} ({now.paused_by})" if now.paused_at else ""
 

@@ -40,15 +40,19 @@ NAMED_MOVES: Mapping[tuple[Phase, Phase], str] = {
     (Phase.ELECT, Phase.ABANDONED): "give_back",
     (Phase.PROMOTE, Phase.ELECT): "choose_again",
     (Phase.PROMOTE, Phase.REPOINT): "see_promoted",
+    (Phase.PROMOTE, Phase.ABANDONED): "outlive",
     (Phase.REPOINT, Phase.REDIRECT): "see_followed",
+    (Phase.REPOINT, Phase.ABANDONED): "outlive",
     (Phase.REDIRECT, Phase.VERIFY): "see_routed",
+    (Phase.REDIRECT, Phase.ABANDONED): "outlive",
     (Phase.VERIFY, Phase.REBUILD): "see_written",
     (Phase.VERIFY, Phase.ABANDONED): "fail_to_restart",
     (Phase.REBUILD, Phase.DONE): "be_whole",
     (Phase.REBUILD, Phase.ABANDONED): "lose_the_new_primary",
 }
 """Every move by name. From `promote` on there is no way back to the old primary: what may have
-been promoted is looked at until it is known (B8)."""
+been promoted is looked at until it is known (B8). `outlive`: restored rows hold a failover that the
+world has left behind (B11); who leads is read from the agents then."""
 
 PHASE_MOVES: Mapping[str, frozenset[str]] = {
     phase: frozenset(str(after) for before, after in NAMED_MOVES if before is phase)

@@ -374,7 +374,8 @@ class DatabaseView:
         if not self.is_business:
             return "all of it, if its disk is lost too"
         if not self.targets:
-            return "unknown: no standby follows"
+            follows = any(copy.is_streaming for copy in self.standbys)
+            return f"unknown: {'its standby is not safe yet' if follows else 'no standby follows'}"
         if self.durability == "synchronous" and self.degraded_at is None:
             return "nothing"
         return "unknown" if self.lag is None else f"the last {self.lag:.1f} s and what is under way"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from recovery.core import wire
+from recovery.core import incarnations, wire
 from recovery.gateway.databases import databases_of, order_of, specs_of
 from recovery.gateway.decide import Watcher
 from recovery.gateway.models import HeartbeatKey
@@ -41,11 +41,13 @@ def next_desired_version() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('desired_version')")
         (version,) = cursor.fetchone() or (0,)
-    return int(version)
+    return int(version) + incarnations.desired_floor()
 
 
 def desired_of(hosts: Collection[UUID], *, epoch: int) -> dict[UUID, wire.Desired]:
-    """All that should run on each of these hosts."""
+    """All that should run on each of these hosts; nothing while the rows are in doubt (B11)."""
+    if not incarnations.speaks():
+        return {}
     version = next_desired_version()
     quarantined = dict(Host.objects.filter(pk__in=hosts).values_list("pk", "quarantined_at"))
     specs: dict[UUID, list[wire.ContainerSpec]] = defaultdict(list)
@@ -86,8 +88,11 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
     """Operations to hand to these hosts: new ones, and ones whose outcome is overdue.
 
     `epoch` is the leader's, read before these rows: what an earlier leader committed is still
-    decided, and an agent that has met the new leader must not take it for the old one's.
+    decided, and an agent that has met the new leader must not take it for the old one's. Nothing
+    while the rows are in doubt (B11).
     """
+    if not incarnations.speaks():
+        return []
     rows = (
         Operation.objects.filter(
             host__in=hosts,

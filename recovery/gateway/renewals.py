@@ -51,6 +51,8 @@ class Renewals:
 
     async def _round(self) -> None:
         asked, self._state.asked = self._state.asked, {}
+        if self._state.is_silent:
+            return
         if unknown := asked.keys() - self._spacing.keys():
             self._spacing |= await self._state.renew(lease_spacing, unknown)
         due = {pk: one for pk, one in asked.items() if self._is_heard(pk, one)}

@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from recovery.audit.facts import Actor
-from recovery.core import control, wire
+from recovery.core import control, incarnations, wire
 from recovery.core.clock import system
 from recovery.gateway import queries
 from recovery.gateway.databases import stamps_of
@@ -93,6 +93,7 @@ async def run_gateway(settings: Settings) -> None:
                 tasks.create_task(_every(KEYS_SECONDS, _learn_keys, state))
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
                 tasks.create_task(_every(DATABASES_SECONDS, _watch_databases, state))
+                tasks.create_task(_every(DATABASES_SECONDS, _watch_rows, state))
                 tasks.create_task(Renewals(state).run())
                 tasks.create_task(_dispatch_for_ever(state))
     finally:
@@ -177,6 +178,23 @@ async def _watch_databases(state: State) -> None:
         state.wake.set()
 
 
+async def _watch_rows(state: State) -> None:
+    """When the rows come into doubt (B11) every agent is met anew, so that it tells all that it
+    knows; when they were settled, every agent is told anew."""
+    knows = (await state.rows(control.read_beat))[0]
+    is_silent = knows < state.epoch or not await state.rows(incarnations.speaks)
+    if is_silent == state.is_silent:
+        return
+    state.is_silent = is_silent
+    log.warning("agents are told nothing" if is_silent else "agents are told again")
+    if is_silent:
+        for session in list(state.sessions.values()):
+            state.end(session, "the rows are in doubt")
+        return
+    state.stale_desired.update(state.sessions)
+    state.wake.set()
+
+
 async def _dispatch_for_ever(state: State) -> None:
     while True:
         with contextlib.suppress(TimeoutError):
@@ -195,7 +213,10 @@ async def _dispatch(state: State) -> None:
     if not hosts:
         return
     now = state.clock.now()
-    state.epoch = max(state.epoch, (await state.rows(control.read_beat))[0])
+    knows = (await state.rows(control.read_beat))[0]
+    if knows < state.epoch:
+        return  # these rows are older than what agents were told: `_watch_rows` sees to it (B11)
+    state.epoch = knows
     errands = await state.rows(
         queries.errands, hosts, epoch=state.epoch, resend_before=now - RESEND_AFTER
     )

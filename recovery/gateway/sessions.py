@@ -26,7 +26,7 @@ from recovery.core.clock import Clock
 from recovery.core.errors import BadMessage, Refused, TocsinError
 from recovery.gateway import actions, queries
 from recovery.gateway.state import Noted, Session, State
-from recovery.inventory.actions import welcome_host
+from recovery.inventory.actions import remember_host, welcome_host
 from recovery.inventory.models import Host
 
 log = structlog.get_logger()
@@ -72,6 +72,9 @@ async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Sess
     if not isinstance(frame, wire.Hello):
         raise BadMessage("expected enrol or hello", field="type")
     host = await state.rows(_known_host, frame, nonce, state.clock)
+    await state.rows(
+        remember_host, host=host.pk, leader_epoch=frame.resumed_from, now=state.clock.now()
+    )
     session = Session(host.pk, host.name, socket, host.quarantined_at is not None)
     session.send(
         wire.Welcome(
@@ -81,9 +84,7 @@ async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Sess
     old = state.sessions.get(host.pk)
     state.sessions[host.pk] = session
     if old is not None:
-        ending = asyncio.create_task(old.socket.close(1012, "another session of this host"))
-        state.closing.add(ending)  # a dead host's socket closes in its own time
-        ending.add_done_callback(state.closing.discard)
+        state.end(old, "another session of this host")
     state.stale_desired.add(host.pk)
     state.wake.set()
     return session
@@ -230,6 +231,9 @@ async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
 
 async def _hear_report(session: Session, state: State, frame: wire.Report) -> None:
     now = state.clock.now()
+    if frame.full:
+        held = frame.desired_version
+        await state.rows(remember_host, host=session.host, desired_version=held, now=now)
     reported = await state.rows(actions.record_report, host=session.host, report=frame, now=now)
     if reported.strangers:
         state.counters["strangers"] += len(reported.strangers)

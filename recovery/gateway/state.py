@@ -113,6 +113,7 @@ class State:
     asked: dict[UUID, Asked] = field(default_factory=dict)
     renewing: asyncio.Event = field(default_factory=asyncio.Event)
     renewal_seconds: float = 0.0
+    is_silent: bool = False
     _rows: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")
     )
@@ -127,6 +128,12 @@ class State:
         if there is None or there.session is not session or there.number < asked.number:
             self.asked[replica] = asked
             self.renewing.set()
+
+    def end(self, session: Session, reason: str) -> None:
+        """Close its socket, without waiting: a dead host's closes in its own time."""
+        ending = asyncio.create_task(session.socket.close(1012, reason))
+        self.closing.add(ending)
+        ending.add_done_callback(self.closing.discard)
 
     async def rows(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query or an action in the one thread that speaks to PostgreSQL."""

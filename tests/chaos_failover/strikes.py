@@ -6,9 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 
@@ -24,6 +24,23 @@ ROLES = (
     " JOIN inventory_database d ON d.id = r.database_id WHERE d.name = %s ORDER BY r.number"
 )
 Undo = Callable[[], object]
+AFTER_HANG = 0.05
+"""Seconds after which a process of a host that hung goes on, once its host does."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What ends at `due`; `host`: whose processes go on then."""
+
+    due: float
+    undo: Undo
+    host: str = ""
+
+    def after(self, hung: Mapping[str, float]) -> End:
+        """No process of a hung host goes on before its host: a machine stands still as one, and a
+        server that ran on beside its frozen watchdog would be no fault that there is."""
+        until = hung.get(self.host, 0.0)
+        return replace(self, due=until + AFTER_HANG) if until >= self.due else self
 
 
 @dataclass(slots=True)
@@ -35,6 +52,7 @@ class Striker:
     began: float
     done: list[str] = field(default_factory=list)
     _roles: dict[str, str] = field(default_factory=dict)
+    _hung: dict[str, float] = field(default_factory=dict)
     _thread: threading.Thread | None = None
     _error: BaseException | None = None
 
@@ -62,35 +80,42 @@ class Striker:
 
     def _strike_all(self) -> None:
         """Everything at its moment; what lasts is undone at its own."""
-        ends: list[tuple[float, Undo]] = []
+        ends: list[End] = []
         for strike in self.schedule.strikes:
             self._undo_until(ends, strike.moment)
             time.sleep(max(0.0, self.began + strike.moment - system.monotonic()))
-            undo = self._strike(strike)
-            if undo is not None:
-                ends.append((strike.moment + strike.seconds, undo))
+            if (end := self._strike(strike)) is not None:
+                ends.append(end)
         self._undo_until(ends, float("inf"))
 
-    def _undo_until(self, ends: list[tuple[float, Undo]], moment: float) -> None:
-        ends.sort(key=lambda one: one[0])
-        while ends and ends[0][0] <= moment:
-            due, undo = ends.pop(0)
-            time.sleep(max(0.0, self.began + due - system.monotonic()))
+    def _undo_until(self, ends: list[End], moment: float) -> None:
+        while ends:
+            ends[:] = sorted((end.after(self._hung) for end in ends), key=lambda end: end.due)
+            if ends[0].due > moment:
+                return
+            end = ends.pop(0)
+            time.sleep(max(0.0, self.began + end.due - system.monotonic()))
             with suppress(Refused, ProcessLookupError):
-                undo()
+                end.undo()
 
-    def _strike(self, strike: Strike) -> Undo | None:
+    def _strike(self, strike: Strike) -> End | None:
         """Whatever is down at that moment is not struck."""
+        host = ""
         try:
             if strike.target == "control":
                 undo = self._strike_control(strike)
             else:
-                undo = self._strike_host(strike, self._host(strike.target))
+                host = self._host(strike.target)
+                undo = self._strike_host(strike, host)
         except (Refused, AssertionError, ProcessLookupError) as error:
             self.done.append(f"not {strike}: {error}")
             return None
         self.done.append(str(strike))
-        return undo
+        until = strike.moment + strike.seconds
+        if strike.kind == "hang-host":
+            self._hung[host] = until
+        stopped = host if strike.kind.startswith("stop-") else ""
+        return End(until, undo, stopped) if undo is not None else None
 
     def _strike_control(self, strike: Strike) -> Undo | None:
         if strike.kind == "kill-control":

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.chaos_failover.__main__ import DATABASES, rounds
 from tests.chaos_failover.acks import Ack, Tenure, longest_gap, overlaps
 from tests.chaos_failover.plan import CONTROL, HARMS, LOSSES, plan_schedule
+from tests.chaos_failover.strikes import End
 from tests.chaos_failover.table import table
 from tests.chaos_failover.writing import databases_in
 from tests.support.kept import where_to_begin
@@ -78,6 +79,14 @@ def test_who_was_acknowledged_so_far_is_read_while_it_is_written(tmp_path: Path)
     (ack,) = _acks(OLD, 1.0)
     path.write_text(f"{json.dumps(ack)}\n" + json.dumps(ack._replace(tenure=NEW))[:9])
     assert databases_in(path) == {"db"}
+
+
+def test_a_stopped_server_of_a_hung_host_goes_on_after_its_host() -> None:
+    end = End(8.4, lambda: None, "ccc1-b1")
+    assert end.after({"ccc1-b1": 15.4}).due > 15.4
+    assert end.after({"ccc1-b1": 7.0}) == end
+    assert end.after({"ccc1-a1": 15.4}) == end
+    assert End(8.4, lambda: None).after({"ccc1-b1": 15.4}).due == 8.4
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

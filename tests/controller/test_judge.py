@@ -17,10 +17,13 @@ from recovery.core.clock import ManualClock
 from recovery.core.control import TAKEOVER_SECONDS
 from recovery.detection.actions import go_blind, see_again
 from recovery.detection.cycle import Watch
+from recovery.failover.actions.incarnations import recognise_incarnation, settle_incarnation
 from recovery.gateway.digest import AskLook, Digest, pack_ages
 from recovery.incidents.cycle import watch_incidents
 from recovery.incidents.models import Incident
-from tests.support.fleet import NOW, Fleet, make_fleet
+from recovery.inventory.actions import remember_host
+from recovery.operations.models import Operation
+from tests.support.fleet import BY, NOW, Fleet, make_fleet
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +113,26 @@ def test_who_only_begins_to_watch_opens_no_incident_again_and_then_sees_it_resol
     play(new, fleet, clock, 12.0)
     assert Incident.objects.get().state == "resolved"
     assert not Incident.objects.get().timeline.filter(kind="reopened").exists()
+
+
+def test_in_doubt_of_our_own_rows_nothing_is_decided_until_a_person_settled_them() -> None:
+    """B11: agents know a later leader than the rows do."""
+    fleet = make_fleet(copies=2)
+    clock = ManualClock(NOW)
+    leader = judge("one", clock)
+    recognise_incarnation(actor=BY, now=NOW)
+    host = next(iter(fleet.hosts.values()))
+    remember_host(host=host.pk, leader_epoch=40, now=clock.now())
+    play(leader, fleet, clock, 15.0)
+    assert leader.epoch == 1
+    assert "has met a leader of epoch 40" in leader.doubt
+    assert not Operation.objects.exists()
+    seats = fleet.application.placements
+    settle_incarnation(number=2, without=(), actor=BY, reason="I looked.", now=clock.now())
+    play(leader, fleet, clock, 3.0)
+    assert leader.epoch == 42
+    play(leader, fleet, clock, 12.0)
+    assert set(seats.values_list("state", flat=True)) == {"starting"}
 
 
 def test_a_collision_with_another_writer_costs_one_step_its_round_and_no_grace(

@@ -104,6 +104,7 @@ def test_a_business_database_without_a_standby_is_at_risk_before_anything_fails(
     html = page(sign_in, "/databases/crm-pg/")
     assert "crm-pg</span>: no standby could take over." in html
     assert "Nobody could take over now: par1-r1-h03: does not follow yet." in html
+    assert "unknown: no standby follows" in html
     assert "1 database at risk" in page(sign_in, "/")
 
 
@@ -113,6 +114,7 @@ def test_a_standby_that_was_not_well_for_a_minute_is_not_counted_on(
     bases.see(seeded["crm-pg"], clock.system.now(), healthy_ms=15_000)
     html = page(sign_in, "/databases/crm-pg/")
     assert "par1-r1-h03: follows, not yet for 60 s." in html
+    assert "unknown: its standby is not safe yet" in html
     assert "Switch crm-pg over…" not in html
 
 

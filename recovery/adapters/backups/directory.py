@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recovery.adapters.backups.naming import checked
+from recovery.adapters.backups.threads import in_thread
 from recovery.core.ports import NoSuchObject, ObjectInfo, StoreAway, StoreFull, StoreRefused
 
 _PARTIAL = ".partial"
@@ -46,6 +47,11 @@ class DirectoryStore:
     async def delete(self, name: str) -> None:
         await self._do(lambda: self._delete(checked(name)))
 
+    async def room(self) -> int:
+        """Bytes that are free where the folder is."""
+        found = await self._do(lambda: os.statvfs(self.folder))
+        return found.f_bavail * found.f_frsize
+
     def describe(self) -> str:
         return f"folder {self.folder}"
 
@@ -55,7 +61,7 @@ class DirectoryStore:
     async def _do(self, act: Callable[[], T], name: str = "") -> T:
         try:
             async with asyncio.timeout(self._patience):
-                return await asyncio.to_thread(self._on_disk, act, name)
+                return await in_thread(lambda: self._on_disk(act, name), f"folder-{self.name}")
         except TimeoutError as error:
             raise StoreAway(
                 f"{self.name}: the folder did not answer in {self._patience:.0f} s."

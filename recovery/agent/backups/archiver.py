@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from recovery.adapters.databases.postgresql.replication import LogRemoved, Replication
+from recovery.adapters.databases.postgresql.replication import LogRemoved, Marks, Replication
 from recovery.agent.backups import canary
 from recovery.agent.backups.base import BaseBackup
-from recovery.agent.backups.decide import End, base_is_due, end_of
+from recovery.agent.backups.decide import End, base_is_due, end_of, room_for
 from recovery.agent.backups.keeping import Keeping, Plan
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import LogStream
@@ -54,12 +54,8 @@ class Archiver(Keeping):
     async def work(self, group: asyncio.TaskGroup) -> None:
         plan = self.plan
         group.create_task(self.every("log", plan.retry_seconds, self._stream))
-        group.create_task(self._bases())
+        group.create_task(self.backups("base", self._base))
         group.create_task(self.every("canary", plan.canary_seconds, self._canary))
-
-    async def _bases(self) -> None:
-        await asyncio.sleep(self.plan.stagger)
-        await self.every("base", self.plan.look_seconds, self._base)
 
     # ------------------------------------------------------------------ the log
 
@@ -89,18 +85,26 @@ class Archiver(Keeping):
 
     # ------------------------------------------------------------------ at times
 
-    async def _base(self) -> None:
-        """When one is due by what the spool itself has."""
+    async def _base(self) -> bool:
+        """When one is due by what the spool itself has, while its log comes."""
         stream = self.stream
-        if stream is None or stream.line is None or self._gap:
-            return
+        if stream is None or stream.line is None or self._gap or "log" in self.troubles:
+            return False
         seen = coverage(self.spool.objects.values())
-        if base_is_due(seen, system.now(), self.plan.base_every, stream.line.system):
-            await self.take_base()
+        if not base_is_due(seen, system.now(), self.plan.base_every, stream.line.system):
+            return False
+        await self.take_base()
+        return True
 
     async def take_base(self) -> None:
-        """Now."""
+        """Now. `Refused` where the spool's disk lacks the room."""
         primary = self._primary
+        marks = Marks(primary.replication)
+        try:
+            needs = self.spool.needs(await marks.size())
+        finally:
+            await marks.close()
+        room_for(self.spool.database, needs, await self.spool.room())
         base = BaseBackup(primary.replication, self.spool, primary.version, fast=self.plan.fast)
         self.base = base
         try:

@@ -38,6 +38,8 @@ class Carrier:
         self.trouble = ""
         self.newest: datetime | None = None
         """When the newest object came here."""
+        self.speed = 0.0
+        """Bytes a second of the last one, the times that it was refused included."""
 
     async def run(self) -> None:
         """Never returns."""
@@ -94,7 +96,9 @@ class Carrier:
             await asyncio.sleep(FIRST)
             return
         until = system.now() + self._lock if self._lock else None
+        began = system.monotonic()
         await self._patiently(lambda: self.store.put(name, data, lock_until=until))
+        self.speed = len(data) / max(system.monotonic() - began, 1e-3)
         self.has.add(name)
         self.newest = system.now()
         self._spool.tell()

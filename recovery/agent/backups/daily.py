@@ -40,12 +40,8 @@ class Daily(Keeping):
         self._running: Snapshot | None = None
 
     async def work(self, group: asyncio.TaskGroup) -> None:
-        group.create_task(self._snapshots())
+        group.create_task(self.backups("snapshot", self._take))
         group.create_task(self.every("canary", self.plan.canary_seconds, self._new().sing))
-
-    async def _snapshots(self) -> None:
-        await asyncio.sleep(self.plan.stagger)
-        await self.every("snapshot", self.plan.look_seconds, self._take)
 
     def _new(self) -> Snapshot:
         source = self._source
@@ -57,18 +53,19 @@ class Daily(Keeping):
             version=source.version,
         )
 
-    async def _take(self) -> None:
+    async def _take(self) -> bool:
         """When the newest that the spool has is old."""
         backups = coverage(self.spool.objects.values()).backups
         begun = [begun_at(each.name.backup) for each in backups if each.is_restorable]
         newest = max((each for each in begun if each), default=None)
         if newest and system.now() - newest < self.plan.base_every:
-            return
+            return False
         self._running = self._new()
         try:
             await self._running.take()
         finally:
             self._running = None
+        return True
 
     def fact(self) -> BackupFact:
         told = super().fact()

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.adapters.databases.postgresql.forks import Ended
-from recovery.core.archive import Chunk, Coverage, begun_at, lsn_text, parse, segment_start
+from recovery.core.archive import (
+    SEGMENT,
+    Chunk,
+    Coverage,
+    begun_at,
+    lsn_text,
+    parse,
+    segment_start,
+)
 from recovery.core.errors import Refused
 
+RESERVE = SEGMENT
 PATIENCE = timedelta(minutes=10)
 """The end of a backup's log may come a little after its manifest."""
 
@@ -60,6 +69,36 @@ def next_leg(end: End | None, timeline: int, flushed: int, ended: tuple[Ended, .
             return End(each.timeline, position)
         position = begin
     return End(timeline, position)
+
+
+def pause(failed: int, first: float, longest: float, dice: float) -> float:
+    """Seconds until a backup that failed so many times in a row is begun again. `dice`: 0 to 1, so
+    that those who failed together do not come back together."""
+    doubled = min(longest, first * 2.0 ** min(failed - 1, 32))
+    return doubled * (0.75 + dice / 2)
+
+
+def slowness(store: str, lag: timedelta, waiting: int, speed: float) -> str:
+    """`speed`: bytes a second of what it took last; 0 when it has taken nothing yet."""
+    pace = f"the last one went at {speed / 1e6:.2f} MB/s" if speed else "none has gone through yet"
+    return (
+        f"{store} is slow: its log is {lag.total_seconds():.0f} s behind, {waiting} objects wait, "
+        f"and {pace}."
+    )
+
+
+def room_for(database: str, needs: int, free: int) -> None:
+    """Refuses where a base backup would fill the disk of the spool, on which the log lives too."""
+    if free < needs + RESERVE:
+        raise Refused(
+            f"No base backup of {database} is begun: it needs about {_mib(needs)} of the spool's "
+            f"disk beside {_mib(RESERVE)} for the log, and {_mib(free)} are free.",
+            todo="Free space there, or give the spool a larger disk.",
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
 
 
 def base_is_due(seen: Coverage, now: datetime, every: timedelta, system: str) -> bool:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from recovery.agent.backups.carry import Carrier
+from recovery.agent.backups.decide import pause, slowness
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import RetentionPolicy, coverage, retention
@@ -23,6 +25,7 @@ from recovery.core.ports import EngineAway, EngineFailed, ObjectStore, StoreErro
 from recovery.core.wire.backups import BackupFact, StoreFact
 
 _log = logging.getLogger("tocsin.agent.backups")
+_dice = secrets.SystemRandom()
 Act = Callable[[], Awaitable[None]]
 
 
@@ -30,7 +33,9 @@ Act = Callable[[], Awaitable[None]]
 class Plan:
     """How often, and how long it is kept. The spool keeps less than the stores, so nothing that
     was removed there comes back from here. `stagger`: seconds that a first backup waits, so that
-    the databases of a host do not begin together."""
+    the databases of a host do not begin together. `again_seconds`: after a backup that failed,
+    twice as long after each more, up to `longest_seconds`. `slow_seconds`: a store whose log is as
+    much behind is said to be slow."""
 
     cutting: Cutting = field(default_factory=Cutting)
     base_every: timedelta = timedelta(days=1)
@@ -41,6 +46,9 @@ class Plan:
     look_seconds: float = 10.0
     canary_seconds: float = 60.0
     retry_seconds: float = 2.0
+    again_seconds: float = 60.0
+    longest_seconds: float = 3600.0
+    slow_seconds: float = 60.0
     stagger: float = 0.0
     fast: bool = False
 
@@ -87,7 +95,37 @@ class Keeping(ABC):
                 return
             await asyncio.sleep(self.plan.retry_seconds)
 
+    async def backups(self, name: str, act: Callable[[], Awaitable[bool]]) -> None:
+        """For ever. `act` says whether it made one; one that fails is begun again later and later,
+        for each of them costs the server and the disk a whole copy."""
+        failed, plan = 0, self.plan
+
+        async def once() -> None:
+            nonlocal failed
+            failed += 1
+            try:
+                is_made = await act()
+            except Refused:  # before it began
+                failed -= 1
+                raise
+            failed = 0 if is_made else failed - 1
+
+        await asyncio.sleep(plan.stagger)
+        while True:
+            is_done = await self._tried(name, once)
+            again = pause(failed, plan.again_seconds, plan.longest_seconds, _dice.random())
+            await asyncio.sleep(plan.look_seconds if is_done else again)
+
     async def _tried(self, name: str, act: Act) -> bool:
+        """Whether it succeeded. A cancellation that was swallowed on the way (a group of tasks
+        tells its errors instead) ends it all the same: an agent never hangs at its stop."""
+        is_done = await self._attempted(name, act)
+        ours = asyncio.current_task()
+        if ours is not None and ours.cancelling():
+            raise asyncio.CancelledError
+        return is_done
+
+    async def _attempted(self, name: str, act: Act) -> bool:
         try:
             await act()
         except* (EngineAway, EngineFailed, StoreError, Refused) as errors:
@@ -128,15 +166,18 @@ class Keeping(ABC):
 
     def _store(self, carrier: Carrier) -> StoreFact:
         missing = carrier.missing
-        since = self.spool.since(missing)
-        lag = system.now() - since if since else timedelta(0)
+        lag = self.spool.age(missing)
+        log = self.spool.age([name for name in missing if "/wal/" in name])
+        slow = ""
+        if log.total_seconds() >= self.plan.slow_seconds:
+            slow = slowness(carrier.store.name, log, len(missing), carrier.speed)
         return StoreFact(
             name=carrier.store.name,
             place=carrier.store.describe(),
             newest_at=milliseconds(carrier.newest),
             missing=len(missing),
             lag_ms=int(lag.total_seconds() * 1000),
-            trouble=carrier.trouble,
+            trouble=carrier.trouble or slow,
         )
 
 

@@ -7,10 +7,11 @@ is sealed; so whoever copies the folder copies an archive.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import timedelta
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import Keys, seal
+from recovery.core.archive import coverage
 from recovery.core.clock import system
 from recovery.core.ports import ObjectInfo
 
@@ -57,7 +58,18 @@ class Spool:
         await self.store.delete(name)
         self.objects.pop(name, None)
 
-    def since(self, names: list[str]) -> datetime | None:
-        """When the oldest of these came."""
+    def age(self, names: list[str]) -> timedelta:
+        """How long the oldest of these has been here; zero without any."""
         found = (self.objects[each].modified for each in names if each in self.objects)
-        return min(found, default=None)
+        oldest = min(found, default=None)
+        return system.now() - oldest if oldest else timedelta(0)
+
+    async def room(self) -> int:
+        """Bytes that are free on its disk."""
+        return await self.store.room()
+
+    def needs(self, size: int) -> int:
+        """Bytes that a base backup of so many would take here: as the one before it packed, when
+        there is one; else, at worst, all of them."""
+        former = [each for each in coverage(self.objects.values()).backups if each.is_restorable]
+        return former[-1].bytes if former else size

@@ -57,7 +57,11 @@ class LogStream:
         self.archived = 0
         """Up to here everything is in the spool."""
         self.moment: datetime | None = None
-        self.trouble = ""
+        self._full = self._unproven = ""
+
+    @property
+    def trouble(self) -> str:
+        return "; ".join(each for each in (self._full, self._unproven) if each)
 
     async def run(self, end: End | None) -> None:
         """`end`: how far the archive goes, wherever it lies."""
@@ -89,9 +93,7 @@ class LogStream:
             await reading
             await connection.end_of_timeline()
         finally:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await reading
+            await _ended(reading)
         return End(self.timeline, self.archived)
 
     async def _tell_histories(self, text: str, timeline: int) -> None:
@@ -123,12 +125,20 @@ class LogStream:
                 await self._room.wait()
 
     async def _mark(self) -> None:
-        """Asks the server, at most a few times a second. It speaks of its newest timeline alone."""
+        """Asks the server, at most a few times a second. It speaks of its newest timeline alone.
+
+        One that stops answers no questions and still sends its last bytes, so without an answer
+        nothing is proven, and the stream goes on: its own silence says when the server is away."""
         if not self._is_newest or system.monotonic() - self._asked < self._cutting.patience / 4:
             return
-        moment, position = await self._marks.ask()
+        try:
+            moment, position = await self._marks.ask()
+        except EngineAway as error:
+            self._unproven = f"no newer moment is proven: {error}"
+        else:
+            self._unproven = ""
+            self._known.append((position, moment))
         self._asked = system.monotonic()
-        self._known.append((position, moment))
 
     # ------------------------------------------------------------------ into the spool
 
@@ -138,8 +148,7 @@ class LogStream:
             await self._due(reading)
             is_over, is_urgent, self._is_urgent = reading.done(), self._is_urgent, False
             if self._buffer:
-                with contextlib.suppress(*((EngineAway,) if is_urgent else ())):
-                    await self._prove(reading)  # a server that stops answers no questions
+                await self._prove(reading)
                 await self._put_chunk(self._cutting.largest)
             elif not is_over and not is_urgent:
                 await self._mark()
@@ -205,14 +214,22 @@ class LogStream:
             try:
                 await self._spool.put(name, plain)
             except StoreError as error:
-                self.trouble = str(error)
+                self._full = str(error)
                 _log.warning("the spool takes nothing: %s", error)
                 await asyncio.sleep(1.0)
             else:
                 break
-        self.trouble = ""
+        self._full = ""
         del self._buffer[: len(plain)]
         self._room.set()
         self._known = [each for each in self._known if each[0] > stop]
         self._cut = self._put = system.monotonic()
         self.archived, self.moment = stop, moment or self.moment
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancelled and waited for; whoever cancels us meanwhile is heard."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()

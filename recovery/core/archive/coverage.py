@@ -178,7 +178,8 @@ def _missing(backups: list[Backup], listing: Listing) -> list[str]:
     log = listing.log
     found = [each.problem for each in backups if each.problem]
     for timeline, chunks in sorted(log.chunks.items()):
-        if timeline > 1 and timeline not in log.histories and not _begins(timeline, backups):
+        has_history = timeline in log.histories or timeline in log.forked
+        if timeline > 1 and not has_history and not _begins(timeline, backups):
             lost = f"its {len(chunks)} chunks are useless"
             found.append(f"timeline {timeline} has no history: {lost}")
     return found + log.twice

@@ -9,6 +9,7 @@ from datetime import datetime
 from recovery.core.archive.coverage import Backup, Coverage, coverage
 from recovery.core.archive.manifest import Manifest
 from recovery.core.archive.names import Chunk, History, ManifestName
+from recovery.core.archive.timelines import Chain, proves
 from recovery.core.ports.stores import ObjectInfo
 
 
@@ -75,7 +76,7 @@ def plan_restore(
     return RestorePlan(
         name=chosen.name,
         manifest=manifest,
-        chunks=_needed(chosen.chain.chunks, to),
+        chunks=_needed(chosen.chain, to),
         histories=chosen.chain.histories,
         to=to,
         moment=chosen.moment if to is None else to,
@@ -138,12 +139,13 @@ def _wrong(backup: Backup, manifest: Manifest, objects: Iterable[ObjectInfo]) ->
     return ""
 
 
-def _needed(chunks: tuple[Chunk, ...], to: datetime | None) -> tuple[Chunk, ...]:
+def _needed(chain: Chain, to: datetime | None) -> tuple[Chunk, ...]:
     """Up to the first that proves this moment."""
+    left = {each.parent: each.switch for each in chain.histories}
     found: list[Chunk] = []
-    for chunk in chunks:
+    for chunk in chain.chunks:
         if chunk.stop > chunk.start:
             found.append(chunk)
-        if to and chunk.moment and chunk.moment >= to:
+        if to and chunk.moment and chunk.moment >= to and proves(chunk, left.get(chunk.timeline)):
             break
     return tuple(found)

@@ -1,8 +1,9 @@
 """What of an archive may go. Pure.
 
 Invariants: while a database has a restorable backup, it keeps one; what a kept backup and its log
-need stays; the moments of the last `days` stay restorable as far as they were; a manifest goes
-before its pieces, so that what is half removed is no backup.
+need stays; the moments of the last `days` stay restorable as far as they were; what a backup that
+has no manifest or no log yet may still need stays; a manifest goes before its pieces, so that what
+is half removed is no backup.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.core.archive.coverage import Backup, Coverage, Listing, coverage, listings
-from recovery.core.archive.names import begun_at, segment_start
+from recovery.core.archive.names import ManifestName, begun_at, segment_start
 from recovery.core.ports.stores import ObjectInfo
 
 
@@ -37,23 +38,31 @@ def retention(
     for line, listing in lines.items():
         ours = tuple(each for each in everything if each.name.startswith(line.prefix))
         seen = coverage(ours)
-        gone += _orphans(seen, now - policy.orphans)
+        gone += _orphans(seen, listing, now - policy.orphans)
         is_former = newest is not None and newest.name.line != line
-        if is_former and _is_over(seen, edge):
+        if is_former and _is_over(seen, edge, now - policy.orphans):
             gone += _all(listing)
         else:
             gone += _outlived(seen, listing, ours, edge, policy)
     return tuple(dict.fromkeys(gone))
 
 
-def _orphans(seen: Coverage, before: datetime) -> list[str]:
-    """Pieces of backups that were interrupted long ago."""
-    return [info.name for info in seen.orphans if info.modified < before]
+def _orphans(seen: Coverage, listing: Listing, before: datetime) -> list[str]:
+    """Pieces of backups that were interrupted long ago; one that still grows is being made."""
+    ours = {info.name for info in seen.orphans}
+    gone: list[str] = []
+    for parts in listing.parts.values():
+        lonely = [info for info in parts.values() if info.name in ours]
+        if lonely and max(info.modified for info in lonely) < before:
+            gone += [info.name for info in lonely]
+    return gone
 
 
-def _is_over(seen: Coverage, edge: datetime) -> bool:
-    """A system that the database no longer has, and whose last moment is too old for anybody."""
-    return seen.moment is None or seen.moment < edge
+def _is_over(seen: Coverage, edge: datetime, quiet: datetime) -> bool:
+    """A system that the database no longer has: its last moment is too old for anybody, and nothing
+    came lately. One that is new has no moment until its first backup is whole."""
+    is_quiet = seen.written is None or seen.written < min(edge, quiet)
+    return is_quiet and (seen.moment is None or seen.moment < edge)
 
 
 def _all(listing: Listing) -> list[str]:
@@ -86,8 +95,8 @@ def _before(seen: Coverage, listing: Listing, kept: list[Backup]) -> list[str]:
     names = [str(each.name) for each in gone]
     for each in gone:
         names += [info.name for _, info in sorted(listing.parts[each.name.backup].items())]
-    starts = [each.name.start for each in kept if each.name.kind == "base"]
-    return names + (_log(listing, min(starts)) if starts else [])
+    bases = [each.name for each in kept if each.name.kind == "base"]
+    return names + (_log(listing, bases) if bases else [])
 
 
 def _keeps(seen: Coverage, ours: tuple[ObjectInfo, ...], gone: list[str], edge: datetime) -> bool:
@@ -108,8 +117,11 @@ def _kept(whole: list[Backup], edge: datetime, policy: RetentionPolicy) -> list[
     return whole[-count:]
 
 
-def _log(listing: Listing, start: int) -> list[str]:
-    """What ends before the oldest kept base begins, on whichever timeline."""
-    begin = segment_start(start)
-    chunks = (each for chunks in listing.log.chunks.values() for each in chunks)
-    return [str(each) for each in chunks if each.stop <= begin and each.start < begin]
+def _log(listing: Listing, bases: list[ManifestName]) -> list[str]:
+    """What ends before the oldest kept base begins. Two things stay that end there: what ends just
+    where it begins, for it may be what proves its moment; and timelines that none of these is of,
+    for a backup that is being made may begin there, at a lower position."""
+    begin = min(segment_start(each.start) for each in bases)
+    newest = max(each.timeline for each in bases)
+    timelines = (chunks for each, chunks in listing.log.chunks.items() if each <= newest)
+    return [str(each) for chunks in timelines for each in chunks if each.stop < begin]

@@ -43,13 +43,21 @@ class Leg:
     end: int | None
 
 
+def proves(chunk: Chunk, left: int | None) -> bool:
+    """Whether its moment holds for those that follow the timeline to where it was `left`.
+
+    What ends there or beyond does not: the old primary may have said it after it was left, while
+    others already wrote to the new timeline."""
+    return chunk.moment is not None and (left is None or chunk.stop < left)
+
+
 @dataclass(slots=True)
 class Log:
     """What a listing tells of one line's log. `sort` comes once, after everything was added."""
 
     chunks: dict[int, list[Chunk]] = field(default_factory=lambda: defaultdict(list))
     histories: dict[int, History] = field(default_factory=dict)
-    twice: list[str] = field(default_factory=list)
+    forked: set[int] = field(default_factory=set)
 
     def add(self, found: Chunk | History) -> None:
         if isinstance(found, Chunk):
@@ -57,15 +65,32 @@ class Log:
             return
         other = self.histories.setdefault(found.timeline, found)
         if other != found:
-            self.twice.append(f"timeline {found.timeline} has two histories: nobody can follow it")
+            self.forked.add(found.timeline)
+
+    @property
+    def twice(self) -> list[str]:
+        words = "has two histories: nobody can follow it"
+        return [f"timeline {each} {words}" for each in sorted(self.forked)]
 
     def sort(self) -> None:
+        """Which of two histories is true no name tells, so neither is followed."""
+        for timeline in self.forked:
+            self.histories.pop(timeline, None)
         for each in self.chunks.values():
             each.sort(key=lambda chunk: chunk.order)
 
     def chain(self, base: ManifestName) -> Chain:
-        """From this base towards the end of the newest timeline that descends from it."""
+        """From this base towards the end of the newest timeline that descends from it.
+
+        One that ends where its timeline was left may be of before that or of an old primary that
+        went on: while nothing proves a moment of the new timeline, it brings back its own."""
         legs = self.path(base)
+        found = self._followed(base, legs)
+        if found.reach.moment is None and legs[0].end == base.stop:
+            return self._followed(base, (Leg(base.timeline, base.start, None),))
+        return found
+
+    def _followed(self, base: ManifestName, legs: tuple[Leg, ...]) -> Chain:
         reach = Reach(base.timeline, segment_start(base.start), None)
         chunks: list[Chunk] = []
         at, rest = (reach.timeline, reach.lsn), legs
@@ -117,7 +142,7 @@ class Log:
             reaches = chunk.stop if leg.end is None else min(chunk.stop, leg.end)
             if reaches > position or chunk.start == chunk.stop:
                 walked.append(chunk)
-            if chunk.moment and chunk.stop == reaches:
+            if proves(chunk, leg.end):
                 moment = chunk.moment
             position = reaches
         return walked, Reach(leg.timeline, position, moment)

@@ -17,12 +17,14 @@ def raise_epoch(
     replica: Replica | None,
     state: DatabaseState,
     changes: Mapping[str, object],
+    number: int = 0,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Database:
-    """The next epoch, led by `replica` or by nobody yet. In the caller's transaction."""
-    number = database.epoch + 1
+    """The next epoch, led by `replica` or by nobody yet; not below `number`. In the caller's
+    transaction."""
+    number = max(number, database.epoch + 1)
     fields = {
         "epoch": number,
         "primary": replica,

@@ -198,7 +198,8 @@ def choose_target(
         "candidates": [asdict(refusal) for refusal in election.refusals],
         "loss": asdict(election.quote) if election.quote else {},
     }
-    marks = {"degraded_at": now, "degraded_reason": reason} if degraded else {}
+    alone = f"Nobody could take over from {target}, the new primary, when it was chosen."
+    marks = {"degraded_at": now, "degraded_reason": alone} if degraded else {}
     if failover.tried:
         database = raise_epoch(
             database=database,

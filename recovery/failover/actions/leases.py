@@ -14,12 +14,13 @@ from django.db import connection, transaction
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict
+from recovery.core.incarnations import SPEAKS
 from recovery.failover.actions.epochs import raise_epoch
 from recovery.failover.models import Lease
 from recovery.inventory.facts import DatabaseState
 from recovery.inventory.models import Database, Replica
 
-RENEW = """
+RENEW = f"""
 WITH told AS (
   SELECT * FROM jsonb_to_recordset(%s::jsonb) AS t(replica uuid, host uuid, epoch bigint,
     incarnation bigint, sequence bigint, echo bigint, position bigint)),
@@ -29,11 +30,12 @@ due AS (
   JOIN told t ON t.replica = l.replica_id AND t.epoch = l.epoch
   JOIN inventory_replica r ON r.id = l.replica_id AND r.host_id = t.host
   WHERE NOT l.revoked AND (t.incarnation, t.sequence) > (l.incarnation, l.sequence)
+    AND {SPEAKS}
   ORDER BY l.id FOR UPDATE OF l SKIP LOCKED)
 UPDATE failover_lease AS l SET incarnation = due.incarnation, sequence = due.sequence,
   echo = due.echo, position = due.position
 FROM due WHERE l.id = due.id RETURNING l.replica_id
-"""
+"""  # noqa: S608 - our own constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ def renew_leases(*, renewals: Sequence[Renewed]) -> list[UUID]:
     """Write these renewals in one statement; the replicas whose lease now has their number.
 
     Invariant: only the holder's own host, at the lease's own epoch, with a number above the last
-    one, while nothing is revoked. A row that is locked is passed over, so that one stuck decision
-    stands in no other database's way.
+    one, while nothing is revoked and the rows are not in doubt (B11). A row that is locked is
+    passed over, so that one stuck decision stands in no other database's way.
     """
     told = json.dumps([asdict(one) for one in renewals], cls=DjangoJSONEncoder)
     with connection.cursor() as cursor:

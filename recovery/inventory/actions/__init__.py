@@ -20,6 +20,7 @@ from recovery.inventory.actions.fleet import (
     register_datacenter,
     register_domain,
     register_host,
+    remember_host,
     uncordon_host,
     welcome_host,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "register_domain",
     "register_host",
     "register_replica",
+    "remember_host",
     "retire_replica",
     "see_replicas",
     "uncordon_host",

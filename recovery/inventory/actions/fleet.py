@@ -21,6 +21,7 @@ from recovery.inventory.models import (
     Datacenter,
     FailureDomain,
     Host,
+    HostMemory,
     JoinToken,
 )
 
@@ -219,6 +220,15 @@ def drain_host(*, host: Host, actor: Actor, reason: str, now: datetime) -> Host:
     """Cordon it and let scheduling move its containers away, each started elsewhere first."""
     changes = {"cordoned_at": now, "cordon_reason": reason, "draining_at": now}
     return transitions.amend(host, changes, action="draining", actor=actor, reason=reason, now=now)
+
+
+def remember_host(
+    *, host: UUID, now: datetime, leader_epoch: int = 0, desired_version: int = 0
+) -> None:
+    """What its agent says that it knows. A sight is no state: no entry."""
+    told = {"leader_epoch": leader_epoch, "desired_version": desired_version}
+    known = {name: value for name, value in told.items() if value}
+    HostMemory.objects.update_or_create(host_id=host, defaults={"at": now, **known})
 
 
 def welcome_host(

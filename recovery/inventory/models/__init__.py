@@ -1,7 +1,7 @@
 """Places, hosts, applications with their containers' seats, databases with their replicas."""
 
 from recovery.inventory.models.databases import Database, Epoch, Replica, ReplicaSight
-from recovery.inventory.models.places import Datacenter, FailureDomain, Host, JoinToken
+from recovery.inventory.models.places import Datacenter, FailureDomain, Host, HostMemory, JoinToken
 from recovery.inventory.models.services import Application, Container, Placement
 from recovery.inventory.models.writes import WriteGap, WriteProbe
 
@@ -13,6 +13,7 @@ __all__ = [
     "Epoch",
     "FailureDomain",
     "Host",
+    "HostMemory",
     "JoinToken",
     "Placement",
     "Replica",

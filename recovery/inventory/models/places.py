@@ -102,6 +102,19 @@ class Host(Guarded):
         return self.name
 
 
+class HostMemory(models.Model):
+    """What a host's agent told last of what it was told before: a sight, overwritten.
+
+    The rows may be older than that (B11): `leader_epoch` and `desired_version` only rise at the
+    agent, over every restart.
+    """
+
+    host = models.OneToOneField(Host, models.PROTECT, primary_key=True, related_name="memory")
+    at = models.DateTimeField()
+    leader_epoch = models.BigIntegerField(default=0)
+    desired_version = models.BigIntegerField(default=0)
+
+
 class JoinToken(models.Model):
     """A right to enrol once, for one host, until it expires. Only its hash is kept (A1)."""
 

@@ -156,6 +156,9 @@ def test_a_standby_that_could_not_be_promoted_is_tried_again_and_was_never_alone
     assert (row.target, database.primary) == (play.pair.standby, play.pair.standby)
     assert (row.new_epoch, database.routed_epoch) == (3, 3)
     assert database.degraded_at is not None
+    assert database.degraded_reason == (
+        f"Nobody could take over from {play.pair.standby}, the new primary, when it was chosen."
+    )
 
 
 def test_a_new_leader_between_any_two_rounds_changes_nothing_but_time() -> None:

@@ -8,7 +8,9 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
+from recovery.core.incarnations import recognise
 from recovery.traffic import queries
+from tests.support.fleet import BY, NOW
 
 
 class Settings(Protocol):
@@ -40,3 +42,14 @@ def test_unreadable_rows_are_an_error_and_not_an_empty_list(
     settings.TOCSIN_EDGE_SECRET = "s3"
     monkeypatch.setattr(queries, "edge_configuration", away)
     assert client.get("/edge/routes", headers={"X-Tocsin-Edge": "s3"}).status_code == 503
+
+
+@pytest.mark.django_db
+def test_rows_in_doubt_lead_nobody_and_the_edge_keeps_what_it_has(
+    client: Client, settings: Settings
+) -> None:
+    settings.TOCSIN_EDGE_SECRET = "s3"
+    recognise(ahead="", actor=BY, now=NOW)
+    recognise(ahead="An agent knows more.", actor=BY, now=NOW)
+    answer = client.get("/edge/routes", headers={"X-Tocsin-Edge": "s3"})
+    assert (answer.status_code, answer.json()) == (503, {"said": "The rows are in doubt."})

@@ -30,6 +30,8 @@ QUICK = Plan(
     look_seconds=0.2,
     canary_seconds=0.5,
     retry_seconds=0.3,
+    again_seconds=0.3,
+    longest_seconds=1.0,
     kept=RetentionPolicy(backups=2, days=1),
     base_every=timedelta(days=1),
     fast=True,

@@ -159,6 +159,21 @@ def test_two_histories_of_one_timeline_are_told() -> None:
     assert "timeline 2 has two histories: nobody can follow it" in seen.missing
 
 
+def test_neither_of_two_histories_is_followed_in_whatever_order_they_are_listed() -> None:
+    forks = [history(2, 1, 4.6), history(2, 1, 4.7)]
+    log = [*whole(BASE), *LOG, chunk(4, 6, 9, timeline=2)]
+    assert coverage([*log, *forks]).moment == coverage([*log, *reversed(forks)]).moment == at(4)
+
+
+def test_an_old_primary_that_goes_on_saying_that_all_is_well_proves_nothing() -> None:
+    """Found by the property: it stands at the switch, and others write where nothing has come."""
+    log = [chunk(3, 4.5, 1), history(2, 1, 4.75), chunk(4.5, 4.75, 5), chunk(4.75, 4.75, 9)]
+    seen = coverage([*whole(BASE), *log])
+    assert seen.moment == at(1)
+    assert seen.reach is not None
+    assert seen.reach.lsn == int(4.75 * SEGMENT)
+
+
 def test_a_cut_that_was_made_twice_is_one() -> None:
     twice = [chunk(3.25, 3.5, 1), chunk(3.5, 4.5, 2.5)]
     seen = coverage([*whole(BASE), *LOG, *twice])

@@ -14,7 +14,7 @@ from recovery.core.archive import (
     plan_restore,
 )
 from recovery.core.ports.stores import ObjectInfo
-from tests.decisions.archive.build import at, base, chunk, manifest, snapshot, whole
+from tests.decisions.archive.build import at, base, chunk, history, manifest, snapshot, whole
 
 BASE = base(0, 3 * SEGMENT)
 LATER = base(3, int(4.5 * SEGMENT))
@@ -116,3 +116,21 @@ def test_a_manifest_reads_back_and_anything_else_is_refused() -> None:
     for data in (b"", b"{}", msgspec.json.encode([1])):
         with pytest.raises(BadManifest, match="cannot be read"):
             decode_manifest(data)
+
+
+def test_what_an_old_primary_wrote_beyond_the_switch_proves_no_moment_of_the_new_one() -> None:
+    """Found by the property: the new timeline's commits up to then were left out of the plan."""
+    split = [
+        chunk(3, 4, 1),
+        chunk(4, 5, 3),  # beyond the switch, said while others wrote to the new timeline
+        history(2, 1, 4.5),
+        chunk(4, 5, 2, timeline=2),
+        chunk(5, 6, 4, timeline=2),
+    ]
+    plan = planned([*whole(BASE), *split], 2.5)
+    assert [(each.timeline, each.stop // SEGMENT) for each in plan.chunks] == [
+        (1, 4),
+        (1, 5),
+        (2, 5),
+        (2, 6),
+    ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from recovery.core.archive import SEGMENT, Line, RetentionPolicy, retention
-from tests.decisions.archive.build import at, base, chunk, info, snapshot, whole
+from recovery.core.archive import SEGMENT, Line, RetentionPolicy, coverage, retention
+from tests.decisions.archive.build import LINE, at, base, chunk, history, info, snapshot, whole
 
 DAY = 24 * 60
 POLICY = RetentionPolicy(backups=2, days=2)
@@ -18,7 +18,7 @@ def test_old_backups_go_with_their_log_and_the_last_days_stay_restorable() -> No
     gone = retention(ALL, at(6 * DAY), POLICY)
     kept = [name for name in BASES if str(name) not in gone]
     assert kept == BASES[3:]
-    assert [each.name for each in LOG if each.name in gone] == [each.name for each in LOG[:3]]
+    assert [each.name for each in LOG if each.name in gone] == [each.name for each in LOG[:2]]
 
 
 def test_a_manifest_goes_before_its_pieces_and_these_before_the_log() -> None:
@@ -62,3 +62,42 @@ def test_a_former_system_goes_when_its_last_moment_is_too_old() -> None:
     assert {each.name for each in old} <= set(retention([*ALL, *old], at(6 * DAY), POLICY))
     young = whole(snapshot(5 * DAY, line=former))
     assert not {each.name for each in young} & set(retention([*ALL, *young], at(6 * DAY), POLICY))
+
+
+def test_the_proof_that_ends_where_a_base_begins_stays_with_it() -> None:
+    """Found by the property: its moment was gone with the log before it."""
+    only = base(2, 2 * SEGMENT, parts=0)
+    objects = [chunk(0.5, 1, 0.5), chunk(1, 2, 1), *whole(only), chunk(2, 2)]
+    gone = retention(objects, at(3), RetentionPolicy(backups=1, days=0))
+    assert gone == (objects[0].name,)
+    left = [each for each in objects if each.name not in gone]
+    assert coverage(left).moment == coverage(objects).moment == at(1)
+
+
+def test_the_log_of_a_timeline_that_no_backup_is_of_yet_stays() -> None:
+    """Wound back below the newest base: one that is being made there needs it from its begin on."""
+    old = base(0, 9 * SEGMENT)
+    fresh = [history(2, 1, 4), chunk(4, 5, 3 * DAY, timeline=2), chunk(5, 6, 3 * DAY, timeline=2)]
+    objects = [chunk(3, 9, 0), chunk(9, 10, 1), *whole(old), *fresh]
+    gone = retention(objects, at(3 * DAY), RetentionPolicy(backups=1, days=0))
+    assert gone == ()
+    late = whole(base(3 * DAY, int(4.5 * SEGMENT), timeline=2))
+    left = [each for each in objects if each.name not in gone]
+    assert coverage([*left, *late]).moment == at(3 * DAY)
+
+
+def test_a_new_system_keeps_what_has_come_before_its_first_backup_is_whole() -> None:
+    new = [
+        info(each.name.replace(LINE.system, "made-anew"), modified=at(6 * DAY))
+        for each in [*LOG[:2], whole(base(6 * DAY, 3 * SEGMENT))[0]]
+    ]
+    gone = set(retention([*ALL, *new], at(6 * DAY + 1), POLICY))
+    assert not gone & {each.name for each in new}
+    gone = set(retention([*ALL, *new], at(9 * DAY), POLICY))
+    assert {each.name for each in new} <= gone
+
+
+def test_pieces_of_a_backup_that_takes_longer_than_a_day_stay_while_more_of_them_come() -> None:
+    names = [each.name for each in whole(base(4 * DAY + 1, SEGMENT, parts=3))[:-1]]
+    pieces = [info(name, modified=at(n * DAY)) for n, name in enumerate(names, start=4)]
+    assert not {*names} & {*retention([*ALL, *pieces], at(6 * DAY + 60), POLICY)}

@@ -11,7 +11,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,12 @@ PATIENCE = 30.0
 SLOT = "tocsin_archive"
 _DRAINED = 8
 """Answers after an error; a connection that died in mid-copy repeats its last one for ever."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NOW = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_FLUSHED = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn() END::text"
+_SIZE = "SELECT pg_tablespace_size('pg_default')"
 
 
 class LogRemoved(EngineFailed):
@@ -217,7 +223,11 @@ class Replication:
         return self._conn.get_result()
 
     async def _readable(self) -> None:
-        loop, socket = asyncio.get_running_loop(), self._conn.socket
+        loop = asyncio.get_running_loop()
+        try:
+            socket = self._conn.socket
+        except psycopg.Error as error:
+            raise EngineAway(f"the server is gone: {_short(error)}") from error
         came = loop.create_future()
 
         def woken() -> None:
@@ -249,33 +259,30 @@ class Marks:
     """The server's clock and position, in an order that proves something."""
 
     def __init__(self, words: Mapping[str, str]) -> None:
-        self._words = dict(words) | {"dbname": "postgres", "application_name": SLOT}
-        self._connection: psycopg.AsyncConnection | None = None
+        self._words = dict(words) | {"dbname": "postgres"}
+        self._connection: Replication | None = None
 
     async def ask(self) -> tuple[datetime, int]:
         """A moment, and a position read after it: whatever was acknowledged up to then lies
         before. `EngineAway` without an answer, `EngineFailed` where it is no primary."""
         try:
-            async with asyncio.timeout(PATIENCE):
-                if self._connection is None:
-                    self._connection = await psycopg.AsyncConnection.connect(
-                        keywords(self._words), autocommit=True
-                    )
-                cursor = await self._connection.execute("SELECT clock_timestamp()")
-                row = await cursor.fetchone()
-                cursor = await self._connection.execute("SELECT pg_current_wal_flush_lsn()::text")
-                at = await cursor.fetchone()
-        except psycopg.errors.ObjectNotInPrerequisiteState as error:
-            raise EngineFailed("the server is no primary") from error
-        except (psycopg.Error, TimeoutError, OSError) as error:
-            await self.close()
-            raise EngineAway(f"the server does not answer: {_short(error)}") from error
+            if self._connection is None:
+                self._connection = await Replication.open(self._words, kind="false")
+            ((moment,),) = await self._connection.ask(_NOW)
+            ((at,),) = await self._connection.ask(_FLUSHED)
         except BaseException:
             await self.close()
             raise
-        assert row is not None
-        assert at is not None
-        return row[0], lsn_number(at[0])
+        if not at:
+            raise EngineFailed("the server is no primary")
+        return _EPOCH + timedelta(microseconds=int(moment)), lsn_number(at)
+
+    async def size(self) -> int:
+        """Bytes of the data, as a base backup of them would count."""
+        if self._connection is None:
+            self._connection = await Replication.open(self._words, kind="false")
+        ((found,),) = await self._connection.ask(_SIZE)
+        return int(found)
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -1,0 +1,77 @@
+"""Whatever a database went through and whatever was lost of its archive: what is promised is what
+was acknowledged, a plan gives all of it, and no retention takes it away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recovery.core.archive import RestorePlan, RetentionPolicy, coverage, plan_restore, retention
+from recovery.core.ports.stores import ObjectInfo
+from tests.decisions.archive.build import at
+from tests.properties.archive.worlds import World, given_back, owed, worlds
+
+LOST = st.sets(st.integers(0, 60), max_size=3)
+POLICIES = st.builds(
+    RetentionPolicy,
+    backups=st.integers(1, 3),
+    days=st.floats(0, 0.03),
+    orphans=st.just(timedelta(minutes=10)),
+)
+
+
+def left_of(world: World, lost: set[int]) -> list[ObjectInfo]:
+    return [each for number, each in enumerate(world.objects) if number not in lost]
+
+
+@given(worlds(), LOST)
+@settings(max_examples=300)
+def test_the_newest_moment_is_kept_to_the_last_commit(world: World, lost: set[int]) -> None:
+    there = left_of(world, lost)
+    seen, plan = coverage(there), plan_restore(there, {})
+    assert isinstance(plan, RestorePlan) == (seen.moment is not None)
+    if isinstance(plan, RestorePlan):
+        assert plan.moment == seen.moment
+        assert given_back(world, plan) == owed(world, plan)
+
+
+@given(worlds(), LOST, st.integers(0, 120))
+@settings(max_examples=300)
+def test_every_moment_of_a_window_is_kept_to_the_last_commit(
+    world: World, lost: set[int], minute: int
+) -> None:
+    there, to = left_of(world, lost), at(minute)
+    plan = plan_restore(there, {}, to)
+    assert isinstance(plan, RestorePlan) == any(a <= to <= b for a, b in coverage(there).windows)
+    if isinstance(plan, RestorePlan):
+        assert given_back(world, plan) == owed(world, plan)
+
+
+@given(worlds(), LOST, st.randoms(use_true_random=False))
+@settings(max_examples=150)
+def test_a_listing_in_any_order_promises_the_same(
+    world: World, lost: set[int], random: Random
+) -> None:
+    there = left_of(world, lost)
+    mixed = list(there)
+    random.shuffle(mixed)
+    one, other = coverage(there), coverage(mixed)
+    assert (one.backups, one.newest, one.windows) == (other.backups, other.newest, other.windows)
+
+
+@given(worlds(), LOST, POLICIES, st.data())
+@settings(max_examples=200)
+def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
+    world: World, lost: set[int], policy: RetentionPolicy, data: st.DataObject
+) -> None:
+    """A backup that was being made when things were removed is whole once the rest has come."""
+    count = data.draw(st.integers(0, len(world.objects)))
+    before = [each for n, each in enumerate(world.objects[:count]) if n not in lost]
+    now = at(world.minute if count == len(world.objects) else 1 + count)
+    gone = set(retention(before, now, policy))
+    late = world.objects[count:]
+    whole, thinned = [*before, *late], [each for each in before if each.name not in gone] + late
+    assert coverage(thinned).moment == coverage(whole).moment
