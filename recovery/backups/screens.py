@@ -21,7 +21,7 @@ from recovery.backups.words import spoken
 from recovery.inventory.models import Datacenter
 
 TONES = {
-    PointState.EMPTY: ("unknown", "nothing yet"),
+    PointState.EMPTY: ("unknown", "not begun"),
     PointState.UNREAD: ("unknown", "not read"),
     PointState.FRESH: ("", ""),
     PointState.WARN: ("risk", "ageing"),

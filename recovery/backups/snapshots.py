@@ -18,6 +18,7 @@ from recovery.audit.facts import Actor
 from recovery.backups import actions, daily, queries
 from recovery.backups.daily import Act, Step
 from recovery.backups.facts import SnapshotState
+from recovery.backups.looking import LISTED_WITHIN
 from recovery.backups.models import BackupReplica, SnapshotRun, Store
 from recovery.backups.reading import read_listing
 from recovery.core.errors import TocsinError
@@ -25,7 +26,8 @@ from recovery.core.ports import ObjectStore, SnapshotProvider, StoreError
 from recovery.inventory.models import Database
 
 ACTOR = Actor("worker", "snapshots")
-PATIENCE = 8.0
+PATIENCE = LISTED_WITHIN - 2
+"""As those who read have: so one client serves both."""
 DATABASE, RUN = "tocsin-database", "tocsin-run"
 """Tags of whatever is made: whose it is, and by which run."""
 

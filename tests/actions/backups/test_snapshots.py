@@ -146,7 +146,7 @@ def fill(lab: Lab, memory: MemoryStore) -> None:
 
 def test_the_newest_moment_of_replica_3_is_read_from_the_snapshot_itself(cloud: Cloud) -> None:
     cloud.until(lambda: cloud.kept() == 1)
-    cycle.read_archives(opened=cycle.open_store, now=NOW)
+    cycle.read_archives(opened=cycle.open_store, now=NOW + timedelta(seconds=20))
     point = cloud.ground.facts().copy(3)
     assert point is not None
     assert point.point is not None
@@ -223,7 +223,7 @@ def test_a_site_that_nobody_described_is_told(cloud: Cloud) -> None:
     assert run is not None
     cloud.turn()
     run.refresh_from_db()
-    assert run.said.startswith("Nobody said where the provider answers")
+    assert "Nobody said where the provider answers" in run.said
 
 
 def is_settled(at: datetime, many: int) -> bool:
@@ -249,5 +249,5 @@ def test_old_snapshots_and_their_volumes_go(cloud: Cloud, monkeypatch: pytest.Mo
 
 def test_agents_are_not_told_of_it_and_its_log_is_not_followed(cloud: Cloud) -> None:
     cloud.until(lambda: cloud.kept() == 1)
-    cycle.read_archives(opened=cycle.open_store, now=NOW)
+    cycle.read_archives(opened=cycle.open_store, now=NOW + timedelta(seconds=20))
     assert "mrs1-cloud" not in {one.store.name for one in queries.archives_to_follow()}
