@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from dashboard.acts import databases as acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why
+from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May
 from recovery.core import clock
 from recovery.failover import screens
@@ -58,7 +58,7 @@ class DatabaseOut(Schema):
 
 
 class TargetIn(Why):
-    target: str
+    target: Words = Field(max_length=100)
 
 
 @router.get("", response=list[DatabaseOut])

@@ -114,7 +114,8 @@ def forecast(screen: Screen, key: str) -> Context | None:
 def lab(screen: Screen, key: str) -> Context | None:
     if not lab_controls.is_running():
         return None
-    return {"sites": screen.sites, "verbs": lab_controls.HOST_VERBS}
+    verbs = {verb: said.removesuffix(" of") for verb, said in lab_controls.HOST_VERBS.items()}
+    return {"sites": screen.sites, "verbs": verbs}
 
 
 def mail(screen: Screen, key: str) -> Context | None:

@@ -92,7 +92,10 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Switch {name} over",
         said="Switch over",
         target=name,
-        meaning=(
+        meaning=f"{view.running.name}, a {view.running.kind} of {name}, is under way in phase "
+        f"{view.running.phase}: another one has to wait for its end."
+        if view.running is not None
+        else (
             f"{view.primary.host if view.primary else 'Its primary'} stops taking writes, hands "
             "the rest of its log over and follows the new primary. Users wait for 1 to 5 s; "
             f"their connections are closed. At most {view.worst.promise:.0f} s were promised for "
@@ -125,7 +128,9 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Call off {what}",
         said="Call off",
         target=what,
-        meaning=(
+        meaning=f"Nothing of {name} is under way: there is nothing to call off."
+        if running is None
+        else (
             "Until another replica is ordered to lead it can end without another primary: the old "
             "one gets its writes back at a higher epoch, if its agent lives. After that it is "
             "refused. A failover that was called off does not begin again by itself for an hour: "
@@ -156,7 +161,9 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Allow a second failover of {name}",
         said="Allow a second failover of",
         target=name,
-        meaning=(
+        meaning=f"Nothing blocks a failover of {name}: there is nothing to allow."
+        if view.blocked_until is None or view.blocked_until <= clock.system.now()
+        else (
             f"{_why_blocked(view)} A database that goes to and fro loses more than one that "
             "waits, so the next automatic failover waits for you."
         ),

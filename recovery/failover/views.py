@@ -177,10 +177,8 @@ class FailoverView:
     @property
     def measured(self) -> str:
         """What was lost, as the users' own comparison says."""
-        if self.gap is None:
-            return ""
-        if not self.gap.lost:
-            return "nothing lost"
+        if self.gap is None or not self.gap.lost:
+            return "" if self.gap is None else "nothing lost"
         return f"{self.gap.lost} acknowledged write{'' if self.gap.lost == 1 else 's'} lost"
 
 
@@ -289,10 +287,16 @@ class DatabaseView:
             return "unknown: a person decides"
         if primary is None or primary.verdict in GONE:
             return f"unknown until its host or its disk is back; then {self._restart_said}"
-        is_old = primary.server != RUNS or primary.epoch < self.epoch
-        if primary.verdict == Verdict.ALIVE and is_old:
+        if self.waits_for_disk:
             return f"{self._restart_said}, once its server starts on {primary.host} with its data"
         return "unknown: its host is not seen"
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Its host lives, and its server does not run there with its data."""
+        one = self.primary
+        lives = one is not None and one.verdict == Verdict.ALIVE
+        return lives and one is not None and (one.server != RUNS or one.epoch < self.epoch)
 
     @property
     def is_down(self) -> bool:
@@ -326,6 +330,15 @@ class DatabaseView:
         return bool(self.probe and not self.probe.is_stale and self.probe.failing_since)
 
     @property
+    def since(self) -> datetime:
+        """Since when it is as its word says."""
+        if self.is_down and self.running:
+            return self.running.happened_at
+        if self.is_failing and self.probe and self.probe.failing_since:
+            return self.probe.failing_since
+        return (self.word == "degraded" and self.degraded_at) or self.state_at
+
+    @property
     def tone(self) -> str:
         if self.is_down:
             return "down"
@@ -349,8 +362,7 @@ class DatabaseView:
 
     @property
     def _down_word(self) -> str:
-        running = self.running
-        if running is not None:
+        if (running := self.running) is not None:
             verb = "switching over" if running.kind == "switchover" else "failing over"
             return f"{verb}, {running.phase}"
         primary = self.primary
@@ -359,7 +371,7 @@ class DatabaseView:
         if self.state == DatabaseState.WAITING:
             return "waits"
         if primary is not None and primary.verdict in GONE:
-            return "its host is lost"
+            return f"its host is {primary.verdict}"
         return "no write is acknowledged"
 
     @property
@@ -376,7 +388,7 @@ class DatabaseView:
         if not self.targets:
             follows = any(copy.is_streaming for copy in self.standbys)
             return f"unknown: {'its standby is not safe yet' if follows else 'no standby follows'}"
-        if self.durability == "synchronous" and self.degraded_at is None:
+        if self.durability == "synchronous" and not self.degraded_at:
             return "nothing"
         return "unknown" if self.lag is None else f"the last {self.lag:.1f} s and what is under way"
 

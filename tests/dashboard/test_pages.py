@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from dashboard import lab
 from dashboard.panels import PANELS, draw
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
@@ -349,7 +350,7 @@ def test_while_nobody_looks_no_host_is_drawn_as_seen(
     assert overview.count('class="host" ') == overview.count('data-state="unknown" title=')
     assert "as last recorded: Tocsin is blind" in overview
     html = fleet.plain(client.get("/hosts/par1-r1-h02/").content.decode())
-    assert "par1-r1-h02</span>: not seen now." in html
+    assert "par1-r1-h02:</span> not seen now." in html
     assert "Tocsin is blind: no digest came. Last recorded: alive." in html
     assert {one["state"] for one in client.get("/api/hosts").json()} == {"unknown"}
 
@@ -360,7 +361,7 @@ def test_a_host_that_was_lost_before_stays_lost_while_nobody_looks(
     fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
     _go_blind()
     html = sign_in("viewer").get("/hosts/par1-r1-h02/").content.decode()
-    assert "par1-r1-h02</span>: lost now." in html
+    assert "par1-r1-h02:</span> lost now." in html
 
 
 def _go_blind() -> None:
@@ -395,3 +396,12 @@ def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_deci
         html = client.get(path).content.decode()
         assert "Nothing moves: " in html
         assert "Nothing to decide" not in html
+
+
+def test_the_buttons_of_the_lab_say_their_verbs_whole(
+    hosts: dict[str, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "is_running", lambda: True)
+    html = draw("lab", Screen(Role.RESPONDER))
+    for said in ("Cut off", "Kill the agent", "Lose"):
+        assert f">{said}<span" in html

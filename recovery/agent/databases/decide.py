@@ -42,7 +42,7 @@ def _without_data(picture: Picture) -> Act | Wait:
         return Act(Deed.CLONE, "a standby without data")
     if picture.role == "out" and picture.spec.epoch == FIRST_EPOCH:
         return Act(Deed.MAKE, "a new primary")
-    return Wait("its data are gone: an empty primary is not made in their place")
+    return Wait("its data are not here: an empty primary is not made in their place")
 
 
 def _stopped(picture: Picture) -> Act | Wait:

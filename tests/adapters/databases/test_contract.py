@@ -279,7 +279,7 @@ async def test_wrong_credentials_are_said_and_leave_nothing(family: Family, engi
     await a.engine.make(a.spec)
     await a.start()
     stranger = msgspec.structs.replace(b.spec, secret="another one")
-    with pytest.raises(EngineFailed, match=r"a refused us: .*(authentication|username-password)"):
+    with pytest.raises(EngineFailed, match=r"refused us: .*(authentication|username-password)"):
         await b.engine.clone(stranger)
     assert not b.engine.is_made()
     await b.engine.clone(b.spec)
@@ -290,7 +290,7 @@ async def test_a_primary_that_does_not_answer_is_no_failure_of_ours(
     family: Family, engine: Engine
 ) -> None:
     b = family.servers["b"]
-    with pytest.raises(EngineAway, match="a does not answer"):
+    with pytest.raises(EngineAway, match="does not answer"):
         await b.engine.clone(b.spec)
     assert not b.engine.is_made()
 

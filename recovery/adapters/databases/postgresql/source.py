@@ -87,17 +87,18 @@ async def _databases(member: Member, spec: DatabaseSpec, place: Place) -> dict[i
 async def _connect(
     member: Member, spec: DatabaseSpec, place: Place, database: str
 ) -> psycopg.AsyncConnection:
+    who = f"the copy at {member.address}, port {member.port},"
     password = {"password": Login.REPLICATION.password(spec.secret), "dbname": database}
     words = keywords(upstream(member, spec, place) | password)
     try:
         async with asyncio.timeout(_SECONDS):
             return await psycopg.AsyncConnection.connect(words, autocommit=True)
     except TimeoutError as error:
-        raise EngineAway(f"{member.replica} does not answer") from error
+        raise EngineAway(f"{who} does not answer") from error
     except psycopg.OperationalError as error:
         said = " ".join(str(error).split())
         if "authentication failed" in said or "pg_hba.conf" in said:
             raise EngineFailed(
-                f"{member.replica} refused us: {said}", todo="Give its members one secret."
+                f"{who} refused us: {said}", todo="Give its members one secret."
             ) from error
-        raise EngineAway(f"{member.replica} does not answer: {said}") from error
+        raise EngineAway(f"{who} does not answer: {said}") from error
