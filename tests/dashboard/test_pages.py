@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from dashboard import lab
 from dashboard.panels import PANELS, draw
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
@@ -396,12 +395,3 @@ def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_deci
         html = client.get(path).content.decode()
         assert "Nothing moves: " in html
         assert "Nothing to decide" not in html
-
-
-def test_the_buttons_of_the_lab_say_their_verbs_whole(
-    hosts: dict[str, Host], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lab, "is_running", lambda: True)
-    html = draw("lab", Screen(Role.RESPONDER))
-    for said in ("Cut off", "Kill the agent", "Lose"):
-        assert f">{said}<span" in html
