@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recovery.audit.facts import Actor
-from recovery.core.errors import BadConfiguration
+from recovery.core.errors import BadConfiguration, Refused
 from recovery.inventory.models import Database, Replica
 from recovery.lab import layout
 from recovery.lab.databases.rows import register_databases
@@ -49,3 +49,13 @@ def test_a_second_start_changes_no_door(shipped: layout.Layout) -> None:
 def test_too_few_doors_are_said_with_the_setting(shipped: layout.Layout) -> None:
     with pytest.raises(BadConfiguration, match="TOCSIN_DATABASE_PORTS"):
         register_databases(shipped.databases, range(8100, 8102), actor=BY, now=NOW)
+
+
+def test_a_profile_whose_inequality_fails_is_refused_with_the_inequality(
+    shipped: layout.Layout,
+) -> None:
+    fast = next(one for one in shipped.databases if one.profile == "fast")
+    bare = fast.model_copy(update={"accept_unproven_renewal_gaps": ""})
+    with pytest.raises(Refused, match=r"longest renewal gap < L/2 = 3 s is not shown"):
+        register_databases([bare], range(8100, 8116), actor=BY, now=NOW)
+    assert not Database.objects.exists()

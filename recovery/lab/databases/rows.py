@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from recovery.audit.facts import Actor
-from recovery.core.errors import BadConfiguration
+from recovery.core.errors import BadConfiguration, Refused
+from recovery.failover.terms import TERMS, Measured, refusals
 from recovery.inventory import actions
 from recovery.inventory.facts import DatabaseDescription, Durability, Plan, Profile, Role
 from recovery.inventory.models import Database, Datacenter, Host
@@ -43,8 +44,10 @@ def _next(free: list[int], entry: DatabaseEntry) -> int:
 def _register(entry: DatabaseEntry, door: int, *, actor: Actor, now: datetime) -> None:
     hosts = {row.name: row for row in Host.objects.filter(name__in=entry.members)}
     first = hosts[entry.members[0]]
+    description = _description(entry, door)
+    _check_terms(description)
     database = actions.register_database(
-        description=_description(entry, door),
+        description=description,
         datacenter=Datacenter.objects.get(pk=first.datacenter_id),
         actor=actor,
         reason=REASON,
@@ -61,6 +64,20 @@ def _register(entry: DatabaseEntry, door: int, *, actor: Actor, now: datetime) -
             reason=REASON,
             now=now,
         )
+
+
+def _check_terms(wanted: DatabaseDescription) -> None:
+    """The profile's inequalities, before anything is written; starter plans live by no lease."""
+    if wanted.plan is Plan.STARTER:
+        return
+    reasons = refusals(
+        TERMS[wanted.profile],
+        Measured(accepted_by=wanted.unproven_gaps_by),
+        is_asynchronous=wanted.durability is Durability.ASYNCHRONOUS,
+        profile=wanted.profile,
+    )
+    if reasons:
+        raise Refused(f"{wanted.name}, {wanted.profile} profile: {' '.join(reasons)}")
 
 
 def _description(entry: DatabaseEntry, door: int) -> DatabaseDescription:
