@@ -51,6 +51,8 @@ def store_at(
         )
         mounts = Path(_part(name, credentials, "mounts"))
         return SnapshotStore(name, provider, mounts, patience=patience)
+    if kind != "s3":
+        raise BadConfiguration(f"{name}: nothing here reads a store of kind {kind}", field="kind")
     access, secret = (_part(name, credentials, part) for part in ("access_key", "secret_key"))
     region = {"region": credentials["region"]} if credentials.get("region") else {}
     return S3Store(name, Bucket(address, bucket, access, secret, **region), patience=patience)

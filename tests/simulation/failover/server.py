@@ -122,7 +122,7 @@ class Server:
             self.name, self.name, f"host-{self.name}", "OSU",
             server=state, epoch=self.epoch, role=self.role,
             is_writable=self.accepts_writes(), timeline=self.timeline, position=self.position,
-            lag=0.0, follows=self.leader, healthy_for=self.well_for,
+            lag=0.0, follows=self.leader, healthy_for=self.well_for, system="s1", version="18.6",
             promised_for=self.promises.left(self.now),
             standbys=tuple(
                 Standby(name, at[0], t - at[1] < SENDER, not self.is_alone)
