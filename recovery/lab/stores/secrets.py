@@ -45,9 +45,10 @@ class Secrets:
                 write_atomic(self._folder / file, text.encode())
 
     def give(self, folder: Path) -> None:
-        """A host's copies, into its folder of backups."""
+        """A host's copies, into its folder of backups; nothing where the lab has no store."""
+        known = [file for file in ("keys", "credentials") if (self._folder / file).exists()]
         private_folder(folder)
-        for file in ("keys", "credentials"):
+        for file in known:
             content = (self._folder / file).read_bytes()
             if not (folder / file).exists() or (folder / file).read_bytes() != content:
                 write_atomic(folder / file, content)
