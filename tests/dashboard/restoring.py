@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from recovery.audit.facts import Actor
 from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.models import Database
@@ -65,4 +67,5 @@ class Restoring:
         self.carry(Step(Act.END, Phase.ABANDONED, "bruno called it off."))
 
     def carry(self, step: Step) -> None:
-        actions.carry(restore=self.row.pk, step=step, actor=fleet.CONTROLLER, now=self.now)
+        with transaction.atomic():
+            actions.carry(restore=self.row.pk, step=step, actor=fleet.CONTROLLER, now=self.now)
