@@ -37,6 +37,9 @@ MOST_STEPS = 8
 """Of one database in one round: from *analyse* to *promote* there are fewer."""
 PROBED = timedelta(seconds=10)
 """A probe that is silent for longer is not at work."""
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""A fault of ours, or words of an agent that nobody thought of. It costs that database its rounds
+and rings a person; every other one is judged as before."""
 FIGURES = re.compile(r"[\d.]+")
 
 
@@ -99,20 +102,29 @@ class Turn:
         """The next step of each of these."""
         turns = turns_of(done.rows, self.watch.policy, self.now)
         for key in list(keys):
-            around = replace(self.around, turn=turns.get(key, ""))
-            loader = Loader(
-                rows=done.rows,
-                memory=self.watch.memory,
-                policy=self.watch.policy,
-                now=self.now,
-                monotonic=self.monotonic,
-                around=around,
-                failing=self.failing,
-            )
-            facts = loader.facts(key)
-            done.facts[key] = facts
-            answer = next_step(facts, self.watch.policy, self.monotonic)
-            done.answers[key] = self._unprobed(done.rows, facts, key) or answer
+            try:
+                self._judge_one(done, key, turns.get(key, ""))
+            except UNFORESEEN as error:
+                done.facts.pop(key, None)
+                name = done.rows.databases[key].name
+                log.exception("cannot be judged", database=name)
+                said = f"It cannot be judged ({type(error).__name__}: {error}). The log of the"
+                done.answers[key] = Wait(f"{said} leading controller says where.", alarm="unjudged")
+
+    def _judge_one(self, done: Round, key: UUID, turn: str) -> None:
+        loader = Loader(
+            rows=done.rows,
+            memory=self.watch.memory,
+            policy=self.watch.policy,
+            now=self.now,
+            monotonic=self.monotonic,
+            around=replace(self.around, turn=turn),
+            failing=self.failing,
+        )
+        facts = loader.facts(key)
+        answer = next_step(facts, self.watch.policy, self.monotonic)
+        done.facts[key] = facts
+        done.answers[key] = self._unprobed(done.rows, facts, key) or answer
 
     def _unprobed(self, rows: Rows, facts: Facts, key: UUID) -> Step | None:
         """Where nobody writes as a user does, the agent's own word has to do, and says so."""

@@ -25,6 +25,7 @@ TITLES: Mapping[str, str] = {
     "blocked": "{name}: a second failover within the hour waits for a person",
     "storm": "{name}: a storm, a person decides about its failover",
     "held": "{name}: its failover waits",
+    "unjudged": "{name} cannot be judged: it would not be failed over",
     "promotion-unknown": "{name}: it is not known whether its standby was promoted",
     "not-verified": "{name}: no write of a user was acknowledged since its failover",
     "not-rejoined": "{name}: its old primary could not rejoin",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
+from recovery.failover.decide import next_step
+from recovery.failover.facts import Answer, Facts
+from recovery.failover.policy import Policy
+from recovery.inventory.facts import Role
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
 from tests.actions.failover.agents import Play
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.fleet import copy, describe, make_pair
 
 pytestmark = pytest.mark.django_db
 AGENT = Actor("agent", "tests")
@@ -72,3 +77,29 @@ def test_where_a_gate_closed_is_a_number_or_not_known(play: Play, detail: str) -
     proof = play.failover.proof
     assert proof is not None
     assert proof["position"] is None
+
+
+def test_a_database_that_cannot_be_judged_stops_no_other_and_rings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    play = Play(make_pair())
+    hosts = play.pair.hosts
+    odd = describe("odd", port=15433)
+    copy(odd, hosts["par1-r1-h1"], 1, Role.PRIMARY)
+    copy(odd, hosts["par1-r2-h1"], 2, Role.STANDBY)
+
+    def fails(facts: Facts, policy: Policy, now: float) -> Answer:
+        if facts.database.name == "odd":
+            raise TypeError("a word of an agent that nobody thought of")
+        return next_step(facts, policy, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recovery.failover.cycle.next_step", fails)
+        play.run(6)
+        play.kill(play.pair.primary)
+        assert play.until("rebuild").database == play.pair.database
+        rung = Alarm.objects.get(key=f"database:{odd.pk}:unjudged")
+        assert "TypeError: a word of an agent" in rung.body
+    play.run(1)
+    rung.refresh_from_db()
+    assert rung.state == "ended"
