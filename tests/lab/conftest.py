@@ -116,7 +116,12 @@ async def connects(address: str, port: int) -> bool:
     return True
 
 
-@pytest.fixture(params=["relay", "netns"])
+BY_OTHERS = os.environ.get("TOCSIN_REQUIRE_ALL") == "1" and os.geteuid() == 0
+"""`.ci/run` tells the same once more as nobody: there, behind the relay."""
+MODES = ("netns",) if BY_OTHERS else ("relay", "netns")
+
+
+@pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest) -> str:
     """Every story of a host is told in both modes of the lab."""
     if request.param == "netns":
