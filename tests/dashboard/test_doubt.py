@@ -49,6 +49,7 @@ def test_the_page_shows_what_the_rows_do_not_know_and_who_is_silent(
 ) -> None:
     html = page(sign_in, "/held/")
     assert "Not heard since:" in html
+    assert "Automation moves nothing until these rows are settled." in html
     heard(doubted)
     html = page(sign_in, "/held/")
     assert "Not heard since:" not in html
