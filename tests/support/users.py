@@ -86,7 +86,8 @@ def _same_packages(base: Path, place: Path) -> Path:
         subprocess.run(["cp", "-al", str(packages), str(target)], check=True, capture_output=True)
     except subprocess.CalledProcessError:  # another disk
         subprocess.run(["cp", "-a", str(packages), str(target)], check=True)
-    shutil.copy2(find_traefik(), place / "bin" / "traefik")
+    for program in (find_traefik(), Path(sys.executable).with_name("weed")):
+        shutil.copy2(program, place / "bin" / program.name)
     return place / "bin" / "python"
 
 
