@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-failover bench-restore failovers backups chaos chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-failover bench-restore failovers restores backups chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -97,7 +97,10 @@ chaos-failover: install-dev ## random schedules against databases: make chaos-fa
 	TOCSIN_LAB_MODE=$(or $(MODE),$(TOCSIN_LAB_MODE),relay) python -m tests.chaos_failover
 
 failovers: install-dev ## databases on the lab: hosts lost, Tocsin away, old primaries back, switchovers
-	python -m pytest -n 0 -s tests/failovers
+	python -m pytest -n 0 -s $(APART:%=--ignore=%) tests/failovers
+
+restores: install-dev ## databases restored elsewhere on a lab with stores: a host lost, a datacenter lost
+	python -m pytest -n 0 -s tests/failovers/test_restored.py
 
 backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
 	python -m pytest -n $(WORKERS) tests/agent/backups
