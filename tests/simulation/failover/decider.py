@@ -182,7 +182,8 @@ class Decider:
 
     def _facts(self, now: float) -> Facts:
         rows, t = self.plane.rows, self.world.t
-        sights, freshest = [], 0.0
+        freshest = 0.0
+        sights: list[ReplicaSight] = []
         for name in rows.roles:
             one = self._sight(name, now)
             if one is not None:
