@@ -19,13 +19,14 @@ from recovery.core.archive.names import milliseconds
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreResult
 from recovery.failover.actions.moves import OPEN, lead_elsewhere
+from recovery.failover.actions.restored import lead_alone
 from recovery.failover.phases import VouchState
-from recovery.inventory.facts import DatabaseState
+from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
 from recovery.operations.facts import OperationState, Verb
-from recovery.restores import queries
+from recovery.restores import lost, queries
 from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
@@ -45,7 +46,7 @@ def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
         case Act.TAKE:
             changes = _taken(row)
         case Act.SWITCH:
-            changes = _switched(row, actor=actor, reason=step.reason, now=now)
+            changes = _switched(row, step, actor=actor, now=now)
         case Act.END:
             _end(row, step, actor=actor, now=now)
             changes = {"ended_at": now, "end_reason": step.reason}
@@ -63,14 +64,14 @@ def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
 
 
 def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) -> None:
-    replica = row.database.primary_id
-    assert replica is not None, "what waits has a primary that led"
+    led = queries.leader_of(row.database)
+    assert led is not None, "somebody led what is restored"
     params: dict[str, object] = {"restore": str(row.pk)}
     if verb is Verb.RESTORE:
         params |= {"source": str(row.source_id), "to": milliseconds(row.to)}
     order = Order(
         verb=verb,
-        replica=replica,
+        replica=led.pk,
         host=row.host_id,
         database_epoch=row.database.epoch,
         urgency=URGENCY,
@@ -95,21 +96,24 @@ def _taken(row: Restore) -> Mapping[str, object]:
     }
 
 
-def _switched(row: Restore, *, actor: Actor, reason: str, now: datetime) -> Mapping[str, object]:
+def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """The database belongs on the new host from this transaction on, at an epoch above the old."""
     database = row.database
-    if database.state != DatabaseState.WAITING or database.epoch != row.old_epoch:
+    refusal = lost.refuse(queries.standing_of(database))
+    if refusal or database.epoch != row.old_epoch:
         raise Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
-    moved = lead_elsewhere(
-        database,
-        row.host,
-        why=f"Restored from replica {row.source.number} by {row}: {reason}",
-        said=f"{row} restored it: {row.host} puts its data in place and starts it.",
-        actor=actor,
-        now=now,
-    )
+    why = f"Restored from replica {row.source.number} by {row}: {step.reason}"
+    said = f"{row} restored it: {row.host} puts its data in place and starts it."
+    if database.plan == Plan.BUSINESS:
+        led = queries.leader_of(database)
+        assert led is not None, "it was checked"
+        moved = lead_alone(
+            database, led, row.host, lease=step.lease, why=why, said=said, actor=actor, now=now
+        )
+    else:
+        moved = lead_elsewhere(database, row.host, why=why, said=said, actor=actor, now=now)
     row.database = moved
-    _ask(row, Verb.ADOPT, actor=actor, reason=reason, now=now)
+    _ask(row, Verb.ADOPT, actor=actor, reason=step.reason, now=now)
     return {"new_epoch": moved.epoch}
 
 
@@ -119,5 +123,5 @@ def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
         transitions.move(row.vouch, VouchState.EXPIRED, actor=actor, reason=step.reason, now=now)
     ordered = [op.pk for op in queries.orders_of(row, [Verb.RESTORE, Verb.ADOPT])]
     withdraw_operations(operations=ordered, actor=actor, reason=step.reason, now=now)
-    if step.to is Phase.ABANDONED and ordered and row.database.primary_id is not None:
+    if step.to is Phase.ABANDONED and ordered and queries.leader_of(row.database) is not None:
         _ask(row, Verb.DISCARD, actor=actor, reason=step.reason, now=now)
