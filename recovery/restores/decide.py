@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import Site
+from recovery.backups.facts import LoanState, Site
 from recovery.backups.words import instant, spoken
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
@@ -25,6 +25,7 @@ from recovery.restores.facts import (
     Facts,
     Home,
     HostSight,
+    LoanSight,
     OrderSight,
     Phase,
     Place,
@@ -191,7 +192,16 @@ def _choose(facts: Facts) -> Answer:
 def _place(facts: Facts) -> Answer:
     if facts.host_refused:
         return _end(f"What was agreed to does not hold any more: {facts.host_refused}")
+    if waits := unlent(facts.loan):
+        return Wait(waits)
     return Step(Act.ORDER, Phase.RESTORE, f"{facts.host} can take it.")
+
+
+def unlent(loan: LoanSight | None) -> str:
+    """What an order about a snapshot still waits for; empty: nothing."""
+    if loan is None or loan.state is LoanState.READY:
+        return ""
+    return loan.said or "A volume of its snapshot is asked for."
 
 
 def _restore(facts: Facts) -> Answer:

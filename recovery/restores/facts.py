@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.backups.facts import Site
+from recovery.backups.facts import LoanState, Site
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import OperationState
 from recovery.restores.lost import LeaseSight, Member
@@ -140,6 +140,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class LoanSight:
+    """A volume of the provider's snapshot. `said`: what it waits for."""
+
+    state: LoanState
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that decides over one restore.
 
@@ -150,6 +158,7 @@ class Facts:
     `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lease`: every copy of a business database, and what its old primary lived by.
+    `loan`: the volume that a provider's snapshot is read from, None: it is read without one.
     """
 
     phase: Phase
@@ -177,6 +186,7 @@ class Facts:
     plan: Plan = Plan.STARTER
     members: tuple[Member, ...] = ()
     lease: LeaseSight | None = None
+    loan: LoanSight | None = None
 
 
 class Act(StrEnum):

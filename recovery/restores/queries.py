@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from recovery.backups.facts import Site, StoreKind
-from recovery.backups.models import BackupReplica
+from recovery.backups.facts import LoanState, Site, SnapshotState, StoreKind
+from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED as FAILOVER_ENDED
@@ -26,6 +26,7 @@ from recovery.restores.facts import (
     Facts,
     Home,
     HostSight,
+    LoanSight,
     OrderSight,
     Phase,
     Place,
@@ -35,7 +36,7 @@ from recovery.restores.facts import (
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
 from recovery.restores.models import Restore
 
-SNAPSHOT = "it is a provider’s snapshot, and no host can read that by itself."
+UNKEPT = "no snapshot of it is kept at the provider yet."
 VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
 
 
@@ -71,7 +72,7 @@ def lost_sites() -> frozenset[str]:
 
 def sources_of(database: Database) -> tuple[Source, ...]:
     """Its backup replicas, by number."""
-    kinds = dict(BackupReplica.objects.filter(database=database).values_list("pk", "store__kind"))
+    unkept = _unkept(database)
     found = next(iter(database_facts(only=database.name)), None)
     return tuple(
         Source(
@@ -80,11 +81,24 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             store=copy.store,
             site=copy.place,
             at=copy.point.at if copy.point else None,
-            unusable=SNAPSHOT if kinds.get(UUID(copy.key)) == StoreKind.SNAPSHOT else "",
+            unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
         )
         for copy in (found.copies if found else ())
     )
+
+
+def _unkept(database: Database) -> frozenset[str]:
+    """Those of a provider that has no whole snapshot: no volume can be made of them."""
+    kept = SnapshotRun.objects.filter(replica=OuterRef("pk"), state=SnapshotState.KEPT)
+    rows = BackupReplica.objects.filter(database=database, store__kind=StoreKind.SNAPSHOT)
+    return frozenset(str(pk) for pk in rows.exclude(Exists(kept)).values_list("pk", flat=True))
+
+
+def loan_of(borrower: UUID) -> LoanSight | None:
+    """The volume that was asked for in this name."""
+    row = Loan.objects.filter(borrower=borrower).first()
+    return LoanSight(LoanState(row.state), row.said) if row else None
 
 
 def site_of(database: Database) -> Site:
@@ -234,6 +248,7 @@ def facts_of(
         plan=Plan(database.plan),
         members=members_of(database) if is_business else (),
         lease=(leases or Leases()).sight(database) if is_business else None,
+        loan=loan_of(row.pk),
     )
 
 

@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 
 from recovery.audit.facts import Actor
+from recovery.backups.actions import borrow_volume, end_loan
+from recovery.backups.facts import StoreKind
 from recovery.core import transitions
 from recovery.core.archive.names import instant as moment_of
 from recovery.core.archive.names import milliseconds
@@ -44,17 +46,24 @@ def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
             _order(row, actor=actor, reason=step.reason, now=now)
             changes: Mapping[str, object] = {}
         case Act.TAKE:
-            changes = _taken(row)
+            changes = _taken(row, actor=actor, now=now)
         case Act.SWITCH:
             changes = _switched(row, step, actor=actor, now=now)
         case Act.END:
             _end(row, step, actor=actor, now=now)
             changes = {"ended_at": now, "end_reason": step.reason}
         case Act.ADVANCE:
-            changes = {}
+            changes = _advanced(row, step, actor=actor, now=now)
     if step.to == row.phase:
         return row
     return reach(row, step.to, changes=changes, actor=actor, reason=step.reason, now=now)
+
+
+def _advanced(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
+    """A provider's snapshot is read from a volume that has to be made first."""
+    if step.to is Phase.PLACE and row.source.store.kind == StoreKind.SNAPSHOT:
+        borrow_volume(replica=row.source, borrower=row.pk, actor=actor, reason=step.reason, now=now)
+    return {}
 
 
 def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
@@ -80,8 +89,9 @@ def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) 
     request_acts(acts=[order], actor=actor, reason=reason, now=now)
 
 
-def _taken(row: Restore) -> Mapping[str, object]:
+def _taken(row: Restore, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """What its agent read back; what cannot be read is left empty, and goes no further."""
+    end_loan(borrower=row.pk, actor=actor, reason="It was read.", now=now)
     done = [op for op in queries.orders_of(row, [Verb.RESTORE]) if op.state == OperationState.DONE]
     try:
         told = msgspec.json.decode(done[-1].detail, type=RestoreResult)
@@ -121,6 +131,7 @@ def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
     """What waits for a word or for its turn waits no more; what may be staged is dropped."""
     if row.vouch.state in OPEN:
         transitions.move(row.vouch, VouchState.EXPIRED, actor=actor, reason=step.reason, now=now)
+    end_loan(borrower=row.pk, actor=actor, reason=step.reason, now=now)
     ordered = [op.pk for op in queries.orders_of(row, [Verb.RESTORE, Verb.ADOPT])]
     withdraw_operations(operations=ordered, actor=actor, reason=step.reason, now=now)
     if step.to is Phase.ABANDONED and ordered and queries.leader_of(row.database) is not None:

@@ -164,6 +164,29 @@ def keep(database: Database, number: int, site: str) -> None:
     )
 
 
+def keep_snapshot(database: Database, site: str, moment: datetime) -> BackupReplica:
+    """Backup replica 3: the provider's snapshot at that site, of which one is kept."""
+    store = backups.register_store(
+        name=f"cloud-{site.lower()}",
+        kind=StoreKind.SNAPSHOT,
+        place=Datacenter.objects.get(name=site),
+        address="http://provider:80",
+        bucket=site.lower(),
+        credentials={"access_key": "a", "secret_key": "b", "mounts": "/mnt/volumes"},
+        actor=BY,
+        reason="test",
+        now=NOW,
+    )
+    replica = backups.assign_replica(
+        database=database, number=3, store=store, actor=BY, reason="test", now=NOW
+    )
+    run = backups.begin_snapshot(replica=replica, slot=1, host="par1-r1-h1", actor=BY, now=moment)
+    assert run is not None
+    backups.keep_snapshot(run=run, snapshot="snap-1", volume="vol-1", actor=BY, now=NOW)
+    see({3: moment})
+    return replica
+
+
 def see(points: dict[int, datetime | None]) -> None:
     """What a look at each archive found."""
     rows = {row.number: row for row in BackupReplica.objects.all()}
