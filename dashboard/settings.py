@@ -197,6 +197,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    "lend-volumes": {
+        "task": "recovery.tasks.lend_volumes",
+        "schedule": 3.0,
+        "options": {"expires": 3.0},
+    },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",
         "schedule": 20.0,
