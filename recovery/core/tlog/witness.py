@@ -55,7 +55,7 @@ def judge(
     if offered.size < size:
         why = f"the log has shrunk: {offered.size} leaves, where it had {size}"
         return Judged(Judgement.REFUSE, why)
-    if old != size and offered.size != size:
+    if size not in (old, offered.size):
         return Judged(Judgement.CONFLICT, f"kept are {size} leaves, the proof begins at {old}")
     try:
         parts = proof if offered.size != size else ()
