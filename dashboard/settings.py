@@ -163,6 +163,12 @@ TOCSIN_PROVEN_WITHIN_DAYS = _number("TOCSIN_PROVEN_WITHIN_DAYS", 30)
 TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
 TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")
 TOCSIN_GATEWAY_KEY = ENVIRONMENT.get("TOCSIN_GATEWAY_KEY", "")
+TOCSIN_AUDIT_KEY_FILE = ENVIRONMENT.get("TOCSIN_AUDIT_KEY_FILE") or str(VAR / "secrets/audit-key")
+"""The audit log's private key; the sealer alone opens it, and makes it once."""
+TOCSIN_AUDIT_FOLDER = ENVIRONMENT.get("TOCSIN_AUDIT_FOLDER") or str(VAR / "audit")
+"""Where checkpoints and leaf hashes are copied to: best on another machine's disk."""
+TOCSIN_AUDIT_STORES = ENVIRONMENT.get("TOCSIN_AUDIT_STORES", "").split()
+"""Stores of backups (`manage.py store`) that get the same copies."""
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.
@@ -201,6 +207,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "recovery.tasks.lend_volumes",
         "schedule": 3.0,
         "options": {"expires": 3.0},
+    "watch-sealing": {
+        "task": "recovery.tasks.watch_sealing",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
     },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from recovery.backups import actions as backups
 from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
+from recovery.sealer import watch
 
 
 @shared_task(ignore_result=True)
@@ -46,3 +47,9 @@ def follow_backups() -> None:
 def forget_points() -> None:
     """The history of recovery points stays bounded."""
     backups.forget_points(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def watch_sealing() -> None:
+    """Entries that no checkpoint covers in time ring, the sealer being gone too."""
+    watch.watch_sealing(now=clock.system.now())

@@ -1,14 +1,17 @@
-"""The one door into the audit log."""
+"""The one door into the audit log, and the doors of who seals it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
 from recovery.audit.facts import Entry
+from recovery.core.tlog.checkpoints import Checkpoint
+from recovery.core.tlog.tree import Frontier
 
 
 def append_entries(entries: Iterable[Entry]) -> int:
@@ -24,3 +27,60 @@ def append_entries(entries: Iterable[Entry]) -> int:
         cursor.execute("SELECT audit_append(%s::jsonb)", [bodies])
         row = cursor.fetchone()
     return int(row[0] or 0) if row else 0
+
+
+def lead_sealing(*, seen_epoch: int, holder: str) -> int | None:
+    """Become the sealer if the epoch is still the one seen; the new epoch, or None."""
+    return _call("SELECT audit_lead(%s, %s)", [seen_epoch, holder])
+
+
+def beat_sealing(*, epoch: int) -> bool:
+    """Say that this epoch's sealer lives; False when it is not the sealer any more."""
+    return _call("SELECT audit_beat(%s)", [epoch]) is not None
+
+
+def seal_entries(
+    *,
+    epoch: int,
+    at_size: int,
+    entries: Sequence[int],
+    leaves: Sequence[bytes],
+    edge: Frontier,
+    nodes: Sequence[tuple[int, int, bytes]],
+) -> int | None:
+    """The next entries become leaves, all or none; the log's size then, None for who comes
+    second (another epoch, another size). PostgreSQL refuses any entries but the next ones."""
+    levels, places, hashes = zip(*nodes, strict=True) if nodes else ((), (), ())
+    return _call(
+        "SELECT audit_seal(%s, %s, %s::bigint[], %s::bytea[], %s,"
+        " %s::smallint[], %s::bigint[], %s::bytea[])",
+        [
+            epoch,
+            at_size,
+            list(entries),
+            list(leaves),
+            edge.to_bytes(),
+            list(levels),
+            list(places),
+            list(hashes),
+        ],
+    )
+
+
+def publish_checkpoint(*, checkpoint: Checkpoint, note: str, key: str) -> bool:
+    """For everybody to read; False when it was published already."""
+    values = [checkpoint.size, checkpoint.root, note, key]
+    return bool(_call("SELECT audit_publish(%s, %s, %s, %s)", values))
+
+
+def add_cosignature(*, size: int, witness: str, key: str, line: str) -> bool:
+    """A witness has seen this checkpoint grow from the last it saw; verified by the caller."""
+    values = [size, witness, key, line]
+    return bool(_call("SELECT audit_cosign(%s, %s, %s, %s)", values))
+
+
+def _call(statement: str, values: list[Any]) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    return row[0] if row else None

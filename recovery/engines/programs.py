@@ -104,6 +104,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         _celery("worker", "--concurrency", "2"),
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
+        command("sealer"),
         replace(command("prober"), stage=Stage.REST),
         replace(command("writers"), stage=Stage.REST),
         *mail,

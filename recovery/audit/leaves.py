@@ -1,0 +1,98 @@
+"""What is sealed of an entry: one line of canonical JSON (RFC 8785), all of its row in it.
+
+Invariants: the same row gives the same bytes on every machine; any change of any column gives
+others; no row exists that cannot be written so (what RFC 8785's numbers cannot hold exactly is
+kept as `{"$number": "its digits"}`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import rfc8785
+
+VERSION = 1
+_SAFE = 15
+"""Digits that every JSON number of RFC 8785 keeps."""
+_SORTS_OTHERWISE = re.compile("[\ud800-\U0010ffff]")
+"""Above these, UTF-16 (RFC 8785) and code points (Python) sort keys in different orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row of the log as PostgreSQL tells it; `body`, `recorded_at` and `xid` as text."""
+
+    id: int
+    xid: str
+    recorded_at: str
+    object_type: str
+    object_id: str
+    object_version: int
+    body: str
+
+
+def leaf_data(index: int, row: Stored) -> bytes:
+    """The bytes whose hash is leaf `index` of the tree; a line of every export."""
+    return canonical(
+        {
+            "body": json.loads(row.body, parse_int=_whole, parse_float=_fraction),
+            "id": row.id,
+            "index": index,
+            "object_id": row.object_id,
+            "object_type": row.object_type,
+            "object_version": row.object_version,
+            "recorded_at": row.recorded_at,
+            "v": VERSION,
+            "xid": row.xid,
+        }
+    )
+
+
+class _Slow(TypeError):
+    """Holds a number that C's encoder would write in another way than RFC 8785."""
+
+
+def canonical(value: object) -> bytes:
+    """RFC 8785. Nearly every entry holds plain text and small whole numbers, for which the
+    standard library's encoder writes the same bytes twenty times faster."""
+    try:
+        text = json.dumps(
+            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_slow
+        )
+    except _Slow:
+        return rfc8785.dumps(_exact(value))
+    return rfc8785.dumps(value) if _SORTS_OTHERWISE.search(text) else text.encode()  # type: ignore[arg-type]
+
+
+def _slow(value: object) -> object:
+    raise _Slow(type(value).__name__)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _SAFE else Decimal(digits)
+
+
+def _fraction(digits: str) -> Decimal:
+    return Decimal(digits)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _exact(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_exact(inner) for inner in value]
+    return _number(value) if isinstance(value, Decimal) else value
+
+
+def _number(value: Decimal) -> object:
+    """A float or whole number that is exactly this one, else its digits."""
+    if value == value.to_integral_value() and abs(value) < 2**53:
+        return int(value)
+    near = float(value)
+    if abs(near) != float("inf") and Decimal(repr(near)) == value:
+        return near
+    return {"$number": str(value)}

@@ -1,0 +1,1 @@
+"""The sealer: audit entries into a Merkle log, under signed checkpoints."""

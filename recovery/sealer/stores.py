@@ -1,0 +1,45 @@
+"""Where copies of the log go: a folder of its own, and stores of backups by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from recovery import wiring
+from recovery.backups.cycle import open_store
+from recovery.backups.models import Store
+from recovery.core.errors import TocsinError
+from recovery.core.ports import ObjectStore
+
+log = structlog.get_logger()
+PATIENCE = 5.0
+
+
+def own_folder() -> ObjectStore:
+    """The folder of this installation; best a disk of another machine."""
+    folder = Path(settings.TOCSIN_AUDIT_FOLDER)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return wiring.store_at(
+        kind="directory",
+        name="audit folder",
+        address=str(folder),
+        bucket="",
+        credentials={},
+        patience=PATIENCE,
+    )
+
+
+def copy_stores() -> list[ObjectStore]:
+    """The folder, then each store that TOCSIN_AUDIT_STORES names."""
+    found = [own_folder()]
+    for name in settings.TOCSIN_AUDIT_STORES:
+        row = Store.objects.filter(name=name).first()
+        try:
+            found += [open_store(row)] if row else []
+        except TocsinError as error:
+            log.warning("no copy of the log", store=name, error=str(error))
+        if row is None:
+            log.warning("no store of this name", store=name, field="TOCSIN_AUDIT_STORES")
+    return found

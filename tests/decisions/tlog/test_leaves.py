@@ -1,0 +1,73 @@
+"""What is hashed of a row: canonical, complete, and possible for every row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recovery.audit.leaves import Stored, canonical, leaf_data
+from tests.decisions.tlog.worlds import row
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def test_rfc_8785s_own_example_is_written_byte_for_byte() -> None:
+    text = (
+        '{"numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],'
+        '"string": "\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/",'
+        '"literals": [null, true, false]}'
+    )
+    body = Stored(1, "7", "t", "host", "h", 1, text)
+    assert (
+        '"body":{"literals":[null,true,false],"numbers":[{"$number":"333333333.33333329"},1e+30,4.5,'
+        '0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
+    ).encode() in leaf_data(0, body)
+
+
+@given(VALUES)
+def test_the_fast_way_writes_what_the_reference_writes(value: object) -> None:
+    assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+@given(VALUES, st.integers(0, 2**40))
+def test_a_line_reads_back_as_the_row_it_is_of(value: object, index: int) -> None:
+    stored = replace(row(3), body=json.dumps({"after": value}))
+    read = json.loads(leaf_data(index, stored))
+    assert read["body"] == {"after": value}
+    assert (read["index"], read["id"], read["xid"]) == (index, stored.id, stored.xid)
+
+
+def test_numbers_that_a_float_cannot_hold_are_kept_as_their_digits() -> None:
+    def line(number: str) -> bytes:
+        return leaf_data(0, replace(row(0), body=f'{{"n": {number}}}'))
+
+    assert line("12345678901234567890") != line("12345678901234567891")
+    assert line("0.12345678901234567890") != line("0.12345678901234567891")
+    assert b'{"$number":"12345678901234567890"}' in line("12345678901234567890")
+    assert line("1e400") != line("1e401")
+    assert line("9007199254740991").count(b"$number") == 0
+
+
+def test_no_column_can_change_without_the_leaf() -> None:
+    before = leaf_data(5, row(5))
+    assert leaf_data(6, row(5)) != before
+    changed = [
+        replace(row(5), id=7),
+        replace(row(5), xid="7"),
+        replace(row(5), recorded_at="2026-11-29T00:00:05.000001Z"),
+        replace(row(5), object_type="database"),
+        replace(row(5), object_id="h6"),
+        replace(row(5), object_version=7),
+        replace(row(5), body=row(5, "fine").body),
+    ]
+    assert len({before, *(leaf_data(5, other) for other in changed)}) == len(fields(Stored)) + 1
