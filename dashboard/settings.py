@@ -207,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "recovery.tasks.lend_volumes",
         "schedule": 3.0,
         "options": {"expires": 3.0},
+    },
     "watch-sealing": {
         "task": "recovery.tasks.watch_sealing",
         "schedule": 15.0,

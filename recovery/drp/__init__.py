@@ -1,0 +1,1 @@
+"""Disaster recovery plans: runbooks, the plan that people see, approvals, runs."""

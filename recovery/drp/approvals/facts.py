@@ -1,0 +1,104 @@
+"""What is known of an approval when it is weighed. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recovery.drp.facts import Factor
+
+LIFE_SECONDS = 30 * 60
+
+
+class AskState(StrEnum):
+    """Of one question to approve a step. `void`: what was shown changed · `expired`: nobody was in
+    time; it never approves, it is asked anew and louder."""
+
+    OPEN = "open"
+    USED = "used"
+    DENIED = "denied"
+    VOID = "void"
+    EXPIRED = "expired"
+
+
+ASK_MOVES = {
+    AskState.OPEN: frozenset({"used", "denied", "void", "expired"}),
+    AskState.USED: frozenset[str](),
+    AskState.DENIED: frozenset[str](),
+    AskState.VOID: frozenset[str](),
+    AskState.EXPIRED: frozenset[str](),
+}
+
+
+class Rule(StrEnum):
+    """What break-glass may override, each by its name. Never: the digest, the signature, the
+    single use, the drill that must not touch production."""
+
+    REQUESTER_APPROVES = "requester_approves"
+    EDITOR_APPROVES = "editor_approves"
+    TOO_FEW_PEOPLE = "too_few_people"
+    STALE_RUNBOOK = "stale_runbook"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, and under which policy. `count` people of `role`, of `of` where given;
+    `by_passkey`: a code does not do; `broken`: rules that `broken_by` broke for this question;
+    `incarnation`: of the rows now."""
+
+    ask: str
+    digest: str
+    run: str
+    step: str
+    requester: str
+    editor: str
+    role: str
+    count: int
+    of: frozenset[str]
+    by_passkey: bool
+    incarnation: int
+    broken: frozenset[Rule] = frozenset()
+    broken_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One approval as its row has it, and what was found out about it now.
+
+    `principal`: whose right it is: the approver's own, or who delegated it. `roles`: the
+    principal's, now; `is_active`: both are still let in. `wall`: its age by the database's clock,
+    `elapsed`: by the run's own count, which no clock step moves. `unproven`: why its signature (or
+    the seal of a code) does not hold, looked at now.
+    """
+
+    id: str
+    ask: str
+    approver: str
+    principal: str
+    roles: frozenset[str]
+    is_active: bool
+    factor: Factor
+    digest: str
+    run: str
+    step: str
+    incarnation: int
+    wall: float
+    elapsed: float
+    is_yes: bool = True
+    is_used: bool = False
+    unproven: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """`counted`: ids that are used up with it; `refused`: of every other one why not;
+    `missing`: what is still waited for, empty where it is enough; `denied`: who said no."""
+
+    counted: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+    missing: str
+    denied: str = ""
+
+    @property
+    def is_enough(self) -> bool:
+        return not self.missing and not self.denied

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DrpConfig(AppConfig):
+    name = "recovery.drp"
+    label = "drp"

@@ -1,0 +1,109 @@
+"""What is no longer as it was when a plan was approved, in sentences. Pure.
+
+Invariant: whatever would change what a step that has not begun does, or what was quoted, is named;
+what this run did itself (`ours`) is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from recovery.drp.plan import Plan, PlannedStep, Target
+
+Epochs = Mapping[str, int]
+
+
+def drift(
+    approved: Plan, now: Plan, *, ours: Epochs | None = None, ended: Collection[str] = ()
+) -> tuple[str, ...]:
+    """`ours`: the epochs to which this run has brought targets; `ended`: steps that are over."""
+    return tuple(
+        dict.fromkeys(
+            [
+                *_head(approved, now),
+                *_steps(approved, now, ours or {}, ended),
+                *_quotes(approved, now),
+            ]
+        )
+    )
+
+
+def _head(approved: Plan, now: Plan) -> Iterator[str]:
+    if approved.mode != now.mode:
+        yield f"It was approved as a {approved.mode}, and would be a {now.mode}."
+    if (approved.runbook, approved.version) != (now.runbook, now.version):
+        yield (
+            f"It was {approved.runbook} version {approved.version}; now it is {now.runbook}"
+            f" version {now.version}."
+        )
+    elif approved.runbook_digest != now.runbook_digest:
+        yield f"{approved.runbook} version {approved.version} was rewritten under the same number."
+    for word, was, then in (
+        ("The datacenter that is left", approved.lost, now.lost),
+        ("The datacenter that takes over", approved.into, now.into),
+    ):
+        if was.key != then.key:
+            yield f"{word} was {was.name}; now it is {then.name}."
+
+
+def _steps(approved: Plan, now: Plan, ours: Epochs, ended: Collection[str]) -> Iterator[str]:
+    before = {step.id: step for step in approved.steps}
+    after = {step.id: step for step in now.steps}
+    for name in before.keys() - after.keys():
+        yield f"Step {name} is in the runbook no longer."
+    for name in after.keys() - before.keys():
+        yield f"Step {name} is new in the runbook."
+    for name, step in before.items():
+        if name in after and name not in ended:
+            yield from _step(step, after[name], ours)
+
+
+def _step(was: PlannedStep, then: PlannedStep, ours: Epochs) -> Iterator[str]:
+    old = {target.key: target for wave in was.waves for target in wave}
+    new = {target.key: target for wave in then.waves for target in wave}
+    for key, target in old.items():
+        if key not in new:
+            if key not in ours:
+                yield f"{was.id}: {target.name} is no target of it any more."
+        elif (word := _epoch(target, new[key], ours)) != "":
+            yield f"{was.id}: {word}"
+    for key in new.keys() - old.keys():
+        yield f"{was.id}: {new[key].name} is a target of it now, and was not when it was approved."
+    if _rest(was) != _rest(then):
+        yield f"{was.id} does something else now than what was approved."
+
+
+def _epoch(was: Target, then: Target, ours: Epochs) -> str:
+    if then.epoch == was.epoch or then.epoch == ours.get(was.key):
+        return ""
+    return f"{was.name} is in epoch {then.epoch} now; the plan saw epoch {was.epoch}."
+
+
+def _rest(step: PlannedStep) -> tuple[object, ...]:
+    """All of a step but its targets."""
+    return (
+        step.kind,
+        step.needs,
+        step.params,
+        step.timeout,
+        step.retries,
+        step.on_failure,
+        step.undo,
+        step.point_of_no_return,
+        step.approval,
+        step.gate,
+        step.owner,
+        step.stage,
+        step.title,
+    )
+
+
+def _quotes(approved: Plan, now: Plan) -> Iterator[str]:
+    after = {quote.database: quote for quote in now.quotes}
+    for quote in approved.quotes:
+        found = after.get(quote.database)
+        if found is not None and found.moment < quote.moment:
+            yield (
+                f"{quote.name} can be restored up to {found.moment} only; it was quoted up to"
+                f" {quote.moment}."
+            )

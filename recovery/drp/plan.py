@@ -1,0 +1,143 @@
+"""What people see and approve: a runbook with its targets, named with their epochs. Pure.
+
+Invariants: the digest covers everything that is shown and everything that is done, the mode too
+(I-DR-1); the same runbook on the same inventory gives the same bytes (RFC 8785); what was read back
+from its bytes is what was written, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+import rfc8785
+
+from recovery.core.errors import Refused
+from recovery.drp.facts import DANGEROUS, Kind, Mode, OnFailure, Stage
+
+Realm = Literal["production", "drill"]
+TargetType = Literal["datacenter", "database", "application", "tocsin"]
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Read strictly: a field more or less is another plan."""
+
+
+class Target(Shape, frozen=True):
+    """What an act is done to, as it was when the plan was shown."""
+
+    type: TargetType
+    id: str
+    name: str
+    epoch: int
+    realm: Realm
+
+    @property
+    def key(self) -> str:
+        """A database's id is never read as a datacenter's (I-BR-4)."""
+        return f"{self.type}:{self.id}"
+
+
+class Need(Shape, frozen=True):
+    """Whose approval a step wants. `of`: only these people, where given."""
+
+    role: str
+    count: int
+    of: tuple[str, ...] = ()
+
+
+class Gate(Shape, frozen=True):
+    """What holds after a wave before the next one begins."""
+
+    that: str
+    at_least: int
+
+
+class PlannedStep(Shape, frozen=True):
+    """One step, resolved. `waves`: the targets, in the order in which they are taken."""
+
+    id: str
+    title: str
+    kind: Kind
+    stage: Stage
+    owner: str
+    timeout: int
+    retries: int
+    on_failure: OnFailure
+    needs: tuple[str, ...]
+    params: dict[str, Any]
+    waves: tuple[tuple[Target, ...], ...]
+    undo: str | None = None
+    point_of_no_return: str | None = None
+    approval: Need | None = None
+    gate: Gate | None = None
+
+    @property
+    def wants_passkey(self) -> bool:
+        """What is dangerous, or cannot be taken back, is signed; the rest may take a code."""
+        return self.kind in DANGEROUS or self.point_of_no_return is not None
+
+
+class Quote(Shape, frozen=True):
+    """What of a database is certain to be there afterwards: everything up to `moment`."""
+
+    database: str
+    name: str
+    source: str
+    moment: str
+
+
+class LeftOut(Shape, frozen=True):
+    """A target that a step will not take, and why."""
+
+    step: str
+    target: Target
+    reason: str
+
+
+class Plan(Shape, frozen=True):
+    """Everything that an approval is about."""
+
+    runbook: str
+    version: int
+    runbook_digest: str
+    mode: Mode
+    lost: Target
+    into: Target
+    situation: str
+    steps: tuple[PlannedStep, ...]
+    quotes: tuple[Quote, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    v: int = 1
+
+    def step(self, id: str) -> PlannedStep:
+        """The one of this id."""
+        return next(step for step in self.steps if step.id == id)
+
+
+def canonical(plan: Plan) -> bytes:
+    """RFC 8785: one plan, one row of bytes."""
+    return rfc8785.dumps(msgspec.to_builtins(plan))
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 of it, in hex."""
+    return digest_of(canonical(plan))
+
+
+def digest_of(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read_plan(raw: bytes, expected: str) -> Plan:
+    """The plan that has this digest. `Refused` where these bytes are of no plan, or of another."""
+    if digest_of(raw) != expected:
+        raise Refused("The plan is not the one that was approved: its digest is another.")
+    try:
+        plan = msgspec.json.decode(raw, type=Plan)
+    except msgspec.MsgspecError as error:
+        raise Refused(f"This is no plan: {error}.") from error
+    if canonical(plan) != raw:
+        raise Refused("The plan is not written as it would be: somebody altered it.")
+    return plan

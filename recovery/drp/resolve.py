@@ -1,0 +1,254 @@
+"""A runbook on an inventory: its steps with the targets that each would take now. Pure.
+
+Invariants: every database and application of the datacenter is in a step or is left out with a
+reason; a target is named with its epoch; the most urgent come first, and ties are broken by name,
+so that two looks at the same rows give the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recovery.core.errors import Refused
+from recovery.drp.facts import Kind, Mode, OnFailure, Stage
+from recovery.drp.plan import (
+    Gate,
+    LeftOut,
+    Need,
+    Plan,
+    PlannedStep,
+    Quote,
+    Realm,
+    Target,
+)
+from recovery.drp.runbooks.kinds import Fence, ForEach, Place, Promote, Restore, Select, Traffic
+from recovery.drp.runbooks.schema import Runbook, Step
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSight:
+    """A datacenter. `epoch`: the version of its row."""
+
+    id: str
+    name: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSight:
+    """`home`: where its primary is or was; `standbys`: datacenters with a copy that may be
+    promoted; `restorable`: (replica, newest moment) of the best copy outside its home."""
+
+    id: str
+    name: str
+    home: str
+    plan: str
+    priority: int
+    epoch: int
+    standbys: frozenset[str] = frozenset()
+    restorable: tuple[str, datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSight:
+    """`seats_in`: datacenters in which its containers sit, or sat."""
+
+    id: str
+    name: str
+    seats_in: frozenset[str]
+    copies: int
+    priority: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What there is, in one realm."""
+
+    realm: Realm
+    sites: Sequence[SiteSight]
+    databases: Sequence[DatabaseSight]
+    applications: Sequence[ApplicationSight]
+
+    def site(self, name: str) -> SiteSight:
+        """`Refused` where there is none of this name."""
+        found = next((site for site in self.sites if site.name == name), None)
+        if found is None:
+            known = ", ".join(sorted(site.name for site in self.sites))
+            raise Refused(f"There is no datacenter {name}.", todo=f"There are {known}.")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the requester named. `situation`: the sentence that stood on the page."""
+
+    mode: Mode
+    lost: str
+    into: str
+    situation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one step takes, and what it leaves out."""
+
+    targets: tuple[Target, ...]
+    left_out: tuple[tuple[Target, str], ...] = ()
+
+
+def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Inventory) -> Plan:
+    """The plan. `Refused` where the runbook is not for this mode or these places."""
+    _check(runbook, wish, inventory)
+    lost, into = (_site(inventory, name) for name in (wish.lost, wish.into))
+    steps, left = [], []
+    for step in runbook.steps:
+        taken = _take(step, wish, inventory)
+        steps.append(_planned(step, taken.targets, (lost, into)))
+        left += [LeftOut(step.id, target, reason) for target, reason in taken.left_out]
+    return Plan(
+        runbook=runbook.runbook,
+        version=runbook.version,
+        runbook_digest=runbook_digest,
+        mode=wish.mode,
+        lost=lost,
+        into=into,
+        situation=wish.situation,
+        steps=tuple(steps),
+        quotes=_quotes(runbook, wish, inventory),
+        left_out=tuple(left),
+    )
+
+
+def _check(runbook: Runbook, wish: Wish, inventory: Inventory) -> None:
+    if wish.mode not in runbook.modes:
+        known = ", ".join(runbook.modes)
+        raise Refused(
+            f"{runbook.runbook} is no plan for a {wish.mode}.", todo=f"It is for {known}."
+        )
+    if wish.lost == wish.into:
+        raise Refused(f"{wish.lost} cannot take over from itself.", field="into")
+    is_drill = inventory.realm == "drill"
+    if is_drill != (wish.mode is Mode.DRILL):
+        raise Refused(f"A {wish.mode} is never planned on {inventory.realm} targets (I-DR-4).")
+
+
+def _site(inventory: Inventory, name: str) -> Target:
+    row = inventory.site(name)
+    return Target("datacenter", row.id, row.name, row.epoch, inventory.realm)
+
+
+# ---------------------------------------------------------------------- targets
+
+
+def _take(step: Step, wish: Wish, inventory: Inventory) -> _Taken:
+    act = step.do.do if isinstance(step.do, ForEach) else step.do
+    places = {"lost": wish.lost, "into": wish.into}
+    match act:
+        case Promote():
+            return _databases(act.select, places, inventory, _no_standby)
+        case Restore():
+            return _databases(act.select, places, inventory, _no_copy)
+        case Traffic(what="databases"):
+            return _databases(act.select, places, inventory, _nothing)
+        case Place() | Traffic():
+            return _applications(act.select, places, inventory)
+        case Fence():
+            return _Taken((_site(inventory, places[act.datacenter]),))
+    return _Taken((Target("tocsin", step.id, step.title, 0, inventory.realm),))
+
+
+def _no_standby(row: DatabaseSight, into: str) -> str:
+    if into in row.standbys:
+        return ""
+    return f"it has no standby in {into} that may be promoted"
+
+
+def _no_copy(row: DatabaseSight, into: str) -> str:
+    return "" if row.restorable else "no copy of it that is left can be restored"
+
+
+def _nothing(row: DatabaseSight, into: str) -> str:
+    return ""
+
+
+def _databases(
+    select: Select, places: Mapping[str, str], inventory: Inventory, refuse: Any
+) -> _Taken:
+    rows = [
+        row
+        for row in inventory.databases
+        if row.home == places[select.of] and select.plan in {None, row.plan}
+    ]
+    rows.sort(key=lambda row: (-row.priority, row.name))
+    pairs = [
+        (
+            Target("database", row.id, row.name, row.epoch, inventory.realm),
+            refuse(row, places["into"]),
+        )
+        for row in rows
+    ]
+    return _Taken(
+        tuple(target for target, reason in pairs if not reason),
+        tuple((target, reason) for target, reason in pairs if reason),
+    )
+
+
+def _applications(select: Select, places: Mapping[str, str], inventory: Inventory) -> _Taken:
+    wanted = {None: (1, 10**6), "one": (1, 1), "more": (2, 10**6)}[select.copies]
+    rows = [
+        row
+        for row in inventory.applications
+        if places[select.of] in row.seats_in and wanted[0] <= row.copies <= wanted[1]
+    ]
+    rows.sort(key=lambda row: (-row.priority, row.name))
+    return _Taken(
+        tuple(Target("application", row.id, row.name, row.epoch, inventory.realm) for row in rows)
+    )
+
+
+# ---------------------------------------------------------------------- steps
+
+
+def _planned(step: Step, targets: tuple[Target, ...], places: tuple[Target, Target]) -> PlannedStep:
+    repeated = step.do if isinstance(step.do, ForEach) else None
+    act = repeated.do if repeated else step.do
+    size = repeated.wave if repeated else max(1, len(targets))
+    asked = step.approval
+    return PlannedStep(
+        id=step.id,
+        title=step.title,
+        kind=Kind(step.kind),
+        stage=Stage(step.stage),
+        owner=step.owner,
+        timeout=step.timeout,
+        retries=step.retries,
+        on_failure=OnFailure(step.on_failure),
+        needs=step.needs,
+        params=act.model_dump(mode="json", exclude={"kind"}),
+        waves=tuple(_waves(targets, size)),
+        undo=step.undo,
+        point_of_no_return=step.point_of_no_return,
+        approval=Need(asked.role, asked.count, asked.of) if asked else None,
+        gate=Gate(repeated.gate.that, repeated.gate.at_least) if repeated else None,
+    )
+
+
+def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...]]:
+    for at in range(0, len(targets), size):
+        yield targets[at : at + size]
+
+
+def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
+    """Of every database that is restored rather than promoted."""
+    if runbook.is_lossless:
+        return ()
+    rows = sorted(inventory.databases, key=lambda row: row.name)
+    return tuple(
+        Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
+        for row in rows
+        if row.home == wish.lost and row.restorable is not None and row.plan == "starter"
+    )

@@ -1,0 +1,155 @@
+"""A plan: resolved, digested, compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from recovery.core.errors import Refused
+from recovery.drp.drift import drift
+from recovery.drp.facts import Mode
+from recovery.drp.plan import Plan, Target, canonical, digest, read_plan
+from tests.decisions.drp.books import NAMES
+from tests.decisions.drp.worlds import POINT, database, drill, inventory, later, plan
+
+
+def names(found: Plan, step: str) -> list[list[str]]:
+    return [[target.name for target in wave] for wave in found.step(step).waves]
+
+
+def test_targets_are_named_with_their_epochs_and_the_most_urgent_come_first() -> None:
+    found = plan()
+    assert names(found, "promote-business") == [["ident", "orders"]]
+    assert names(found, "place-level-two") == [["shop", "tiles"]]
+    assert names(found, "place-level-one") == [["cron"]]
+    assert found.step("promote-business").waves[0][0].epoch == 7
+    assert names(found, "fence") == [["PAR1"]]
+
+
+def test_what_a_step_will_not_take_is_left_out_with_its_reason() -> None:
+    left = {(one.step, one.target.name): one.reason for one in plan().left_out}
+    assert left == {
+        ("promote-business", "crm"): "it has no standby in OSU2 that may be promoted",
+        ("restore-starter", "wiki"): "no copy of it that is left can be restored",
+    }
+
+
+def test_targets_are_cut_into_waves() -> None:
+    many = tuple(database(f"d{n:02}") for n in range(20))
+    waves = names(plan(there=inventory(databases=many)), "promote-business")
+    assert [len(wave) for wave in waves] == [8, 8, 4]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_is_read_back_from_its_bytes_and_from_no_others(name: str) -> None:
+    found = plan(name, Mode.SIMULATION)
+    raw = canonical(found)
+    assert read_plan(raw, digest(found)) == found
+    with pytest.raises(Refused, match="its digest is another"):
+        read_plan(raw + b" ", digest(found))
+    with pytest.raises(Refused, match="This is no plan"):
+        read_plan(b"{}", digest_of_text("{}"))
+    spaced = msgspec.json.format(raw)
+    with pytest.raises(Refused, match="somebody altered it"):
+        read_plan(spaced, digest_of_text(spaced.decode()))
+
+
+def digest_of_text(text: str) -> str:
+    from recovery.drp.plan import digest_of
+
+    return digest_of(text.encode())
+
+
+def test_the_mode_is_part_of_the_digest() -> None:
+    assert digest(plan(mode=Mode.SIMULATION)) != digest(plan(mode=Mode.DISASTER))
+
+
+def test_two_looks_at_the_same_rows_give_the_same_digest() -> None:
+    there = inventory()
+    shuffled = inventory(databases=tuple(reversed(there.databases)))
+    assert digest(plan(there=there)) == digest(plan(there=shuffled))
+
+
+def test_a_drill_is_planned_on_drill_targets_alone_and_nothing_else_is() -> None:
+    with pytest.raises(Refused, match="never planned on production targets"):
+        plan(mode=Mode.DRILL)
+    with pytest.raises(Refused, match="never planned on drill targets"):
+        plan(there=inventory(realm="drill"))
+    assert {t.realm for step in drill().steps for wave in step.waves for t in wave} == {"drill"}
+
+
+def test_a_runbook_is_planned_in_its_own_modes_and_on_places_that_exist() -> None:
+    with pytest.raises(Refused, match="is no plan for a planned"):
+        plan(mode=Mode.PLANNED)
+    with pytest.raises(Refused, match="There is no datacenter PAR1"):
+        plan(there=inventory(sites=()))
+
+
+def test_nothing_drifts_while_nothing_changes() -> None:
+    assert drift(plan(), plan()) == ()
+
+
+ROWS = inventory().databases
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            (replace(ROWS[0], epoch=8), *ROWS[1:]),
+            "promote-business: orders is in epoch 8 now; the plan saw epoch 7.",
+        ),
+        (ROWS[1:], "promote-business: orders is no target of it any more."),
+        (
+            (*ROWS, database("new")),
+            "promote-business: new is a target of it now, and was not when it was approved.",
+        ),
+        (
+            (*ROWS[:3], replace(ROWS[3], restorable=("replica 2", later(-600))), *ROWS[4:]),
+            "notes can be restored up to 2026-11-29T00:50:00+00:00 only; it was quoted up to"
+            " 2026-11-29T01:00:00+00:00.",
+        ),
+    ],
+)
+def test_what_has_changed_is_said_in_a_sentence(rows: tuple[object, ...], said: str) -> None:
+    assert drift(plan(), plan(there=inventory(databases=rows))) == (said,)
+
+
+def test_what_this_run_did_itself_is_no_drift() -> None:
+    there = inventory(databases=(replace(ROWS[0], epoch=8), *ROWS[1:]))
+    assert drift(plan(), plan(there=there), ours={"database:db-orders": 8}) == ()
+    moved = inventory(databases=(replace(ROWS[0], home="OSU2", epoch=8), *ROWS[1:]))
+    assert drift(plan(), plan(there=moved), ours={"database:db-orders": 8}) == ()
+    assert drift(plan(), plan(there=moved), ended={"promote-business"}) == ()
+
+
+def test_more_to_lose_less_is_no_drift() -> None:
+    better = (*ROWS[:3], replace(ROWS[3], restorable=("replica 2", later(60))), *ROWS[4:])
+    assert later(60) > POINT
+    assert drift(plan(), plan(there=inventory(databases=better))) == ()
+
+
+def test_another_runbook_mode_or_datacenter_is_named() -> None:
+    was = plan()
+    fields = {
+        "It was approved as a disaster, and would be a drill.": {"mode": Mode.DRILL},
+        "now it is datacenter-lost version 2": {"version": 2},
+        "was rewritten under the same number": {"runbook_digest": "0" * 64},
+        "The datacenter that takes over was OSU2; now it is MRS1.": {
+            "into": Target("datacenter", "002", "MRS1", 1, "production")
+        },
+        "Step fence is in the runbook no longer.": {
+            "steps": tuple(step for step in was.steps if step.id != "fence")
+        },
+        "fence does something else now": {
+            "steps": tuple(
+                msgspec.structs.replace(step, timeout=1) if step.id == "fence" else step
+                for step in was.steps
+            )
+        },
+    }
+    for said, changes in fields.items():
+        told = drift(was, msgspec.structs.replace(was, **changes))  # type: ignore[arg-type]
+        assert any(said in one for one in told), (said, told)
