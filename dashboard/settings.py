@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "recovery.failover",
     "recovery.backups",
     "recovery.restores",
+    "recovery.brief",
     "recovery.traffic",
     "recovery.access",
 ]

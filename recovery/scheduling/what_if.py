@@ -41,7 +41,7 @@ def what_if(snapshot: Snapshot, lost: Collection[str], now: datetime, name: str 
     before = _running(snapshot, hit, frozenset())
     after = _running(snapshot, hit, gone)
     names = {app.id: app.name for app in snapshot.applications}
-    decision = decide(_after_loss(snapshot, gone, hit), now)
+    decision = decide(after_loss(snapshot, gone, hit), now)
     return Outlook(
         name=name,
         hosts=tuple(sorted(gone)),
@@ -84,7 +84,7 @@ def _running(
     return counts
 
 
-def _after_loss(snapshot: Snapshot, gone: frozenset[str], hit: set[str]) -> Snapshot:
+def after_loss(snapshot: Snapshot, gone: frozenset[str], hit: set[str]) -> Snapshot:
     """Only the applications that are hit; the lost hosts lost, their replacement allowed."""
     return replace(
         snapshot,

@@ -1,0 +1,198 @@
+"""The databases that are led in each datacenter: ten statements, whatever their number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from recovery.backups.facts import Copy, StoreKind, terms_of
+from recovery.backups.facts import Database as Archived
+from recovery.backups.loss import Line, quote_site
+from recovery.backups.models import BackupReplica, BackupRun
+from recovery.backups.queries import database_facts
+from recovery.brief.facts import ArchiveFact, DatabaseFact, ServiceFact
+from recovery.brief.standing import Sight, Standby, standby_fact
+from recovery.failover.screens import STALE
+from recovery.failover.service import first_of_month, service_of
+from recovery.inventory.facts import Durability, Plan, ReplicaState, Role, Verdict
+from recovery.inventory.models import Database as DatabaseRow
+from recovery.inventory.models import Replica, ReplicaSight, WriteGap, WriteProbe
+from recovery.restores.queries import SNAPSHOT
+
+
+@dataclass(slots=True)
+class Bases:
+    """Everything read once. `led`: by datacenter, the databases (ids) whose primary is there."""
+
+    now: datetime
+    rows: Mapping[UUID, DatabaseRow]
+    archived: Mapping[UUID, Archived]
+    members: Mapping[UUID, list[Replica]]
+    sights: Mapping[UUID, ReplicaSight]
+    probes: Mapping[UUID, WriteProbe]
+    gaps: Mapping[UUID, list[tuple[datetime, datetime]]]
+    sizes: Mapping[UUID, int]
+    snapshots: frozenset[UUID]
+    led: Mapping[str, list[UUID]] = field(default_factory=dict)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The newest look at an archive or word of an agent."""
+        looks = [c.looked_at for one in self.archived.values() for c in one.copies if c.looked_at]
+        return max([*looks, *(sight.at for sight in self.sights.values())], default=None)
+
+    def copies_in(self, site: str) -> Iterable[Copy]:
+        """The backup replicas that lie there."""
+        for one in self.archived.values():
+            yield from (copy for copy in one.copies if copy.place and copy.place.name == site)
+
+    def facts(self, site: str, until: datetime) -> tuple[DatabaseFact, ...]:
+        """Those that are led there. `until`: nothing there can have been acknowledged after it, but
+        for what its users saw."""
+        keys = self.led.get(site, [])
+        archived = [replace(self.archived[key], primary=site) for key in keys]
+        lines = {line.database: line for line in quote_site(site, archived, self.now).lines}
+        return tuple(self._fact(self.rows[key], site, until, lines) for key in keys)
+
+    def _fact(
+        self, row: DatabaseRow, site: str, until: datetime, lines: Mapping[str, Line]
+    ) -> DatabaseFact:
+        probe = self.probes.get(row.pk)
+        if probe is not None and probe.last_ack_at is not None:
+            until = max(until, probe.last_ack_at)
+        primary = self._primary(row.pk)
+        away = self._standbys(row, site)
+        seen = self._sight(primary.pk) if primary is not None else None
+        line = lines.get(row.name)
+        return DatabaseFact(
+            name=row.name,
+            plan=Plan(row.plan),
+            engine=row.engine,
+            priority=row.priority,
+            until=until,
+            promise=terms_of(row.engine, 1).promise,
+            is_written=self._is_written(probe),
+            standbys=tuple(standby_fact(one, seen, until) for one in away),
+            archive=self._archive(row.pk, line) if line else None,
+            why_not=line.why_not if line else (),
+            service=self._service(row, probe),
+        )
+
+    def _primary(self, database: UUID) -> Replica | None:
+        return next((one for one in self.members[database] if one.role == Role.PRIMARY), None)
+
+    def _standbys(self, row: DatabaseRow, site: str) -> Iterable[Standby]:
+        is_safe = row.durability == Durability.SYNCHRONOUS and row.degraded_at is None
+        for one in self.members[row.pk]:
+            if one.role == Role.STANDBY and one.host.datacenter.name != site:
+                yield Standby(
+                    replica=str(one.pk),
+                    host=one.host.name,
+                    site=one.host.datacenter.name,
+                    verdict=Verdict(one.host.verdict),
+                    is_safe=is_safe,
+                    sight=self._sight(one.pk),
+                )
+
+    def _sight(self, replica: UUID) -> Sight | None:
+        row = self.sights.get(replica)
+        if row is None:
+            return None
+        lag = row.fact.get("lag_ms", -1)
+        told = row.fact.get("standbys", ())
+        return Sight(
+            at=row.at,
+            state=row.state,
+            position=row.position,
+            lag=None if lag < 0 else lag / 1000,
+            synchronous=frozenset(one["replica"] for one in told if one.get("is_synchronous")),
+        )
+
+    def _archive(self, database: UUID, line: Line) -> ArchiveFact | None:
+        if line.used is None or line.at is None or line.used.place is None:
+            return None
+        key = UUID(line.used.key)
+        return ArchiveFact(
+            replica=line.used.number,
+            store=line.used.store,
+            site=line.used.place.name,
+            at=line.at,
+            bytes=self.sizes.get(key),
+            is_unread=line.is_unread,
+            read_at=line.used.read_at,
+            proven_at=line.used.proven_at,
+            unusable=SNAPSHOT if key in self.snapshots else "",
+        )
+
+    def _is_written(self, probe: WriteProbe | None) -> bool | None:
+        """By its users' own word; an old word says nothing, unless it was that they fail."""
+        if probe is None:
+            return None
+        if probe.failing_since is not None:
+            return False
+        return None if self.now - probe.at > STALE else probe.last_ack_at is not None
+
+    def _service(self, row: DatabaseRow, probe: WriteProbe | None) -> ServiceFact:
+        known = service_of(
+            Plan(row.plan), self.gaps[row.pk], None, self.now, is_measured=probe is not None
+        )
+        return ServiceFact(
+            name=row.name,
+            level=f"{row.plan} databases",
+            allowed=int(known.allowed),
+            used=int(known.used),
+            out_since=probe.failing_since if probe is not None else None,
+            is_measured=known.is_measured,
+        )
+
+
+def load_bases(now: datetime) -> Bases:
+    """Of every datacenter."""
+    archived = {UUID(one.key): one for one in database_facts()}
+    rows = {row.pk: row for row in DatabaseRow.objects.select_related("datacenter")}
+    members: dict[UUID, list[Replica]] = defaultdict(list)
+    wanted = Replica.objects.filter(state=ReplicaState.MEMBER).select_related("host__datacenter")
+    for replica in wanted.order_by("database__name", "number"):
+        members[replica.database_id].append(replica)
+    gaps: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
+    found = WriteGap.objects.filter(first_after__gt=first_of_month(now))
+    for key, began, ended in found.values_list("database_id", "last_before", "first_after"):
+        gaps[key].append((began, ended))
+    bases = Bases(
+        now=now,
+        rows=rows,
+        archived=archived,
+        members=members,
+        sights={sight.replica_id: sight for sight in ReplicaSight.objects.all()},
+        probes={probe.database_id: probe for probe in WriteProbe.objects.all()},
+        gaps=gaps,
+        sizes=_sizes(),
+        snapshots=frozenset(
+            BackupReplica.objects.filter(store__kind=StoreKind.SNAPSHOT).values_list(
+                "pk", flat=True
+            )
+        ),
+    )
+    bases.led = _led(rows, members)
+    return bases
+
+
+def _sizes() -> dict[UUID, int]:
+    """Bytes of each replica's newest backup."""
+    rows = BackupRun.objects.order_by("replica_id", "-begun_at").distinct("replica_id")
+    return dict(rows.values_list("replica_id", "bytes"))
+
+
+def _led(
+    rows: Mapping[UUID, DatabaseRow], members: Mapping[UUID, list[Replica]]
+) -> dict[str, list[UUID]]:
+    """By the primary that was decided; one that nobody leads belongs where it was made."""
+    found: dict[str, list[UUID]] = defaultdict(list)
+    for key, row in rows.items():
+        led = next((one for one in members[key] if one.role == Role.PRIMARY), None)
+        site = led.host.datacenter.name if led is not None else row.datacenter.name
+        found[site].append(key)
+    return found

@@ -1,0 +1,156 @@
+"""The brief of one datacenter: what it means to give it up now, and what it means to wait. Pure.
+
+Invariants: each of its databases has one line, stands in one bin, and in one wave or among those
+that stay down; what is unknown is said to be, and is never counted as nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recovery.backups.words import counted, instant, joined
+from recovery.brief import evidence, promises, waves
+from recovery.brief.facts import Facts, FitFact, SiteFact, Way
+from recovery.brief.losses import bins, losses, say
+from recovery.brief.parts import Activation, Brief, Look, Loss, Waiting
+
+
+def look_of(site: SiteFact) -> Look:
+    """Lost: more than half of its hosts are given up. One without hosts can't be lost."""
+    gone = len(site.hosts) - site.heard
+    if not gone:
+        return Look.FINE
+    return Look.LOST if 2 * gone > len(site.hosts) else Look.HURT
+
+
+def brief_of(facts: Facts) -> Brief:
+    """Everything about it, as of these facts."""
+    look = look_of(facts.site)
+    activate = _activation(facts)
+    return Brief(
+        site=facts.site.name,
+        look=look,
+        hosts=len(facts.site.hosts),
+        gone=len(facts.site.hosts) - facts.site.heard,
+        lost_at=facts.lost_at,
+        incident=facts.incident,
+        sentence=_sentence(facts, look, activate),
+        after=_after(facts, look, activate),
+        hypotheses=evidence.hypotheses(facts) if look is not Look.FINE else (),
+        activate=activate,
+        wait=_waiting(facts, look),
+    )
+
+
+def _activation(facts: Facts) -> Activation:
+    found = losses(facts.databases)
+    made = waves.waves(found, facts.fit, facts.past)
+    seconds, is_floor = waves.total(made)
+    left = [one.database for one in found if one.way in (Way.NONE, Way.UNKNOWN)]
+    return Activation(
+        losses=found,
+        bins=bins(found),
+        untouched=facts.elsewhere,
+        fit=facts.fit,
+        waves=made,
+        left=tuple(left),
+        seconds=seconds,
+        is_floor=is_floor,
+        ground=waves.ground(facts.past),
+        irreversible=_irreversible(facts.site.name, found, facts.fit),
+    )
+
+
+def _irreversible(site: str, found: Sequence[Loss], fit: FitFact | None) -> tuple[str, ...]:
+    promoted = tuple(one.database for one in found if one.way is Way.PROMOTE)
+    restored = tuple(one.database for one in found if one.way is Way.RESTORE)
+    said = []
+    if promoted:
+        said.append(
+            f"Once {joined(promoted)} {'leads' if len(promoted) == 1 else 'lead'} elsewhere, what"
+            f" only {site} has is set apart; the way back is a planned switchover, not an undo."
+        )
+    if restored:
+        said.append(
+            f"{counted(len(restored), 'database')} {'begins' if len(restored) == 1 else 'begin'}"
+            f" again at an older moment: what was written after it stays in {site} alone."
+        )
+    if fit is not None and fit.moved:
+        said.append(
+            f"{counted(fit.moved, 'container')} can be moved back at any time: nothing of that is"
+            " final."
+        )
+    return tuple(said)
+
+
+def _waiting(facts: Facts, look: Look) -> Waiting:
+    stops = facts.fit.stops if facts.fit else ()
+    bases = [one.service for one in facts.databases if one.service is not None]
+    out = {one.name for one in facts.databases if look is Look.FINE or one.is_written is not True}
+    since = facts.lost_at if look is Look.LOST else None
+    found = promises.breaches(facts.services, stops, since)
+    found = promises.ranked((*found, *promises.breaches(bases, out, since)))
+    writing = sum(one.is_written is True for one in facts.databases)
+    unseen = sum(one.is_written is None for one in facts.databases)
+    return Waiting(
+        burns=promises.burns(found, (*facts.services, *bases)),
+        breaches=found,
+        growth=_growth(facts, look, writing, unseen),
+        writing=writing,
+        unseen=unseen,
+        word=facts.word,
+        review=facts.review,
+    )
+
+
+def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
+    if not facts.databases:
+        return "No database is written there."
+    if look is not Look.LOST:
+        return "With every second in which its users write and nothing else holds it yet."
+    parts = []
+    if writing:
+        verb = "acknowledges" if writing == 1 else "acknowledge"
+        parts.append(f"{counted(writing, 'database')} there still {verb} writes: it grows by them.")
+    if unseen:
+        parts.append(f"Of {counted(unseen, 'database')} nobody knows whether they are written.")
+    if not parts:
+        parts.append(
+            "It does not grow: nobody writes there. Nothing is lost if its disks come back."
+        )
+    return " ".join(parts)
+
+
+def _sentence(facts: Facts, look: Look, activate: Activation) -> str:
+    site, size = facts.site.name, len(facts.site.hosts)
+    gone = size - facts.site.heard
+    if look is Look.FINE:
+        return f"{site} answers: {_all(size)}." if size else f"{site} has no host."
+    if look is Look.HURT:
+        return f"{site} is hurt: {gone} of its {size} hosts are gone."
+    which = _all(size) if gone == size else f"{gone} of its {size} hosts"
+    return f"{site} looks lost: {which} {'is' if gone == 1 else 'are'} silent."
+
+
+def _all(hosts: int) -> str:
+    return {1: "its one host", 2: "both its hosts"}.get(hosts, f"all its {hosts} hosts")
+
+
+def _after(facts: Facts, look: Look, activate: Activation) -> str:
+    """What giving it up would mean, in a sentence or two."""
+    fit, said = facts.fit, []
+    lead = "Given up now" if look is Look.LOST else "If it vanished now"
+    if facts.databases:
+        many = counted(len(facts.databases), "database")
+        said.append(f"{lead}, {many} would be moved: {say(activate.losses)}.")
+    else:
+        said.append(f"{lead}, no database would be lost: none is written there.")
+    if fit is None:
+        said.append("Whether its containers fit elsewhere is not known.")
+    elif fit.containers and fit.moved < fit.containers:
+        said.append(f"{fit.moved} of its {counted(fit.containers, 'container')} fit elsewhere.")
+    elif fit.containers:
+        said.append(f"All its {counted(fit.containers, 'container')} fit elsewhere.")
+    if look is Look.LOST and facts.lost_at:
+        said.append(f"Silent since {instant(facts.lost_at)}.")
+    return " ".join(said)

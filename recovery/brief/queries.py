@@ -1,0 +1,247 @@
+"""Rows as a brief's facts: a bounded number of statements, whatever the size of the fleet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from recovery.brief.bases import Bases, load_bases
+from recovery.brief.decide import brief_of, look_of
+from recovery.brief.facts import (
+    Cause,
+    Choice,
+    Drill,
+    Facts,
+    FitFact,
+    HostFact,
+    Review,
+    ServiceFact,
+    SiteFact,
+    Word,
+)
+from recovery.brief.fit import fit_of
+from recovery.brief.models import Decision, ProviderWord
+from recovery.brief.parts import Brief, Look
+from recovery.brief.past import Samples, load_samples
+from recovery.detection.queries import blind_reason
+from recovery.incidents.facts import UNRESOLVED, MemberKind
+from recovery.incidents.models import Incident, Member
+from recovery.inventory.facts import Verdict
+from recovery.inventory.models import Application, Datacenter, Host
+from recovery.operations.decide import Limits
+from recovery.operations.queries import ledger
+from recovery.scheduling import queries as scheduling
+from recovery.scheduling.facts import Snapshot
+from recovery.traffic import screens as traffic
+
+SILENT_FOR = timedelta(seconds=5)
+"""A store that was read so long after the loss is not part of it."""
+OUT = (Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN, Verdict.ISOLATED, Verdict.AGENT_DOWN)
+
+
+@dataclass
+class Fleet:
+    """All that briefs are made of, each part read at most once and only when it is asked for."""
+
+    now: datetime
+    drills: Mapping[str, tuple[Drill, ...]]
+
+    @cached_property
+    def hosts(self) -> dict[str, list[tuple[UUID, HostFact]]]:
+        """By datacenter; those that never lived are left out."""
+        found: dict[str, list[tuple[UUID, HostFact]]] = defaultdict(list)
+        rows = Host.objects.exclude(verdict=Verdict.ENROLLING).order_by("name")
+        names = ("pk", "name", "datacenter__name", "verdict", "verdict_at", "verdict_evidence")
+        for pk, name, site, verdict, since, evidence in rows.values_list(*names):
+            witnesses = len(evidence.get("witnesses", ()))
+            found[site].append((pk, HostFact(name, Verdict(verdict), witnesses, since)))
+        return found
+
+    @cached_property
+    def sites(self) -> dict[str, SiteFact]:
+        """In the order of the map."""
+        rows = Datacenter.objects.order_by("position", "name").values_list("name", "region")
+        return {
+            name: SiteFact(name, region, tuple(host for _, host in self.hosts[name]))
+            for name, region in rows
+        }
+
+    @cached_property
+    def bases(self) -> Bases:
+        return load_bases(self.now)
+
+    @cached_property
+    def services(self) -> Mapping[str, traffic.Service]:
+        return traffic.services(self.now)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        everything = list(Application.objects.values_list("pk", flat=True))
+        return scheduling.snapshot_of(everything, self.now)
+
+    @cached_property
+    def at_once(self) -> int:
+        """Starts that the governor lets fly together."""
+        now, limits = ledger(), Limits()
+        share = int(limits.share_of_containers * now.containers)
+        return max(share, limits.at_least, now.largest_host)
+
+    @cached_property
+    def samples(self) -> Samples:
+        return load_samples()
+
+    @cached_property
+    def blind(self) -> str:
+        return blind_reason()
+
+    @cached_property
+    def causes(self) -> dict[str, tuple[int, datetime]]:
+        """Of each host (id) that an unresolved incident is about: its number, its beginning; where
+        there are several, the one that began first."""
+        rows = Member.objects.filter(
+            kind=MemberKind.HOST, is_cause=True, incident__state__in=sorted(UNRESOLVED)
+        ).order_by("-incident__happened_at")
+        found = rows.values_list("object_id", "incident__number", "incident__happened_at")
+        return {host: (number, at) for host, number, at in found}
+
+    @cached_property
+    def words(self) -> dict[str, ProviderWord]:
+        """The newest of each datacenter."""
+        rows = ProviderWord.objects.select_related("datacenter")
+        return {row.datacenter.name: row for row in rows.order_by("at", "id")}
+
+    @cached_property
+    def decisions(self) -> dict[str, Decision]:
+        """The newest of each datacenter, without what was shown."""
+        rows = Decision.objects.select_related("datacenter").defer("shown")
+        newest = rows.order_by("datacenter", "-number").distinct("datacenter")
+        return {row.datacenter.name: row for row in newest}
+
+    # ------------------------------------------------------------------ one datacenter
+
+    def brief(self, name: str) -> Brief:
+        return brief_of(self.facts(name))
+
+    def facts(self, name: str) -> Facts:
+        site = self.sites[name]
+        is_lost = look_of(site) is Look.LOST
+        incident, lost_at = self._loss(name) if is_lost else (None, None)
+        as_of = self.bases.as_of or self.now
+        silent, answering = self._stores(name, lost_at)
+        bases = self.bases.facts(name, lost_at or as_of)
+        return Facts(
+            site=site,
+            others=tuple(one for other, one in self.sites.items() if other != name),
+            as_of=as_of,
+            lost_at=lost_at,
+            blind=self.blind,
+            silent_stores=silent,
+            answering_stores=answering,
+            databases=bases,
+            elsewhere=len(self.bases.rows) - len(bases),
+            services=self._services(name),
+            fit=self._fit(name),
+            past=self.samples.before(lost_at, self.drills.get(name, ())),
+            word=self._word(name, lost_at),
+            review=self._review(name, lost_at),
+            incident=incident,
+        )
+
+    def _loss(self, name: str) -> tuple[int | None, datetime | None]:
+        """Its incident, and when the first of its hosts that are gone fell silent."""
+        gone = [(pk, host) for pk, host in self.hosts[name] if host.verdict in OUT]
+        known = [self.causes[str(pk)] for pk, _ in gone if str(pk) in self.causes]
+        if known:
+            return min(known, key=lambda one: one[1])
+        return None, min((host.since for _, host in gone if host.since), default=None)
+
+    def _ids(self, name: str) -> set[str]:
+        return {str(pk) for pk, _ in self.hosts[name]}
+
+    def _fit(self, name: str) -> FitFact:
+        return fit_of(self.snapshot, self._ids(name), self.now, self.at_once)
+
+    def _services(self, name: str) -> tuple[ServiceFact, ...]:
+        """Of applications with a seat there."""
+        here = self._ids(name)
+        hit = {seat.application for seat in self.snapshot.seats if seat.host in here}
+        names = sorted(app.name for app in self.snapshot.applications if app.id in hit)
+        return tuple(_service(one, self.services[one]) for one in names if one in self.services)
+
+    def _stores(
+        self, name: str, lost_at: datetime | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The stores there that cannot be read since the loss, and those that were."""
+        if lost_at is None:
+            return (), ()
+        silent: set[str] = set()
+        answering: set[str] = set()
+        for copy in self.bases.copies_in(name):
+            if copy.read_at is not None and copy.read_at > lost_at + SILENT_FOR:
+                answering.add(copy.store)
+            elif copy.error and copy.looked_at is not None and copy.looked_at > lost_at:
+                silent.add(copy.store)
+        return tuple(sorted(silent - answering)), tuple(sorted(answering))
+
+    def _word(self, name: str, lost_at: datetime | None) -> Word | None:
+        """Said since the loss; what was said of another one does not count."""
+        row = self.words.get(name)
+        if row is None or lost_at is None or row.at < lost_at:
+            return None
+        return Word(row.said, Cause(row.cause), row.source, row.said_at, row.until, row.by, row.at)
+
+    def _review(self, name: str, lost_at: datetime | None) -> Review | None:
+        row = self.decisions.get(name)
+        if row is None or row.choice != Choice.WAIT or lost_at is None or row.at < lost_at:
+            return None
+        assert row.until is not None, "a constraint says so"
+        return Review(row.number, row.until, row.by, row.at, row.reason)
+
+
+def _service(name: str, one: traffic.Service) -> ServiceFact:
+    return ServiceFact(
+        name=name,
+        level=one.level,
+        allowed=int(one.allowed),
+        used=int(one.used),
+        out_since=one.out_since,
+        is_measured=one.is_measured,
+    )
+
+
+def fleet_at(now: datetime, drills: Mapping[str, tuple[Drill, ...]] | None = None) -> Fleet:
+    """`drills`: by datacenter, from who knows of them."""
+    return Fleet(now, drills or {})
+
+
+def lost_sites(fleet: Fleet) -> tuple[str, ...]:
+    """Datacenters that look lost."""
+    return tuple(name for name, site in fleet.sites.items() if look_of(site) is Look.LOST)
+
+
+def incident_of(number: int | None) -> Incident | None:
+    return Incident.objects.filter(number=number).first() if number is not None else None
+
+
+def standing_waits() -> list[Decision]:
+    """The newest decision of each datacenter, where it is one to wait."""
+    newest = Decision.objects.order_by("datacenter", "-number").distinct("datacenter")
+    rows = Decision.objects.filter(pk__in=newest.values("pk"), choice=Choice.WAIT)
+    return list(rows.select_related("datacenter", "incident").defer("shown"))
+
+
+def looks_lost(sites: Collection[UUID]) -> set[UUID]:
+    """Which of these datacenters look lost, by the rule of the brief."""
+    found: dict[UUID, list[HostFact]] = defaultdict(list)
+    rows = Host.objects.filter(datacenter__in=sites).exclude(verdict=Verdict.ENROLLING)
+    for site, name, verdict in rows.values_list("datacenter_id", "name", "verdict"):
+        found[site].append(HostFact(name, Verdict(verdict)))
+    return {
+        site
+        for site, hosts in found.items()
+        if look_of(SiteFact("", "", tuple(hosts))) is Look.LOST
+    }
