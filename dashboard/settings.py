@@ -159,6 +159,8 @@ TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
 """The id of the key that seals backups; the key itself is in each host's own file alone."""
 TOCSIN_PROVEN_WITHIN_DAYS = _number("TOCSIN_PROVEN_WITHIN_DAYS", 30)
 """Each backup replica is restored and read back at least so often, as a test; 0: never."""
+TOCSIN_PLACE = ENVIRONMENT.get("TOCSIN_PLACE", "")
+"""The datacenter that Tocsin itself stands in; without it, where its backup replica 1 lies."""
 # Its door for agents on other machines (wss://); 0: none. `make up HOST=name` opens it.
 TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
 TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")

@@ -41,7 +41,8 @@ def follow_archives(*, opened: Opener, now: datetime) -> int:
 
 def judge_promises(*, now: datetime) -> int:
     """States and alarms by what was read so far, and by the time that has passed since."""
-    databases = queries.database_facts() if queries.is_configured() else ()
+    known = queries.is_configured()
+    databases = (*queries.database_facts(), queries.own_facts()) if known else ()
     kept = [one for one in databases if one.copies]
     found = conditions(databases, now) if kept else ()
     moved = actions.move_states(databases, actor=ACTOR, now=now)

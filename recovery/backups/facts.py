@@ -40,6 +40,8 @@ POINT_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+OWN, OWN_NAME = "tocsin-itself", "Tocsin"
+"""Tocsin's own database: in archives and keys, and for people."""
 RANK = tuple(PointState)
 """From nothing to tell to the worst."""
 

@@ -1,6 +1,6 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
-from recovery.backups.actions.hearing import hear_archivers, note_jobs
+from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
 from recovery.backups.actions.looks import follow_archives, forget_points, see_archives
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
@@ -25,6 +25,7 @@ __all__ = [
     "forget_snapshot",
     "forget_volume",
     "hear_archivers",
+    "hear_own",
     "keep_snapshot",
     "move_states",
     "note_jobs",
