@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from recovery.backups.decide import is_unread
 from recovery.backups.distance import where
-from recovery.backups.facts import Copy, Database, terms_of
+from recovery.backups.facts import Copy, Database
 from recovery.backups.words import counted, instant, spoken
 
 
@@ -109,7 +109,7 @@ def _line(database: Database, lost: str, now: datetime) -> Line:
     standbys = tuple(site for site in database.standbys if site != lost)
     if best is None or best.point is None:
         return Line(database.name, None, None, False, False, tuple(why_not), standbys)
-    is_continuous = terms_of(database.engine, best.number).is_continuous
+    is_continuous = database.terms(best.number).is_continuous
     unread = is_unread(best, now)
     why = tuple(why_not)
     return Line(database.name, best, best.point.at, is_continuous, unread, why, standbys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from recovery.backups.facts import (
     Site,
     SnapshotState,
     StoreKind,
+    Terms,
     terms_of,
 )
 from recovery.backups.lottery import Ticket
@@ -92,9 +94,16 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
             copies=tuple(copies[row.pk]),
             standbys=tuple(standbys[row.pk]),
             is_written=row.state == DatabaseState.SERVING,
+            continuous=continuous(),
         )
         for row in rows.order_by("name")
     )
+
+
+def continuous() -> Terms:
+    """What this installation promises where a log is archived all the time."""
+    promise, warn, page, grace = (timedelta(minutes=each) for each in settings.TOCSIN_RPO_MINUTES)
+    return Terms(promise, warn, page, grace, is_continuous=True)
 
 
 def own_facts() -> Database:
@@ -106,7 +115,7 @@ def own_facts() -> Database:
         home = next((row.store.place for row in rows if row.number == 1), None)
     site = _site(home) if home else Site(settings.TOCSIN_PLACE or "an unknown place")
     copies = tuple(_copy(row) for row in rows)
-    return Database(OWN, OWN_NAME, "postgresql", site, site.name, copies)
+    return Database(OWN, OWN_NAME, "postgresql", site, site.name, copies, continuous=continuous())
 
 
 def _replicas() -> QuerySet[BackupReplica]:

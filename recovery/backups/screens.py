@@ -263,7 +263,7 @@ def _copy(database: Database, copy: Copy) -> CopyView:
         at=copy.point.at if copy.point else None,
         lsn=copy.point.lsn if copy.point else "",
         base=copy.point.base if copy.point else "",
-        promise=spoken(terms_of(database.engine, copy.number).promise),
+        promise=spoken(database.terms(copy.number).promise),
         unread_since=copy.read_at if is_unread else None,
         is_never_read=copy.read_at is None,
         error=copy.error,
@@ -346,7 +346,7 @@ def history(name: str) -> tuple[History, ...]:
         rows = RecoveryPoint.objects.filter(replica=sight.replica_id)
         before = rows.filter(at__lt=until - HISTORY).order_by("-at").values_list("at", "moment")[:1]
         since = rows.filter(at__gte=until - HISTORY).order_by("at").values_list("at", "moment")
-        terms = terms_of(sight.replica.engine, sight.replica.number)
+        terms = terms_of(sight.replica.engine, sight.replica.number, queries.continuous())
         points = (*before, *since)
         if points:
             found.append(

@@ -67,7 +67,8 @@ def assign_replica(
     elsewhere is forgotten."""
     with transaction.atomic():
         if database is None:
-            list(BackupReplica.objects.select_for_update().filter(database=None))
+            rows = BackupReplica.objects.select_for_update().filter(database=None)
+            list(rows.order_by("pk"))
         else:
             Database.objects.select_for_update().get(pk=database.pk)
         row = BackupReplica.objects.filter(database=database, number=number).first()
