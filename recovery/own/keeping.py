@@ -25,9 +25,15 @@ from recovery.own.folder import KEY, OwnFolder
 
 RESERVE = 1 << 30
 """Bytes that the spool leaves to the database on the disk that they share."""
-PLAN = Plan(base_every=timedelta(hours=12), kept=RetentionPolicy(backups=2, days=2.0), stagger=2.0)
+PLAN = Plan(
+    base_every=timedelta(hours=12),
+    kept=RetentionPolicy(backups=2, days=2.0),
+    stagger=2.0,
+    fast=True,
+)
 """Its log is long, for leases are renewed in it all the time: a young base keeps a restore short,
-and two days of every moment are what a mistake of a person needs."""
+and two days of every moment are what a mistake of a person needs. `fast`: its checkpoint writes at
+most the server's few buffers, and spread over minutes it would leave a fresh Tocsin without any."""
 KEYS_SECONDS = 30.0
 NO_KEY = "Its keys are in no store: nobody made a recovery key (manage.py own recovery-key)."
 
