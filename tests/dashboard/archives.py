@@ -79,7 +79,7 @@ def _live_a_day(now: datetime) -> None:
 
 
 def _moment(row: BackupReplica, at: datetime, now: datetime) -> datetime | None:
-    age = AGES[row.database.name][row.number - 1]
+    age = AGES[row.name][row.number - 1]
     if age is None:
         return None
     newest = now - timedelta(seconds=age)
@@ -93,7 +93,7 @@ def _reading(row: BackupReplica, at: datetime, now: datetime) -> Reading:
     begun = now - timedelta(hours=33)
     return Reading(
         moment=moment,
-        lsn="0/3C0A1B8" if row.database.engine == "postgresql" and moment else "",
+        lsn="0/3C0A1B8" if row.engine == "postgresql" and moment else "",
         tail="",
         base="20261128T020000Z-5f3a" if moment else "",
         missing=() if moment else (GAP,),
