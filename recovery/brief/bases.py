@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from recovery.backups.facts import Copy, StoreKind, terms_of
+from recovery.backups.facts import Copy, terms_of
 from recovery.backups.facts import Database as Archived
 from recovery.backups.loss import Line, quote_site
-from recovery.backups.models import BackupReplica, BackupRun
+from recovery.backups.models import BackupRun
 from recovery.backups.queries import database_facts
 from recovery.brief.facts import ArchiveFact, DatabaseFact, ServiceFact
 from recovery.brief.standing import Sight, Standby, standby_fact
@@ -20,7 +20,6 @@ from recovery.failover.service import first_of_month, service_of
 from recovery.inventory.facts import Durability, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Replica, ReplicaSight, WriteGap, WriteProbe
-from recovery.restores.queries import SNAPSHOT
 
 
 @dataclass(slots=True)
@@ -35,7 +34,6 @@ class Bases:
     probes: Mapping[UUID, WriteProbe]
     gaps: Mapping[UUID, list[tuple[datetime, datetime]]]
     sizes: Mapping[UUID, int]
-    snapshots: frozenset[UUID]
     led: Mapping[str, list[UUID]] = field(default_factory=dict)
 
     @property
@@ -124,7 +122,6 @@ class Bases:
             is_unread=line.is_unread,
             read_at=line.used.read_at,
             proven_at=line.used.proven_at,
-            unusable=SNAPSHOT if key in self.snapshots else "",
         )
 
     def _is_written(self, probe: WriteProbe | None) -> bool | None:
@@ -170,11 +167,6 @@ def load_bases(now: datetime) -> Bases:
         probes={probe.database_id: probe for probe in WriteProbe.objects.all()},
         gaps=gaps,
         sizes=_sizes(),
-        snapshots=frozenset(
-            BackupReplica.objects.filter(store__kind=StoreKind.SNAPSHOT).values_list(
-                "pk", flat=True
-            )
-        ),
     )
     bases.led = _led(rows, members)
     return bases

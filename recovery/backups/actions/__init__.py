@@ -1,5 +1,6 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
+from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
 from recovery.backups.actions.loans import (
     borrow_volume,
     end_loan,
@@ -7,7 +8,6 @@ from recovery.backups.actions.loans import (
     lend_volume,
     tell_loan,
 )
-from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
 from recovery.backups.actions.looks import follow_archives, forget_points, see_archives
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
