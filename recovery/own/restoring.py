@@ -102,7 +102,7 @@ async def _restore(state: State, store: ObjectStore, wish: Wish, say: Say) -> Re
 
 async def _bring_keys(state: State, store: ObjectStore, wish: Wish, say: Say) -> None:
     """What this machine has stays; what it lacks comes out of the newest sealed keys."""
-    needed = ("own/keys", "secrets/vault")
+    needed = ("own/keys", "secrets/archiver")
     if all((state.folder / name).exists() for name in needed) and not wish.recovery:
         return
     if not wish.recovery:
