@@ -55,12 +55,16 @@ class Lives:
     env: dict[str, str]
     here: ExitStack
     stack: Stack
+    passwords: str = ""
 
     def stop(self) -> None:
         self.here.close()
 
     def start(self) -> Stack:
         running = self.here.enter_context(started(self.folder, self.env))
+        self.passwords = self.passwords or running.said
+        with running.output.open("a") as out:
+            out.write(self.passwords)  # told at the first start alone
         self.stack = Stack(running, self.env)
         self.here.callback(self.stack.close)
         return self.stack
