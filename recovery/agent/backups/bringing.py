@@ -15,7 +15,8 @@ from pathlib import Path
 from recovery.adapters.databases.folders import Folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.running import alone
-from recovery.agent.backups.fetch import Progress, Source
+from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored, put_in_place
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import keys_for, store_for
@@ -27,7 +28,7 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import RestoreResult, RestoreSpec
 from recovery.engines.places import short_place
 
-__all__ = ["Progress", "bring", "put", "remove"]
+__all__ = ["Measured", "Progress", "bring", "put", "remove"]
 
 
 async def bring(

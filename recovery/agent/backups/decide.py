@@ -17,6 +17,7 @@ from recovery.core.archive import (
     segment_start,
 )
 from recovery.core.errors import Refused
+from recovery.core.ports import EngineFailed
 
 RESERVE = SEGMENT
 PATIENCE = timedelta(minutes=10)
@@ -87,14 +88,47 @@ def slowness(store: str, lag: timedelta, waiting: int, speed: float) -> str:
     )
 
 
+IN_FLIGHT = 24 << 20
+"""Bytes of a backup's pieces that are on their way to the spool's disk at once."""
+TELLING = 64 << 20
+"""How well the rest packs is held to be known after so many bytes, or a twentieth of all."""
+
+
+def packs_to(size: int, plain: int, sealed: int) -> int:
+    """What so many bytes take when `plain` of them took `sealed`."""
+    return size * sealed // max(1, plain)
+
+
 def room_for(database: str, needs: int, free: int) -> None:
     """Refuses where a base backup would fill the disk of the spool, on which the log lives too."""
     if free < needs + RESERVE:
         raise Refused(
             f"No base backup of {database} is begun: it needs about {_mib(needs)} of the spool's "
             f"disk beside {_mib(RESERVE)} for the log, and {_mib(free)} are free.",
-            todo="Free space there, or give the spool a larger disk.",
+            todo=_MORE,
         )
+
+
+def still_fits(database: str, total: int, plain: int, sealed: int, free: int) -> None:
+    """While it comes: `plain` of `total` bytes took `sealed` on the spool's disk. Stops it before
+    the log's own room is touched, and as soon as it is plain that the rest will not fit."""
+    rest = max(0, total - plain)
+    if plain >= max(TELLING, total // 20):
+        needs = packs_to(rest, plain, sealed)
+    else:
+        needs = min(rest, IN_FLIGHT)
+    if free >= needs + RESERVE:
+        return
+    raise EngineFailed(
+        f"The base backup of {database} was stopped: {_mib(plain)} of {_mib(total)} took "
+        f"{_mib(sealed)} of the spool's disk, the rest needs about {_mib(needs)} beside "
+        f"{_mib(RESERVE)} for the log, and {_mib(free)} are free",
+        kept="Nothing of it is left, and the log goes on.",
+        todo=_MORE,
+    )
+
+
+_MORE = "Free space there, or give the spool a larger disk."
 
 
 def _mib(size: int) -> str:

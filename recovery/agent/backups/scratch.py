@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import psycopg
 
 from recovery.adapters.databases.leftovers import marked
-from recovery.adapters.databases.postgresql.files import keywords
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
+from recovery.adapters.databases.postgresql.opening import opened
+from recovery.core.archive import lsn_number
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed, Login
 
 _PORT = 5432
 _PAUSE = 0.05
 _STOP_SECONDS = 60.0
+_REPLAYING = re.compile(r"redo in progress, .* current LSN: ([0-9A-F]+/[0-9A-F]+)")
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 
 
@@ -34,17 +38,21 @@ class Scratch:
         self._layout, self._lock = layout, lock
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def recover(self, to: datetime | None, seconds: float) -> None:
+    async def recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
         """Replays up to `to`, or everything, and is a primary then. Where the log ends before `to`
-        nothing was committed after it, so everything is right."""
+        nothing was committed after it, so everything is right. `replayed`: is told positions."""
         try:
-            await self._recover(to, seconds)
+            await self._recover(to, seconds, replayed)
         except EngineFailed as error:
             if to is None or _ENDED_BEFORE not in str(error):
                 raise
-            await self._recover(None, seconds)
+            await self._recover(None, seconds, replayed)
 
-    async def _recover(self, to: datetime | None, seconds: float) -> None:
+    async def _recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
         mark = self._layout.files.data / "recovery.signal"
         mark.touch(mode=0o600)
         self._layout.own(mark)
@@ -55,6 +63,7 @@ class Scratch:
             if self._process.poll() is not None:
                 self._process = None
                 raise EngineFailed(f"the restored server ended: {self._fatal()}")
+            await asyncio.to_thread(self._tell, replayed)
             if system.monotonic() > deadline:
                 raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
             await asyncio.sleep(_PAUSE)
@@ -98,7 +107,15 @@ class Scratch:
             "autovacuum": "off",
             "logging_collector": "off",
             "lc_messages": "C",
+            "log_startup_progress_interval": "500ms",
         }
+
+    def _tell(self, replayed: Callable[[int], None]) -> None:
+        """How far it has replayed, by its own word."""
+        text = self._layout.files.log.read_text(errors="replace")
+        found = _REPLAYING.findall(text)
+        if found:
+            replayed(lsn_number(found[-1]))
 
     async def _is_primary(self) -> bool:
         try:
@@ -117,9 +134,7 @@ class Scratch:
             "connect_timeout": "5",
         }
         try:
-            async with await psycopg.AsyncConnection.connect(
-                keywords(words), autocommit=True
-            ) as connection:
+            async with opened(words) as connection:
                 cursor = await connection.execute(statement)
                 row = await cursor.fetchone()
         except (psycopg.Error, OSError) as error:
