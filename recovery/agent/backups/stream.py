@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from recovery.adapters.databases.postgresql.forks import history
 from recovery.adapters.databases.postgresql.replication import Marks, Replication
-from recovery.agent.backups.decide import End, next_leg
+from recovery.agent.backups.decide import End, furthest, next_leg
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Chunk, History, Line
 from recovery.core.clock import system
@@ -63,23 +63,23 @@ class LogStream:
     def trouble(self) -> str:
         return "; ".join(each for each in (self._full, self._unproven) if each)
 
-    async def run(self, end: End | None) -> None:
-        """`end`: how far the archive goes, wherever it lies."""
+    async def run(self, ends: tuple[End, ...]) -> None:
+        """`ends`: how far the archive goes, wherever it lies, of each timeline."""
         try:
             while True:
                 async with await Replication.open(self._words) as connection:
-                    end = await self._leg(connection, end)
+                    ends = (await self._leg(connection, ends),)
         finally:
             await self._marks.close()
 
-    async def _leg(self, connection: Replication, end: End | None) -> End:
+    async def _leg(self, connection: Replication, ends: tuple[End, ...]) -> End:
         """One timeline, to its end or for ever."""
         it = await connection.identify()
         self.line = Line(self._spool.database, it.system)
         text = await connection.history(it.timeline)
         ended = history(it.timeline, text.decode())
         await connection.make_slot()
-        begin = next_leg(end, it.timeline, it.position, ended)
+        begin = next_leg(furthest(ends, it.timeline, ended), it.timeline, it.position, ended)
         await self._tell_histories(text.decode(), it.timeline)
         self.timeline, self.archived = begin.timeline, begin.position
         self._is_newest = begin.timeline == it.timeline
