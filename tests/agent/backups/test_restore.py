@@ -153,12 +153,12 @@ async def gone_on(
     ledger = Ledger(server, payload=100, first=first)
     ledger.start()
     await until(lambda: ledger.acknowledged)
-    await archive.covers(store, ledger.last)
-    found = set(ledger.up_to(ledger.last))
+    last = ledger.last
+    await archive.covers(store, last)
     server.kill()
     await ledger.ended()
     await archive.stop()
-    return found
+    return ledger.up_to(last)
 
 
 @ONCE
