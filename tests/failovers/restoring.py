@@ -144,14 +144,9 @@ def lose_site(bases: Bases, site: str) -> datetime:
     return at
 
 
-def machines(bases: Bases, site: str) -> list[str]:
-    return [name for name in bases.stack.lab_hosts() if name.startswith(f"{site}-")]
-
-
 def revive(bases: Bases, site: str) -> None:
     """Every machine of it is switched on again."""
-    for name in machines(bases, site):
-        bases.stack.lab("restart", host=name)
+    bases.stack.lab("restart-datacenter", datacenter=site.upper())
 
 
 def members(bases: Bases, name: str) -> list[str]:
