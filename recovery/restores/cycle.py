@@ -14,23 +14,27 @@ from recovery.core.errors import Conflict, Refused
 from recovery.restores import actions, queries
 from recovery.restores.decide import next_step
 from recovery.restores.facts import Step
+from recovery.restores.queries import Leases
 
 log = structlog.get_logger()
 MOST_STEPS = 6
 """Of one restore in one round."""
 
 
-def carry_on(*, actor: Actor, now: datetime, paused: str = "") -> int:
-    """Take the steps that follow now; their number."""
+def carry_on(*, actor: Actor, now: datetime, paused: str = "", leases: Leases | None = None) -> int:
+    """Take the steps that follow now; their number. `leases`: as the leader watches them."""
     return sum(
-        _carried(row.pk, actor=actor, now=now, paused=paused)
+        _carried(row.pk, actor=actor, now=now, paused=paused, leases=leases)
         for row in queries.unfinished_restores()
     )
 
 
-def _carried(restore: UUID, *, actor: Actor, now: datetime, paused: str) -> int:
+def _carried(
+    restore: UUID, *, actor: Actor, now: datetime, paused: str, leases: Leases | None
+) -> int:
     for taken in range(MOST_STEPS):
-        answer = next_step(queries.facts_of(queries.load(restore), now=now, paused=paused))
+        row = queries.load(restore)
+        answer = next_step(queries.facts_of(row, now=now, paused=paused, leases=leases))
         if not isinstance(answer, Step):
             return taken
         try:

@@ -42,9 +42,9 @@ async def bring(
     store = store_for(spec.store, backups)
     to = datetime.fromtimestamp(spec.to / 1000, UTC) if spec.to else None
     try:
-        work = _work(database, spec.restore, place, Source(store, keys, database.name))
+        work = _work(database, spec, place, Source(store, keys, database.name))
         work.progress = progress
-        return _result(await work.run(to))
+        return _result(await work.run(to, timeline=spec.timeline))
     finally:
         await store.close()
 
@@ -68,9 +68,9 @@ async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
 
 
 def _work(
-    database: DatabaseSpec, name: str, place: Place, source: Source
+    database: DatabaseSpec, spec: RestoreSpec, place: Place, source: Source
 ) -> Restore | RestoreValkey:
-    folder = _staging(database, name, place)
+    folder = _staging(database, spec.restore, place)
     if database.engine == "postgresql":
         return Restore(source, replace(place, folder=folder), database.version)
     return RestoreValkey(source, folder, database.version)

@@ -32,11 +32,26 @@ class End:
     position: int
 
 
-def end_of(names: Iterable[str], system: str) -> End | None:
-    """The furthest that any of these objects reaches."""
-    chunks = (found for name in names if isinstance(found := parse(name), Chunk))
-    ours = (End(each.timeline, each.stop) for each in chunks if each.line.system == system)
-    return max(ours, default=None)
+def ends_of(names: Iterable[str], system: str) -> tuple[End, ...]:
+    """The furthest that any of these objects reaches, of each timeline."""
+    found: dict[int, int] = {}
+    for name in names:
+        chunk = parse(name)
+        if isinstance(chunk, Chunk) and chunk.line.system == system:
+            found[chunk.timeline] = max(found.get(chunk.timeline, 0), chunk.stop)
+    return tuple(End(timeline, stop) for timeline, stop in sorted(found.items()))
+
+
+def furthest(ends: Iterable[End], timeline: int, ended: tuple[Ended, ...]) -> End | None:
+    """What a server of `timeline` goes on from. One that is newer than all that is archived, and
+    does not descend from it, was restored from before it: it goes on from where it descends, and
+    what the archive has of the history that was left stays nobody's."""
+    known = {each.timeline for each in ended}
+    seen = tuple(ends)
+    newest = max(seen, default=None)
+    if newest is None or newest.timeline >= timeline or newest.timeline in known:
+        return newest
+    return max((each for each in seen if each.timeline in known), default=None)
 
 
 def next_leg(end: End | None, timeline: int, flushed: int, ended: tuple[Ended, ...]) -> End:

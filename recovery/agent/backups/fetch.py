@@ -14,12 +14,15 @@ from datetime import datetime
 
 from recovery.adapters.backups.sealing import Keys, SealBroken, unseal_with_digest
 from recovery.core.archive import (
+    Chunk,
+    History,
     Manifest,
     PartFact,
     Refusal,
     RestorePlan,
     coverage,
     decode_manifest,
+    parse,
     plan_restore,
 )
 from recovery.core.archive.manifest import BadManifest
@@ -67,6 +70,13 @@ class Source:
             raise self.refused(name, str(error)) from error
         plan = self._planned(plan_restore(self._objects, {name: manifest}, to), name)
         return plan, manifest
+
+    @property
+    def timeline(self) -> int:
+        """The highest that the store has a name of."""
+        found = (parse(each.name) for each in self._objects)
+        ours = (each.timeline for each in found if isinstance(each, Chunk | History))
+        return max(ours, default=0)
 
     def _planned(self, found: RestorePlan | Refusal, broken: str = "") -> RestorePlan:
         if isinstance(found, Refusal):

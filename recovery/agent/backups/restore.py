@@ -27,6 +27,7 @@ from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.lineage import Lineage
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.scratch import Scratch
 from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
@@ -70,10 +71,14 @@ class Restore:
         self._target = Layout(place, version)
         self.progress = Progress()
 
-    async def run(self, to: datetime | None = None, *, check_pages: bool = False) -> Restored:
+    async def run(
+        self, to: datetime | None = None, *, check_pages: bool = False, timeline: int = 0
+    ) -> Restored:
         """To the newest moment, or to `to`. Raises `RestoreRefused`, `EngineFailed` or
         `StoreError`; then everything is as it was. Data in place must be a stopped server's by the
-        time that they are replaced. `check_pages`: reads every page's checksum too."""
+        time that they are replaced. `check_pages`: reads every page's checksum too. `timeline`:
+        the highest that anybody knows, as far as the store itself does not: the restored server
+        begins a new one above it."""
         began = system.monotonic()
         await sweep(self._target.seat.folder)
         self.progress.phase = "planning"
@@ -85,7 +90,8 @@ class Restore:
             async with alone(folder) as lock:
                 await self._fill(layout, plan, manifest, lock)
                 fetched = system.monotonic() - began
-                restored = await self._prove(layout, plan, lock, check_pages=check_pages)
+                taken = max(timeline, self._source.timeline)
+                restored = await self._prove(layout, plan, lock, taken, check_pages=check_pages)
                 self.progress.phase = "putting in place"
                 await settle(folder)
                 await self._swap(layout)
@@ -163,11 +169,11 @@ class Restore:
             path.write_bytes(text)
 
     async def _prove(
-        self, layout: Layout, plan: RestorePlan, lock: int, *, check_pages: bool
+        self, layout: Layout, plan: RestorePlan, lock: int, taken: int, *, check_pages: bool
     ) -> Restored:
         """The server starts, replays, answers, and ends in order."""
         self.progress.phase = "replaying the log"
-        scratch = Scratch(layout, lock)
+        scratch = Scratch(layout, lock, Lineage(plan, taken))
         try:
             await scratch.recover(plan.to, self._seconds, self._replayed(plan))
             self.progress.proving()
@@ -180,6 +186,7 @@ class Restore:
                 raise EngineFailed("the restored database has no catalogue")
             seen = await _canary(scratch)
             await scratch.stop()
+            await asyncio.to_thread(scratch.lineage.clear, layout.files.data / "pg_wal")
         finally:
             await scratch.kill()
         if check_pages:

@@ -46,9 +46,10 @@ class RestoreValkey:
         self._target = Folder(folder)
         self.progress = Progress()
 
-    async def run(self, to: datetime | None = None) -> Restored:
-        """To the newest snapshot, or to the one of that moment. Data in place must be a stopped
-        server's. Raises `RestoreRefused`, `EngineFailed` or `StoreError`."""
+    async def run(self, to: datetime | None = None, *, timeline: int = 0) -> Restored:
+        """To the newest snapshot, or to the one of that moment; it has one history, whatever
+        `timeline` says. Data in place must be a stopped server's. Raises `RestoreRefused`,
+        `EngineFailed` or `StoreError`."""
         began = system.monotonic()
         await sweep(self._target.path)
         plan, manifest = await self._source.plan(to)

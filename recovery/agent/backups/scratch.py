@@ -20,6 +20,7 @@ import psycopg
 from recovery.adapters.databases.leftovers import marked
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
 from recovery.adapters.databases.postgresql.opening import opened
+from recovery.agent.backups.lineage import Lineage
 from recovery.core.archive import lsn_number
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed, Login
@@ -34,8 +35,8 @@ _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 class Scratch:
     """The server on `layout.files.data`."""
 
-    def __init__(self, layout: Layout, lock: int) -> None:
-        self._layout, self._lock = layout, lock
+    def __init__(self, layout: Layout, lock: int, lineage: Lineage) -> None:
+        self._layout, self._lock, self.lineage = layout, lock, lineage
         self._process: subprocess.Popen[bytes] | None = None
 
     async def recover(
@@ -56,6 +57,10 @@ class Scratch:
         mark = self._layout.files.data / "recovery.signal"
         mark.touch(mode=0o600)
         self._layout.own(mark)
+        folder = self._layout.files.data / "pg_wal"
+        await asyncio.to_thread(self.lineage.reserve, folder)
+        for path in folder.glob("*.history"):
+            self._layout.own(path)
         await asyncio.to_thread(self._start, to)
         deadline = system.monotonic() + seconds
         while not await self._is_primary():
@@ -97,7 +102,7 @@ class Scratch:
             "unix_socket_permissions": "0700",
             "hba_file": str(self._layout.hba),
             "restore_command": "false",
-            "recovery_target_timeline": "latest",
+            "recovery_target_timeline": self.lineage.target,
             "recovery_target_action": "promote",
             "hot_standby": "off",
             "archive_mode": "off",

@@ -13,7 +13,8 @@ from recovery.agent.backups.decide import (
     TELLING,
     End,
     base_is_due,
-    end_of,
+    ends_of,
+    furthest,
     next_leg,
     pause,
     room_for,
@@ -76,8 +77,25 @@ def test_a_server_that_does_not_descend_from_the_archive_is_refused(timeline: in
 
 def test_the_end_is_the_furthest_chunk_of_the_same_system() -> None:
     names = [chunk(3, 4).name, chunk(3, 3.5, timeline=2).name, "shop/x/odd"]
-    assert end_of(names, LINE.system) == End(2, position(3.5))
-    assert end_of(names, "another") is None
+    names.append(chunk(2, 3).name)
+    assert ends_of(names, LINE.system) == (End(1, position(4)), End(2, position(3.5)))
+    assert ends_of(names, "another") == ()
+
+
+def test_a_server_that_was_restored_from_before_the_newest_history_leaves_it() -> None:
+    """It descends from timeline 1 as its archive has 2: it is 3, and goes on from 1."""
+    ends = (End(1, position(4.9)), End(2, position(8)))
+    ended = history(3, f"1\t0/{position(4.5):X}\twhy\n")
+    assert furthest(ends, 3, ended) == End(1, position(4.9))
+    assert next_leg(furthest(ends, 3, ended), 3, position(5), ended) == End(3, position(4))
+    assert furthest((End(2, position(8)),), 3, ended) is None, "it begins anew, with a base"
+
+
+def test_an_old_primary_that_went_on_does_not_leave_the_newest_history() -> None:
+    ends = (End(1, position(4.9)), End(2, position(8)))
+    assert furthest(ends, 1, ONE) == End(2, position(8))
+    assert furthest(ends, 2, history(2, descended(4.5))) == End(2, position(8))
+    assert furthest((), 2, ONE) is None
 
 
 BASE = base(0, position(3))
