@@ -77,7 +77,7 @@ class Screen:
     @cached_property
     def waiting_databases(self) -> tuple[DatabaseView, ...]:
         """Starter databases and others that wait for a host or a person."""
-        return tuple(d for d in self.hurt_databases if d.state == "waiting")
+        return tuple(d for d in self.hurt_databases if d.state == "waiting" or d.has_lost_all)
 
     @cached_property
     def backups(self) -> backup_rows.Board:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from recovery.backups import actions as backups
-from recovery.backups import cycle, snapshots
+from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
 
 
@@ -27,8 +27,15 @@ def watch_backups() -> None:
 
 @shared_task(ignore_result=True)
 def keep_snapshots() -> None:
-    """The provider's daily snapshots: one step of each."""
+    """The provider's daily snapshots: one step of each. Volumes that nobody knows of go."""
     snapshots.keep_snapshots(now=clock.system.now())
+    lending.sweep_volumes()
+
+
+@shared_task(ignore_result=True)
+def lend_volumes() -> None:
+    """What restores out of the provider's snapshots wait for: one step of each."""
+    lending.lend_volumes(now=clock.system.now())
 
 
 @shared_task(ignore_result=True)

@@ -37,7 +37,8 @@ class ProgressOut(Schema):
 
 class RestoreOut(Schema):
     """One restore. `quoted`: the newest moment that its replica held when it was asked for; `to`:
-    the moment asked for, null the newest; `recovered_to`: what was read back, null until then."""
+    the moment asked for, null the newest; `recovered_to`: what was read back, null until then;
+    `waits_for`: the volume of a provider's snapshot, while it is made."""
 
     id: str
     name: str
@@ -64,6 +65,7 @@ class RestoreOut(Schema):
     ended_at: datetime | None
     end_reason: str
     called_off: str
+    waits_for: str
     is_running: bool
     may_be_called_off: bool
     progress: ProgressOut | None

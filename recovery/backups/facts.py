@@ -81,6 +81,27 @@ SNAPSHOT_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+class LoanState(StrEnum):
+    """A volume of the provider's snapshot, made for one restore.
+
+    `wanted` · `ready`: a host can read it · `over`: nobody needs it, and the provider may have it
+    yet · `gone`: the provider has none of it any more.
+    """
+
+    WANTED = "wanted"
+    READY = "ready"
+    OVER = "over"
+    GONE = "gone"
+
+
+LOAN_MOVES: Mapping[str, frozenset[str]] = {
+    LoanState.WANTED: frozenset({"ready", "over"}),
+    LoanState.READY: frozenset({"over"}),
+    LoanState.OVER: frozenset({"gone"}),
+    LoanState.GONE: frozenset(),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """A promise: at most `promise` is lost. `warn` and `page`: ages at which somebody is told and

@@ -8,11 +8,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from recovery.backups.facts import (
+    LOAN_MOVES,
     OWN,
     OWN_NAME,
     POINT_MOVES,
     PROOF_MOVES,
     SNAPSHOT_MOVES,
+    LoanState,
     PointState,
     ProofState,
     SnapshotState,
@@ -274,6 +276,35 @@ class SnapshotRun(Guarded):
 
     def __str__(self) -> str:
         return f"snapshot of {self.replica}"
+
+
+class Loan(Guarded):
+    """A volume made of the newest kept snapshot of `replica`, for the restore or restore test
+    `borrower` to be read by its host. Whatever of it is at the provider bears its id as a tag."""
+
+    TYPE = "snapshot volume"
+    MOVES = LOAN_MOVES
+
+    replica = models.ForeignKey(BackupReplica, models.PROTECT, related_name="loans")
+    borrower = models.UUIDField(unique=True)
+    state = models.CharField(max_length=6, choices=choices(LoanState), default=LoanState.WANTED)
+    snapshot = models.CharField(max_length=64)
+    volume = models.CharField(max_length=64, blank=True)
+    said = models.TextField(blank=True)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-asked_at",)
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state=LoanState.READY) | ~Q(volume=""),
+                name="a_ready_loan_has_its_volume",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"volume of {self.replica}"
 
 
 class Proof(Guarded):

@@ -28,6 +28,7 @@ from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
 from recovery.restores.cycle import carry_on
 from recovery.restores.lottery import draw_lots
+from recovery.restores.queries import Leases
 from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
@@ -194,7 +195,9 @@ class Judge:
         if self.doubt:
             return
         paused = self.sighted.hands_off or self.sighted.paused
-        if carry_on(actor=self.actor, now=self.clock.now(), paused=paused):
+        watched, monotonic = self.databases.watch.memory.leases, self.clock.monotonic()
+        leases = Leases(watched, monotonic)
+        if carry_on(actor=self.actor, now=self.clock.now(), paused=paused, leases=leases):
             self.ask((), True)
 
     def _reschedule(self) -> None:

@@ -10,101 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from recovery.failover.copies import RUNS, CopyView
 from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
 from recovery.failover.words import GONE, Case, refuse_word
-from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
+from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 
 ENGINES = {"postgresql": "PostgreSQL", "valkey": "Valkey"}
-RUNS = "running"
-
-
-@dataclass(frozen=True, slots=True)
-class CopyView:
-    """One replica: what was decided of it, and what its agent last said."""
-
-    id: str
-    name: str
-    host: str
-    site: str
-    rack: str
-    verdict: str
-    role: str
-    state: str
-    may_be_promoted: bool
-    reason: str
-    role_at: datetime
-    at: datetime | None
-    server: str
-    epoch: int
-    is_writable: bool
-    position: int
-    timeline: int
-    lag: float | None
-    follows: str
-    healthy: float
-    well_after: float
-    gate: str
-    gate_kind: str
-    promised: float
-    is_streaming: bool
-    is_synchronous: bool
-    alone: str
-    detail: str
-
-    @property
-    def tone(self) -> str:
-        if self.verdict in GONE:
-            return "down"
-        if self.state == ReplicaState.QUARANTINED or self.role == Role.OUT:
-            return "care"
-        if self.at is None or self.verdict != Verdict.ALIVE:
-            return "unknown"
-        return "" if self.server == RUNS else "risk"
-
-    @property
-    def word(self) -> str:
-        """Its state in words that a table shows."""
-        if self.verdict != Verdict.ALIVE:
-            return f"host {self.verdict}"
-        if self.state == ReplicaState.QUARANTINED:
-            return "quarantined"
-        if self.at is None:
-            return "not seen yet"
-        if self.role == Role.STANDBY and self.server == RUNS:
-            return self._follows_word
-        return self.server
-
-    @property
-    def _follows_word(self) -> str:
-        if not self.is_streaming:
-            return "does not follow yet"
-        if not self.is_proven:
-            return f"follows, not yet for {self.well_after:.0f} s"
-        return f"follows, {'synchronous' if self.is_synchronous else 'asynchronous'}"
-
-    @property
-    def is_proven(self) -> bool:
-        """Well for long enough to be promoted (I-DB-6)."""
-        return self.healthy >= self.well_after
-
-    @property
-    def shape(self) -> str:
-        """The glyph of its copy: the decided role, unless something is wrong with it."""
-        return self.tone or ("primary" if self.role == Role.PRIMARY else "standby")
-
-    @property
-    def could_lead(self) -> bool:
-        """A standby that a failover could take, as far as a screen can tell."""
-        return (
-            self.role == Role.STANDBY
-            and self.may_be_promoted
-            and not self.tone
-            and self.is_streaming
-            and self.is_proven
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +197,8 @@ class DatabaseView:
     def eta(self) -> str:
         """When one that waits serves again, as far as anybody can tell."""
         primary = self.primary
+        if self.has_lost_all:
+            return "unknown until a backup is restored, or one of its hosts is back"
         if self.is_business:
             return "unknown: a person decides"
         if primary is None or primary.verdict in GONE:
@@ -290,6 +206,18 @@ class DatabaseView:
         if self.waits_for_disk:
             return f"{self._restart_said}, once its server starts on {primary.host} with its data"
         return "unknown: its host is not seen"
+
+    @property
+    def has_lost_all(self) -> bool:
+        """On the business plan, with no copy whose host is not gone: nobody can take over."""
+        is_made = self.state != DatabaseState.MAKING and bool(self.copies)
+        return self.is_business and is_made and all(one.verdict in GONE for one in self.copies)
+
+    @property
+    def may_be_restored(self) -> bool:
+        """Two people may put it elsewhere from a backup (`recovery.restores.lost` decides)."""
+        is_waiting = not self.is_business and self.state == DatabaseState.WAITING
+        return is_waiting or self.has_lost_all
 
     @property
     def waits_for_disk(self) -> bool:
@@ -362,6 +290,8 @@ class DatabaseView:
 
     @property
     def _down_word(self) -> str:
+        if self.has_lost_all:
+            return "every copy is lost"
         if (running := self.running) is not None:
             verb = "switching over" if running.kind == "switchover" else "failing over"
             return f"{verb}, {running.phase}"

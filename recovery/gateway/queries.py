@@ -119,10 +119,11 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
 def _order(
     op: Operation, specs: Mapping[UUID, wire.DatabaseSpec], epoch: int
 ) -> wire.Order | wire.DatabaseOrder | None:
-    """The order, or None where its replica was retired meanwhile."""
+    """The order, or None where its replica was retired meanwhile, or has moved to another host:
+    what was decided about the copy that is left there must not start it."""
     if op.placement is None:
         spec = specs.get(op.replica_id) if op.replica_id else None
-        return order_of(op, spec, epoch) if spec else None
+        return order_of(op, spec, epoch) if spec and _is_there(op) else None
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
     return wire.Order(
         operation=str(op.pk),
@@ -130,6 +131,13 @@ def _order(
         verb=verb,
         container=spec_of(op.placement),
     )
+
+
+def _is_there(op: Operation) -> bool:
+    """A restore goes beside, and is dropped, wherever that is; every other order is about a copy
+    in its place."""
+    is_beside = op.verb in {Verb.RESTORE, Verb.DISCARD}
+    return is_beside or (op.replica is not None and op.replica.host_id == op.host_id)
 
 
 def fleet_to_watch() -> tuple[list[Watcher], dict[str, wire.Peer]]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import Site
+from recovery.backups.facts import LoanState, Site
 from recovery.backups.words import instant, spoken
-from recovery.inventory.facts import DatabaseState, Verdict
+from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.facts import (
     BEFORE_SWITCH,
@@ -25,6 +25,7 @@ from recovery.restores.facts import (
     Facts,
     Home,
     HostSight,
+    LoanSight,
     OrderSight,
     Phase,
     Place,
@@ -32,13 +33,13 @@ from recovery.restores.facts import (
     Step,
     Wait,
 )
+from recovery.restores.lost import GONE, Standing, is_back, is_open
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
-GONE = frozenset({Verdict.LOST, Verdict.HUNG})
-"""A host of which nobody expects an outcome."""
+DISCARD_AGAIN_SECONDS = 600.0
 
 
 # ---------------------------------------------------------------------- what
@@ -170,13 +171,17 @@ def _off(facts: Facts) -> str:
     """Why it must not go on at all, or nothing."""
     if facts.called_off:
         return f"{facts.called_off} called it off."
-    if facts.state is DatabaseState.SERVING:
-        return f"{facts.database} serves again: its host is back. Nothing was replaced."
+    if back := is_back(_standing(facts)):
+        return back
     if facts.epoch != facts.old_epoch:
         return f"{facts.database} is in epoch {facts.epoch} now; both words were about another."
-    if facts.state is not DatabaseState.WAITING:
+    if facts.plan is Plan.STARTER and facts.state is not DatabaseState.WAITING:
         return f"{facts.database} is {facts.state}: it does not wait any more."
     return ""
+
+
+def _standing(facts: Facts) -> Standing:
+    return Standing(facts.database, facts.plan, facts.state, True, facts.members)
 
 
 def _choose(facts: Facts) -> Answer:
@@ -188,7 +193,16 @@ def _choose(facts: Facts) -> Answer:
 def _place(facts: Facts) -> Answer:
     if facts.host_refused:
         return _end(f"What was agreed to does not hold any more: {facts.host_refused}")
+    if waits := unlent(facts.loan):
+        return Wait(waits)
     return Step(Act.ORDER, Phase.RESTORE, f"{facts.host} can take it.")
+
+
+def unlent(loan: LoanSight | None) -> str:
+    """What an order about a snapshot still waits for; empty: nothing."""
+    if loan is None or loan.state is LoanState.READY:
+        return ""
+    return loan.said or "A volume of its snapshot is asked for."
 
 
 def _restore(facts: Facts) -> Answer:
@@ -205,10 +219,13 @@ def _verify(facts: Facts) -> Answer:
         return _end(reason)
     if facts.host_refused:
         return _end(facts.host_refused)
+    if ends := is_open(facts.lease):
+        return Wait(ends)
     assert facts.result is not None, "it was looked at"
     upto = instant(facts.result.moment)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
-    return Step(Act.SWITCH, Phase.SWITCH, said)
+    held = facts.lease.number if facts.lease and not facts.lease.is_revoked else None
+    return Step(Act.SWITCH, Phase.SWITCH, said, lease=held)
 
 
 def _short(facts: Facts) -> str:
@@ -260,6 +277,15 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     if facts.quiet < AGAIN_SECONDS:
         return Wait(f"{order.detail or order.state}. It is asked for again.")
     return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
+
+
+def discards_again(order: OrderSight, quiet: float) -> bool:
+    """Whether a host is asked once more to drop what it may still have: soon where nobody knows
+    what became of the order, later where it could not."""
+    if order.state is OperationState.DONE or order.state in UNDER_WAY:
+        return False
+    is_known = order.state is not OperationState.UNKNOWN and not is_passing(order)
+    return quiet >= (DISCARD_AGAIN_SECONDS if is_known else AGAIN_SECONDS)
 
 
 def is_passing(order: OrderSight) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.backups.facts import Site
-from recovery.inventory.facts import DatabaseState, Verdict
+from recovery.backups.facts import LoanState, Site
+from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import OperationState
+from recovery.restores.lost import LeaseSight, Member
 
 
 class Phase(StrEnum):
@@ -139,6 +140,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class LoanSight:
+    """A volume of the provider's snapshot. `said`: what it waits for."""
+
+    state: LoanState
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that decides over one restore.
 
@@ -148,6 +157,8 @@ class Facts:
     moment that both people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
+    `members`, `lease`: every copy of a business database, and what its old primary lived by.
+    `loan`: the volume that a provider's snapshot is read from, None: it is read without one.
     """
 
     phase: Phase
@@ -172,6 +183,10 @@ class Facts:
     quiet: float = 0.0
     result: Result | None = None
     paused: str = ""
+    plan: Plan = Plan.STARTER
+    members: tuple[Member, ...] = ()
+    lease: LeaseSight | None = None
+    loan: LoanSight | None = None
 
 
 class Act(StrEnum):
@@ -188,11 +203,13 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Do this next, and nothing else."""
+    """Do this next, and nothing else. `lease`: the number that a switch was judged by, where
+    there is a lease that nobody revoked yet: it has to hold in the transaction too (B1)."""
 
     act: Act
     to: Phase
     reason: str
+    lease: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

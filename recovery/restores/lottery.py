@@ -7,11 +7,12 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 
 from recovery.audit.facts import Actor
-from recovery.backups.facts import ProofState, StoreKind
+from recovery.backups.facts import ProofState, SnapshotState, StoreKind
 from recovery.backups.lottery import Ticket
-from recovery.backups.models import BackupReplica, Proof
+from recovery.backups.models import BackupReplica, Proof, SnapshotRun
 from recovery.backups.queries import tickets
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
@@ -23,6 +24,7 @@ from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores import queries
 from recovery.restores.actions import trials as actions
+from recovery.restores.decide import unlent
 from recovery.restores.facts import OrderSight
 from recovery.restores.trials import Again, Begin, Ended, Running, Trial, next_turn, scratch_host
 
@@ -47,7 +49,7 @@ def draw_lots(*, actor: Actor, now: datetime, draw: float, paused: str = "") -> 
                 case Again() if proof is not None:
                     _again(trial, proof, actor=actor, reason=turn.reason, now=now)
                 case Ended() if proof is not None:
-                    detail = _newest(proof).detail
+                    detail = _told(proof)
                     actions.end_trial(
                         proof=proof, failure=turn.failure, detail=detail, actor=actor, now=now
                     )
@@ -86,9 +88,10 @@ def _trial(proof: Proof | None, now: datetime, paused: str) -> Trial:
 
 
 def _tickets() -> tuple[Ticket, ...]:
-    """Of databases that serve, in stores that hosts can read."""
-    ours = BackupReplica.objects.exclude(store__kind=StoreKind.SNAPSHOT)
-    ours = ours.filter(database__state=DatabaseState.SERVING)
+    """Of databases that serve; of a provider's snapshots only those that it has."""
+    kept = SnapshotRun.objects.filter(replica=OuterRef("pk"), state=SnapshotState.KEPT)
+    ours = BackupReplica.objects.filter(database__state=DatabaseState.SERVING)
+    ours = ours.filter(~Q(store__kind=StoreKind.SNAPSHOT) | Exists(kept))
     known = {str(pk) for pk in ours.values_list("pk", flat=True)}
     return tuple(one for one in tickets() if one.key in known)
 
@@ -104,9 +107,10 @@ def _hindered(paused: str) -> str:
 
 
 def _running(proof: Proof, now: datetime) -> Running:
-    orders = list(_orders(proof))
+    orders, loan = list(_orders(proof)), queries.loan_of(proof.pk)
+    waits, age = unlent(loan), (now - proof.begun_at).total_seconds()
     if not orders:
-        return Running(None, 0, float("inf"))
+        return Running(None, 0, float("inf"), waits, age)
     last = orders[-1]
     since = last.ended_at or last.handed_at or last.requested_at
     sight = OrderSight(OperationState(last.state), last.detail, last.held_reason)
@@ -118,8 +122,10 @@ def _orders(proof: Proof) -> list[Operation]:
     return list(rows.order_by("requested_at", "pk"))
 
 
-def _newest(proof: Proof) -> Operation:
-    return _orders(proof)[-1]
+def _told(proof: Proof) -> str:
+    """By its agent; nothing where nobody was asked."""
+    orders = _orders(proof)
+    return orders[-1].detail if orders else ""
 
 
 def _members(wanted: list[str]) -> frozenset[tuple[str, str]]:

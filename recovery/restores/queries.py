@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from recovery.backups.facts import Site, StoreKind
-from recovery.backups.models import BackupReplica
+from recovery.backups.facts import LoanState, Site, SnapshotState, StoreKind
+from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
-from recovery.failover.models import Failover
+from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED as FAILOVER_ENDED
-from recovery.inventory.facts import DatabaseState, ReplicaState, Verdict
+from recovery.failover.watch import LeaseWatch
+from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.decide import GONE, choose, place, refuse_host, refuse_source
+from recovery.restores.decide import choose, place, refuse_host, refuse_source
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,
     Facts,
     Home,
     HostSight,
+    LoanSight,
     OrderSight,
     Phase,
     Place,
     Result,
     Source,
 )
+from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
 from recovery.restores.models import Restore
 
-SNAPSHOT = "it is a provider’s snapshot, and no host can read that by itself."
+DISCARDED_WITHIN = timedelta(days=30)
+UNKEPT = "no snapshot of it is kept at the provider yet."
 VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """The leases of databases as the leading controller watches them, at `now` of its own clock.
+    One that it has not looked at may have been renewed this very moment (B3)."""
+
+    watches: Mapping[str, LeaseWatch] = field(default_factory=dict)
+    now: float = 0.0
+
+    def sight(self, database: Database) -> LeaseSight | None:
+        """None: its old primary lived by none."""
+        row = Lease.objects.filter(database=database).first()
+        if row is None:
+            return None
+        number = (row.epoch, row.incarnation, row.sequence)
+        watch, left = self.watches.get(str(database.pk)), UNSEEN
+        if watch is not None:
+            seen = watch.row
+            same = (seen.epoch, seen.incarnation, seen.sequence) == number
+            left = watch.left(self.now) if same else UNSEEN
+        return LeaseSight(number, left, row.revoked)
 
 
 def lost_sites() -> frozenset[str]:
@@ -46,7 +73,7 @@ def lost_sites() -> frozenset[str]:
 
 def sources_of(database: Database) -> tuple[Source, ...]:
     """Its backup replicas, by number."""
-    kinds = dict(BackupReplica.objects.filter(database=database).values_list("pk", "store__kind"))
+    unkept = _unkept(database)
     found = next(iter(database_facts(only=database.name)), None)
     return tuple(
         Source(
@@ -55,11 +82,24 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             store=copy.store,
             site=copy.place,
             at=copy.point.at if copy.point else None,
-            unusable=SNAPSHOT if kinds.get(UUID(copy.key)) == StoreKind.SNAPSHOT else "",
+            unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
         )
         for copy in (found.copies if found else ())
     )
+
+
+def _unkept(database: Database) -> frozenset[str]:
+    """Those of a provider that has no whole snapshot: no volume can be made of them."""
+    kept = SnapshotRun.objects.filter(replica=OuterRef("pk"), state=SnapshotState.KEPT)
+    rows = BackupReplica.objects.filter(database=database, store__kind=StoreKind.SNAPSHOT)
+    return frozenset(str(pk) for pk in rows.exclude(Exists(kept)).values_list("pk", flat=True))
+
+
+def loan_of(borrower: UUID) -> LoanSight | None:
+    """The volume that was asked for in this name."""
+    row = Loan.objects.filter(borrower=borrower).first()
+    return LoanSight(LoanState(row.state), row.said) if row else None
 
 
 def site_of(database: Database) -> Site:
@@ -70,7 +110,8 @@ def site_of(database: Database) -> Site:
 
 def home_of(database: Database) -> Home:
     """Where it belongs, and the host that is gone."""
-    old = database.primary.host if database.primary else None
+    led = leader_of(database)
+    old = led.host if led else None
     return Home(
         site=database.datacenter.name,
         host=str(old.pk) if old else "",
@@ -123,15 +164,60 @@ def place_for(database: Database, wanted: str = "") -> Place:
     return place(hosts_for(database), home_of(database), wanted)
 
 
+def failover_of(database: Database) -> Failover | None:
+    """Its unfinished one."""
+    rows = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED)
+    return rows.select_related("source__host").first()
+
+
 def unfinished_failover(database: Database) -> str:
     """Its name, or nothing."""
-    row = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED).first()
+    row = failover_of(database)
     return f"{row}, a {row.kind}" if row else ""
+
+
+def leader_of(database: Database) -> Replica | None:
+    """Who led it last: between a revocation and its successor it has no primary."""
+    if database.primary is not None:
+        return database.primary
+    running = failover_of(database)
+    return running.source if running else None
+
+
+def standing_of(database: Database) -> Standing:
+    """How it stands now."""
+    return Standing(
+        name=database.name,
+        plan=Plan(database.plan),
+        state=DatabaseState(database.state),
+        leads=leader_of(database) is not None,
+        members=members_of(database),
+        failover=unfinished_failover(database),
+    )
+
+
+def members_of(database: Database) -> tuple[Member, ...]:
+    """Every copy of it that was not given up."""
+    rows = Replica.objects.filter(database=database).exclude(state=ReplicaState.RETIRED)
+    wanted = rows.select_related("host", "database").order_by("number")
+    return tuple(Member(str(row), row.host.name, Verdict(row.host.verdict)) for row in wanted)
 
 
 def unfinished_restores() -> list[Restore]:
     """Those that the cycle carries on."""
     return list(Restore.objects.filter(phase__in=sorted(UNFINISHED)).order_by("number"))
+
+
+def abandoned_restores(now: datetime) -> list[Restore]:
+    """Those of which a host may still have something."""
+    recent = now - DISCARDED_WITHIN
+    return list(Restore.objects.filter(phase=Phase.ABANDONED, ended_at__gt=recent))
+
+
+def discard_of(row: Restore, now: datetime) -> tuple[OrderSight | None, float]:
+    """The newest order to drop what it left, and the seconds since."""
+    orders = list(orders_of(row, [Verb.DISCARD]))
+    return _newest(orders, Verb.DISCARD), _quiet(orders, now)
 
 
 def load(pk: UUID) -> Restore:
@@ -141,9 +227,12 @@ def load(pk: UUID) -> Restore:
     ).get(pk=pk)
 
 
-def facts_of(row: Restore, *, now: datetime, paused: str = "") -> Facts:
-    """As of now."""
+def facts_of(
+    row: Restore, *, now: datetime, paused: str = "", leases: Leases | None = None
+) -> Facts:
+    """As of now. A failover that waits for a candidate waits for what is gone."""
     database, phase = row.database, Phase(row.phase)
+    is_business = database.plan == Plan.BUSINESS
     orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT]))
     running = [op for op in orders if op.verb == VERBS.get(phase)]
     return Facts(
@@ -158,7 +247,7 @@ def facts_of(row: Restore, *, now: datetime, paused: str = "") -> Facts:
         verdict=Verdict(row.host.verdict),
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
-        failover=unfinished_failover(database),
+        failover="" if is_business else unfinished_failover(database),
         source_gone=_gone(row) if phase is Phase.CHOOSE else "",
         host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
         quoted=row.quoted,
@@ -169,6 +258,10 @@ def facts_of(row: Restore, *, now: datetime, paused: str = "") -> Facts:
         quiet=_quiet(running, now),
         result=Result(row.recovered_to, row.canary_at) if row.recovered_to else None,
         paused=paused,
+        plan=Plan(database.plan),
+        members=members_of(database) if is_business else (),
+        lease=(leases or Leases()).sight(database) if is_business else None,
+        loan=loan_of(row.pk),
     )
 
 

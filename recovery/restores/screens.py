@@ -8,7 +8,7 @@ from datetime import datetime
 from recovery.inventory.models import Database
 from recovery.restores import queries
 from recovery.restores.actions.people import refuse, say_risk
-from recovery.restores.decide import refuse_host, refuse_source
+from recovery.restores.decide import refuse_host, refuse_source, unlent
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
 from recovery.restores.models import Restore, RestoreSight
 
@@ -58,7 +58,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class RestoreView:
-    """One restore. `upto`: what it gives back, proven, else what was quoted."""
+    """One restore. `waits_for`: the volume of a provider's snapshot, while it is made."""
 
     id: str
     name: str
@@ -85,6 +85,7 @@ class RestoreView:
     ended_at: datetime | None
     end_reason: str
     called_off: str
+    waits_for: str
     progress: ProgressView | None
     steps: tuple[StepView, ...]
 
@@ -187,6 +188,7 @@ def _view(row: Restore) -> RestoreView:
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         called_off=row.called_off,
+        waits_for=unlent(queries.loan_of(row.pk)) if row.phase == Phase.PLACE else "",
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )

@@ -20,15 +20,20 @@ from recovery.restores.facts import HostSight, OrderSight
 
 SELDOM = timedelta(days=1)
 OFTEN = timedelta(minutes=10)
+LENT_WITHIN = 3600.0
+"""Seconds until a snapshot of which there is no volume is held to be no backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The test that runs, by its newest order. `orders`, `quiet`: as in `Facts`."""
+    """The test that runs, by its newest order. `orders`, `quiet`: as in `Facts`. `waits`: what a
+    volume of its snapshot waits for, if so; `age`: seconds since it began."""
 
     order: OrderSight | None
     orders: int = 0
     quiet: float = 0.0
+    waits: str = ""
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,15 @@ def _running(trial: Trial, running: Running) -> Turn:
     is_final = order is not None and order.state is not OperationState.UNKNOWN
     if order is not None and is_final and not is_passing(order):
         return Ended(order.detail or f"Its order is {order.state}.")
+    return _unknown(trial, running)
+
+
+def _unknown(trial: Trial, running: Running) -> Turn:
+    """Nobody has told an outcome, or nobody was asked yet."""
+    if running.waits and running.age > LENT_WITHIN:
+        return Ended(f"Its snapshot could not be read: {running.waits}")
+    if running.waits:
+        return Idle(running.waits)
     if running.orders >= MOST_ORDERS:
         return Ended(f"Nobody knows what became of it in {running.orders} attempts.")
     if trial.hindered or running.quiet < AGAIN_SECONDS:

@@ -175,7 +175,7 @@ def test_what_may_not_be_restored_says_why(sign_in: SignIn, hosts: dict[str, Hos
     now = clock.system.now()
     seed_backups(bases.seed_bases(hosts, now), now)
     html = page(sign_in("responder"), "/databases/orders-pg/restore/")
-    assert "orders-pg is on the business plan: it fails over to its standby." in html
+    assert "orders-pg-1 on par1-r1-h01 is alive: while one of its copies may live" in html
     assert "Nothing is changed." in html
 
 
@@ -196,3 +196,23 @@ def test_two_of_a_kind_are_two_entries_for_the_api(
         )
     answer = sign_in("viewer").get("/api/restores")
     assert (answer.status_code, len(answer.json())) == (200, 2)
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_business_database_that_lost_every_copy_is_offered_its_backup(
+    hosts: dict[str, Host], sign_in: SignIn
+) -> None:
+    client, now = sign_in("responder"), clock.system.now()
+    offer = 'href="/databases/orders-pg/restore/"'
+    fleet.lose_host(hosts["par1-r1-h01"], now)
+    assert offer not in page(client, "/databases/orders-pg/"), "its standby lives"
+    assert "while one of its copies may live" in page(client, "/databases/orders-pg/restore/")
+    fleet.lose_host(hosts["par1-r2-h01"], now)
+    html = page(client, "/databases/orders-pg/")
+    assert offer in html
+    assert "/databases/orders-pg/move/" not in html, "a standby has no disk that counts alone"
+    assert "every copy is lost" in html
+    assert offer in page(client, "/databases/"), "it waits for a person, and stands in the queue"
+    dialog = page(client, "/databases/orders-pg/restore/")
+    assert "also where par1-r1-h01 and par1-r2-h01 come back" in dialog
+    assert "It has no standby afterwards" in dialog

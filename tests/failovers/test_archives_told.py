@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.failovers.restoring import POINT, covered, point, quoted
 from tests.failovers.shelves import frozen, shelf
 from tests.failovers.telling import Bases, now
 from tests.failovers.test_own_rows import NEWEST, knows
-from tests.failovers.test_restored import POINT, covered, point, quoted
 from tests.stories.telling import diary
 from tests.support.running import ROOT, environment, started, wait_for
 from tests.support.stack import Stack, lab_of_its_own
@@ -117,7 +117,7 @@ def rings(bases: Bases, key: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_piece_that_is_gone_takes_the_quote_to_before_it_at_the_next_look(bases: Bases) -> None:
-    covered(bases, NAME)
+    covered(bases, NAME, 1, 2)
     there = shelf(bases.stack, NAME, 2)
     base, chunks = there.newest_base(), there.chunks()
     after = [n for n, one in enumerate(chunks) if one.start >= base.stop and one.moment]
@@ -128,7 +128,7 @@ def test_a_piece_that_is_gone_takes_the_quote_to_before_it_at_the_next_look(base
     wait_for(lambda: _is_before(point(bases, NAME, 2), gone.moment), LOOK + 10)
     seconds = (now() - at).total_seconds()
     assert before is None or point(bases, NAME, 2) == before
-    loses = quoted(bases, "AAA1", NAME)
+    loses = quoted(bases, "AAA1")[NAME]
     diary(
         f"a piece of {gone.moment:%H:%M:%S} gone: told after {seconds:.1f} s, loses {loses:.0f} s"
     )
@@ -137,7 +137,7 @@ def test_a_piece_that_is_gone_takes_the_quote_to_before_it_at_the_next_look(base
     wait_for(lambda: rings(bases, "backup:%:2:gap"), 90)
     there.put(str(gone), content)
     wait_for(lambda: not rings(bases, "backup:%:2:gap"), 60)
-    covered(bases, NAME)
+    covered(bases, NAME, 1, 2)
 
 
 def _is_before(found: datetime | None, moment: datetime | None) -> bool:
@@ -147,7 +147,7 @@ def _is_before(found: datetime | None, moment: datetime | None) -> bool:
 def test_a_frozen_catalogue_rings_within_a_minute_of_its_threshold_while_its_job_says_ok(
     bases: Bases,
 ) -> None:
-    covered(bases, NAME)
+    covered(bases, NAME, 1, 2)
     key = "backup:%:2:frozen"
     with frozen(shelf(bases.stack, NAME, 2)) as held:
         wait_for(lambda: rings(bases, key), GRACE.total_seconds() + 90)
@@ -160,7 +160,7 @@ def test_a_frozen_catalogue_rings_within_a_minute_of_its_threshold_while_its_job
 
 
 def test_the_lottery_proves_each_replica_and_finds_a_flipped_byte_in_any(bases: Bases) -> None:
-    covered(bases, NAME)
+    covered(bases, NAME, 1, 2)
     since = now()
     for number in (1, 2):
         wait_for(lambda n=number: _proofs(bases, n, "passed", since), 400)  # type: ignore[misc]

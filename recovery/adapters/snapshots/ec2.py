@@ -96,7 +96,14 @@ class Ec2Provider:
         self._do(lambda ec2: _unless_gone(lambda: ec2.delete_snapshot(SnapshotId=snapshot)))
 
     def volumes(self, snapshot: str) -> list[Volume]:
-        wanted = [{"Name": "snapshot-id", "Values": [snapshot]}]
+        return self._volumes([{"Name": "snapshot-id", "Values": [snapshot]}])
+
+    def made(self, tags: Tags) -> list[Volume]:
+        return self._volumes(
+            [{"Name": f"tag:{name}", "Values": [value]} for name, value in tags.items()]
+        )
+
+    def _volumes(self, wanted: list[dict[str, Any]]) -> list[Volume]:
         found = self._do(lambda ec2: ec2.describe_volumes(Filters=wanted))["Volumes"]
         return [_volume(each) for each in sorted(found, key=lambda each: str(each["VolumeId"]))]
 
@@ -186,5 +193,10 @@ def _snapshot(told: dict[str, Any]) -> Snapshot:
 
 
 def _volume(told: dict[str, Any]) -> Volume:
-    is_ready = told["State"] in ("available", "in-use")
-    return Volume(told["VolumeId"], str(told.get("SnapshotId") or ""), is_ready)
+    return Volume(
+        id=told["VolumeId"],
+        snapshot=str(told.get("SnapshotId") or ""),
+        is_ready=told["State"] in ("available", "in-use"),
+        tags={tag["Key"]: tag["Value"] for tag in told.get("Tags", ())},
+        is_broken=told["State"] == "error",
+    )

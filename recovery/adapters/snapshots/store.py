@@ -14,7 +14,7 @@ from pathlib import Path
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.core.archive import coverage
 from recovery.core.ports import NoSuchObject, ObjectInfo, StoreAway, StoreRefused
-from recovery.core.ports.snapshots import SnapshotProvider
+from recovery.core.ports.snapshots import LOAN_TAG, SnapshotProvider
 
 _LOOKED_AT = 3
 DATABASE_TAG = "tocsin-database"
@@ -78,7 +78,7 @@ class SnapshotStore:
             each.id
             for snapshot in whole[:_LOOKED_AT]
             for each in self._provider.volumes(snapshot)
-            if each.is_ready
+            if each.is_ready and LOAN_TAG not in each.tags
         ]
         if whole and not volumes:
             raise StoreAway(f"{self.name}: no volume was made of {whole[0]} yet.")

@@ -1,6 +1,13 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
 from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
+from recovery.backups.actions.loans import (
+    borrow_volume,
+    end_loan,
+    forget_loan,
+    lend_volume,
+    tell_loan,
+)
 from recovery.backups.actions.looks import follow_archives, forget_points, see_archives
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
@@ -18,20 +25,25 @@ __all__ = [
     "assign_replica",
     "begin_proof",
     "begin_snapshot",
+    "borrow_volume",
+    "end_loan",
     "fail_proof",
     "fail_snapshot",
     "follow_archives",
+    "forget_loan",
     "forget_points",
     "forget_snapshot",
     "forget_volume",
     "hear_archivers",
     "hear_own",
     "keep_snapshot",
+    "lend_volume",
     "move_states",
     "note_jobs",
     "pass_proof",
     "register_store",
     "ring_conditions",
     "see_archives",
+    "tell_loan",
     "tell_snapshot",
 ]

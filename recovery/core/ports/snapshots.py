@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Tags = Mapping[str, str]
+LOAN_TAG = "tocsin-loan"
+"""Of volumes that somebody restores from and that go afterwards: nothing else is read from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A disk, made from a snapshot."""
+    """A disk, made from a snapshot. `is_broken`: it will never be ready."""
 
     id: str
     snapshot: str
     is_ready: bool
+    tags: Tags = field(default_factory=dict)
+    is_broken: bool = False
 
 
 class SnapshotProvider(Protocol):
@@ -63,6 +67,9 @@ class SnapshotProvider(Protocol):
 
     def volumes(self, snapshot: str) -> list[Volume]:
         """Those made from it."""
+
+    def made(self, tags: Tags) -> list[Volume]:
+        """Volumes that bear all of these."""
 
     def create_volume(self, snapshot: str, tags: Tags) -> Volume:
         """Begins one with its content."""

@@ -13,19 +13,22 @@ from uuid import UUID
 import msgspec
 
 from recovery.audit.facts import Actor
+from recovery.backups.actions import borrow_volume, end_loan
+from recovery.backups.facts import StoreKind
 from recovery.core import transitions
 from recovery.core.archive.names import instant as moment_of
 from recovery.core.archive.names import milliseconds
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreResult
 from recovery.failover.actions.moves import OPEN, lead_elsewhere
+from recovery.failover.actions.restored import lead_alone
 from recovery.failover.phases import VouchState
-from recovery.inventory.facts import DatabaseState
+from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
 from recovery.operations.facts import OperationState, Verb
-from recovery.restores import queries
+from recovery.restores import lost, queries
 from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
@@ -43,17 +46,32 @@ def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
             _order(row, actor=actor, reason=step.reason, now=now)
             changes: Mapping[str, object] = {}
         case Act.TAKE:
-            changes = _taken(row)
+            changes = _taken(row, actor=actor, now=now)
         case Act.SWITCH:
-            changes = _switched(row, actor=actor, reason=step.reason, now=now)
+            changes = _switched(row, step, actor=actor, now=now)
         case Act.END:
             _end(row, step, actor=actor, now=now)
             changes = {"ended_at": now, "end_reason": step.reason}
         case Act.ADVANCE:
-            changes = {}
+            changes = _advanced(row, step, actor=actor, now=now)
     if step.to == row.phase:
         return row
     return reach(row, step.to, changes=changes, actor=actor, reason=step.reason, now=now)
+
+
+def discard_again(*, restore: UUID, reason: str, actor: Actor, now: datetime) -> None:
+    """Its host is asked once more to drop what it has of it. In the caller's transaction."""
+    held = Database.objects.select_for_update().get(restores=restore)
+    row = queries.load(restore)
+    row.database = held
+    _ask(row, Verb.DISCARD, actor=actor, reason=f"Asked for again: {reason}", now=now)
+
+
+def _advanced(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
+    """A provider's snapshot is read from a volume that has to be made first."""
+    if step.to is Phase.PLACE and row.source.store.kind == StoreKind.SNAPSHOT:
+        borrow_volume(replica=row.source, borrower=row.pk, actor=actor, reason=step.reason, now=now)
+    return {}
 
 
 def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
@@ -63,14 +81,14 @@ def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
 
 
 def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) -> None:
-    replica = row.database.primary_id
-    assert replica is not None, "what waits has a primary that led"
+    led = queries.leader_of(row.database)
+    assert led is not None, "somebody led what is restored"
     params: dict[str, object] = {"restore": str(row.pk)}
     if verb is Verb.RESTORE:
         params |= {"source": str(row.source_id), "to": milliseconds(row.to)}
     order = Order(
         verb=verb,
-        replica=replica,
+        replica=led.pk,
         host=row.host_id,
         database_epoch=row.database.epoch,
         urgency=URGENCY,
@@ -79,8 +97,9 @@ def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) 
     request_acts(acts=[order], actor=actor, reason=reason, now=now)
 
 
-def _taken(row: Restore) -> Mapping[str, object]:
+def _taken(row: Restore, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """What its agent read back; what cannot be read is left empty, and goes no further."""
+    end_loan(borrower=row.pk, actor=actor, reason="It was read.", now=now)
     done = [op for op in queries.orders_of(row, [Verb.RESTORE]) if op.state == OperationState.DONE]
     try:
         told = msgspec.json.decode(done[-1].detail, type=RestoreResult)
@@ -95,21 +114,24 @@ def _taken(row: Restore) -> Mapping[str, object]:
     }
 
 
-def _switched(row: Restore, *, actor: Actor, reason: str, now: datetime) -> Mapping[str, object]:
+def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """The database belongs on the new host from this transaction on, at an epoch above the old."""
     database = row.database
-    if database.state != DatabaseState.WAITING or database.epoch != row.old_epoch:
+    refusal = lost.refuse(queries.standing_of(database))
+    if refusal or database.epoch != row.old_epoch:
         raise Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
-    moved = lead_elsewhere(
-        database,
-        row.host,
-        why=f"Restored from replica {row.source.number} by {row}: {reason}",
-        said=f"{row} restored it: {row.host} puts its data in place and starts it.",
-        actor=actor,
-        now=now,
-    )
+    why = f"Restored from replica {row.source.number} by {row}: {step.reason}"
+    said = f"{row} restored it: {row.host} puts its data in place and starts it."
+    if database.plan == Plan.BUSINESS:
+        led = queries.leader_of(database)
+        assert led is not None, "it was checked"
+        moved = lead_alone(
+            database, led, row.host, lease=step.lease, why=why, said=said, actor=actor, now=now
+        )
+    else:
+        moved = lead_elsewhere(database, row.host, why=why, said=said, actor=actor, now=now)
     row.database = moved
-    _ask(row, Verb.ADOPT, actor=actor, reason=reason, now=now)
+    _ask(row, Verb.ADOPT, actor=actor, reason=step.reason, now=now)
     return {"new_epoch": moved.epoch}
 
 
@@ -117,7 +139,8 @@ def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
     """What waits for a word or for its turn waits no more; what may be staged is dropped."""
     if row.vouch.state in OPEN:
         transitions.move(row.vouch, VouchState.EXPIRED, actor=actor, reason=step.reason, now=now)
+    end_loan(borrower=row.pk, actor=actor, reason=step.reason, now=now)
     ordered = [op.pk for op in queries.orders_of(row, [Verb.RESTORE, Verb.ADOPT])]
     withdraw_operations(operations=ordered, actor=actor, reason=step.reason, now=now)
-    if step.to is Phase.ABANDONED and ordered and row.database.primary_id is not None:
+    if step.to is Phase.ABANDONED and ordered and queries.leader_of(row.database) is not None:
         _ask(row, Verb.DISCARD, actor=actor, reason=step.reason, now=now)

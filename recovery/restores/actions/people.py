@@ -18,9 +18,9 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions.moves import ask_word, check_second, use_word
 from recovery.failover.actions.people import check_typed
-from recovery.inventory.facts import DatabaseState, Plan
+from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database, Host
-from recovery.restores import queries
+from recovery.restores import lost, queries
 from recovery.restores.actions.steps import note_step, reach
 from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
 from recovery.restores.models import Restore
@@ -70,7 +70,6 @@ def _asked(
     target = Host.objects.get(pk=host.key)
     why = " ".join([choice.reason, *choice.why_not, place.reason])
     vouch = ask_word(row, target, purpose="restore", risk=risk, actor=actor, reason=reason, now=now)
-    assert row.primary is not None, "it was checked"
     asked = Restore(
         number=_number(),
         database=row,
@@ -79,7 +78,7 @@ def _asked(
         vouch=vouch,
         phase_at=now,
         why=why,
-        old_host=row.primary.host.name,
+        old_host=old_hosts(row)[:80],
         old_epoch=row.epoch,
         quoted=found.at,
         to=to,
@@ -92,11 +91,25 @@ def _asked(
 
 def say_risk(row: Database, upto: datetime, now: datetime) -> str:
     """What both people agree to."""
-    old = row.primary.host if row.primary else "its old host"
-    return (
+    hosts = old_hosts(row)
+    back = f"{hosts} {'come' if ' and ' in hosts else 'comes'}"
+    said = (
         f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, is"
-        f" lost for good, also where {old} comes back: what it has then is set aside."
+        f" lost for good, also where {back} back: what is there then is set aside."
     )
+    if row.plan != Plan.BUSINESS:
+        return said
+    return (
+        f"{said} If its hosts are only cut off and somebody still writes to them there, that is"
+        " lost too: make sure that they are off. It has no standby afterwards, and nobody takes"
+        " over from it until it gets one."
+    )
+
+
+def old_hosts(row: Database) -> str:
+    """Where its copies were."""
+    names = [one.host for one in queries.members_of(row)]
+    return " and ".join(names) or "its old host"
 
 
 def _number() -> int:
@@ -118,13 +131,7 @@ def _check(row: Database) -> None:
 
 def refuse(row: Database) -> str:
     """Why this database is not restored elsewhere now; empty where it may be."""
-    if row.plan != Plan.STARTER:
-        return f"{row} is on the business plan: it fails over to its standby."
-    if row.state != DatabaseState.WAITING or row.primary is None:
-        return f"{row} does not wait: what serves is not replaced by its backup."
-    if failover := queries.unfinished_failover(row):
-        return f"{failover} of {row}, is under way."
-    return ""
+    return lost.refuse(queries.standing_of(row))
 
 
 def give_restore(

@@ -8,7 +8,14 @@ from uuid import UUID
 import msgspec
 
 from recovery.audit.facts import Actor
-from recovery.backups.actions import begin_proof, fail_proof, pass_proof
+from recovery.backups.actions import (
+    begin_proof,
+    borrow_volume,
+    end_loan,
+    fail_proof,
+    pass_proof,
+)
+from recovery.backups.facts import StoreKind
 from recovery.backups.models import BackupReplica, Proof
 from recovery.core.archive.names import instant as moment_of
 from recovery.core.errors import Refused
@@ -20,9 +27,13 @@ from recovery.operations.facts import Verb
 
 
 def begin_trial(*, replica: UUID, host: UUID, why: str, actor: Actor, now: datetime) -> Proof:
-    """Drawn: the row and its order. In the caller's transaction."""
-    row = BackupReplica.objects.select_related("database").get(pk=replica)
+    """Drawn: the row, and its order or the volume that has to be made first. In the caller's
+    transaction."""
+    row = BackupReplica.objects.select_related("database", "store").get(pk=replica)
     proof = begin_proof(replica=row, why=why, actor=actor, now=now)
+    if row.store.kind == StoreKind.SNAPSHOT:
+        borrow_volume(replica=row, borrower=proof.pk, actor=actor, reason=why, now=now)
+        return proof
     order_trial(proof=proof, host=host, actor=actor, reason=why, now=now)
     return proof
 
@@ -44,6 +55,7 @@ def order_trial(*, proof: Proof, host: UUID, actor: Actor, reason: str, now: dat
 
 def end_trial(*, proof: Proof, failure: str, detail: str, actor: Actor, now: datetime) -> Proof:
     """What was read back counts; a restore without a canary proves nothing about its rows."""
+    end_loan(borrower=proof.pk, actor=actor, reason="The restore test is over.", now=now)
     if not failure:
         try:
             told = msgspec.json.decode(detail, type=RestoreResult)

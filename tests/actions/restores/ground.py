@@ -26,6 +26,7 @@ from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores import actions, cycle
 from recovery.restores.models import Restore
+from recovery.restores.queries import Leases
 from tests.actions.failover.fleet import copy, describe
 from tests.support.fleet import BY, NOW, lose, make_fleet
 
@@ -43,6 +44,7 @@ class Ground:
     now: datetime = NOW
     epoch: int = 0
     told: list[UUID] = field(default_factory=list)
+    leases: Leases = field(default_factory=Leases)
 
     @property
     def database(self) -> Database:
@@ -61,8 +63,13 @@ class Ground:
         return Actor("controller", "test", self.epoch)
 
     def ask(self, **changes: object) -> Restore:
-        fields = {"typed": "notes", "actor": FIRST, "reason": "Its board is dead."} | changes
-        return actions.ask_restore(database=self.database, now=self.now, **fields)  # type: ignore[arg-type]
+        fields = {
+            "database": self.database,
+            "typed": "notes",
+            "actor": FIRST,
+            "reason": "Its board is dead.",
+        } | changes
+        return actions.ask_restore(now=self.now, **fields)  # type: ignore[arg-type]
 
     def give(self, actor: Actor = SECOND, typed: str = "notes") -> Restore:
         return actions.give_restore(
@@ -77,7 +84,7 @@ class Ground:
     def carry_on(self, seconds: float = 0.0, paused: str = "") -> str:
         """A round of the cycle and of the governor; the phase afterwards."""
         self.now += timedelta(seconds=seconds)
-        cycle.carry_on(actor=self.actor, now=self.now, paused=paused)
+        cycle.carry_on(actor=self.actor, now=self.now, paused=paused, leases=self.leases)
         run_governor(actor=self.actor, now=self.now)
         return self.restore.phase
 
@@ -130,8 +137,13 @@ def make_ground(*, plan: Plan = Plan.STARTER) -> Ground:
     database.refresh_from_db()
     standing.await_host(database=database, actor=BY, reason="Its host is lost.", now=NOW)
     ground = Ground(hosts, replica)
-    ground.epoch = control.take_lead("test", seen_epoch=0, now=NOW) or 0
+    make_rest(ground)
     return ground
+
+
+def make_rest(ground: Ground) -> None:
+    """Somebody leads the control plane."""
+    ground.epoch = control.take_lead("test", seen_epoch=0, now=NOW) or 0
 
 
 def keep(database: Database, number: int, site: str) -> None:
@@ -150,6 +162,29 @@ def keep(database: Database, number: int, site: str) -> None:
     backups.assign_replica(
         database=database, number=number, store=store, actor=BY, reason="test", now=NOW
     )
+
+
+def keep_snapshot(database: Database, site: str, moment: datetime) -> BackupReplica:
+    """Backup replica 3: the provider's snapshot at that site, of which one is kept."""
+    store = backups.register_store(
+        name=f"cloud-{site.lower()}",
+        kind=StoreKind.SNAPSHOT,
+        place=Datacenter.objects.get(name=site),
+        address="http://provider:80",
+        bucket=site.lower(),
+        credentials={"access_key": "a", "secret_key": "b", "mounts": "/mnt/volumes"},
+        actor=BY,
+        reason="test",
+        now=NOW,
+    )
+    replica = backups.assign_replica(
+        database=database, number=3, store=store, actor=BY, reason="test", now=NOW
+    )
+    run = backups.begin_snapshot(replica=replica, slot=1, host="par1-r1-h1", actor=BY, now=moment)
+    assert run is not None
+    backups.keep_snapshot(run=run, snapshot="snap-1", volume="vol-1", actor=BY, now=NOW)
+    see({3: moment})
+    return replica
 
 
 def see(points: dict[int, datetime | None]) -> None:

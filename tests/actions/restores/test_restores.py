@@ -16,7 +16,7 @@ from recovery.failover.actions import moves
 from recovery.failover.models import Vouch
 from recovery.gateway.databases import databases_of
 from recovery.gateway.queries import errands
-from recovery.inventory.facts import DatabaseState, Plan
+from recovery.inventory.facts import DatabaseState
 from recovery.inventory.models import Database, Epoch, Host
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
@@ -171,16 +171,10 @@ def test_a_word_about_a_restore_is_no_word_about_its_disk(ground: Ground) -> Non
         )
 
 
-def test_what_serves_or_is_on_the_business_plan_is_not_replaced(ground: Ground) -> None:
+def test_what_serves_is_not_replaced(ground: Ground) -> None:
     ground.serve()
     with pytest.raises(Refused, match="does not wait: what serves is not replaced"):
         ground.ask()
-
-
-def test_a_business_database_fails_over_instead() -> None:
-    business = make_ground(plan=Plan.BUSINESS)
-    with pytest.raises(Refused, match="fails over to its standby"):
-        business.ask()
 
 
 def test_a_replica_that_lost_what_was_agreed_to_ends_it(ground: Ground) -> None:

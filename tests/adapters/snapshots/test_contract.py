@@ -39,9 +39,13 @@ async def test_it_is_copied_to_another_site_and_becomes_a_volume_there(sites: Si
     copy = sites.far.copy(HOME, made.id, sites.tags)
     assert (await whole(sites.far, sites.tags)).id == copy.id
     assert sites.far.volumes(copy.id) == []
-    volume = sites.far.create_volume(copy.id, {"Name": "restored"})
+    tags = sites.tags | {"tocsin-loan": "7"}
+    volume = sites.far.create_volume(copy.id, tags)
     await until(lambda: all(each.is_ready for each in sites.far.volumes(copy.id)), 20)
-    assert [each.id for each in sites.far.volumes(copy.id)] == [volume.id]
+    (seen,) = sites.far.volumes(copy.id)
+    assert (seen.id, dict(seen.tags), seen.is_broken) == (volume.id, tags, False)
+    assert [each.id for each in sites.far.made(tags)] == [volume.id]
+    assert sites.far.made(tags | {"tocsin-run": "2"}) == []
     sites.far.delete_volume(volume.id)
     assert sites.far.volumes(copy.id) == []
 

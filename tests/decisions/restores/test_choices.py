@@ -45,7 +45,7 @@ def numbered(found: list[Source]) -> tuple[Source, ...]:
     )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(sources, lost_sites)
 def test_the_newest_then_the_nearest_that_is_left_is_chosen(
     found: list[Source], lost: frozenset[str]
@@ -75,7 +75,7 @@ def test_the_newest_then_the_nearest_that_is_left_is_chosen(
     assert far[choice.source.key] == min(far.values())
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(sources, lost_sites, st.integers(1, 3))
 def test_a_replica_that_a_person_names_is_taken_or_refused_never_replaced(
     found: list[Source], lost: frozenset[str], number: int
@@ -106,7 +106,7 @@ hosts = st.lists(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(hosts, lost_sites, st.integers(0, 5))
 def test_it_goes_to_a_living_host_with_room_at_home_first(
     found: list[HostSight], lost: frozenset[str], old: int

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backups", "0004_guard_snapshots"),
+        ("backups", "0006_guard_loans"),
         ("inventory", "0009_hostmemory"),
     ]
 

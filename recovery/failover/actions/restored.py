@@ -1,0 +1,78 @@
+"""A business database that lost every copy leads elsewhere, alone, from what was restored.
+
+Invariants: in one transaction the lease of the old primary is revoked at the very number that was
+judged to have ended (B1), every old copy is out of its lists for good, and the epoch is above all
+before (I-DB-3), so that whoever comes back is told of it no more: its server ends and its data stay
+where they are. It has no standby, so it is recorded as degraded: it lives by no lease, nobody is
+promoted, and it goes on without us (I-DB-7) until a standby holds everything again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.errors import Conflict
+from recovery.failover.actions.epochs import raise_epoch, set_role
+from recovery.failover.actions.failovers import advance_failover
+from recovery.failover.actions.leases import revoke_lease
+from recovery.failover.models import Failover, Lease
+from recovery.failover.phases import UNFINISHED, Phase
+from recovery.inventory.actions import retire_replica
+from recovery.inventory.facts import DatabaseState, ReplicaState, Role
+from recovery.inventory.models import Database, Host, Replica
+
+ALONE = "It was restored from a backup and has no standby yet: nobody could take over from it."
+
+
+def lead_alone(
+    row: Database,
+    led: Replica,
+    host: Host,
+    *,
+    lease: tuple[int, int, int] | None,
+    why: str,
+    said: str,
+    actor: Actor,
+    now: datetime,
+) -> Database:
+    """`led`, who led it last, belongs on `host`. `lease`: as it was judged; None: none lives.
+    In the caller's transaction, which holds the database's row."""
+    _end_lease(row, lease, actor=actor, reason=why, now=now)
+    _end_failover(row, actor=actor, reason=why, now=now)
+    _give_up(row, led, actor=actor, reason=why, now=now)
+    changes = {"host": host, "role": str(Role.PRIMARY), "role_at": now, "reason": why}
+    replica = transitions.amend(led, changes, action="moved", actor=actor, reason=why, now=now)
+    return raise_epoch(
+        database=row,
+        replica=replica,
+        state=DatabaseState.WAITING,
+        changes={"degraded_at": now, "degraded_reason": ALONE, "restoring_at": None},
+        actor=actor,
+        reason=said,
+        now=now,
+    )
+
+
+def _end_lease(
+    row: Database, seen: tuple[int, int, int] | None, *, actor: Actor, reason: str, now: datetime
+) -> None:
+    if seen is None and Lease.objects.filter(database=row, revoked=False).exists():
+        raise Conflict(f"{row} was given a lease meanwhile.", todo="Look again.")
+    revoke_lease(database=row, seen=seen, actor=actor, reason=reason, now=now)
+
+
+def _end_failover(row: Database, *, actor: Actor, reason: str, now: datetime) -> None:
+    """It waits for a candidate that there is no more."""
+    running = Failover.objects.select_for_update().filter(database=row, phase__in=UNFINISHED)
+    for failover in running:
+        advance_failover(failover=failover, to=Phase.ABANDONED, actor=actor, reason=reason, now=now)
+
+
+def _give_up(row: Database, led: Replica, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Every other copy, whatever it was to become: its data stay on its host (I-DB-5)."""
+    others = Replica.objects.filter(database=row).exclude(pk=led.pk)
+    for other in others.exclude(state=ReplicaState.RETIRED).order_by("number"):
+        out = set_role(replica=other, role=Role.OUT, actor=actor, reason=reason, now=now)
+        retire_replica(replica=out, actor=actor, reason=reason, now=now)
