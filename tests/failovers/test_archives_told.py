@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.failovers.restoring import POINT, covered, point, quoted
-from tests.failovers.shelves import frozen, shelf
+from tests.failovers.restoring import POINT, covered, has_points, point, quoted
+from tests.failovers.shelves import flip_in_snapshot, frozen, shelf
 from tests.failovers.telling import Bases, now
 from tests.failovers.test_own_rows import NEWEST, knows
 from tests.stories.telling import diary
@@ -33,8 +34,8 @@ WISHES = {
     "TOCSIN_LAB_DATABASES": "1",
     "TOCSIN_LAB_STORES": "1",
     "TOCSIN_RPO_MINUTES": "4 1 2 0.5",
-    "TOCSIN_PROVEN_WITHIN_DAYS": "0.0015",
-    "TOCSIN_PROOF_PAUSE": "15",
+    "TOCSIN_PROVEN_WITHIN_DAYS": "0.001",
+    "TOCSIN_PROOF_PAUSE": "5",
 }
 GRACE, LOOK = timedelta(seconds=30), 20.0
 ALARM = "SELECT raised_at, title FROM alarms_alarm WHERE key LIKE %s AND state <> 'ended'"
@@ -159,26 +160,33 @@ def test_a_frozen_catalogue_rings_within_a_minute_of_its_threshold_while_its_job
     wait_for(lambda: not rings(bases, key), 90)
 
 
+@pytest.mark.timeout(2400)
 def test_the_lottery_proves_each_replica_and_finds_a_flipped_byte_in_any(bases: Bases) -> None:
-    covered(bases, NAME, 1, 2)
     since = now()
-    for number in (1, 2):
-        wait_for(lambda n=number: _proofs(bases, n, "passed", since), 400)  # type: ignore[misc]
+    has_points(bases, [NAME], 1, 2, 3)
+    for number in (1, 2, 3):
+        wait_for(partial(_proofs, bases, number, "passed", since), 600)
     seen = bases.stack.api("GET", "/backups").json()["points"]
     ages = [one["proven_at"] for one in seen if one["database"] == NAME]
     assert all(ages), "the board shows how long ago each was proven"
-    diary(f"both proven {(now() - since).total_seconds():.0f} s after they could be")
+    diary(f"all three proven {(now() - since).total_seconds():.0f} s after they could be")
     for number in (1, 2):
         there = shelf(bases.stack, NAME, number)
         part = str(there.newest_base().part(0))
         at, content = now(), there.flip(part)
         found = wait_for_proof(bases, number, "failed", at)
         assert "altered" in found
-        wait_for(lambda n=number: rings(bases, f"backup:%:{n}:disproved"), 60)  # type: ignore[misc]
+        wait_for(partial(rings, bases, f"backup:%:{number}:disproved"), 60)
         said = restored_by_hand(bases, number)
         assert f"{part} is altered: at least one byte is not what was sealed" in said, said
         there.put(part, content)
         diary(f"replica {number}: found after {(now() - at).total_seconds():.0f} s: {found}")
+    at = now()
+    part = flip_in_snapshot(bases.stack, NAME)
+    found = wait_for_proof(bases, 3, "failed", at)
+    assert f"{part} is altered" in found
+    wait_for(partial(rings, bases, "backup:%:3:disproved"), 60)
+    diary(f"replica 3: found after {(now() - at).total_seconds():.0f} s: {found}")
 
 
 def _proofs(bases: Bases, number: int, state: str, since: datetime) -> list[str]:
@@ -187,7 +195,7 @@ def _proofs(bases: Bases, number: int, state: str, since: datetime) -> list[str]
 
 
 def wait_for_proof(bases: Bases, number: int, state: str, since: datetime) -> str:
-    wait_for(lambda: _proofs(bases, number, state, since), 400)
+    wait_for(partial(_proofs, bases, number, state, since), 600)
     return _proofs(bases, number, state, since)[0]
 
 
