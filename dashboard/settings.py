@@ -216,8 +216,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget-points": {"task": "recovery.tasks.forget_points", "schedule": 3600.0},
     "follow-backups": {
         "task": "recovery.tasks.follow_backups",
-        "schedule": 4.0,
-        "options": {"expires": 4.0},
+        "schedule": 3.0,
+        "options": {"expires": 3.0},
     },
     "keep-snapshots": {
         "task": "recovery.tasks.keep_snapshots",

@@ -212,10 +212,21 @@ def tickets() -> list[Ticket]:
         BackupReplica.objects.filter(
             ~Exists(running), database__isnull=False, sight__moment__isnull=False
         )
-        .annotate(proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)))
-        .values_list("pk", "since", "proven_at", "sight__bytes")
+        .annotate(
+            proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)),
+            failed_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.FAILED)),
+        )
+        .values_list("pk", "since", "proven_at", "failed_at", "sight__bytes")
     )
-    return [Ticket(str(pk), proven or since, size) for pk, since, proven, size in rows]
+    return [
+        Ticket(
+            str(pk),
+            proven or since,
+            size,
+            failed if failed and (proven is None or failed > proven) else None,
+        )
+        for pk, since, proven, failed, size in rows
+    ]
 
 
 def snapshot_replicas() -> list[BackupReplica]:

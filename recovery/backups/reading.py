@@ -64,6 +64,11 @@ def tail_after(line: Line, timeline: int, position: int) -> str:
     return f"{line.prefix}wal/{timeline:08X}/{position:016X}-" if position else ""
 
 
+def timeline_of(tail: str) -> int:
+    """Of such a name; 0 where there is no log."""
+    return int(tail.split("/")[-2], 16) if tail else 0
+
+
 def next_chunk(names: Iterable[str]) -> Chunk | None:
     """Of the pieces that begin where a tail ends, the one that reaches furthest, the newest of
     equals: where a whole listing would end too."""

@@ -12,7 +12,6 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
@@ -21,10 +20,6 @@ from recovery.engines.postgres import PORT, Cluster
 from recovery.engines.roles import ARCHIVER
 from recovery.engines.state import State
 from recovery.own.folder import OwnFolder, Report
-
-if TYPE_CHECKING:
-    from recovery.agent.backups.archiver import Archiver
-    from recovery.own.keeping import KeysKept
 
 _log = logging.getLogger("tocsin.own")
 NAME = "tocsin-itself"
@@ -85,10 +80,10 @@ async def _until_changed(state: State, folder: OwnFolder, mark: Mark) -> None:
     running = [asyncio.create_task(archiver.run()), asyncio.create_task(keys.run())]
     try:
         while folder.mark() == mark:
+            _tell(folder, archiver.fact(), keys.trouble)
             done, _ = await asyncio.wait(running, timeout=LOOK_SECONDS)
             for each in done:
                 each.result()
-            _tell_of(folder, archiver, keys)
     finally:
         for each in running:
             each.cancel()
@@ -104,10 +99,6 @@ async def _free_slot(state: State) -> None:
 
     async with await Replication.open(Server.of(state).words) as connection:
         await connection.drop_slot()
-
-
-def _tell_of(folder: OwnFolder, archiver: Archiver, keys: KeysKept) -> None:
-    _tell(folder, archiver.fact(), keys.trouble)
 
 
 def _tell(folder: OwnFolder, fact: BackupFact, keys: str = "") -> None:

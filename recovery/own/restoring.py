@@ -22,7 +22,8 @@ from psycopg import sql
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.programs import installed
-from recovery.agent.backups.fetch import Progress, Source
+from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Inside, Restore, Restored
 from recovery.agent.backups.stores import keys_for, store_for
 from recovery.agent.disk import private_folder, write_atomic
@@ -102,7 +103,7 @@ async def _restore(state: State, store: ObjectStore, wish: Wish, say: Say) -> Re
 
 async def _bring_keys(state: State, store: ObjectStore, wish: Wish, say: Say) -> None:
     """What this machine has stays; what it lacks comes out of the newest sealed keys."""
-    needed = ("own/keys", "secrets/vault")
+    needed = ("own/keys", "secrets/archiver")
     if all((state.folder / name).exists() for name in needed) and not wish.recovery:
         return
     if not wish.recovery:

@@ -12,7 +12,7 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
 from recovery.restores import actions, queries
-from recovery.restores.decide import next_step
+from recovery.restores.decide import discards_again, next_step
 from recovery.restores.facts import Step
 from recovery.restores.queries import Leases
 
@@ -23,10 +23,28 @@ MOST_STEPS = 6
 
 def carry_on(*, actor: Actor, now: datetime, paused: str = "", leases: Leases | None = None) -> int:
     """Take the steps that follow now; their number. `leases`: as the leader watches them."""
-    return sum(
+    carried = sum(
         _carried(row.pk, actor=actor, now=now, paused=paused, leases=leases)
         for row in queries.unfinished_restores()
     )
+    return carried + _tidied(actor=actor, now=now)
+
+
+def _tidied(*, actor: Actor, now: datetime) -> int:
+    """What an abandoned restore left on its host is dropped, however often it has to be asked."""
+    asked = 0
+    for row in queries.abandoned_restores(now):
+        order, quiet = queries.discard_of(row, now)
+        if order is None or not discards_again(order, quiet):
+            continue
+        try:
+            with control.deciding(actor.epoch):
+                actions.discard_again(restore=row.pk, reason=order.detail, actor=actor, now=now)
+        except (Conflict, Refused) as error:
+            log.info("not this round", restore=str(row), reason=str(error))
+            continue
+        asked += 1
+    return asked
 
 
 def _carried(

@@ -39,6 +39,7 @@ SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
+DISCARD_AGAIN_SECONDS = 600.0
 
 
 # ---------------------------------------------------------------------- what
@@ -276,6 +277,15 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     if facts.quiet < AGAIN_SECONDS:
         return Wait(f"{order.detail or order.state}. It is asked for again.")
     return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
+
+
+def discards_again(order: OrderSight, quiet: float) -> bool:
+    """Whether a host is asked once more to drop what it may still have: soon where nobody knows
+    what became of the order, later where it could not."""
+    if order.state is OperationState.DONE or order.state in UNDER_WAY:
+        return False
+    is_known = order.state is not OperationState.UNKNOWN and not is_passing(order)
+    return quiet >= (DISCARD_AGAIN_SECONDS if is_known else AGAIN_SECONDS)
 
 
 def is_passing(order: OrderSight) -> bool:

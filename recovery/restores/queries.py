@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
@@ -36,6 +36,7 @@ from recovery.restores.facts import (
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
 from recovery.restores.models import Restore
 
+DISCARDED_WITHIN = timedelta(days=30)
 UNKEPT = "no snapshot of it is kept at the provider yet."
 VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
 
@@ -205,6 +206,18 @@ def members_of(database: Database) -> tuple[Member, ...]:
 def unfinished_restores() -> list[Restore]:
     """Those that the cycle carries on."""
     return list(Restore.objects.filter(phase__in=sorted(UNFINISHED)).order_by("number"))
+
+
+def abandoned_restores(now: datetime) -> list[Restore]:
+    """Those of which a host may still have something."""
+    recent = now - DISCARDED_WITHIN
+    return list(Restore.objects.filter(phase=Phase.ABANDONED, ended_at__gt=recent))
+
+
+def discard_of(row: Restore, now: datetime) -> tuple[OrderSight | None, float]:
+    """The newest order to drop what it left, and the seconds since."""
+    orders = list(orders_of(row, [Verb.DISCARD]))
+    return _newest(orders, Verb.DISCARD), _quiet(orders, now)
 
 
 def load(pk: UUID) -> Restore:

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.conf import settings
 
 from recovery.backups.facts import StoreKind
-from recovery.backups.models import BackupReplica, Loan
+from recovery.backups.models import ArchiveSight, BackupReplica, Loan
+from recovery.backups.reading import timeline_of
 from recovery.backups.specs import store_spec
 from recovery.core.wire.backups import RestoreSpec, StoreSpec
+from recovery.inventory.models import Replica, ReplicaSight
 from recovery.operations.models import Operation
 
 
@@ -27,7 +29,21 @@ def restore_spec(op: Operation) -> RestoreSpec | None:
         key=str(settings.TOCSIN_BACKUP_KEY),
         to=int(op.params.get("to", 0)),
         scratch=bool(op.params.get("scratch", False)),
+        timeline=_highest_timeline(op.replica) if op.replica else 0,
     )
+
+
+def _highest_timeline(replica: Replica) -> int:
+    """Of its database, by every agent's word and by every archive that was ever read. Only
+    PostgreSQL counts them."""
+    if replica.database.engine != "postgresql":
+        return 0
+    database = replica.database_id
+    facts = ReplicaSight.objects.filter(replica__database=database)
+    told = [int(fact.get("timeline") or 0) for fact in facts.values_list("fact", flat=True)]
+    sights = ArchiveSight.objects.filter(replica__database=database)
+    read = [timeline_of(tail) for tail in sights.values_list("tail", flat=True)]
+    return max([*told, *read], default=0)
 
 
 def _store_spec(row: BackupReplica, borrower: UUID) -> StoreSpec:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,6 +19,12 @@ from tests.support.stack import Stack
 
 T = TypeVar("T")
 ADDRESS = "SELECT address, bucket FROM backups_store WHERE name = %s"
+SNAPSHOT = """
+SELECT r.snapshot, s.bucket FROM backups_snapshotrun r
+JOIN backups_backupreplica b ON b.id = r.replica_id JOIN backups_store s ON s.id = b.store_id
+JOIN inventory_database d ON d.id = b.database_id
+WHERE d.name = %s AND r.state = 'kept' ORDER BY r.begun_at DESC LIMIT 1
+"""
 IN_STORE = """
 SELECT s.name FROM backups_backupreplica b JOIN backups_store s ON s.id = b.store_id
 LEFT JOIN inventory_database d ON d.id = b.database_id
@@ -84,6 +92,28 @@ def shelf(stack: Stack, database: str, number: int) -> Shelf:
     lines = (stack.running.state.folder / "lab/backups/credentials").read_text().splitlines()
     pairs = {name: (access, secret) for name, access, secret in map(str.split, lines)}
     return Shelf(Bucket(str(address), str(bucket), *pairs[store]), database)
+
+
+def flip_in_snapshot(stack: Stack, database: str) -> str:
+    """One bit of its base in the provider's newest snapshot, and the provider knows nothing of it;
+    the name of the piece."""
+    snapshot, site = stack.rows(SNAPSHOT, database)[0]
+    folder = stack.running.state.folder / f"lab/provider/{site}/snapshots/{snapshot}"
+    content = folder / "content"
+    path = sorted(content.glob(f"{database}/*/base/*/part-00000"))[-1]
+    middle = path.stat().st_size // 2
+    with path.open("r+b") as file:
+        file.seek(middle)
+        (byte,) = file.read(1)
+        file.seek(middle)
+        file.write(bytes([byte ^ 1]))
+    meta = json.loads((folder / "meta.json").read_text())
+    whole = hashlib.blake2b(digest_size=32)
+    for each in sorted(path for path in content.rglob("*") if path.is_file()):
+        digest = hashlib.blake2b(each.read_bytes(), digest_size=32).hexdigest()
+        whole.update(f"{each.relative_to(content)}\0{digest}\0".encode())
+    (folder / "meta.json").write_text(json.dumps(meta | {"digest": whole.hexdigest()}))
+    return path.relative_to(content).as_posix()
 
 
 @dataclass(slots=True)

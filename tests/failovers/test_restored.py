@@ -1,40 +1,49 @@
-"""Starter databases whose hosts are gone for good are restored from the page, by two people."""
+"""Databases whose hosts are gone for good are restored from the page, by two people: one host, a
+whole datacenter from replica 2, and another one from the provider's snapshots."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from recovery.core.ports import DATABASE, Login
-from tests.failovers.telling import Bases, now
+from tests.failovers.restoring import (
+    Loss,
+    covered,
+    data_left,
+    has_points,
+    lose,
+    lose_site,
+    loss,
+    may_be_written_to,
+    members,
+    newest,
+    point,
+    quoted,
+    restore,
+    revive,
+    serves,
+)
+from tests.failovers.telling import Bases
 from tests.stories.telling import diary
 from tests.support.running import wait_for
 from tests.support.stack import whole_stack
 
 pytestmark = pytest.mark.timeout(900)
-NAMES = ("notes-pg", "baskets-valkey")
+POSTGRES = ("notes-pg", "orders-pg")
+ALL = (*POSTGRES, "baskets-valkey")
 LAB_FILE = Path(__file__).with_name("restores.yaml")
-RESTORE = """
-SELECT r.phase, r.end_reason, r.recovered_to, r.bytes, r.speed, h.name, s.name, r.id::text
-FROM restores_restore r JOIN inventory_database d ON d.id = r.database_id
-JOIN inventory_host h ON h.id = r.host_id JOIN backups_backupreplica b ON b.id = r.source_id
-JOIN backups_store s ON s.id = b.store_id WHERE d.name = %s ORDER BY r.number DESC LIMIT 1
-"""
-POINT = """
-SELECT s.moment FROM backups_archivesight s JOIN backups_backupreplica b ON b.id = s.replica_id
-JOIN inventory_database d ON d.id = b.database_id WHERE d.name = %s AND b.number = %s
-"""
+MINUTE = 60.0
+SLACK = 5.0
+"""A quote is so near to what is lost."""
 
 
 @pytest.fixture(scope="module")
 def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
-    """Both databases serve, and each can be restored from replicas 1 and 2."""
+    """All serve at home, and are archived in three places."""
     folder = tmp_path_factory.mktemp("restores") / "var"
     more = {"TOCSIN_LAB_DATABASES": "1", "TOCSIN_LAB_STORES": "1"}
     with whole_stack(folder, TOCSIN_LAB_FILE=str(LAB_FILE), **more) as stack:
@@ -43,93 +52,9 @@ def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
         yield bases
 
 
-def point(bases: Bases, name: str, replica: int) -> datetime | None:
-    """The newest moment that could be restored."""
-    rows = bases.stack.rows(POINT, name, replica)
-    return rows[0][0] if rows else None
-
-
-def covered(bases: Bases, name: str) -> None:
-    """Both replicas hold what is written by now."""
-    written = now()
-
-    def all_hold_it() -> bool:
-        found = [point(bases, name, replica) for replica in (1, 2)]
-        return all(at is not None and at > written for at in found)
-
-    wait_for(all_hold_it, 300)
-
-
-def restore(bases: Bases, name: str) -> str:
-    """The first person takes what is offered first; the second one confirms it."""
-    path = f"/databases/{name}/restore/"
-    html = bases.read(path, "responder")
-    chosen = {field: _first_option(html, field) for field in ("source", "host")}
-    words = {"typed": name, "reason": "Its host burnt down."}
-    said = bases.press(path, "responder", **words, **chosen, first="", to="")
-    assert "your word stands in the log" in said, said[-2000:]
-    key = bases.stack.rows(RESTORE, name)[0][7]
-    said = bases.press(path, "approver", **words, first=str(key))
-    assert f"{name} is restored on" in re.sub(r"<[^>]+>", "", said), said[-2000:]
-    wait_for(lambda: bases.stack.rows(RESTORE, name)[0][0] in {"done", "abandoned"}, 240)
-    phase, reason, upto, size, speed, host, store, _ = bases.stack.rows(RESTORE, name)[0]
-    assert phase == "done", reason
-    diary(
-        f"{name}: {size / 1e6:.0f} MB from {store} to {host}, {speed / 1e6:.0f} MB/s,"
-        f" everything up to {upto:%H:%M:%S}"
-    )
-    return str(host)
-
-
-def restored_to(bases: Bases, name: str) -> datetime:
-    """What its newest restore gave back, read from it."""
-    upto = bases.stack.rows(RESTORE, name)[0][2]
-    assert isinstance(upto, datetime)
-    return upto
-
-
-def quoted(bases: Bases, site: str, name: str) -> float:
-    """Seconds that this database would lose if the site vanished now."""
-    quotes = bases.stack.api("GET", "/backups").json()["quotes"]
-    (quote,) = [one for one in quotes if one["datacenter"] == site]
-    (line,) = [one for one in quote["databases"] if one["database"] == name]
-    return float(line["seconds"])
-
-
-def _first_option(html: str, field: str) -> str:
-    found = re.search(r'<option value="([^"]+)"', html[html.index(f'name="{field}"') :])
-    assert found is not None
-    return found.group(1)
-
-
-def lose(bases: Bases, *hosts: str) -> datetime:
-    at = now()
-    for host in hosts:
-        bases.stack.lab("kill", host=host)
-    wait_for(lambda: {bases.stack.verdict(host) for host in hosts} <= {"lost", "hung"}, 60)
-    return at
-
-
-def serves(bases: Bases, name: str) -> bool:
-    return bases.one(name, "state") == "serving" and not bases.is_failing(name)
-
-
-def may_be_written_to(bases: Bases, name: str, host: str) -> bool:
-    """Whether a client that goes past the edge reaches a server on this host."""
-    login = Login.CLIENT
-    words = {
-        "host": bases.address_of(host),
-        "port": bases.one(name, "port"),
-        "user": login.value,
-        "password": login.password(bases.stack.secret_of(name)),
-        "dbname": DATABASE,
-        "connect_timeout": 2,
-    }
-    try:
-        psycopg.connect(**words).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+def at_rest(bases: Bases) -> None:
+    """Every incident is over, so that the next story's are its own."""
+    wait_for(lambda: not bases.stack.open_incidents(), 120)
 
 
 def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
@@ -137,61 +62,96 @@ def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
 ) -> None:
     name = "notes-pg"
     old = bases.host_of(name)
-    covered(bases, name)
+    left = bases.replica_on(name, old)
+    covered(bases, name, 1, 2)
     gone = bases.missing(name)
     since = lose(bases, old)
     wait_for(lambda: bases.one(name, "state") == "waiting", 60)
-    host = restore(bases, name)
-    assert host != old
+    done = restore(bases, name)
+    assert done.host != old
     wait_for(lambda: serves(bases, name), 60)
-    wait_for(lambda: bases.waited(name, since) is not None, 60)
-    lost = bases.missing(name) - gone
-    waited = bases.waited(name, since)
-    assert waited is not None
-    diary(f"{name}: down for {waited.seconds:.1f} s, {len(lost)} acknowledged writes are lost")
-    assert waited.last_before - restored_to(bases, name) < timedelta(seconds=60)
-    wait_for(lambda: not bases.stack.open_incidents(), 60)
-    answer = bases.stack.api("GET", "/databases")
-    assert answer.status_code == 200, answer.text
-    (told,) = [one for one in answer.json() if one["name"] == name]
-    assert told["service"]["used"] >= waited.seconds - 1, "the seconds of the service level add up"
+    told = loss(bases, name, since, gone)
+    diary(f"{name}: down {told.down:.1f} s, {len(told.numbers)} writes lost: {told.seconds:.1f} s")
+    assert told.seconds < MINUTE
+    at_rest(bases)
+    (seen,) = [o for o in bases.stack.api("GET", "/databases").json() if o["name"] == name]
+    assert seen["service"]["used"] >= told.down - 1, "the seconds of the service level add up"
     bases.stack.lab("restart", host=old)
     wait_for(lambda: bases.stack.verdict(old) == "alive", 60)
     wait_for(lambda: not may_be_written_to(bases, name, old), 60)
-    assert bases.host_of(name) == host
+    assert data_left(bases, old, left), "what it had is set aside, not gone"
+    assert bases.host_of(name) == done.host
     assert serves(bases, name)
-    assert bases.missing(name) - gone == lost, "nothing more is lost"
-    covered(bases, name)
+    assert bases.missing(name) - gone == told.numbers, "nothing more is lost"
+    covered(bases, name, 1, 2)
+    at_rest(bases)
 
 
-def test_what_is_in_a_lost_datacenter_comes_back_elsewhere(bases: Bases) -> None:
-    """Its store goes with it: another replica is what is left. Valkey loses what came after its
-    snapshot, PostgreSQL at most a minute."""
-    covered(bases, "notes-pg")
-    wait_for(lambda: all(point(bases, "baskets-valkey", n) for n in (1, 2)), 150)
-    site = bases.host_of("notes-pg").partition("-")[0]
-    names = [one for one in NAMES if bases.host_of(one).startswith(site)]
-    before = {name: bases.missing(name) for name in names}
-    quotes = {name: quoted(bases, site.upper(), name) for name in names}
-    since = now()
-    bases.stack.lab("kill", host=f"{site}-store")
-    for host in bases.stack.lab_hosts():
-        if host.startswith(f"{site}-") and host != f"{site}-store":
-            bases.stack.lab("kill", host=host)
-    wait_for(lambda: {bases.one(name, "state") for name in names} == {"waiting"}, 120)
-    for name in names:
-        host = restore(bases, name)
-        assert not host.startswith(site)
-        assert not str(bases.stack.rows(RESTORE, name)[0][6]).startswith(site)
+def test_what_is_in_a_lost_datacenter_comes_back_from_replica_2_then_from_replica_3(
+    bases: Bases,
+) -> None:
+    """Its stores go with it. Then the datacenter that took them in is lost as well."""
+    has_points(bases, ALL, 1, 2, 3)
+    for name in POSTGRES:
+        covered(bases, name, 1, 2)
+    bases.prove("orders-pg")
+    old = members(bases, "orders-pg")
+    assert {host[:4] for host in old} == {"aaa1"}
+    for name, told, promised in lost_with(bases, "aaa1", replica=2, to="bbb1"):
+        assert told.seconds < (MINUTE if name in POSTGRES else 86400)
+        if name in POSTGRES:
+            assert abs(told.seconds - promised) <= SLACK, "as it was quoted before"
+    assert bases.one("orders-pg", "degraded_at") is not None, "it has no standby, and says so"
+    back_again(bases, "aaa1", old)
+    for name in POSTGRES:
+        covered(bases, name, 1)
+    for name, told, promised in lost_with(bases, "bbb1", replica=3, to=""):
+        at = newest(bases, name).upto
+        assert abs(told.seconds - promised) < 86400, "what came after the provider's snapshot"
+        assert at >= newest(bases, name).quoted - timedelta(seconds=SLACK), "as was agreed to"
+    revive(bases, "bbb1")
+    for name in POSTGRES:
+        covered(bases, name, 1, 2)
+    at_rest(bases)
+
+
+def lost_with(bases: Bases, site: str, *, replica: int, to: str) -> list[tuple[str, Loss, float]]:
+    """Kill the site, restore each database that was there from this replica, and measure: what
+    each lost, and what its loss was quoted at in the moment before."""
+    here = [name for name in ALL if bases.host_of(name).startswith(site)]
+    before = {name: bases.missing(name) for name in here}
+    promised = quoted(bases, site)
+    since = lose_site(bases, site)
+    for name in here:
+        done = restore(bases, name, replica=replica, site=to)
+        assert done.replica == replica
+        assert not done.host.startswith(site)
         wait_for(partial(serves, bases, name), 60)
-    for name in names:
-        wait_for(partial(bases.waited, name, since), 60)
-        lost = bases.missing(name) - before[name]
-        waited = bases.waited(name, since)
-        assert waited is not None
-        seconds = (waited.last_before - restored_to(bases, name)).total_seconds()
-        diary(
-            f"{name}: down for {waited.seconds:.1f} s, {len(lost)} acknowledged writes are lost:"
-            f" {seconds:.1f} s, quoted {quotes[name]:.1f} s"
-        )
-        assert seconds < (60 if name == "notes-pg" else 86400)
+    return [(name, measured(bases, name, since, before[name], promised[name]), promised[name])
+            for name in here]  # fmt: skip
+
+
+def measured(bases: Bases, name: str, since: datetime, before: set[int], promised: float) -> Loss:
+    told = loss(bases, name, since, before)
+    diary(
+        f"{name}: down {told.down:.1f} s, {len(told.numbers)} writes lost: {told.seconds:.1f} s,"
+        f" quoted {promised:.1f} s"
+    )
+    return told
+
+
+def back_again(bases: Bases, site: str, old: list[str]) -> None:
+    """The lost site is switched on again: no old copy is written to for a moment, and none is a
+    copy any more."""
+    revive(bases, site)
+    opened: set[str] = set()
+
+    def all_alive() -> bool:
+        opened.update(host for host in old if may_be_written_to(bases, "orders-pg", host))
+        return {bases.stack.verdict(host) for host in old} == {"alive"}
+
+    wait_for(all_alive, 90)
+    wait_for(lambda: all_alive() and point(bases, "orders-pg", 1) is not None, 60)
+    assert not opened, "what was left behind never leads again"
+    assert not set(members(bases, "orders-pg")) & set(old)
+    at_rest(bases)

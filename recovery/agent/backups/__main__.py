@@ -20,7 +20,8 @@ from pathlib import Path
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import read_keys
-from recovery.agent.backups.fetch import Progress, Source
+from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore, sentence
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import credentials_of
@@ -125,7 +126,7 @@ async def _restore(given: argparse.Namespace, say: Callable[[str], object]) -> N
 
 def _line(progress: Progress) -> str:
     left = progress.seconds_left
-    more = f", {left:.0f} s left" if left is not None and progress.done < progress.total else ""
+    more = f", {left:.0f} s left" if left else ""
     done, total = progress.done / 1e6, progress.total / 1e6
     return f"{progress.phase}: {done:.0f} of {total:.0f} MB{more}\n"
 

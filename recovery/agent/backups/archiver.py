@@ -16,7 +16,7 @@ import msgspec
 from recovery.adapters.databases.postgresql.replication import LogRemoved, Marks, Replication
 from recovery.agent.backups import canary
 from recovery.agent.backups.base import BaseBackup
-from recovery.agent.backups.decide import End, base_is_due, end_of, room_for
+from recovery.agent.backups.decide import End, base_is_due, ends_of, room_for
 from recovery.agent.backups.keeping import Keeping, Plan
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import LogStream
@@ -64,24 +64,24 @@ class Archiver(Keeping):
             if self._gap:
                 await connection.drop_slot()
             it = await connection.identify()
-        end = None if self._gap else await self._end(it.system)
+        ends = () if self._gap else await self._ends(it.system)
         self._gap = False
         self.stream = LogStream(self._primary.replication, self.spool, self.plan.cutting)
         try:
-            await self.stream.run(end)
+            await self.stream.run(ends)
         except LogRemoved as error:
             self._gap = True
             raise EngineFailed(f"{error}: a new base begins a new chain") from error
 
-    async def _end(self, system_id: str) -> End | None:
-        """The furthest that this spool or any store that answers has."""
+    async def _ends(self, system_id: str) -> tuple[End, ...]:
+        """The furthest that this spool or any store that answers has, of each timeline."""
         names = set(self.spool.objects)
         for carrier in self.carriers:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LISTED_SECONDS):
                     await carrier.tried.wait()
             names |= carrier.has
-        return end_of(names, system_id)
+        return ends_of(names, system_id)
 
     # ------------------------------------------------------------------ at times
 

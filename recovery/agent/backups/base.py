@@ -18,6 +18,7 @@ from recovery.adapters.databases.postgresql.replication import (
     Replication,
     rows_of,
 )
+from recovery.agent.backups.decide import still_fits
 from recovery.agent.backups.pieces import Pieces
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import (
@@ -110,7 +111,17 @@ class BaseBackup:
     async def _pieces(self, copied: AsyncIterator[memoryview], line: Line, backup: str) -> None:
         async with Pieces(self._spool, line, "base", backup) as pieces:
             async for message in copied:
-                if message[0] == ord("d"):
-                    await pieces.add(message[1:])
-                    self.done += len(message) - 1
+                if message[0] != ord("d"):
+                    continue
+                self.done += len(message) - 1
+                if await pieces.add(message[1:]):
+                    await self._check(pieces)
         self._facts = pieces.facts
+
+    async def _check(self, pieces: Pieces) -> None:
+        """Stops where the spool's disk has no room for the rest."""
+        plain, sealed = pieces.packed
+        if plain:
+            self._spool.packed = (plain, sealed)
+        room = await self._spool.room()
+        still_fits(self._spool.database, self.total, plain, sealed, room)

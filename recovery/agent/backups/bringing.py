@@ -15,7 +15,8 @@ from pathlib import Path
 from recovery.adapters.databases.folders import Folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.running import alone
-from recovery.agent.backups.fetch import Progress, Source
+from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored, put_in_place
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import keys_for, store_for
@@ -27,7 +28,7 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import RestoreResult, RestoreSpec
 from recovery.engines.places import short_place
 
-__all__ = ["Progress", "bring", "put", "remove"]
+__all__ = ["Measured", "Progress", "bring", "put", "remove"]
 
 
 async def bring(
@@ -41,9 +42,9 @@ async def bring(
     store = store_for(spec.store, backups)
     to = datetime.fromtimestamp(spec.to / 1000, UTC) if spec.to else None
     try:
-        work = _work(database, spec.restore, place, Source(store, keys, database.name))
+        work = _work(database, spec, place, Source(store, keys, database.name))
         work.progress = progress
-        return _result(await work.run(to))
+        return _result(await work.run(to, timeline=spec.timeline))
     finally:
         await store.close()
 
@@ -67,9 +68,9 @@ async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
 
 
 def _work(
-    database: DatabaseSpec, name: str, place: Place, source: Source
+    database: DatabaseSpec, spec: RestoreSpec, place: Place, source: Source
 ) -> Restore | RestoreValkey:
-    folder = _staging(database, name, place)
+    folder = _staging(database, spec.restore, place)
     if database.engine == "postgresql":
         return Restore(source, replace(place, folder=folder), database.version)
     return RestoreValkey(source, folder, database.version)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from recovery.adapters.databases.postgresql.files import keywords
+from recovery.adapters.databases.postgresql.opening import opened
 from recovery.core.ports import EngineAway, Login
 
 TABLE = f"{Login.PROBE}.canaries"
@@ -27,7 +27,7 @@ async def sing(words: Mapping[str, str], now: datetime) -> None:
     acknowledged in time."""
     try:
         async with asyncio.timeout(_SECONDS):
-            async with await psycopg.AsyncConnection.connect(keywords(words)) as connection:
+            async with opened(words) as connection, connection.transaction():
                 await connection.execute(_MADE)
                 await connection.execute(_SUNG, [now])
                 await connection.execute(_OLD, [now - timedelta(days=1)])

@@ -17,6 +17,7 @@ from recovery.core.archive import (
     segment_start,
 )
 from recovery.core.errors import Refused
+from recovery.core.ports import EngineFailed
 
 RESERVE = SEGMENT
 PATIENCE = timedelta(minutes=10)
@@ -31,11 +32,26 @@ class End:
     position: int
 
 
-def end_of(names: Iterable[str], system: str) -> End | None:
-    """The furthest that any of these objects reaches."""
-    chunks = (found for name in names if isinstance(found := parse(name), Chunk))
-    ours = (End(each.timeline, each.stop) for each in chunks if each.line.system == system)
-    return max(ours, default=None)
+def ends_of(names: Iterable[str], system: str) -> tuple[End, ...]:
+    """The furthest that any of these objects reaches, of each timeline."""
+    found: dict[int, int] = {}
+    for name in names:
+        chunk = parse(name)
+        if isinstance(chunk, Chunk) and chunk.line.system == system:
+            found[chunk.timeline] = max(found.get(chunk.timeline, 0), chunk.stop)
+    return tuple(End(timeline, stop) for timeline, stop in sorted(found.items()))
+
+
+def furthest(ends: Iterable[End], timeline: int, ended: tuple[Ended, ...]) -> End | None:
+    """What a server of `timeline` goes on from. One that is newer than all that is archived, and
+    does not descend from it, was restored from before it: it goes on from where it descends, and
+    what the archive has of the history that was left stays nobody's."""
+    known = {each.timeline for each in ended}
+    seen = tuple(ends)
+    newest = max(seen, default=None)
+    if newest is None or newest.timeline >= timeline or newest.timeline in known:
+        return newest
+    return max((each for each in seen if each.timeline in known), default=None)
 
 
 def next_leg(end: End | None, timeline: int, flushed: int, ended: tuple[Ended, ...]) -> End:
@@ -87,14 +103,47 @@ def slowness(store: str, lag: timedelta, waiting: int, speed: float) -> str:
     )
 
 
+IN_FLIGHT = 24 << 20
+"""Bytes of a backup's pieces that are on their way to the spool's disk at once."""
+TELLING = 64 << 20
+"""How well the rest packs is held to be known after so many bytes, or a twentieth of all."""
+
+
+def packs_to(size: int, plain: int, sealed: int) -> int:
+    """What so many bytes take when `plain` of them took `sealed`."""
+    return size * sealed // max(1, plain)
+
+
 def room_for(database: str, needs: int, free: int) -> None:
     """Refuses where a base backup would fill the disk of the spool, on which the log lives too."""
     if free < needs + RESERVE:
         raise Refused(
             f"No base backup of {database} is begun: it needs about {_mib(needs)} of the spool's "
             f"disk beside {_mib(RESERVE)} for the log, and {_mib(free)} are free.",
-            todo="Free space there, or give the spool a larger disk.",
+            todo=_MORE,
         )
+
+
+def still_fits(database: str, total: int, plain: int, sealed: int, free: int) -> None:
+    """While it comes: `plain` of `total` bytes took `sealed` on the spool's disk. Stops it before
+    the log's own room is touched, and as soon as it is plain that the rest will not fit."""
+    rest = max(0, total - plain)
+    if plain >= max(TELLING, total // 20):
+        needs = packs_to(rest, plain, sealed)
+    else:
+        needs = min(rest, IN_FLIGHT)
+    if free >= needs + RESERVE:
+        return
+    raise EngineFailed(
+        f"The base backup of {database} was stopped: {_mib(plain)} of {_mib(total)} took "
+        f"{_mib(sealed)} of the spool's disk, the rest needs about {_mib(needs)} beside "
+        f"{_mib(RESERVE)} for the log, and {_mib(free)} are free",
+        kept="Nothing of it is left, and the log goes on.",
+        todo=_MORE,
+    )
+
+
+_MORE = "Free space there, or give the spool a larger disk."
 
 
 def _mib(size: int) -> str:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from recovery.adapters.backups.sealing import Keys, SealBroken, unseal_with_digest
 from recovery.core.archive import (
+    Chunk,
+    History,
     Manifest,
     PartFact,
     Refusal,
     RestorePlan,
     coverage,
     decode_manifest,
+    parse,
     plan_restore,
 )
 from recovery.core.archive.manifest import BadManifest
@@ -37,29 +39,6 @@ class RestoreRefused(Refused):
     def __init__(self, refusal: Refusal, broken: str = "") -> None:
         super().__init__(refusal.sentence)
         self.refusal, self.broken = refusal, broken
-
-
-@dataclass
-class Progress:
-    """For people: `done` of `total` bytes are unpacked, since `began`; `phase` says what goes on.
-    The time left is that of fetching and unpacking; replaying and proving come after it."""
-
-    phase: str = "planning"
-    done: int = 0
-    total: int = 0
-    began: float = 0.0
-
-    @property
-    def speed(self) -> float:
-        """Bytes a second."""
-        return self.done / max(1e-6, system.monotonic() - self.began)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None before a tenth is done."""
-        if self.total <= 0 or self.done < self.total / 10:
-            return None
-        return (self.total - self.done) / max(1.0, self.speed)
 
 
 class Source:
@@ -91,6 +70,13 @@ class Source:
             raise self.refused(name, str(error)) from error
         plan = self._planned(plan_restore(self._objects, {name: manifest}, to), name)
         return plan, manifest
+
+    @property
+    def timeline(self) -> int:
+        """The highest that the store has a name of."""
+        found = (parse(each.name) for each in self._objects)
+        ours = (each.timeline for each in found if isinstance(each, Chunk | History))
+        return max(ours, default=0)
 
     def _planned(self, found: RestorePlan | Refusal, broken: str = "") -> RestorePlan:
         if isinstance(found, Refusal):

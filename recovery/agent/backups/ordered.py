@@ -28,7 +28,7 @@ from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeStat
 from recovery.core.wire.backups import RestoreFact, RestoreResult, RestoreSpec
 
 if TYPE_CHECKING:
-    from recovery.agent.backups.fetch import Progress
+    from recovery.agent.backups.progress import Measured, Progress
 
 _log = logging.getLogger("tocsin.agent.restores")
 ADOPTED = "adopted"
@@ -64,6 +64,7 @@ class Restores:
         self._folder = folder / "restores"
         self._notes: dict[str, Note] = {}
         self._running: dict[str, _Work] = {}
+        self._measured: Measured | None = None
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self) -> None:
@@ -120,7 +121,8 @@ class Restores:
         await self._write(spec.restore, Note(database=database))
         from recovery.agent.backups import bringing  # noqa: PLC0415 - where nothing is restored
 
-        progress, place = bringing.Progress(), self._place(database)
+        self._measured = self._measured or bringing.Measured()
+        progress, place = bringing.Progress(measured=self._measured), self._place(database)
         work = bringing.bring(database, spec, place, self._backups, progress)
         task = asyncio.create_task(work, name=f"restore {spec.restore}")
         self._running[spec.restore] = _Work(database.replica, progress, task)

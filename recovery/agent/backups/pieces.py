@@ -46,11 +46,19 @@ class Pieces:
         if kind is not None:
             await self._forget()
 
-    async def add(self, data: bytes | memoryview) -> None:
-        """Waits while too many pieces are on their way."""
+    async def add(self, data: bytes | memoryview) -> bool:
+        """Waits while too many pieces are on their way; whether one set out."""
         self._rest += data
-        if len(self._rest) >= PIECE:
-            await self._send()
+        if len(self._rest) < PIECE:
+            return False
+        await self._send()
+        return True
+
+    @property
+    def packed(self) -> tuple[int, int]:
+        """Bytes that are in the spool, and what they take there."""
+        facts = self._facts.values()
+        return sum(each.plain for each in facts), sum(each.size for each in facts)
 
     async def _forget(self) -> None:
         """Pieces without a manifest only fill the spool."""

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import secrets
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,9 +28,11 @@ from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
-from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.lineage import Lineage
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.scratch import Scratch
-from recovery.agent.backups.unpack import Segments, settle, unpack
+from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
@@ -44,7 +46,7 @@ _PARTIAL = "restore-*.partial"
 class Restored:
     """`moment`: every commit acknowledged up to then is there. `canary`: the newest one that was
     read back, None where none was ever sung. `size`: bytes unpacked, in `seconds`; `fetched`: the
-    seconds of them until everything was on the disk."""
+    seconds of them until everything was on the disk for good."""
 
     backup: str
     moment: datetime
@@ -88,10 +90,14 @@ class Restore:
         self._target = Layout(place, version)
         self.progress = Progress()
 
-    async def run(self, to: datetime | None = None, *, check_pages: bool = False) -> Restored:
+    async def run(
+        self, to: datetime | None = None, *, check_pages: bool = False, timeline: int = 0
+    ) -> Restored:
         """To the newest moment, or to `to`. Raises `RestoreRefused`, `EngineFailed` or
         `StoreError`; then everything is as it was. Data in place must be a stopped server's by the
-        time that they are replaced. `check_pages`: reads every page's checksum too."""
+        time that they are replaced. `check_pages`: reads every page's checksum too. `timeline`:
+        the highest that anybody knows, as far as the store itself does not: the restored server
+        begins a new one above it."""
         began = system.monotonic()
         await sweep(self._target.seat.folder)
         self.progress.phase = "planning"
@@ -103,13 +109,14 @@ class Restore:
             async with alone(folder) as lock:
                 await self._fill(layout, plan, manifest, lock)
                 fetched = system.monotonic() - began
-                restored = await self._prove(layout, plan, lock, check_pages=check_pages)
+                taken = max(timeline, self._source.timeline)
+                restored = await self._prove(layout, plan, lock, taken, check_pages=check_pages)
                 self.progress.phase = "putting in place"
                 await settle(folder)
                 await self._swap(layout)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        self.progress.phase = "done"
+        self.progress.ended()
         seconds = system.monotonic() - began
         return replace(restored, size=self.progress.done, seconds=seconds, fetched=fetched)
 
@@ -130,7 +137,6 @@ class Restore:
                 ).refusal
             )
         log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
-        self.progress.total = manifest.plain + log
         free = shutil.disk_usage(self._target.seat.folder).free
         needed = manifest.plain + 2 * log + _RESERVE
         if free < needed:
@@ -141,23 +147,30 @@ class Restore:
             )
 
     async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest, lock: int) -> None:
-        data = layout.files.data
+        data, progress = layout.files.data, self.progress
         data.mkdir(mode=0o700)
-        self.progress.phase, self.progress.began = "fetching the base", system.monotonic()
-        await unpack(self._counted(plan, manifest), data, lock)
-        self.progress.phase = "fetching the log"
-        await self._lay_log(data / "pg_wal", plan)
-        if layout.seat.owner:
-            for path in [data, *data.rglob("*")]:
-                layout.own(path)
+        log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
+        progress.begin("fetching the base", total=manifest.plain + log, replay=_to_replay(plan))
+        pace = Pace(layout.seat.folder, progress.is_safe)
+        try:
+            await unpack(self._counted(plan, manifest), data, lock, pace)
+            progress.phase = "fetching the log"
+            await self._lay_log(data / "pg_wal", plan, pace)
+            if layout.seat.owner:
+                for path in [data, *data.rglob("*")]:
+                    layout.own(path)
+        finally:
+            await pace.end()
+        await settle(layout.seat.folder)
+        progress.brought()
 
     async def _counted(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[bytes]:
         async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
             async for piece in pieces:
                 yield piece
-                self.progress.done += len(piece)
+                self.progress.came(len(piece))
 
-    async def _lay_log(self, folder: Path, plan: RestorePlan) -> None:
+    async def _lay_log(self, folder: Path, plan: RestorePlan, pace: Pace) -> None:
         segments = Segments(folder, plan)
         by_name: dict[str, Chunk] = {str(chunk): chunk for chunk in plan.chunks}
         async with contextlib.aclosing(self._source.each(list(by_name))) as found:
@@ -166,7 +179,8 @@ class Restore:
                 if len(data) != chunk.stop - chunk.start:
                     raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
                 await asyncio.to_thread(segments.lay, chunk, data)
-                self.progress.done += len(data)
+                await pace.wrote(len(data))
+                self.progress.came(len(data))
         for history in plan.histories:
             text = await self._source.get(str(history))
             path = folder / f"{history.timeline:08X}.history"
@@ -174,13 +188,15 @@ class Restore:
             path.write_bytes(text)
 
     async def _prove(
-        self, layout: Layout, plan: RestorePlan, lock: int, *, check_pages: bool
+        self, layout: Layout, plan: RestorePlan, lock: int, taken: int, *, check_pages: bool
     ) -> Restored:
         """The server starts, replays, answers, and ends in order."""
         self.progress.phase = "replaying the log"
-        scratch, inside = Scratch(layout, lock, self._inside.admin), self._inside
+        inside = self._inside
+        scratch = Scratch(layout, lock, Lineage(plan, taken), inside.admin)
         try:
-            await scratch.recover(plan.to, self._seconds)
+            await scratch.recover(plan.to, self._seconds, self._replayed(plan))
+            self.progress.proving()
             self.progress.phase = "asking it"
             (timeline,) = await scratch.row(
                 "postgres", "SELECT timeline_id FROM pg_control_checkpoint()"
@@ -192,6 +208,7 @@ class Restore:
             for statement in inside.changes:
                 await scratch.change(statement)
             await scratch.stop()
+            await asyncio.to_thread(scratch.lineage.clear, layout.files.data / "pg_wal")
         finally:
             await scratch.kill()
         if check_pages:
@@ -199,10 +216,18 @@ class Restore:
             await layout.must("pg_checksums", "--check", "-D", str(layout.files.data), keep=lock)
         return Restored(plan.name.backup, plan.moment, seen, int(timeline), 0, 0.0, 0.0)
 
+    def _replayed(self, plan: RestorePlan) -> Callable[[int], None]:
+        return lambda position: self.progress.replayed(position - plan.name.start)
+
     async def _swap(self, layout: Layout) -> None:
         async with alone(self._place.folder):
             self._target.check_stopped()
             put_in_place(self._target.files, layout.files.data)
+
+
+def _to_replay(plan: RestorePlan) -> int:
+    """Bytes of the log from the base's own position to its end."""
+    return max([0, *(chunk.stop - plan.name.start for chunk in plan.chunks)])
 
 
 async def _canary(scratch: Scratch, database: str) -> datetime | None:

@@ -21,10 +21,11 @@ from recovery.adapters.databases.running import alone
 from recovery.adapters.databases.valkey.comparing import private_server
 from recovery.adapters.databases.valkey.programs import installed, major, program_for
 from recovery.adapters.databases.valkey.session import Session
-from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restored, put_in_place, sweep
 from recovery.agent.backups.snapshot import CANARY
-from recovery.agent.backups.unpack import settle
+from recovery.agent.backups.unpack import Pace, settle
 from recovery.core.archive import Manifest, RestorePlan
 from recovery.core.archive.names import instant
 from recovery.core.clock import system
@@ -33,6 +34,8 @@ from recovery.engines.places import door
 
 _WRITING_SECONDS = 600.0
 _RESERVE = 64 << 20
+_LOADED = 3
+"""Times that every byte passes a server: loaded, written as its log, loaded from that."""
 
 
 class RestoreValkey:
@@ -43,9 +46,10 @@ class RestoreValkey:
         self._target = Folder(folder)
         self.progress = Progress()
 
-    async def run(self, to: datetime | None = None) -> Restored:
-        """To the newest snapshot, or to the one of that moment. Data in place must be a stopped
-        server's. Raises `RestoreRefused`, `EngineFailed` or `StoreError`."""
+    async def run(self, to: datetime | None = None, *, timeline: int = 0) -> Restored:
+        """To the newest snapshot, or to the one of that moment; it has one history, whatever
+        `timeline` says. Data in place must be a stopped server's. Raises `RestoreRefused`,
+        `EngineFailed` or `StoreError`."""
         began = system.monotonic()
         await sweep(self._target.path)
         plan, manifest = await self._source.plan(to)
@@ -62,7 +66,7 @@ class RestoreValkey:
                 await self._swap(data)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        self.progress.phase = "done"
+        self.progress.ended()
         seconds = system.monotonic() - began
         size = self.progress.done
         return Restored(plan.name.backup, plan.moment, canary, 0, size, seconds, fetched)
@@ -80,7 +84,6 @@ class RestoreValkey:
                 f"for; this host has {here}"
             )
             raise RestoreRefused(self._source.refused("", said).refusal)
-        self.progress.total = manifest.plain
         self._target.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = shutil.disk_usage(self._target.path).free
         if free < 3 * manifest.plain + _RESERVE:
@@ -92,15 +95,20 @@ class RestoreValkey:
             )
 
     async def _fill(self, data: Path, plan: RestorePlan, manifest: Manifest) -> None:
-        self.progress.phase, self.progress.began = "fetching the snapshot", system.monotonic()
-        handle = _begun(data, manifest.major)
+        plain, progress = manifest.plain, self.progress
+        progress.begin("fetching the snapshot", total=plain, replay=_LOADED * plain)
+        pace, handle = Pace(data.parent, progress.is_safe), _begun(data, manifest.major)
         try:
             async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
                 async for piece in pieces:
                     await asyncio.to_thread(_write_all, handle, piece)
-                    self.progress.done += len(piece)
+                    await pace.wrote(len(piece))
+                    progress.came(len(piece))
         finally:
             os.close(handle)
+            await pace.end()
+        await settle(data.parent)
+        progress.brought()
 
     async def _prove(self, data: Path, lock: int) -> datetime | None:
         self.progress.phase = "loading it"
@@ -109,14 +117,17 @@ class RestoreValkey:
         socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         async with private_server(program, data, socket, lock, appendonly=False) as session:
             count = _keys(await session.info())
+            self.progress.replayed(self.progress.total)
             sung = await session.say("GET", CANARY)
             self.progress.phase = "writing its log"
             await session.say("CONFIG SET", "appendonly", "yes")
             await _written(session)
+            self.progress.replayed(2 * self.progress.total)
         (data / "dump.rdb").unlink()
         self.progress.phase = "asking it"
         async with private_server(program, data, socket, lock) as session:
             again = _keys(await session.info())
+        self.progress.proving()
         if again != count:
             raise EngineFailed(f"{count} keys were restored, {again} came back after a start")
         return instant(int(sung)) if sung else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -18,38 +19,52 @@ import psycopg
 from psycopg import sql
 
 from recovery.adapters.databases.leftovers import marked
-from recovery.adapters.databases.postgresql.files import keywords
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
+from recovery.adapters.databases.postgresql.opening import opened
+from recovery.agent.backups.lineage import Lineage
+from recovery.core.archive import lsn_number
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed, Login
 
 _PORT = 5432
 _PAUSE = 0.05
 _STOP_SECONDS = 60.0
+_REPLAYING = re.compile(r"redo in progress, .* current LSN: ([0-9A-F]+/[0-9A-F]+)")
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 
 
 class Scratch:
     """The server on `layout.files.data`. `admin`: its superuser, by whom it is asked."""
 
-    def __init__(self, layout: Layout, lock: int, admin: str = Login.ADMIN.value) -> None:
-        self._layout, self._lock, self._admin = layout, lock, admin
+    def __init__(
+        self, layout: Layout, lock: int, lineage: Lineage, admin: str = Login.ADMIN.value
+    ) -> None:
+        self._layout, self._lock, self.lineage = layout, lock, lineage
+        self._admin = admin
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def recover(self, to: datetime | None, seconds: float) -> None:
+    async def recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
         """Replays up to `to`, or everything, and is a primary then. Where the log ends before `to`
-        nothing was committed after it, so everything is right."""
+        nothing was committed after it, so everything is right. `replayed`: is told positions."""
         try:
-            await self._recover(to, seconds)
+            await self._recover(to, seconds, replayed)
         except EngineFailed as error:
             if to is None or _ENDED_BEFORE not in str(error):
                 raise
-            await self._recover(None, seconds)
+            await self._recover(None, seconds, replayed)
 
-    async def _recover(self, to: datetime | None, seconds: float) -> None:
+    async def _recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
         mark = self._layout.files.data / "recovery.signal"
         mark.touch(mode=0o600)
         self._layout.own(mark)
+        folder = self._layout.files.data / "pg_wal"
+        await asyncio.to_thread(self.lineage.reserve, folder)
+        for path in folder.glob("*.history"):
+            self._layout.own(path)
         await asyncio.to_thread(self._start, to)
         deadline = system.monotonic() + seconds
         while not await self._is_primary():
@@ -57,6 +72,7 @@ class Scratch:
             if self._process.poll() is not None:
                 self._process = None
                 raise EngineFailed(f"the restored server ended: {self._fatal()}")
+            await asyncio.to_thread(self._tell, replayed)
             if system.monotonic() > deadline:
                 raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
             await asyncio.sleep(_PAUSE)
@@ -90,7 +106,7 @@ class Scratch:
             "unix_socket_permissions": "0700",
             "hba_file": str(self._layout.hba),
             "restore_command": "false",
-            "recovery_target_timeline": "latest",
+            "recovery_target_timeline": self.lineage.target,
             "recovery_target_action": "promote",
             "hot_standby": "off",
             "archive_mode": "off",
@@ -100,7 +116,15 @@ class Scratch:
             "autovacuum": "off",
             "logging_collector": "off",
             "lc_messages": "C",
+            "log_startup_progress_interval": "500ms",
         }
+
+    def _tell(self, replayed: Callable[[int], None]) -> None:
+        """How far it has replayed, by its own word."""
+        text = self._layout.files.log.read_text(errors="replace")
+        found = _REPLAYING.findall(text)
+        if found:
+            replayed(lsn_number(found[-1]))
 
     async def _is_primary(self) -> bool:
         try:
@@ -133,9 +157,7 @@ class Scratch:
             "connect_timeout": "5",
         }
         try:
-            async with await psycopg.AsyncConnection.connect(
-                keywords(words), autocommit=True
-            ) as connection:
+            async with opened(words) as connection:
                 yield connection
         except (psycopg.Error, OSError) as error:
             raise EngineFailed(" ".join(str(error).split())) from error

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import Keys, seal
+from recovery.agent.backups.decide import IN_FLIGHT, packs_to
 from recovery.core.archive import coverage
 from recovery.core.clock import system
 from recovery.core.ports import ObjectInfo
@@ -22,6 +23,8 @@ class Spool:
     def __init__(self, store: DirectoryStore, database: str, keys: Keys) -> None:
         self.store, self.database, self.keys = store, database, keys
         self.objects: dict[str, ObjectInfo] = {}
+        self.packed: tuple[int, int] | None = None
+        """Bytes of a base backup that was stopped, and what they took here."""
         self._news = asyncio.Event()
 
     async def open(self) -> None:
@@ -69,7 +72,10 @@ class Spool:
         return await self.store.room()
 
     def needs(self, size: int) -> int:
-        """Bytes that a base backup of so many would take here: as the one before it packed, when
-        there is one; else, at worst, all of them."""
+        """Bytes that a base backup of so many would take here: as the one before it packed, or one
+        that did not fit; where none was tried yet, what is on its way at once."""
         former = [each for each in coverage(self.objects.values()).backups if each.is_restorable]
-        return former[-1].bytes if former else size
+        if former:
+            return former[-1].bytes
+        known = packs_to(size, *self.packed) if self.packed else 0
+        return max(known, min(size, IN_FLIGHT))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 from recovery.core.ports import EngineFailed
 
 AHEAD = 64 << 20
+"""So many bytes may wait for the disk."""
+STEP = 8 << 20
+"""So many are worth a turn of their own."""
 
 
-async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int) -> None:
+async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int, pace: Pace) -> None:
     """Through tar, which keeps up with a disk. `EngineFailed` in its words."""
     argv = ["tar", "-x", "-p", "--no-same-owner", "-f", "-", "-C", str(folder)]
     tar = await asyncio.to_thread(
@@ -28,7 +31,6 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int) -> None:
         )
     )
     assert tar.stdin is not None
-    pace = Pace(folder)
     try:
         async for piece in pieces:
             await asyncio.to_thread(_feed, tar.stdin.fileno(), piece)
@@ -40,8 +42,6 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int) -> None:
         tar.kill()
         await asyncio.to_thread(tar.communicate)
         raise
-    finally:
-        await pace.end()
     assert tar.stderr is not None
     with tar.stderr:
         words = await asyncio.to_thread(tar.stderr.read)
@@ -51,25 +51,36 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int) -> None:
 
 
 class Pace:
-    """What is written goes to the disk meanwhile: a restore is as fast at its beginning as at its
-    end, so the time left is told truly, and little is left to wait for at the end."""
+    """What is written goes to the disk meanwhile, turn after turn: a restore is as fast at its
+    beginning as at its end, so the time left is told truly, and little is left at the end."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._written = folder, 0
-        self._syncing: asyncio.Task[None] | None = None
+    def __init__(self, folder: Path, is_safe: Callable[[int], None]) -> None:
+        self._folder, self._is_safe = folder, is_safe
+        self._written = self._safe = 0
+        self._turn: asyncio.Task[None] | None = None
 
     async def wrote(self, size: int) -> None:
         """Waits where the disk is too far behind."""
         self._written += size
-        if self._written < AHEAD:
-            return
-        await self.end()
-        self._written = 0
-        self._syncing = asyncio.create_task(settle(self._folder))
+        while self._written - self._safe >= STEP:
+            if self._turn is None:
+                self._turn = asyncio.create_task(self._settle())
+            if self._turn.done() or self._written - self._safe >= AHEAD:
+                await self.end()
+            else:
+                return
+
+    async def _settle(self) -> None:
+        upto = self._written
+        await settle(self._folder)
+        self._safe = upto
+        self._is_safe(upto)
 
     async def end(self) -> None:
-        if self._syncing is not None:
-            await self._syncing
+        """Of the turn that runs."""
+        if self._turn is not None:
+            turn, self._turn = self._turn, None
+            await turn
 
 
 async def settle(folder: Path) -> None:

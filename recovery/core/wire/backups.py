@@ -71,13 +71,15 @@ class RestoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A restore that a host is to make, go on with, or drop. `restore`: its name for ever, whatever
     operation asks for it. `store` and `key`: where it is read and what opens it, by reference;
     `to`: milliseconds since 1970, 0 the newest moment. `scratch`: only to see that it can be done:
-    nothing of it is left."""
+    nothing of it is left. `timeline`: the highest that anybody knows of this database: what is
+    restored begins one above it, so that it never takes the name of a history that was left."""
 
     restore: str
     store: StoreSpec | None = None
     key: str = ""
     to: int = 0
     scratch: bool = False
+    timeline: int = 0
 
 
 class RestoreFact(msgspec.Struct, frozen=True, kw_only=True):

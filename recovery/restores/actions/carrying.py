@@ -59,6 +59,14 @@ def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
     return reach(row, step.to, changes=changes, actor=actor, reason=step.reason, now=now)
 
 
+def discard_again(*, restore: UUID, reason: str, actor: Actor, now: datetime) -> None:
+    """Its host is asked once more to drop what it has of it. In the caller's transaction."""
+    held = Database.objects.select_for_update().get(restores=restore)
+    row = queries.load(restore)
+    row.database = held
+    _ask(row, Verb.DISCARD, actor=actor, reason=f"Asked for again: {reason}", now=now)
+
+
 def _advanced(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """A provider's snapshot is read from a volume that has to be made first."""
     if step.to is Phase.PLACE and row.source.store.kind == StoreKind.SNAPSHOT:

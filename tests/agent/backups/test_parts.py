@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,8 +14,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from recovery.adapters.backups.directory import DirectoryStore
+from recovery.agent.backups import canary
 from recovery.agent.backups.base import BaseBackup
-from recovery.agent.backups.fetch import Progress, RestoreRefused, Source
+from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
@@ -29,7 +32,7 @@ from recovery.core.archive import (
     parse,
 )
 from recovery.core.clock import system
-from recovery.core.ports import EngineAway, EngineFailed, Login, StoreFull
+from recovery.core.ports import EngineAway, EngineFailed, Login
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family
@@ -288,6 +291,35 @@ async def test_an_archive_ends_at_once_while_its_server_hangs(
         server.go_on()
 
 
+async def test_a_canary_that_is_cancelled_in_its_commit_leaves_no_connection(
+    newest: Family,
+) -> None:
+    server = await written(newest)
+    session = server.engine._session  # type: ignore[attr-defined]
+    with contextlib.suppress(EngineAway):  # it is done, and its session expects rows
+        await session.rows("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await session.rows("SELECT pg_reload_conf()")
+
+    async def count(event: str) -> int:
+        row = await session.row(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = %s AND wait_event LIKE %s",
+            [Login.PROBE.value, event],
+        )
+        return int(row["n"])
+
+    singing = asyncio.create_task(canary.sing(primary_of(server).probe, system.now()))
+    await until(lambda: count("SyncRep"), 20)
+    singing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await singing
+    gc.collect()  # an open one is told here
+
+    async def is_gone() -> bool:
+        return not await count("%")
+
+    await until(is_gone, 20)
+
+
 async def test_a_base_that_has_no_room_is_not_begun_until_there_is_some(
     newest: Family, tmp_path: Path, folder_store: DirectoryStore
 ) -> None:
@@ -309,19 +341,6 @@ async def test_a_base_that_has_no_room_is_not_begun_until_there_is_some(
         assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
         await archive.covers(folder_store, system.now())
         await archive.stop()
-
-
-async def test_a_base_that_fails_leaves_nothing_in_the_spool(
-    newest: Family, tmp_path: Path
-) -> None:
-    server = await written(newest)
-    with small_disk(tmp_path / "spool", 2) as folder:
-        spool = Spool(DirectoryStore("spool", folder), "shop", KEYS)
-        backup = BaseBackup(primary_of(server).replication, spool, "18", fast=True)
-        with pytest.raises(ExceptionGroup) as failed:
-            await backup.take()
-        assert failed.group_contains(StoreFull)
-        assert await spool.store.list() == []
 
 
 async def test_pieces_that_a_killed_process_left_go_when_the_next_begins(

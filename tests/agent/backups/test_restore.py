@@ -121,6 +121,47 @@ async def test_a_moment_after_the_last_commit_is_the_newest_state(
 
 
 @ONCE
+async def test_a_copy_from_before_a_restore_takes_no_name_of_the_history_that_was_left(
+    scene: Archived, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    """As a provider's snapshot of yesterday: since then the archive has got timeline 2."""
+    shutil.copytree(folder_store.folder, tmp_path / "yesterday")
+    old = DirectoryStore("yesterday", tmp_path / "yesterday")
+    first, done = await back(scene.family, folder_store)
+    assert done.timeline == 2
+    await gone_on(scene.family, first, tmp_path / "first", folder_store, 1_000_000)
+    shutil.rmtree(first.folder)
+    again = Restore(Source(old, KEYS, "shop", patience=5), first.place, scene.family.version)
+    second = await again.run(timeline=2)
+    assert second.timeline == 3
+    assert not (first.folder / "data" / "pg_wal" / "00000002.history").exists()
+    written = await gone_on(scene.family, first, tmp_path / "second", folder_store, 2_000_000)
+    shutil.rmtree(first.folder)
+    server, third = await back(scene.family, folder_store)
+    assert third.timeline == 4
+    assert written <= await numbers(scene.family, server)
+
+
+async def gone_on(
+    family: Family, server: Server, folder: Path, store: DirectoryStore, first: int
+) -> set[int]:
+    """It serves, is archived into the same store, and is gone; what it acknowledged."""
+    family.give(server.replica)
+    await server.start()
+    archive = Archive(folder, (store,))
+    archive.start(server)
+    ledger = Ledger(server, payload=100, first=first)
+    ledger.start()
+    await until(lambda: ledger.acknowledged)
+    last = ledger.last
+    await archive.covers(store, last)
+    server.kill()
+    await ledger.ended()
+    await archive.stop()
+    return ledger.up_to(last)
+
+
+@ONCE
 async def test_what_was_in_place_is_kept(scene: Archived, folder_store: DirectoryStore) -> None:
     server = scene.family.servers["b"]
     await server.engine.make(server.spec)

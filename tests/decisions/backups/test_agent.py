@@ -8,17 +8,22 @@ import pytest
 
 from recovery.adapters.databases.postgresql.forks import history
 from recovery.agent.backups.decide import (
+    IN_FLIGHT,
     RESERVE,
+    TELLING,
     End,
     base_is_due,
-    end_of,
+    ends_of,
+    furthest,
     next_leg,
     pause,
     room_for,
     slowness,
+    still_fits,
 )
 from recovery.core.archive import SEGMENT, coverage
 from recovery.core.errors import Refused
+from recovery.core.ports import EngineFailed
 from tests.decisions.archive.build import LINE, at, base, chunk, whole
 
 ONE = history(1, "")
@@ -72,8 +77,25 @@ def test_a_server_that_does_not_descend_from_the_archive_is_refused(timeline: in
 
 def test_the_end_is_the_furthest_chunk_of_the_same_system() -> None:
     names = [chunk(3, 4).name, chunk(3, 3.5, timeline=2).name, "shop/x/odd"]
-    assert end_of(names, LINE.system) == End(2, position(3.5))
-    assert end_of(names, "another") is None
+    names.append(chunk(2, 3).name)
+    assert ends_of(names, LINE.system) == (End(1, position(4)), End(2, position(3.5)))
+    assert ends_of(names, "another") == ()
+
+
+def test_a_server_that_was_restored_from_before_the_newest_history_leaves_it() -> None:
+    """It descends from timeline 1 as its archive has 2: it is 3, and goes on from 1."""
+    ends = (End(1, position(4.9)), End(2, position(8)))
+    ended = history(3, f"1\t0/{position(4.5):X}\twhy\n")
+    assert furthest(ends, 3, ended) == End(1, position(4.9))
+    assert next_leg(furthest(ends, 3, ended), 3, position(5), ended) == End(3, position(4))
+    assert furthest((End(2, position(8)),), 3, ended) is None, "it begins anew, with a base"
+
+
+def test_an_old_primary_that_went_on_does_not_leave_the_newest_history() -> None:
+    ends = (End(1, position(4.9)), End(2, position(8)))
+    assert furthest(ends, 1, ONE) == End(2, position(8))
+    assert furthest(ends, 2, history(2, descended(4.5))) == End(2, position(8))
+    assert furthest((), 2, ONE) is None
 
 
 BASE = base(0, position(3))
@@ -112,6 +134,27 @@ def test_the_end_of_a_log_may_come_a_little_after_its_base() -> None:
 def test_who_failed_is_tried_again_twice_as_late_each_time(failed: int, seconds: float) -> None:
     waits = [pause(failed, 60, 3600, dice) for dice in (0.0, 0.5, 1.0)]
     assert waits == [0.75 * seconds, seconds, 1.25 * seconds]
+
+
+def test_a_base_goes_on_while_its_rest_fits_as_it_packs_so_far() -> None:
+    """A tenth of its data's size is enough where they pack to a tenth."""
+    done, took = TELLING, TELLING // 10
+    rest = (1 << 30) - done
+    still_fits("shop", 1 << 30, done, took, rest // 10 + RESERVE)
+    with pytest.raises(EngineFailed) as stopped:
+        still_fits("shop", 1 << 30, done, took, rest // 10 + RESERVE - (2 << 20))
+    assert str(stopped.value).startswith(
+        "The base backup of shop was stopped: 64 MiB of 1024 MiB took 6 MiB of the spool's disk, "
+        "the rest needs about 96 MiB beside 16 MiB for the log, and 110 MiB are free"
+    )
+    assert "Nothing of it is left, and the log goes on." in str(stopped.value)
+
+
+def test_before_it_is_known_how_a_base_packs_only_what_is_on_its_way_has_to_fit() -> None:
+    still_fits("shop", 1 << 40, 8 << 20, 8 << 20, IN_FLIGHT + RESERVE)
+    with pytest.raises(EngineFailed, match="was stopped"):
+        still_fits("shop", 1 << 40, 8 << 20, 8 << 20, IN_FLIGHT + RESERVE - 1)
+    still_fits("shop", 100 << 20, 99 << 20, 99 << 20, (1 << 20) + RESERVE)
 
 
 def test_a_base_that_would_fill_the_disk_of_its_log_is_refused_with_the_figures() -> None:

@@ -1,0 +1,105 @@
+"""When a restore will be done, by what is really left of it. Pure.
+
+What is brought passes a store, then a disk, side by side: the slower of the two says how long it
+takes. The log's replay and the proof come after both. What runs is measured as it runs; what has
+not begun is held to go as it went in this host's last restore, or as most do.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+Point = tuple[float, int]
+"""Seconds of some clock, and the bytes that were done then."""
+
+FIRST_SHARE = 0.1
+"""Before so much has come nobody says anything."""
+_RECENT = 0.5
+"""How much of what was done counts as recent."""
+_LEAST = 1.0
+"""Bytes a second; what stands still is not divided by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Bytes of one kind: `points`, in order, from its beginning; `total` of them in the end."""
+
+    total: int
+    points: tuple[Point, ...] = ()
+
+    @property
+    def done(self) -> int:
+        return self.points[-1][1] if self.points else 0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.total - self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """Of what comes after the last byte. `replay`: bytes of the log a second; `proof`: seconds to
+    start a server, ask it, end it and put its data in place."""
+
+    replay: float = 80e6
+    proof: float = 2.0
+
+
+def seconds_left(
+    came: Flow, safe: Flow, replayed: Flow, paces: Paces, *, now: float, proof_since: float | None
+) -> float | None:
+    """Until it serves; None before a tenth has come. `proof_since`: when the replay ended."""
+    if came.total > 0 and came.done < FIRST_SHARE * came.total:
+        return None
+    if proof_since is not None:
+        return max(0.0, paces.proof - (now - proof_since))
+    brought = max(_until(came, now), _until(safe, now))
+    return brought + _replay(replayed, paces, now) + paces.proof
+
+
+def _until(flow: Flow, now: float) -> float:
+    """Seconds until all of it is done."""
+    if not flow.left:
+        return 0.0
+    speed = pace_of(flow.points, now)
+    if speed is None:
+        return 0.0
+    since = now - flow.points[-1][0]
+    return max(0.0, flow.left / max(_LEAST, speed) - since)
+
+
+def _replay(flow: Flow, paces: Paces, now: float) -> float:
+    """What is measured counts the more, the more of it is done."""
+    if not flow.left:
+        return 0.0
+    speed = paces.replay
+    measured = pace_of(flow.points, now)
+    if measured:
+        share = min(1.0, 4 * flow.done / flow.total)
+        speed = 1 / (share / measured + (1 - share) / speed)
+    since = now - flow.points[-1][0] if flow.points else 0.0
+    return max(0.0, flow.left / max(_LEAST, speed) - since)
+
+
+def pace_of(points: Sequence[Point], now: float) -> float | None:
+    """Bytes a second, as it goes on: half by all that was done, half by the later half of it. What
+    has come to a halt grows slower as one looks; None where nothing can be said yet."""
+    if len(points) < 2 or points[-1][1] <= points[0][1]:
+        return None
+    whole = _slope(points[0], points[-1])
+    middle = points[0][1] + (points[-1][1] - points[0][1]) * (1 - _RECENT)
+    begin = points[bisect_right(points, middle, hi=len(points) - 1, key=itemgetter(1)) - 1]
+    speed = 2 / (1 / whole + 1 / _slope(begin, points[-1]))
+    halt = now - points[-1][0]
+    gap = 4 * (points[-1][0] - points[0][0]) / (len(points) - 1)
+    if halt > gap:
+        stretched = points[-1][0] - points[0][0] + halt
+        speed = min(speed, (points[-1][1] - points[0][1]) / stretched)
+    return speed
+
+
+def _slope(one: Point, other: Point) -> float:
+    return (other[1] - one[1]) / max(1e-6, other[0] - one[0])

@@ -1,0 +1,106 @@
+"""The spool's disk: a base may need less of it than its data, and never takes the log's room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from recovery.adapters.backups.directory import DirectoryStore
+from recovery.agent.backups.base import BaseBackup
+from recovery.agent.backups.spool import Spool
+from recovery.core.clock import system
+from recovery.core.ports import StoreFull
+from tests.adapters.backups.conftest import KEYS
+from tests.adapters.databases.disks import small_disk
+from tests.adapters.databases.servers import Family, Server
+from tests.agent.backups.fields import CLIENT, Archive, primary_of, written
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """Some 22 MiB of its own."""
+    with TemporaryDirectory(prefix="tocsin-db-") as folder:
+        family = Family("postgresql", "18", Path(folder), {"fsync": "off"})
+        yield await written(family)
+        await family.close()
+
+
+def fill(server: Server, text: str, mebibytes: int) -> None:
+    """So much of what packs well, or does not."""
+    with CLIENT.connect(server) as session:
+        session.execute("DROP TABLE IF EXISTS filler")
+        session.execute("CREATE TABLE filler (text text STORAGE EXTERNAL)")
+        session.execute(
+            f"INSERT INTO filler SELECT (SELECT string_agg({text}, '') FROM "  # noqa: S608
+            f"generate_series(1, 30) k) FROM generate_series(1, {mebibytes << 10}) n"
+        )
+
+
+def told(archive: Archive) -> str:
+    assert archive.archiver is not None
+    return archive.archiver.fact().trouble
+
+
+def bases(archive: Archive) -> list[str]:
+    assert archive.archiver is not None
+    return [name for name in archive.archiver.spool.objects if "/base/" in name]
+
+
+async def test_data_larger_than_their_spools_disk_are_backed_up_where_they_pack(
+    server: Server, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    fill(server, "repeat('x', 32)", 120)
+    with small_disk(tmp_path / "spool", 80) as spool:
+        archive = Archive(spool, [folder_store])
+        archive.start(server)
+        await archive.covers(folder_store, system.now())
+        await archive.stop()
+
+
+async def test_a_base_that_does_not_fit_is_stopped_leaves_nothing_and_is_not_begun_again(
+    server: Server, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    fill(server, "md5((n * 64 + k)::text)", 160)
+    with small_disk(tmp_path / "spool", 90) as spool:
+        archive = Archive(spool, [folder_store])
+        archive.start(server)
+        await until(lambda: "The base backup of shop was stopped: " in told(archive), 60)
+        assert "Nothing of it is left, and the log goes on." in told(archive)
+        assert bases(archive) == []
+        await until(lambda: "No base backup of shop is begun: it needs" in told(archive), 60)
+        assert not [each for each in await folder_store.list() if "/manifest" in each.name]
+        names = {each.name for each in await folder_store.list("shop/") if "/wal/" in each.name}
+        await CLIENT.write(server, 1)
+
+        async def goes_on() -> bool:
+            seen = await folder_store.list("shop/")
+            return bool({each.name for each in seen if "/wal/" in each.name} - names)
+
+        await until(goes_on, 20)
+        size = ["mount", "-o", "remount,size=400m", str(spool)]
+        assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
+        await archive.covers(folder_store, system.now())
+        await archive.stop()
+
+
+async def test_a_base_that_fails_leaves_nothing_in_the_spool(
+    server: Server, tmp_path: Path
+) -> None:
+    """Of a disk that somebody else fills meanwhile."""
+    with small_disk(tmp_path / "spool", 2) as folder:
+        spool = Spool(DirectoryStore("spool", folder), "shop", KEYS)
+
+        async def room() -> int:
+            return 1 << 40
+
+        spool.room = room  # type: ignore[method-assign]
+        backup = BaseBackup(primary_of(server).replication, spool, "18", fast=True)
+        with pytest.raises(ExceptionGroup) as failed:
+            await backup.take()
+        assert failed.group_contains(StoreFull)
+        assert await spool.store.list() == []
