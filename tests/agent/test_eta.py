@@ -71,8 +71,8 @@ def host_of(dice: random.Random) -> Host:
     return Host(
         store=dice.uniform(20e6, 600e6),
         disk=dice.uniform(50e6, 900e6),
-        replay=dice.uniform(30e6, 200e6),
-        proof=dice.uniform(0.5, 3.0),
+        replay=dice.uniform(80e6, 400e6),
+        proof=dice.uniform(0.2, 1.5),
         jitter=dice.uniform(0.0, 0.4),
     )
 
