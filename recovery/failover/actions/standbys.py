@@ -52,7 +52,7 @@ def refuse_standby(row: Database) -> str:
         return f"{row} is on the starter plan: it has no standby."
     if row.state != DatabaseState.SERVING or row.primary is None:
         return f"{row} is {row.state}: there is nobody to follow."
-    others = Replica.objects.filter(database=row).exclude(pk=row.primary_id)
+    others = Replica.objects.filter(database=row).exclude(pk=row.primary.pk)
     other = others.exclude(state=ReplicaState.RETIRED).select_related("host").first()
     if other is not None:
         return f"{row} has {other} on {other.host} already."

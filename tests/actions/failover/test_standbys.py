@@ -10,7 +10,7 @@ from recovery.failover.actions import standbys
 from recovery.failover.actions.standing import resume_database
 from recovery.gateway.databases import databases_of
 from recovery.inventory import actions as inventory
-from recovery.inventory.facts import Plan, Role
+from recovery.inventory.facts import Durability, Plan, Profile, Role
 from recovery.inventory.models import Database, Host, Replica
 from tests.actions.failover.fleet import copy, describe
 from tests.support.fleet import BY, NOW, lose, make_fleet
@@ -74,9 +74,11 @@ def test_who_has_one_waits_or_is_a_starter_gets_none(alone: Database) -> None:
     with pytest.raises(Refused, match="orders has orders-3 on par1-r2-h1 already"):
         add(alone, "par1-r2-h1")
     inventory.retire_replica(replica=made, actor=BY, reason="No.", now=NOW)
-    starter = describe("wiki", plan=Plan.STARTER, port=15500)
+    starter = describe(
+        "wiki", plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS, profile=Profile.STANDARD
+    )
     with pytest.raises(Refused, match="wiki is on the starter plan"):
         add(starter, "par1-r2-h1")
-    new = describe("fresh", port=15501)
+    new = describe("fresh")
     with pytest.raises(Refused, match="fresh is making"):
         add(new, "par1-r2-h1")
