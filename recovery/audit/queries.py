@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,16 @@ COLUMNS = """
   {0}.id, {0}.xid::text,
   to_char({0}.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
   {0}.object_type, {0}.object_id, {0}.object_version, {0}.body::text"""
+
+
+FILTERS = {
+    "object_type": "e.object_type = %s",
+    "object_id": "e.object_id = %s",
+    "actor": "e.body #>> '{actor,id}' = %s",
+    "action": "e.body ->> 'action' = %s",
+    "since": "e.recorded_at >= %s",
+    "until": "e.recorded_at < %s",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +161,23 @@ def prove_consistency(old: int, size: int) -> list[bytes]:
 
 
 def sealed_rows(
-    first: int, end: int, page: int = 2000
+    first: int, end: int, *, only: Mapping[str, object] | None = None, page: int = 2000
 ) -> Iterator[tuple[int, bytes, Stored | None]]:
-    """(leaf index, its hash, the entry that it is of) from `first` on; None: that row is gone."""
+    """(leaf index, its hash, the entry that it is of) from `first` on; None: that row is gone.
+    `only`: names of `FILTERS` with what they must be."""
+    wanted = {name: value for name, value in (only or {}).items() if value}
+    conditions = "".join(f" AND {FILTERS[name]}" for name in wanted)
     at = first
     while at < end:
         rows = _all(
             f"SELECT l.index, l.hash, {COLUMNS.format('e')} FROM audit_leaf l "  # noqa: S608 - our own names
             "LEFT JOIN audit_entry e ON e.id = l.entry_id "
-            "WHERE l.index >= %s AND l.index < %s ORDER BY l.index LIMIT %s",
-            [at, end, page],
+            f"WHERE l.index >= %s AND l.index < %s{conditions} ORDER BY l.index LIMIT %s",
+            [at, end, *wanted.values(), page],
         )
         for index, hash_, *row in rows:
             yield index, bytes(hash_), Stored(*row) if row[0] is not None else None
-        if not rows:
+        if len(rows) < page:
             return
         at = rows[-1][0] + 1
 

@@ -1,0 +1,105 @@
+"""`manage.py audit …`: verify the sealed log, take it home, prove one entry, see its keys."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from recovery.audit import queries
+from recovery.audit.bundle import prove, write_bundle
+from recovery.audit.export import FORMATS, export_lines
+from recovery.audit.verify import Verified, verify_log
+from recovery.core.clock import system
+from recovery.core.tlog.notes import BadNote, VerifierKey
+from recovery.gateway.witnesses import witness_keys
+from recovery.sealer.stores import own_folder_notes
+
+
+class Command(BaseCommand):
+    help = "Verify, export and prove the sealed audit log."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        verify = verbs.add_parser("verify", help="all entries against all that was signed")
+        verify.add_argument("--key", action="append", default=[], help="the log's public key")
+        verify.add_argument("--seen", action="append", default=[], type=Path, metavar="CHECKPOINT")
+        export = verbs.add_parser("export", help="sealed entries as lines")
+        export.add_argument("--format", choices=FORMATS, default="jsonl")
+        export.add_argument("--from", dest="first", type=int, default=0, metavar="LEAF")
+        export.add_argument("--limit", type=int)
+        for name in ("object_type", "object_id", "actor", "action"):
+            export.add_argument(f"--{name.replace('_', '-')}", default="")
+        for name in ("since", "until"):
+            export.add_argument(f"--{name}", type=_instant, default=None)
+        bundle = verbs.add_parser("bundle", help="a zip file that can be verified anywhere")
+        bundle.add_argument("file", type=Path)
+        bundle.add_argument("--from", dest="first", type=int, default=0, metavar="LEAF")
+        proof = verbs.add_parser("prove", help="the .tlog-proof of one leaf")
+        proof.add_argument("leaf", type=int)
+        verbs.add_parser("keys", help="public keys of the log and of its witnesses")
+
+    def handle(self, *args: object, **options: object) -> None:
+        getattr(self, f"_{options['verb']}")(options)
+
+    def _verify(self, options: dict[str, list[Path]]) -> None:
+        try:
+            keys = [VerifierKey.parse(str(text)) for text in options["key"]]
+        except BadNote as error:
+            raise CommandError(f"{error}.") from error
+        seen = [path.read_text() for path in options["seen"]] + own_folder_notes()
+        found = verify_log(keys=keys, witnesses=witness_keys(), seen=seen)
+        for finding in found.findings:
+            self.stdout.write(f"WRONG: {finding.said}")
+        self.stdout.write(said(found))
+        if not found.is_whole:
+            sys.exit(1)
+
+    def _export(self, options: dict[str, object]) -> None:
+        only = {name: options[name] for name in queries.FILTERS}
+        lines = export_lines(
+            str(options["format"]),
+            first=int(str(options["first"])),
+            at_most=None if options["limit"] is None else int(str(options["limit"])),
+            only=only,
+        )
+        for _, line in lines:
+            self.stdout.write(line)
+
+    def _bundle(self, options: dict[str, object]) -> None:
+        path, keys = Path(str(options["file"])), [str(key) for key in witness_keys().values()]
+        with path.open("wb") as out:
+            count = write_bundle(
+                out, first=int(str(options["first"])), witness_keys=keys, now=system.now()
+            )
+        self.stdout.write(f"{count} entries in {path}; its README.txt says how to check them.")
+
+    def _prove(self, options: dict[str, int]) -> None:
+        text = prove(options["leaf"])
+        if text is None:
+            raise CommandError(f"No checkpoint covers leaf {options['leaf']} yet.")
+        self.stdout.write(text, ending="")
+
+    def _keys(self, options: dict[str, object]) -> None:
+        for key in queries.log_keys():
+            self.stdout.write(f"log      {key}")
+        for witness in witness_keys().values():
+            self.stdout.write(f"witness  {witness}")
+
+
+def said(found: Verified) -> str:
+    """One line with the counts."""
+    return (
+        f"{found.proven} of {found.sealed} sealed entries are as they were signed, under "
+        f"{found.checkpoints} checkpoints, {len(found.witnesses)} witnesses; "
+        f"{found.unsealed} entries are not sealed yet."
+    )
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
