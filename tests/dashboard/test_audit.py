@@ -16,9 +16,11 @@ from tests.actions.audit.test_verify import cosign_newest
 from tests.dashboard import fleet
 from tests.support.databases import Database
 
+pytestmark = pytest.mark.xdist_group("quiet")
+
 
 @pytest.fixture
-def viewer(fresh_database: Database, tmp_path: Path) -> Client:
+def viewer(quiet_database: Database, tmp_path: Path) -> Client:
     """Somebody who may look, at a log that is sealed but for its newest entries."""
     fleet.seed_people(clock.system.now())
     sealed(tmp_path, 3)

@@ -21,9 +21,11 @@ from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, row
 from tests.support.databases import Database
 from tests.support.fleet import make_fleet
 
+pytestmark = pytest.mark.xdist_group("quiet")
+
 
 @pytest.fixture
-def stage(fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(quiet_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(serve, "OFFER_SECONDS", 0.05)
     return make_stage(tmp_path, make_fleet(alive=False))
 

@@ -7,16 +7,22 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from recovery.audit import queries
+from recovery.audit.actions import append_entries
 from recovery.audit.bundle import prove, write_bundle
 from recovery.audit.export import FORMATS, export_lines
+from recovery.audit.facts import Actor, Entry
 from recovery.audit.verify import Verified, verify_log
 from recovery.core.clock import system
 from recovery.core.tlog.notes import BadNote, VerifierKey
 from recovery.gateway.witnesses import witness_keys
+from recovery.sealer.keys import make_key_anew
 from recovery.sealer.stores import own_folder_notes
+from recovery.sealer.watch import end_altered
 
 
 class Command(BaseCommand):
@@ -41,6 +47,8 @@ class Command(BaseCommand):
         bundle.add_argument("--from", dest="first", type=int, default=0, metavar="LEAF")
         proof = verbs.add_parser("prove", help="the .tlog-proof of one leaf")
         proof.add_argument("leaf", type=int)
+        anew = verbs.add_parser("anew", help="another log's key, after a restore of our own rows")
+        anew.add_argument("--reason", required=True)
         verbs.add_parser("keys", help="public keys of the log and of its witnesses")
 
     def handle(self, *args: object, **options: object) -> None:
@@ -84,11 +92,33 @@ class Command(BaseCommand):
             raise CommandError(f"No checkpoint covers leaf {options['leaf']} yet.")
         self.stdout.write(text, ending="")
 
+    def _anew(self, options: dict[str, str]) -> None:
+        """Written down first; a sealer that runs takes the new key within seconds."""
+        now = system.now()
+        with transaction.atomic():
+            append_entries([begun_anew(options["reason"], now)])
+        key = make_key_anew(Path(settings.TOCSIN_AUDIT_KEY_FILE), settings.TOCSIN_HOST)
+        end_altered(reason=f"A new log was begun: {options['reason']}", now=now)
+        self.stdout.write(f"log      {key.verifier}")
+
     def _keys(self, options: dict[str, object]) -> None:
         for key in queries.log_keys():
             self.stdout.write(f"log      {key}")
         for witness in witness_keys().values():
             self.stdout.write(f"witness  {witness}")
+
+
+def begun_anew(reason: str, now: datetime) -> Entry:
+    return Entry(
+        action="begun anew",
+        object_type="audit_log",
+        object_id="1",
+        object_version=len(queries.log_keys()) + 1,
+        actor=Actor("command", "audit"),
+        reason=reason,
+        at=now,
+        before={"keys": queries.log_keys()},
+    )
 
 
 def said(found: Verified) -> str:

@@ -22,6 +22,8 @@ from recovery.inventory import actions as inventory
 from tests.actions.audit.ground import sealed, write
 from tests.support.fleet import BY, NOW, make_fleet
 
+pytestmark = pytest.mark.xdist_group("quiet")
+
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=30)
 
 
@@ -71,7 +73,7 @@ def test_the_lines_of_one_entry_are_as_the_formats_say() -> None:
     )
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quiet_database")
 def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
     write(5)
     make_fleet()
@@ -93,7 +95,7 @@ def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
 CANARY = "c4n4ry9f2e"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("quiet_database")
 def test_a_canary_put_into_every_secret_place_is_in_no_entry_and_no_export(tmp_path: Path) -> None:
     fleet = make_fleet()
     register_channel(

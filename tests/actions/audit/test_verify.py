@@ -29,8 +29,10 @@ from recovery.sealer.copies import PREFIX, Copies, tile_name
 from recovery.sealer.stores import own_folder, own_folder_notes
 from tests.actions.audit.ground import KEY, sealed, write
 from tests.decisions.tlog.worlds import WITNESS_KEY, cosigned
-from tests.support.databases import Database, cloned, django_on, running_cluster
+from tests.support.databases import Database, cloned, django_on, quiet_cluster
 from tests.support.fleet import NOW
+
+pytestmark = pytest.mark.xdist_group("quiet")
 
 TABLES = ("entry", "head", "leaf", "node", "key", "checkpoint", "cosignature")
 PINNED = {WITNESS_KEY.name: WITNESS_KEY}
@@ -42,7 +44,7 @@ def log(
 ) -> Iterator[Database]:
     """A log of some 330 leaves under five checkpoints, cosigned; the connection is a superuser's,
     and each test's changes are rolled back."""
-    with cloned(running_cluster(), "tocsin_tampered") as database, django_db_blocker.unblock():
+    with cloned(quiet_cluster(), "tocsin_tampered") as database, django_db_blocker.unblock():
         with django_on(database):
             sealed(tmp_path_factory.mktemp("log"), 7, 20, 263, 20, 18)
             cosign_newest()
