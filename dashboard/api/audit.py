@@ -35,12 +35,13 @@ class Which(Schema):
 
 class CheckpointOut(Schema):
     """`note`: null before the first; with the witnesses' cosignatures under the log's own.
+    `witnessed`: host → how many leaves the newest checkpoint has that it cosigned.
     `unsealed`: entries that are no leaf yet; `unsigned`: those under no checkpoint yet."""
 
     size: int
     note: str | None
     signed_at: datetime | None
-    witnesses: list[str]
+    witnessed: dict[str, int]
     unsealed: int
     unsigned: int
     oldest_seconds: float
@@ -65,7 +66,7 @@ def checkpoint(request: HttpRequest) -> CheckpointOut:
         size=size,
         note=checkpoint_with_witnesses(size) if newest else None,
         signed_at=newest.signed_at if newest else None,
-        witnesses=[one.witness for one in queries.cosignatures(size) if one.size == size],
+        witnessed=queries.witnessed(),
         unsealed=waits.unsealed,
         unsigned=waits.unsigned,
         oldest_seconds=waits.seconds,

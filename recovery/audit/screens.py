@@ -73,11 +73,14 @@ def find_entry(pk: int) -> EntryView | None:
 
 @dataclass(frozen=True, slots=True)
 class SealView:
-    """The newest checkpoint, who has cosigned it, and what waits for the next one."""
+    """The newest checkpoint, the newest that a host has cosigned, what waits for the next one.
+
+    `kept_by`: hosts that keep some checkpoint."""
 
     size: int
     root: str
     signed_at: datetime | None
+    cosigned: int
     witnesses: tuple[str, ...]
     kept_by: int
     waiting: queries.Waiting
@@ -87,15 +90,17 @@ class SealView:
 
 
 def seal() -> SealView:
-    """How far the log is sealed, as of now. `kept_by`: hosts that keep some checkpoint."""
+    """How far the log is sealed, as of now."""
     newest, waits = queries.newest_checkpoint(), queries.waiting()
-    size = newest.size if newest else 0
+    seen = queries.witnessed()
+    cosigned = max(seen.values(), default=0)
     return SealView(
-        size=size,
+        size=newest.size if newest else 0,
         root=newest.root.hex() if newest else "",
         signed_at=newest.signed_at if newest else None,
-        witnesses=tuple(one.witness for one in queries.cosignatures(size) if one.size == size),
-        kept_by=len(queries.witnessed()),
+        cosigned=cosigned,
+        witnesses=tuple(sorted(name for name, size in seen.items() if size == cosigned)),
+        kept_by=len(seen),
         waiting=waits,
     )
 

@@ -43,18 +43,16 @@ def make_key(path: Path, host: str) -> SignerKey:
     return key
 
 
-def memory_of(key_file: Path) -> Path:
-    """Where what this key signed last is kept: beside it."""
-    return key_file.with_name(f"{key_file.name}-signed")
+def memory_of(key_file: Path, key: SignerKey) -> Path:
+    """Where what this key signed last is kept: beside it, under its id."""
+    return key_file.with_name(f"{key_file.name}-signed-{key.verifier.id.hex()}")
 
 
 def make_key_anew(path: Path, host: str) -> SignerKey:
     """Another log's key in the place of this one, which is kept under its id beside it."""
     old = load_key(path)
     if old is not None:
-        for kept in (path, memory_of(path)):
-            if kept.exists():
-                kept.rename(kept.with_name(f"{kept.name}.{old.verifier.id.hex()}"))
+        path.rename(path.with_name(f"{path.name}.{old.verifier.id.hex()}"))
     return make_key(path, host)
 
 

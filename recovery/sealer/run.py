@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -13,7 +14,6 @@ from recovery.core.clock import Clock
 from recovery.core.errors import Refused
 from recovery.core.tlog.notes import SignerKey
 from recovery.sealer import watch
-from recovery.sealer.copies import Copies
 from recovery.sealer.keys import Memory, load_key, make_key, memory_of
 from recovery.sealer.seal import Altered, Sealer
 
@@ -22,16 +22,29 @@ ROUND_SECONDS = 0.5
 WATCH_SECONDS = 10.0
 
 
+class Outside(Protocol):
+    """Whoever takes copies away, after each round of who leads."""
+
+    def keep_up(self) -> None: ...
+
+
 def run_sealer(
-    *, name: str, key_file: Path, host: str, copies: Copies, clock: Clock, stop: threading.Event
+    *,
+    name: str,
+    key_file: Path,
+    host: str,
+    copies: Outside,
+    clock: Clock,
+    stop: threading.Event,
+    every: float = ROUND_SECONDS,
 ) -> None:
     """Seal until told to stop; the last act is a checkpoint over what is sealed."""
     sealer: Sealer | None = None
     watched_at = clock.monotonic()
-    while not stop.wait(ROUND_SECONDS):
+    while not stop.wait(every):
         close_old_connections()
         try:
-            if sealer is None:
+            if sealer is None or load_key(key_file) != sealer.key:
                 sealer = begin(name, key_file, host, clock)
             if not _round(sealer, copies, clock):
                 sealer = None  # begins anew: people may have put the rows or the key right
@@ -47,7 +60,7 @@ def run_sealer(
 def begin(name: str, key_file: Path, host: str, clock: Clock) -> Sealer:
     """With the key of the log; a key is made only for a log that has none yet."""
     key = load_key(key_file) or _first_key(key_file, host)
-    return Sealer(name, key, Memory(memory_of(key_file), key), clock)
+    return Sealer(name, key, Memory(memory_of(key_file, key), key), clock)
 
 
 def _first_key(path: Path, host: str) -> SignerKey:
@@ -60,7 +73,7 @@ def _first_key(path: Path, host: str) -> SignerKey:
     return make_key(path, host)
 
 
-def _round(sealer: Sealer, copies: Copies, clock: Clock) -> bool:
+def _round(sealer: Sealer, copies: Outside, clock: Clock) -> bool:
     """False: what was signed is no longer what is there, and people were rung."""
     try:
         sealer.round()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from recovery.core.errors import BadConfiguration, Refused
 from recovery.core.tlog.checkpoints import Checkpoint, open_checkpoint
 from recovery.core.tlog.tree import Frontier, verify_consistency, verify_inclusion
 from recovery.sealer import run, watch
-from recovery.sealer.keys import Memory, load_key, make_key
+from recovery.sealer.keys import Memory, load_key, make_key, make_key_anew
 from recovery.sealer.seal import Altered, Sealer
 from tests.actions.audit.ground import KEY, sealed, sealer, write
 from tests.support.databases import Database
@@ -388,6 +389,42 @@ def test_after_a_restore_a_new_log_is_begun_by_a_person_alone(
     assert found.findings == []
     assert found.proven == queries.head().size
     assert verify_log(seen=[mine.memory.note]).first_wrong is not None, "what was lost is told"
+
+
+class Ticking(ManualClock):
+    """Time passes with each look at it."""
+
+    def monotonic(self) -> float:
+        self.advance(0.5)
+        return super().monotonic()
+
+
+def test_a_running_sealer_takes_a_new_key_and_stops_at_the_last_checkpoint(
+    rows: Database, tmp_path: Path
+) -> None:
+    clock, stop = Ticking(NOW), threading.Event()
+    key_file = tmp_path / "audit-key"
+    keys: list[str] = []
+
+    class Rounds:
+        """In the place of the copies: it is called at the end of each round."""
+
+        def keep_up(self) -> None:
+            keys.append(queries.log_keys()[-1] if queries.log_keys() else "")
+            clock.advance(11)
+            if len(keys) == 3:
+                make_key_anew(key_file, "")
+            write(1)
+            if len(keys) == 6:
+                stop.set()
+
+    run.run_sealer(
+        name="one", key_file=key_file, host="", copies=Rounds(), clock=clock, stop=stop, every=0.0
+    )
+    assert len({key for key in keys if key}) == 2
+    found = verify_log()
+    assert (found.findings, found.unsealed) == ([], 1)
+    assert found.proven == queries.head().size
 
 
 def restore_to_first_checkpoint(rows: Database) -> None:
