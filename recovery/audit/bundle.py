@@ -31,9 +31,9 @@ in checkpoints.json (c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature).
 
 def checkpoint_with_witnesses(size: int) -> str:
     """The signed note of this size with every cosignature under it."""
-    note = next((row.note for row in queries.checkpoints(size) if row.size == size), "")
+    mark = queries.checkpoint_of(size)
     lines = [one.line for one in queries.cosignatures(size) if one.size == size]
-    return note + "".join(lines)
+    return (mark.note if mark else "") + "".join(lines)
 
 
 def prove(leaf: int) -> str | None:

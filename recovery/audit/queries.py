@@ -201,6 +201,11 @@ def newest_checkpoint() -> Signed | None:
     return _signed(rows[0]) if rows else None
 
 
+def checkpoint_of(size: int) -> Signed | None:
+    rows = _all("SELECT size, root, note, signed_at FROM audit_checkpoint WHERE size = %s", [size])
+    return _signed(rows[0]) if rows else None
+
+
 def checkpoints(first: int = 0) -> list[Signed]:
     """Every checkpoint of at least this size, smallest first."""
     found = (
@@ -218,9 +223,17 @@ def cosignatures(first: int = 0) -> list[Cosigned]:
 
 
 def witnessed() -> dict[str, int]:
-    """Witness → the size of the newest checkpoint that it cosigned."""
-    found = "SELECT witness, max(size) FROM audit_cosignature GROUP BY witness"
-    return dict(_all(found))
+    """Witness → the size of the newest checkpoint that it cosigned. One step of the index each,
+    however many cosignatures there are."""
+    return dict(
+        _all("""
+        WITH RECURSIVE who AS (
+          (SELECT witness FROM audit_cosignature ORDER BY witness LIMIT 1) UNION ALL
+          SELECT (SELECT c.witness FROM audit_cosignature c WHERE c.witness > who.witness
+                  ORDER BY c.witness LIMIT 1) FROM who WHERE who.witness IS NOT NULL)
+        SELECT witness, (SELECT max(size) FROM audit_cosignature c WHERE c.witness = who.witness)
+        FROM who WHERE witness IS NOT NULL""")
+    )
 
 
 def log_keys() -> list[str]:

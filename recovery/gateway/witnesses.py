@@ -122,7 +122,7 @@ def _proof(old: int, size: int) -> tuple[str, ...]:
 
 
 def _keep_cosignature(session: Session, frame: wire.Cosigned) -> None:
-    mark = next((m for m in queries.checkpoints(frame.size)[:1] if m.size == frame.size), None)
+    mark = queries.checkpoint_of(frame.size)
     public = Host.objects.values_list("public_key", flat=True).get(pk=session.host)
     key = _key(session.name, public)
     if mark is None:
