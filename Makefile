@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-failover bench-restore failovers restores backups chaos chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers restores backups chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -86,6 +86,9 @@ bench: install-dev ## crash to service on the lab: median and maximum
 
 bench-failover: install-bench ## SIGKILL of a primary's host to the first acknowledged write; Patroni beside it
 	python -m tests.bench failover
+
+bench-audit: install-dev ## audited commits a second with the sealer running; 60,000 entries sealed
+	python -m tests.bench.audit
 
 bench-restore: install-dev ## a database out of an S3 store against disk, store and unpacking alone: MIB=512
 	python -m tests.bench.restore $(if $(MIB),MIB=$(MIB))

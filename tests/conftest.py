@@ -21,7 +21,14 @@ from pytest_django import DjangoDbBlocker
 from recovery.engines import children
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
-from tests.support.databases import Database, cloned, django_on, run_folder, running_cluster
+from tests.support.databases import (
+    Database,
+    cloned,
+    django_on,
+    quiet_cluster,
+    run_folder,
+    running_cluster,
+)
 from tests.support.own import free_port
 from tests.support.valkeys import running_valkey
 
@@ -41,9 +48,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The pytest process that began the run ends its server and removes its folder."""
     if hasattr(config, "workerinput"):
         return
-    pid_file = run_folder() / "server.pid"
-    if pid_file.exists():
-        children.end([int(pid_file.read_text())], polite=signal.SIGTERM, seconds=30)
+    for pid_file in (run_folder() / "quiet" / "server.pid", run_folder() / "server.pid"):
+        if pid_file.exists():
+            children.end([int(pid_file.read_text())], polite=signal.SIGTERM, seconds=30)
     shutil.rmtree(run_folder(), ignore_errors=True)
 
 
@@ -80,6 +87,14 @@ def fresh_database(
     """A migrated, empty database of this test's own; Django reaches it too."""
     name, blocker = f"tocsin_{uuid4().hex[:12]}", django_db_blocker.unblock()
     with cloned(postgres_server, name) as database, blocker, django_on(database):
+        yield database
+
+
+@pytest.fixture
+def quiet_database(django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Database]:
+    """The same on a server where no other worker's transactions are (mark: xdist_group "quiet")."""
+    name, blocker = f"tocsin_{uuid4().hex[:12]}", django_db_blocker.unblock()
+    with cloned(quiet_cluster(), name) as database, blocker, django_on(database):
         yield database
 
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from dashboard import VERSION
+from dashboard.api.audit import router as audit
 from dashboard.api.auth import by_session, by_token
 from dashboard.api.backups import router as backups
 from dashboard.api.databases import router as databases
@@ -24,6 +25,7 @@ api = NinjaAPI(
 api.add_router("", router)
 api.add_router("/databases", databases)
 api.add_router("/backups", backups)
+api.add_router("/audit", audit)
 api.add_router("/restores", restores)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -144,9 +145,14 @@ def machine(request: HttpRequest, role: Role) -> HttpResponse:
 @for_people(May.READ_AUDIT)
 def log(request: HttpRequest, role: Role) -> HttpResponse:
     names = ("object_type", "object_id", "actor", "action")
-    filters = {name: request.GET.get(name, "")[:120] for name in names}
-    before = request.GET.get("before", "")
-    rows = audit.entries(**filters, before=int(before) if before.isdecimal() else None)
+    filters = {name: request.GET.get(name, "")[:120] for name in (*names, "since", "until")}
+    before = request.GET.get("before", "")[:18]
+    rows = audit.entries(
+        **{name: filters[name] for name in names},
+        since=_instant(filters["since"]),
+        until=_instant(filters["until"]),
+        before=int(before) if before.isdecimal() else None,
+    )
     return show(
         request,
         role,
@@ -154,10 +160,20 @@ def log(request: HttpRequest, role: Role) -> HttpResponse:
         area="log",
         heading="Log",
         rows=_named(rows),
+        seal=audit.seal(),
         filters=filters,
         is_filtered=any(filters.values()),
         older=rows[-1].id if len(rows) == audit.PAGE else None,
     )
+
+
+def _instant(text: str) -> datetime | None:
+    """A day or an instant, in UTC unless it says otherwise; what is neither filters nothing."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _named(rows: Sequence[audit.EntryView]) -> list[tuple[audit.EntryView, str, str]]:
@@ -185,6 +201,7 @@ def entry(request: HttpRequest, role: Role, pk: int) -> HttpResponse:
         area="log",
         heading=f"Entry {pk}",
         entry=found,
+        seal=audit.seal(),
         named=_named([found])[0],
     )
 

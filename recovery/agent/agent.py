@@ -21,6 +21,7 @@ from recovery.agent.keeper import Keeper
 from recovery.agent.link import Link
 from recovery.agent.orders import Orders
 from recovery.agent.peers import Peers
+from recovery.agent.witness import Witness
 from recovery.core import wire
 from recovery.core.clock import SystemClock, system
 from recovery.core.errors import BadMessage, Refused
@@ -56,6 +57,13 @@ class Agent:
             boot=self._boot,
             tell=self._tell,
             databases=self._databases.orders,
+        )
+        self._witness = Witness(
+            state / "witness.json",
+            config.name,
+            self._identity.signing.public_key().public_bytes_raw(),
+            self._identity.signing.sign,
+            clock,
         )
         self._peers = Peers(clock, config.listen_address, self._tell)
         self._beats = Beats(
@@ -161,6 +169,8 @@ class Agent:
                 self._peers.watch(peers)
             case wire.Look(peer=peer):
                 self._peers.look(peer)
+            case wire.Checkpoint():
+                link.send(await asyncio.to_thread(self._witness.take, frame))
             case wire.Refusal():
                 self.refused(frame)
             case _:
@@ -199,6 +209,7 @@ class Agent:
             peer_port=self._config.peer_port,
             resumed_from=self._orders.epoch,
             adapters=(self._config.adapter,),
+            witness=True,
         )
 
     def _token(self) -> str:

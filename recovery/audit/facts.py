@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +10,23 @@ from typing import Literal
 
 ActorType = Literal["person", "controller", "gateway", "agent", "worker", "command"]
 
-SECRET_WORDS = ("password", "secret", "token", "private_key", "heartbeat_key")
+SECRET_WORDS = (
+    *("password", "passphrase", "secret", "token", "credential", "cookie", "authorization"),
+    *("private_key", "heartbeat_key", "api_key", "apikey", "access_key", "vault_key"),
+)
 """A field whose name holds one of these is written as "redacted" (I-AU-4)."""
+_IN_TEXT = (
+    (re.compile(r"(?<=://)[^/\s@]+@"), "redacted@"),
+    (re.compile(r"(?i)\bbearer\s+(?=\S*\d)[\w.~+/=-]{16,}"), "Bearer redacted"),
+    (
+        re.compile(r"(?i)\b(passwor[dt]|secret|token|api_?key)(\s*[=:]\s*)(\S+)"),
+        r"\1\2redacted",
+    ),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [^-]*-----)?"), "redacted"),
+    (re.compile(r"PRIVATE\+KEY\+\S+"), "redacted"),
+)
+_MAY_HOLD_ONE = re.compile(r"[=:+@]|earer ")
+"""What a person or a program may put into a sentence: who it opens to is not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,7 @@ class Entry:
                 )
                 if value
             },
-            "reason": self.reason,
+            "reason": redact_text(self.reason),
             "ts_claim": self.at.isoformat(),
             "before": redact(self.before),
             "after": redact(self.after),
@@ -84,4 +100,13 @@ def _inner(value: object) -> object:
         return redact(value)
     if isinstance(value, list | tuple):
         return [_inner(item) for item in value]
-    return value
+    return redact_text(value) if type(value) is str else value
+
+
+def redact_text(text: str) -> str:
+    """The same sentence without passwords in addresses, keys, and words like `token=…`."""
+    if not _MAY_HOLD_ONE.search(text):
+        return text
+    for pattern, instead in _IN_TEXT:
+        text = pattern.sub(instead, text)
+    return text

@@ -57,8 +57,9 @@ class _Slow(TypeError):
 
 
 def canonical(value: object) -> bytes:
-    """RFC 8785. Nearly every entry holds plain text and small whole numbers, for which the
-    standard library's encoder writes the same bytes twenty times faster."""
+    """RFC 8785, of what `_whole` and `_fraction` read. Nearly every entry holds plain text and
+    small numbers, for which the standard library's encoder writes the same bytes twenty times
+    faster."""
     try:
         text = json.dumps(
             value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_slow
@@ -76,8 +77,11 @@ def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) <= _SAFE else Decimal(digits)
 
 
-def _fraction(digits: str) -> Decimal:
-    return Decimal(digits)
+def _fraction(digits: str) -> float | Decimal:
+    """A float where Python writes it as RFC 8785 does: as it came, no exponent, no `.0`."""
+    near = float(digits)
+    plain = repr(near) == digits and "e" not in digits and not digits.endswith(".0")
+    return near if plain else Decimal(digits)
 
 
 def _exact(value: Any) -> Any:

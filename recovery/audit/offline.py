@@ -232,11 +232,16 @@ class Report:
         self.first_wrong: int | None = None
         self.proven = 0
         self.after = 0
-        self.witnesses: set[str] = set()
+        self.witnesses: dict[str, int] = {}
 
     @property
     def ok(self) -> bool:
         return not self.problems
+
+    def cosigned(self, need: int) -> int:
+        """How many leaves at least so many witnesses have seen and vouch for."""
+        sizes = sorted(self.witnesses.values(), reverse=True)
+        return sizes[need - 1] if 0 < need <= len(sizes) else 0
 
     def add(self, said: str, index: int | None = None) -> None:
         self.problems.append(said)
@@ -274,9 +279,8 @@ def check(
         _locate(bundle, good, size, signed[size], report)
         return report
     report.proven, report.after = good[0], first + len(entries) - good[0]
-    if need and len(report.witnesses) < need:
-        found = len(report.witnesses)
-        report.add(f"{found} of {need} witnesses have cosigned the newest checkpoint")
+    if need > len(report.witnesses):
+        report.add(f"{len(report.witnesses)} of {need} witnesses have cosigned a checkpoint")
     return report
 
 
@@ -287,8 +291,7 @@ def _take(
     signed: dict[int, bytes],
     report: Report,
 ) -> None:
-    """Note what this checkpoint says; the witnesses are those of the largest."""
-    newest = max(signed, default=-1)
+    """Note what this checkpoint says, and who has cosigned it."""
     try:
         size, root, text, signatures = read_checkpoint(note, logs)
         names = cosigners(text, signatures, witnesses)
@@ -297,8 +300,8 @@ def _take(
         return
     if signed.setdefault(size, root) != root:
         report.add(f"the log has signed two roots of {size} leaves: it was forked", size - 1)
-    if size >= newest:
-        report.witnesses = names | (report.witnesses if size == newest else set())
+    for name in names:
+        report.witnesses[name] = max(size, report.witnesses.get(name, 0))
 
 
 def _locate(
@@ -373,7 +376,9 @@ def main(words: Sequence[str]) -> int:
     if report.ok:
         print(f"All entries from leaf {bundle['first']} to leaf {report.proven - 1}")
         print(f"are what the log sealed and signed; {report.after} after them.")
-        print(f"Cosigned by: {', '.join(sorted(report.witnesses)) or 'no witness'}")
+        need = asked.need or 1
+        print(f"{report.cosigned(need)} of them are cosigned by {need} or more of the witnesses:")
+        print(", ".join(f"{k} {v}" for k, v in sorted(report.witnesses.items())) or "none")
     return 0 if report.ok else 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,16 @@ COLUMNS = """
   {0}.id, {0}.xid::text,
   to_char({0}.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
   {0}.object_type, {0}.object_id, {0}.object_version, {0}.body::text"""
+
+
+FILTERS = {
+    "object_type": "e.object_type = %s",
+    "object_id": "e.object_id = %s",
+    "actor": "e.body #>> '{actor,id}' = %s",
+    "action": "e.body ->> 'action' = %s",
+    "since": "e.recorded_at >= %s",
+    "until": "e.recorded_at < %s",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +161,23 @@ def prove_consistency(old: int, size: int) -> list[bytes]:
 
 
 def sealed_rows(
-    first: int, end: int, page: int = 2000
+    first: int, end: int, *, only: Mapping[str, object] | None = None, page: int = 2000
 ) -> Iterator[tuple[int, bytes, Stored | None]]:
-    """(leaf index, its hash, the entry that it is of) from `first` on; None: that row is gone."""
+    """(leaf index, its hash, the entry that it is of) from `first` on; None: that row is gone.
+    `only`: names of `FILTERS` with what they must be."""
+    wanted = {name: value for name, value in (only or {}).items() if value}
+    conditions = "".join(f" AND {FILTERS[name]}" for name in wanted)
     at = first
     while at < end:
         rows = _all(
             f"SELECT l.index, l.hash, {COLUMNS.format('e')} FROM audit_leaf l "  # noqa: S608 - our own names
             "LEFT JOIN audit_entry e ON e.id = l.entry_id "
-            "WHERE l.index >= %s AND l.index < %s ORDER BY l.index LIMIT %s",
-            [at, end, page],
+            f"WHERE l.index >= %s AND l.index < %s{conditions} ORDER BY l.index LIMIT %s",
+            [at, end, *wanted.values(), page],
         )
         for index, hash_, *row in rows:
             yield index, bytes(hash_), Stored(*row) if row[0] is not None else None
-        if not rows:
+        if len(rows) < page:
             return
         at = rows[-1][0] + 1
 
@@ -188,6 +201,11 @@ def newest_checkpoint() -> Signed | None:
     return _signed(rows[0]) if rows else None
 
 
+def checkpoint_of(size: int) -> Signed | None:
+    rows = _all("SELECT size, root, note, signed_at FROM audit_checkpoint WHERE size = %s", [size])
+    return _signed(rows[0]) if rows else None
+
+
 def checkpoints(first: int = 0) -> list[Signed]:
     """Every checkpoint of at least this size, smallest first."""
     found = (
@@ -205,9 +223,17 @@ def cosignatures(first: int = 0) -> list[Cosigned]:
 
 
 def witnessed() -> dict[str, int]:
-    """Witness → the size of the newest checkpoint that it cosigned."""
-    found = "SELECT witness, max(size) FROM audit_cosignature GROUP BY witness"
-    return dict(_all(found))
+    """Witness → the size of the newest checkpoint that it cosigned. One step of the index each,
+    however many cosignatures there are."""
+    return dict(
+        _all("""
+        WITH RECURSIVE who AS (
+          (SELECT witness FROM audit_cosignature ORDER BY witness LIMIT 1) UNION ALL
+          SELECT (SELECT c.witness FROM audit_cosignature c WHERE c.witness > who.witness
+                  ORDER BY c.witness LIMIT 1) FROM who WHERE who.witness IS NOT NULL)
+        SELECT witness, (SELECT max(size) FROM audit_cosignature c WHERE c.witness = who.witness)
+        FROM who WHERE witness IS NOT NULL""")
+    )
 
 
 def log_keys() -> list[str]:

@@ -31,6 +31,7 @@ from recovery.gateway.queries import Errand
 from recovery.gateway.renewals import Renewals
 from recovery.gateway.sessions import serve_agent, tell_desired
 from recovery.gateway.state import State
+from recovery.gateway.witnesses import OFFER_SECONDS, offer_checkpoint
 from recovery.operations.actions import hand_operations
 
 log = structlog.get_logger()
@@ -94,6 +95,7 @@ async def run_gateway(settings: Settings) -> None:
                 tasks.create_task(_every(WATCH_SECONDS, _set_watches, state))
                 tasks.create_task(_every(DATABASES_SECONDS, _watch_databases, state))
                 tasks.create_task(_every(DATABASES_SECONDS, _watch_rows, state))
+                tasks.create_task(_every(OFFER_SECONDS, offer_checkpoint, state))
                 tasks.create_task(Renewals(state).run())
                 tasks.create_task(_dispatch_for_ever(state))
     finally:

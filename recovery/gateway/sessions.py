@@ -26,6 +26,7 @@ from recovery.core.clock import Clock
 from recovery.core.errors import BadMessage, Refused, TocsinError
 from recovery.gateway import actions, queries
 from recovery.gateway.state import Noted, Session, State
+from recovery.gateway.witnesses import hear_witness
 from recovery.inventory.actions import remember_host, welcome_host
 from recovery.inventory.models import Host
 
@@ -76,6 +77,7 @@ async def _introduce(socket: ServerConnection, state: State, nonce: str) -> Sess
         remember_host, host=host.pk, leader_epoch=frame.resumed_from, now=state.clock.now()
     )
     session = Session(host.pk, host.name, socket, host.quarantined_at is not None)
+    session.is_witness = frame.witness
     session.send(
         wire.Welcome(
             heartbeat_to=state.heartbeat_to, quarantined=session.quarantined, epoch=state.epoch
@@ -223,6 +225,8 @@ async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
             _hear_sighting(session, state, frame)
         case wire.DatabaseReport():
             await _hear_databases(session, state, frame)
+        case wire.Cosigned():
+            await hear_witness(session, state, frame)
         case wire.Beat():
             state.liveness.accept(_raw(frame.datagram, "datagram"), state.clock.monotonic())
         case _:

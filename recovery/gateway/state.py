@@ -42,6 +42,7 @@ class Session:
     quarantined: bool
     probes: tuple[wire.Peer, ...] = ()
     reported: bool = False
+    is_witness: bool = False
     _outbox: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
 
     def send(self, frame: wire.Frame) -> None:
@@ -119,6 +120,9 @@ class State:
     renewing: asyncio.Event = field(default_factory=asyncio.Event)
     renewal_seconds: float = 0.0
     is_silent: bool = False
+    witnessed: dict[UUID, int] = field(default_factory=dict)
+    has_read_witnesses: bool = False
+    refusing: set[UUID] = field(default_factory=set)
     _rows: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")
     )

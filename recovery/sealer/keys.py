@@ -43,6 +43,19 @@ def make_key(path: Path, host: str) -> SignerKey:
     return key
 
 
+def memory_of(key_file: Path, key: SignerKey) -> Path:
+    """Where what this key signed last is kept: beside it, under its id."""
+    return key_file.with_name(f"{key_file.name}-signed-{key.verifier.id.hex()}")
+
+
+def make_key_anew(path: Path, host: str) -> SignerKey:
+    """Another log's key in the place of this one, which is kept under its id beside it."""
+    old = load_key(path)
+    if old is not None:
+        path.rename(path.with_name(f"{path.name}.{old.verifier.id.hex()}"))
+    return make_key(path, host)
+
+
 def write_kept(path: Path, text: str) -> None:
     """The whole of it or nothing, for its owner alone, on the disk when this returns."""
     partial = path.with_name(f"{path.name}.partial")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -13,8 +14,7 @@ from recovery.core.clock import Clock
 from recovery.core.errors import Refused
 from recovery.core.tlog.notes import SignerKey
 from recovery.sealer import watch
-from recovery.sealer.copies import Copies
-from recovery.sealer.keys import Memory, load_key, make_key
+from recovery.sealer.keys import Memory, load_key, make_key, memory_of
 from recovery.sealer.seal import Altered, Sealer
 
 log = structlog.get_logger()
@@ -22,18 +22,32 @@ ROUND_SECONDS = 0.5
 WATCH_SECONDS = 10.0
 
 
+class Outside(Protocol):
+    """Whoever takes copies away, after each round of who leads."""
+
+    def keep_up(self) -> None: ...
+
+
 def run_sealer(
-    *, name: str, key_file: Path, host: str, copies: Copies, clock: Clock, stop: threading.Event
+    *,
+    name: str,
+    key_file: Path,
+    host: str,
+    copies: Outside,
+    clock: Clock,
+    stop: threading.Event,
+    every: float = ROUND_SECONDS,
 ) -> None:
     """Seal until told to stop; the last act is a checkpoint over what is sealed."""
     sealer: Sealer | None = None
     watched_at = clock.monotonic()
-    while not stop.wait(ROUND_SECONDS):
+    while not stop.wait(every):
         close_old_connections()
         try:
-            if sealer is None:
+            if sealer is None or load_key(key_file) != sealer.key:
                 sealer = begin(name, key_file, host, clock)
-            _round(sealer, copies, clock)
+            if not _round(sealer, copies, clock):
+                sealer = None  # begins anew: people may have put the rows or the key right
             if clock.monotonic() - watched_at >= WATCH_SECONDS:
                 watched_at = clock.monotonic()
                 watch.watch_sealing(now=clock.now())
@@ -46,8 +60,7 @@ def run_sealer(
 def begin(name: str, key_file: Path, host: str, clock: Clock) -> Sealer:
     """With the key of the log; a key is made only for a log that has none yet."""
     key = load_key(key_file) or _first_key(key_file, host)
-    memory = Memory(key_file.with_name(f"{key_file.name}-signed"), key)
-    return Sealer(name, key, memory, clock)
+    return Sealer(name, key, Memory(memory_of(key_file, key), key), clock)
 
 
 def _first_key(path: Path, host: str) -> SignerKey:
@@ -60,15 +73,17 @@ def _first_key(path: Path, host: str) -> SignerKey:
     return make_key(path, host)
 
 
-def _round(sealer: Sealer, copies: Copies, clock: Clock) -> None:
+def _round(sealer: Sealer, copies: Outside, clock: Clock) -> bool:
+    """False: what was signed is no longer what is there, and people were rung."""
     try:
         sealer.round()
     except Altered as error:
         log.error("altered", reason=str(error))
         watch.ring_altered(said=str(error), now=clock.now())
-        return
+        return False
     if sealer.epoch:
         copies.keep_up()
+    return True
 
 
 def _last_checkpoint(sealer: Sealer) -> None:

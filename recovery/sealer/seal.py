@@ -131,7 +131,7 @@ class Sealer:
     def _remember(self) -> None:
         """What the key signed and what is published are the same again after a crash."""
         newest = queries.newest_checkpoint()
-        if self.memory.checkpoint is None and newest is not None:
+        if self.memory.checkpoint is None and newest is not None and self._is_ours(newest.note):
             try:
                 open_checkpoint(newest.note, self.key.verifier)
             except BadNote as error:
@@ -141,6 +141,10 @@ class Sealer:
             if queries.head().size < self.memory.size:
                 raise _altered(f"{self.memory.size} leaves were signed", queries.head())
             self._publish()
+
+    def _is_ours(self, note: str) -> bool:
+        """Not one of a log that was before this one (`manage.py audit anew`)."""
+        return note.startswith(f"{self.key.name}\n")
 
     def _publish(self) -> None:
         assert self.memory.checkpoint is not None
@@ -155,5 +159,6 @@ def _altered(why: str, head: Head) -> Altered:
     return Altered(
         f"The sealed log is not what this key signed: {why}.",
         kept=f"{head.size} leaves are kept as they are; nothing more is signed.",
-        todo="Find out first: manage.py audit verify.",
+        todo="Find out first: manage.py audit verify. Was Tocsin's own PostgreSQL restored from an "
+        "older backup, begin a new log: manage.py audit anew.",
     )

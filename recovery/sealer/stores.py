@@ -12,6 +12,7 @@ from recovery.backups.cycle import open_store
 from recovery.backups.models import Store
 from recovery.core.errors import TocsinError
 from recovery.core.ports import ObjectStore
+from recovery.sealer.copies import PREFIX
 
 log = structlog.get_logger()
 PATIENCE = 5.0
@@ -43,3 +44,9 @@ def copy_stores() -> list[ObjectStore]:
         if row is None:
             log.warning("no store of this name", store=name, field="TOCSIN_AUDIT_STORES")
     return found
+
+
+def own_folder_notes() -> list[str]:
+    """Every checkpoint that was copied into the folder; none where it is not there."""
+    folder = Path(settings.TOCSIN_AUDIT_FOLDER) / PREFIX / "checkpoint"
+    return [path.read_text() for path in sorted(folder.glob("[0-9]*"))]

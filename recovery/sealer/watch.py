@@ -56,6 +56,11 @@ def why_late(waits: Waiting) -> str:
     return f"{said} Look whether the sealer runs: make status."
 
 
+def end_altered(*, reason: str, now: datetime) -> None:
+    """What is there is what was signed, again."""
+    alarms.end_alarms(keys=[ALTERED], actor=ACTOR, reason=reason, now=now)
+
+
 def ring_altered(*, said: str, now: datetime) -> None:
     """The sealed past was changed: people, at once."""
     alarms.raise_alarm(

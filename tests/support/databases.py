@@ -56,19 +56,32 @@ def run_owner() -> int:
     return int(os.environ["TOCSIN_TEST_OWNER"])
 
 
+def quiet_cluster() -> Cluster:
+    """A second server of the run, for tests that wait for every transaction of a server to end:
+    a worker beside them holds one for as long as its test runs."""
+    running_cluster()
+    folder = run_folder() / "quiet"
+    folder.mkdir(exist_ok=True)
+    return _running(folder, run_folder())
+
+
 def running_cluster() -> Cluster:
     """The run's server, started by whichever worker asks first."""
-    folder = run_folder()
+    return _running(run_folder())
+
+
+def _running(folder: Path, like: Path | None = None) -> Cluster:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "postgres.ready").exists():
-            _start_server(folder)
+            _start_server(folder, like)
     return Cluster(folder / "postgres")
 
 
-def _start_server(folder: Path) -> None:
+def _start_server(folder: Path, like: Path | None) -> None:
     root = Path(__file__).resolve().parents[2]
     argv = [sys.executable, "-m", "tests.support.server", str(folder), str(run_owner())]
+    argv += [str(like)] if like else []
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(argv, cwd=root, stdout=log, stderr=log, start_new_session=True)
     (folder / "server.pid").write_text(str(server.pid))

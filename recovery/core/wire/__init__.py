@@ -16,6 +16,7 @@ Order of a session, agent A and gateway G:
     G → Order / A → Outcome  at any time; G → Probe / A → Sighting
     A → DatabaseReport       what its database servers do; G → DatabaseOrder / A → Outcome
     A → Renewal / G → Grant  the lease of a primary: a grant follows a committed row (B1)
+    G → Checkpoint           now and then: the audit log's newest   A → Cosigned
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ from recovery.core.wire.keys import (
     hello_bytes,
     receipt_bytes,
 )
+from recovery.core.wire.witnesses import Checkpoint, Cosigned
 
 __all__ = [
     "HEARTBEAT_BYTES",
@@ -89,9 +91,11 @@ __all__ = [
     "PROTOCOL",
     "Beat",
     "Challenge",
+    "Checkpoint",
     "ContainerFact",
     "ContainerSpec",
     "ContainerState",
+    "Cosigned",
     "DatabaseOrder",
     "DatabaseReport",
     "DatabaseSpec",
@@ -140,7 +144,18 @@ __all__ = [
     "unpack_heartbeat",
 ]
 
-FromAgent = Enrol | Hello | Report | Outcome | Sighting | Beat | Refusal | DatabaseReport | Renewal
+FromAgent = (
+    Enrol
+    | Hello
+    | Report
+    | Outcome
+    | Sighting
+    | Beat
+    | Refusal
+    | DatabaseReport
+    | Renewal
+    | Cosigned
+)
 FromGateway = (
     Challenge
     | Enrolled
@@ -152,6 +167,7 @@ FromGateway = (
     | Refusal
     | DatabaseOrder
     | Grant
+    | Checkpoint
 )
 
 Decoded = TypeVar("Decoded")

@@ -78,7 +78,8 @@ class Hello(Frame, frozen=True):
 
     `boot` is 32 hex digits; `resumed_from` the newest leader epoch in the agent's journal.
     `address` and `probe_port`: where peers reach this host's kernel (TCP). `peer_port`: where
-    the agents of its databases' other members ask it for promises (0: it has none).
+    the agents of its databases' other members ask it for promises (0: it has none). `witness`: it
+    cosigns checkpoints of the audit log.
     """
 
     host_id: str
@@ -91,6 +92,7 @@ class Hello(Frame, frozen=True):
     peer_port: int = 0
     resumed_from: int = 0
     adapters: tuple[str, ...] = ("process",)
+    witness: bool = False
 
 
 class Report(Frame, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import Error, connection, transaction
 
 from recovery.alarms.models import Alarm
@@ -21,16 +23,18 @@ from recovery.core.errors import BadConfiguration, Refused
 from recovery.core.tlog.checkpoints import Checkpoint, open_checkpoint
 from recovery.core.tlog.tree import Frontier, verify_consistency, verify_inclusion
 from recovery.sealer import run, watch
-from recovery.sealer.keys import Memory, load_key, make_key
+from recovery.sealer.keys import Memory, load_key, make_key, make_key_anew
 from recovery.sealer.seal import Altered, Sealer
 from tests.actions.audit.ground import KEY, sealed, sealer, write
 from tests.support.databases import Database
 from tests.support.fleet import NOW
 
+pytestmark = pytest.mark.xdist_group("quiet")
+
 
 @pytest.fixture
-def rows(fresh_database: Database) -> Iterator[Database]:
-    yield fresh_database
+def rows(quiet_database: Database) -> Iterator[Database]:
+    yield quiet_database
     connection.close()
 
 
@@ -299,18 +303,7 @@ def test_a_past_that_was_rewritten_is_not_signed_over(rows: Database, tmp_path: 
 
 def test_a_log_that_was_cut_back_is_not_signed(rows: Database, tmp_path: Path) -> None:
     mine = sealed(tmp_path, 4, 4)
-    sizes = [mark.size for mark in queries.checkpoints()]
-    with psycopg.connect(rows.superuser_url, autocommit=True) as superuser:
-        for table in ("audit_leaf", "audit_checkpoint"):
-            superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
-        superuser.execute("DELETE FROM audit_checkpoint WHERE size > %s", [sizes[0]])
-        superuser.execute("DELETE FROM audit_leaf WHERE index >= %s", [sizes[0]])
-        kept = Frontier().extended(queries.hashes_of(0, 0, sizes[0]))[0]
-        superuser.execute(
-            "UPDATE audit_head SET size = %s, frontier = %s, entry = (SELECT entry_id FROM"
-            " audit_leaf ORDER BY index DESC LIMIT 1)",
-            [sizes[0], kept.to_bytes()],
-        )
+    restore_to_first_checkpoint(rows)
     again = sealer(tmp_path)
     with pytest.raises(Altered, match=f"{mine.memory.size} leaves were signed"):
         again.take_lead()
@@ -366,3 +359,91 @@ def test_entries_that_wait_too_long_ring_and_the_alarm_ends_by_itself(tmp_path: 
     assert "make status" in watch.why_late(quiet)
     assert watch.watch_sealing(now=NOW).unsigned >= 2
     assert not Alarm.objects.exists()
+
+
+def test_after_a_restore_a_new_log_is_begun_by_a_person_alone(
+    rows: Database, tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
+    mine = run.begin("one", tmp_path / "audit-key", "", ManualClock(NOW))
+    mine.take_lead()
+    for _ in range(2):
+        write(2)
+        mine.round()
+        mine.sign()
+    restore_to_first_checkpoint(rows)
+    again = run.begin("two", tmp_path / "audit-key", "", ManualClock(NOW))
+    with pytest.raises(Altered, match="audit anew"):
+        again.take_lead()
+    watch.ring_altered(said="x", now=NOW)
+    call_command("audit", "anew", "--reason", "restored from yesterday")
+    assert Alarm.objects.get(key=watch.ALTERED).state == "ended"
+    anew = run.begin("three", tmp_path / "audit-key", "", ManualClock(NOW))
+    assert anew.key != mine.key
+    assert f"log      {anew.key.verifier}" in capsys.readouterr().out
+    assert load_key(tmp_path / f"audit-key.{mine.key.verifier.id.hex()}") == mine.key
+    anew.take_lead()
+    anew.round()
+    anew.sign()
+    found = verify_log()
+    assert found.findings == []
+    assert found.proven == queries.head().size
+    assert verify_log(seen=[mine.memory.note]).first_wrong is not None, "what was lost is told"
+
+
+class Ticking(ManualClock):
+    """Time passes with each look at it."""
+
+    def monotonic(self) -> float:
+        self.advance(0.5)
+        return super().monotonic()
+
+
+def test_a_running_sealer_takes_a_new_key_and_stops_at_the_last_checkpoint(
+    rows: Database, tmp_path: Path
+) -> None:
+    clock, stop = Ticking(NOW), threading.Event()
+    key_file = tmp_path / "audit-key"
+    keys: list[str] = []
+
+    class Rounds:
+        """In the place of the copies: it is called at the end of each round."""
+
+        def keep_up(self) -> None:
+            keys.append(queries.log_keys()[-1] if queries.log_keys() else "")
+            clock.advance(11)
+            if len(keys) == 3:
+                make_key_anew(key_file, "")
+            write(1)
+            if len(keys) == 6:
+                stop.set()
+
+    run.run_sealer(
+        name="one", key_file=key_file, host="", copies=Rounds(), clock=clock, stop=stop, every=0.0
+    )
+    assert len({key for key in keys if key}) == 2
+    found = verify_log()
+    assert (found.findings, found.unsealed) == ([], 1)
+    assert found.proven == queries.head().size
+
+
+def restore_to_first_checkpoint(rows: Database) -> None:
+    """Its rows as they were then, of which the key's own memory knows better."""
+    with psycopg.connect(rows.superuser_url, autocommit=True) as superuser:
+        for table in ("audit_entry", "audit_leaf", "audit_checkpoint", "audit_head"):
+            superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        size = queries.checkpoints()[0].size
+        kept = Frontier().extended(queries.hashes_of(0, 0, size))[0]
+        superuser.execute("DELETE FROM audit_checkpoint WHERE size > %s", [size])
+        superuser.execute(
+            "DELETE FROM audit_entry WHERE id IN"
+            " (SELECT entry_id FROM audit_leaf WHERE index >= %s)",
+            [size],
+        )
+        superuser.execute("DELETE FROM audit_leaf WHERE index >= %s", [size])
+        superuser.execute(
+            "UPDATE audit_head SET size = %s, frontier = %s, entry = e.id, xid = e.xid"
+            " FROM audit_entry e WHERE e.id ="
+            " (SELECT entry_id FROM audit_leaf ORDER BY index DESC LIMIT 1)",
+            [size, kept.to_bytes()],
+        )
