@@ -54,6 +54,8 @@ LOOKS = frozenset({Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY})
 """They change nothing: what is not known is looked at again."""
 PEOPLES = frozenset({Kind.MANUAL, Kind.APPROVAL})
 """Done by a person's word."""
+UNSKIPPABLE = frozenset({Kind.FENCE_DATACENTER, Kind.FREEZE_AUTOMATION, Kind.APPROVAL})
+"""What comes after them rests on them: never skipped, never gone on without."""
 
 
 class OnFailure(StrEnum):
