@@ -33,17 +33,21 @@ def next_orders(run: RunSight) -> tuple[Order, ...]:
         return ()
     looks = tuple(order for step in run.steps.values() for order in looks_at(step))
     if run.state is RunState.ABORTING:
-        if any(map(is_under_way, run.steps.values())):
-            return looks
-        return (Order(Do.REST, "Nothing is on its way any more."),)
+        rests = not any(map(is_under_way, run.steps.values()))
+        return (Order(Do.REST, "Nothing is on its way any more."),) if rests else looks
     if run.state is RunState.PAUSED or run.hold:
         return looks
+    return (*looks, *_onwards(run, is_looking=bool(looks)))
+
+
+def _onwards(run: RunSight, *, is_looking: bool) -> tuple[Order, ...]:
+    """What begins, or ends, of a run that runs."""
     if stopped := _stopped(run):
-        return (*looks, stopped)
+        return (stopped,)
     steps = tuple(order for step in run.steps.values() for order in _of(step, run))
-    if not steps and not looks and all(map(is_satisfied, run.steps.values())):
+    if not steps and not is_looking and all(map(is_satisfied, run.steps.values())):
         return (Order(Do.FINISH, "Every step is over."),)
-    return (*looks, *steps)
+    return steps
 
 
 def _stopped(run: RunSight) -> Order | None:
@@ -119,18 +123,21 @@ def _begun(step: StepSight, run: RunSight) -> Iterator[Order]:
     if run.plan.mode is Mode.SIMULATION:
         works, said = step.expected
         yield Order(Do.SETTLE_DONE if works else Do.SETTLE_FAILED, said, step.planned.id)
-    elif step.planned.kind is Kind.APPROVAL:
-        yield Order(Do.SETTLE_DONE, "It was approved.", step.planned.id)
     elif forbidden := _forbidden(step, run):
         yield Order(Do.SETTLE_FAILED, forbidden, step.planned.id)
-    else:
+    elif step.planned.kind is Kind.APPROVAL:
+        yield Order(Do.SETTLE_DONE, "It was approved.", step.planned.id)
+    elif not step.unauthorised:
         yield from next_acts(step, run.id)
 
 
 def _forbidden(step: StepSight, run: RunSight) -> str:
-    """Of a step that has targets it must not touch; nothing of it is intended any more."""
+    """Of a step that has targets it must not touch, or rests on nobody's yes: nothing of it is
+    intended any more."""
     if is_under_way(step):
         return ""
+    if step.unauthorised:
+        return step.unauthorised
     targets = [target for wave in step.planned.waves for target in wave]
     return next((why for one in targets if (why := refuse_target(one, run))), "")
 

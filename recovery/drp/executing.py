@@ -46,6 +46,10 @@ class Ledger(Protocol):
     def intend(self, order: Order) -> None:
         """The act's row, after approvals, drift and the target's epoch were looked at in it."""
 
+    def check(self, order: Order) -> None:
+        """`Refused` unless what the act rests on still holds: whoever writes a row starts nothing
+        by it."""
+
     def record(self, order: Order, outcome: Outcome) -> None:
         """How the act ended."""
 
@@ -80,6 +84,7 @@ def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowher
 def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
     outcome = hand.look(order)
     if outcome.heard is Heard.NEVER and not ledger.is_unknown(order):
+        ledger.check(order)
         return hand.act(order)
     return outcome
 

@@ -137,7 +137,6 @@ class ActState(StrEnum):
     """One act of a step on one target, with its key (B8). `unknown`: nobody can tell whether it was
     done, and a person is asked."""
 
-    PENDING = "pending"
     INTENDED = "intended"
     DONE = "done"
     FAILED = "failed"
@@ -145,7 +144,6 @@ class ActState(StrEnum):
 
 
 ACT_NAMED_MOVES: Mapping[tuple[ActState, ActState], str] = {
-    (ActState.PENDING, ActState.INTENDED): "intend",
     (ActState.INTENDED, ActState.DONE): "observe",
     (ActState.INTENDED, ActState.FAILED): "observe",
     (ActState.INTENDED, ActState.UNKNOWN): "lose_sight",

@@ -47,7 +47,8 @@ class GateSight:
 @dataclass(frozen=True, slots=True)
 class StepSight:
     """`round`: how often a person let it begin anew; `quiet`: seconds since its newest act ended.
-    `expected`: what a simulation finds: (would it work, why)."""
+    `expected`: what a simulation finds: (would it work, why); `unauthorised`: why what it does now
+    rests on nobody's yes."""
 
     planned: PlannedStep
     state: StepState = StepState.PENDING
@@ -58,6 +59,7 @@ class StepSight:
     quiet: float = 0.0
     said: str = ""
     expected: tuple[bool, str] = (True, "")
+    unauthorised: str = ""
 
     def newest(self, target: Target) -> ActSight | None:
         """The newest act on this target."""

@@ -15,7 +15,6 @@ from recovery.drp.sights import ActSight, Do, Order, StepSight
 
 AGAIN_SECONDS = 5.0
 """A failed act is tried again after so long."""
-UNDER_WAY = frozenset({ActState.PENDING, ActState.INTENDED})
 
 
 def looks_at(step: StepSight) -> Iterator[Order]:
@@ -34,7 +33,7 @@ def looks_at(step: StepSight) -> Iterator[Order]:
 
 def is_under_way(step: StepSight) -> bool:
     """Whether the outcome of anything that it intended is still to come."""
-    return any(act.state in UNDER_WAY for act in step.acts)
+    return any(act.state is ActState.INTENDED for act in step.acts)
 
 
 def _look(step: StepSight, act: ActSight, target: Target) -> Order:

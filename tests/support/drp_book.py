@@ -103,6 +103,9 @@ class Book:
         act = ActSight(order.key, order.target.key, order.number, step.round, ActState.INTENDED)
         self.change(order.step, acts=(*step.acts, act))
 
+    def check(self, order: Order) -> None:
+        self.act(order.step, order.key)
+
     def record(self, order: Order, outcome: Outcome) -> None:
         if self.is_unknown(order) and outcome.heard is Heard.UNKNOWN:
             return

@@ -315,6 +315,15 @@ def test_a_thousand_drills_with_production_ids_in_them_do_nothing() -> None:
         assert "a drill never touches it" in book.steps["one"].said or kind is Kind.APPROVAL
 
 
+@pytest.mark.parametrize("kind", ACTING)
+def test_what_rests_on_nobodys_yes_intends_nothing_and_fails(kind: Kind) -> None:
+    book = running(step(kind))
+    begun(book)
+    book.change("one", state=StepState.BEGUN, unauthorised="Nobody has approved it.")
+    assert does(book) == ["settle_failed one"]
+    assert book.orders()[0].reason == "Nobody has approved it."
+
+
 def test_production_is_never_run_on_drill_targets() -> None:
     book = running(step(realm="drill"))
     take(book)

@@ -57,6 +57,7 @@ class Crowd(RuleBasedStateMachine):
         self.approved: set[str] = set()
         self.stale: tuple[Order, ...] = ()
         self.ended: RunState | None = None
+        assert self.book.press(Press.START) == ""
 
     def carry(self, order: Order) -> None:
         """By whichever controller leads, or thinks so; it checks what a transaction would."""
@@ -88,6 +89,17 @@ class Crowd(RuleBasedStateMachine):
         for _ in range(3):
             self.stale = self.book.orders()
             self.safely(self.stale)
+
+    @rule()
+    def all_goes_well_for_a_while(self) -> None:
+        """Everybody does their part at once."""
+        for _ in range(6):
+            self.look()
+            for name, each in self.book.steps.items():
+                if each.ask is not None:
+                    self.book.approve(name)
+            self.people_do_their_part()
+            self.book.press(Press.RESUME)
 
     @rule()
     def an_old_leader_acts_late(self) -> None:

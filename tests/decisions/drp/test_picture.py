@@ -34,7 +34,7 @@ def table(moves: Mapping[Any, str], begins: str, ends: set[str]) -> Arrows:
     [
         (0, table(NAMED_MOVES, RunState.PREPARED, set(ENDED))),
         (1, table(STEP_NAMED_MOVES, StepState.PENDING, {StepState.DONE, StepState.SKIPPED})),
-        (2, table(ACT_NAMED_MOVES, ActState.PENDING, {ActState.DONE, ActState.FAILED})),
+        (2, table(ACT_NAMED_MOVES, ActState.INTENDED, {ActState.DONE, ActState.FAILED})),
     ],
 )
 def test_the_pictures_show_each_move_and_no_other(nth: int, expected: Arrows) -> None:
