@@ -54,6 +54,8 @@ LOOKS = frozenset({Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY})
 """They change nothing: what is not known is looked at again."""
 PEOPLES = frozenset({Kind.MANUAL, Kind.APPROVAL})
 """Done by a person's word."""
+UNSKIPPABLE = frozenset({Kind.FENCE_DATACENTER, Kind.FREEZE_AUTOMATION, Kind.APPROVAL})
+"""What comes after them rests on them: never skipped, never gone on without."""
 
 
 class OnFailure(StrEnum):
@@ -135,7 +137,6 @@ class ActState(StrEnum):
     """One act of a step on one target, with its key (B8). `unknown`: nobody can tell whether it was
     done, and a person is asked."""
 
-    PENDING = "pending"
     INTENDED = "intended"
     DONE = "done"
     FAILED = "failed"
@@ -143,7 +144,6 @@ class ActState(StrEnum):
 
 
 ACT_NAMED_MOVES: Mapping[tuple[ActState, ActState], str] = {
-    (ActState.PENDING, ActState.INTENDED): "intend",
     (ActState.INTENDED, ActState.DONE): "observe",
     (ActState.INTENDED, ActState.FAILED): "observe",
     (ActState.INTENDED, ActState.UNKNOWN): "lose_sight",

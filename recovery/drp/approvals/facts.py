@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,12 +22,12 @@ class AskState(StrEnum):
     EXPIRED = "expired"
 
 
-ASK_MOVES = {
+ASK_MOVES: Mapping[str, frozenset[str]] = {
     AskState.OPEN: frozenset({"used", "denied", "void", "expired"}),
-    AskState.USED: frozenset[str](),
-    AskState.DENIED: frozenset[str](),
-    AskState.VOID: frozenset[str](),
-    AskState.EXPIRED: frozenset[str](),
+    AskState.USED: frozenset(),
+    AskState.DENIED: frozenset(),
+    AskState.VOID: frozenset(),
+    AskState.EXPIRED: frozenset(),
 }
 
 

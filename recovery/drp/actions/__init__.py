@@ -1,0 +1,21 @@
+"""The only writers of runbooks, runs, steps, acts and approvals."""
+
+from recovery.drp.actions.answers import answer, break_glass, delegate, revoke_delegation
+from recovery.drp.actions.ledger import RowLedger
+from recovery.drp.actions.presses import press
+from recovery.drp.actions.pulse import count_pulse
+from recovery.drp.actions.runbooks import activate_runbook, write_runbook
+from recovery.drp.actions.runs import prepare_run
+
+__all__ = [
+    "RowLedger",
+    "activate_runbook",
+    "answer",
+    "break_glass",
+    "count_pulse",
+    "delegate",
+    "prepare_run",
+    "press",
+    "revoke_delegation",
+    "write_runbook",
+]

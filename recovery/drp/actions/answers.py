@@ -1,0 +1,164 @@
+"""What people answer to a question, and who may answer for them.
+
+Invariants: the same rules refuse before anything is written that will refuse when it is weighed; a
+yes is proven when it is given and again whenever something rests on it; break-glass names each rule
+and tells everyone; a delegation ends, and lends only what is the giver's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from recovery.alarms.actions import raise_alarm
+from recovery.alarms.facts import Severity
+from recovery.audit.facts import Actor
+from recovery.core import incarnations, transitions
+from recovery.core.consent import Assertion
+from recovery.core.errors import Conflict, Refused
+from recovery.drp import queries
+from recovery.drp.approvals.facts import AskState, Question, Rule
+from recovery.drp.approvals.proofs import pins, seal_code, unproven, write_assertion
+from recovery.drp.approvals.rules import refuse_answer
+from recovery.drp.facts import Factor
+from recovery.drp.models import Approval, Ask, BreakGlass, Delegation
+from recovery.drp.queries.runs import plan_of, pulse_of, question_of, word_of
+
+LONGEST_DELEGATION = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`assertion`: of a passkey; None with a yes: a code was looked at and is right."""
+
+    is_yes: bool
+    assertion: Assertion | None = None
+    principal: str = ""
+
+
+def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetime) -> Approval:
+    """Kept for good. `Refused` where it would not count; `Conflict` where it was said already."""
+    with transaction.atomic():
+        row = _open(ask)
+        run = row.step.run
+        question = question_of(run, plan_of(run), row.step, row)
+        principal = answer.principal or actor.id
+        rights = queries.people_of().rights(actor.id, principal)
+        if why := refuse_answer(actor.id, principal, rights, question):
+            raise Refused(why, kept="Nothing was written.")
+        factor, proof = _proof(row, question, answer, actor)
+        current = incarnations.newest()
+        said = Approval(
+            ask=row,
+            approver=actor.id,
+            principal=principal,
+            requester=run.requested_by,
+            editor=run.last_editor,
+            digest=run.digest,
+            is_yes=answer.is_yes,
+            reason=reason,
+            factor=factor,
+            proof=proof,
+            given_at=queries.database_now(),
+            pulse=pulse_of(run),
+            incarnation=current.number if current else 0,
+            broke=BreakGlass.objects.filter(ask=row, by=actor.id).first(),
+        )
+        return _kept(said, actor=actor, reason=reason, now=now)
+
+
+def _kept(said: Approval, *, actor: Actor, reason: str, now: datetime) -> Approval:
+    try:
+        with transaction.atomic():
+            return transitions.create([said], actor=actor, reason=reason or "Yes.", now=now)[0]
+    except IntegrityError as error:
+        if "one_word_per" not in str(error):
+            raise Refused(str(error).split("\n", maxsplit=1)[0]) from error
+        raise Conflict("That was answered already, by you or with your right.") from error
+
+
+def _open(ask: UUID) -> Ask:
+    row = Ask.objects.select_for_update(of=("self",)).select_related("step__run").get(pk=ask)
+    if row.state != AskState.OPEN or row.round != row.step.round:
+        raise Conflict(f"That question is over ({row.state}).", todo="Look at the run again.")
+    return row
+
+
+def _proof(row: Ask, question: Question, answer: Answer, actor: Actor) -> tuple[Factor, str]:
+    word = word_of(question, row, actor.id)
+    if not answer.is_yes:
+        return Factor.PASSKEY, ""
+    if answer.assertion is None:
+        if question.by_passkey:
+            raise Refused("This step is dangerous or cannot be taken back: it takes a passkey.")
+        return Factor.TOTP, seal_code(word)
+    proof = write_assertion(answer.assertion)
+    if why := unproven(Factor.PASSKEY, proof, word, pins()):
+        raise Refused(why, kept="Nothing was written.")
+    return Factor.PASSKEY, proof
+
+
+def break_glass(
+    *, ask: UUID, rules: Collection[Rule], actor: Actor, reason: str, now: datetime
+) -> BreakGlass:
+    """Each rule by its name, once a question; everybody is told before anything follows from it."""
+    if not rules or not reason.strip():
+        raise Refused("Breaking glass takes the rules by name, and a reason.")
+    if "admin" not in queries.rights_of(actor.id):
+        raise Refused("That takes the role admin.")
+    with transaction.atomic():
+        row = _open(ask)
+        if BreakGlass.objects.filter(ask=row).exists():
+            raise Conflict("Somebody broke glass for this already.")
+        broken = BreakGlass(
+            ask=row, by=actor.id, rules=sorted(rules), reason=reason, at=queries.database_now()
+        )
+        transitions.create([broken], actor=actor, reason=reason, now=now)
+        raise_alarm(
+            key=f"break-glass:{row.pk}",
+            severity=Severity.PAGE,
+            title=f"{actor.id} broke glass in {row.step}: {', '.join(sorted(rules))}",
+            body=reason,
+            incident=None,
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+        return broken
+
+
+def delegate(
+    *, taker: str, role: str, ends_at: datetime, actor: Actor, reason: str, now: datetime
+) -> Delegation:
+    """From now on `taker` may use this role of the actor's."""
+    at, rights = queries.database_now(), queries.rights_of(actor.id)
+    no = (
+        (role not in rights, f"You have no role {role} to lend."),
+        (taker == actor.id, "Nobody delegates to themselves."),
+        (not queries.rights_of(taker), f"{taker} is nobody who is let in."),
+        (ends_at <= at, "It would be over already."),
+        (ends_at - at > LONGEST_DELEGATION, "Fourteen days at most: then say it again."),
+        (not reason.strip(), "Say why."),
+    )
+    if why := next((said for holds, said in no if holds), ""):
+        raise Refused(why, kept="Nothing was lent.")
+    row = Delegation(
+        giver=actor.id, taker=taker, role=role, reason=reason, begins_at=at, ends_at=ends_at
+    )
+    return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+
+
+def revoke_delegation(
+    *, delegation: Delegation, actor: Actor, reason: str, now: datetime
+) -> Delegation:
+    """Nothing rests on it any more, not even what was said with it."""
+    if delegation.giver != actor.id and "admin" not in queries.rights_of(actor.id):
+        raise Refused(f"It is {delegation.giver}’s to take back.")
+    changes = {"revoked_at": queries.database_now()}
+    return transitions.amend(
+        delegation, changes, action="revoked", actor=actor, reason=reason, now=now
+    )

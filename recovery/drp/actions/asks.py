@@ -1,0 +1,37 @@
+"""Questions to approve a step: asked, and over."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.consent import NONCE_BYTES
+from recovery.drp import queries
+from recovery.drp.approvals.facts import AskState
+from recovery.drp.models import Ask, RunStep
+from recovery.drp.queries.runs import pulse_of
+
+
+def open_ask(row: RunStep, *, actor: Actor, reason: str, now: datetime) -> Ask:
+    """With a nonce of its own: what was signed for another question is nothing for this one."""
+    ask = Ask(
+        step=row,
+        round=row.round,
+        nonce=secrets.token_hex(NONCE_BYTES),
+        asked_at=queries.database_now(),
+        pulse=pulse_of(row.run),
+    )
+    return transitions.create([ask], actor=actor, reason=reason, now=now)[0]
+
+
+def end_question(
+    row: RunStep, to: AskState, *, actor: Actor, reason: str, now: datetime
+) -> Ask | None:
+    """The open one of this step, if there is one. In the caller's transaction."""
+    ask = row.asks.select_for_update().filter(state=AskState.OPEN).first()
+    if ask is None:
+        return None
+    changes = {"end_reason": reason}
+    return transitions.move(ask, to, actor=actor, reason=reason, now=now, changes=changes)

@@ -1,0 +1,209 @@
+"""Orders become rows: one transaction each, under the leader's epoch.
+
+Invariants: an order is written only where the engine still gives it, looked at again under the
+run's lock; approvals are used up in the transaction that lets the step begin; an intent rests on
+approvals that are proven in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from recovery.alarms.actions import raise_alarm
+from recovery.alarms.facts import Severity
+from recovery.audit.facts import Actor
+from recovery.core import control, incarnations, transitions
+from recovery.core.errors import Conflict, Refused
+from recovery.drp import queries
+from recovery.drp.actions.asks import end_question, open_ask
+from recovery.drp.approvals.facts import AskState
+from recovery.drp.decide import next_orders
+from recovery.drp.facts import ActState, RunState, StepState
+from recovery.drp.models import Act, Approval, ApprovalUse, Run, RunStep
+from recovery.drp.queries.runs import Expected, Gates, pulse_of, refuse_authority
+from recovery.drp.sights import Do, Heard, Order, Outcome
+
+ENDS = {Heard.DONE: ActState.DONE, Heard.FAILED: ActState.FAILED, Heard.UNKNOWN: ActState.UNKNOWN}
+ON_RUN = {
+    Do.PAUSE: RunState.PAUSED,
+    Do.ABORT: RunState.ABORTING,
+    Do.FINISH: RunState.DONE,
+    Do.REST: RunState.ABORTED,
+}
+
+
+@dataclass(slots=True)
+class RowLedger:
+    """Of one run, for one leader. `hold`, `gates`, `expected`: what was looked at this round."""
+
+    run: UUID
+    actor: Actor
+    now: datetime
+    hold: str = ""
+    gates: Gates | None = None
+    expected: Expected | None = None
+
+    @contextmanager
+    def _deciding(self) -> Iterator[Run]:
+        with control.deciding(self.actor.epoch):
+            if quarantined := incarnations.quarantine_reason():
+                raise Refused(quarantined)
+            yield (
+                Run.objects.select_for_update(of=("self",))
+                .select_related("runbook")
+                .get(pk=self.run)
+            )
+
+    def _still(self, run: Run, order: Order) -> None:
+        """The engine gives this very order on the rows as they are now."""
+        sight = queries.run_sight(run, hold=self.hold, gates=self.gates, expected=self.expected)
+        if order not in next_orders(sight):
+            raise Conflict(f"{order.do} {order.step} is not what follows any more.")
+
+    def write(self, order: Order) -> None:
+        """Everything that is no act."""
+        with self._deciding() as run:
+            self._still(run, order)
+            if order.do in ON_RUN:
+                self._move_run(run, ON_RUN[order.do], order)
+            elif order.do in {Do.TIME_OUT, Do.LOSE_SIGHT}:
+                lost = order.do is Do.LOSE_SIGHT
+                state = ActState.UNKNOWN if lost else ActState.FAILED
+                self._end_act(order, state, order.reason)
+            else:
+                row = RunStep.objects.select_for_update(of=("self",)).select_related("run")
+                self._on_step(run, row.get(run=run, name=order.step), order)
+
+    def _on_step(self, run: Run, row: RunStep, order: Order) -> None:
+        match order.do:
+            case Do.ASK:
+                open_ask(row, actor=self.actor, reason=order.reason, now=self.now)
+                self._move_step(row, StepState.ASKING, order)
+            case Do.RENEW:
+                self._end_ask(row, AskState.EXPIRED, order)
+                open_ask(row, actor=self.actor, reason=order.reason, now=self.now)
+                self._ring(row, order)
+            case Do.VOID:
+                self._end_ask(row, AskState.VOID, order)
+                self._move_step(row, StepState.PENDING, order)
+            case Do.DENY:
+                self._end_ask(row, AskState.DENIED, order)
+                self._move_step(row, StepState.PENDING, order)
+                self._move_run(run, RunState.PAUSED, order)
+            case Do.BEGIN:
+                self._use(row, order)
+                self._move_step(row, StepState.BEGUN, order)
+                self._end_ask(row, AskState.USED, order)
+                self._authorised(run, row)
+            case Do.SETTLE_DONE | Do.SETTLE_FAILED:
+                done = order.do is Do.SETTLE_DONE
+                self._move_step(row, StepState.DONE if done else StepState.FAILED, order)
+            case _:
+                raise Refused(f"{order.do} is nothing that is written.")
+
+    def intend(self, order: Order) -> None:
+        """The act's row, before anything is done."""
+        assert order.target is not None, "an act has a target"
+        with self._deciding() as run:
+            self._still(run, order)
+            row = run.steps.select_for_update(of=("self",)).get(name=order.step)
+            self._authorised(run, row)
+            act = Act(
+                step=row,
+                key=order.key,
+                target=order.target.key,
+                target_name=order.target.name,
+                number=order.number,
+                round=row.round,
+                intended_at=queries.database_now(),
+            )
+            try:
+                transitions.create([act], actor=self.actor, reason=order.reason, now=self.now)
+            except IntegrityError as error:
+                raise Conflict(f"{order.key} is intended already.") from error
+
+    def check(self, order: Order) -> None:
+        """`Refused` where what was intended rests on nothing that holds."""
+        run = queries.load_run(self.run)
+        row = run.steps.get(name=order.step)
+        act = Act.objects.get(step=row, key=order.key)
+        if act.target != (order.target.key if order.target else ""):
+            raise Refused(f"{order.key} is about another target.")
+        self._authorised(run, row)
+
+    def record(self, order: Order, outcome: Outcome) -> None:
+        """How it ended."""
+        with self._deciding():
+            act = Act.objects.select_for_update().get(key=order.key)
+            if act.state == ENDS[outcome.heard]:
+                return
+            self._end_act(order, ENDS[outcome.heard], outcome.said, epoch=outcome.epoch)
+
+    def is_unknown(self, order: Order) -> bool:
+        return Act.objects.filter(key=order.key, state=ActState.UNKNOWN).exists()
+
+    # ------------------------------------------------------------------ one row each
+
+    def _authorised(self, run: Run, row: RunStep) -> None:
+        if why := refuse_authority(run, row):
+            raise Refused(why, kept="Nothing was begun.")
+
+    def _use(self, row: RunStep, order: Order) -> None:
+        uses = [
+            ApprovalUse(
+                approval=Approval.objects.get(pk=pk),
+                step=row,
+                round=row.round,
+                used_at=queries.database_now(),
+                pulse=pulse_of(row.run),
+            )
+            for pk in order.approvals
+        ]
+        transitions.create(uses, actor=self.actor, reason=order.reason, now=self.now)
+
+    def _move_run(self, run: Run, to: RunState, order: Order) -> None:
+        changes: dict[str, object] = {"state_at": self.now, "state_reason": order.reason}
+        if to in {RunState.DONE, RunState.ABORTED}:
+            changes["ended_at"] = self.now
+        transitions.move(
+            run, to, actor=self.actor, reason=order.reason, now=self.now, changes=changes
+        )
+
+    def _move_step(self, row: RunStep, to: StepState, order: Order) -> None:
+        changes = {"state_at": self.now, "said": order.reason}
+        transitions.move(
+            row, to, actor=self.actor, reason=order.reason, now=self.now, changes=changes
+        )
+
+    def _end_ask(self, row: RunStep, to: AskState, order: Order) -> None:
+        end_question(row, to, actor=self.actor, reason=order.reason, now=self.now)
+
+    def _end_act(self, order: Order, to: ActState, said: str, *, epoch: int = 0) -> None:
+        row = Act.objects.select_for_update().get(key=order.key)
+        changes = {
+            "ended_at": queries.database_now(),
+            "said": said,
+            "epoch": epoch,
+        }
+        transitions.move(
+            row, to, actor=self.actor, reason=said or to, now=self.now, changes=changes
+        )
+
+    def _ring(self, row: RunStep, order: Order) -> None:
+        """An expiry escalates; it never approves."""
+        raise_alarm(
+            key=f"approval:{row.pk}",
+            severity=Severity.PAGE,
+            title=f"{row} waits for an approval that nobody has given",
+            body=order.reason,
+            incident=None,
+            actor=self.actor,
+            reason=order.reason,
+            now=self.now,
+        )

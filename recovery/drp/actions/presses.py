@@ -1,0 +1,92 @@
+"""What people press, as one transaction each: looked at again under the run's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.errors import Refused
+from recovery.drp import queries
+from recovery.drp.actions.asks import end_question
+from recovery.drp.approvals.facts import AskState
+from recovery.drp.facts import ActState, RunState, StepState
+from recovery.drp.models import Act, Run, RunStep
+from recovery.drp.press import Press, refuse_press
+
+ON_RUN: Mapping[Press, RunState] = {
+    Press.START: RunState.RUNNING,
+    Press.WITHDRAW: RunState.ABORTED,
+    Press.PAUSE: RunState.PAUSED,
+    Press.RESUME: RunState.RUNNING,
+    Press.ABORT: RunState.ABORTING,
+}
+
+
+def press(
+    *,
+    run: UUID,
+    press: Press,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    step: str = "",
+    key: str = "",
+    was_done: bool = False,
+    hold: str = "",
+) -> Run:
+    """`Refused` says why it does nothing. `was_done`: how an act ended that nobody knew of;
+    `reason` is also the evidence of a manual step."""
+    with transaction.atomic():
+        row = Run.objects.select_for_update().get(pk=run)
+        sight = queries.run_sight(queries.load_run(run), hold=hold)
+        rights = queries.rights_of(actor.id)
+        if why := refuse_press(press, sight, rights, step=step, key=key, said=reason):
+            raise Refused(why, kept="Nothing was changed.")
+        if press in ON_RUN:
+            return _on_run(row, press, actor=actor, reason=reason, now=now)
+        if press in {Press.TELL, Press.REPORT}:
+            done = was_done or press is Press.REPORT
+            _on_act(key, done=done, actor=actor, reason=reason, now=now)
+        else:
+            _on_step(row, press, step, actor=actor, reason=reason, now=now)
+        return row
+
+
+def _on_run(row: Run, press: Press, *, actor: Actor, reason: str, now: datetime) -> Run:
+    to = ON_RUN[press]
+    changes: dict[str, object] = {"state_at": now, "state_reason": f"{actor.id}: {reason}"}
+    if press is Press.START:
+        changes |= {"started_by": actor.id, "started_at": now}
+    if to is RunState.ABORTED:
+        changes["ended_at"] = now
+    return transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)
+
+
+def _on_step(
+    run: Run, press: Press, name: str, *, actor: Actor, reason: str, now: datetime
+) -> None:
+    row = RunStep.objects.select_for_update().get(run=run, name=name)
+    changes: dict[str, object] = {"state_at": now, "said": f"{actor.id}: {reason}"}
+    if press is Press.RETRY:
+        changes["round"] = row.round + 1
+        to = StepState.PENDING
+    else:
+        end_question(row, AskState.VOID, actor=actor, reason=reason, now=now)
+        to = StepState.SKIPPED
+    transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)
+
+
+def _on_act(key: str, *, done: bool, actor: Actor, reason: str, now: datetime) -> None:
+    row = Act.objects.select_for_update().get(key=key)
+    changes = {
+        "ended_at": queries.database_now(),
+        "said": f"{actor.id}: {reason}",
+        "by_word": actor.id,
+    }
+    to = ActState.DONE if done else ActState.FAILED
+    transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)

@@ -1,0 +1,107 @@
+"""A run is prepared: its plan is resolved, digested and kept as people will see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from recovery.audit.facts import Actor
+from recovery.core import incarnations, transitions
+from recovery.core.errors import Refused
+from recovery.drp import queries
+from recovery.drp.actions.pulse import begin_pulse
+from recovery.drp.facts import Mode
+from recovery.drp.models import Run, RunbookVersion, RunStep
+from recovery.drp.plan import Plan, canonical, digest_of
+from recovery.drp.resolve import Wish, resolve
+from recovery.drp.runbooks.lint import Finding, is_stale
+from recovery.drp.runbooks.reading import read_runbook
+from recovery.drp.runbooks.states import RunbookState
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Who puts their name to a stale runbook, and why."""
+
+    reason: str
+
+
+def prepare_run(
+    *,
+    runbook: RunbookVersion,
+    wish: Wish,
+    findings: Sequence[Finding],
+    override: Override | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Run:
+    """Prepared, and nothing of it begun. `findings`: what the lint says about the runbook now; a
+    stale one takes an override, except where nothing is executed."""
+    if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
+        raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
+    _check_stale(findings, wish.mode, override)
+    found = read_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
+    there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
+    plan = resolve(found, runbook.digest, wish, there)
+    said = override.reason if override else ""
+    with transaction.atomic():
+        return _keep(runbook, plan, said, actor=actor, reason=reason, now=now)
+
+
+def _check_stale(findings: Sequence[Finding], mode: Mode, override: Override | None) -> None:
+    stale = [finding.said for finding in findings if finding.is_stale]
+    if not is_stale(tuple(findings)) or mode in {Mode.SIMULATION, Mode.DRILL}:
+        return
+    if override is None or not override.reason.strip():
+        raise Refused(
+            f"The runbook is stale. {' '.join(stale)}",
+            kept="Nothing was prepared.",
+            todo="Mend it, or put your name to it with a reason.",
+        )
+
+
+def _keep(
+    runbook: RunbookVersion,
+    plan: Plan,
+    override: str,
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Run:
+    raw, current = canonical(plan), incarnations.newest()
+    run = Run(
+        number=_number(),
+        runbook=runbook,
+        mode=plan.mode,
+        lost=plan.lost.name,
+        into=plan.into.name,
+        plan=raw.decode(),
+        digest=digest_of(raw),
+        state_at=now,
+        requested_by=actor.id,
+        requested_at=now,
+        request_reason=reason,
+        last_editor=runbook.written_by,
+        incarnation=current.number if current else 0,
+        override=f"{actor.id}: {override}" if override else "",
+    )
+    transitions.create([run], actor=actor, reason=reason, now=now)
+    rows = [
+        RunStep(run=run, name=step.id, position=at, state_at=now)
+        for at, step in enumerate(plan.steps, start=1)
+    ]
+    transitions.create(rows, actor=actor, reason=reason, now=now)
+    begin_pulse(run)
+    return run
+
+
+def _number() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('drp_run_number')")
+        (number,) = cursor.fetchone() or (0,)
+    return int(number)

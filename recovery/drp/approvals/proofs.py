@@ -1,0 +1,61 @@
+"""How an approver proved to be there, looked at anew whenever something rests on it.
+
+Invariant: what proves it is out of reach of whoever writes rows: the pinned keys are a file, and
+what seals a code is a key that PostgreSQL never holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from django.conf import settings
+
+from recovery.core import vault
+from recovery.core.consent import Assertion, Party, Pin, Word, read_pins, refuse
+from recovery.drp.facts import Factor
+
+
+def pins() -> tuple[Pin, ...]:
+    """Nobody's, where there is no file: then nothing dangerous can be approved."""
+    path = Path(settings.TOCSIN_PINS)
+    return read_pins(path.read_bytes()) if path.exists() else ()
+
+
+def party() -> Party:
+    """We, as a browser and its passkeys know us."""
+    url = urlsplit(settings.TOCSIN_URL)
+    return Party(url.hostname or "", frozenset({f"{url.scheme}://{url.netloc}"}))
+
+
+def seal_code(word: Word) -> str:
+    """Written by whoever saw that the code was right."""
+    return vault.seal("yes", about=_about(word))
+
+
+def write_assertion(assertion: Assertion) -> str:
+    return msgspec.json.encode(assertion).decode()
+
+
+def unproven(factor: str, proof: str, word: Word, pinned: tuple[Pin, ...]) -> str:
+    """Why it is no proof of this word; empty where it is one."""
+    if factor == Factor.TOTP:
+        return _sealed(proof, word)
+    try:
+        assertion = msgspec.json.decode(proof, type=Assertion)
+    except msgspec.MsgspecError:
+        return "There is no signature that can be read."
+    return refuse(assertion, word, pinned, party())
+
+
+def _sealed(proof: str, word: Word) -> str:
+    try:
+        said = vault.unseal(proof, about=_about(word))
+    except vault.VaultClosed:
+        return "Nobody of ours saw a code of this person for this."
+    return "" if said == "yes" else "Nobody of ours saw a code of this person for this."
+
+
+def _about(word: Word) -> str:
+    return f"approval {word.digest} {word.run} {word.step} {word.approver} {word.nonce}"

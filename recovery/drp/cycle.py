@@ -1,0 +1,76 @@
+"""One look at every run that is not over: load, decide, act. The leader's; a crash anywhere resumes
+by asking again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from recovery.audit.facts import Actor
+from recovery.core.errors import Conflict, Refused
+from recovery.drp import queries
+from recovery.drp.actions import RowLedger, count_pulse
+from recovery.drp.decide import next_orders
+from recovery.drp.executing import FailPoint, Hand, carry_out, nowhere
+from recovery.drp.facts import Kind
+from recovery.drp.models import Run
+from recovery.drp.sights import GateSight, RunSight
+
+log = structlog.get_logger()
+MOST_TURNS = 4
+"""Of one run in one round."""
+
+
+@dataclass(slots=True)
+class Cycle:
+    """`hands`: who does what; `gates` and `expected`: what is looked at for each run. `seen`: when
+    it last looked, on its own monotonic clock."""
+
+    hands: Mapping[Kind, Hand]
+    gates: Callable[[RunSight], Mapping[str, GateSight]] = lambda sight: {}
+    expected: Callable[[RunSight], Mapping[str, tuple[bool, str]]] = lambda sight: {}
+    fail: FailPoint = nowhere
+    seen: float | None = field(default=None)
+
+    def carry_on(self, *, actor: Actor, now: datetime, monotonic: float, hold: str = "") -> int:
+        """Carry out what follows now; the number of orders."""
+        runs = queries.unended_runs()
+        if self.seen is not None and runs:
+            count_pulse([run.pk for run in runs], monotonic - self.seen)
+        self.seen = monotonic
+        return sum(self._carried(run, actor, now, hold) for run in runs)
+
+    def _carried(self, run: Run, actor: Actor, now: datetime, hold: str) -> int:
+        taken = 0
+        for _ in range(MOST_TURNS):
+            before = taken
+            taken += self._turn(run, RowLedger(run.pk, actor, now, hold))
+            if taken == before:
+                break
+        return taken
+
+    def _turn(self, run: Run, ledger: RowLedger) -> int:
+        try:
+            row = queries.load_run(run.pk)
+            plain = queries.run_sight(row, hold=ledger.hold)
+            ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
+            sight = queries.run_sight(
+                row, hold=ledger.hold, gates=ledger.gates, expected=ledger.expected
+            )
+        except Refused as error:
+            log.error("a run cannot be read", run=str(run), reason=str(error))
+            return 0
+        taken = 0
+        for order in next_orders(sight):
+            kind = sight.plan.step(order.step).kind if order.step else Kind.CHECK
+            try:
+                carry_out(order, ledger, self.hands[kind], self.fail)
+            except (Conflict, Refused) as error:
+                log.info("not this round", run=str(run), order=order.do, reason=str(error))
+                continue
+            log.info("drp", run=str(run), order=order.do, step=order.step, reason=order.reason)
+            taken += 1
+        return taken

@@ -1,0 +1,152 @@
+"""What a run does next: facts in, orders with reasons out. Pure.
+
+Invariants: nothing begins before what it needs, before enough approvals of this very plan, while
+anything drifted, or while the run is paused or ends; what was intended is looked at until somebody
+knows how it ended, also while it is paused or aborted; a simulation executes nothing; a drill never
+touches production (I-DR-1, I-DR-3, I-DR-4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recovery.drp.approvals.facts import LIFE_SECONDS
+from recovery.drp.facts import (
+    DANGEROUS,
+    ENDED,
+    SETTLED,
+    UNSKIPPABLE,
+    Kind,
+    Mode,
+    OnFailure,
+    RunState,
+    StepState,
+)
+from recovery.drp.plan import Need, PlannedStep, Target
+from recovery.drp.sights import Do, Order, RunSight, StepSight
+from recovery.drp.waves import is_under_way, looks_at, next_acts
+
+
+def next_orders(run: RunSight) -> tuple[Order, ...]:
+    """All that can be done now."""
+    if run.state in ENDED or run.state is RunState.PREPARED:
+        return ()
+    looks = tuple(order for step in run.steps.values() for order in looks_at(step))
+    if run.state is RunState.ABORTING:
+        rests = not any(map(is_under_way, run.steps.values()))
+        return (Order(Do.REST, "Nothing is on its way any more."),) if rests else looks
+    if run.state is RunState.PAUSED or run.hold:
+        return looks
+    return (*looks, *_onwards(run, is_looking=bool(looks)))
+
+
+def _onwards(run: RunSight, *, is_looking: bool) -> tuple[Order, ...]:
+    """What begins, or ends, of a run that runs."""
+    if stopped := _stopped(run):
+        return (stopped,)
+    steps = tuple(order for step in run.steps.values() for order in _of(step, run))
+    if not steps and not is_looking and all(map(is_satisfied, run.steps.values())):
+        return (Order(Do.FINISH, "Every step is over."),)
+    return steps
+
+
+def _stopped(run: RunSight) -> Order | None:
+    """Why it must not go on by itself, or nothing."""
+    for step in run.steps.values():
+        if step.state is StepState.FAILED and not is_satisfied(step):
+            do = Do.ABORT if step.planned.on_failure is OnFailure.ABORT else Do.PAUSE
+            return Order(do, f"{step.planned.title}: {step.said}", step.planned.id)
+    if not run.drift or run.plan.mode is Mode.SIMULATION:
+        return None
+    for step in run.steps.values():
+        if step.state is StepState.ASKING:
+            return Order(Do.VOID, " ".join(run.drift), step.planned.id)
+    return Order(Do.PAUSE, f"What was approved is not so any more. {' '.join(run.drift)}")
+
+
+def is_satisfied(step: StepSight) -> bool:
+    """Whether what needs it may go on. What protects others (the fence, the freeze, a person's yes)
+    is never gone on without."""
+    goes_on = step.planned.on_failure is OnFailure.GO_ON and step.planned.kind not in UNSKIPPABLE
+    return step.state in SETTLED or (step.state is StepState.FAILED and goes_on)
+
+
+def is_ready(step: StepSight, run: RunSight) -> bool:
+    """Whether all that it needs is over."""
+    return all(is_satisfied(run.steps[need]) for need in step.planned.needs)
+
+
+def need_of(step: PlannedStep, mode: Mode) -> Need | None:
+    """Whose approval it takes: what the plan says, and for what is dangerous at least one."""
+    if mode is Mode.SIMULATION:
+        return None
+    if step.approval is None and (step.kind in DANGEROUS or step.kind is Kind.APPROVAL):
+        return Need("approver", 1)
+    return step.approval
+
+
+def _of(step: StepSight, run: RunSight) -> Iterator[Order]:
+    if not is_ready(step, run):
+        return
+    match step.state:
+        case StepState.PENDING:
+            yield _first(step, run)
+        case StepState.ASKING:
+            yield from _asked(step, run)
+        case StepState.BEGUN:
+            yield from _begun(step, run)
+
+
+def _first(step: StepSight, run: RunSight) -> Order:
+    need = need_of(step.planned, run.plan.mode)
+    if need is None:
+        return Order(Do.BEGIN, "What it needs is done.", step.planned.id)
+    said = f"It takes {need.count} of role {need.role} who did not ask for it."
+    return Order(Do.ASK, said, step.planned.id)
+
+
+def _asked(step: StepSight, run: RunSight) -> Iterator[Order]:
+    ask = step.ask
+    if ask is None:
+        yield Order(Do.VOID, "Its question is gone.", step.planned.id)
+    elif ask.weighed.denied:
+        yield Order(Do.DENY, f"{ask.weighed.denied} said no.", step.planned.id)
+    elif ask.weighed.is_enough:
+        said = "Enough people have approved exactly this."
+        yield Order(Do.BEGIN, said, step.planned.id, approvals=ask.weighed.counted)
+    elif ask.age >= LIFE_SECONDS:
+        said = f"Nobody was in time. {ask.weighed.missing}"
+        yield Order(Do.RENEW, said, step.planned.id)
+
+
+def _begun(step: StepSight, run: RunSight) -> Iterator[Order]:
+    if run.plan.mode is Mode.SIMULATION:
+        works, said = step.expected
+        yield Order(Do.SETTLE_DONE if works else Do.SETTLE_FAILED, said, step.planned.id)
+    elif forbidden := _forbidden(step, run):
+        yield Order(Do.SETTLE_FAILED, forbidden, step.planned.id)
+    elif step.planned.kind is Kind.APPROVAL:
+        yield Order(Do.SETTLE_DONE, "It was approved.", step.planned.id)
+    elif not step.unauthorised:
+        yield from next_acts(step, run.id)
+
+
+def _forbidden(step: StepSight, run: RunSight) -> str:
+    """Of a step that has targets it must not touch, or rests on nobody's yes: nothing of it is
+    intended any more."""
+    if is_under_way(step):
+        return ""
+    if step.unauthorised:
+        return step.unauthorised
+    targets = [target for wave in step.planned.waves for target in wave]
+    return next((why for one in targets if (why := refuse_target(one, run))), "")
+
+
+def refuse_target(target: Target, run: RunSight) -> str:
+    """Why this mode never touches it; empty where it may (I-DR-4)."""
+    is_real = target.realm == "production" or target.key in run.production
+    if run.plan.mode is Mode.DRILL and is_real:
+        return f"{target.name} is production: a drill never touches it."
+    if run.plan.mode in {Mode.PLANNED, Mode.DISASTER} and target.realm != "production":
+        return f"{target.name} is there for drills: a {run.plan.mode} is about production."
+    return ""

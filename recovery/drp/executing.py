@@ -1,0 +1,97 @@
+"""One order carried out: intent, act, observation (B8). Between any two of them it may be killed.
+
+Invariants: a row says `intended` before anything outside is touched; whatever is touched knows the
+key, so that the same order twice is one act; an outcome that nobody has seen is asked for, never
+assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from recovery.drp.sights import Do, Heard, Order, Outcome
+
+FailPoint = Callable[[str], None]
+"""Called where a crash would be worst; does nothing outside tests."""
+FAIL_POINTS = (
+    "before_intent",
+    "after_intent",
+    "after_act",
+    "before_look",
+    "after_look",
+    "before_record",
+    "after_record",
+    "before_write",
+    "after_write",
+)
+
+
+class Hand(Protocol):
+    """Whoever does it: an agent, a provider, Tocsin's own rows. It keeps a journal of keys."""
+
+    def act(self, order: Order) -> Outcome:
+        """Do it under `order.key`, or say what became of it before. `UNDER_WAY`: look later."""
+
+    def look(self, order: Order) -> Outcome:
+        """What it knows of the key. `NEVER`: it was not heard of, and will not be done late."""
+
+
+class Ledger(Protocol):
+    """The rows. Each call is one transaction, and `Conflict` where somebody was first."""
+
+    def write(self, order: Order) -> None:
+        """Everything that is no act: ask, begin, settle, pause, finish."""
+
+    def intend(self, order: Order) -> None:
+        """The act's row, after approvals, drift and the target's epoch were looked at in it."""
+
+    def check(self, order: Order) -> None:
+        """`Refused` unless what the act rests on still holds: whoever writes a row starts nothing
+        by it."""
+
+    def record(self, order: Order, outcome: Outcome) -> None:
+        """How the act ended."""
+
+    def is_unknown(self, order: Order) -> bool:
+        """Whether a person is asked about it: then nothing is done again by itself."""
+
+
+def nowhere(name: str) -> None:
+    """The fail point of everyday."""
+
+
+def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> None:
+    """This one order."""
+    if order.do is Do.INTEND:
+        fail("before_intent")
+        ledger.intend(order)
+        fail("after_intent")
+        outcome = hand.act(order)
+        fail("after_act")
+        _keep(order, outcome, ledger, fail)
+    elif order.do is Do.LOOK:
+        fail("before_look")
+        outcome = _seen(order, ledger, hand)
+        fail("after_look")
+        _keep(order, outcome, ledger, fail)
+    else:
+        fail("before_write")
+        ledger.write(order)
+        fail("after_write")
+
+
+def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
+    outcome = hand.look(order)
+    if outcome.heard is Heard.NEVER and not ledger.is_unknown(order):
+        ledger.check(order)
+        return hand.act(order)
+    return outcome
+
+
+def _keep(order: Order, outcome: Outcome, ledger: Ledger, fail: FailPoint) -> None:
+    if outcome.heard in {Heard.UNDER_WAY, Heard.NEVER}:
+        return
+    fail("before_record")
+    ledger.record(order, outcome)
+    fail("after_record")

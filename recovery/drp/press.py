@@ -1,0 +1,152 @@
+"""What people press: whether they may, now, each no with its reason. Pure.
+
+Invariants: abort is possible while anything may still begin, and needs nothing but itself; nothing
+is skipped that protects what comes after it; a run whose failure nobody answered is not resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from recovery.drp.decide import is_satisfied
+from recovery.drp.facts import (
+    UNSKIPPABLE,
+    ActState,
+    Kind,
+    Mode,
+    RunState,
+    StepState,
+)
+from recovery.drp.sights import ActSight, RunSight, StepSight
+
+
+class Press(StrEnum):
+    """`tell`: how an act ended that nobody knows of; `report`: a manual step is done."""
+
+    START = "start"
+    WITHDRAW = "withdraw"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+    RETRY = "retry"
+    SKIP = "skip"
+    TELL = "tell"
+    REPORT = "report"
+
+
+ROLE: Mapping[Press, str] = {press: "responder" for press in Press} | {Press.SKIP: "approver"}
+
+
+def refuse_press(
+    press: Press,
+    run: RunSight,
+    roles: frozenset[str],
+    *,
+    step: str = "",
+    key: str = "",
+    said: str = "",
+) -> str:
+    """Why it does nothing; empty where it does."""
+    if ROLE[press] not in roles:
+        return f"That takes the role {ROLE[press]}."
+    if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
+        return "Say why: it is kept with the run."
+    if press in {Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT} and step not in run.steps:
+        return f"There is no step {step} in this run."
+    return _RULES[press](run, step, key)
+
+
+def _start(run: RunSight, step: str, key: str) -> str:
+    if run.state is not RunState.PREPARED:
+        return f"It is {run.state} already: somebody was first."
+    if run.drift and run.plan.mode is not Mode.SIMULATION:
+        return f"What was shown is not so any more. {' '.join(run.drift)} Prepare it anew."
+    return run.hold
+
+
+def _withdraw(run: RunSight, step: str, key: str) -> str:
+    if run.state is not RunState.PREPARED:
+        return f"It is {run.state}: abort it."
+    return ""
+
+
+def _pause(run: RunSight, step: str, key: str) -> str:
+    return "" if run.state is RunState.RUNNING else f"It is {run.state}: there is nothing to pause."
+
+
+def _resume(run: RunSight, step: str, key: str) -> str:
+    if run.state is not RunState.PAUSED:
+        return f"It is {run.state}, and not paused."
+    for each in run.steps.values():
+        if each.state is StepState.FAILED and not is_satisfied(each):
+            return f"{each.planned.title} failed: retry it, skip it or abort first."
+    if run.drift:
+        return f"What was approved is not so any more. {' '.join(run.drift)} Abort, and plan anew."
+    return ""
+
+
+def _abort(run: RunSight, step: str, key: str) -> str:
+    if run.state in {RunState.RUNNING, RunState.PAUSED}:
+        return ""
+    return f"It is {run.state}: there is nothing to abort."
+
+
+def _goes(run: RunSight) -> str:
+    if run.state in {RunState.RUNNING, RunState.PAUSED}:
+        return ""
+    return f"The run is {run.state}."
+
+
+def _retry(run: RunSight, step: str, key: str) -> str:
+    found = run.steps[step]
+    if found.state is not StepState.FAILED:
+        return f"{found.planned.title} is {found.state}: only what failed is tried again."
+    return _goes(run)
+
+
+def _skip(run: RunSight, step: str, key: str) -> str:
+    found = run.steps[step]
+    if found.planned.kind in UNSKIPPABLE:
+        return (
+            f"{found.planned.title} protects what comes after it, and is never skipped. Retry it,"
+            " or abort."
+        )
+    if found.state not in {StepState.PENDING, StepState.ASKING, StepState.FAILED}:
+        return f"{found.planned.title} is {found.state}: it cannot be skipped."
+    return _goes(run)
+
+
+def _act(step: StepSight, key: str) -> ActSight | None:
+    return next((act for act in step.acts if act.key == key), None)
+
+
+def _tell(run: RunSight, step: str, key: str) -> str:
+    """Also of a run that is over: what nobody knew is still answered."""
+    act = _act(run.steps[step], key)
+    if act is None or act.state is not ActState.UNKNOWN:
+        return "How it ended is not what is asked for."
+    return ""
+
+
+def _report(run: RunSight, step: str, key: str) -> str:
+    found = run.steps[step]
+    if found.planned.kind is not Kind.MANUAL:
+        return f"{found.planned.title} is not done by hand."
+    act = _act(found, key)
+    if act is None or act.state is not ActState.INTENDED:
+        return f"{found.planned.title} is {found.state}: nobody is asked to do it now."
+    return _goes(run)
+
+
+_RULES: Mapping[Press, Callable[[RunSight, str, str], str]] = {
+    Press.START: _start,
+    Press.WITHDRAW: _withdraw,
+    Press.PAUSE: _pause,
+    Press.RESUME: _resume,
+    Press.ABORT: _abort,
+    Press.RETRY: _retry,
+    Press.SKIP: _skip,
+    Press.TELL: _tell,
+    Press.REPORT: _report,
+}

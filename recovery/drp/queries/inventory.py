@@ -1,0 +1,88 @@
+"""What there is, as a plan sees it: a fixed number of statements for any number of rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recovery.backups.queries import database_facts
+from recovery.drp.plan import Realm
+from recovery.drp.resolve import ApplicationSight, DatabaseSight, Inventory, SiteSight
+from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
+from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
+
+
+def inventory(realm: Realm = "production") -> Inventory:
+    """Everything that is production. Of drills: nothing, until there are targets for them."""
+    if realm == "drill":
+        return Inventory("drill", (), (), ())
+    sites = tuple(SiteSight(str(row.pk), row.name, row.version) for row in Datacenter.objects.all())
+    return Inventory("production", sites, _databases(), _applications())
+
+
+def production_keys() -> frozenset[str]:
+    """Of everything that a drill must never touch (I-DR-4)."""
+    there = inventory()
+    return frozenset(
+        [f"datacenter:{row.id}" for row in there.sites]
+        + [f"database:{row.id}" for row in there.databases]
+        + [f"application:{row.id}" for row in there.applications]
+    )
+
+
+def _databases() -> tuple[DatabaseSight, ...]:
+    standbys: dict[object, set[str]] = {}
+    members = Replica.objects.filter(role=Role.STANDBY, state=ReplicaState.MEMBER)
+    for database, site in members.values_list("database", "host__datacenter__name"):
+        standbys.setdefault(database, set()).add(site)
+    points = _restorable()
+    rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(
+        "datacenter", "primary__host__datacenter"
+    )
+    return tuple(
+        DatabaseSight(
+            id=str(row.pk),
+            name=row.name,
+            home=row.primary.host.datacenter.name if row.primary else row.datacenter.name,
+            plan=row.plan,
+            priority=row.priority,
+            epoch=row.epoch,
+            standbys=frozenset(standbys.get(row.pk, ())),
+            restorable=points.get(row.name),
+        )
+        for row in rows
+    )
+
+
+def _restorable() -> dict[str, tuple[str, datetime]]:
+    """Of each database the copy outside its home that goes furthest."""
+    found: dict[str, tuple[str, datetime]] = {}
+    for facts in database_facts():
+        moments = [
+            (copy.point.at, copy.number)
+            for copy in facts.copies
+            if copy.point is not None
+            and copy.place is not None
+            and copy.place.name != facts.primary
+        ]
+        if moments:
+            at, number = max(moments)
+            found[facts.name] = (f"replica {number}", at)
+    return found
+
+
+def _applications() -> tuple[ApplicationSight, ...]:
+    seats: dict[object, set[str]] = {}
+    rows = Placement.objects.filter(state__in=sorted(SEATED))
+    for application, site in rows.values_list("application", "host__datacenter__name"):
+        seats.setdefault(application, set()).add(site)
+    return tuple(
+        ApplicationSight(
+            id=str(row.pk),
+            name=row.name,
+            seats_in=frozenset(seats.get(row.pk, ())),
+            copies=row.copies,
+            priority=row.priority,
+            epoch=row.version,
+        )
+        for row in Application.objects.all()
+    )

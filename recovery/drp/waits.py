@@ -1,0 +1,39 @@
+"""What a run waits for and whom: one next action a role. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recovery.drp.decide import is_ready, is_satisfied, need_of
+from recovery.drp.facts import ENDED, ActState, Kind, RunState, StepState
+from recovery.drp.sights import RunSight, StepSight, Waiting
+
+
+def waits(run: RunSight) -> tuple[Waiting, ...]:
+    """The most pressing first."""
+    if run.state in ENDED:
+        return ()
+    if run.state is RunState.PREPARED:
+        return (Waiting("", "responder", "Somebody has to start it."),)
+    found = [one for step in run.steps.values() for one in _of(step, run)]
+    if run.state is RunState.PAUSED and not found:
+        found.append(Waiting("", "responder", "It is paused: resume or abort it."))
+    return tuple(found)
+
+
+def _of(step: StepSight, run: RunSight) -> Iterator[Waiting]:
+    planned = step.planned
+    for act in step.acts:
+        if act.state is ActState.UNKNOWN:
+            yield Waiting(planned.id, planned.owner, f"{act.target}: look whether it was done.")
+        if act.state is ActState.INTENDED and planned.kind is Kind.MANUAL:
+            yield Waiting(planned.id, planned.owner, str(planned.params.get("instructions", "")))
+    if step.state is StepState.FAILED and not is_satisfied(step):
+        yield Waiting(planned.id, planned.owner, f"It failed: retry or skip it. {step.said}")
+    if step.state is StepState.ASKING and step.ask is not None:
+        need = need_of(planned, run.plan.mode)
+        yield Waiting(planned.id, need.role if need else "approver", step.ask.weighed.missing)
+    if step.state is StepState.BEGUN and step.gate is not None and not step.gate.holds:
+        yield Waiting(planned.id, "", f"The gate: {step.gate.said}")
+    if step.state is StepState.PENDING and not is_ready(step, run):
+        return
