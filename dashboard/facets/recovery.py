@@ -8,10 +8,11 @@ from typing import Any
 
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.backups.words import joined
 from recovery.brief import screens as rows
 from recovery.brief.facts import Choice, Way
-from recovery.brief.losses import say
-from recovery.brief.parts import Brief, Look
+from recovery.brief.losses import say, span
+from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
 from recovery.incidents.screens import IncidentView
 
@@ -86,19 +87,29 @@ def _at_risk(brief: Brief) -> tuple[str, str, str]:
     """The second clock: digits, unit, and what they are of."""
     gone, unknown = brief.losing(Way.NONE), brief.losing(Way.UNKNOWN)
     known = [one for one in brief.activate.losses if one.lost is not None]
-    if gone:
-        return "all", "", f"of {len(gone)} that can’t be restored"
     worst = max(known, key=lambda one: one.lost or timedelta(0), default=None)
+    rest = [f"of {len(unknown)} nobody knows"] if unknown else []
+    if gone:
+        then = [f"then {worst.database}, {span(worst.lost)}"] if worst and worst.lost else []
+        names = joined(tuple(one.database for one in gone), 2)
+        return "all", "", "; ".join([f"of {names}, {_are(gone)} nowhere else", *then, *rest])
     if worst is None or worst.lost is None:
-        return ("?", "", f"of {len(unknown)} nobody knows") if unknown else ("none", "", "")
+        return ("?", "", rest[0]) if unknown else ("none", "", "")
     digits, unit = _big(worst.lost)
-    spared = f"; {brief.unhurt} lose{'s' if brief.unhurt == 1 else ''} nothing"
-    more = f"; of {len(unknown)} nobody knows" if unknown else ""
-    return digits, unit, f"worst is {worst.database}{spared if worst.lost else ''}{more}"
+    spared = (
+        [f"{brief.unhurt} lose{'s' if brief.unhurt == 1 else ''} nothing"] if worst.lost else []
+    )
+    return digits, unit, "; ".join([f"worst is {worst.database}", *spared, *rest])
 
 
-def _big(span: timedelta) -> tuple[str, str]:
-    seconds = int(span.total_seconds())
+def _are(losses: tuple[Loss, ...]) -> str:
+    return "which is" if len(losses) == 1 else "which are"
+
+
+def _big(lost: timedelta) -> tuple[str, str]:
+    seconds = int(lost.total_seconds())
+    if timedelta(0) < lost < timedelta(seconds=1):
+        return "<1", "s"
     for size, most, unit in ((1, 120, "s"), (60, 7200, "min"), (3600, 172_800, "h")):
         if seconds < most:
             return str(seconds // size), unit

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.backups.words import spoken as say_span
+from recovery.brief.losses import span as say_span
 from recovery.brief.waves import spoken_seconds
 
 register = template.Library()

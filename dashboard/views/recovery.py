@@ -24,7 +24,7 @@ from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Refused, TocsinError
 
-PARTS = ("weigh", "loss", "fit", "waves", "promises", "evidence")
+PARTS = ("weigh", "evidence", "loss", "fit", "waves", "promises")
 
 
 @for_people(May.VIEW)

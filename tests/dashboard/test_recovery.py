@@ -77,7 +77,7 @@ def test_the_page_says_what_is_lost_what_waits_and_why(hosts: dict[str, Host]) -
     voice = text("recovery-voice:PAR1")
     assert "PAR1 looks lost: all its 6 hosts are silent." in voice
     assert f"/incidents/{incident.number}/" in voice
-    assert "of 1 that can’t be restored" in voice
+    assert "of alone-pg, which is nowhere else" in voice
     assert 'data-alarm="open"' in voice
     loss = text("recovery-loss:PAR1")
     assert loss.index("alone-pg") < loss.index("far-pg"), "worst first"

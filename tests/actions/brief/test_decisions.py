@@ -245,7 +245,7 @@ def test_a_wait_for_a_datacenter_that_is_back_does_not_ring(lost: Town) -> None:
 
 
 def test_the_same_is_shown_however_late_one_looks(lost: Town) -> None:
-    assert lost.seen(after=5) == lost.seen(after=65)
+    assert lost.seen(after=5) == lost.seen(after=55)
 
 
 def test_what_is_lost_is_said_of_each_database_from_what_is_left(lost: Town) -> None:
