@@ -115,9 +115,7 @@ def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
     if unseen:
         parts.append(f"Of {counted(unseen, 'database')} nobody knows whether they are written.")
     if not parts:
-        parts.append(
-            "It does not grow: nobody writes there. Nothing is lost if its disks come back."
-        )
+        parts.append("It does not grow: nobody writes there.")
     return " ".join(parts)
 
 
