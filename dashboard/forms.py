@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from django import forms
 
+from recovery.brief.facts import Cause
+from recovery.brief.screens import CAUSES
+
 
 class Reason(forms.Form):
     """Why something is done: it stands in the log."""
@@ -169,3 +172,65 @@ class Switchover(Reason):
                 "invalid_choice": "No standby that could lead is on %(value)s.",
             },
         )
+
+
+class Bound(Reason):
+    """A decision about what was shown: `seen` is its canonical JSON."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, strip=False)
+
+    def bind_to(self, text: str) -> None:
+        """What is drawn next shows this, whatever was sent."""
+        self.initial["seen"] = text
+        if self.is_bound:
+            self.data = {name: self.data[name] for name in self.data} | {"seen": text}
+
+
+class Activate(TypedName, Bound):
+    """The datacenter's name, typed by hand."""
+
+
+class WaitUntil(Bound):
+    """When somebody looks again."""
+
+    until = forms.DateTimeField(
+        label="Until, in UTC",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        error_messages={
+            "required": "Say until when: then somebody looks again.",
+            "invalid": "Write it like 2026-11-29 15:00.",
+        },
+    )
+
+
+class Said(forms.Form):
+    """What a provider said; without a time of saying: just now."""
+
+    said = forms.CharField(
+        max_length=500,
+        label="What was said",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Write what was said."},
+    )
+    source = forms.CharField(
+        max_length=120,
+        label="Who said so",
+        error_messages={"required": "Say who said so: a name, a status page."},
+    )
+    cause = forms.ChoiceField(
+        label="What it is",
+        required=False,
+        choices=[(str(cause), CAUSES[cause].capitalize()) for cause in Cause],
+    )
+    said_at = forms.DateTimeField(
+        required=False,
+        label="When, in UTC (empty: just now)",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        error_messages={"invalid": "Write it like 2026-11-29 15:00."},
+    )
+    until = forms.DateTimeField(
+        required=False,
+        label="It expects service at, in UTC (empty: it gave no time)",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        error_messages={"invalid": "Write it like 2026-11-29 15:00."},
+    )

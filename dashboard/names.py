@@ -12,6 +12,7 @@ from django.db.models import Model
 from recovery.alarms.models import Alarm, Channel
 from recovery.audit.screens import EntryView
 from recovery.backups.models import BackupReplica, Proof, Store
+from recovery.brief.models import Decision, ProviderWord
 from recovery.detection.models import Situation
 from recovery.incidents.models import Incident
 from recovery.inventory.models import (
@@ -33,12 +34,14 @@ KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
     Channel.TYPE: (Channel, (), ""),
     Container.TYPE: (Container, ("application",), ""),
     Datacenter.TYPE: (Datacenter, (), ""),
+    Decision.TYPE: (Decision, (), ""),
     FailureDomain.TYPE: (FailureDomain, (), ""),
     Hold.TYPE: (Hold, ("container__application",), "container"),
     Host.TYPE: (Host, (), ""),
     Incident.TYPE: (Incident, (), ""),
     Operation.TYPE: (Operation, tuple(f"placement__{one}" for one in SEAT), "placement"),
     Placement.TYPE: (Placement, SEAT, ""),
+    ProviderWord.TYPE: (ProviderWord, ("datacenter",), ""),
     Proof.TYPE: (Proof, ("replica__database",), ""),
     Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), "placement"),
     Situation.TYPE: (Situation, (), ""),

@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import backups, databases, incident, pages, restores
+from dashboard.facets import backups, databases, incident, pages, recovery, restores
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -79,6 +79,16 @@ PANELS = _panels(
     Panel("database-ages", backups.backups_ages),
     Panel("restores", restores.restores),
     Panel("database-restores", restores.restores),
+    Panel("recovery", recovery.recovery),
+    Panel("recovery-voice", recovery.recovery_voice),
+    Panel("recovery-next", recovery.recovery_next),
+    Panel("recovery-weigh", recovery.recovery_weigh),
+    Panel("recovery-loss", recovery.recovery_loss),
+    Panel("recovery-fit", recovery.recovery_fit),
+    Panel("recovery-waves", recovery.recovery_waves),
+    Panel("recovery-promises", recovery.recovery_promises),
+    Panel("recovery-evidence", recovery.recovery_evidence),
+    Panel("recovery-told", recovery.recovery_told),
     Panel("host-voice", pages.host_voice),
     Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),

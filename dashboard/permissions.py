@@ -36,6 +36,7 @@ class May(StrEnum):
     SWITCH_OVER = "switch a database over"
     VOUCH_DATABASE = "vouch for a lost database host"
     RESTORE = "restore a database"
+    DECIDE = "decide about a lost datacenter"
     PAUSE = "pause"
     SETTLE = "settle rows in doubt"
     LAB = "lab"
@@ -56,6 +57,7 @@ _RESPOND = _WATCH | {
     May.SWITCH_OVER,
     May.VOUCH_DATABASE,
     May.RESTORE,
+    May.DECIDE,
 }
 _APPROVE = _RESPOND | {May.SETTLE}
 """An approver may also settle restored rows; later, approve the steps of a recovery plan."""

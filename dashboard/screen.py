@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 
 from dashboard.permissions import May, Role, may
@@ -11,6 +12,10 @@ from dashboard.pulse import pulse
 from dashboard.sentence import UNWATCHED, Databases, Sentence, Standing, say
 from recovery.alarms import screens as alarm_rows
 from recovery.backups import screens as backup_rows
+from recovery.brief import queries as briefs
+from recovery.brief.decide import look_of
+from recovery.brief.facts import HostFact, SiteFact
+from recovery.brief.parts import Brief, Look
 from recovery.core import clock, control
 from recovery.detection import screens as detection
 from recovery.failover import screens as failover
@@ -18,6 +23,7 @@ from recovery.failover.doubt.seen import DoubtView, doubt
 from recovery.failover.views import DatabaseView
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
+from recovery.inventory.facts import Verdict
 from recovery.operations import screens as operations
 from recovery.scheduling import screens as scheduling
 from recovery.traffic import screens as traffic
@@ -29,6 +35,9 @@ class Screen:
     a panel pushed and the same panel on reload are equal, byte for byte."""
 
     role: Role
+    still_at: datetime | None = None
+    """What is drawn belongs to a form and stands still since then."""
+    _briefs: dict[str, Brief] = field(default_factory=dict)
 
     def may(self, act: May) -> bool:
         return may(self.role, act)
@@ -89,6 +98,22 @@ class Screen:
         """What rings about backups, what wakes people first."""
         ours = any(backup_rows.is_ours(alarm.key) for alarm in self.alarms)
         return backup_rows.promises_in_trouble() if ours else ()
+
+    @cached_property
+    def recovery(self) -> briefs.Fleet:
+        """What briefs about datacenters are made of."""
+        return briefs.fleet_at(clock.system.now())
+
+    def brief(self, site: str) -> Brief:
+        """Activate or wait? of this datacenter."""
+        if site not in self._briefs:
+            self._briefs[site] = self.recovery.brief(site)
+        return self._briefs[site]
+
+    @cached_property
+    def lost_sites(self) -> tuple[str, ...]:
+        """Datacenters that look lost: a person decides about them."""
+        return tuple(site.name for site in self.sites if _look(site) is Look.LOST)
 
     @cached_property
     def brake(self) -> detection.BrakeView:
@@ -218,6 +243,12 @@ def is_settling(view: DatabaseView) -> bool:
     So it is after every start and every failover, for a minute; nobody has to do anything."""
     new = [copy for copy in view.standbys if copy.is_streaming and not copy.is_proven]
     return view.tone == "risk" and view.degraded_at is None and not view.targets and bool(new)
+
+
+def _look(site: inventory.SiteView) -> Look:
+    verdicts = [Verdict(host.verdict) for host in site.hosts]
+    hosts = tuple(HostFact("", one) for one in verdicts if one is not Verdict.ENROLLING)
+    return look_of(SiteFact(site.name, "", hosts))
 
 
 def _recorded(site: inventory.SiteView) -> inventory.SiteView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine, moves, restores
+from dashboard.views import act, databases, look, machine, moves, recovery, restores
 
 urlpatterns = [
     path("", look.overview),
@@ -31,6 +31,12 @@ urlpatterns = [
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("backups/", look.backups),
+    path("recovery/", recovery.overview),
+    path("recovery/decisions/<int:number>/", recovery.decision),
+    path("recovery/<str:name>/", recovery.datacenter),
+    path("recovery/<str:name>/activate/", recovery.activate),
+    path("recovery/<str:name>/wait/", recovery.wait),
+    path("recovery/<str:name>/provider/", recovery.note_word),
     path("held/", look.held),
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),

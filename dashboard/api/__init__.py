@@ -10,6 +10,7 @@ from dashboard.api.audit import router as audit
 from dashboard.api.auth import by_session, by_token
 from dashboard.api.backups import router as backups
 from dashboard.api.databases import router as databases
+from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
 from recovery.core.errors import Conflict, TocsinError, Unsure
@@ -27,6 +28,7 @@ api.add_router("/databases", databases)
 api.add_router("/backups", backups)
 api.add_router("/audit", audit)
 api.add_router("/restores", restores)
+api.add_router("/recovery", recovery)
 
 
 @api.exception_handler(TocsinError)
@@ -38,5 +40,6 @@ def refused(request: HttpRequest, error: TocsinError) -> HttpResponse:
         "kept": error.kept,
         "todo": error.todo,
     }
-    status = {Conflict: 409, Unsure: 504}.get(type(error), 403)
+    known = ((Conflict, 409), (Unsure, 504))
+    status = next((code for kind, code in known if isinstance(error, kind)), 403)
     return api.create_response(request, body, status=status)

@@ -34,7 +34,16 @@ def incident_next(screen: Screen, key: str) -> Context | None:
     incident = _incident(key)
     if incident is None or incident.resolved_at is not None:
         return None
-    return {"incident": incident}
+    return {"incident": incident, "site": _lost_site(screen, incident)}
+
+
+def _lost_site(screen: Screen, incident: IncidentView) -> str:
+    """The datacenter that this incident is about, where it looks lost."""
+    if not screen.lost_sites:
+        return ""
+    causes = {m.name for m in incident_rows.members_of([incident.number]) if m.is_cause}
+    lost = (site for site in screen.sites if site.name in screen.lost_sites)
+    return next((s.name for s in lost if causes & {host.name for host in s.hosts}), "")
 
 
 def incident_members(screen: Screen, key: str) -> Context | None:

@@ -51,10 +51,18 @@ def next_action(screen: Screen, key: str) -> Context | None:
     word = next((h for h in screen.unseated if h.seat), None)
     base = next(iter(screen.waiting_databases), None)
     stopped = screen.doubt or screen.brake.paused_at
-    if not any((waiting, loose, screen.held, stopped, open_, word, base)):
+    site = next(iter(screen.lost_sites), None)
+    if not any((waiting, loose, screen.held, stopped, open_, word, base, site)):
         return None
     taken = open_[0] if open_ else None
-    return {"waiting": waiting, "alarm": loose, "taken": taken, "word": word, "base": base}
+    return {
+        "waiting": waiting,
+        "site": site,
+        "alarm": loose,
+        "taken": taken,
+        "word": word,
+        "base": base,
+    }
 
 
 def hurt(screen: Screen, key: str) -> Context | None:

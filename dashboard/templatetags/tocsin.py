@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import template
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.brief.losses import span as say_span
+from recovery.brief.waves import spoken_seconds
 
 register = template.Library()
 
 GLYPHS = {"down": "down", "risk": "at risk", "care": "maintenance", "unknown": "unknown"}
 STROKES_SHOWN = 24
+DOTS_SHOWN = 44
 
 
 @register.simple_tag
@@ -58,6 +61,33 @@ def tally(running: int, arriving: int = 0) -> str | SafeString:
         new,
         format_html("<span>+{}</span>", more) if more else "",
     )
+
+
+@register.simple_tag
+def dots(count: int) -> str | SafeString:
+    """One dot a thing, in two rows where there are many; the number beside it says how many."""
+    shown = min(count, DOTS_SHOWN)
+    rows = 1 if shown <= 10 else 2
+    places = [(5 + 11 * (at // rows), 11 * (at % rows) + 5.5) for at in range(shown)]
+    marks = format_html_join("", '<circle r="4" cx="{}" cy="{}"/>', places)
+    width = 11 * (-(-shown // rows))
+    return format_html(
+        '<svg aria-hidden="true" width="{}" height="{}">{}</svg>', width, 11 * rows, marks
+    )
+
+
+@register.filter
+def spoken(span: timedelta | None) -> str:
+    """31 min, 22 h; "not known" for None."""
+    if span is None:
+        return "not known"
+    return "nothing" if not span else say_span(span).replace(" ", "\u00a0")
+
+
+@register.filter
+def seconds(number: int | None) -> str:
+    """41 s, 43 min; "not known" for None."""
+    return "not known" if number is None else spoken_seconds(number).replace(" ", "\u00a0")
 
 
 @register.simple_tag

@@ -221,6 +221,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
     pages += [
         "Databases|/databases/",
         "Backups|/backups/",
+        "Recovery|/recovery/",
         "Hosts|/hosts/",
         "Held|/held/",
         "Log|/log/",
@@ -246,6 +247,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
     ]
     links += [(f"Database {name}", f"/databases/{name}/") for name in failover.database_names()]
     for site in inventory.fleet():
+        links.append((f"Activate or wait? {site.name}", f"/recovery/{site.name}/"))
         links += [(f"Host {h.name}", f"/hosts/{h.name}/") for h in site.hosts]
         links += [(f"Cordon {h.name}…", f"/hosts/{h.name}/cordon/") for h in site.hosts]
     return links

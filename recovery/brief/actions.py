@@ -65,8 +65,15 @@ def decide_on(
             )
         text = canonical(document(brief))
         if seen not in (text, digest(text)):
-            raise Changed(changes(seen, text))
+            raise Changed(_differences(seen, text))
         return _frozen(site, brief, choice, text, until, actor=actor, reason=reason, now=now)
+
+
+def _differences(seen: str, text: str) -> tuple[str, ...]:
+    """Who sent a digest alone reads the brief again to see them."""
+    if len(seen) == len(digest("")):
+        return ("its digest is another one",)
+    return changes(seen, text)
 
 
 def _check(choice: Choice, until: datetime | None, reason: str, now: datetime) -> None:

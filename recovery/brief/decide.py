@@ -107,7 +107,7 @@ def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
     if not facts.databases:
         return "No database is written there."
     if look is not Look.LOST:
-        return "With every second in which its users write and nothing else holds it yet."
+        return "It grows with every second until what is written is elsewhere too."
     parts = []
     if writing:
         verb = "acknowledges" if writing == 1 else "acknowledge"
@@ -115,9 +115,7 @@ def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
     if unseen:
         parts.append(f"Of {counted(unseen, 'database')} nobody knows whether they are written.")
     if not parts:
-        parts.append(
-            "It does not grow: nobody writes there. Nothing is lost if its disks come back."
-        )
+        parts.append("It does not grow: nobody writes there.")
     return " ".join(parts)
 
 
@@ -142,15 +140,23 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     lead = "Given up now" if look is Look.LOST else "If it vanished now"
     if facts.databases:
         many = counted(len(facts.databases), "database")
-        said.append(f"{lead}, {many} would be moved: {say(activate.losses)}.")
+        verb = "loses" if len(facts.databases) == 1 else "lose"
+        said.append(f"{lead}, {many} {verb} {say(activate.losses)}.")
     else:
         said.append(f"{lead}, no database would be lost: none is written there.")
-    if fit is None:
-        said.append("Whether its containers fit elsewhere is not known.")
-    elif fit.containers and fit.moved < fit.containers:
-        said.append(f"{fit.moved} of its {counted(fit.containers, 'container')} fit elsewhere.")
-    elif fit.containers:
-        said.append(f"All its {counted(fit.containers, 'container')} fit elsewhere.")
+    said.append(_fits(fit))
     if look is Look.LOST and facts.lost_at:
         said.append(f"Silent since {instant(facts.lost_at)}.")
-    return " ".join(said)
+    return " ".join(one for one in said if one)
+
+
+def _fits(fit: FitFact | None) -> str:
+    if fit is None:
+        return "Whether its containers fit elsewhere is not known."
+    if not fit.containers:
+        return ""
+    if fit.moved < fit.containers:
+        return f"{fit.moved} of its {counted(fit.containers, 'container')} fit elsewhere."
+    if fit.containers == 1:
+        return "Its one container fits elsewhere."
+    return f"All its {fit.containers} containers fit elsewhere."

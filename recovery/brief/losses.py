@@ -124,6 +124,11 @@ def _bin(loss: Loss) -> tuple[str, str]:
     return MINUTES if loss.lost < HOUR else HOURS
 
 
+def span(lost: timedelta) -> str:
+    """40 s, 31 min; never rounded down to nothing."""
+    return "under 1 s" if NOTHING < lost < timedelta(seconds=1) else spoken(lost)
+
+
 def say(found: Sequence[Loss]) -> str:
     """What would be lost at most, in a clause: of what is known, what isn't, what is gone."""
     known = [one for one in found if one.lost is not None]
@@ -131,9 +136,9 @@ def say(found: Sequence[Loss]) -> str:
     if known:
         worst = max(known, key=lambda one: one.lost or NOTHING)
         if worst.lost == NOTHING:
-            parts.append("nothing that was acknowledged is lost")
+            parts.append("nothing that was acknowledged")
         elif worst.lost is not None and worst.at is not None:
-            parts.append(f"at most {spoken(worst.lost)} ({worst.database}, to {instant(worst.at)})")
+            parts.append(f"at most {span(worst.lost)} ({worst.database}, to {instant(worst.at)})")
     if gone := sum(one.way is Way.NONE for one in found):
         parts.append(f"{gone} can’t be restored")
     if unknown := sum(one.way is Way.UNKNOWN for one in found):

@@ -118,7 +118,7 @@ class Fleet:
     def decisions(self) -> dict[str, Decision]:
         """The newest of each datacenter, without what was shown."""
         rows = Decision.objects.select_related("datacenter").defer("shown")
-        newest = rows.order_by("datacenter", "-number").distinct("datacenter")
+        newest = rows.order_by("datacenter_id", "-number").distinct("datacenter_id")
         return {row.datacenter.name: row for row in newest}
 
     # ------------------------------------------------------------------ one datacenter
@@ -229,7 +229,7 @@ def incident_of(number: int | None) -> Incident | None:
 
 def standing_waits() -> list[Decision]:
     """The newest decision of each datacenter, where it is one to wait."""
-    newest = Decision.objects.order_by("datacenter", "-number").distinct("datacenter")
+    newest = Decision.objects.order_by("datacenter_id", "-number").distinct("datacenter_id")
     rows = Decision.objects.filter(pk__in=newest.values("pk"), choice=Choice.WAIT)
     return list(rows.select_related("datacenter", "incident").defer("shown"))
 

@@ -14,6 +14,7 @@ from recovery.brief.facts import FitFact, Measured, Past, Way
 from recovery.brief.parts import Loss, Wave
 from recovery.inventory.facts import Plan
 
+TEN = 10
 PROMOTED_AT_ONCE = 20
 """The governor's limit."""
 
@@ -127,4 +128,8 @@ def _said(measured: Measured, what: str, none_yet: str) -> str:
     if not measured.values:
         return none_yet
     newest = f", the newest {instant(measured.newest)}" if measured.newest else ""
-    return f"Slower than nine of ten of {counted(len(measured.values), what)} here{newest}"
+    many = len(measured.values)
+    if many == 1:
+        return f"As the one {what} here took{newest.replace(', the newest', ', on')}"
+    which = "The slowest" if many < TEN else "Slower than nine of ten"
+    return f"{which} of {many} {what}s here{newest}"

@@ -16,6 +16,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from recovery.alarms.cycle import end_alarms_of, end_storm
 from recovery.audit.facts import Actor
+from recovery.brief.cycle import watch_reviews
 from recovery.controller.databases import Databases, around, failing_domains
 from recovery.controller.sighted import Sighted
 from recovery.core import control, incarnations
@@ -36,6 +37,7 @@ TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
 LOTS_SECONDS = 5.0
+REVIEW_SECONDS = 1.0
 RECOGNISE_SECONDS = 0.5
 SLOW_SECONDS = 0.3
 
@@ -61,6 +63,7 @@ class Judge:
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
     _next_lots: float = 0.0
+    _next_review: float = 0.0
     _next_recognition: float = 0.0
 
     @property
@@ -101,6 +104,7 @@ class Judge:
             self._govern,
             self._watch_over,
             self._draw_lots,
+            self._review,
         )
 
     def _try(self, step: Callable[[], None]) -> None:
@@ -232,3 +236,11 @@ class Judge:
         draw = random.random()  # noqa: S311 - which backup is tested next is no secret
         if draw_lots(actor=self.actor, now=self.clock.now(), draw=draw, paused=paused):
             self.ask((), True)
+
+    def _review(self) -> None:
+        """A decision to wait rings when its time is over, blind or not: people look then."""
+        now = self.clock.monotonic()
+        if self.doubt or now < self._next_review:
+            return
+        self._next_review = now + REVIEW_SECONDS
+        watch_reviews(actor=self.actor, now=self.clock.now())

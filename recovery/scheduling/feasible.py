@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recovery.scheduling.facts import ApplicationFact, Dimension, Unplaced, Want
 from recovery.scheduling.fleet import Ban, Flags, Fleet
@@ -40,8 +41,8 @@ def explain(
     table = np.array(list(broken.values())).reshape(len(broken), len(fleet.hosts))
     names = list(broken)
     first = table.argmax(axis=0)
-    counts = Counter(names[at] for at in first.tolist())
-    alone = Counter(names[at] for at in first[table.sum(axis=0) == 1].tolist())
+    counts = _counted(names, first)
+    alone = _counted(names, first[table.sum(axis=0) == 1])
     binding = max(alone, key=lambda name: (alone[name], -names.index(name)), default="")
     parts = []
     for name in sorted(counts, key=lambda name: (name != binding, -counts[name], name)):
@@ -49,6 +50,12 @@ def explain(
         parts.append(f"{_hosts(counts[name])}: {words}")
     sentence = " · ".join(parts) if parts else "there is no host"
     return Unplaced(want, binding, sentence, tuple(sorted(counts.items())))
+
+
+def _counted(names: list[str], found: NDArray[np.intp]) -> Counter[str]:
+    """How often each name was found, by its place."""
+    times = np.bincount(found, minlength=len(names)).tolist()
+    return Counter({name: n for name, n in zip(names, times, strict=True) if n})
 
 
 def _broken(

@@ -6,8 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from recovery.audit.facts import Actor
+from recovery.brief import actions
+from recovery.brief.canon import canonical, document
+from recovery.brief.facts import Cause, Choice
+from recovery.brief.queries import fleet_at
 from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.actions import moves, people
@@ -16,6 +21,7 @@ from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
+from tests.dashboard.losing import lose_datacenter
 from tests.dashboard.restoring import Restoring
 
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
@@ -51,6 +57,8 @@ DATABASE_PAGES = (
     "/databases/billing-pg/switchover/",
     "/databases/wiki-pg/move/",
     "/backups/",
+    "/recovery/",
+    "/recovery/OSU2/",
 )
 
 
@@ -82,6 +90,12 @@ def test_every_page_is_accessible_and_fits(
         assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), path
 
 
+LOST_PAGES = (
+    "/recovery/MRS1/",
+    "/recovery/MRS1/activate/",
+    "/recovery/MRS1/wait/",
+    "/recovery/decisions/{decision}/",
+)
 RESTORE_PAGES = (
     "/databases/wiki-pg/",
     "/databases/wiki-pg/restore/",
@@ -91,9 +105,10 @@ RESTORE_PAGES = (
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), (320, "light")])
-def test_a_restore_is_accessible_and_fits_asked_for_running_and_over(
+def test_restores_and_a_lost_datacenter_are_accessible_and_fit(
     site: Site, open_page: Open, width: int, scheme: str
 ) -> None:
+    """A restore asked for, running and over; then its whole datacenter lost and decided about."""
     now = clock.system.now()
     seeded = bases.seed_bases(site.hosts, now)
     seed_backups(seeded, now)
@@ -105,15 +120,48 @@ def test_a_restore_is_accessible_and_fits_asked_for_running_and_over(
         if step is not None:
             step()
         for path in RESTORE_PAGES:
-            page.goto(site.url + path)
-            page.wait_for_selector("#live-word:has-text('live')")
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            violations = [(v["id"], [n["html"][:200] for n in v["nodes"]])
-                          for v in found["violations"]]  # fmt: skip
-            assert not violations, path
-            element = "document.documentElement"
-            assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), path
+            _look(page, site.url + path)
+    decision = _decide_about_mrs1(site, now)
+    for path in LOST_PAGES:
+        _look(page, site.url + path.format(decision=decision))
+
+
+def _look(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("#live-word:has-text('live')")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    violations = [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found["violations"]]
+    assert not violations, url
+    element = "document.documentElement"
+    assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), url
+
+
+def _decide_about_mrs1(site: Site, now: datetime) -> int:
+    """It is lost, its provider spoke, and somebody waits: the decision's number."""
+    lose_datacenter("MRS1", site.hosts.values(), now)
+    who = Actor("person", "amelie")
+    actions.note_word(
+        datacenter="MRS1",
+        said="Both feeds of the building are down; power is expected within two hours.",
+        source="status page",
+        said_at=now,
+        until=now + timedelta(hours=2),
+        cause=Cause.GONE,
+        actor=who,
+        now=now,
+    )
+    seen = canonical(document(fleet_at(now).brief("MRS1")))
+    made = actions.decide_on(
+        datacenter="MRS1",
+        choice=Choice.WAIT,
+        seen=seen,
+        until=now + timedelta(minutes=30),
+        actor=who,
+        reason="Two hours are less than coming back would take.",
+        now=now,
+    )
+    return made.number
 
 
 def _hurt_databases(site: Site, now: datetime) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.failovers.briefing import briefed
 from tests.failovers.restoring import (
     Loss,
     covered,
@@ -126,13 +127,17 @@ def lost_with(bases: Bases, site: str, *, replica: int, to: str) -> list[tuple[s
     before = {name: bases.missing(name) for name in here}
     promised = quoted(bases, site)
     since = lose_site(bases, site)
+    brief = briefed(bases, site.upper(), here, since)
     for name in here:
         done = restore(bases, name, replica=replica, site=to)
         assert done.replica == replica
         assert not done.host.startswith(site)
         wait_for(partial(serves, bases, name), 60)
-    return [(name, measured(bases, name, since, before[name], promised[name]), promised[name])
-            for name in here]  # fmt: skip
+    lost = {name: measured(bases, name, since, before[name], promised[name]) for name in here}
+    if to:
+        close = {name: abs(told.seconds - brief[name]) <= SLACK for name, told in lost.items()}
+        assert all(close.values()), f"a decision rests on what is lost: {brief}"
+    return [(name, told, promised[name]) for name, told in lost.items()]
 
 
 def measured(bases: Bases, name: str, since: datetime, before: set[int], promised: float) -> Loss:

@@ -1,0 +1,165 @@
+"""Activate or wait? through the API: the whole brief with its digest, and the decision on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+from pydantic import AwareDatetime
+
+from dashboard.acts import recovery as acts
+from dashboard.api.auth import caller
+from dashboard.api.schemas import Done, Why, Words
+from dashboard.permissions import May, Role
+from dashboard.screen import Screen
+from recovery.brief import screens
+from recovery.brief.canon import canonical, digest, document
+from recovery.brief.facts import Cause, Choice
+from recovery.core import clock
+from recovery.core.errors import Refused
+
+router = Router()
+
+
+class SiteOut(Schema):
+    """One datacenter. `seconds` null: nobody can tell how long recovering would take."""
+
+    datacenter: str
+    look: str
+    sentence: str
+    after: str
+    seconds: int | None
+    is_floor: bool
+
+
+class BriefOut(Schema):
+    """Everything that the page shows, with the digest of its canonical JSON (RFC 8785): a decision
+    names it. Instants are UTC, spans milliseconds; null is "nobody knows", never nothing."""
+
+    digest: str
+    as_of: datetime
+    brief: dict[str, Any]
+
+
+class DecideIn(Why):
+    """`digest`: of the brief that was read. `until` for a wait, and for nothing else; `typed`: the
+    datacenter's name, to activate."""
+
+    choice: Choice
+    digest: str = Field(min_length=64, max_length=64)
+    until: AwareDatetime | None = None
+    typed: Words = ""
+
+
+class DecisionOut(Schema):
+    """`shown`: the canonical JSON whose SHA-256 `digest` is; empty in lists."""
+
+    id: str
+    number: int
+    name: str
+    datacenter: str
+    incident: int | None
+    choice: str
+    until: datetime | None
+    reason: str
+    by: str
+    at: datetime
+    digest: str
+    shown: str
+
+
+class SaidIn(Schema):
+    """What the provider said, who said it and when; `said_at` null: just now."""
+
+    said: Words = Field(min_length=1, max_length=500)
+    source: Words = Field(min_length=1, max_length=120)
+    cause: Cause = Cause.UNSAID
+    said_at: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+@router.get("", response=list[SiteOut])
+def sites(request: HttpRequest) -> list[SiteOut]:
+    """What the loss of each datacenter means now."""
+    screen = Screen(_role(request))
+    found = [screen.brief(name) for name in screen.recovery.sites]
+    return [
+        SiteOut(
+            datacenter=one.site,
+            look=one.look,
+            sentence=one.sentence,
+            after=one.after,
+            seconds=one.activate.seconds,
+            is_floor=one.activate.is_floor,
+        )
+        for one in found
+    ]
+
+
+@router.get("/decisions/{number}", response=DecisionOut)
+def decision(request: HttpRequest, number: int) -> screens.DecisionView:
+    caller(request, May.VIEW)
+    found = screens.find_decision(number)
+    if found is None:
+        raise Refused(f"There is no DEC-{number:04d}.", field="number")
+    return found
+
+
+@router.get("/{datacenter}", response=BriefOut)
+def brief(request: HttpRequest, datacenter: str) -> BriefOut:
+    screen = Screen(_role(request))
+    _check(datacenter)
+    found = document(screen.brief(datacenter))
+    return BriefOut(digest=digest(canonical(found)), as_of=screen.recovery.now, brief=found)
+
+
+@router.get("/{datacenter}/decisions", response=list[DecisionOut])
+def decisions(request: HttpRequest, datacenter: str) -> list[screens.DecisionView]:
+    """The newest first."""
+    caller(request, May.VIEW)
+    _check(datacenter)
+    return list(screens.decisions_of(datacenter))
+
+
+@router.post("/{datacenter}/decide", response=Done)
+def decide(request: HttpRequest, datacenter: str, told: DecideIn) -> dict[str, str]:
+    who = caller(request, May.DECIDE)
+    if told.choice is Choice.ACTIVATE and told.typed != datacenter:
+        raise Refused(f"This is not {datacenter}; nothing was done.", field="typed")
+    made = acts.decide(
+        datacenter,
+        told.choice,
+        seen=told.digest,
+        until=told.until,
+        actor=who.actor,
+        reason=told.reason,
+    )
+    return {"said": acts.said_of(made)}
+
+
+@router.post("/{datacenter}/provider", response=Done)
+def provider(request: HttpRequest, datacenter: str, told: SaidIn) -> dict[str, str]:
+    who = caller(request, May.NOTE)
+    said = acts.note_word(
+        datacenter,
+        said=told.said,
+        source=told.source,
+        said_at=told.said_at or clock.system.now(),
+        until=told.until,
+        cause=told.cause,
+        actor=who.actor,
+    )
+    return {"said": said}
+
+
+def _role(request: HttpRequest) -> Role:
+    found = caller(request, May.VIEW).role
+    assert found is not None, "who may look has a role"
+    return found
+
+
+def _check(name: str) -> None:
+    if name not in screens.site_names():
+        raise Refused(f"There is no datacenter {name}.", field="datacenter")

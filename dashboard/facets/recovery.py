@@ -1,0 +1,211 @@
+"""The panels of a lost datacenter: what giving it up means, what waiting means, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from dashboard.permissions import May
+from dashboard.screen import Screen
+from recovery.backups.words import joined
+from recovery.brief import screens as rows
+from recovery.brief.facts import Choice, Way
+from recovery.brief.losses import say, span
+from recovery.brief.parts import Brief, Look, Loss
+from recovery.brief.waves import spoken_seconds
+from recovery.incidents.screens import IncidentView
+
+Context = Mapping[str, Any]
+SHOWN = 40
+"""Databases in the table, the worst first; all of them are in the API."""
+LIKELY = 30
+TITLES = {
+    "promote": ("Promote", "database,databases"),
+    "restore business": ("Restore", "business database,business databases"),
+    "start": ("Start", "container elsewhere,containers elsewhere"),
+    "restore starter": ("Restore", "starter database,starter databases"),
+}
+
+
+def recovery(screen: Screen, key: str) -> Context:
+    """Every datacenter: how it looks, and what its loss would mean."""
+    found = [_summary(screen.brief(name)) for name in screen.recovery.sites]
+    return {"rows": found, "lost": [one for one in found if one["brief"].is_lost]}
+
+
+def _summary(brief: Brief) -> dict[str, Any]:
+    now, fit = brief.activate, brief.activate.fit
+    return {
+        "brief": brief,
+        "tone": _tone(brief),
+        "loss": say(now.losses),
+        "stays": (fit.containers - fit.moved if fit else None, len(now.left)),
+        "time": _time(brief),
+    }
+
+
+def _tone(brief: Brief) -> str:
+    return {Look.FINE: "", Look.HURT: "risk", Look.LOST: "down"}[brief.look]
+
+
+def _time(brief: Brief) -> str:
+    """About 43 min, at least 12 min, not known."""
+    now = brief.activate
+    if now.seconds is None:
+        return "not known"
+    if not now.waves:
+        return "nothing to bring back"
+    return f"{'at least' if now.is_floor else 'about'} {spoken_seconds(now.seconds)}"
+
+
+def _brief(screen: Screen, key: str) -> Brief | None:
+    return screen.brief(key) if key in screen.recovery.sites else None
+
+
+def recovery_voice(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None:
+        return None
+    incident = _incident(screen, brief)
+    alarm = "taken" if incident is None or incident.is_taken else "open"
+    return {
+        "brief": brief,
+        "tone": _tone(brief),
+        "incident": incident,
+        "alarm": alarm if brief.is_lost else "",
+        "time": _time(brief),
+        "risk": _at_risk(brief),
+    }
+
+
+def _incident(screen: Screen, brief: Brief) -> IncidentView | None:
+    return next((one for one in screen.incidents if one.number == brief.incident), None)
+
+
+def _at_risk(brief: Brief) -> tuple[str, str, str]:
+    """The second clock: digits, unit, and what they are of."""
+    gone, unknown = brief.losing(Way.NONE), brief.losing(Way.UNKNOWN)
+    known = [one for one in brief.activate.losses if one.lost is not None]
+    worst = max(known, key=lambda one: one.lost or timedelta(0), default=None)
+    rest = [f"of {len(unknown)} nobody knows"] if unknown else []
+    if gone:
+        then = [f"then {worst.database}, {span(worst.lost)}"] if worst and worst.lost else []
+        names = joined(tuple(one.database for one in gone), 2)
+        return "all", "", "; ".join([f"of {names}, {_are(gone)} nowhere else", *then, *rest])
+    if worst is None or worst.lost is None:
+        return ("?", "", rest[0]) if unknown else ("none", "", "")
+    digits, unit = _big(worst.lost)
+    spared = (
+        [f"{brief.unhurt} lose{'s' if brief.unhurt == 1 else ''} nothing"] if worst.lost else []
+    )
+    return digits, unit, "; ".join([f"worst is {worst.database}", *spared, *rest])
+
+
+def _are(losses: tuple[Loss, ...]) -> str:
+    return "which is" if len(losses) == 1 else "which are"
+
+
+def _big(lost: timedelta) -> tuple[str, str]:
+    seconds = int(lost.total_seconds())
+    if timedelta(0) < lost < timedelta(seconds=1):
+        return "<1", "s"
+    for size, most, unit in ((1, 120, "s"), (60, 7200, "min"), (3600, 172_800, "h")):
+        if seconds < most:
+            return str(seconds // size), unit
+    return str(seconds // 86_400), "days"
+
+
+def recovery_next(screen: Screen, key: str) -> Context | None:
+    """The decision that is asked for, or the one that stands."""
+    brief = _brief(screen, key)
+    if brief is None or not brief.is_lost:
+        return None
+    newest = next(iter(rows.decisions_of(key)), None)
+    stands = newest and (brief.lost_at is None or newest.at >= brief.lost_at)
+    incident = _incident(screen, brief)
+    return {
+        "brief": brief,
+        "decision": newest if stands else None,
+        "is_activated": bool(stands and newest and newest.choice == Choice.ACTIVATE),
+        "incident": incident if incident and not incident.is_taken else None,
+        "may": screen.may(May.DECIDE),
+    }
+
+
+def recovery_weigh(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None:
+        return None
+    now, wait = brief.activate, brief.wait
+    fit = now.fit
+    return {
+        "brief": brief,
+        "time": _time(brief),
+        "loss": say(now.losses),
+        "unfit": fit.containers - fit.moved if fit else None,
+        "left": len(now.left),
+        "down": (fit.containers if fit else None, len(now.losses)),
+        "first": next((one for one in wait.breaches if one.at or one.left), None),
+        "broken": sum(one.is_broken for one in wait.breaches),
+        "unmeasured": sum(one.left is None for one in wait.breaches),
+        "is_final": any(wave.is_final for wave in now.waves),
+    }
+
+
+def recovery_loss(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None:
+        return None
+    found = brief.activate.losses
+    return {"brief": brief, "rows": found[:SHOWN], "more": max(0, len(found) - SHOWN)}
+
+
+def recovery_fit(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None:
+        return None
+    fit = brief.activate.fit
+    unfit = sum(one.copies for one in fit.misfits if not one.is_waiting) if fit else 0
+    return {"brief": brief, "fit": fit, "unfit": unfit}
+
+
+def recovery_waves(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None or not brief.activate.waves:
+        return None
+    waves = brief.activate.waves
+    brink = next((at for at, wave in enumerate(waves) if wave.is_final), None)
+    found = [
+        (number, wave, *TITLES[wave.verb], number - 1 == brink)
+        for number, wave in enumerate(waves, start=1)
+    ]
+    return {"brief": brief, "rows": found, "time": _time(brief)}
+
+
+def recovery_promises(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None or not brief.wait.burns:
+        return None
+    return {"brief": brief, "burns": brief.wait.burns, "breaches": brief.wait.breaches[:12]}
+
+
+def recovery_evidence(screen: Screen, key: str) -> Context | None:
+    brief = _brief(screen, key)
+    if brief is None or not brief.hypotheses:
+        return None
+    return {"brief": brief, "suspects": [(one, _answer(one.score)) for one in brief.hypotheses]}
+
+
+def _answer(score: int) -> str:
+    if score < LIKELY:
+        return "No"
+    return "Yes" if score >= 80 else "Perhaps"
+
+
+def recovery_told(screen: Screen, key: str) -> Context | None:
+    """What was said and decided about it so far."""
+    words, decisions = rows.words_of(key), rows.decisions_of(key)
+    if not words and not decisions:
+        return None
+    return {"words": words, "decisions": decisions, "site": key}
