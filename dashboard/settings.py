@@ -230,7 +230,7 @@ CELERY_BEAT_SCHEDULE = {
     "lend-volumes": {
         "task": "recovery.tasks.lend_volumes",
         "schedule": 3.0,
-        "options": {"expires": 3.0},
+        "options": {"expires": 15.0},
     },
     "watch-sealing": {
         "task": "recovery.tasks.watch_sealing",

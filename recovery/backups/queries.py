@@ -57,8 +57,10 @@ class ToRead:
 
 
 def archives_to_follow() -> list[ToRead]:
-    """Those with a log that may have gone on since it was read."""
+    """Those with a log that may have gone on since it was read. One that could not be read is left
+    to the next whole look: who hangs there keeps nobody else waiting."""
     rows = BackupReplica.objects.exclude(sight__tail="").filter(sight__isnull=False)
+    rows = rows.filter(sight__error="")
     rows = rows.exclude(store__kind=StoreKind.SNAPSHOT)
     rows = rows.select_related("store", "database", "sight").order_by("store", "pk")
     return [ToRead(row.pk, row.archive, row.store, row.sight.tail) for row in rows]

@@ -6,8 +6,8 @@ import pytest
 
 from recovery.backups import actions
 from recovery.backups.cycle import follow_archives
-from recovery.backups.models import ArchiveSight
-from recovery.backups.reading import Step
+from recovery.backups.models import ArchiveSight, BackupReplica
+from recovery.backups.reading import Look, Step
 from recovery.core.ports.stores import StoreAway
 from tests.actions.backups.ground import Ground, back_up, later, make_ground, snap
 from tests.support.archives import write_wal
@@ -116,3 +116,16 @@ def test_a_daily_archive_has_no_log_to_follow() -> None:
     ground.read(NOW)
     assert follow(ground, 4) == 0
     assert ArchiveSight.objects.get(replica__number=1).tail == ""
+
+
+def test_who_could_not_be_read_is_not_asked_again_before_the_next_whole_look(
+    ground: Ground,
+) -> None:
+    """A store that hangs costs each question its patience, and a worker with it."""
+    row = BackupReplica.objects.get(database__name="orders-pg", number=1)
+    actions.see_archives([Look(row.pk, later(seconds=3), None, "No answer within 15 s.")])
+    go_on(ground, 5, "0/2000200", "0/2000300")
+    assert follow(ground, 6) == 0
+    ground.read(later(seconds=8))
+    go_on(ground, 10, "0/2000300", "0/2000700")
+    assert follow(ground, 12) == 1

@@ -231,6 +231,22 @@ def test_a_renewal_between_the_look_and_the_switch_stops_it(pair: Pair) -> None:
     assert pair.database.epoch == pair.restore.old_epoch
 
 
+def test_a_lease_that_was_granted_since_the_look_stops_it(pair: Pair) -> None:
+    bring(pair, "storm")
+    pair.begin()
+    pair.see_lease()
+
+    class Before(Leases):
+        def sight(self, database: Database) -> LeaseSight | None:
+            return None
+
+    pair.leases = Before()
+    pair.carry_on()
+    pair.prove()
+    assert pair.carry_on() == "verify"
+    assert not Lease.objects.get().revoked
+
+
 def test_without_a_lease_two_words_stand_for_its_old_hosts(pair: Pair) -> None:
     standing.degrade_database(database=pair.database, actor=BY, reason="alone", now=NOW)
     bring(pair, "storm")
