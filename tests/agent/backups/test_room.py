@@ -17,7 +17,7 @@ from recovery.core.ports import StoreFull
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import small_disk
 from tests.adapters.databases.servers import Family, Server
-from tests.agent.backups.fields import CLIENT, Archive, primary_of, written
+from tests.agent.backups.fields import CLIENT, Archive, fill, primary_of, written
 from tests.support.waiting import until
 
 
@@ -28,17 +28,6 @@ async def server() -> AsyncIterator[Server]:
         family = Family("postgresql", "18", Path(folder), {"fsync": "off"})
         yield await written(family)
         await family.close()
-
-
-def fill(server: Server, text: str, mebibytes: int) -> None:
-    """So much of what packs well, or does not."""
-    with CLIENT.connect(server) as session:
-        session.execute("DROP TABLE IF EXISTS filler")
-        session.execute("CREATE TABLE filler (text text STORAGE EXTERNAL)")
-        session.execute(
-            f"INSERT INTO filler SELECT (SELECT string_agg({text}, '') FROM "  # noqa: S608
-            f"generate_series(1, 30) k) FROM generate_series(1, {mebibytes << 10}) n"
-        )
 
 
 def told(archive: Archive) -> str:
