@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,18 @@ def _number(name: str, default: int) -> int:
     if not text.isdecimal():
         raise BadConfiguration(f"{text!r} is not a number.", field=name)
     return int(text)
+
+
+def _numbers(name: str, default: str) -> tuple[float, ...]:
+    """As many as the default has."""
+    words = (ENVIRONMENT.get(name, "").strip() or default).split()
+    try:
+        found = tuple(float(word) for word in words)
+    except ValueError:
+        found = ()
+    if len(found) != len(default.split()) or any(not 0 <= each < math.inf for each in found):
+        raise BadConfiguration(f"{' '.join(words)!r} is not like {default!r}.", field=name)
+    return found
 
 
 SECRET_KEY = ENVIRONMENT.get("TOCSIN_SECRET_KEY", "")
@@ -157,8 +170,15 @@ TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 who loses it has to give every database a new secret."""
 TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
 """The id of the key that seals backups; the key itself is in each host's own file alone."""
-TOCSIN_PROVEN_WITHIN_DAYS = _number("TOCSIN_PROVEN_WITHIN_DAYS", 30)
+TOCSIN_PROVEN_WITHIN_DAYS = _numbers("TOCSIN_PROVEN_WITHIN_DAYS", "30")[0]
 """Each backup replica is restored and read back at least so often, as a test; 0: never."""
+TOCSIN_PROOF_PAUSE = _number("TOCSIN_PROOF_PAUSE", 600)
+"""Seconds from one restore test to the next at least."""
+TOCSIN_RPO_MINUTES = _numbers("TOCSIN_RPO_MINUTES", "30 15 24 5")
+"""Of a log that is archived all the time: how much of it is lost at most, from which age on people
+are told and rung, and how far an archive may lag behind an "ok" of its job."""
+TOCSIN_PLACE = ENVIRONMENT.get("TOCSIN_PLACE", "")
+"""The datacenter that Tocsin itself stands in; without it, where its backup replica 1 lies."""
 # Its door for agents on other machines (wss://); 0: none. `make up HOST=name` opens it.
 TOCSIN_GATEWAY_TLS_PORT = _number("TOCSIN_GATEWAY_TLS_PORT", 0)
 TOCSIN_GATEWAY_CERTIFICATE = ENVIRONMENT.get("TOCSIN_GATEWAY_CERTIFICATE", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 from django.core.management import call_command
 
 from recovery.backups import actions as backups
@@ -20,6 +21,7 @@ def forget_sessions() -> None:
 def watch_backups() -> None:
     """Read every archive, then judge what was read and the time that has passed since."""
     cycle.read_archives(opened=cycle.open_store, now=clock.system.now())
+    cycle.hear_own(settings.VAR)
     cycle.judge_promises(now=clock.system.now())
 
 

@@ -53,12 +53,13 @@ class LossOut(Schema):
 
 
 class QuoteOut(Schema):
-    """If this datacenter vanished now."""
+    """If this datacenter vanished now. `own`: Tocsin's own database, where it stands there."""
 
     datacenter: str
     said: str
     untouched: int
     databases: list[LossOut]
+    own: LossOut | None
 
 
 class BackupsOut(Schema):
@@ -77,7 +78,7 @@ def backups(request: HttpRequest) -> BackupsOut:
         trouble=[one.title for one in screens.promises_in_trouble()],
         points=[
             _point(row.name, copy, now)
-            for row in sorted(board.rows, key=lambda row: row.name)
+            for row in (*sorted(board.rows, key=lambda row: row.name), board.own)
             for copy in row.copies
             if copy is not None
         ],
@@ -112,6 +113,7 @@ def _quote(quote: Quote, now: datetime) -> QuoteOut:
         said=say(quote, now),
         untouched=quote.untouched,
         databases=[_loss(line, now) for line in quote.lines],
+        own=_loss(quote.own, now) if quote.own else None,
     )
 
 

@@ -26,6 +26,7 @@ def backups_voice(screen: Screen, key: str) -> Context:
     tones = [row.tone for row in kept]
     return {
         "board": board,
+        "own_is_kept": any(board.own.copies),
         "kept": len(kept),
         "bare": len(board.rows) - len(kept),
         "well": tones.count(""),
@@ -38,13 +39,17 @@ def backups_voice(screen: Screen, key: str) -> Context:
 def backups(screen: Screen, key: str) -> Context | None:
     """The matrix of databases and replicas."""
     board = screen.backups
-    return {"rows": board.rows} if board.is_configured else None
+    if not board.is_configured:
+        return None
+    kept = any(board.own.copies)
+    return {"rows": board.rows, "own": board.own, "own_is_kept": kept, "keys": board.keys}
 
 
 def backups_loss(screen: Screen, key: str) -> Context | None:
     """The loss quote of each datacenter."""
     board = screen.backups
-    return {"quotes": board.quotes} if board.looked_after and board.quotes else None
+    is_told = board.looked_after or any(board.own.copies)
+    return {"quotes": board.quotes} if is_told and board.quotes else None
 
 
 def quotes_of_sites(screen: Screen) -> dict[str, Quote]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
 
 from recovery import wiring
 from recovery.audit.facts import Actor
 from recovery.backups import actions, queries
-from recovery.backups.decide import conditions
+from recovery.backups.decide import PROVEN_WITHIN, conditions
 from recovery.backups.looking import LISTED_WITHIN, Opener, follow, look_at
 from recovery.backups.models import Store
 from recovery.core.ports import ObjectStore
+from recovery.own.folder import OwnFolder
 
 ACTOR = Actor("worker", "backups")
 
@@ -39,11 +43,20 @@ def follow_archives(*, opened: Opener, now: datetime) -> int:
     return actions.follow_archives(follow(queries.archives_to_follow(), opened=opened, now=now))
 
 
+def hear_own(folder: Path) -> None:
+    """What the process that archives Tocsin's own database said last, on this machine."""
+    told = OwnFolder(folder).told()
+    if told is not None:
+        actions.hear_own(fact=told.fact, keys=told.keys, at=told.at)
+
+
 def judge_promises(*, now: datetime) -> int:
     """States and alarms by what was read so far, and by the time that has passed since."""
-    databases = queries.database_facts() if queries.is_configured() else ()
+    known = queries.is_configured()
+    databases = (*queries.database_facts(), queries.own_facts()) if known else ()
     kept = [one for one in databases if one.copies]
-    found = conditions(databases, now) if kept else ()
+    within = timedelta(days=settings.TOCSIN_PROVEN_WITHIN_DAYS) or PROVEN_WITHIN
+    found = conditions(databases, now, proven_within=within) if kept else ()
     moved = actions.move_states(databases, actor=ACTOR, now=now)
     actions.ring_conditions(found, actor=ACTOR, now=now)
     return moved

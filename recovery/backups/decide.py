@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.backups.distance import violations, where
-from recovery.backups.facts import Copy, Database, Point, PointState, Terms, terms_of
+from recovery.backups.facts import Copy, Database, Point, PointState, Terms
 from recovery.backups.words import counted, instant, joined, spoken
 
 UNREAD_AFTER = timedelta(seconds=60)
@@ -132,7 +132,7 @@ def _of_store(
     late = [
         database.name
         for database, copy in members
-        if state_of(copy, terms_of(database.engine, copy.number), now) is PointState.PAGE
+        if state_of(copy, database.terms(copy.number), now) is PointState.PAGE
     ]
     if late:
         title = f"Store {store} cannot be read, and {counted(len(late), 'promise')} may be broken"
@@ -168,7 +168,7 @@ def _of_database(database: Database, now: datetime) -> list[Condition]:
 def _untold(
     database: Database, copy: Copy, now: datetime, proven_within: timedelta, *, with_age: bool
 ) -> list[Condition]:
-    terms = terms_of(database.engine, copy.number)
+    terms = database.terms(copy.number)
     key, name = f"backup:{database.key}:{copy.number}", f"{database.name}, replica {copy.number}"
     found = _of_age(database, copy, terms, now) if with_age else []
     if is_frozen(copy, terms):

@@ -40,6 +40,8 @@ POINT_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+OWN, OWN_NAME = "tocsin-itself", "Tocsin"
+"""Tocsin's own database: in archives and keys, and for people."""
 RANK = tuple(PointState)
 """From nothing to tell to the worst."""
 
@@ -129,10 +131,10 @@ DAILY = Terms(
 )
 
 
-def terms_of(engine: str, number: int) -> Terms:
+def terms_of(engine: str, number: int, continuous: Terms = CONTINUOUS) -> Terms:
     """PostgreSQL archives all the time into replicas 1 and 2; replica 3 is the provider's daily
     snapshot of whatever engine (B3)."""
-    return CONTINUOUS if engine == "postgresql" and number < 3 else DAILY
+    return continuous if engine == "postgresql" and number < 3 else DAILY
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,8 @@ class Copy:
 class Database:
     """A database with its backup replicas, by number. `primary`: the datacenter that it is written
     in now (else where it belongs); `standbys`: other datacenters that hold a running copy.
-    `is_written`: users are served; while they are not, no archive can get younger."""
+    `is_written`: users are served; while they are not, no archive can get younger. `continuous`:
+    what is promised where it is archived all the time."""
 
     key: str
     name: str
@@ -221,6 +224,11 @@ class Database:
     copies: tuple[Copy, ...] = ()
     standbys: tuple[str, ...] = ()
     is_written: bool = True
+    continuous: Terms = CONTINUOUS
+
+    def terms(self, number: int) -> Terms:
+        """What is promised of this replica of it."""
+        return terms_of(self.engine, number, self.continuous)
 
     def copy(self, number: int) -> Copy | None:
         return next((one for one in self.copies if one.number == number), None)

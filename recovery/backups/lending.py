@@ -96,7 +96,7 @@ def _taken(loan: Loan, there: SnapshotProvider, now: datetime) -> str:
     for spare in step.spare:
         there.delete_volume(spare)
     if step.act is Act.MAKE:
-        tags = {DATABASE: loan.replica.database.name, LOAN_TAG: str(loan.pk), USE: RESTORE}
+        tags = {DATABASE: loan.replica.archive, LOAN_TAG: str(loan.pk), USE: RESTORE}
         there.create_volume(loan.snapshot, tags)
     elif step.act is Act.LEND:
         actions.lend_volume(loan=loan, volume=step.volume, actor=ACTOR, now=now)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from recovery.backups.decide import is_unread
 from recovery.backups.distance import where
-from recovery.backups.facts import Copy, Database, terms_of
+from recovery.backups.facts import Copy, Database
 from recovery.backups.words import counted, instant, spoken
 
 
@@ -44,11 +44,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What the loss of `site` would take with it; `untouched`: databases written elsewhere."""
+    """What the loss of `site` would take with it; `untouched`: databases written elsewhere; `own`:
+    Tocsin's own, where it stands there."""
 
     site: str
     lines: tuple[Line, ...]
     untouched: int
+    own: Line | None = None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -65,17 +67,23 @@ class Quote:
         return tuple(one for one in self.lines if one.used is None)
 
 
-def quote_site(site: str, databases: Sequence[Database], now: datetime) -> Quote:
-    """The databases that are written in this datacenter, each with what it would lose."""
+def quote_site(
+    site: str, databases: Sequence[Database], now: datetime, own: Database | None = None
+) -> Quote:
+    """The databases that are written in this datacenter, each with what it would lose. `own`:
+    Tocsin's own, where it is backed up at all."""
     here = [one for one in databases if one.primary == site]
     lines = tuple(_line(one, site, now) for one in here)
-    return Quote(site, lines, len(databases) - len(here))
+    itself = _line(own, site, now) if own is not None and own.primary == site else None
+    return Quote(site, lines, len(databases) - len(here), itself)
 
 
 def say(quote: Quote, now: datetime) -> str:
     """If OSU2 vanished now: 3 databases lose 40 s, 2 lose 17 h, 1 can't be restored."""
+    itself = _say_own(quote.own, now) if quote.own else ""
     if not quote.lines:
-        return f"If {quote.site} vanished now, no database would be lost: none is written there."
+        none = f"If {quote.site} vanished now, no database would be lost: none is written there."
+        return f"{none}{itself}"
     parts = [
         f"{counted(one.count, 'database')} {'loses' if one.count == 1 else 'lose'}"
         f" {'up to ' if one.count > 1 else ''}{spoken(now - one.at)}"
@@ -83,7 +91,13 @@ def say(quote: Quote, now: datetime) -> str:
     ]
     if gone := len(quote.unrestorable):
         parts.append(f"{counted(gone, 'database')} can’t be restored")
-    return f"If {quote.site} vanished now: {', '.join(parts)}."
+    return f"If {quote.site} vanished now: {', '.join(parts)}.{itself}"
+
+
+def _say_own(line: Line, now: datetime) -> str:
+    if line.at is None:
+        return " Tocsin itself can’t be restored."
+    return f" Tocsin itself loses {spoken(now - line.at)}."
 
 
 def _line(database: Database, lost: str, now: datetime) -> Line:
@@ -95,7 +109,7 @@ def _line(database: Database, lost: str, now: datetime) -> Line:
     standbys = tuple(site for site in database.standbys if site != lost)
     if best is None or best.point is None:
         return Line(database.name, None, None, False, False, tuple(why_not), standbys)
-    is_continuous = terms_of(database.engine, best.number).is_continuous
+    is_continuous = database.terms(best.number).is_continuous
     unread = is_unread(best, now)
     why = tuple(why_not)
     return Line(database.name, best, best.point.at, is_continuous, unread, why, standbys)

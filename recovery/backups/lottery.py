@@ -2,7 +2,8 @@
 
 Invariant: while one turn for each replica fits into the time within which each has to be proven,
 none ever waits longer than that: as soon as the replicas that come due leave no turn to give away,
-the one that is due first goes first. Else it is drawn, heavier by its age and its size.
+the one that is due first goes first. Else it is drawn, heavier by its age and its size. What failed
+takes at most every second turn until it passes: nothing else waits for it to be mended.
 """
 
 from __future__ import annotations
@@ -15,22 +16,30 @@ from math import log2
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A replica that could be restored now; `since`: its last proof, else its beginning."""
+    """A replica that could be restored now; `since`: its last proof, else its beginning.
+    `failed_at`: a test of it failed then, and none passed after it."""
 
     key: str
     since: datetime
     bytes: int
+    failed_at: datetime | None = None
 
 
 def choose(
     tickets: Sequence[Ticket], *, now: datetime, draw: float, every: timedelta, within: timedelta
 ) -> Ticket | None:
     """The next one. `draw` in [0, 1); `every`: from one turn to the next."""
-    if not tickets:
+    failed = sorted((one.failed_at, one.key, one) for one in tickets if one.failed_at)
+    if failed and now - failed[0][0] >= 2 * len(failed) * every:
+        return failed[0][2]
+    by_due = sorted(
+        (one for one in tickets if not one.failed_at), key=lambda one: (one.since, one.key)
+    )
+    if not by_due:
         return None
-    by_due = sorted(tickets, key=lambda one: (one.since, one.key))
+    turns = 2 if failed else 1
     for place, one in enumerate(by_due, start=1):
-        if one.since + within - now < (place + 1) * every:
+        if one.since + within - now < turns * (place + 1) * every:
             return by_due[0]
     weights = [_weight(one, now) for one in by_due]
     left = draw * sum(weights)

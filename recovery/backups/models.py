@@ -9,6 +9,8 @@ from django.db.models import F, Q
 
 from recovery.backups.facts import (
     LOAN_MOVES,
+    OWN,
+    OWN_NAME,
     POINT_MOVES,
     PROOF_MOVES,
     SNAPSHOT_MOVES,
@@ -64,12 +66,13 @@ class Store(Guarded):
 
 
 class BackupReplica(Guarded):
-    """Backup replica 1, 2 or 3 of a database, in a store of its own, with its promise's state."""
+    """Backup replica 1, 2 or 3 of a database, in a store of its own, with its promise's state.
+    `database` None: of Tocsin's own."""
 
     TYPE = "backup replica"
     MOVES = POINT_MOVES
 
-    database = models.ForeignKey(Database, models.PROTECT, related_name="backups")
+    database = models.ForeignKey(Database, models.PROTECT, null=True, related_name="backups")
     number = models.IntegerField()
     store = models.ForeignKey(Store, models.PROTECT, related_name="replicas")
     since = models.DateTimeField()
@@ -84,13 +87,35 @@ class BackupReplica(Guarded):
             models.UniqueConstraint(
                 fields=["database", "store"], name="no_two_replicas_in_one_store"
             ),
+            models.UniqueConstraint(
+                fields=["number"], condition=Q(database=None), name="own_backup_replica_once"
+            ),
+            models.UniqueConstraint(
+                fields=["store"],
+                condition=Q(database=None),
+                name="no_two_own_replicas_in_one_store",
+            ),
             models.CheckConstraint(
                 condition=Q(number__range=(1, 3)), name="backup_replicas_are_1_to_3"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.database} replica {self.number}"
+        return f"{self.name} replica {self.number}"
+
+    @property
+    def name(self) -> str:
+        """Of its database, for people."""
+        return self.database.name if self.database else OWN_NAME
+
+    @property
+    def archive(self) -> str:
+        """How the names of its objects begin."""
+        return self.database.name if self.database else OWN
+
+    @property
+    def engine(self) -> str:
+        return self.database.engine if self.database else "postgresql"
 
 
 class ArchiveSight(models.Model):
@@ -151,19 +176,38 @@ class JobSight(models.Model):
     said = models.TextField(blank=True)
 
 
-class ArchiverSight(models.Model):
-    """The newest word of the agent that archives a database, overwritten: progress for people.
-    `done`, `total`: bytes of the base backup that runs, 0 none."""
+class ArchiverWord(models.Model):
+    """The newest word of who archives a database, overwritten: progress for people. `done`,
+    `total`: bytes of the base backup that runs, 0 none."""
 
-    database = models.OneToOneField(
-        Database, models.CASCADE, primary_key=True, related_name="archiver"
-    )
     at = models.DateTimeField()
     state = models.CharField(max_length=12)
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     spool_bytes = models.BigIntegerField(default=0)
     trouble = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class ArchiverSight(ArchiverWord):
+    """Of the agent on the host of its primary."""
+
+    database = models.OneToOneField(
+        Database, models.CASCADE, primary_key=True, related_name="archiver"
+    )
+
+
+class OwnSight(ArchiverWord):
+    """Of the process that archives Tocsin's own database: one row. `keys`: empty where its keys
+    lie in every store too, sealed to a person's recovery key; else why not."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    keys = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_own_sight")]
 
 
 class RecoveryPoint(models.Model):

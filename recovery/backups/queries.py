@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import DateTimeField, Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
 from recovery.backups.daily import Made
 from recovery.backups.facts import (
+    OWN,
+    OWN_NAME,
     Copy,
     Database,
     JobWord,
@@ -21,6 +25,7 @@ from recovery.backups.facts import (
     Site,
     SnapshotState,
     StoreKind,
+    Terms,
     terms_of,
 )
 from recovery.backups.lottery import Ticket
@@ -43,7 +48,7 @@ PREFIXES = ("backup:", "store:")
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
-    """One archive to look at."""
+    """One archive to look at. `database`: how the names of its objects begin."""
 
     replica: UUID
     database: str
@@ -56,13 +61,13 @@ def archives_to_follow() -> list[ToRead]:
     rows = BackupReplica.objects.exclude(sight__tail="").filter(sight__isnull=False)
     rows = rows.exclude(store__kind=StoreKind.SNAPSHOT)
     rows = rows.select_related("store", "database", "sight").order_by("store", "pk")
-    return [ToRead(row.pk, row.database.name, row.store, row.sight.tail) for row in rows]
+    return [ToRead(row.pk, row.archive, row.store, row.sight.tail) for row in rows]
 
 
 def archives_to_read() -> list[ToRead]:
     """Every backup replica, with the store that it lies in."""
     rows = BackupReplica.objects.select_related("store", "database").order_by("store", "pk")
-    return [ToRead(row.pk, row.database.name, row.store) for row in rows]
+    return [ToRead(row.pk, row.archive, row.store) for row in rows]
 
 
 def is_configured() -> bool:
@@ -74,8 +79,9 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
     """Every database (or the one of this name) with its backup replicas, by name."""
     rows = DatabaseRow.objects.select_related("datacenter", "primary__host__datacenter")
     rows = rows.filter(name=only) if only else rows
-    copies: dict[UUID, list[Copy]] = defaultdict(list)
-    for row in _replicas(only):
+    copies: dict[UUID | None, list[Copy]] = defaultdict(list)
+    of = Q(database__name=only) if only else Q(database__isnull=False)
+    for row in _replicas().filter(of):
         copies[row.database_id].append(_copy(row))
     standbys = _standbys(only)
     return tuple(
@@ -88,12 +94,31 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
             copies=tuple(copies[row.pk]),
             standbys=tuple(standbys[row.pk]),
             is_written=row.state == DatabaseState.SERVING,
+            continuous=continuous(),
         )
         for row in rows.order_by("name")
     )
 
 
-def _replicas(only: str) -> QuerySet[BackupReplica]:
+def continuous() -> Terms:
+    """What this installation promises where a log is archived all the time."""
+    promise, warn, page, grace = (timedelta(minutes=each) for each in settings.TOCSIN_RPO_MINUTES)
+    return Terms(promise, warn, page, grace, is_continuous=True)
+
+
+def own_facts() -> Database:
+    """Tocsin's own database. Where nobody said in which datacenter it stands (TOCSIN_PLACE), that
+    is where its replica 1 lies."""
+    rows = list(_replicas().filter(database=None))
+    home = Datacenter.objects.filter(name=settings.TOCSIN_PLACE).first()
+    if home is None and not settings.TOCSIN_PLACE:
+        home = next((row.store.place for row in rows if row.number == 1), None)
+    site = _site(home) if home else Site(settings.TOCSIN_PLACE or "an unknown place")
+    copies = tuple(_copy(row) for row in rows)
+    return Database(OWN, OWN_NAME, "postgresql", site, site.name, copies, continuous=continuous())
+
+
+def _replicas() -> QuerySet[BackupReplica]:
     passed = RecoveryPoint.objects.filter(
         replica__database=OuterRef("database"),
         replica__number=1,
@@ -102,7 +127,7 @@ def _replicas(only: str) -> QuerySet[BackupReplica]:
     proven = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.PASSED)
     ended = Proof.objects.filter(replica=OuterRef("pk"), ended_at__isnull=False)
     ended = ended.order_by("-ended_at")
-    rows = (
+    return (
         BackupReplica.objects.select_related("store__place", "sight", "job", "database")
         .annotate(
             passed_at=Subquery(passed.values("at")[:1], output_field=DateTimeField()),
@@ -112,13 +137,12 @@ def _replicas(only: str) -> QuerySet[BackupReplica]:
         )
         .order_by("database__name", "number")
     )
-    return rows.filter(database__name=only) if only else rows
 
 
 def _copy(row: BackupReplica) -> Copy:
     sight: ArchiveSight | None = getattr(row, "sight", None)
     job = getattr(row, "job", None)
-    terms = terms_of(row.database.engine, row.number)
+    terms = terms_of(row.engine, row.number)
     is_late_daily = row.number == 2 and not terms.is_continuous
     return Copy(
         key=str(row.pk),
@@ -181,14 +205,28 @@ def unended_keys() -> set[str]:
 
 
 def tickets() -> list[Ticket]:
-    """Every replica that could be restored now and is not, for the restore lottery."""
+    """Every replica of a database that could be restored now and is not, for the restore lottery.
+    No host has the key of Tocsin's own."""
     running = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.RUNNING)
     rows = (
-        BackupReplica.objects.filter(~Exists(running), sight__moment__isnull=False)
-        .annotate(proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)))
-        .values_list("pk", "since", "proven_at", "sight__bytes")
+        BackupReplica.objects.filter(
+            ~Exists(running), database__isnull=False, sight__moment__isnull=False
+        )
+        .annotate(
+            proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)),
+            failed_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.FAILED)),
+        )
+        .values_list("pk", "since", "proven_at", "failed_at", "sight__bytes")
     )
-    return [Ticket(str(pk), proven or since, size) for pk, since, proven, size in rows]
+    return [
+        Ticket(
+            str(pk),
+            proven or since,
+            size,
+            failed if failed and (proven is None or failed > proven) else None,
+        )
+        for pk, since, proven, failed, size in rows
+    ]
 
 
 def snapshot_replicas() -> list[BackupReplica]:
@@ -204,7 +242,7 @@ def snapshot_runs(replica: BackupReplica) -> list[Made]:
     return [Made(row.slot, SnapshotState(row.state), row.ended_at) for row in rows]
 
 
-def has_point(database: DatabaseRow) -> bool:
+def has_point(database: DatabaseRow | None) -> bool:
     """Whether agents have archived something that can be restored: a spool has it too, then."""
     rows = ArchiveSight.objects.filter(replica__database=database, moment__isnull=False)
     return rows.exclude(replica__store__kind=StoreKind.SNAPSHOT).exists()
@@ -212,7 +250,9 @@ def has_point(database: DatabaseRow) -> bool:
 
 def snapshot_store_of(host: str) -> Store:
     """The provider's site where this host's volume is."""
-    found = Store.objects.filter(kind=StoreKind.SNAPSHOT, place__hosts__name=host).first()
+    sites = Store.objects.filter(kind=StoreKind.SNAPSHOT)
+    at = Q(place__name=own_facts().primary) if host == OWN else Q(place__hosts__name=host)
+    found = sites.filter(at).first()
     if found is None:
         raise Refused(
             f"Nobody said where the provider answers for the datacenter of {host}.",

@@ -16,7 +16,15 @@ from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.distance import kilometres
 from recovery.backups.facts import Copy, Database, PointState, ProofState, terms_of
 from recovery.backups.loss import Quote, quote_site
-from recovery.backups.models import ArchiverSight, ArchiveSight, Proof, RecoveryPoint, Store
+from recovery.backups.models import (
+    ArchiverSight,
+    ArchiverWord,
+    ArchiveSight,
+    OwnSight,
+    Proof,
+    RecoveryPoint,
+    Store,
+)
 from recovery.backups.words import spoken
 from recovery.inventory.models import Datacenter
 
@@ -144,11 +152,14 @@ class ProofView:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything of the Backups page."""
+    """Everything of the Backups page. `own`: of Tocsin itself; `keys`: why its keys are in no
+    store, where that is known."""
 
     is_configured: bool
     rows: tuple[BackupsView, ...]
     quotes: tuple[Quote, ...]
+    own: BackupsView
+    keys: str = ""
 
     @property
     def looked_after(self) -> tuple[BackupsView, ...]:
@@ -159,17 +170,22 @@ class Board:
 def board() -> Board:
     """Every database, those in trouble first, and what the loss of each datacenter would take, as
     of the newest look."""
-    databases = queries.database_facts()
-    looked = (copy.looked_at for one in databases for copy in one.copies if copy.looked_at)
+    databases, itself = queries.database_facts(), queries.own_facts()
+    own = itself if itself.copies else None
+    looked = (
+        copy.looked_at for one in (*databases, itself) for copy in one.copies if copy.looked_at
+    )
     as_of = max(looked, default=NEVER)
-    trouble = _trouble()
+    trouble, word = _trouble(), OwnSight.objects.first()
     order = {"down": 0, "risk": 1, "unknown": 2, "": 3}
     rows = [_view(one, trouble[one.key]) for one in databases]
     sites = Datacenter.objects.order_by("position", "name").values_list("name", flat=True)
     return Board(
         is_configured=queries.is_configured(),
         rows=tuple(sorted(rows, key=lambda row: (order[row.tone], row.name))),
-        quotes=tuple(quote_site(site, databases, as_of) for site in sites),
+        quotes=tuple(quote_site(site, databases, as_of, own) for site in sites),
+        own=replace(_view(itself, trouble[itself.key]), archiver=_archiver(word) if word else None),
+        keys=word.keys if word else "",
     )
 
 
@@ -184,7 +200,7 @@ def backups_of(name: str) -> BackupsView | None:
     return replace(_view(found, _trouble()[found.key]), archiver=_archiver(row) if row else None)
 
 
-def _archiver(row: ArchiverSight) -> ArchiverView:
+def _archiver(row: ArchiverWord) -> ArchiverView:
     percent = min(100, 100 * row.done // row.total) if row.total else None
     return ArchiverView(row.at, row.state, percent, row.spool_bytes, row.trouble)
 
@@ -247,7 +263,7 @@ def _copy(database: Database, copy: Copy) -> CopyView:
         at=copy.point.at if copy.point else None,
         lsn=copy.point.lsn if copy.point else "",
         base=copy.point.base if copy.point else "",
-        promise=spoken(terms_of(database.engine, copy.number).promise),
+        promise=spoken(database.terms(copy.number).promise),
         unread_since=copy.read_at if is_unread else None,
         is_never_read=copy.read_at is None,
         error=copy.error,
@@ -294,7 +310,7 @@ def proofs() -> tuple[ProofView, ...]:
     rows = Proof.objects.select_related("replica__database").order_by("-begun_at")[:SHOWN_PROOFS]
     return tuple(
         ProofView(
-            database=row.replica.database.name,
+            database=row.replica.name,
             number=row.replica.number,
             state=row.state,
             why=row.why,
@@ -330,7 +346,7 @@ def history(name: str) -> tuple[History, ...]:
         rows = RecoveryPoint.objects.filter(replica=sight.replica_id)
         before = rows.filter(at__lt=until - HISTORY).order_by("-at").values_list("at", "moment")[:1]
         since = rows.filter(at__gte=until - HISTORY).order_by("at").values_list("at", "moment")
-        terms = terms_of(sight.replica.database.engine, sight.replica.number)
+        terms = terms_of(sight.replica.engine, sight.replica.number, queries.continuous())
         points = (*before, *since)
         if points:
             found.append(

@@ -17,13 +17,12 @@ from recovery import wiring
 from recovery.audit.facts import Actor
 from recovery.backups import actions, daily, queries
 from recovery.backups.daily import Act, Step
-from recovery.backups.facts import SnapshotState
+from recovery.backups.facts import OWN, SnapshotState
 from recovery.backups.looking import LISTED_WITHIN
 from recovery.backups.models import BackupReplica, SnapshotRun, Store
 from recovery.backups.reading import read_listing
 from recovery.core.errors import TocsinError
 from recovery.core.ports import ObjectStore, SnapshotProvider, StoreError
-from recovery.inventory.models import Database
 
 ACTOR = Actor("worker", "snapshots")
 PATIENCE = LISTED_WITHIN - 2
@@ -69,14 +68,21 @@ def keep_snapshots(*, outside: Outside = OUTSIDE, now: datetime) -> None:
 
 
 def _begin_if_due(replica: BackupReplica, now: datetime) -> None:
-    database = replica.database
-    slot = daily.slot_of(database.name, now)
+    slot = daily.slot_of(replica.archive, now)
     runs = queries.snapshot_runs(replica)
-    if not daily.is_due(runs, slot, now) or not queries.has_point(database):
+    if not daily.is_due(runs, slot, now) or not queries.has_point(replica.database):
         return
-    host = database.primary.host if database.primary else None
-    if host is not None:
-        actions.begin_snapshot(replica=replica, slot=slot, host=host.name, actor=ACTOR, now=now)
+    host = _host_of(replica)
+    if host:
+        actions.begin_snapshot(replica=replica, slot=slot, host=host, actor=ACTOR, now=now)
+
+
+def _host_of(replica: BackupReplica) -> str:
+    """Whose volume holds the spool; nothing while nobody's does."""
+    if replica.database is None:
+        return OWN
+    primary = replica.database.primary
+    return primary.host.name if primary else ""
 
 
 def _go_on(replica: BackupReplica, outside: Outside, now: datetime) -> None:
@@ -108,9 +114,9 @@ class _Round:
         self, run: SnapshotRun, replica: BackupReplica, outside: Outside, now: datetime
     ) -> None:
         self._run, self._outside, self._now = run, outside, now
-        self._store, self._database = replica.store, replica.database
+        self._store, self._archive = replica.store, replica.archive
         self._there = outside.provider(self._store)
-        self._tags = {DATABASE: self._database.name, RUN: str(run.pk)}
+        self._tags = {DATABASE: self._archive, RUN: str(run.pk)}
 
     def step(self) -> str:
         """What to tell of it."""
@@ -140,7 +146,7 @@ class _Round:
         for spare in step.spare:
             self._there.delete(spare)
         self._forget_home()
-        lacking = _why_useless(self._outside.volume(self._store, step.volume), self._database)
+        lacking = _why_useless(self._outside.volume(self._store, step.volume), self._archive)
         if lacking:
             self._there.delete_volume(step.volume)
             self._there.delete(step.snapshot)
@@ -163,9 +169,9 @@ class _Round:
             return  # its site is away: it is the copy that counts
 
 
-def _why_useless(store: ObjectStore, database: Database) -> str:
+def _why_useless(store: ObjectStore, archive: str) -> str:
     """Why nothing could be restored from this volume; empty: something could."""
-    reading = read_listing(asyncio.run(store.list(f"{database.name}/")))
+    reading = read_listing(asyncio.run(store.list(f"{archive}/")))
     if reading.moment is not None:
         return ""
     return " ".join(["Nothing in it could be restored.", *reading.missing])

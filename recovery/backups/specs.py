@@ -19,23 +19,24 @@ from recovery.core.wire.backups import BackupSpec, StoreSpec
 
 def backup_specs(databases: Collection[UUID]) -> dict[UUID, BackupSpec]:
     """Of those that have a replica which agents fill."""
-    stores: dict[UUID, list[StoreSpec]] = defaultdict(list)
+    stores: dict[UUID | None, list[StoreSpec]] = defaultdict(list)
     rows = BackupReplica.objects.filter(database__in=databases).exclude(
         store__kind=StoreKind.SNAPSHOT
     )
     for row in rows.select_related("store").order_by("number"):
         stores[row.database_id].append(store_spec(row.store))
     key = str(settings.TOCSIN_BACKUP_KEY)
-    return {database: BackupSpec(key=key, stores=tuple(each)) for database, each in stores.items()}
+    told = {database: BackupSpec(key=key, stores=tuple(each)) for database, each in stores.items()}
+    return {database: spec for database, spec in told.items() if database is not None}
 
 
 def backup_stamps(databases: Collection[UUID]) -> dict[UUID, tuple[int, ...]]:
     """Changes for a database whenever what agents are told of its backups does."""
-    found: dict[UUID, list[int]] = defaultdict(list)
+    found: dict[UUID | None, list[int]] = defaultdict(list)
     rows = BackupReplica.objects.filter(database__in=databases).select_related("store")
     for row in rows.order_by("number"):
         found[row.database_id] += [row.number, row.store_id.int, row.store.version]
-    return {database: tuple(stamp) for database, stamp in found.items()}
+    return {database: tuple(stamp) for database, stamp in found.items() if database is not None}
 
 
 def store_spec(row: Store) -> StoreSpec:

@@ -20,6 +20,9 @@ from recovery.engines import roles
 from recovery.engines.postgres import Cluster
 from recovery.engines.state import State
 
+ROLES_READY, ARCHIVER_READY, MIGRATED = "roles.ready", "archiver.ready", "migrated"
+"""What was done in the data that are in place now. After a restore none of it is known."""
+
 
 class FirstStepFailed(TocsinError):
     """A step before the start failed; the message holds its words."""
@@ -27,7 +30,7 @@ class FirstStepFailed(TocsinError):
 
 def ensure_own_database(cluster: Cluster, state: State) -> None:
     """Roles, database and rights in the cluster that Tocsin brings along."""
-    marker = state.folder / "postgres" / "roles.ready"
+    marker = state.folder / "postgres" / ROLES_READY
     if marker.exists():
         return
     with cluster.superuser() as connection:
@@ -37,6 +40,28 @@ def ensure_own_database(cluster: Cluster, state: State) -> None:
     with cluster.superuser(roles.DATABASE) as connection:
         roles.grant_application(connection, roles.DATABASE)
     marker.touch()
+
+
+def ensure_archiver(cluster: Cluster, state: State) -> None:
+    """Who archives the cluster that Tocsin brings along."""
+    marker = state.folder / "postgres" / ARCHIVER_READY
+    if marker.exists():
+        return
+    with cluster.superuser(roles.DATABASE) as connection:
+        roles.ensure_archiver(connection, password=state.secret("archiver"))
+    marker.touch()
+
+
+def check_not_lost(state: State) -> None:
+    """An empty cluster is never made where one was archived: it would look like a fresh Tocsin."""
+    if (state.folder / "own" / "stores.json").exists():
+        raise FirstStepFailed(
+            f"Tocsin's own data are not in {state.folder / 'postgres'} any more, and an archive "
+            "of them is known.",
+            kept="Nothing was started or changed.",
+            todo="Bring them back: manage.py own restore --replica 2. To begin anew without them: "
+            "make reset.",
+        )
 
 
 def check_database(url: str, name: str) -> None:
@@ -69,7 +94,7 @@ def migrations_mark(root: Path) -> str:
 
 def migrate(root: Path, state: State, env: Mapping[str, str], *, always: bool) -> bool:
     """Bring the tables up to date as the migrator; False when they were already."""
-    marker, mark = state.folder / "postgres" / "migrated", migrations_mark(root)
+    marker, mark = state.folder / "postgres" / MIGRATED, migrations_mark(root)
     if not always and marker.exists() and marker.read_text() == mark:
         return False
     run_command(root, env, "migrate", "--verbosity", "0")

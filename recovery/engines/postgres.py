@@ -39,6 +39,7 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "wal_level": "replica",
     "max_wal_size": "512MB",
+    "max_slot_wal_keep_size": "1GB",
     "log_line_prefix": "%m [%p] %a ",
     "timezone": "UTC",
     "log_timezone": "UTC",

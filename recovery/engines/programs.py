@@ -127,6 +127,12 @@ def _mailbox(port: int) -> Program:
     )
 
 
+def archiver() -> Program:
+    """Of the database that Tocsin brings along: nobody waits for it."""
+    module = "recovery.own"
+    return Program("archiver", [sys.executable, "-u", "-m", module], module, stage=Stage.REST)
+
+
 def _celery(part: str, *words: str) -> Program:
     argv = [sys.executable, "-m", "celery", "-A", "dashboard", part, "--loglevel", "INFO", *words]
     return Program(part, argv, stage=Stage.REST, module="dashboard.celery")

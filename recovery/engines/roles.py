@@ -1,8 +1,9 @@
-"""The three roles of Tocsin's own database, and who may do what.
+"""The roles of Tocsin's own database, and who may do what.
 
 Invariants: the *owner* owns every table and cannot log in; the *migrator* logs in, acts as
 owner, and is used for migrations alone; the *application* owns nothing, cannot change the
-schema, and never truncates. What a migration takes from it (audit rows) stays taken.
+schema, and never truncates. What a migration takes from it (audit rows) stays taken. The
+*archiver* reads the log and whole copies of the data, and writes canaries of its own alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from psycopg import sql
 OWNER = "tocsin_owner"
 MIGRATOR = "tocsin_migrator"
 APPLICATION = "tocsin_app"
+ARCHIVER = "tocsin_archiver"
 DATABASE = "tocsin"
+CANARIES = "tocsin_probe"
+"""The schema of what a restore must bring back (agent/backups/canary.py)."""
 
 
 def ensure_roles(connection: psycopg.Connection, *, migrator: str, application: str) -> None:
@@ -32,6 +36,19 @@ def ensure_roles(connection: psycopg.Connection, *, migrator: str, application: 
     connection.execute(
         sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR))
     )
+
+
+def ensure_archiver(connection: psycopg.Connection, *, password: str) -> None:
+    """Who archives the database of this connection; no superuser, and owner of no row of ours."""
+    name, schema = sql.Identifier(ARCHIVER), sql.Identifier(CANARIES)
+    found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ARCHIVER]).fetchone()
+    verb = sql.SQL("ALTER ROLE {}" if found else "CREATE ROLE {}").format(name)
+    rights = " LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD {}"
+    connection.execute(verb + sql.SQL(rights).format(sql.Literal(password)))
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, name))
+    made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
+    connection.execute(made.format(schema, name))
 
 
 def ensure_database(

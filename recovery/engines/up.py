@@ -19,7 +19,7 @@ from recovery.engines import certificates, children, doors, edge, first, leftove
 from recovery.engines.checks import check_ports
 from recovery.engines.keeper import keep
 from recovery.engines.postgres import Cluster
-from recovery.engines.programs import Program, Stage, is_installed, ours, stores
+from recovery.engines.programs import Program, Stage, archiver, is_installed, ours, stores
 from recovery.engines.roles import APPLICATION, DATABASE, MIGRATOR
 from recovery.engines.state import State, write_private
 from recovery.engines.supervisor import Kept, Supervisor
@@ -101,6 +101,7 @@ class _Start:
         if host:
             certificates.ensure_certificates(self.state.tls, host, system.now())
         if self.cluster and not self.cluster.is_initialised():
+            first.check_not_lost(self.state)
             report.say("making the PostgreSQL cluster (about 40 MB, a few seconds) ...")
             self.cluster.initialise()
 
@@ -108,6 +109,8 @@ class _Start:
         host = self.wishes.addresses.host
         tls = certificates.uvicorn_options(self.state.tls) if host else []
         wanted = stores(self.cluster, self.valkey)
+        if self.cluster:
+            wanted.append(archiver())
         wanted += ours(
             self.wishes.addresses,
             tls=tls,
@@ -162,6 +165,7 @@ class _Start:
     def _prepare_data(self) -> None:
         if self.cluster:
             first.ensure_own_database(self.cluster, self.state)
+            first.ensure_archiver(self.cluster, self.state)
         began = system.monotonic()
         self.state.keep_secret("migrator_url", self._migrator_url())
         env = self.environment() | {"TOCSIN_MIGRATOR_DATABASE_URL": self._migrator_url()}

@@ -41,6 +41,11 @@ class LabSettings:
         return door(self.folder.parent / "run" / "lab.sock")
 
     @property
+    def state(self) -> Path:
+        """Tocsin's own state folder."""
+        return self.folder.parent
+
+    @property
     def network_file(self) -> Path:
         """The network that was chosen for this lab, kept from start to start."""
         return self.folder / "network"

@@ -83,6 +83,7 @@ def _trial(proof: Proof | None, now: datetime, paused: str) -> Trial:
         tickets=drawn,
         hosts=queries.all_hosts(),
         members=_members(wanted),
+        pause=timedelta(seconds=settings.TOCSIN_PROOF_PAUSE),
     )
 
 

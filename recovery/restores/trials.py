@@ -39,7 +39,8 @@ class Running:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Everything that decides over the next turn. `hindered`: why none is begun now; `last`: when
-    the newest one began; `members`: by ticket, hosts that hold a copy of its database."""
+    the newest one began; `members`: by ticket, hosts that hold a copy of its database; `pause`:
+    from one to the next at least."""
 
     now: datetime
     within: timedelta
@@ -49,6 +50,7 @@ class Trial:
     tickets: tuple[Ticket, ...] = ()
     hosts: tuple[HostSight, ...] = ()
     members: frozenset[tuple[str, str]] = frozenset()
+    pause: timedelta = OFTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,9 @@ class Idle:
 Turn = Begin | Again | Ended | Idle
 
 
-def every(tickets: int, within: timedelta) -> timedelta:
+def every(tickets: int, within: timedelta, pause: timedelta = OFTEN) -> timedelta:
     """From one turn to the next: twice as many turns as replicas fit into the time."""
-    return min(SELDOM, max(OFTEN, within / max(1, 2 * tickets)))
+    return min(SELDOM, max(pause, within / max(1, 2 * tickets)))
 
 
 def next_turn(trial: Trial, draw: float) -> Turn:
@@ -93,7 +95,7 @@ def next_turn(trial: Trial, draw: float) -> Turn:
         return _running(trial, trial.running)
     if trial.hindered:
         return Idle(trial.hindered)
-    rhythm = every(len(trial.tickets), trial.within)
+    rhythm = every(len(trial.tickets), trial.within, trial.pause)
     if trial.now < _due(trial, rhythm):
         return Idle(f"The next one is drawn {spoken(rhythm)} after the last one.")
     found = choose(trial.tickets, now=trial.now, draw=draw, every=rhythm, within=trial.within)
@@ -110,7 +112,7 @@ def _due(trial: Trial, rhythm: timedelta) -> datetime:
     """Where none was ever tested, soon after the first one could be."""
     if trial.last is not None:
         return trial.last + rhythm
-    return min((one.since for one in trial.tickets), default=trial.now) + OFTEN
+    return min((one.since for one in trial.tickets), default=trial.now) + trial.pause
 
 
 def scratch_host(

@@ -15,11 +15,14 @@ from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.alarms.models import Alarm
+from recovery.backups.cycle import hear_own
 from recovery.backups.models import BackupReplica, Store
 from recovery.core import clock
+from recovery.core.wire.backups import BackupFact
 from recovery.inventory.models import Host
+from recovery.own.folder import OwnFolder, Report
 from tests.dashboard import bases
-from tests.dashboard.archives import GAP, seed_backups
+from tests.dashboard.archives import GAP, seed_backups, seed_own
 from tests.dashboard.conftest import SignIn
 
 
@@ -40,9 +43,42 @@ def test_without_a_store_the_page_says_so_and_what_to_do_and_nothing_rings(
     page = sign_in("viewer").get("/backups/").content.decode()
     assert "No store is configured, so nothing can be restored." in page
     assert "manage.py store NAME --kind directory" in page
+    assert "Tocsin’s own rows, audit log and keys are backed up nowhere" in page
     assert not Alarm.objects.exists()
     assert "hidden" in text("promises")
     assert "hidden" in text("database-backups:orders-pg")
+
+
+@pytest.mark.usefixtures("backed_up")
+def test_tocsin_itself_has_a_row_that_says_that_it_is_backed_up_nowhere_and_how() -> None:
+    matrix, voice = text("backups"), text("backups-voice")
+    own = matrix[matrix.index("its own rows, audit log and keys") :]
+    assert "backed up nowhere" in own
+    assert "manage.py own store STORE --number 1" in own
+    assert "are backed up nowhere" in voice
+
+
+@pytest.mark.usefixtures("backed_up")
+def test_tocsins_own_points_stand_in_its_row_and_in_the_quote_of_its_site(
+    sign_in: SignIn, tmp_path: Path
+) -> None:
+    now = clock.system.now()
+    seed_own(now)
+    OwnFolder(tmp_path).path.mkdir()
+    fact = BackupFact(replica="", database="", state="failed", trouble="The spool is full.")
+    OwnFolder(tmp_path).tell(Report(at=now, fact=fact, keys="Its keys are in no store."))
+    hear_own(tmp_path)
+    matrix = text("backups")
+    own = matrix[matrix.index("its own rows, audit log and keys") :]
+    for said in ("PAR1", "OSU2", "MRS1", "The spool is full.", "Its keys are in no store."):
+        assert said in own
+    assert "nowhere" not in matrix + text("backups-voice")
+    loss = text("backups-loss")
+    assert loss.count("<b>Tocsin itself</b> loses") == 1
+    found = sign_in("viewer").get("/api/backups").json()
+    assert [one["replica"] for one in found["points"] if one["database"] == "Tocsin"] == [1, 2, 3]
+    (quoted,) = [one for one in found["quotes"] if one["own"]]
+    assert (quoted["datacenter"], quoted["own"]["replica"]) == ("PAR1", 2)
 
 
 @pytest.mark.usefixtures("backed_up")

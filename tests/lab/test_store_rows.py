@@ -17,6 +17,7 @@ from recovery.lab.load import load_lab
 from recovery.lab.settings import LabSettings
 from recovery.lab.stores.rows import register_stores
 from recovery.lab.stores.secrets import Secrets
+from recovery.own.folder import OwnFolder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ACTOR = Actor("command", "lab")
@@ -35,7 +36,7 @@ def registered(folder: Path, text: str = "") -> int:
 
 def seats() -> set[str]:
     rows = BackupReplica.objects.values_list("database__name", "number", "store__name")
-    return {f"{database}:{number} {store}" for database, number, store in rows}
+    return {f"{database or 'Tocsin'}:{number} {store}" for database, number, store in rows}
 
 
 def test_replica_1_lies_at_home_and_the_others_far_from_it_and_from_each_other(
@@ -58,7 +59,11 @@ def test_replica_1_lies_at_home_and_the_others_far_from_it_and_from_each_other(
         "records-pg:1 mrs1-store",
         "records-pg:2 par1-store",
         "records-pg:3 osu2-cloud",
+        "Tocsin:1 par1-store",
+        "Tocsin:2 osu2-store",
+        "Tocsin:3 mrs1-cloud",
     }
+    assert set(OwnFolder(tmp_path).stores()) == {1, 2}, "the third is the provider's to take"
     store = Store.objects.get(name="osu2-store")
     assert store.address == "http://127.33.2.200:15900"
     assert store.credentials["access_key"] == "osu2-store-tocsin"

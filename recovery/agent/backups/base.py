@@ -12,7 +12,12 @@ from datetime import datetime, timedelta
 
 from psycopg import pq
 
-from recovery.adapters.databases.postgresql.replication import Marks, Replication, rows_of
+from recovery.adapters.databases.postgresql.replication import (
+    CHECKPOINT_PATIENCE,
+    Marks,
+    Replication,
+    rows_of,
+)
 from recovery.agent.backups.decide import still_fits
 from recovery.agent.backups.pieces import Pieces
 from recovery.agent.backups.spool import Spool
@@ -88,7 +93,7 @@ class BaseBackup:
         options = f"LABEL 'tocsin {backup}', PROGRESS, CHECKPOINT '{speed}', WAL 'false'"
         answers: list[list[tuple[str, ...]]] = []
         command = f"BASE_BACKUP ({options}, WAIT 'false', MANIFEST 'no')"
-        async for result in connection.begin(command):
+        async for result in connection.begin(command, first_within=CHECKPOINT_PATIENCE):
             if result.status == pq.ExecStatus.COPY_OUT:
                 await self._pieces(connection.copied(), line, backup)
             elif result.status == pq.ExecStatus.TUPLES_OK:

@@ -16,9 +16,11 @@ import logging
 import secrets
 import shutil
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+
+from psycopg import sql
 
 from recovery.adapters.databases import leftovers
 from recovery.adapters.databases.folders import Folder, sync_folder
@@ -33,7 +35,7 @@ from recovery.agent.backups.scratch import Scratch
 from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, told
 from recovery.core.clock import system
-from recovery.core.ports import DATABASE, EngineFailed, Place
+from recovery.core.ports import DATABASE, EngineFailed, Login, Place
 
 _log = logging.getLogger("tocsin.agent.restore")
 _RESERVE = 256 << 20
@@ -60,13 +62,30 @@ class Restored:
         return self.size / max(1e-6, self.fetched)
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is asked of a restored server, and by whom. `changes`: made to its data before they
+    are put in place."""
+
+    admin: str = Login.ADMIN.value
+    database: str = DATABASE
+    changes: tuple[sql.Composed, ...] = field(default=(), repr=False)
+
+
 class Restore:
     """One restore into the folder of `place`, whose `version` must be the backup's."""
 
     def __init__(
-        self, source: Source, place: Place, version: str, *, seconds: float = 3600.0
+        self,
+        source: Source,
+        place: Place,
+        version: str,
+        *,
+        seconds: float = 3600.0,
+        inside: Inside | None = None,
     ) -> None:
         self._source, self._place, self._version = source, place, version
+        self._inside = inside or Inside()
         self._seconds = seconds
         self._target = Layout(place, version)
         self.progress = Progress()
@@ -173,7 +192,8 @@ class Restore:
     ) -> Restored:
         """The server starts, replays, answers, and ends in order."""
         self.progress.phase = "replaying the log"
-        scratch = Scratch(layout, lock, Lineage(plan, taken))
+        inside = self._inside
+        scratch = Scratch(layout, lock, Lineage(plan, taken), inside.admin)
         try:
             await scratch.recover(plan.to, self._seconds, self._replayed(plan))
             self.progress.proving()
@@ -181,10 +201,12 @@ class Restore:
             (timeline,) = await scratch.row(
                 "postgres", "SELECT timeline_id FROM pg_control_checkpoint()"
             )
-            (tables,) = await scratch.row(DATABASE, "SELECT count(*) FROM pg_class")
+            (tables,) = await scratch.row(inside.database, "SELECT count(*) FROM pg_class")
             if not tables:
                 raise EngineFailed("the restored database has no catalogue")
-            seen = await _canary(scratch)
+            seen = await _canary(scratch, inside.database)
+            for statement in inside.changes:
+                await scratch.change(statement)
             await scratch.stop()
             await asyncio.to_thread(scratch.lineage.clear, layout.files.data / "pg_wal")
         finally:
@@ -208,11 +230,11 @@ def _to_replay(plan: RestorePlan) -> int:
     return max([0, *(chunk.stop - plan.name.start for chunk in plan.chunks)])
 
 
-async def _canary(scratch: Scratch) -> datetime | None:
-    (there,) = await scratch.row(DATABASE, f"SELECT to_regclass('{canary.TABLE}') IS NOT NULL")
+async def _canary(scratch: Scratch, database: str) -> datetime | None:
+    (there,) = await scratch.row(database, f"SELECT to_regclass('{canary.TABLE}') IS NOT NULL")
     if not there:
         return None
-    (newest,) = await scratch.row(DATABASE, canary.NEWEST)
+    (newest,) = await scratch.row(database, canary.NEWEST)
     if newest is not None and not isinstance(newest, datetime):
         raise EngineFailed(f"the newest canary is {newest!r}")
     return newest

@@ -11,11 +11,12 @@ import contextlib
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from recovery.adapters.databases.leftovers import marked
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
@@ -33,10 +34,13 @@ _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 
 
 class Scratch:
-    """The server on `layout.files.data`."""
+    """The server on `layout.files.data`. `admin`: its superuser, by whom it is asked."""
 
-    def __init__(self, layout: Layout, lock: int, lineage: Lineage) -> None:
+    def __init__(
+        self, layout: Layout, lock: int, lineage: Lineage, admin: str = Login.ADMIN.value
+    ) -> None:
         self._layout, self._lock, self.lineage = layout, lock, lineage
+        self._admin = admin
         self._process: subprocess.Popen[bytes] | None = None
 
     async def recover(
@@ -76,7 +80,7 @@ class Scratch:
     def _start(self, to: datetime | None) -> None:
         layout = self._layout
         layout.open_socket_folder()
-        layout.hba.write_text(f"local all {Login.ADMIN} trust\nlocal all all reject\n")
+        layout.hba.write_text(f"local all {self._admin} trust\nlocal all all reject\n")
         layout.own(layout.hba)
         argv = layout.argv("postgres", "-D", str(layout.files.data))
         for name, value in self._settings(to).items():
@@ -131,22 +135,32 @@ class Scratch:
 
     async def row(self, database: str, statement: LiteralString) -> tuple[Any, ...]:
         """The first row of an answer; the words of the server where there is none."""
+        async with self._asked(database) as connection:
+            cursor = await connection.execute(statement)
+            row = await cursor.fetchone()
+        if row is None:
+            raise EngineFailed("no answer")
+        return tuple(row)
+
+    async def change(self, statement: sql.Composed) -> None:
+        """Of the restored data, before they serve anybody."""
+        async with self._asked("postgres") as connection:
+            await connection.execute(statement)
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, database: str) -> AsyncIterator[psycopg.AsyncConnection]:
         words = {
             "host": str(self._layout.socket),
             "port": str(_PORT),
-            "user": Login.ADMIN.value,
+            "user": self._admin,
             "dbname": database,
             "connect_timeout": "5",
         }
         try:
             async with opened(words) as connection:
-                cursor = await connection.execute(statement)
-                row = await cursor.fetchone()
+                yield connection
         except (psycopg.Error, OSError) as error:
             raise EngineFailed(" ".join(str(error).split())) from error
-        if row is None:
-            raise EngineFailed("no answer")
-        return tuple(row)
 
     async def stop(self) -> None:
         """In order, with a last checkpoint."""

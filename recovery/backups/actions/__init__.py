@@ -1,6 +1,6 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
-from recovery.backups.actions.hearing import hear_archivers, note_jobs
+from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
 from recovery.backups.actions.loans import (
     borrow_volume,
     end_loan,
@@ -37,6 +37,7 @@ __all__ = [
     "forget_snapshot",
     "forget_volume",
     "hear_archivers",
+    "hear_own",
     "keep_snapshot",
     "lend_volume",
     "move_states",

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from recovery.backups.models import ArchiverSight, BackupReplica, JobSight
+from recovery.backups.models import ArchiverSight, BackupReplica, JobSight, OwnSight
 from recovery.core.wire.backups import BackupFact, StoreFact
 from recovery.inventory.facts import ReplicaState
 from recovery.inventory.models import Replica
 
+SAID = "nothing is missing in it"
 HEARD_EVERY = timedelta(seconds=5)
 """A word that says the same is written so often."""
 
@@ -78,10 +79,30 @@ def _words(told: Mapping[UUID, BackupFact], now: datetime) -> dict[UUID, tuple[d
     }
     rows = BackupReplica.objects.filter(database__in=told)
     return {
-        pk: (now, "nothing is missing in it")
+        pk: (now, SAID)
         for pk, database, store in rows.values_list("pk", "database_id", "store__name")
         if (database, store) in good
     }
+
+
+def hear_own(*, fact: BackupFact, keys: str, at: datetime) -> None:
+    """The newest word of the process that archives Tocsin's own database, spoken at `at`. `keys`:
+    why its keys are in no store, empty: they are."""
+    OwnSight.objects.update_or_create(
+        pk=1,
+        defaults={
+            "at": at,
+            "state": fact.state[:12],
+            "done": fact.done,
+            "total": fact.total,
+            "spool_bytes": fact.spool_bytes,
+            "trouble": fact.trouble,
+            "keys": keys,
+        },
+    )
+    good = [store.name for store in fact.stores if _is_ok(fact, store)]
+    rows = BackupReplica.objects.filter(database=None, store__name__in=good)
+    note_jobs(words={pk: (at, SAID) for pk in rows.values_list("pk", flat=True)})
 
 
 def _is_ok(fact: BackupFact, store: StoreFact) -> bool:

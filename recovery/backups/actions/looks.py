@@ -143,7 +143,7 @@ def _is_worth_keeping(sight: ArchiveSight) -> bool:
 
 
 def _terms(sight: ArchiveSight) -> Terms:
-    return terms_of(sight.replica.database.engine, sight.replica.number)
+    return terms_of(sight.replica.engine, sight.replica.number)
 
 
 def _keep_runs(sights: Iterable[ArchiveSight], looks: Mapping[UUID, Look]) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups import queries
 from recovery.backups.distance import violations
-from recovery.backups.facts import Copy, PointState, Site, StoreKind
+from recovery.backups.facts import OWN, Copy, PointState, Site, StoreKind
+from recovery.backups.facts import Database as Facts
 from recovery.backups.models import ArchiveSight, BackupReplica, JobSight, Store
 from recovery.core import transitions
 from recovery.core.errors import Refused
@@ -53,17 +55,22 @@ def register_store(
 
 def assign_replica(
     *,
-    database: Database,
+    database: Database | None,
     number: int,
     store: Store,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> BackupReplica:
-    """Replica `number` of the database lies in this store from now on. `Refused` where it would
-    lie within 10 km of another one, or nobody knows; what was read elsewhere is forgotten."""
+    """Replica `number` of the database (None: Tocsin's own) lies in this store from now on.
+    `Refused` where it would lie within 10 km of another one, or nobody knows; what was read
+    elsewhere is forgotten."""
     with transaction.atomic():
-        Database.objects.select_for_update().get(pk=database.pk)
+        if database is None:
+            rows = BackupReplica.objects.select_for_update().filter(database=None)
+            list(rows.order_by("pk"))
+        else:
+            Database.objects.select_for_update().get(pk=database.pk)
         row = BackupReplica.objects.filter(database=database, number=number).first()
         if row is not None and row.store_id == store.pk:
             return row
@@ -96,18 +103,20 @@ def _move_elsewhere(
     )
 
 
-def _check_place(database: Database, number: int, store: Store, now: datetime) -> None:
+def _check_place(database: Database | None, number: int, store: Store, now: datetime) -> None:
     if number not in (1, 2, 3):
         raise Refused(f"There are backup replicas 1, 2 and 3, and no {number}.", field="number")
-    (facts,) = queries.database_facts(database.name)
+    if database is not None and database.name == OWN:
+        raise Refused(f"Archives of the name {OWN} are Tocsin's own.", field="database")
+    facts = _facts(database, number, store)
+    name = facts.name
     if taken := next((c for c in facts.copies if c.store == store.name), None):
         raise Refused(
-            f"Replica {taken.number} of {database} lies in {store} already: two in one store are"
+            f"Replica {taken.number} of {name} lies in {store} already: two in one store are"
             " lost together.",
             field="store",
         )
-    place = store.place
-    site = Site(place.name, place.latitude, place.longitude) if place else None
+    site = _site(store)
     new = Copy(key="", number=number, store=store.name, place=site, since=now)
     others = tuple(one for one in facts.copies if one.number != number)
     copies = tuple(sorted((*others, new), key=lambda one: one.number))
@@ -116,8 +125,23 @@ def _check_place(database: Database, number: int, store: Store, now: datetime) -
     if wrong:
         said = " ".join(f"{each[0].upper()}{each[1:]}" for each in wrong)
         raise Refused(
-            f"{database}: {said}",
+            f"{name}: {said}",
             field="store",
             kept="Its replicas are as they were.",
             todo="Choose a store in another datacenter.",
         )
+
+
+def _facts(database: Database | None, number: int, store: Store) -> Facts:
+    """Tocsin itself stands where its replica 1 lies, unless somebody said where."""
+    if database is not None:
+        return queries.database_facts(database.name)[0]
+    facts, site = queries.own_facts(), _site(store)
+    if number == 1 and site is not None and not settings.TOCSIN_PLACE:
+        return replace(facts, home=site, primary=site.name)
+    return facts
+
+
+def _site(store: Store) -> Site | None:
+    place = store.place
+    return Site(place.name, place.latitude, place.longitude) if place else None

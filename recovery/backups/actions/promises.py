@@ -14,7 +14,7 @@ from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.backups import queries
 from recovery.backups.decide import Condition, reason_of, state_of
-from recovery.backups.facts import Database, PointState, terms_of
+from recovery.backups.facts import Database, PointState
 from recovery.backups.models import BackupReplica
 from recovery.core import transitions
 
@@ -33,7 +33,7 @@ def move_states(databases: Sequence[Database], *, actor: Actor, now: datetime) -
     wanted: dict[PointState, dict[UUID, dict[str, object]]] = defaultdict(dict)
     for database in databases:
         for copy in database.copies:
-            terms = terms_of(database.engine, copy.number)
+            terms = database.terms(copy.number)
             state = state_of(copy, terms, now)
             if state is not copy.state:
                 changes = {"state_at": now, "state_reason": reason_of(copy, terms, now)}

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recovery.agent.disk import private_folder, write_atomic
+from recovery.backups.facts import OWN
 from recovery.lab.layout import LabHost
 from recovery.lab.settings import LabSettings
 from recovery.lab.stores.entries import PROVIDER_PORT
 from recovery.lab.stores.secrets import Secrets
+from recovery.own.folder import OwnFolder
 
 
 def site_of(datacenter: str) -> str:
@@ -35,6 +37,8 @@ def write_config(
     """`machines`: all of the lab's."""
     here = [m for m in machines if m.kind == "host" and m.datacenter == host.datacenter]
     spools = {m.name: settings.backups_folder(m.name) / "spool" for m in here}
+    if host.datacenter == next((m.datacenter for m in machines if m.kind == "bucket"), ""):
+        spools[OWN] = OwnFolder(settings.state).spool
     others = [m for m in machines if m.kind == host.kind]
     told = {
         "address": host.inner,

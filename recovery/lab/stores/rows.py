@@ -15,12 +15,14 @@ from recovery.backups import actions
 from recovery.backups.distance import APART_KM, kilometres
 from recovery.backups.facts import Site, StoreKind
 from recovery.backups.models import BackupReplica, Store
+from recovery.backups.specs import store_spec
 from recovery.inventory.models import Database, Datacenter
 from recovery.lab.layout import LabHost, Layout
 from recovery.lab.provider.config import mounts_of, site_of
 from recovery.lab.settings import LabSettings
 from recovery.lab.stores.entries import BUCKET, BUCKET_PORT, PROVIDER_PORT
 from recovery.lab.stores.secrets import Secrets
+from recovery.own.folder import OwnFolder
 
 REASON = "The lab's file says so."
 
@@ -38,7 +40,20 @@ def register_stores(
     for entry in layout.databases:
         database = Database.objects.select_related("datacenter").get(name=entry.name)
         _assign(database, entry.backups, stores, actor=actor, now=now)
+    _assign(None, (), stores, actor=actor, now=now)
+    _tell_own(settings, secrets)
     return BackupReplica.objects.count()
+
+
+def _tell_own(settings: LabSettings, secrets: Secrets) -> None:
+    """What archives Tocsin itself: where to, with a pair that may write, and the public half of
+    the recovery key that the lab's operator keeps."""
+    rows = BackupReplica.objects.filter(database=None).exclude(store__kind=StoreKind.SNAPSHOT)
+    for row in rows.select_related("store"):
+        pair = secrets.writing(row.store.name)
+        OwnFolder(settings.state).put_store(row.number, store_spec(row.store), pair)
+    if rows:
+        secrets.give_recovery(OwnFolder(settings.state).recovery)
 
 
 def _register(
@@ -70,7 +85,7 @@ def _register(
 
 
 def _assign(
-    database: Database,
+    database: Database | None,
     named: Sequence[str],
     stores: Sequence[Store],
     *,
@@ -78,8 +93,10 @@ def _assign(
     now: datetime,
 ) -> None:
     by_name = {row.name: row for row in stores}
-    chosen = [by_name[name] for name in named] or list(_chosen(database, stores))
-    taken = {} if named else dict(database.backups.values_list("number", "store"))
+    home = database.datacenter if database else home_of(stores)
+    chosen = [by_name[name] for name in named] or list(_chosen(home, stores))
+    rows = BackupReplica.objects.filter(database=database)
+    taken = {} if named else dict(rows.values_list("number", "store"))
     for number, store in enumerate(chosen, start=1):
         if number not in taken:
             actions.assign_replica(
@@ -87,12 +104,17 @@ def _assign(
             )
 
 
-def _chosen(database: Database, stores: Sequence[Store]) -> Iterator[Store]:
+def home_of(stores: Sequence[Store]) -> Datacenter | None:
+    """Tocsin stands where the lab's first store does."""
+    return next((row.place for row in stores if row.kind == StoreKind.S3), None)
+
+
+def _chosen(home: Datacenter | None, stores: Sequence[Store]) -> Iterator[Store]:
     """Replica 1 at home; each other one in the next datacenter of the file that is far enough from
     those before it; the third is the provider's."""
     buckets = [row for row in stores if row.kind == StoreKind.S3]
     clouds = [row for row in stores if row.kind == StoreKind.SNAPSHOT]
-    first = next((row for row in buckets if row.place == database.datacenter), None)
+    first = next((row for row in buckets if row.place == home), None)
     if first is None:
         return
     yield first

@@ -3,6 +3,7 @@
     keys         ID BASE64                 what every host seals with; whoever restores needs it
     credentials  STORE ACCESS-KEY SECRET   for hosts: to write, list, read and remove
     reading      STORE ACCESS-KEY SECRET   for the control plane: to list and read
+    recovery.key                           opens Tocsin's own keys: as a person would keep it
 
 Invariant: what is there is never made anew (a lost key would leave sealed archives behind); hosts
 get copies of the first two, and nothing of it goes over a wire.
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from recovery.agent.disk import private_folder, write_atomic
+from recovery.own.bundle import make_recovery_key
 
 KEY = "k1"
 
@@ -52,6 +54,15 @@ class Secrets:
             content = (self._folder / file).read_bytes()
             if not (folder / file).exists() or (folder / file).read_bytes() != content:
                 write_atomic(folder / file, content)
+
+    def give_recovery(self, public: Path) -> None:
+        """Its public half to Tocsin."""
+        private = self._folder / "recovery.key"
+        if private.exists() and public.exists():
+            return
+        halves = make_recovery_key()
+        write_atomic(private, f"{halves[0]}\n".encode())
+        write_atomic(public, f"{halves[1]}\n".encode())
 
     def writing(self, store: str) -> tuple[str, str]:
         """Access key and secret of the hosts."""

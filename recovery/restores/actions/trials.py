@@ -40,7 +40,7 @@ def begin_trial(*, replica: UUID, host: UUID, why: str, actor: Actor, now: datet
 
 def order_trial(*, proof: Proof, host: UUID, actor: Actor, reason: str, now: datetime) -> None:
     """The order of a test, at the epoch that its database has now. In the caller's transaction."""
-    database = Database.objects.get(pk=proof.replica.database_id)
+    database = Database.objects.get(backups=proof.replica_id)
     if database.primary_id is None:
         raise Refused(f"{database} has no primary: a test of it waits.")
     order = Order(

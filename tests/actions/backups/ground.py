@@ -39,7 +39,9 @@ def make_store(name: str, site: str | None, **more: str) -> Store:
     )
 
 
-def assign(database: Database, number: int, store: Store, now: datetime = NOW) -> BackupReplica:
+def assign(
+    database: Database | None, number: int, store: Store, now: datetime = NOW
+) -> BackupReplica:
     return actions.assign_replica(
         database=database, number=number, store=store, actor=BY, reason="test", now=now
     )

@@ -117,3 +117,15 @@ def test_no_quote_counts_on_what_would_be_lost_and_none_is_worse_than_it_must_be
     assert line.at == max(left, default=None)
     used = 0 if line.used is None else 1
     assert len(line.why_not) + used == 3, "each replica is used or has its reason"
+
+
+def test_tocsin_itself_is_told_apart_where_it_stands() -> None:
+    own = in_osu2("Tocsin", timedelta(seconds=2), S40, H20)
+    quote = quote_site("OSU2", MANY, NOW, own)
+    assert say(quote, NOW).endswith("1 database can’t be restored. Tocsin itself loses 40 s.")
+    assert len(quote.lines) == 6
+    assert quote_site("PAR1", MANY, NOW, own).own is None
+    gone = replace(own, copies=own.copies[:1])
+    assert say(quote_site("OSU2", [], NOW, gone), NOW).endswith(
+        "none is written there. Tocsin itself can’t be restored."
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given, settings
@@ -66,3 +68,36 @@ def test_no_replica_waits_longer_than_promised_while_there_are_turns_enough(
         )
         assert one is not None
         tickets[one.key] = Ticket(one.key, now, one.bytes)
+
+
+@settings(deadline=None, max_examples=25)
+@given(broken=st.integers(1, 10), well=st.integers(1, 14), seed=st.integers(0, 2**32))
+def test_what_fails_again_and_again_keeps_no_other_from_being_proven_in_time(
+    broken: int, well: int, seed: int
+) -> None:
+    """And what was mended is tried again soon: each that failed has its turn in a round of them."""
+    random, bad = Random(seed), {str(n) for n in range(broken)}
+    tickets = {str(n): Ticket(str(n), NOW, 1) for n in range(broken + well)}
+    tried: dict[str, list[int]] = {name: [] for name in bad}
+    for turn in range(240):
+        now = NOW + turn * EVERY
+        assert all(now - one.since <= WITHIN for one in tickets.values() if one.key not in bad)
+        one = choose(
+            list(tickets.values()), now=now, draw=random.random(), every=EVERY, within=WITHIN
+        )
+        if one is not None and one.key in bad:
+            tickets[one.key] = replace(one, failed_at=now)
+            tried[one.key].append(turn)
+        elif one is not None:
+            tickets[one.key] = replace(one, since=now)
+    for turns in tried.values():
+        assert all(after - before <= 4 * broken for before, after in pairwise(turns))
+
+
+def test_where_everything_failed_it_is_asked_again_in_its_turn() -> None:
+    tickets = [
+        Ticket("a", ago(days=3), 1, ago(hours=30)),
+        Ticket("b", ago(days=3), 1, ago(hours=1)),
+    ]
+    assert drawn(tickets, 0.5) == ""
+    assert drawn([replace(tickets[0], failed_at=ago(hours=48)), tickets[1]], 0.5) == "a"

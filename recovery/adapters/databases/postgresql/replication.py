@@ -23,6 +23,9 @@ from recovery.core.archive import lsn_number, lsn_text
 from recovery.core.ports import EngineAway, EngineFailed
 
 PATIENCE = 30.0
+CHECKPOINT_PATIENCE = 1800.0
+"""A base backup begins with a checkpoint, spread over most of the server's checkpoint_timeout, and
+nothing comes from it meanwhile."""
 SLOT = "tocsin_archive"
 _DRAINED = 8
 """Answers after an error; a connection that died in mid-copy repeats its last one for ever."""
@@ -63,6 +66,7 @@ class Replication:
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
         self._conn = connection.pgconn
+        self._patience = PATIENCE
 
     @classmethod
     async def open(cls, words: Mapping[str, str], *, kind: str = "true") -> Self:
@@ -182,10 +186,19 @@ class Replication:
         except psycopg.Error as error:
             raise EngineAway(f"the server is gone: {_short(error)}") from error
 
-    async def begin(self, command: str) -> AsyncIterator[pq.abc.PGresult]:
+    async def begin(
+        self, command: str, *, first_within: float = PATIENCE
+    ) -> AsyncIterator[pq.abc.PGresult]:
         """The answers of a command one by one; after one of kind COPY_OUT comes `copied`."""
+        self._patience = first_within
         self._send(command)
-        while (result := await self._result()) is not None:
+        try:
+            first = await self._result()
+        finally:
+            self._patience = PATIENCE
+        if first is not None:
+            yield first
+        while first is not None and (result := await self._result()) is not None:
             yield result
 
     def copied(self) -> AsyncIterator[memoryview]:
@@ -236,11 +249,11 @@ class Replication:
 
         loop.add_reader(socket, woken)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await came
             self._conn.consume_input()
         except TimeoutError as error:
-            raise EngineAway(f"the server was silent for {PATIENCE:.0f} s") from error
+            raise EngineAway(f"the server was silent for {self._patience:.0f} s") from error
         except psycopg.Error as error:
             raise EngineAway(f"the server is gone: {_short(error)}") from error
         finally:

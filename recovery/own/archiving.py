@@ -1,0 +1,106 @@
+"""Tocsin's own database into its archive: the archiver of every database, with a few words of ours.
+
+Invariants: it only reads, as a login of its own, and gives way to the database: its slot keeps at
+most what the server's own bound allows (engines/postgres.py), it takes no disk below a reserve, and
+where nobody asks for backups no slot is left. Begun anew whenever what it is told changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from recovery.core.clock import system
+from recovery.core.errors import TocsinError
+from recovery.core.wire.backups import BackupFact
+from recovery.engines.postgres import PORT, Cluster
+from recovery.engines.roles import ARCHIVER
+from recovery.engines.state import State
+from recovery.own.folder import OwnFolder, Report
+
+_log = logging.getLogger("tocsin.own")
+NAME = "tocsin-itself"
+Mark = tuple[float, ...]
+LOOK_SECONDS = 5.0
+AGAIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the database is: libpq's words to read its log, and its version."""
+
+    words: Mapping[str, str] = field(repr=False)
+    version: str
+
+    @classmethod
+    def of(cls, state: State) -> Server:
+        cluster = Cluster(state.folder / "postgres")
+        words = {
+            "host": str(cluster.socket_folder),
+            "port": str(PORT),
+            "user": ARCHIVER,
+            "password": state.secret("archiver"),
+        }
+        return cls(words, (cluster.data / "PG_VERSION").read_text().strip())
+
+
+async def keep(state: State) -> None:
+    """For ever: as the files say, whatever fails is tried again."""
+    folder = OwnFolder(state.folder)
+    while True:
+        mark = folder.mark()
+        try:
+            if folder.is_configured:
+                await _until_changed(state, folder, mark)
+            else:
+                await _idle(state, folder, mark)
+        except (TocsinError, OSError, ExceptionGroup) as error:
+            _log.warning("%s", error)
+            said = BackupFact(replica=NAME, database=NAME, state="failed", trouble=str(error))
+            _tell(folder, said)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _idle(state: State, folder: OwnFolder, mark: Mark) -> None:
+    """Until somebody asks for backups."""
+    await _free_slot(state)
+    while folder.mark() == mark:  # noqa: ASYNC110 - files of other processes
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _until_changed(state: State, folder: OwnFolder, mark: Mark) -> None:
+    from recovery.own.keeping import archiver_of, keys_of  # noqa: PLC0415 - only where it is wanted
+
+    stores = folder.stores()
+    archiver = archiver_of(Server.of(state), folder, stores)
+    keys = keys_of(state, folder, [each.store for each in archiver.carriers])
+    running = [asyncio.create_task(archiver.run()), asyncio.create_task(keys.run())]
+    try:
+        while folder.mark() == mark:
+            _tell(folder, archiver.fact(), keys.trouble)
+            done, _ = await asyncio.wait(running, timeout=LOOK_SECONDS)
+            for each in done:
+                each.result()
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for carrier in archiver.carriers:
+            with contextlib.suppress(TocsinError):
+                await carrier.store.close()
+
+
+async def _free_slot(state: State) -> None:
+    """The server keeps no log for an archive that nobody wants."""
+    from recovery.adapters.databases.postgresql.replication import Replication  # noqa: PLC0415
+
+    async with await Replication.open(Server.of(state).words) as connection:
+        await connection.drop_slot()
+
+
+def _tell(folder: OwnFolder, fact: BackupFact, keys: str = "") -> None:
+    with contextlib.suppress(OSError):
+        folder.tell(Report(at=system.now(), fact=fact, keys=keys))

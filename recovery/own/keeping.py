@@ -1,0 +1,110 @@
+"""What of Tocsin goes into its stores: its log and bases, and its keys, sealed to a person."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from recovery.adapters.backups.directory import DirectoryStore
+from recovery.agent.backups.archiver import Archiver, Primary
+from recovery.agent.backups.keeping import Plan
+from recovery.agent.backups.spool import Spool
+from recovery.agent.backups.stores import keys_for, store_for
+from recovery.core.archive import RetentionPolicy
+from recovery.core.clock import system
+from recovery.core.errors import TocsinError
+from recovery.core.ports import ObjectStore, StoreFull
+from recovery.core.wire.backups import StoreSpec
+from recovery.engines.roles import DATABASE
+from recovery.engines.state import State
+from recovery.own import bundle
+from recovery.own.archiving import NAME, Server
+from recovery.own.folder import KEY, OwnFolder
+
+RESERVE = 1 << 30
+"""Bytes that the spool leaves to the database on the disk that they share."""
+PLAN = Plan(
+    base_every=timedelta(hours=12),
+    kept=RetentionPolicy(backups=2, days=2.0),
+    stagger=2.0,
+    fast=True,
+)
+"""Its log is long, for leases are renewed in it all the time: a young base keeps a restore short,
+and two days of every moment are what a mistake of a person needs. `fast`: its checkpoint writes at
+most the server's few buffers, and spread over minutes it would leave a fresh Tocsin without any."""
+KEYS_SECONDS = 30.0
+NO_KEY = "Its keys are in no store: nobody made a recovery key (manage.py own recovery-key)."
+
+
+class PoliteSpool(DirectoryStore):
+    """Takes nothing while the disk is nearly full: the log waits in the server, up to its bound,
+    and the database goes on."""
+
+    async def put(self, name: str, data: bytes, *, lock_until: datetime | None = None) -> None:
+        free = await self.room()
+        if free < RESERVE:
+            raise StoreFull(
+                f"{self.name}: {free >> 20} MiB are free, and {RESERVE >> 20} MiB are left to "
+                "Tocsin's own database.",
+                todo="Free space there.",
+            )
+        await super().put(name, data, lock_until=lock_until)
+
+
+def archiver_of(server: Server, folder: OwnFolder, stores: Mapping[int, StoreSpec]) -> Archiver:
+    """Into the spool, and from there into every store beside the others."""
+    canary = dict(server.words) | {"dbname": DATABASE}
+    primary = Primary(NAME, server.version, server.words, canary)
+    spool = Spool(PoliteSpool("spool", folder.spool), NAME, keys_for(folder.path, KEY))
+    return Archiver(
+        primary, spool, [store_for(each, folder.path) for each in stores.values()], PLAN
+    )
+
+
+class KeysKept:
+    """The newest sealed keys in every store and on the spool's volume."""
+
+    def __init__(self, state: State, folder: OwnFolder, stores: Sequence[ObjectStore]) -> None:
+        self._state, self._folder, self._stores = state, folder, stores
+        self._has: dict[str, str] = {}
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            self.trouble = await self._keep()
+            await asyncio.sleep(KEYS_SECONDS)
+
+    async def _keep(self) -> str:
+        """What is in the way, if anything."""
+        if not self._folder.recovery.exists():
+            return NO_KEY
+        public = self._folder.recovery.read_text()
+        files = await asyncio.to_thread(bundle.files_of, self._state.folder)
+        troubles = []
+        for store in self._stores:
+            try:
+                await self._put(store, files, public)
+            except TocsinError as error:
+                troubles.append(f"Its keys are not in {store.name}: {error}")
+        return " ".join(troubles)
+
+    async def _put(self, store: ObjectStore, files: bundle.Files, public: str) -> None:
+        """Only where they are other ones than those that lie there."""
+        digest = bundle.digest_of(files)
+        if self._has.get(store.name) == digest:
+            return
+        there = sorted(each.name for each in await store.list(bundle.PREFIX))
+        if not there or not there[-1].endswith(f"-{digest}"):
+            name = bundle.name_of(files, system.now())
+            await store.put(name, bundle.seal_files(files, public, name=name))
+            for old in there[: -bundle.KEPT]:
+                with contextlib.suppress(TocsinError):  # locked: its turn comes
+                    await store.delete(old)
+        self._has[store.name] = digest
+
+
+def keys_of(state: State, folder: OwnFolder, stores: Sequence[ObjectStore]) -> KeysKept:
+    return KeysKept(state, folder, [DirectoryStore("spool", folder.spool), *stores])
