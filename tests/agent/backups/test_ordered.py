@@ -203,6 +203,42 @@ async def test_a_database_comes_back_on_another_host_and_its_old_copy_is_set_asi
     assert await notes.numbers(B) == {1, 2, 3}
 
 
+async def test_what_a_host_had_once_never_leads_when_the_database_comes_back_to_it(
+    notes: Notes,
+) -> None:
+    """It was restored on B, and is restored on A again, where its first copy lies: the list that
+    names A comes before the restored data are in place."""
+    pair_, gateway = notes.pair, notes.pair.gateway
+    await pair_.hosts[A].stop()
+    assert (await notes.ordered("restore", "op-1")).state == "done"
+    await notes.serve(2)
+    name = pair_.hosts[A].name
+    await pair_.back(A)
+    await gateway.desire(name, databases=())
+    await until(lambda: not _is_reached(notes, A), 30)
+    await pair_.hosts[B].stop()
+    order = await notes.send(A, "restore", operation="op-2", restore="r-2")
+    done = await notes.outcome(A, order)
+    assert done.state == "done", done.detail
+    engine = pair_.hosts[A].folder / "state" / "databases" / A / "engine"
+    assert list(engine.rglob("kept/*/PG_VERSION")), "it is set aside, not gone"
+    await gateway.desire(name, databases=(notes.spec(A, 3),))
+    await gateway.until(lambda: _told(notes).epoch == 3, 30)
+    assert (_told(notes).state, _told(notes).is_writable) == ("absent", False)
+    adopt = await notes.send(A, "adopt", operation="op-3", epoch=3, restore="r-2")
+    assert (await notes.outcome(A, adopt)).state == "done"
+    await notes.until_serving(A, 3)
+    assert await notes.numbers(A) == {1, 2, 3}
+
+
+def _told(notes: Notes) -> wire.ReplicaFact:
+    """Host A's newest word of it."""
+    member = notes.pair.gateway.member(notes.pair.hosts[A].name)
+    return member.replicas.get(A) or wire.ReplicaFact(
+        replica=A, epoch=0, state="absent", role="out"
+    )
+
+
 def _is_reached(notes: Notes, host: str) -> bool:
     state = notes.pair.hosts[host].folder / "state" / "databases" / A / "engine"
     return any(state.rglob("postmaster.pid"))
@@ -283,6 +319,7 @@ async def nothing_is_adopted_where_nothing_was_restored(notes: Notes) -> None:
 
 
 async def what_cannot_be_restored_says_why_and_what_can(notes: Notes) -> None:
+    await notes.pair.hosts[A].stop()  # else its archive goes on meanwhile
     objects = await notes.store.list(f"{NAME}/")
     newest = coverage(objects).moment
     assert newest is not None
