@@ -206,15 +206,15 @@ def _clear(replica: BackupReplica, outside: Outside, now: datetime) -> None:
         try:
             there = outside.provider(replica.store)
             home = outside.provider(queries.snapshot_store_of(run.host))
-            if not _left(run, replica, there) + _left(run, replica, home):
+            if not _left(run, there) + _left(run, home):
                 actions.forget_failed(run=run, actor=ACTOR, now=now)
         except TocsinError:
             return  # the next round sees the same
 
 
-def _left(run: SnapshotRun, replica: BackupReplica, site: SnapshotProvider) -> int:
+def _left(run: SnapshotRun, site: SnapshotProvider) -> int:
     """How many snapshots of it were there; they are deleted, with the volumes made from them."""
-    found = site.find({DATABASE: replica.database.name, RUN: str(run.pk)})
+    found = site.find({RUN: str(run.pk)})
     for one in found:
         for volume in site.volumes(one.id):
             site.delete_volume(volume.id)

@@ -145,7 +145,7 @@ def test_the_end_of_two_thousand_restores_is_told_within_15_percent() -> None:
 
 def test_a_host_that_never_restored_goes_by_what_most_do() -> None:
     misses = [miss for _, series in many(2, 500) for miss in series.misses(Paces())]
-    assert median(misses) < 0.08
+    assert median(misses) < 0.12
     assert sum(miss <= 0.15 for miss in misses) / len(misses) > 0.65
 
 
