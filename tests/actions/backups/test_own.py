@@ -11,11 +11,11 @@ from django.test import override_settings
 from recovery.alarms.models import Alarm
 from recovery.backups.cycle import hear_own, judge_promises
 from recovery.backups.facts import OWN
-from recovery.backups.models import BackupReplica, JobSight, OwnSight, Store
+from recovery.backups.models import BackupReplica, JobSight, OwnSight, Proof, Store
 from recovery.backups.queries import own_facts, tickets
 from recovery.core.errors import Refused
 from recovery.core.wire.backups import BackupFact, StoreFact
-from recovery.own.folder import OwnFolder, Report
+from recovery.own.folder import OwnFolder, OwnProof, Report
 from tests.actions.backups.ground import Ground, assign, later, make_ground, make_store
 from tests.support.archives import write_base, write_wal
 from tests.support.fleet import NOW
@@ -113,3 +113,23 @@ def test_no_host_is_asked_to_prove_it(ground: Ground) -> None:
         str(pk) for pk in BackupReplica.objects.filter(database=None).values_list("pk", flat=True)
     }
     assert not own & {one.key for one in tickets()}
+
+
+def test_its_archivers_tests_become_proofs_once(ground: Ground, tmp_path: Path) -> None:
+    ground.look(later(seconds=5))
+    at = later(minutes=1)
+    passed = OwnProof(begun=at, ended=at, canary=NOW, size=1000, seconds=2.0)
+    failed = OwnProof(begun=at, ended=at, failure="It is altered.")
+    OwnFolder(tmp_path).spool.mkdir(parents=True)
+    fact = BackupFact(replica=OWN, database=OWN, state="streaming")
+    OwnFolder(tmp_path).tell(Report(at=at, fact=fact, proofs={1: passed, 2: failed}))
+    for _ in range(2):
+        hear_own(tmp_path)
+    rows = Proof.objects.order_by("replica__number").values_list("state", "said")
+    assert [(state, said) for state, said in rows] == [
+        ("passed", "It was restored, started, asked and read back."),
+        ("failed", "It is altered."),
+    ]
+    judge_promises(now=later(minutes=2))
+    assert alarms("2:disproved") == ["Tocsin, replica 2: its last restore test failed"]
+    assert own_facts().copies[0].proven_at == at
