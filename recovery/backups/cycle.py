@@ -44,10 +44,17 @@ def follow_archives(*, opened: Opener, now: datetime) -> int:
 
 
 def hear_own(folder: Path) -> None:
-    """What the process that archives Tocsin's own database said last, on this machine."""
-    told = OwnFolder(folder).told()
-    if told is not None:
-        actions.hear_own(fact=told.fact, keys=told.keys, at=told.at)
+    """What the process that archives Tocsin's own database said last, on this machine; and it is
+    told where its replica 3 can be read."""
+    own = OwnFolder(folder)
+    told = own.told()
+    if told is None:
+        return
+    actions.hear_own(fact=told.fact, keys=told.keys, at=told.at)
+    actions.note_own_proofs(proofs=told.proofs, actor=ACTOR)
+    third = queries.own_third()
+    if third is not None:
+        own.put_third(third)
 
 
 def judge_promises(*, now: datetime) -> int:

@@ -38,6 +38,7 @@ from recovery.backups.models import (
     Store,
 )
 from recovery.core.errors import Refused
+from recovery.core.wire.backups import StoreSpec
 from recovery.inventory.facts import DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Datacenter, Replica
@@ -229,6 +230,17 @@ def tickets() -> list[Ticket]:
         )
         for pk, since, proven, failed, size in rows
     ]
+
+
+def own_third() -> StoreSpec | None:
+    """Where the provider's newest snapshot of Tocsin's own volume appears, if there is one."""
+    kept = SnapshotRun.objects.filter(replica__database=None, state=SnapshotState.KEPT)
+    run = kept.exclude(volume="").select_related("replica__store").order_by("-begun_at").first()
+    if run is None:
+        return None
+    store = run.replica.store
+    folder = f"{store.credentials.get('mounts', '')}/{run.volume}"
+    return StoreSpec(name=store.name, kind="folder", folder=folder)
 
 
 def snapshot_replicas() -> list[BackupReplica]:

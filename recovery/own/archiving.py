@@ -11,40 +11,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
 from recovery.core.wire.backups import BackupFact
-from recovery.engines.postgres import PORT, Cluster
-from recovery.engines.roles import ARCHIVER
 from recovery.engines.state import State
-from recovery.own.folder import OwnFolder, Report
+from recovery.own.folder import OwnFolder, OwnProof, Report
+from recovery.own.server import NAME, Server
 
 _log = logging.getLogger("tocsin.own")
-NAME = "tocsin-itself"
 Mark = tuple[float, ...]
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where the database is: libpq's words to read its log, and its version."""
-
-    words: Mapping[str, str] = field(repr=False)
-    version: str
-
-    @classmethod
-    def of(cls, state: State) -> Server:
-        cluster = Cluster(state.folder / "postgres")
-        words = {
-            "host": str(cluster.socket_folder),
-            "port": str(PORT),
-            "user": ARCHIVER,
-            "password": state.secret("archiver"),
-        }
-        return cls(words, (cluster.data / "PG_VERSION").read_text().strip())
 
 
 async def keep(state: State) -> None:
@@ -72,15 +50,17 @@ async def _idle(state: State, folder: OwnFolder, mark: Mark) -> None:
 
 
 async def _until_changed(state: State, folder: OwnFolder, mark: Mark) -> None:
-    from recovery.own.keeping import archiver_of, keys_of  # noqa: PLC0415 - only where it is wanted
+    from recovery.own.keeping import archiver_of, keys_of, proving_of  # noqa: PLC0415 - only where it is wanted
 
     stores = folder.stores()
-    archiver = archiver_of(Server.of(state), folder, stores)
+    server = Server.of(state)
+    archiver = archiver_of(server, folder, stores)
     keys = keys_of(state, folder, [each.store for each in archiver.carriers])
-    running = [asyncio.create_task(archiver.run()), asyncio.create_task(keys.run())]
+    proving = proving_of(server, folder)
+    running = [asyncio.create_task(each.run()) for each in (archiver, keys, proving)]
     try:
         while folder.mark() == mark:
-            _tell(folder, archiver.fact(), keys.trouble)
+            _tell(folder, archiver.fact(), keys.trouble, proving.proofs)
             done, _ = await asyncio.wait(running, timeout=LOOK_SECONDS)
             for each in done:
                 each.result()
@@ -101,6 +81,14 @@ async def _free_slot(state: State) -> None:
         await connection.drop_slot()
 
 
-def _tell(folder: OwnFolder, fact: BackupFact, keys: str = "") -> None:
+def _tell(
+    folder: OwnFolder,
+    fact: BackupFact,
+    keys: str = "",
+    proofs: Mapping[int, OwnProof] | None = None,
+) -> None:
+    if proofs is None:
+        former = folder.told()
+        proofs = former.proofs if former else {}
     with contextlib.suppress(OSError):
-        folder.tell(Report(at=system.now(), fact=fact, keys=keys))
+        folder.tell(Report(at=system.now(), fact=fact, keys=keys, proofs=dict(proofs)))

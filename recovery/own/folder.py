@@ -1,6 +1,7 @@
 """What the backups of Tocsin itself are told, and what they say: files of this machine alone.
 
     var/own/stores.json    which replica lies in which store; nothing secret
+    var/own/third.json     where replica 3, the provider's newest snapshot, can be read
     var/own/keys           seals Tocsin's archive: made here once, and no host has it
     var/own/credentials    STORE ACCESS-KEY SECRET: to write, list, read and remove
     var/own/recovery.pub   the public half of a person's recovery key (bundle.py)
@@ -28,12 +29,24 @@ KEY = "own-1"
 Config = dict[int, StoreSpec]
 
 
+class OwnProof(msgspec.Struct, frozen=True, kw_only=True):
+    """A restore test of one replica. `failure` empty: `canary` was read back from it."""
+
+    begun: datetime
+    ended: datetime
+    failure: str = ""
+    canary: datetime | None = None
+    size: int = 0
+    seconds: float = 0.0
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`keys`: why they are in no store; empty, they are."""
+    """`keys`: why they are in no store; empty, they are. `proofs`: the newest of each replica."""
 
     at: datetime
     fact: BackupFact
     keys: str = ""
+    proofs: dict[int, OwnProof] = {}
 
 
 class OwnFolder:
@@ -58,6 +71,18 @@ class OwnFolder:
             raise BadConfiguration(
                 f"It cannot be read: {error}.", field="own/stores.json"
             ) from error
+
+    def readable(self) -> Config:
+        """With replica 3, where a worker has said where it can be read."""
+        third = self.path / "third.json"
+        if not third.exists():
+            return self.stores()
+        return self.stores() | {3: msgspec.json.decode(third.read_bytes(), type=StoreSpec)}
+
+    def put_third(self, spec: StoreSpec) -> None:
+        """Writes only what differs, and only where Tocsin is archived."""
+        if self.is_configured and self.readable().get(3) != spec:
+            write_atomic(self.path / "third.json", msgspec.json.encode(spec))
 
     def put_store(self, number: int, spec: StoreSpec, pair: tuple[str, str] | None = None) -> None:
         """Replica `number` goes there from now on. Writes only what differs."""

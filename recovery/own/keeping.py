@@ -20,8 +20,9 @@ from recovery.core.wire.backups import StoreSpec
 from recovery.engines.roles import DATABASE
 from recovery.engines.state import State
 from recovery.own import bundle
-from recovery.own.archiving import NAME, Server
 from recovery.own.folder import KEY, OwnFolder
+from recovery.own.proving import Proving
+from recovery.own.server import NAME, Server
 
 RESERVE = 1 << 30
 """Bytes that the spool leaves to the database on the disk that they share."""
@@ -108,3 +109,16 @@ class KeysKept:
 
 def keys_of(state: State, folder: OwnFolder, stores: Sequence[ObjectStore]) -> KeysKept:
     return KeysKept(state, folder, [DirectoryStore("spool", folder.spool), *stores])
+
+
+def proving_of(server: Server, folder: OwnFolder) -> Proving:
+    """Goes on from the proofs that were told last."""
+    former = folder.told()
+    return Proving(
+        folder.path / "proof",
+        keys_for(folder.path, KEY),
+        server.version,
+        folder.readable,
+        lambda spec: store_for(spec, folder.path),
+        dict(former.proofs) if former else {},
+    )

@@ -34,8 +34,8 @@ from recovery.engines.postgres import SUPERUSER, Cluster
 from recovery.engines.roles import DATABASE
 from recovery.engines.state import State, write_private
 from recovery.own import bundle
-from recovery.own.archiving import NAME
 from recovery.own.folder import KEY, OwnFolder
+from recovery.own.server import NAME
 
 Say = Callable[[str], object]
 _EVERY = 1.0
@@ -53,7 +53,7 @@ class Wish:
 def store_of(state: State, number: int) -> ObjectStore:
     """Replica `number`, as this machine's files have it."""
     folder = OwnFolder(state.folder)
-    stores = folder.stores()
+    stores = folder.readable()
     if number not in stores:
         known = ", ".join(str(each) for each in stores) or "none"
         raise Refused(

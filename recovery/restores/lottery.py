@@ -35,7 +35,8 @@ def draw_lots(*, actor: Actor, now: datetime, draw: float, paused: str = "") -> 
     """Take one turn, if one is due; whether anything was written."""
     if not settings.TOCSIN_PROVEN_WITHIN_DAYS:
         return False
-    proof = Proof.objects.filter(state=ProofState.RUNNING).order_by("begun_at").first()
+    running = Proof.objects.filter(state=ProofState.RUNNING).exclude(replica__database=None)
+    proof = running.order_by("begun_at").first()
     trial = _trial(proof, now, paused)
     turn = next_turn(trial, draw)
     try:
@@ -71,7 +72,7 @@ def _again(trial: Trial, proof: Proof, *, actor: Actor, reason: str, now: dateti
 
 
 def _trial(proof: Proof | None, now: datetime, paused: str) -> Trial:
-    last = Proof.objects.order_by("-begun_at").first()
+    last = Proof.objects.exclude(replica__database=None).order_by("-begun_at").first()
     drawn = () if proof is not None else _tickets()
     wanted = [one.key for one in drawn] or ([str(proof.replica_id)] if proof else [])
     return Trial(

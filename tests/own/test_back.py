@@ -26,9 +26,10 @@ from recovery.engines.postgres import FORGETFUL, Cluster
 from recovery.engines.roles import ARCHIVER, DATABASE
 from recovery.engines.state import State, write_private
 from recovery.own import bundle
-from recovery.own.archiving import NAME, keep
+from recovery.own.archiving import keep
 from recovery.own.folder import OwnFolder
 from recovery.own.restoring import Wish, restore, store_of
+from recovery.own.server import NAME
 from tests.support.running import ROOT
 
 SETTINGS = FORGETFUL | {"max_connections": "20", "shared_buffers": "16MB"}
@@ -210,6 +211,34 @@ async def test_without_stores_no_slot_is_left_and_an_archiver_is_no_reader_of_ro
         connection.execute("SELECT word FROM public.said")
     ((bound,),) = ground.do("SHOW max_slot_wal_keep_size")
     assert bound == "1GB", "a slot never fills the disk of Tocsin's own database"
+
+
+@pytest.mark.timeout(240)
+async def test_its_replicas_are_restored_beside_and_read_back_and_a_flipped_byte_is_found(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ground.configure()
+    own.put_third(StoreSpec(name="three", kind="folder", folder=str(ground.stores[1])))
+    monkeypatch.setattr("recovery.own.proving.LOOK_SECONDS", 0.2)
+    await kept(ground)
+    part = sorted(ground.stores[0].glob(f"{NAME}/*/base/*/part-00000"))[0]
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+
+    def are_told() -> bool:
+        told = own.told()
+        return told is not None and set(told.proofs) == {1, 2, 3}
+
+    await archived(ground, are_told)
+    told = own.told()
+    assert told is not None
+    assert "part-00000 is altered" in told.proofs[1].failure
+    for number in (2, 3):
+        assert told.proofs[number].failure == ""
+        assert told.proofs[number].canary is not None
+    assert not (own.path / "proof").exists(), "nothing of it is left"
+    assert ground.words() == [], "and nothing in place was touched"
 
 
 def test_a_running_tocsin_is_never_restored_under_its_feet(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from recovery.agent.backups.restore import sentence
 from recovery.audit.facts import Actor
@@ -52,6 +53,8 @@ class Command(BaseCommand):
             getattr(self, f"_{options['verb'].replace('-', '_')}")(options)
         except TocsinError as error:
             raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError("Tocsin's database does not answer. Start it: make up.") from error
 
     def _store(self, options: dict[str, Any]) -> None:
         row = Store.objects.filter(name=options["name"]).first()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+
+from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups.facts import ProofState
 from recovery.backups.models import BackupReplica, Proof
 from recovery.core import transitions
 from recovery.core.errors import Refused
+from recovery.own.folder import OwnProof
 
 
 def begin_proof(*, replica: BackupReplica, why: str, actor: Actor, now: datetime) -> Proof:
@@ -47,4 +51,36 @@ def fail_proof(*, proof: Proof, said: str, actor: Actor, now: datetime) -> Proof
     changes = {"ended_at": now, "said": said}
     return transitions.move(
         proof, ProofState.FAILED, changes=changes, actor=actor, reason=said, now=now
+    )
+
+
+def note_own_proofs(*, proofs: Mapping[int, OwnProof], actor: Actor) -> int:
+    """Tests of Tocsin's own replicas, which its archiver made and told; how many were new."""
+    count = 0
+    for number, told in sorted(proofs.items()):
+        replica = BackupReplica.objects.filter(database=None, number=number).first()
+        if replica is None or told.begun < replica.since:
+            continue
+        with transaction.atomic():
+            if Proof.objects.filter(replica=replica, begun_at__gte=told.begun).exists():
+                continue
+            why = "Its time had come. Restored beside it by Tocsin's own archiver."
+            proof = begin_proof(replica=replica, why=why, actor=actor, now=told.begun)
+            _end(proof, told, actor)
+            count += 1
+    return count
+
+
+def _end(proof: Proof, told: OwnProof, actor: Actor) -> None:
+    if told.failure or told.canary is None:
+        fail_proof(proof=proof, said=told.failure, actor=actor, now=told.ended)
+        return
+    pass_proof(
+        proof=proof,
+        recoverable_to=told.canary,
+        bytes_restored=told.size,
+        seconds=told.seconds,
+        said="It was restored, started, asked and read back.",
+        actor=actor,
+        now=told.ended,
     )

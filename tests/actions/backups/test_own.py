@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from recovery.alarms.models import Alarm
+from recovery.backups import actions
 from recovery.backups.cycle import hear_own, judge_promises
-from recovery.backups.facts import OWN
-from recovery.backups.models import BackupReplica, JobSight, OwnSight, Store
+from recovery.backups.facts import OWN, StoreKind
+from recovery.backups.models import BackupReplica, JobSight, OwnSight, Proof, Store
 from recovery.backups.queries import own_facts, tickets
 from recovery.core.errors import Refused
 from recovery.core.wire.backups import BackupFact, StoreFact
-from recovery.own.folder import OwnFolder, Report
+from recovery.inventory.models import Datacenter
+from recovery.own.bundle import open_files, seal_files
+from recovery.own.folder import OwnFolder, OwnProof, Report
 from tests.actions.backups.ground import Ground, assign, later, make_ground, make_store
 from tests.support.archives import write_base, write_wal
-from tests.support.fleet import NOW
+from tests.support.fleet import BY, NOW
 
 pytestmark = pytest.mark.django_db
 SITES = ("par1", "osu2", "mrs1")
@@ -113,3 +118,61 @@ def test_no_host_is_asked_to_prove_it(ground: Ground) -> None:
         str(pk) for pk in BackupReplica.objects.filter(database=None).values_list("pk", flat=True)
     }
     assert not own & {one.key for one in tickets()}
+
+
+def test_its_archivers_tests_become_proofs_once(ground: Ground, tmp_path: Path) -> None:
+    ground.look(later(seconds=5))
+    at = later(minutes=1)
+    passed = OwnProof(begun=at, ended=at, canary=NOW, size=1000, seconds=2.0)
+    failed = OwnProof(begun=at, ended=at, failure="It is altered.")
+    OwnFolder(tmp_path).spool.mkdir(parents=True)
+    fact = BackupFact(replica=OWN, database=OWN, state="streaming")
+    OwnFolder(tmp_path).tell(Report(at=at, fact=fact, proofs={1: passed, 2: failed}))
+    for _ in range(2):
+        hear_own(tmp_path)
+    rows = Proof.objects.order_by("replica__number").values_list("state", "said")
+    assert [(state, said) for state, said in rows] == [
+        ("passed", "It was restored, started, asked and read back."),
+        ("failed", "It is altered."),
+    ]
+    judge_promises(now=later(minutes=2))
+    assert alarms("2:disproved") == ["Tocsin, replica 2: its last restore test failed"]
+    assert own_facts().copies[0].proven_at == at
+
+
+def test_the_command_says_where_it_lies_and_makes_its_keys_once(tmp_path: Path) -> None:
+    make_ground()
+    make_bucket()
+    with override_settings(VAR=tmp_path):
+        call_command("own", "store", "s3-par1", "--number", "1", stdout=StringIO())
+        call_command("own", "store", "cloud", "--number", "2", stdout=StringIO())
+        keys = (tmp_path / "own/keys").read_bytes()
+        call_command("own", "store", "cloud", "--number", "2", stdout=StringIO())
+        with pytest.raises(CommandError, match="There is no store s3-lyon"):
+            call_command("own", "store", "s3-lyon", "--number", "3")
+        with pytest.raises(CommandError, match="lies in cloud already"):
+            call_command("own", "store", "cloud", "--number", "3")
+        call_command("own", "recovery-key", "--into", str(tmp_path / "usb"), stdout=StringIO())
+    own = OwnFolder(tmp_path)
+    assert {number: one.name for number, one in own.stores().items()} == {1: "s3-par1", 2: "cloud"}
+    assert (tmp_path / "own/keys").read_bytes() == keys
+    assert (tmp_path / "own/credentials").read_text() == "cloud writer words\n"
+    sealed = seal_files({"a": b"b"}, own.recovery.read_text(), name="n")
+    assert open_files(sealed, (tmp_path / "usb").read_text(), name="n") == {"a": b"b"}
+    secret = [tmp_path / "usb", *(tmp_path / "own" / name for name in ("keys", "credentials"))]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in secret)
+    assert "tocsin-recovery-key" not in own.recovery.read_text()
+
+
+def make_bucket() -> None:
+    actions.register_store(
+        name="cloud",
+        kind=StoreKind.S3,
+        place=Datacenter.objects.get(name="OSU2"),
+        address="http://s3.osu2.internal:8333",
+        bucket="backups",
+        credentials={"access_key": "writer", "secret_key": "words"},
+        actor=BY,
+        reason="test",
+        now=NOW,
+    )
