@@ -26,7 +26,8 @@ from recovery.core.clock import ManualClock
 from recovery.core.tlog.notes import VerifierKey
 from recovery.core.tlog.tree import Frontier, leaf_hash
 from recovery.sealer.copies import PREFIX, Copies, tile_name
-from recovery.sealer.stores import own_folder, own_folder_notes
+from recovery.sealer.keys import Memory, memory_of
+from recovery.sealer.stores import kept_notes, own_folder
 from tests.actions.audit.ground import KEY, sealed, write
 from tests.decisions.tlog.worlds import WITNESS_KEY, cosigned
 from tests.support.databases import Database, cloned, django_on, quiet_cluster
@@ -267,6 +268,7 @@ def test_the_command_says_what_is_whole_and_ends_with_one_where_not(
     log: Database, capsys: pytest.CaptureFixture[str], settings: Any, tmp_path: Path
 ) -> None:
     settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
     with as_superuser():
         do("DELETE FROM audit_cosignature")
         call_command("audit", "verify", "--key", str(KEY.verifier))
@@ -288,11 +290,12 @@ def test_copies_outside_hold_checkpoints_and_hashes_and_find_a_log_that_was_cut(
     log: Database, settings: Any, tmp_path: Path
 ) -> None:
     settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
     clock, marks = ManualClock(NOW), queries.checkpoints()
     copies = Copies(lambda: [own_folder()], clock)
     copies.keep_up()
     copies.keep_up()
-    assert own_folder_notes() == [marks[-1].note]
+    assert kept_notes() == [marks[-1].note]
     tile = (tmp_path / tile_name(0)).read_bytes()
     assert tile == b"".join(queries.hashes_of(0, 0, 256))
     assert tile_name(1_234_067) == f"{PREFIX}tile/0/x001/x234/067"
@@ -300,5 +303,7 @@ def test_copies_outside_hold_checkpoints_and_hashes_and_find_a_log_that_was_cut(
         cut_back(marks[2].size)
         clock.advance(61)
         copies.keep_up()
-        report = verify_log(keys=[KEY.verifier], witnesses=PINNED, seen=own_folder_notes())
+        report = verify_log(keys=[KEY.verifier], witnesses=PINNED, seen=kept_notes())
     assert report.first_wrong == marks[2].size
+    Memory(memory_of(tmp_path / "audit-key", KEY), KEY).keep(marks[3].note)
+    assert kept_notes() == [marks[2].note, marks[4].note, marks[3].note]
