@@ -349,16 +349,32 @@ def test_a_key_that_others_may_read_or_that_is_damaged_is_refused(tmp_path: Path
         load_key(path)
 
 
-@pytest.mark.django_db
-def test_entries_that_wait_too_long_ring_and_the_alarm_ends_by_itself(tmp_path: Path) -> None:
-    write(2)
-    waits = queries.Waiting(unsealed=2, unsigned=9, seconds=41.0, blocker=40.5)
-    assert "open for 40 s" in watch.why_late(waits)
-    quiet = queries.Waiting(unsealed=2, unsigned=9, seconds=41.0, blocker=0)
-    assert "9 entries" in watch.why_late(quiet)
-    assert "make status" in watch.why_late(quiet)
-    assert watch.watch_sealing(now=NOW).unsigned >= 2
+def test_entries_that_wait_too_long_ring_with_their_cause_and_the_alarm_ends_by_itself(
+    rows: Database, tmp_path: Path
+) -> None:
+    mine = sealed(tmp_path, 1)
+    watch.watch_sealing(now=NOW)
     assert not Alarm.objects.exists()
+    last = write(2)
+    with psycopg.connect(rows.superuser_url, autocommit=True) as superuser:
+        superuser.execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
+        superuser.execute(
+            "UPDATE audit_entry SET recorded_at = recorded_at - interval '41 s' WHERE id = %s",
+            [last],
+        )
+    assert watch.watch_sealing(now=NOW).seconds > 40
+    watch.watch_sealing(now=NOW)
+    alarm = Alarm.objects.get(key=watch.LATE)
+    assert (alarm.state, alarm.severity) == ("raised", "page")
+    assert "2 entries are under no signed checkpoint; the oldest is 41 s old" in alarm.body
+    assert "make status" in alarm.body
+    mine.round()
+    assert watch.watch_sealing(now=NOW).seconds > 40, "a leaf is not yet signed"
+    mine.sign()
+    watch.watch_sealing(now=NOW)
+    assert Alarm.objects.get(key=watch.LATE).state == "ended"
+    held = queries.Waiting(unsealed=2, unsigned=9, seconds=41.0, blocker=40.5)
+    assert "A transaction has been open for 40 s" in watch.why_late(held)
 
 
 def test_after_a_restore_a_new_log_is_begun_by_a_person_alone(
