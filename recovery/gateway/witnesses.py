@@ -90,7 +90,7 @@ async def hear_witness(session: Session, state: State, frame: wire.Cosigned) -> 
     state.refusing.discard(session.host)
     if frame.reason:
         await state.rows(_ring, session.name, frame, now)
-    elif not state.refusing:
+    elif not state.refusing & state.sessions.keys():
         await state.rows(_all_clear, now)
 
 

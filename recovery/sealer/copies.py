@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
+from django.db import DatabaseError, close_old_connections
 
 from recovery.audit import queries
 from recovery.core.clock import Clock
@@ -89,8 +92,35 @@ class Copies:
     ) -> None:
         if store.name not in self._tiles:
             self._tiles[store.name] = len(await store.list(f"{PREFIX}tile/0/"))
-        for tile in range(self._tiles[store.name], max(tiles, default=-1) + 1):
-            if tile in tiles:
-                await store.put(tile_name(tile), tiles[tile], lock_until=until)
-                self._tiles[store.name] = tile + 1
+        while (tile := self._tiles[store.name]) in tiles:
+            await store.put(tile_name(tile), tiles[tile], lock_until=until)
+            self._tiles[store.name] = tile + 1
         await store.put(name, note.encode(), lock_until=until)
+
+
+class Outside(Protocol):
+    """Whoever takes copies away."""
+
+    def keep_up(self) -> None:
+        """Called at each round of the sealer that leads."""
+
+
+class Aside:
+    """In a thread of its own: a store that hangs keeps no entry from its seal."""
+
+    def __init__(self, copies: Outside) -> None:
+        self._copies = copies
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="copies")
+        self._running: Future[None] | None = None
+
+    def keep_up(self) -> None:
+        """Never waits: while the last one still writes, nothing begins."""
+        if self._running is None or self._running.done():
+            self._running = self._pool.submit(self._once)
+
+    def _once(self) -> None:
+        close_old_connections()
+        try:
+            self._copies.keep_up()
+        except (DatabaseError, OSError) as error:
+            log.warning("no copies of the log", error=str(error).strip())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -14,18 +13,13 @@ from recovery.core.clock import Clock
 from recovery.core.errors import Refused
 from recovery.core.tlog.notes import SignerKey
 from recovery.sealer import watch
+from recovery.sealer.copies import Outside
 from recovery.sealer.keys import Memory, load_key, make_key, memory_of
 from recovery.sealer.seal import Altered, Sealer
 
 log = structlog.get_logger()
 ROUND_SECONDS = 0.5
 WATCH_SECONDS = 10.0
-
-
-class Outside(Protocol):
-    """Whoever takes copies away, after each round of who leads."""
-
-    def keep_up(self) -> None: ...
 
 
 def run_sealer(

@@ -46,7 +46,10 @@ def copy_stores() -> list[ObjectStore]:
     return found
 
 
-def own_folder_notes() -> list[str]:
-    """Every checkpoint that was copied into the folder; none where it is not there."""
+def kept_notes() -> list[str]:
+    """Every checkpoint that this machine keeps outside PostgreSQL: those copied into the folder,
+    and what each key of the log signed last."""
     folder = Path(settings.TOCSIN_AUDIT_FOLDER) / PREFIX / "checkpoint"
-    return [path.read_text() for path in sorted(folder.glob("[0-9]*"))]
+    key_file = Path(settings.TOCSIN_AUDIT_KEY_FILE)
+    signed = key_file.parent.glob(f"{key_file.name}-signed-*[0-9a-f]")
+    return [path.read_text() for path in (*sorted(folder.glob("[0-9]*")), *sorted(signed))]

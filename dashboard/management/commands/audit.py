@@ -21,7 +21,7 @@ from recovery.core.clock import system
 from recovery.core.tlog.notes import BadNote, VerifierKey
 from recovery.gateway.witnesses import witness_keys
 from recovery.sealer.keys import make_key_anew
-from recovery.sealer.stores import own_folder_notes
+from recovery.sealer.stores import kept_notes
 from recovery.sealer.watch import end_altered
 
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             keys = [VerifierKey.parse(str(text)) for text in options["key"]]
         except BadNote as error:
             raise CommandError(f"{error}.") from error
-        seen = [path.read_text() for path in options["seen"]] + own_folder_notes()
+        seen = [path.read_text() for path in options["seen"]] + kept_notes()
         found = verify_log(keys=keys, witnesses=witness_keys(), seen=seen)
         for finding in found.findings:
             self.stdout.write(f"WRONG: {finding.said}")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from recovery.core.clock import system
-from recovery.sealer.copies import Copies
+from recovery.sealer.copies import Aside, Copies
 from recovery.sealer.run import run_sealer
 from recovery.sealer.stores import copy_stores
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             name=f"sealer-{os.getpid()}",
             key_file=Path(settings.TOCSIN_AUDIT_KEY_FILE),
             host=settings.TOCSIN_HOST,
-            copies=Copies(copy_stores, system),
+            copies=Aside(Copies(copy_stores, system)),
             clock=system,
             stop=stop,
         )

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,18 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from recovery.adapters.backups.directory import DirectoryStore
 from recovery.audit import actions, offline, queries
 from recovery.audit.bundle import prove, write_bundle
 from recovery.audit.leaves import leaf_data
 from recovery.audit.verify import Verified, verify_log
 from recovery.core.clock import ManualClock
+from recovery.core.ports import ObjectInfo, StoreAway
 from recovery.core.tlog.notes import VerifierKey
 from recovery.core.tlog.tree import Frontier, leaf_hash
-from recovery.sealer.copies import PREFIX, Copies, tile_name
-from recovery.sealer.stores import own_folder, own_folder_notes
+from recovery.sealer.copies import PREFIX, Aside, Copies, checkpoint_name, tile_name
+from recovery.sealer.keys import Memory, memory_of
+from recovery.sealer.stores import copy_stores, kept_notes, own_folder
 from tests.actions.audit.ground import KEY, sealed, write
 from tests.decisions.tlog.worlds import WITNESS_KEY, cosigned
 from tests.support.databases import Database, cloned, django_on, quiet_cluster
@@ -267,6 +271,7 @@ def test_the_command_says_what_is_whole_and_ends_with_one_where_not(
     log: Database, capsys: pytest.CaptureFixture[str], settings: Any, tmp_path: Path
 ) -> None:
     settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
     with as_superuser():
         do("DELETE FROM audit_cosignature")
         call_command("audit", "verify", "--key", str(KEY.verifier))
@@ -288,11 +293,12 @@ def test_copies_outside_hold_checkpoints_and_hashes_and_find_a_log_that_was_cut(
     log: Database, settings: Any, tmp_path: Path
 ) -> None:
     settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
     clock, marks = ManualClock(NOW), queries.checkpoints()
     copies = Copies(lambda: [own_folder()], clock)
     copies.keep_up()
     copies.keep_up()
-    assert own_folder_notes() == [marks[-1].note]
+    assert kept_notes() == [marks[-1].note]
     tile = (tmp_path / tile_name(0)).read_bytes()
     assert tile == b"".join(queries.hashes_of(0, 0, 256))
     assert tile_name(1_234_067) == f"{PREFIX}tile/0/x001/x234/067"
@@ -300,5 +306,60 @@ def test_copies_outside_hold_checkpoints_and_hashes_and_find_a_log_that_was_cut(
         cut_back(marks[2].size)
         clock.advance(61)
         copies.keep_up()
-        report = verify_log(keys=[KEY.verifier], witnesses=PINNED, seen=own_folder_notes())
+        report = verify_log(keys=[KEY.verifier], witnesses=PINNED, seen=kept_notes())
     assert report.first_wrong == marks[2].size
+    Memory(memory_of(tmp_path / "audit-key", KEY), KEY).keep(marks[3].note)
+    assert kept_notes() == [marks[2].note, marks[4].note, marks[3].note]
+
+
+class Away(DirectoryStore):
+    """A store that does not answer."""
+
+    async def list(self, prefix: str = "") -> list[ObjectInfo]:
+        raise StoreAway("no answer")
+
+
+def test_a_store_that_is_away_keeps_no_copy_from_the_others_and_catches_up(
+    log: Database, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    clock, newest = ManualClock(NOW), queries.newest_checkpoint()
+    second: list[DirectoryStore] = [Away("second", folders[1])]
+    copies = Copies(lambda: [*second, DirectoryStore("first", folders[0])], clock)
+    copies.keep_up()
+    assert newest is not None
+    assert (folders[0] / checkpoint_name(newest.size)).read_text() == newest.note
+    assert not any(folders[1].iterdir())
+    second[:] = [DirectoryStore("second", folders[1])]
+    for _ in range(2):
+        clock.advance(61)
+        copies.keep_up()
+    assert (folders[1] / tile_name(0)).read_bytes() == (folders[0] / tile_name(0)).read_bytes()
+    assert (folders[1] / checkpoint_name(newest.size)).exists()
+
+
+def test_a_store_of_backups_gets_the_same_copies_by_its_name(
+    log: Database, settings: Any, tmp_path: Path
+) -> None:
+    settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_STORES = ["nowhere"]
+    assert [store.name for store in copy_stores()] == ["audit folder"]
+
+
+def test_copies_that_hang_hold_nobody_up() -> None:
+    begun, let_go, count = threading.Event(), threading.Event(), []
+
+    class Hanging:
+        def keep_up(self) -> None:
+            count.append(1)
+            begun.set()
+            let_go.wait(10)
+
+    aside = Aside(Hanging())
+    aside.keep_up()
+    assert begun.wait(5)
+    aside.keep_up()
+    let_go.set()
+    assert count == [1]
