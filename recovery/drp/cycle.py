@@ -17,7 +17,7 @@ from recovery.drp.decide import next_orders
 from recovery.drp.executing import FailPoint, Hand, carry_out, nowhere
 from recovery.drp.facts import Kind
 from recovery.drp.models import Run
-from recovery.drp.sights import GateSight, RunSight
+from recovery.drp.sights import GateSight, RunSight, with_looks
 
 log = structlog.get_logger()
 MOST_TURNS = 4
@@ -54,12 +54,9 @@ class Cycle:
 
     def _turn(self, run: Run, ledger: RowLedger) -> int:
         try:
-            row = queries.load_run(run.pk)
-            plain = queries.run_sight(row, hold=ledger.hold)
+            plain = queries.run_sight(queries.load_run(run.pk), hold=ledger.hold)
             ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
-            sight = queries.run_sight(
-                row, hold=ledger.hold, gates=ledger.gates, expected=ledger.expected
-            )
+            sight = with_looks(plain, ledger.gates, ledger.expected)
         except Refused as error:
             log.error("a run cannot be read", run=str(run), reason=str(error))
             return 0

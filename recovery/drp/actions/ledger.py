@@ -7,9 +7,9 @@ approvals that are proven in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -26,8 +26,8 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.decide import next_orders
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Approval, ApprovalUse, Run, RunStep
-from recovery.drp.queries.runs import Expected, Gates, pulse_of, refuse_authority
-from recovery.drp.sights import Do, Heard, Order, Outcome
+from recovery.drp.queries.runs import pulse_of, refuse_authority
+from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome, with_looks
 
 ENDS = {Heard.DONE: ActState.DONE, Heard.FAILED: ActState.FAILED, Heard.UNKNOWN: ActState.UNKNOWN}
 ON_RUN = {
@@ -46,8 +46,8 @@ class RowLedger:
     actor: Actor
     now: datetime
     hold: str = ""
-    gates: Gates | None = None
-    expected: Expected | None = None
+    gates: Mapping[str, GateSight] = field(default_factory=dict)
+    expected: Mapping[str, tuple[bool, str]] = field(default_factory=dict)
 
     @contextmanager
     def _deciding(self) -> Iterator[Run]:
@@ -62,7 +62,8 @@ class RowLedger:
 
     def _still(self, run: Run, order: Order) -> None:
         """The engine gives this very order on the rows as they are now."""
-        sight = queries.run_sight(run, hold=self.hold, gates=self.gates, expected=self.expected)
+        seen = queries.run_sight(run, hold=self.hold)
+        sight = with_looks(seen, self.gates, self.expected)
         if order not in next_orders(sight):
             raise Conflict(f"{order.do} {order.step} is not what follows any more.")
 

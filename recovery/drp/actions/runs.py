@@ -18,7 +18,7 @@ from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding, is_stale
-from recovery.drp.runbooks.reading import read_runbook
+from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 
 
@@ -44,7 +44,7 @@ def prepare_run(
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
     _check_stale(findings, wish.mode, override)
-    found = read_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
+    found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     plan = resolve(found, runbook.digest, wish, there)
     said = override.reason if override else ""
