@@ -122,7 +122,8 @@ class Ground:
     cycle: Cycle = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cycle = Cycle(dict.fromkeys(Kind, self.hand), gates=self.gates)
+        hands = dict.fromkeys(Kind, self.hand)
+        self.cycle = Cycle(lambda *_: hands, gates=self.gates, expected=lambda _: {})
         self.epoch = control.take_lead("test", seen_epoch=0, now=NOW) or 0
 
     @staticmethod
@@ -161,6 +162,7 @@ class Ground:
             runbook=self.write(),
             wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
             findings=(),
+            refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",
             now=self.now,

@@ -190,6 +190,7 @@ def test_an_approval_is_over_after_thirty_minutes_of_the_leaders_count(ground: G
     ground.say("fence", "bruno")
     ground.look()
     assert ground.step("fence").state == "done"
+    assert Alarm.objects.get(key__startswith="approval:").state == "ended"
 
 
 def test_a_delegate_uses_the_right_of_the_giver_until_it_is_taken_back(ground: Ground) -> None:
@@ -299,6 +300,7 @@ def test_a_stale_runbook_takes_a_name_and_a_reason(ground: Ground) -> None:
             runbook=ground.write(),
             wish=Wish(Mode.DISASTER, "PAR1", "OSU2", "Dark."),
             findings=[STALE],
+            refuse=lambda plan: "",
             override=override,
             actor=Actor("person", "amelie"),
             reason="x",
