@@ -22,6 +22,8 @@ from recovery.controller.sighted import Sighted
 from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.drp.carrying import make_cycle
+from recovery.drp.cycle import Cycle as Plans
 from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
@@ -39,6 +41,7 @@ INCIDENT_SECONDS = 0.5
 LOTS_SECONDS = 5.0
 REVIEW_SECONDS = 1.0
 RECOGNISE_SECONDS = 0.5
+PLANS_SECONDS = 1.0
 SLOW_SECONDS = 0.3
 
 Ask = Callable[[Sequence[AskLook], bool], None]
@@ -64,6 +67,8 @@ class Judge:
     _next_incidents: float = 0.0
     _next_lots: float = 0.0
     _next_review: float = 0.0
+    _next_plans: float = 0.0
+    _plans: Plans | None = None
     _next_recognition: float = 0.0
 
     @property
@@ -105,6 +110,7 @@ class Judge:
             self._watch_over,
             self._draw_lots,
             self._review,
+            self._carry_plans,
         )
 
     def _try(self, step: Callable[[], None]) -> None:
@@ -225,6 +231,18 @@ class Judge:
         ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)
+
+    def _carry_plans(self) -> None:
+        """Runs of recovery plans. People's words stand above a pause of automation, and not above
+        eyes that see nothing."""
+        now = self.clock.monotonic()
+        if self.doubt or now < self._next_plans:
+            return
+        self._next_plans = now + PLANS_SECONDS
+        if self._plans is None:
+            self._plans = make_cycle(self.clock)
+        hold = self.sighted.hands_off
+        self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
 
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""

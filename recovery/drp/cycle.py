@@ -16,22 +16,27 @@ from recovery.drp.actions import RowLedger, count_pulse
 from recovery.drp.decide import next_orders
 from recovery.drp.executing import FailPoint, Hand, carry_out, nowhere
 from recovery.drp.facts import Kind
+from recovery.drp.hands import ByHand
 from recovery.drp.models import Run
-from recovery.drp.sights import GateSight, RunSight
+from recovery.drp.sights import GateSight, RunSight, with_looks
 
 log = structlog.get_logger()
+NOBODY = ByHand()
 MOST_TURNS = 4
 """Of one run in one round."""
 
 
+Hands = Mapping[Kind, Hand]
+
+
 @dataclass(slots=True)
 class Cycle:
-    """`hands`: who does what; `gates` and `expected`: what is looked at for each run. `seen`: when
-    it last looked, on its own monotonic clock."""
+    """`hands`: who does what in a run; `gates` and `expected`: what is looked at for it. `seen`:
+    when it last looked, on its own monotonic clock."""
 
-    hands: Mapping[Kind, Hand]
-    gates: Callable[[RunSight], Mapping[str, GateSight]] = lambda sight: {}
-    expected: Callable[[RunSight], Mapping[str, tuple[bool, str]]] = lambda sight: {}
+    hands: Callable[[Run, Actor, datetime], Hands]
+    gates: Callable[[RunSight], Mapping[str, GateSight]]
+    expected: Callable[[RunSight], Mapping[str, tuple[bool, str]]]
     fail: FailPoint = nowhere
     seen: float | None = field(default=None)
 
@@ -54,20 +59,18 @@ class Cycle:
 
     def _turn(self, run: Run, ledger: RowLedger) -> int:
         try:
-            row = queries.load_run(run.pk)
-            plain = queries.run_sight(row, hold=ledger.hold)
+            plain = queries.run_sight(queries.load_run(run.pk), hold=ledger.hold)
             ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
-            sight = queries.run_sight(
-                row, hold=ledger.hold, gates=ledger.gates, expected=ledger.expected
-            )
+            sight = with_looks(plain, ledger.gates, ledger.expected)
         except Refused as error:
             log.error("a run cannot be read", run=str(run), reason=str(error))
             return 0
-        taken = 0
+        taken, hands = 0, self.hands(run, ledger.actor, ledger.now)
         for order in next_orders(sight):
-            kind = sight.plan.step(order.step).kind if order.step else Kind.CHECK
+            kind = sight.plan.step(order.step).kind if order.step else Kind.MANUAL
+            hand = hands.get(kind, NOBODY)
             try:
-                carry_out(order, ledger, self.hands[kind], self.fail)
+                carry_out(order, ledger, hand, self.fail)
             except (Conflict, Refused) as error:
                 log.info("not this round", run=str(run), order=order.do, reason=str(error))
                 continue

@@ -45,18 +45,20 @@ def _onwards(run: RunSight, *, is_looking: bool) -> tuple[Order, ...]:
     if stopped := _stopped(run):
         return (stopped,)
     steps = tuple(order for step in run.steps.values() for order in _of(step, run))
-    if not steps and not is_looking and all(map(is_satisfied, run.steps.values())):
+    if not steps and not is_looking and all(is_over(step, run) for step in run.steps.values()):
         return (Order(Do.FINISH, "Every step is over."),)
     return steps
 
 
 def _stopped(run: RunSight) -> Order | None:
-    """Why it must not go on by itself, or nothing."""
+    """Why it must not go on by itself, or nothing. A simulation says what it finds, to its end."""
+    if run.plan.mode is Mode.SIMULATION:
+        return None
     for step in run.steps.values():
         if step.state is StepState.FAILED and not is_satisfied(step):
             do = Do.ABORT if step.planned.on_failure is OnFailure.ABORT else Do.PAUSE
             return Order(do, f"{step.planned.title}: {step.said}", step.planned.id)
-    if not run.drift or run.plan.mode is Mode.SIMULATION:
+    if not run.drift:
         return None
     for step in run.steps.values():
         if step.state is StepState.ASKING:
@@ -71,9 +73,16 @@ def is_satisfied(step: StepSight) -> bool:
     return step.state in SETTLED or (step.state is StepState.FAILED and goes_on)
 
 
+def is_over(step: StepSight, run: RunSight) -> bool:
+    """Whether nothing waits for it any more; a simulated failure keeps nothing waiting."""
+    if run.plan.mode is Mode.SIMULATION and step.state is StepState.FAILED:
+        return True
+    return is_satisfied(step)
+
+
 def is_ready(step: StepSight, run: RunSight) -> bool:
     """Whether all that it needs is over."""
-    return all(is_satisfied(run.steps[need]) for need in step.planned.needs)
+    return all(is_over(run.steps[need], run) for need in step.planned.needs)
 
 
 def need_of(step: PlannedStep, mode: Mode) -> Need | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from recovery.drp.approvals.facts import Weighed
@@ -80,6 +80,17 @@ class RunSight:
     drift: tuple[str, ...] = ()
     hold: str = ""
     production: frozenset[str] = field(default_factory=frozenset)
+
+
+def with_looks(
+    run: RunSight, gates: Mapping[str, GateSight], expected: Mapping[str, tuple[bool, str]]
+) -> RunSight:
+    """The same run with what was looked at this round."""
+    steps = {
+        name: replace(step, gate=gates.get(name), expected=expected.get(name, (True, "")))
+        for name, step in run.steps.items()
+    }
+    return replace(run, steps=steps)
 
 
 class Do(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recovery.drp.decide import is_ready, is_satisfied, need_of
+from recovery.drp.decide import is_over, need_of
 from recovery.drp.facts import ENDED, ActState, Kind, RunState, StepState
 from recovery.drp.sights import RunSight, StepSight, Waiting
 
@@ -28,12 +28,10 @@ def _of(step: StepSight, run: RunSight) -> Iterator[Waiting]:
             yield Waiting(planned.id, planned.owner, f"{act.target}: look whether it was done.")
         if act.state is ActState.INTENDED and planned.kind is Kind.MANUAL:
             yield Waiting(planned.id, planned.owner, str(planned.params.get("instructions", "")))
-    if step.state is StepState.FAILED and not is_satisfied(step):
+    if step.state is StepState.FAILED and not is_over(step, run):
         yield Waiting(planned.id, planned.owner, f"It failed: retry or skip it. {step.said}")
     if step.state is StepState.ASKING and step.ask is not None:
         need = need_of(planned, run.plan.mode)
         yield Waiting(planned.id, need.role if need else "approver", step.ask.weighed.missing)
     if step.state is StepState.BEGUN and step.gate is not None and not step.gate.holds:
         yield Waiting(planned.id, "", f"The gate: {step.gate.said}")
-    if step.state is StepState.PENDING and not is_ready(step, run):
-        return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from recovery.alarms.actions import end_alarms
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.consent import NONCE_BYTES
@@ -26,6 +27,11 @@ def open_ask(row: RunStep, *, actor: Actor, reason: str, now: datetime) -> Ask:
     return transitions.create([ask], actor=actor, reason=reason, now=now)[0]
 
 
+def late(row: RunStep) -> str:
+    """The key of the alarm that rings while nobody answers."""
+    return f"approval:{row.pk}"
+
+
 def end_question(
     row: RunStep, to: AskState, *, actor: Actor, reason: str, now: datetime
 ) -> Ask | None:
@@ -34,4 +40,6 @@ def end_question(
     if ask is None:
         return None
     changes = {"end_reason": reason}
+    if to is not AskState.EXPIRED:
+        end_alarms(keys=[late(row)], actor=actor, reason=reason, now=now)
     return transitions.move(ask, to, actor=actor, reason=reason, now=now, changes=changes)

@@ -7,27 +7,27 @@ approvals that are proven in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError
 
-from recovery.alarms.actions import raise_alarm
+from recovery.alarms.actions import end_alarms, raise_alarm
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import control, incarnations, transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
-from recovery.drp.actions.asks import end_question, open_ask
+from recovery.drp.actions.asks import end_question, late, open_ask
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.decide import next_orders
 from recovery.drp.facts import ActState, RunState, StepState
-from recovery.drp.models import Act, Approval, ApprovalUse, Run, RunStep
-from recovery.drp.queries.runs import Expected, Gates, pulse_of, refuse_authority
-from recovery.drp.sights import Do, Heard, Order, Outcome
+from recovery.drp.models import Act, Approval, ApprovalUse, BreakGlass, Run, RunStep
+from recovery.drp.queries.runs import pulse_of, refuse_authority
+from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome, with_looks
 
 ENDS = {Heard.DONE: ActState.DONE, Heard.FAILED: ActState.FAILED, Heard.UNKNOWN: ActState.UNKNOWN}
 ON_RUN = {
@@ -46,8 +46,8 @@ class RowLedger:
     actor: Actor
     now: datetime
     hold: str = ""
-    gates: Gates | None = None
-    expected: Expected | None = None
+    gates: Mapping[str, GateSight] = field(default_factory=dict)
+    expected: Mapping[str, tuple[bool, str]] = field(default_factory=dict)
 
     @contextmanager
     def _deciding(self) -> Iterator[Run]:
@@ -62,7 +62,8 @@ class RowLedger:
 
     def _still(self, run: Run, order: Order) -> None:
         """The engine gives this very order on the rows as they are now."""
-        sight = queries.run_sight(run, hold=self.hold, gates=self.gates, expected=self.expected)
+        seen = queries.run_sight(run, hold=self.hold)
+        sight = with_looks(seen, self.gates, self.expected)
         if order not in next_orders(sight):
             raise Conflict(f"{order.do} {order.step} is not what follows any more.")
 
@@ -171,6 +172,9 @@ class RowLedger:
         changes: dict[str, object] = {"state_at": self.now, "state_reason": order.reason}
         if to in {RunState.DONE, RunState.ABORTED}:
             changes["ended_at"] = self.now
+            broken = BreakGlass.objects.filter(ask__step__run=run).values_list("ask", flat=True)
+            keys = [f"break-glass:{ask}" for ask in broken]
+            end_alarms(keys=keys, actor=self.actor, reason=order.reason, now=self.now)
         transitions.move(
             run, to, actor=self.actor, reason=order.reason, now=self.now, changes=changes
         )
@@ -198,7 +202,7 @@ class RowLedger:
     def _ring(self, row: RunStep, order: Order) -> None:
         """An expiry escalates; it never approves."""
         raise_alarm(
-            key=f"approval:{row.pk}",
+            key=late(row),
             severity=Severity.PAGE,
             title=f"{row} waits for an approval that nobody has given",
             body=order.reason,

@@ -16,7 +16,7 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp.models import RunbookVersion
 from recovery.drp.plan import digest_of
-from recovery.drp.runbooks.reading import read_runbook
+from recovery.drp.runbooks.reading import read_runbook, reread_runbook
 from recovery.drp.runbooks.schema import empty_fields
 from recovery.drp.runbooks.states import RunbookState
 
@@ -57,7 +57,7 @@ def activate_runbook(
     """The second person's word; the version that was active is retired."""
     if runbook.written_by == actor.id:
         raise Refused("You wrote it: somebody else makes it active.", kept="It stays a draft.")
-    found = read_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
+    found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     if empty := empty_fields(found):
         raise Refused(
             f"These fields of the plan are empty: {', '.join(empty)}.",

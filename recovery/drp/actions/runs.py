@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding, is_stale
-from recovery.drp.runbooks.reading import read_runbook
+from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 
 
@@ -35,18 +35,22 @@ def prepare_run(
     wish: Wish,
     findings: Sequence[Finding],
     override: Override | None = None,
+    refuse: Callable[[Plan], str],
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Run:
     """Prepared, and nothing of it begun. `findings`: what the lint says about the runbook now; a
-    stale one takes an override, except where nothing is executed."""
+    stale one takes an override, except where nothing is executed. `refuse`: why nobody could carry
+    the plan out."""
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
     _check_stale(findings, wish.mode, override)
-    found = read_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
+    found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     plan = resolve(found, runbook.digest, wish, there)
+    if why := refuse(plan):
+        raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
     said = override.reason if override else ""
     with transaction.atomic():
         return _keep(runbook, plan, said, actor=actor, reason=reason, now=now)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from recovery.alarms.models import Alarm
 from recovery.core import incarnations
 from recovery.core.consent import Word
 from recovery.core.errors import TocsinError
@@ -21,11 +22,8 @@ from recovery.drp.plan import Need, Plan, PlannedStep, read_plan
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.resolve import Wish, resolve
-from recovery.drp.runbooks.reading import read_runbook
-from recovery.drp.sights import ActSight, AskSight, GateSight, RunSight, StepSight
-
-Gates = Mapping[str, GateSight]
-Expected = Mapping[str, tuple[bool, str]]
+from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight
 
 
 def load_run(pk: UUID) -> Run:
@@ -49,24 +47,15 @@ def pulse_of(run: Run) -> float:
     return RunPulse.objects.filter(run=run).values_list("seconds", flat=True).first() or 0.0
 
 
-def run_sight(
-    run: Run, *, hold: str = "", gates: Gates | None = None, expected: Expected | None = None
-) -> RunSight:
-    """As of now, by the database's clock."""
+def run_sight(run: Run, *, hold: str = "") -> RunSight:
+    """As of now, by the database's clock; without gates, which are looked at elsewhere."""
     plan, now = plan_of(run), database_now()
     acts: dict[UUID, list[Act]] = {}
     for act in Act.objects.filter(step__run=run).order_by("number"):
         acts.setdefault(act.step_id, []).append(act)
     rows = {row.name: row for row in run.steps.all()}
     steps = {
-        step.id: _step(
-            step,
-            rows[step.id],
-            acts.get(rows[step.id].pk, []),
-            now,
-            gate=(gates or {}).get(step.id),
-            expected=(expected or {}).get(step.id, (True, "")),
-        )
+        step.id: _step(step, rows[step.id], acts.get(rows[step.id].pk, []), now)
         for step in plan.steps
     }
     asking = [row for row in rows.values() if row.state == StepState.ASKING]
@@ -88,15 +77,7 @@ def run_sight(
     )
 
 
-def _step(
-    planned: PlannedStep,
-    row: RunStep,
-    acts: Sequence[Act],
-    now: datetime,
-    *,
-    gate: GateSight | None,
-    expected: tuple[bool, str],
-) -> StepSight:
+def _step(planned: PlannedStep, row: RunStep, acts: Sequence[Act], now: datetime) -> StepSight:
     ended = [act.ended_at for act in acts if act.ended_at is not None]
     return StepSight(
         planned=planned,
@@ -115,10 +96,8 @@ def _step(
             )
             for act in acts
         ),
-        gate=gate,
         quiet=(now - max(ended)).total_seconds() if ended else 0.0,
         said=row.said,
-        expected=expected,
     )
 
 
@@ -126,7 +105,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str,
     """What is no longer as it was shown. What cannot be resolved any more has drifted, too."""
     over = {StepState.DONE, StepState.SKIPPED}
     try:
-        runbook = read_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
+        runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
         wish = Wish(plan.mode, run.lost, run.into, plan.situation)
         there = inventory("drill" if plan.mode is Mode.DRILL else "production")
         fresh = resolve(runbook, run.runbook.digest, wish, there)
@@ -174,7 +153,7 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
     """Under the policy of the plan, and of the step's kind."""
     planned = plan.step(row.name)
     need = need_of(planned, plan.mode) or Need("approver", 1)
-    broken = BreakGlass.objects.filter(ask=ask).first()
+    broken = _broken(ask)
     current = incarnations.newest()
     return Question(
         ask=str(ask.pk),
@@ -191,6 +170,14 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
         broken=frozenset(map(Rule, broken.rules)) if broken else frozenset(),
         broken_by=broken.by if broken else "",
     )
+
+
+def _broken(ask: Ask) -> BreakGlass | None:
+    """Glass that an administrator broke and that everybody was told of; else it is whole."""
+    row = BreakGlass.objects.filter(ask=ask).first()
+    if row is None or not Alarm.objects.filter(key=f"break-glass:{ask.pk}").exists():
+        return None
+    return row if "admin" in people_of().rights(row.by, row.by) else None
 
 
 def said_to(

@@ -1,0 +1,64 @@
+"""What a simulation says of each step: would it work now, on what, and why not. Pure.
+
+Invariant: a look is taken as it is now where it is about now (silent, room, copies), and is
+expected where earlier steps bring it about; what is left out is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recovery.drp.facts import Kind
+from recovery.drp.looking import World, look
+from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.runbooks.kinds import Condition
+
+BROUGHT_ABOUT = frozenset(
+    {
+        Condition.DATACENTER_IS_FENCED,
+        Condition.AUTOMATION_IS_FROZEN,
+        Condition.DATABASES_SERVE,
+        Condition.APPLICATIONS_ANSWER,
+        Condition.REDUNDANCY_IS_WHOLE,
+    }
+)
+"""Conditions that the run itself is there to bring about: not held against it beforehand."""
+Expected = tuple[bool, str]
+
+
+def expected(plan: Plan, world: World) -> Mapping[str, Expected]:
+    """Of every step."""
+    return {step.id: _of(step, plan, world) for step in plan.steps}
+
+
+def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
+    if step.kind in {Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY}:
+        return _looked(step, world)
+    targets = [target for wave in step.waves for target in wave]
+    if step.kind in {Kind.MANUAL, Kind.APPROVAL, Kind.NOTIFY, Kind.WEBHOOK, Kind.FREEZE_AUTOMATION}:
+        return True, f"{_people(step)}Nothing in the way."
+    left = [one for one in plan.left_out if one.step == step.id]
+    names = ", ".join(target.name for target in targets[:3])
+    said = (
+        f"{_people(step)}{len(targets)} in {len(step.waves)} waves: {names}."
+        if targets
+        else ("Nothing to do it to.")
+    )
+    if left:
+        reasons = "; ".join(f"{one.target.name}: {one.reason}" for one in left[:3])
+        said += f" Left out: {len(left)}. {reasons}."
+    return not left, said
+
+
+def _people(step: PlannedStep) -> str:
+    need = step.approval
+    return f"Asks {need.count} of role {need.role}. " if need else ""
+
+
+def _looked(step: PlannedStep, world: World) -> Expected:
+    named = step.params["that"]
+    conditions = [Condition(each) for each in ([named] if isinstance(named, str) else named)]
+    at_least = int(step.params.get("at_least", 100))
+    looks = [(each, look(each, world)) for each in conditions]
+    works = all(seen.holds(at_least) or each in BROUGHT_ABOUT for each, seen in looks)
+    return works, " ".join(seen.said for _, seen in looks)

@@ -1,0 +1,173 @@
+"""What a condition says of the live inventory, with the figures that it rests on. Pure.
+
+Invariant: nothing to look at is never fine: a condition about nobody says so and does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from recovery.drp.runbooks.kinds import Condition
+
+ALL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HostLook:
+    """`is_heard`: alive and trusted; `is_gone`: nobody expects it; `free`: MiB that it takes."""
+
+    name: str
+    site: str
+    is_heard: bool
+    is_gone: bool
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLook:
+    """A database or an application. `is_serving`: users are answered, elsewhere than in what is
+    left; `is_whole`: it has its second copy; `is_restorable`: a copy outside what is left can be
+    restored; `needs`: MiB that would have to be found elsewhere."""
+
+    key: str
+    name: str
+    site: str
+    is_serving: bool
+    is_whole: bool
+    is_restorable: bool = True
+    needs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
+    keys of the services that are asked about, empty: all of what is left."""
+
+    lost: str
+    into: str
+    hosts: Collection[HostLook]
+    services: Collection[ServiceLook]
+    blind: str = ""
+    frozen: str = ""
+    only: frozenset[str] = frozenset()
+
+    def asked(self, kind: str) -> list[ServiceLook]:
+        """The services of this kind that the question is about."""
+        return [
+            one
+            for one in self.services
+            if one.key.startswith(f"{kind}:") and (not self.only or one.key in self.only)
+        ]
+
+    def hosts_of(self, site: str) -> list[HostLook]:
+        return [one for one in self.hosts if one.site == site]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`share`: of 100, how much of it holds."""
+
+    share: int
+    said: str
+
+    def holds(self, at_least: int = ALL) -> bool:
+        return self.share >= at_least
+
+
+def look(condition: Condition, world: World) -> Look:
+    """As the rows have it now."""
+    return _LOOKS[condition](world)
+
+
+def _counted(fine: Collection[object], names: list[str], total: int, what: str) -> Look:
+    """So many of so many; who is missing is named."""
+    if not total:
+        return Look(0, f"There is nothing to look at: no {what}.")
+    missing = f" Not yet: {', '.join(names[:3])}." if names else ""
+    more = f" And {len(names) - 3} more." if len(names) > 3 else ""
+    return Look(len(fine) * ALL // total, f"{len(fine)} of {total} {what}.{missing}{more}")
+
+
+def _silent(world: World) -> Look:
+    hosts = world.hosts_of(world.lost)
+    gone = [one for one in hosts if one.is_gone]
+    rest = [one.name for one in hosts if not one.is_gone]
+    return _counted(gone, rest, len(hosts), f"hosts of {world.lost} are lost")
+
+
+def _back(world: World) -> Look:
+    hosts = world.hosts_of(world.lost)
+    heard = [one for one in hosts if one.is_heard]
+    rest = [one.name for one in hosts if not one.is_heard]
+    return _counted(heard, rest, len(hosts), f"hosts of {world.lost} answer and are trusted")
+
+
+def _sees(world: World) -> Look:
+    return Look(0, world.blind) if world.blind else Look(ALL, "Tocsin sees.")
+
+
+def _frozen(world: World) -> Look:
+    said = world.frozen
+    return Look(ALL, f"Automation is paused: {said}") if said else Look(0, "Automation runs.")
+
+
+def _room(world: World) -> Look:
+    """Memory alone: what a scheduler refuses for other reasons it says itself."""
+    free = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
+    needs = sum(one.needs for one in world.asked("application") if one.site == world.lost)
+    if not needs:
+        return Look(ALL, f"Nothing of {world.lost} needs room elsewhere.")
+    said = f"{needs} MiB are needed, {free} MiB are free in {world.into}."
+    return Look(min(ALL, free * ALL // needs), said)
+
+
+def _restorable(world: World) -> Look:
+    rows = [one for one in world.asked("database") if one.site == world.lost]
+    fine = [one for one in rows if one.is_restorable]
+    rest = [one.name for one in rows if not one.is_restorable]
+    return _counted(fine, rest, len(rows), "databases have a copy elsewhere that can be restored")
+
+
+def _serve(world: World) -> Look:
+    return _serving(world, "database", "databases accept writes")
+
+
+def _answer(world: World) -> Look:
+    return _serving(world, "application", f"applications answer outside {world.lost}")
+
+
+def _serving(world: World, kind: str, what: str) -> Look:
+    rows = world.asked(kind)
+    fine = [one for one in rows if one.is_serving]
+    return _counted(fine, [one.name for one in rows if not one.is_serving], len(rows), what)
+
+
+def _whole(world: World) -> Look:
+    rows = world.asked("database") + world.asked("application")
+    fine = [one for one in rows if one.is_whole]
+    rest = [one.name for one in rows if not one.is_whole]
+    return _counted(fine, rest, len(rows), "services have all their copies")
+
+
+def _fenced(world: World) -> Look:
+    """Nothing of what is left accepts writes, as far as the rows know."""
+    rows = [one for one in world.asked("database") if one.site == world.lost]
+    fine = [one for one in rows if not one.is_serving]
+    rest = [one.name for one in rows if one.is_serving]
+    what = f"databases of {world.lost} are written to nowhere there"
+    return _counted(fine, rest, len(rows), what)
+
+
+_LOOKS: Mapping[Condition, Callable[[World], Look]] = {
+    Condition.DATACENTER_IS_SILENT: _silent,
+    Condition.DATACENTER_IS_BACK: _back,
+    Condition.DATACENTER_IS_FENCED: _fenced,
+    Condition.TOCSIN_SEES: _sees,
+    Condition.AUTOMATION_IS_FROZEN: _frozen,
+    Condition.CAPACITY_IS_THERE: _room,
+    Condition.COPIES_ARE_RESTORABLE: _restorable,
+    Condition.DATABASES_SERVE: _serve,
+    Condition.APPLICATIONS_ANSWER: _answer,
+    Condition.REDUNDANCY_IS_WHOLE: _whole,
+}

@@ -1,0 +1,82 @@
+"""The live inventory as conditions look at it: a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from uuid import UUID
+
+from django.db.models import Sum
+
+from recovery.detection.queries import pause_reason
+from recovery.drp.looking import HostLook, ServiceLook, World
+from recovery.drp.queries.inventory import inventory
+from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
+from recovery.inventory.models import Application, Database, Host, Placement
+from recovery.restores.decide import GONE
+
+
+def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = frozenset()) -> World:
+    """As of now. `only`: keys of the services that are asked about."""
+    return World(
+        lost=lost,
+        into=into,
+        hosts=_hosts(),
+        services=(*_databases(lost), *_applications(lost)),
+        blind=blind,
+        frozen=pause_reason(),
+        only=only,
+    )
+
+
+def _hosts() -> tuple[HostLook, ...]:
+    seats = Placement.objects.filter(state__in=sorted(SEATED)).values("host")
+    taken: dict[UUID, int] = dict(seats.annotate(mib=Sum("memory_mib")).values_list("host", "mib"))
+    return tuple(
+        HostLook(
+            name=row.name,
+            site=row.datacenter.name,
+            is_heard=row.verdict == Verdict.ALIVE and row.quarantined_at is None,
+            is_gone=row.verdict in GONE,
+            free=0 if row.cordoned_at else max(0, row.memory_mib - taken.get(row.pk, 0)),
+        )
+        for row in Host.objects.select_related("datacenter").order_by("name")
+    )
+
+
+def _databases(lost: str) -> tuple[ServiceLook, ...]:
+    served = dict(Database.objects.values_list("pk", "state"))
+    return tuple(
+        ServiceLook(
+            key=f"database:{row.id}",
+            name=row.name,
+            site=row.home,
+            is_serving=served.get(UUID(row.id)) == DatabaseState.SERVING,
+            is_whole=bool(row.standbys) or row.plan == "starter",
+            is_restorable=bool(row.restorable or row.standbys - {lost}),
+        )
+        for row in inventory().databases
+    )
+
+
+def _applications(lost: str) -> tuple[ServiceLook, ...]:
+    running: dict[UUID, int] = defaultdict(int)
+    needs: dict[UUID, int] = defaultdict(int)
+    rows = Placement.objects.filter(state__in=sorted(SEATED)).values_list(
+        "application", "host__datacenter__name", "state", "memory_mib"
+    )
+    for application, site, state, memory in rows:
+        if site == lost:
+            needs[application] += memory
+        elif state == PlacementState.RUNNING:
+            running[application] += 1
+    return tuple(
+        ServiceLook(
+            key=f"application:{row.pk}",
+            name=row.name,
+            site=lost if needs[row.pk] else "",
+            is_serving=running[row.pk] > 0,
+            is_whole=running[row.pk] >= row.copies,
+            needs=needs[row.pk],
+        )
+        for row in Application.objects.filter(copies__gt=0)
+    )

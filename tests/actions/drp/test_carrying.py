@@ -1,0 +1,127 @@
+"""The product's own hands: a simulation of a shipped runbook, and what is really done already."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
+from recovery.core.clock import ManualClock
+from recovery.core.errors import Refused
+from recovery.drp import actions
+from recovery.drp.carrying import make_cycle
+from recovery.drp.facts import Mode, RunState
+from recovery.drp.hands import refuse_plan
+from recovery.drp.models import Act, Run, RunbookVersion
+from recovery.drp.press import Press
+from recovery.drp.resolve import Wish
+from tests.actions.drp.ground import Ground
+from tests.decisions.drp.books import raw
+from tests.support.fleet import NOW
+
+OWN = """\
+  - id: silent
+    title: Silent
+    stage: activation
+    owner: responder
+    timeout: 1m
+    undo: Nothing.
+    do: {kind: check, that: datacenter_is_silent}
+    on_failure: go_on
+  - id: wait
+    title: Wait
+    stage: activation
+    owner: responder
+    timeout: 5m
+    undo: Nothing.
+    do: {kind: wait_until, that: databases_serve, holds_for: 30s}
+  - id: hand
+    title: Hand
+    stage: activation
+    owner: responder
+    timeout: 5m
+    undo: Nothing.
+    needs: [silent, wait]
+    do: {kind: manual, instructions: Call., evidence: Who.}
+  - id: tell
+    title: Tell
+    stage: activation
+    owner: responder
+    timeout: 1m
+    undo: Tell again.
+    needs: [hand]
+    do: {kind: notify, audience: team, message: It is over.}
+"""
+
+
+def active(text: str) -> RunbookVersion:
+    row = actions.write_runbook(
+        raw=text.encode(), actor=Actor("person", "emil"), reason="New.", now=NOW
+    )
+    dora = Actor("person", "dora")
+    return actions.activate_runbook(runbook=row, actor=dora, reason="I read it.", now=NOW)
+
+
+def prepare(row: RunbookVersion, mode: Mode) -> Run:
+    return actions.prepare_run(
+        runbook=row,
+        wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
+        findings=(),
+        refuse=refuse_plan,
+        actor=Actor("person", "amelie"),
+        reason="PAR1 burns.",
+        now=NOW,
+    )
+
+
+def looks(ground: Ground, clock: ManualClock, n: int) -> None:
+    cycle = ground.cycle
+    for _ in range(n):
+        clock.advance(20.0)
+        cycle.carry_on(actor=ground.actor, now=clock.now(), monotonic=clock.monotonic())
+
+
+def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) -> None:
+    prepare(active(raw()), Mode.SIMULATION)
+    ground.press(Press.START)
+    clock = ManualClock(NOW)
+    ground.cycle = make_cycle(clock)
+    looks(ground, clock, 12)
+    assert ground.run.state == RunState.DONE
+    said = {step.name: (step.state, step.said) for step in ground.run.steps.all()}
+    assert said["silent"][0] == "failed"
+    assert said["silent"][1].startswith("0 of 2 hosts of PAR1 are lost. Not yet: par1-r1-h1")
+    assert said["promote-business"] == (
+        "done",
+        "Asks 1 of role approver. 2 in 1 waves: ident, orders.",
+    )
+    assert not Act.objects.exists()
+    assert not Alarm.objects.exists()
+
+
+def test_what_has_no_hand_yet_is_simulated_and_not_run(ground: Ground) -> None:
+    row = active(raw())
+    with pytest.raises(Refused, match="simulates fence_datacenter, freeze_automation"):
+        prepare(row, Mode.DISASTER)
+    assert not Run.objects.exists()
+
+
+def test_looks_words_and_messages_are_carried_out_by_the_products_own_hands(
+    ground: Ground,
+) -> None:
+    text = raw("evacuation").split("steps:\n")[0] + "steps:\n" + OWN
+    prepare(active(text), Mode.PLANNED)
+    ground.press(Press.START)
+    clock = ManualClock(NOW)
+    ground.cycle = make_cycle(clock)
+    looks(ground, clock, 2)
+    assert ground.step("silent").state == "failed"
+    assert ground.step("wait").state == "begun", "it has not held for thirty seconds"
+    looks(ground, clock, 3)
+    assert ground.step("wait").state == "done"
+    act = Act.objects.get(step=ground.step("hand"))
+    ground.press(Press.REPORT, step="hand", key=act.key, reason="The duty desk, at 03:12.")
+    looks(ground, clock, 3)
+    assert ground.run.state == RunState.DONE
+    assert Act.objects.get(step=ground.step("hand")).said == "amelie: The duty desk, at 03:12."
+    assert Alarm.objects.filter(key__startswith="drp:").count() == 1

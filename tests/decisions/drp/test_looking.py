@@ -1,0 +1,80 @@
+"""What is seen of a condition, and what a simulation expects of each step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from recovery.drp.expecting import expected
+from recovery.drp.facts import Mode
+from recovery.drp.looking import HostLook, ServiceLook, World, look
+from recovery.drp.runbooks.kinds import Condition
+from tests.decisions.drp.worlds import plan
+
+GONE = HostLook("p1", "PAR1", is_heard=False, is_gone=True)
+HEARD = HostLook("p2", "PAR1", is_heard=True, is_gone=False)
+ROOMY = HostLook("o1", "OSU2", is_heard=True, is_gone=False, free=1000)
+DOWN = ServiceLook("database:a", "orders", "PAR1", False, False)
+UP = ServiceLook("database:b", "ident", "OSU2", True, True)
+APP = ServiceLook("application:c", "shop", "PAR1", False, False, needs=900)
+WORLD = World("PAR1", "OSU2", (GONE, ROOMY), (DOWN, UP, APP))
+OPPOSITE = replace(
+    WORLD,
+    hosts=(HEARD, ROOMY),
+    services=(
+        replace(DOWN, is_serving=True, is_whole=True, is_restorable=False),
+        replace(APP, is_serving=True, is_whole=True, needs=2000),
+    ),
+    blind="All agents are silent at once.",
+    frozen="amelie: it burns",
+)
+NOW = {
+    Condition.DATACENTER_IS_SILENT: (100, 0),
+    Condition.DATACENTER_IS_BACK: (0, 100),
+    Condition.DATACENTER_IS_FENCED: (100, 0),
+    Condition.TOCSIN_SEES: (100, 0),
+    Condition.AUTOMATION_IS_FROZEN: (0, 100),
+    Condition.CAPACITY_IS_THERE: (100, 50),
+    Condition.COPIES_ARE_RESTORABLE: (100, 0),
+    Condition.DATABASES_SERVE: (50, 100),
+    Condition.APPLICATIONS_ANSWER: (0, 100),
+    Condition.REDUNDANCY_IS_WHOLE: (33, 100),
+}
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_each_condition_is_looked_at_and_says_its_figures(condition: Condition) -> None:
+    seen = look(condition, WORLD), look(condition, OPPOSITE)
+    assert (seen[0].share, seen[1].share) == NOW[condition]
+    assert all(one.said for one in seen)
+
+
+@pytest.mark.parametrize("condition", sorted(set(Condition) - {"tocsin_sees", "capacity_is_there"}))
+def test_nothing_to_look_at_is_never_fine(condition: str) -> None:
+    empty = World("PAR1", "OSU2", (), ())
+    assert not look(Condition(condition), empty).holds(1)
+
+
+def test_who_is_missing_is_named() -> None:
+    assert look(Condition.DATABASES_SERVE, WORLD).said == (
+        "1 of 2 databases accept writes. Not yet: orders."
+    )
+    some = replace(WORLD, only=frozenset({"database:b"}))
+    assert look(Condition.DATABASES_SERVE, some).holds()
+
+
+def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
+    there = plan(mode=Mode.SIMULATION)
+    told = expected(there, WORLD)
+    assert set(told) == {step.id for step in there.steps}
+    assert told["silent"] == (True, "1 of 1 hosts of PAR1 are lost.")
+    assert told["room"] == (True, "900 MiB are needed, 1000 MiB are free in OSU2.")
+    works, said = told["promote-business"]
+    assert not works
+    assert "2 in 1 waves: ident, orders. Left out: 1. crm: it has no standby in OSU2" in said
+    assert told["fence"] == (True, "Asks 1 of role approver. 1 in 1 waves: PAR1.")
+    assert told["verify"][0], "the run itself brings it about"
+    alive = expected(there, OPPOSITE)
+    assert alive["silent"] == (False, "0 of 1 hosts of PAR1 are lost. Not yet: p2.")
+    assert not alive["room"][0]
