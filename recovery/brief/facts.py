@@ -173,6 +173,15 @@ class Shed:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomFact:
+    """How much of another datacenter's memory is given away, in percent, and would be then."""
+
+    site: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class FitFact:
     """What the scheduler would do with the datacenter's containers. `stops`: applications that
     answer nobody until then; `helped` of `tried` copies without a seat would get one by shedding;
@@ -184,6 +193,7 @@ class FitFact:
     degraded: tuple[str, ...]
     misfits: tuple[Misfit, ...] = ()
     sheds: tuple[Shed, ...] = ()
+    rooms: tuple[RoomFact, ...] = ()
     tried: int = 0
     helped: int = 0
     at_once: int = 1

@@ -288,6 +288,7 @@ def test_every_copy_is_moved_without_a_seat_or_waiting_and_counted_once(
     for shed in fit.sheds:
         assert shed.priority == priorities[shed.application] < highest
         assert shed.copies <= running[shed.application], "nothing is shed twice"
+    assert all(0 <= one.before <= one.after for one in fit.rooms)
     unseated = sum(m.copies for m in fit.misfits if not m.is_waiting)
     assert fit.helped <= fit.tried <= unseated
     assert bool(fit.helped) >= bool(fit.sheds)
