@@ -80,11 +80,12 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """A decision to wait that stands: until when, whose, and why."""
+class Decided:
+    """What was decided last about this loss, by whom and why; `until`: when it was to wait."""
 
     number: int
-    until: datetime
+    choice: Choice
+    until: datetime | None
     by: str
     at: datetime
     reason: str
@@ -248,5 +249,5 @@ class Facts:
     fit: FitFact | None = None
     past: Past = Past()
     word: Word | None = None
-    review: Review | None = None
+    decided: Decided | None = None
     incident: int | None = None
