@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.brief import actions
@@ -16,8 +16,10 @@ from recovery.brief.facts import Choice
 from recovery.brief.models import Decision
 from recovery.brief.queries import fleet_at
 from recovery.core import clock
+from recovery.inventory.models import Datacenter
 from tests.dashboard import fleet
 from tests.dashboard.losing import lose_datacenter
+from tests.support.running import wait_for
 
 
 @pytest.mark.django_db(transaction=True)
@@ -43,7 +45,22 @@ def test_of_several_who_press_at_once_one_decides_and_the_others_see_what() -> N
         return ""
 
     with ThreadPoolExecutor(6) as pool:
-        told = list(pool.map(press, [f"p{n}" for n in range(6)]))
+        with transaction.atomic():
+            assert Datacenter.objects.select_for_update(no_key=True).get(name="PAR1")
+            presses = [pool.submit(press, f"p{n}") for n in range(6)]
+            wait_for(lambda: _waiting() == len(presses))
+        told = [one.result() for one in presses]
     assert sorted(map(bool, told)) == [False] + 5 * [True]
     assert all("decided: none → " in one for one in told if one)
     assert Decision.objects.count() == 1
+
+
+def _waiting() -> int:
+    """Transactions here that wait for another one's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        (number,) = cursor.fetchone()
+    return int(number)
