@@ -121,13 +121,11 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     brief = _brief(screen, key)
     if brief is None or not brief.is_lost:
         return None
-    newest = next(iter(rows.decisions_of(key)), None)
-    stands = newest and (brief.lost_at is None or newest.at >= brief.lost_at)
-    incident = _incident(screen, brief)
+    decided, incident = brief.decided, _incident(screen, brief)
     return {
         "brief": brief,
-        "decision": newest if stands else None,
-        "is_activated": bool(stands and newest and newest.choice == Choice.ACTIVATE),
+        "decided": decided,
+        "is_activated": decided is not None and decided.choice is Choice.ACTIVATE,
         "incident": incident if incident and not incident.is_taken else None,
         "may": screen.may(May.DECIDE),
     }

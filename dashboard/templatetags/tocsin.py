@@ -159,6 +159,18 @@ def took(start: datetime, end: datetime) -> str:
 
 
 @register.filter
+def at_most(number: int, most: int) -> int:
+    """`140|at_most:100`: 100."""
+    return min(number, most)
+
+
+@register.filter
+def minus(number: int, other: int) -> int:
+    """`89|minus:58`: 31; never below nothing."""
+    return max(0, number - other)
+
+
+@register.filter
 def span(seconds: float) -> str:
     """14 min 2 s, 3 h 36 min; below zero: how much beyond."""
     minutes, rest = divmod(round(abs(seconds)), 60)

@@ -66,7 +66,18 @@ def decide_on(
         text = canonical(document(brief))
         if seen not in (text, digest(text)):
             raise Changed(_differences(seen, text))
+        if choice is Choice.ACTIVATE:
+            _check_first(brief)
         return _frozen(site, brief, choice, text, until, actor=actor, reason=reason, now=now)
+
+
+def _check_first(brief: Brief) -> None:
+    """One decision to recover is enough: a run follows one."""
+    last = brief.decided
+    if last is not None and last.choice is Choice.ACTIVATE:
+        raise Conflict(
+            f"{last.by} decided so already: DEC-{last.number:04d}.", todo="Go on with that one."
+        )
 
 
 def _differences(seen: str, text: str) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def _named(items: list[object]) -> dict[str, object]:
     return found
 
 
-NAMES = ("database", "application", "suspicion", "verb", "word", "name", "level")
+NAMES = ("database", "application", "site", "suspicion", "verb", "word", "name", "level")
 
 
 def _path(where: str, name: str) -> str:

@@ -39,6 +39,7 @@ def brief_of(facts: Facts) -> Brief:
         hypotheses=evidence.hypotheses(facts) if look is not Look.FINE else (),
         activate=activate,
         wait=_waiting(facts, look),
+        decided=facts.decided,
     )
 
 
@@ -99,7 +100,6 @@ def _waiting(facts: Facts, look: Look) -> Waiting:
         writing=writing,
         unseen=unseen,
         word=facts.word,
-        review=facts.review,
     )
 
 

@@ -80,11 +80,12 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """A decision to wait that stands: until when, whose, and why."""
+class Decided:
+    """What was decided last about this loss, by whom and why; `until`: when it was to wait."""
 
     number: int
-    until: datetime
+    choice: Choice
+    until: datetime | None
     by: str
     at: datetime
     reason: str
@@ -173,6 +174,15 @@ class Shed:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomFact:
+    """How much of another datacenter's memory is given away, in percent, and would be then."""
+
+    site: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class FitFact:
     """What the scheduler would do with the datacenter's containers. `stops`: applications that
     answer nobody until then; `helped` of `tried` copies without a seat would get one by shedding;
@@ -184,6 +194,7 @@ class FitFact:
     degraded: tuple[str, ...]
     misfits: tuple[Misfit, ...] = ()
     sheds: tuple[Shed, ...] = ()
+    rooms: tuple[RoomFact, ...] = ()
     tried: int = 0
     helped: int = 0
     at_once: int = 1
@@ -238,5 +249,5 @@ class Facts:
     fit: FitFact | None = None
     past: Past = Past()
     word: Word | None = None
-    review: Review | None = None
+    decided: Decided | None = None
     incident: int | None = None

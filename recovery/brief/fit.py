@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from recovery.brief.facts import FitFact, Misfit, Shed
+from recovery.brief.facts import FitFact, Misfit, RoomFact, Shed
 from recovery.scheduling.decide import decide
 from recovery.scheduling.facts import (
     ACTIVE,
@@ -41,7 +41,12 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
     apps = {app.id: app for app in snapshot.applications}
     serving = {s.application for s in _elsewhere(snapshot, gone) if s.state in ANSWERING}
     degraded = sorted(apps[one].name for one in hit if one in serving)
-    sheds, tried, helped = _sheds(snapshot, after, decision, gone)
+    fleet = Fleet(after)
+    before = _given_away(fleet)
+    for place in decision.places:
+        fleet.take(apps[place.application], fleet.index[place.host])
+    rooms = _rooms(snapshot, gone, before, _given_away(fleet))
+    sheds, tried, helped = _sheds(snapshot, fleet, decision, gone)
     return FitFact(
         containers=len(decision.places) + len(decision.unplaced) + len(decision.waiting),
         moved=len(decision.places),
@@ -49,6 +54,7 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
         degraded=tuple(degraded),
         misfits=_misfits(decision, apps, snapshot),
         sheds=sheds,
+        rooms=rooms,
         tried=tried,
         helped=helped,
         at_once=at_once,
@@ -78,14 +84,32 @@ def _needs(app: ApplicationFact, snapshot: Snapshot) -> str:
     return ", ".join(dimension.in_words(amount) for dimension, amount in words)
 
 
+def _given_away(fleet: Fleet) -> dict[str, int]:
+    """Of each datacenter, percent of its memory; a host without any is full."""
+    found = {}
+    for site, within in fleet.datacenters.items():
+        there, free = int(fleet.capacity[-1, within].sum()), int(fleet.free[-1, within].sum())
+        found[site] = round(100 * (there - free) / there) if there else 100
+    return found
+
+
+def _rooms(
+    snapshot: Snapshot, gone: frozenset[str], before: dict[str, int], after: dict[str, int]
+) -> tuple[RoomFact, ...]:
+    """The fullest first, those that are given up left out."""
+    left = {host.datacenter for host in snapshot.hosts if host.id not in gone}
+    found = [RoomFact(site, before[site], after[site]) for site in left]
+    return tuple(sorted(found, key=lambda one: (-one.after, one.site)))
+
+
 def _sheds(
-    snapshot: Snapshot, after: Snapshot, decision: Decision, gone: frozenset[str]
+    snapshot: Snapshot, fleet: Fleet, decision: Decision, gone: frozenset[str]
 ) -> tuple[tuple[Shed, ...], int, int]:
     """What would have to go, how many copies were tried, and how many of them it would help."""
     if not decision.unplaced:
         return (), 0, 0
     apps = {app.id: app for app in snapshot.applications}
-    room = _Room(snapshot, after, decision, gone)
+    room = _Room(snapshot, fleet, gone)
     wanted = sorted(decision.unplaced, key=lambda one: -apps[one.want.application].priority)
     tried = wanted[:MOST_TRIED]
     helped = sum(room.make(one) for one in tried)
@@ -105,13 +129,9 @@ def _for(helped: set[str], apps: dict[str, ApplicationFact]) -> str:
 class _Room:
     """The fleet after all that fits was placed; what is shed in it stays shed."""
 
-    def __init__(
-        self, snapshot: Snapshot, after: Snapshot, decision: Decision, gone: frozenset[str]
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, fleet: Fleet, gone: frozenset[str]) -> None:
         self.apps = {app.id: app for app in snapshot.applications}
-        self.fleet = Fleet(after)
-        for place in decision.places:
-            self.fleet.take(self.apps[place.application], self.fleet.index[place.host])
+        self.fleet = fleet
         seats = [seat for seat in _elsewhere(snapshot, gone) if seat.state in ACTIVE]
         self.seats = seats
         self.at = np.array([self.fleet.index[seat.host] for seat in seats], dtype=np.int64)

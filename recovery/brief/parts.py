@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from recovery.brief.facts import FitFact, Review, Way, Word
+from recovery.brief.facts import Decided, FitFact, Way, Word
 from recovery.inventory.facts import Plan
 
 
@@ -158,7 +158,6 @@ class Waiting:
     writing: int
     unseen: int
     word: Word | None
-    review: Review | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +175,7 @@ class Brief:
     hypotheses: tuple[Hypothesis, ...]
     activate: Activation
     wait: Waiting
+    decided: Decided | None
 
     @property
     def is_lost(self) -> bool:

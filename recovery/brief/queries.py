@@ -14,11 +14,11 @@ from recovery.brief.decide import brief_of, look_of
 from recovery.brief.facts import (
     Cause,
     Choice,
+    Decided,
     Drill,
     Facts,
     FitFact,
     HostFact,
-    Review,
     ServiceFact,
     SiteFact,
     Word,
@@ -147,7 +147,7 @@ class Fleet:
             fit=self._fit(name),
             past=self.samples.before(lost_at, self.drills.get(name, ())),
             word=self._word(name, lost_at),
-            review=self._review(name, lost_at),
+            decided=self._decided(name, lost_at),
             incident=incident,
         )
 
@@ -194,12 +194,12 @@ class Fleet:
             return None
         return Word(row.said, Cause(row.cause), row.source, row.said_at, row.until, row.by, row.at)
 
-    def _review(self, name: str, lost_at: datetime | None) -> Review | None:
+    def _decided(self, name: str, lost_at: datetime | None) -> Decided | None:
+        """Since the loss; what was decided of another one does not count."""
         row = self.decisions.get(name)
-        if row is None or row.choice != Choice.WAIT or lost_at is None or row.at < lost_at:
+        if row is None or lost_at is None or row.at < lost_at:
             return None
-        assert row.until is not None, "a constraint says so"
-        return Review(row.number, row.until, row.by, row.at, row.reason)
+        return Decided(row.number, Choice(row.choice), row.until, row.by, row.at, row.reason)
 
 
 def _service(name: str, one: traffic.Service) -> ServiceFact:

@@ -87,6 +87,7 @@ def test_the_page_says_what_is_lost_what_waits_and_why(hosts: dict[str, Host]) -
     assert "nobody knows" in weigh, "the provider has said nothing"
     assert "no drill yet" in weigh
     assert "nothing</b>, if its disks come back" in weigh
+    assert "Then OSU2 is at" in weigh
     waves = text("recovery-waves:PAR1")
     assert "Point of no return." in waves
     assert "No failover was measured here yet" in waves

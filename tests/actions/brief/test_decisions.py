@@ -21,7 +21,7 @@ from recovery.brief.facts import Cause, Choice
 from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.queries import fleet_at
 from recovery.core import control, transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.incidents.models import Incident, TimelineEntry
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Host
@@ -63,10 +63,18 @@ def test_a_decision_keeps_the_bytes_that_were_shown_with_their_digest(lost: Town
 
 
 def test_the_digest_alone_names_what_was_seen(lost: Town) -> None:
-    made = wait(lost, seen=digest(lost.seen()), choice=Choice.ACTIVATE, until=None)
+    seen = lost.seen()
+    made = wait(lost, seen=digest(seen), choice=Choice.ACTIVATE, until=None)
     assert made.choice == "activate"
-    assert made.shown == lost.seen()
+    assert made.shown == seen
     assert "decided to recover PAR1" in TimelineEntry.objects.get(kind="decided").said
+
+
+def test_one_decision_to_recover_is_enough_and_one_may_still_wait_after_it(lost: Town) -> None:
+    first = wait(lost, choice=Choice.ACTIVATE, until=None)
+    with pytest.raises(Conflict, match=f"amelie decided so already: {first}"):
+        wait(lost, choice=Choice.ACTIVATE, until=None)
+    assert wait(lost).choice == "wait"
 
 
 def test_what_changed_between_reading_and_pressing_is_refused_and_named(lost: Town) -> None:
@@ -92,7 +100,7 @@ def test_what_changed_between_reading_and_pressing_is_refused_and_named(lost: To
 def test_the_second_to_press_is_shown_what_the_first_decided(lost: Town) -> None:
     seen = lost.seen()
     wait(lost, seen=seen)
-    with pytest.raises(Changed, match="wait, review"):
+    with pytest.raises(Changed, match="decided: none → "):
         wait(lost, seen=seen, choice=Choice.ACTIVATE, until=None)
     assert Decision.objects.count() == 1
 
@@ -241,7 +249,7 @@ def test_a_wait_for_a_datacenter_that_is_back_does_not_ring(lost: Town) -> None:
             Host, back, Verdict.ALIVE, actor=fleet.CONTROLLER, reason="Back.", now=lost.now
         )
     assert watch_reviews(actor=lead, now=lost.later(700)) == 0
-    assert lost.brief().wait.review is None
+    assert lost.brief().decided is None
 
 
 def test_the_same_is_shown_however_late_one_looks(lost: Town) -> None:

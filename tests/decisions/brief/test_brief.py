@@ -194,10 +194,18 @@ def test_only_what_has_a_lower_priority_makes_room_and_the_lowest_goes_first() -
     assert fit.sheds[0].reason == "makes room for web (priority 90)"
     assert (fit.tried, fit.helped) == (1, 1)
     assert fit.stops == ("web",)
+    assert [(one.site, one.before, one.after) for one in fit.rooms] == [("OSU2", 100, 100)]
     over = fit_of(world(hosts, apps, [*seats[1:], seat("top", "p1")]), {"p1"}, LOST_AT)
     assert {one.application for one in over.sheds} == {"low", "mid"}
     equal = [replace(one, priority=90) for one in apps]
     assert fit_of(world(hosts, equal, seats), {"p1"}, LOST_AT).sheds == ()
+
+
+def test_how_full_the_others_would_be_is_said_and_the_lost_one_is_left_out() -> None:
+    hosts = [host("p1", "PAR1", capacity=(4, 4)), host("o1", "OSU2", capacity=(8, 10))]
+    apps = [app("web", need=(2, 3)), app("mid", need=(2, 2))]
+    fit = fit_of(world(hosts, apps, [seat("web", "p1"), seat("mid", "o1")]), {"p1"}, LOST_AT)
+    assert [(one.site, one.before, one.after) for one in fit.rooms] == [("OSU2", 20, 50)]
 
 
 def test_nothing_irreversible_is_claimed_of_containers_alone() -> None:

@@ -17,7 +17,9 @@ from recovery.brief.decide import brief_of
 from recovery.brief.facts import (
     ArchiveFact,
     Cause,
+    Choice,
     DatabaseFact,
+    Decided,
     Drill,
     Facts,
     FitFact,
@@ -25,7 +27,6 @@ from recovery.brief.facts import (
     Measured,
     Misfit,
     Past,
-    Review,
     ServiceFact,
     SiteFact,
     StandbyFact,
@@ -43,6 +44,7 @@ BRIEFS = int(os.environ.get("TOCSIN_BRIEFS", "60"))
 """Fleets a run; thousands were tried with each change of the decision."""
 many = settings(max_examples=BRIEFS, suppress_health_check=[HealthCheck.too_slow])
 
+DECIDED = Decided(1, Choice.WAIT, NOW, "amelie", NOW, "why")
 spans = st.integers(0, 40 * 3600).map(lambda n: timedelta(seconds=n))
 moments = spans.map(lambda span: NOW - span)
 sizes = st.none() | st.integers(1, 10**12)
@@ -142,7 +144,7 @@ def facts(draw: st.DrawFn) -> Facts:
         fit=draw(st.none() | fits()),
         past=draw(past),
         word=draw(st.none() | word),
-        review=draw(st.none() | st.just(Review(1, NOW, "amelie", NOW, "why"))),
+        decided=draw(st.none() | st.just(DECIDED)),
     )
 
 
@@ -288,6 +290,7 @@ def test_every_copy_is_moved_without_a_seat_or_waiting_and_counted_once(
     for shed in fit.sheds:
         assert shed.priority == priorities[shed.application] < highest
         assert shed.copies <= running[shed.application], "nothing is shed twice"
+    assert all(0 <= one.before <= one.after for one in fit.rooms)
     unseated = sum(m.copies for m in fit.misfits if not m.is_waiting)
     assert fit.helped <= fit.tried <= unseated
     assert bool(fit.helped) >= bool(fit.sheds)
