@@ -20,7 +20,7 @@ from recovery.core import clock, control
 from recovery.detection import screens as detection
 from recovery.failover import screens as failover
 from recovery.failover.doubt.seen import DoubtView, doubt
-from recovery.failover.views import DatabaseView
+from recovery.failover.views.databases import DatabaseView
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 from recovery.inventory.facts import Verdict

@@ -13,7 +13,7 @@ from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May
 from recovery.core import clock
 from recovery.failover import screens
-from recovery.failover.views import DatabaseView
+from recovery.failover.views.databases import DatabaseView
 
 router = Router()
 

@@ -11,7 +11,7 @@ from dashboard.screen import Screen, is_settling
 from recovery.core import clock
 from recovery.failover import screens as rows
 from recovery.failover.facts import NEVER
-from recovery.failover.views import DatabaseView, FailoverView
+from recovery.failover.views.databases import DatabaseView, FailoverView
 from recovery.inventory.facts import DatabaseState
 
 Context = Mapping[str, Any]

@@ -16,7 +16,7 @@ from dashboard.views.page import show
 from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.actions import standbys
-from recovery.failover.views import DatabaseView, VouchView
+from recovery.failover.views.databases import DatabaseView, VouchView
 
 RISK = (
     "If it still runs and somebody can reach it, two primaries are written to at once, and one "

@@ -12,7 +12,7 @@ from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.queries.inventory import inventory
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
-from recovery.restores.decide import GONE
+from recovery.restores.lost import GONE
 
 
 def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = frozenset()) -> World:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from recovery.failover.copies import RUNS, CopyView
 from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
+from recovery.failover.views.copies import RUNS, CopyView
 from recovery.failover.words import GONE, Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 
