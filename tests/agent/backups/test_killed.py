@@ -193,7 +193,7 @@ async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_fo
 ) -> None:
     """Killed and begun anew, then silent for longer than anybody waits for one answer."""
     server = await written(family)
-    fill(server, "md5((n * 64 + k)::text)", 100)
+    fill(server, "md5((n * 64 + k)::text)", 56)
     bucket = S3Store("replica 2", own.bucket("backups"), patience=2)
     archive = Archive(tmp_path / "spool", [bucket])
     archive.start(server)
@@ -230,10 +230,10 @@ async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_fo
     await asyncio.sleep(3)
     own.go_on()
     done = await asyncio.wait_for(running, 60)
-    assert done.size > 100 << 20
+    assert done.size > 56 << 20
     assert list(b.folder.glob("restore-*")) == []
     family.give("b")
     await b.start()
     with CLIENT.connect(b) as session:
-        assert session.execute("SELECT count(*) FROM filler").fetchone() == (100 << 10,)
+        assert session.execute("SELECT count(*) FROM filler").fetchone() == (56 << 10,)
     await bucket.close()

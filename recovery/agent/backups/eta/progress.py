@@ -91,7 +91,7 @@ class Progress:
             _note(self._replayed, self.replay)
 
     def ended(self) -> None:
-        """It serves; what came after the last byte is known for the next one."""
+        """Its data are in place; what came after the last byte is known for the next one."""
         now = system.monotonic()
         paces = self.measured.paces
         if self._brought_at is not None and self._proof_since is not None:
