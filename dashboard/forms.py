@@ -141,6 +141,21 @@ class RestoreWord(Word):
         )
 
 
+class Seat(Reason):
+    """Where a standby is made, and why."""
+
+    def __init__(self, hosts: list[str], *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        self.fields["host"] = forms.ChoiceField(
+            label="On",
+            choices=[(name, name) for name in hosts],
+            error_messages={
+                "required": "Choose the host that gets it.",
+                "invalid_choice": "%(value)s cannot take it.",
+            },
+        )
+
+
 class Switchover(Reason):
     """Which standby leads next, and why."""
 

@@ -27,6 +27,7 @@ urlpatterns = [
     path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/restore/", restores.restore),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
+    path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("backups/", look.backups),

@@ -9,7 +9,7 @@ from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
 from recovery.failover import screens
-from recovery.failover.actions import moves, people
+from recovery.failover.actions import moves, people, standbys
 from recovery.failover.models import Failover, Vouch
 from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions as restores
@@ -59,6 +59,17 @@ def move(name: str, *, host: str, first: UUID | None, typed: str, actor: Actor, 
     word = Vouch.objects.select_related("host").get(pk=first, database=database)
     moved = moves.give_move(vouch=word, typed=typed, actor=actor, reason=reason, now=now)
     return f"{moved} belongs on {word.host} now: {moved.state_reason}"
+
+
+def add_standby(name: str, host: str, actor: Actor, reason: str) -> str:
+    """One that leads alone gets somebody who could take over."""
+    target = Host.objects.filter(name=host).first()
+    if target is None:
+        raise Refused(f"There is no host {host}.", field="host")
+    made = standbys.add_standby(
+        database=_database(name), host=target, actor=actor, reason=reason, now=clock.system.now()
+    )
+    return f"{made} is made on {host}: its agent clones the primary, then it could take over."
 
 
 def allow_failover(name: str, actor: Actor, reason: str) -> str:

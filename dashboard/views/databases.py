@@ -8,13 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import databases as acts
-from dashboard.forms import Reason, Switchover, Word
+from dashboard.forms import Reason, Seat, Switchover, Word
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
 from dashboard.views.page import show
 from recovery.core import clock
 from recovery.failover import screens
+from recovery.failover.actions import standbys
 from recovery.failover.views import DatabaseView, VouchView
 
 RISK = (
@@ -102,6 +103,43 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             "a failover. Lost: nothing that was acknowledged."
         ),
         ends="A standby that is not safe is refused with the reason, and nothing changes.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SWITCH_OVER)
+def standby(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """One that leads alone (it was restored, or its standby is gone for good) gets a standby."""
+    view, hosts = find(name), standbys.seats_for(name)
+    form = Seat(hosts, request.POST or None)
+    if form.is_valid():
+        host, reason = form.cleaned_data["host"], form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.add_standby(name, host, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    return confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Give {name} a standby",
+        said="Make it",
+        target=name,
+        meaning=_standby_meaning(view, hosts),
+        ends="A host that cannot take it is refused with the reason, and nothing changes.",
+    )
+
+
+def _standby_meaning(view: DatabaseView, hosts: list[str]) -> str:
+    if not view.is_alone:
+        return f"{view.name} does not lead alone ({view.word}): another standby is refused."
+    if not hosts:
+        return f"No living host of its primary’s datacenter has room for {view.name}."
+    return (
+        "Its agent copies the primary, which is read for that and goes on serving. When it holds "
+        "everything, it could take over, and what is recorded as degraded ends by itself."
     )
 
 

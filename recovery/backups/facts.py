@@ -64,7 +64,8 @@ PROOF_MOVES: Mapping[str, frozenset[str]] = {
 class SnapshotState(StrEnum):
     """One run of the provider's daily snapshot of one database.
 
-    `running` · `kept`: whole at the third site · `failed` · `gone`: removed, newer ones are kept.
+    `running` · `kept`: whole at the third site · `failed`: the provider may have something of it ·
+    `gone`: it has nothing of it.
     """
 
     RUNNING = "running"
@@ -76,7 +77,7 @@ class SnapshotState(StrEnum):
 SNAPSHOT_MOVES: Mapping[str, frozenset[str]] = {
     SnapshotState.RUNNING: frozenset({"kept", "failed"}),
     SnapshotState.KEPT: frozenset({"gone"}),
-    SnapshotState.FAILED: frozenset(),
+    SnapshotState.FAILED: frozenset({"gone"}),
     SnapshotState.GONE: frozenset(),
 }
 

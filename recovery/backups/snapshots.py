@@ -64,6 +64,7 @@ def keep_snapshots(*, outside: Outside = OUTSIDE, now: datetime) -> None:
         _begin_if_due(replica, now)
         _go_on(replica, outside, now)
         _let_go(replica, outside, now)
+        _clear(replica, outside, now)
 
 
 def _begin_if_due(replica: BackupReplica, now: datetime) -> None:
@@ -196,3 +197,26 @@ def _let_go(replica: BackupReplica, outside: Outside, now: datetime) -> None:
             actions.forget_snapshot(run=run, actor=ACTOR, now=now)
     except StoreError:
         return  # the next round sees the same
+
+
+def _clear(replica: BackupReplica, outside: Outside, now: datetime) -> None:
+    """What runs that came to nothing left at the provider, until it has nothing of them."""
+    failed = SnapshotRun.objects.filter(replica=replica, state=SnapshotState.FAILED)
+    for run in failed.filter(ended_at__lt=now - daily.AGAIN_AFTER):
+        try:
+            there = outside.provider(replica.store)
+            home = outside.provider(queries.snapshot_store_of(run.host))
+            if not _left(run, there) + _left(run, home):
+                actions.forget_failed(run=run, actor=ACTOR, now=now)
+        except TocsinError:
+            return  # the next round sees the same
+
+
+def _left(run: SnapshotRun, site: SnapshotProvider) -> int:
+    """How many snapshots of it were there; they are deleted, with the volumes made from them."""
+    found = site.find({RUN: str(run.pk)})
+    for one in found:
+        for volume in site.volumes(one.id):
+            site.delete_volume(volume.id)
+        site.delete(one.id)
+    return len(found)

@@ -214,6 +214,12 @@ class DatabaseView:
         return self.is_business and is_made and all(one.verdict in GONE for one in self.copies)
 
     @property
+    def is_alone(self) -> bool:
+        """On the business plan, serving, and with no other copy, not even one that may return."""
+        serves = self.state == DatabaseState.SERVING and self.running is None
+        return self.is_business and serves and len(self.copies) == 1 and not self.is_down
+
+    @property
     def may_be_restored(self) -> bool:
         """Two people may put it elsewhere from a backup (`recovery.restores.lost` decides)."""
         is_waiting = not self.is_business and self.state == DatabaseState.WAITING

@@ -71,8 +71,8 @@ def host_of(dice: random.Random) -> Host:
     return Host(
         store=dice.uniform(20e6, 600e6),
         disk=dice.uniform(50e6, 900e6),
-        replay=dice.uniform(30e6, 200e6),
-        proof=dice.uniform(0.5, 3.0),
+        replay=dice.uniform(80e6, 400e6),
+        proof=dice.uniform(0.2, 1.5),
         jitter=dice.uniform(0.0, 0.4),
     )
 
@@ -145,7 +145,7 @@ def test_the_end_of_two_thousand_restores_is_told_within_15_percent() -> None:
 
 def test_a_host_that_never_restored_goes_by_what_most_do() -> None:
     misses = [miss for _, series in many(2, 500) for miss in series.misses(Paces())]
-    assert median(misses) < 0.08
+    assert median(misses) < 0.12
     assert sum(miss <= 0.15 for miss in misses) / len(misses) > 0.65
 
 

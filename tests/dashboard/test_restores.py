@@ -12,13 +12,15 @@ from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.core import clock
-from recovery.inventory.models import Database, Host
+from recovery.inventory.actions import retire_replica
+from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
+from tests.dashboard.fleet import BY
 from tests.dashboard.restoring import Restoring
 
 PATH = "/databases/wiki-pg/restore/"
@@ -216,3 +218,22 @@ def test_a_business_database_that_lost_every_copy_is_offered_its_backup(
     dialog = page(client, "/databases/orders-pg/restore/")
     assert "also where par1-r1-h01 and par1-r2-h01 come back" in dialog
     assert "It has no standby afterwards" in dialog
+
+
+def test_one_that_leads_alone_is_given_a_standby_by_one_person(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now, path = clock.system.now(), "/databases/orders-pg/standby/"
+    seeded = bases.seed_bases(hosts, now)
+    client = sign_in("responder")
+    assert path not in page(client, "/databases/orders-pg/"), "it has one"
+    assert "does not lead alone" in page(client, path)
+    retire_replica(replica=seeded["orders-pg"].replicas[1], actor=BY, reason="It burnt.", now=now)
+    assert f'href="{path}"' in page(client, "/databases/orders-pg/")
+    html = page(client, path)
+    assert "goes on serving" in html
+    host = chosen(html, "host")
+    client.post(path, {"host": host, "reason": "It leads alone."})
+    made = Replica.objects.get(database__name="orders-pg", number=3)
+    assert (made.role, made.host.name) == ("standby", host)
+    assert path not in page(client, "/databases/orders-pg/")

@@ -91,8 +91,8 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
     site; the second one confirms it."""
     path = f"/databases/{name}/restore/"
     html = bases.read(path, "responder")
-    source = _option(html, "source", f"replica {replica} " if replica else "")
-    host = _option(html, "host", f", {site.upper()}" if site else "")
+    source = option(html, "source", f"replica {replica} " if replica else "")
+    host = option(html, "host", f", {site.upper()}" if site else "")
     words = {"typed": name, "reason": "It burnt down."}
     said = bases.press(path, "responder", **words, source=source, host=host, first="", to="")
     assert "your word stands in the log" in said, said[-2000:]
@@ -108,7 +108,7 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
     return done
 
 
-def _option(html: str, field: str, text: str) -> str:
+def option(html: str, field: str, text: str = "") -> str:
     """The first option of this choice whose words hold the text."""
     choice = html[html.index(f'name="{field}"') :]
     choice = choice[: choice.index("</select>")]

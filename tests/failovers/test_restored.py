@@ -21,6 +21,7 @@ from tests.failovers.restoring import (
     may_be_written_to,
     members,
     newest,
+    option,
     point,
     quoted,
     restore,
@@ -103,6 +104,8 @@ def test_what_is_in_a_lost_datacenter_comes_back_from_replica_2_then_from_replic
             assert abs(told.seconds - promised) <= SLACK, "as it was quoted before"
     assert bases.one("orders-pg", "degraded_at") is not None, "it has no standby, and says so"
     back_again(bases, "aaa1", old)
+    get_standby(bases)
+    at_rest(bases)
     for name in POSTGRES:
         covered(bases, name, 1)
     for name, told, promised in lost_with(bases, "bbb1", replica=3, to=""):
@@ -110,6 +113,7 @@ def test_what_is_in_a_lost_datacenter_comes_back_from_replica_2_then_from_replic
         assert abs(told.seconds - promised) < 86400, "what came after the provider's snapshot"
         assert at >= newest(bases, name).quoted - timedelta(seconds=SLACK), "as was agreed to"
     revive(bases, "bbb1")
+    get_standby(bases)
     for name in POSTGRES:
         covered(bases, name, 1, 2)
     at_rest(bases)
@@ -154,4 +158,12 @@ def back_again(bases: Bases, site: str, old: list[str]) -> None:
     wait_for(lambda: all_alive() and point(bases, "orders-pg", 1) is not None, 60)
     assert not opened, "what was left behind never leads again"
     assert not set(members(bases, "orders-pg")) & set(old)
-    at_rest(bases)
+
+
+def get_standby(bases: Bases) -> None:
+    """A person says where; then it could be failed over again, and is not degraded any more."""
+    path = "/databases/orders-pg/standby/"
+    host = option(bases.read(path, "responder"), "host")
+    said = bases.press(path, "responder", host=host, reason="It leads alone.")
+    assert "its agent clones the primary" in said, said[-2000:]
+    bases.prove("orders-pg")

@@ -66,12 +66,17 @@ class Archiver(Keeping):
             it = await connection.identify()
         ends = () if self._gap else await self._ends(it.system)
         self._gap = False
-        self.stream = LogStream(self._primary.replication, self.spool, self.plan.cutting)
+        words, cutting = self._primary.replication, self.plan.cutting
+        self.stream = LogStream(words, self.spool, cutting, self._comes)
         try:
             await self.stream.run(ends)
         except LogRemoved as error:
             self._gap = True
             raise EngineFailed(f"{error}: a new base begins a new chain") from error
+
+    def _comes(self) -> None:
+        """An act that never returns has succeeded when its log comes again."""
+        self.troubles.pop("log", None)
 
     async def _ends(self, system_id: str) -> tuple[End, ...]:
         """The furthest that this spool or any store that answers has, of each timeline."""

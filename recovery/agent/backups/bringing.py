@@ -28,7 +28,7 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import RestoreResult, RestoreSpec
 from recovery.engines.places import short_place
 
-__all__ = ["Measured", "Progress", "bring", "put", "remove"]
+__all__ = ["Measured", "Progress", "bring", "put", "remove", "set_aside"]
 
 
 async def bring(
@@ -59,6 +59,15 @@ async def put(database: DatabaseSpec, name: str, place: Place, mark: Path) -> No
         await asyncio.to_thread(write_atomic, mark, name.encode())
 
 
+async def set_aside(database: DatabaseSpec, place: Place) -> None:
+    """What lies where no list names it is of an earlier time: nothing is in place afterwards."""
+    target = _target(database, place)
+    if not await asyncio.to_thread(target.data.exists):
+        return
+    async with alone(target.path):
+        await asyncio.to_thread(target.put_aside)
+
+
 async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
     """Nothing of it is left."""
     staging = await asyncio.to_thread(_staging, database, name, place)
@@ -79,10 +88,17 @@ def _work(
 def _folders(database: DatabaseSpec, name: str, place: Place) -> tuple[Folder, Folder]:
     """Where it is staged and where it would serve."""
     staging = _staging(database, name, place)
+    target = _target(database, place)
     if database.engine != "postgresql":
-        return Folder(staging), Folder(place.folder)
-    staged = Layout(replace(place, folder=staging), database.version)
-    return staged.files, Layout(place, database.version).files
+        return Folder(staging), target
+    return Layout(replace(place, folder=staging), database.version).files, target
+
+
+def _target(database: DatabaseSpec, place: Place) -> Folder:
+    """Where it would serve."""
+    if database.engine != "postgresql":
+        return Folder(place.folder)
+    return Layout(place, database.version).files
 
 
 def _staging(database: DatabaseSpec, name: str, place: Place) -> Path:

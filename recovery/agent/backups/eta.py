@@ -44,8 +44,8 @@ class Paces:
     """Of what comes after the last byte. `replay`: bytes of the log a second; `proof`: seconds to
     start a server, ask it, end it and put its data in place."""
 
-    replay: float = 80e6
-    proof: float = 2.0
+    replay: float = 300e6
+    proof: float = 0.4
 
 
 def seconds_left(

@@ -4,8 +4,10 @@
     <replica>/…/staged-ID/      everything of it, until it is adopted or discarded
 
 Invariants: what is staged serves nobody until it is adopted, and is adopted only by a replica that
-the list names as primary; a restore without a result is of no use after a crash, so it is removed
-and begun anew; one restore runs at a time under one name, however many operations ask for it.
+the list names as primary; an older copy that this host had once is set aside before anything is
+staged, so that the list which names it again finds nothing to start until the adoption; a restore
+without a result is of no use after a crash, so it is removed and begun anew; one restore runs at a
+time under one name, however many operations ask for it.
 """
 
 from __future__ import annotations
@@ -52,15 +54,18 @@ class _Work:
 
 
 class Restores:
-    """The restores of one host. `folder`: of its backups; `place`: where a replica lives."""
+    """The restores of one host. `folder`: of its backups; `place`: where a replica lives;
+    `is_listed`: whether the newest list names it here."""
 
     def __init__(
         self,
         folder: Path,
         place: Callable[[DatabaseSpec], Place],
         changed: Callable[[], None],
+        is_listed: Callable[[str], bool],
     ) -> None:
         self._backups, self._place, self._changed = folder, place, changed
+        self._is_listed = is_listed
         self._folder = folder / "restores"
         self._notes: dict[str, Note] = {}
         self._running: dict[str, _Work] = {}
@@ -123,6 +128,8 @@ class Restores:
 
         self._measured = self._measured or bringing.Measured()
         progress, place = bringing.Progress(measured=self._measured), self._place(database)
+        if not spec.scratch and not self._is_listed(database.replica):
+            await bringing.set_aside(database, place)
         work = bringing.bring(database, spec, place, self._backups, progress)
         task = asyncio.create_task(work, name=f"restore {spec.restore}")
         self._running[spec.restore] = _Work(database.replica, progress, task)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -43,10 +43,17 @@ class Cutting:
 
 
 class LogStream:
-    """One connection's life. `run` returns never; it raises what ended it."""
+    """One connection's life. `run` returns never; it raises what ended it. `begun`: is called
+    whenever something comes after nothing did."""
 
-    def __init__(self, words: Mapping[str, str], spool: Spool, cutting: Cutting) -> None:
-        self._words, self._spool, self._cutting = words, spool, cutting
+    def __init__(
+        self,
+        words: Mapping[str, str],
+        spool: Spool,
+        cutting: Cutting,
+        begun: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._words, self._spool, self._cutting, self._begun = words, spool, cutting, begun
         self._marks = Marks(words)
         self._known: list[tuple[int, datetime]] = []
         self._asked = self._cut = self._put = float("-inf")
@@ -110,7 +117,11 @@ class LogStream:
     # ------------------------------------------------------------------ from the server
 
     async def _read(self, connection: Replication) -> None:
+        comes = False
         async for piece in connection.stream():
+            if not comes:
+                comes = True
+                self._begun()
             if piece.is_urgent:
                 self._is_urgent = True
                 self._came.set()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
+import fcntl
 import os
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from recovery.adapters.backups.threads import in_thread
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 from recovery.core.ports import EngineFailed
 
@@ -15,6 +19,8 @@ AHEAD = 64 << 20
 """So many bytes may wait for the disk."""
 STEP = 8 << 20
 """So many are worth a turn of their own."""
+_PIPE = 1 << 20
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int, pace: Pace) -> None:
@@ -31,6 +37,8 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int, pace: Pa
         )
     )
     assert tar.stdin is not None
+    with contextlib.suppress(OSError):  # more than this user may have
+        fcntl.fcntl(tar.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
     try:
         async for piece in pieces:
             await asyncio.to_thread(_feed, tar.stdin.fileno(), piece)
@@ -85,9 +93,17 @@ class Pace:
 
 async def settle(folder: Path) -> None:
     """Everything of the disk below is safe afterwards, what a server without fsync wrote too."""
-    process = await asyncio.create_subprocess_exec("sync", "-f", str(folder))
-    if await process.wait():
-        await asyncio.to_thread(os.sync)
+    await in_thread(lambda: _sync(folder), "settling")
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _LIBC.syncfs(handle):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(handle)
 
 
 def _feed(pipe: int, piece: bytes) -> None:

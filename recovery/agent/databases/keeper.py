@@ -98,7 +98,9 @@ class DatabaseKeeper:
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self._restores = Restores(setting.folder / "backups", self._place, self._news.set)
+        self._restores = Restores(
+            setting.folder / "backups", self._place, self._news.set, self._replicas.__contains__
+        )
         self.orders = DatabaseOrders(self._replicas.get, clock, self._restores)
 
     # ------------------------------------------------------------------ life

@@ -15,6 +15,7 @@ from recovery.backups.actions.proofs import begin_proof, fail_proof, note_own_pr
 from recovery.backups.actions.snapshots import (
     begin_snapshot,
     fail_snapshot,
+    forget_failed,
     forget_snapshot,
     forget_volume,
     keep_snapshot,
@@ -30,6 +31,7 @@ __all__ = [
     "fail_proof",
     "fail_snapshot",
     "follow_archives",
+    "forget_failed",
     "forget_loan",
     "forget_points",
     "forget_snapshot",

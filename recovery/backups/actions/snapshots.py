@@ -65,3 +65,9 @@ def forget_snapshot(*, run: SnapshotRun, actor: Actor, now: datetime) -> Snapsho
     """The provider has it no more."""
     reason = "Enough newer ones are kept."
     return transitions.move(run, SnapshotState.GONE, actor=actor, reason=reason, now=now)
+
+
+def forget_failed(*, run: SnapshotRun, actor: Actor, now: datetime) -> SnapshotRun:
+    """The provider has nothing of it."""
+    reason = "The provider has nothing of it any more."
+    return transitions.move(run, SnapshotState.GONE, actor=actor, reason=reason, now=now)

@@ -9,8 +9,15 @@ from recovery.audit.facts import Actor
 from recovery.core.errors import BadConfiguration, Refused
 from recovery.failover.terms import TERMS, Measured, refusals
 from recovery.inventory import actions
-from recovery.inventory.facts import DatabaseDescription, Durability, Plan, Profile, Role
-from recovery.inventory.models import Database, Datacenter, Host
+from recovery.inventory.facts import (
+    DatabaseDescription,
+    Durability,
+    Plan,
+    Profile,
+    ReplicaState,
+    Role,
+)
+from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.lab.databases.entries import DatabaseEntry
 
 REASON = "The lab's file says so."
@@ -53,7 +60,10 @@ def _register(entry: DatabaseEntry, door: int, *, actor: Actor, now: datetime) -
         reason=REASON,
         now=now,
     )
+    moved = _moved(database, entry)
     for number, name in enumerate(entry.members, start=1):
+        if number in moved:
+            continue
         actions.register_replica(
             database=database,
             host=hosts[name],
@@ -64,6 +74,19 @@ def _register(entry: DatabaseEntry, door: int, *, actor: Actor, now: datetime) -
             reason=REASON,
             now=now,
         )
+
+
+def _moved(database: Database, entry: DatabaseEntry) -> frozenset[int]:
+    """Copies that people or a restore put elsewhere, or gave up: the file does not take them
+    back."""
+    there = Replica.objects.filter(database=database).select_related("host")
+    described = dict(enumerate(entry.members, start=1))
+    return frozenset(
+        row.number
+        for row in there
+        if row.state == ReplicaState.RETIRED
+        or (row.reason and row.host.name != described.get(row.number))
+    )
 
 
 def _check_terms(wanted: DatabaseDescription) -> None:

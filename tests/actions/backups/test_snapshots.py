@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -214,6 +215,43 @@ def test_what_is_in_its_way_is_told_and_after_hours_given_up(cloud: Cloud) -> No
     run = SnapshotRun.objects.get()
     assert (run.state, run.ended_at) == (SnapshotState.FAILED, late)
     assert run.said.startswith("It did not come to an end.")
+
+
+def test_what_a_run_that_came_to_nothing_left_at_the_provider_goes(cloud: Cloud) -> None:
+    cloud.until(lambda: bool(cloud.far.find({})))
+    run = SnapshotRun.objects.get()
+    late = NOW + daily.GIVEN_UP_AFTER + timedelta(minutes=1)
+    cloud.turn(late)
+    run.refresh_from_db()
+    assert run.state == SnapshotState.FAILED
+    left = [each.id for each in cloud.far.find({}) + cloud.home.find({})]
+    assert left, "it may still be on its way"
+    later = late + daily.AGAIN_AFTER + timedelta(minutes=1)
+    cloud.until(lambda: not SnapshotRun.objects.filter(state=SnapshotState.FAILED).exists(), later)
+    run.refresh_from_db()
+    assert (run.state, run.ended_at) == (SnapshotState.GONE, late)
+    cloud.until(lambda: cloud.kept() == 1, later)
+    ids = [each.id for each in cloud.far.find({})]
+    assert ids == [SnapshotRun.objects.get(state=SnapshotState.KEPT).snapshot]
+    assert cloud.home.find({}) == []
+    assert not set(left) & set(ids)
+
+
+def test_killed_after_any_call_that_clears_it_clears_the_rest(cloud: Cloud) -> None:
+    cloud.until(lambda: bool(cloud.far.find({})))
+    late = NOW + daily.GIVEN_UP_AFTER + timedelta(minutes=1)
+    cloud.turn(late)
+    later = late + daily.AGAIN_AFTER + timedelta(minutes=1)
+    for call in range(1, 12):
+        cloud.left[0] = call
+        with suppress(Killed):
+            cloud.turn(later)
+    cloud.left[0] = 0
+    cloud.until(lambda: cloud.kept() == 1, later)
+    assert SnapshotRun.objects.get(begun_at=NOW).state == SnapshotState.GONE
+    kept = SnapshotRun.objects.get(state=SnapshotState.KEPT)
+    assert [each.id for each in cloud.far.find({})] == [kept.snapshot]
+    assert [each.id for each in cloud.far.volumes(kept.snapshot)] == [kept.volume]
 
 
 def test_a_site_that_nobody_described_is_told(cloud: Cloud) -> None:

@@ -1,7 +1,10 @@
-"""An agent's work in a process of its own that kills itself at a chosen step.
+"""An agent's work in processes of their own that kill themselves at a chosen step.
 
-act.py archive SPEC.json    {"words", "probe", "spool", "store", "die": [place, when, count]}
-act.py restore SPEC.json    {"store", "target", "version", "die": ["get", count] or a phase}
+Each line that comes is one life, in a fork of this process: a verb and its file. When it has ended
+the signal that ended it is told, 0 where it ended by itself.
+
+archive SPEC.json    {"words", "probe", "spool", "store", "die": [place, when, count]}
+restore SPEC.json    {"store", "target", "version", "die": ["get", count] or a phase}
 """
 
 from __future__ import annotations
@@ -88,6 +91,17 @@ async def restore(spec: dict[str, Any]) -> None:
     await work.run()
 
 
+def live(verb: str, path: str) -> int:
+    """The signal that ended it."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+    asyncio.run({"archive": archive, "restore": restore}[verb](json.loads(Path(path).read_text())))
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    found = json.loads(Path(sys.argv[2]).read_text())
-    asyncio.run({"archive": archive, "restore": restore}[sys.argv[1]](found))
+    for line in sys.stdin:
+        sys.stdout.write(f"{live(*line.split())}\n")
+        sys.stdout.flush()

@@ -13,6 +13,7 @@ from recovery.adapters.backups.s3 import S3Store
 from recovery.core.ports import ObjectStore
 from tests.adapters.backups.conftest import seaweed  # noqa: F401 - a fixture
 from tests.adapters.databases.servers import Family
+from tests.agent.backups.recorded import recorded as recorded  # noqa: PLC0414 - a fixture
 from tests.needs import needs
 from tests.support.seaweed import Seaweed
 

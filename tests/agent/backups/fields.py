@@ -173,3 +173,13 @@ async def written(family: Family, name: str = "a") -> Server:
     await server.start()
     await CLIENT.prepare(server)
     return server
+
+
+def fill(server: Server, text: str, mebibytes: int) -> None:
+    """So much of what packs well, or does not; 1024 rows a MiB."""
+    with CLIENT.connect(server) as session:
+        session.execute("CREATE TABLE filler (text text STORAGE EXTERNAL)")
+        session.execute(
+            f"INSERT INTO filler SELECT (SELECT string_agg({text}, '') FROM "  # noqa: S608
+            f"generate_series(1, 30) k) FROM generate_series(1, {mebibytes << 10}) n"
+        )

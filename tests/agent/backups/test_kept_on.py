@@ -157,6 +157,13 @@ async def test_a_log_that_the_server_no_longer_has_is_a_gap_and_a_new_base_mends
     assert any("are useless" in each or "is useless" in each for each in seen.missing)
     assert seen.newest is not None
     assert not seen.newest.chain.gap
+
+    def goes_on() -> bool:
+        assert archive.archiver is not None
+        fact = archive.archiver.fact()
+        return (fact.state, fact.trouble) == ("streaming", "")
+
+    await until(goes_on, 20)
     await archive.stop()
 
 

@@ -4,10 +4,13 @@ nothing half-restored is left."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from recovery.core.archive import Chunk, coverage, parse
 from recovery.core.clock import system
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family
-from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger, primary_of, written
+from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger, fill, primary_of, written
+from tests.agent.backups.recorded import Recorded
 from tests.support.seaweed import Seaweed
 from tests.support.waiting import until
 
@@ -37,24 +41,42 @@ pytestmark = pytest.mark.timeout(300)
 PHASES = ["fetching the log", "replaying the log", "asking it", "putting in place"]
 
 
-async def lived(verb: str, spec: dict[str, Any], folder: Path) -> int:
-    """One life of the agent; gives the signal that ended it, 0 when it ended by itself."""
-    path = folder / "spec.json"
-    path.write_text(json.dumps(spec))
-    argv = [sys.executable, "-m", "tests.agent.backups.act", verb, str(path)]
+@dataclass
+class Lives:
+    """An agent's, one after the other."""
+
+    folder: Path
+    process: asyncio.subprocess.Process
+
+    async def live(self, verb: str, spec: dict[str, Any]) -> int:
+        """The signal that ended it, 0 when it ended by itself."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        path = self.folder / "spec.json"
+        path.write_text(json.dumps(spec))
+        self.process.stdin.write(f"{verb} {path}\n".encode())
+        return int(await asyncio.wait_for(self.process.stdout.readline(), 60))
+
+
+@pytest.fixture
+async def lives(tmp_path: Path) -> AsyncIterator[Lives]:
     process = await asyncio.create_subprocess_exec(
-        *argv, cwd=ROOT, stderr=asyncio.subprocess.DEVNULL
+        *(sys.executable, "-m", "tests.agent.backups.act"),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
-    try:
-        return -(await asyncio.wait_for(process.wait(), 60))
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
+    yield Lives(tmp_path, process)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
+@ONCE
 async def test_an_agent_killed_at_each_step_of_archiving_loses_and_doubles_nothing(
-    family: Family, tmp_path: Path, folder_store: DirectoryStore
+    family: Family, tmp_path: Path, folder_store: DirectoryStore, lives: Lives
 ) -> None:
     server = await written(family)
     primary = primary_of(server)
@@ -71,7 +93,7 @@ async def test_an_agent_killed_at_each_step_of_archiving_loses_and_doubles_nothi
             "store": str(folder_store.folder),
             "die": step,
         }
-        assert await lived("archive", spec, tmp_path) == signal.SIGKILL, step
+        assert await lives.live("archive", spec) == signal.SIGKILL, step
     archive = Archive(spool, [folder_store])
     archive.start(server)
     await ledger.stop()
@@ -100,17 +122,11 @@ async def test_an_agent_killed_at_each_step_of_archiving_loses_and_doubles_nothi
     assert set(ledger.acknowledged) <= await CLIENT.numbers(b)
 
 
+@ONCE
 async def test_a_restore_killed_at_each_step_leaves_nothing_and_then_succeeds(
-    family: Family, tmp_path: Path, folder_store: DirectoryStore
+    family: Family, recorded: Recorded, folder_store: DirectoryStore, lives: Lives
 ) -> None:
-    server = await written(family)
-    archive = Archive(tmp_path / "spool", [folder_store])
-    archive.start(server)
-    for number in range(20):
-        await CLIENT.write(server, number)
-    await archive.covers(folder_store, system.now())
-    server.kill()
-    await archive.stop()
+    scene = recorded(family, folder_store)
     b = family.servers["b"]
     for step in [["get", 1], ["get", 2], ["get", 4], *[[phase] for phase in PHASES]]:
         spec = {
@@ -119,14 +135,14 @@ async def test_a_restore_killed_at_each_step_leaves_nothing_and_then_succeeds(
             "version": family.version,
             "die": step,
         }
-        assert await lived("restore", spec, tmp_path) == signal.SIGKILL, step
+        assert await lives.live("restore", spec) == signal.SIGKILL, step
         assert not (b.folder / "data").exists()
         assert len(list(b.folder.glob("restore-*"))) <= 1, step
     await Restore(Source(folder_store, KEYS, "shop"), b.place, family.version).run()
     assert list(b.folder.glob("restore-*")) == []
     family.give("b")
     await b.start()
-    assert set(range(20)) <= await CLIENT.numbers(b)
+    assert scene.ledger.up_to(scene.moment) <= await CLIENT.numbers(b)
 
 
 @pytest.fixture
@@ -172,17 +188,35 @@ async def test_a_store_that_is_killed_and_hangs_holds_up_nobody_but_itself_and_c
 
 
 @ONCE
-async def test_a_store_that_goes_away_in_mid_restore_is_waited_for(
+async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_for(
     family: Family, tmp_path: Path, own: Seaweed
 ) -> None:
+    """Killed and begun anew, then silent for longer than anybody waits for one answer."""
     server = await written(family)
+    fill(server, "md5((n * 64 + k)::text)", 56)
     bucket = S3Store("replica 2", own.bucket("backups"), patience=2)
     archive = Archive(tmp_path / "spool", [bucket])
     archive.start(server)
-    await CLIENT.write(server, 1)
-    await archive.covers(bucket, system.now())
+
+    def parts(kind: str = "/part-") -> int:
+        assert archive.archiver is not None
+        return sum(kind in name for name in archive.archiver.carriers[0].has)
+
+    await until(lambda: parts() > 0, 60)
+    own.kill()
+    assert parts("/manifest") == 0, "it was in the middle of it"
+    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble, 30)
+    own.start()
+    before = parts()
+    await until(lambda: parts() > before, 30)
+    own.pause()
+    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble, 30)
+    own.go_on()
+    seen = await archive.covers(bucket, system.now())
+    assert (seen.missing, seen.orphans) == ((), ())
     server.kill()
     await archive.stop()
+
     b = family.servers["b"]
     work = Restore(Source(bucket, KEYS, "shop", patience=60), b.place, family.version)
     running = asyncio.create_task(work.run())
@@ -190,8 +224,16 @@ async def test_a_store_that_goes_away_in_mid_restore_is_waited_for(
     own.kill()
     await asyncio.sleep(1)
     own.start()
-    await asyncio.wait_for(running, 60)
+    killed_at = work.progress.done
+    await until(lambda: work.progress.done > killed_at, 30)
+    own.pause()
+    await asyncio.sleep(3)
+    own.go_on()
+    done = await asyncio.wait_for(running, 60)
+    assert done.size > 56 << 20
+    assert list(b.folder.glob("restore-*")) == []
     family.give("b")
     await b.start()
-    assert 1 in await CLIENT.numbers(b)
+    with CLIENT.connect(b) as session:
+        assert session.execute("SELECT count(*) FROM filler").fetchone() == (56 << 10,)
     await bucket.close()

@@ -28,6 +28,9 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 KEY = b"k" * 32
+NAME = "doors"
+"""The first base of a database of this name waits for no other's."""
+AT_ONCE = {"checkpoint_completion_target": "0"}
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Notes:
 
     pair: Pair
     store: DirectoryStore
+    story: str = ""
 
     @property
     def place(self) -> StoreSpec:
@@ -54,6 +58,7 @@ class Notes:
             members=(member,),
             lease=None,
             synchronous=False,
+            settings=self.pair.spec(A).settings | AT_ONCE,
             backup=BackupSpec(key="k1", stores=(self.place,)),
         )
 
@@ -77,7 +82,7 @@ class Notes:
     ) -> wire.DatabaseOrder:
         spec = RestoreSpec(restore="r-1", store=self.place, key="k1")
         order = wire.DatabaseOrder(
-            operation=operation,
+            operation=f"{self.story} {operation}",
             epoch=1,
             verb=verb,
             database=self.spec(host, epoch),
@@ -108,6 +113,11 @@ class Notes:
         name = self.pair.hosts[B].name
         frames = self.pair.gateway.frames(name, wire.DatabaseReport)
         return [fact for frame in frames for fact in frame.restores]
+
+    def is_running(self) -> bool:
+        """By the newest word of host B."""
+        frames = self.pair.gateway.frames(self.pair.hosts[B].name, wire.DatabaseReport)
+        return any(fact.state == "running" for fact in (frames[-1].restores if frames else ()))
 
     def left(self) -> list[str]:
         """What lies on host B of restores."""
@@ -142,6 +152,7 @@ class Notes:
 async def notes(pair: Pair, folder_store: DirectoryStore) -> Notes:  # noqa: F811
     """Written to, archived up to its newest write; then its host is gone."""
     notes = Notes(pair, folder_store)
+    pair.name = NAME
     for host in (A, B):
         notes.give_keys(host)
         pair.hosts[host].start()
@@ -157,7 +168,7 @@ async def notes(pair: Pair, folder_store: DirectoryStore) -> Notes:  # noqa: F81
     written = system.now()
 
     async def covers() -> bool:
-        moment = coverage(await folder_store.list("shop/")).moment
+        moment = coverage(await folder_store.list(f"{NAME}/")).moment
         return moment is not None and moment >= written
 
     await until(covers, 90)
@@ -172,7 +183,7 @@ async def test_a_database_comes_back_on_another_host_and_its_old_copy_is_set_asi
     done = await notes.ordered("restore", "op-1")
     assert done.state == "done", done.detail
     result = msgspec.json.decode(done.detail, type=RestoreResult)
-    moment = coverage(await notes.store.list("shop/")).moment
+    moment = coverage(await notes.store.list(f"{NAME}/")).moment
     assert result.moment == milliseconds(moment)
     assert result.canary > 0
     assert result.size > 1 << 20
@@ -192,6 +203,42 @@ async def test_a_database_comes_back_on_another_host_and_its_old_copy_is_set_asi
     assert await notes.numbers(B) == {1, 2, 3}
 
 
+async def test_what_a_host_had_once_never_leads_when_the_database_comes_back_to_it(
+    notes: Notes,
+) -> None:
+    """It was restored on B, and is restored on A again, where its first copy lies: the list that
+    names A comes before the restored data are in place."""
+    pair_, gateway = notes.pair, notes.pair.gateway
+    await pair_.hosts[A].stop()
+    assert (await notes.ordered("restore", "op-1")).state == "done"
+    await notes.serve(2)
+    name = pair_.hosts[A].name
+    await pair_.back(A)
+    await gateway.desire(name, databases=())
+    await until(lambda: not _is_reached(notes, A), 30)
+    await pair_.hosts[B].stop()
+    order = await notes.send(A, "restore", operation="op-2", restore="r-2")
+    done = await notes.outcome(A, order)
+    assert done.state == "done", done.detail
+    engine = pair_.hosts[A].folder / "state" / "databases" / A / "engine"
+    assert list(engine.rglob("kept/*/PG_VERSION")), "it is set aside, not gone"
+    await gateway.desire(name, databases=(notes.spec(A, 3),))
+    await gateway.until(lambda: _told(notes).epoch == 3, 30)
+    assert (_told(notes).state, _told(notes).is_writable) == ("absent", False)
+    adopt = await notes.send(A, "adopt", operation="op-3", epoch=3, restore="r-2")
+    assert (await notes.outcome(A, adopt)).state == "done"
+    await notes.until_serving(A, 3)
+    assert await notes.numbers(A) == {1, 2, 3}
+
+
+def _told(notes: Notes) -> wire.ReplicaFact:
+    """Host A's newest word of it."""
+    member = notes.pair.gateway.member(notes.pair.hosts[A].name)
+    return member.replicas.get(A) or wire.ReplicaFact(
+        replica=A, epoch=0, state="absent", role="out"
+    )
+
+
 def _is_reached(notes: Notes, host: str) -> bool:
     state = notes.pair.hosts[host].folder / "state" / "databases" / A / "engine"
     return any(state.rglob("postmaster.pid"))
@@ -206,7 +253,7 @@ async def test_an_agent_killed_in_the_middle_begins_anew_and_reports_it_once(not
     await notes.pair.enrolled(B)
     await notes.pair.gateway.desire(host.name)
     order = await notes.send(B, "restore", operation="op-1")
-    await notes.pair.gateway.until(lambda: [f for f in notes.facts() if f.state == "running"], 60)
+    await notes.pair.gateway.until(notes.is_running, 60)
     host.kill()
     assert any(name.startswith("r-1") for name in notes.left()), "the note came before the data"
     member.socket = None
@@ -220,9 +267,22 @@ async def test_an_agent_killed_in_the_middle_begins_anew_and_reports_it_once(not
     assert notes.left() == []
 
 
-async def test_what_is_called_off_leaves_nothing(notes: Notes) -> None:
+async def test_what_serves_nobody_leaves_nothing(notes: Notes) -> None:
+    """One database and two agents for all of these: each begins where nothing is left."""
+    for story in (
+        what_is_called_off_leaves_nothing,
+        a_test_restore_tells_what_it_read_and_leaves_nothing,
+        what_cannot_be_restored_says_why_and_what_can,
+        a_store_that_is_away_is_named,
+        nothing_is_adopted_where_nothing_was_restored,
+    ):
+        await story(replace(notes, story=story.__name__))
+        assert notes.left() == []
+
+
+async def what_is_called_off_leaves_nothing(notes: Notes) -> None:
     order = await notes.send(B, "restore", operation="op-1")
-    await notes.pair.gateway.until(lambda: [f for f in notes.facts() if f.state == "running"], 60)
+    await notes.pair.gateway.until(notes.is_running, 60)
     assert (await notes.ordered("discard", "op-2")).state == "done"
     ended = await notes.outcome(B, order)
     assert (ended.state, ended.detail) == (
@@ -238,7 +298,7 @@ async def test_what_is_called_off_leaves_nothing(notes: Notes) -> None:
     assert (refused.state, refused.detail) == ("refused", "this host has no such replica")
 
 
-async def test_a_test_restore_tells_what_it_read_and_leaves_nothing(notes: Notes) -> None:
+async def a_test_restore_tells_what_it_read_and_leaves_nothing(notes: Notes) -> None:
     done = await notes.ordered("restore", "op-1", scratch=True)
     result = msgspec.json.decode(done.detail, type=RestoreResult)
     assert 0 < result.canary <= result.moment
@@ -246,7 +306,7 @@ async def test_a_test_restore_tells_what_it_read_and_leaves_nothing(notes: Notes
     assert notes.left() == []
 
 
-async def test_nothing_is_adopted_where_nothing_was_restored(notes: Notes) -> None:
+async def nothing_is_adopted_where_nothing_was_restored(notes: Notes) -> None:
     name = notes.pair.hosts[B].name
     await notes.pair.gateway.desire(name, databases=(notes.spec(B, 2),))
     await notes.pair.gateway.until(lambda: A in notes.pair.gateway.member(name).replicas, 30)
@@ -258,8 +318,9 @@ async def test_nothing_is_adopted_where_nothing_was_restored(notes: Notes) -> No
     )
 
 
-async def test_what_cannot_be_restored_says_why_and_what_can(notes: Notes) -> None:
-    objects = await notes.store.list("shop/")
+async def what_cannot_be_restored_says_why_and_what_can(notes: Notes) -> None:
+    await notes.pair.hosts[A].stop()  # else its archive goes on meanwhile
+    objects = await notes.store.list(f"{NAME}/")
     newest = coverage(objects).moment
     assert newest is not None
     late = milliseconds(newest + timedelta(hours=1))
@@ -298,7 +359,7 @@ def replace_version(spec: wire.DatabaseSpec) -> wire.DatabaseSpec:
     return msgspec.structs.replace(spec, version="15")
 
 
-async def test_a_store_that_is_away_is_named(notes: Notes) -> None:
+async def a_store_that_is_away_is_named(notes: Notes) -> None:
     away = replace(notes, store=DirectoryStore("replica 2", notes.store.folder / "gone"))
     failed = await away.ordered("restore", "op-1")
     assert failed.state in {"refused", "failed"}

@@ -78,11 +78,23 @@ def test_bytes_before_the_base_are_not_laid_out(tmp_path: Path) -> None:
     assert path.read_bytes()[:5] == b"abcd\0"
 
 
-def test_the_time_left_is_told_after_the_first_tenth() -> None:
-    progress = Progress(done=9, total=100, began=system.monotonic() - 10)
-    assert progress.seconds_left is None
-    progress.done = 50
-    assert progress.seconds_left == pytest.approx(10, abs=0.5)
+def test_the_time_left_is_told_after_the_first_tenth_and_to_the_end() -> None:
+    progress = Progress()
+    progress.begin("fetching the base", total=100, replay=0)
+    told = [progress.seconds_left]
+    for size in (9, 41):
+        progress.came(size)
+        told.append(progress.seconds_left)
+    assert told[:2] == [None, None]
+    assert told[2] is not None
+    progress.came(50)
+    progress.brought()
+    proof = progress.measured.paces.proof
+    assert progress.seconds_left == pytest.approx(proof, abs=0.5), "the proof is still to come"
+    progress.proving()
+    progress.ended()
+    assert progress.seconds_left == 0.0
+    assert progress.measured.paces.proof < proof, "the next one goes by what this one took"
 
 
 # ------------------------------------------------------------------ on a real server

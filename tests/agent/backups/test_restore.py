@@ -3,9 +3,7 @@ to then is there, and what cannot be is refused with what can."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,41 +17,11 @@ from recovery.core.archive import Chunk, ManifestName, coverage, parse
 from recovery.core.ports import ObjectStore
 from tests.adapters.backups.conftest import KEYS, OTHER_KEYS
 from tests.adapters.databases.servers import Family, Server
-from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger, written
+from tests.agent.backups.fields import CLIENT, ONCE, Archive, Ledger
+from tests.agent.backups.recorded import Archived, Recorded, archived
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@dataclass
-class Archived:
-    """A primary that wrote, was archived, and is gone."""
-
-    family: Family
-    ledger: Ledger
-    moment: datetime
-    """What the store's names promise."""
-
-
-async def archived(family: Family, folder: Path, *stores: ObjectStore) -> Archived:
-    server = await written(family)
-    archive = Archive(folder / "spool", stores)
-    archive.start(server)
-    ledger = Ledger(server, payload=100)
-    ledger.start()
-    await until(lambda: ledger.acknowledged)
-    for store in stores:
-        await archive.covers(store, ledger.last)
-    await asyncio.sleep(1)
-    moments = []
-    for store in stores:
-        seen = await archive.covers(store, ledger.last)
-        assert seen.moment is not None
-        moments.append(seen.moment)
-    server.kill()
-    await ledger.ended()
-    await archive.stop()
-    return Archived(family, ledger, min(moments))
 
 
 async def back(
@@ -77,8 +45,8 @@ async def numbers(family: Family, server: Server) -> set[int]:
 
 
 @pytest.fixture
-async def scene(family: Family, tmp_path: Path, folder_store: DirectoryStore) -> Archived:
-    return await archived(family, tmp_path, folder_store)
+def scene(family: Family, recorded: Recorded, folder_store: DirectoryStore) -> Archived:
+    return recorded(family, folder_store)
 
 
 async def test_the_newest_moment_comes_back_from_either_store(
@@ -112,12 +80,11 @@ async def test_a_moment_comes_back_with_what_was_acknowledged_by_then_and_no_mor
 
 
 async def test_a_moment_after_the_last_commit_is_the_newest_state(
-    family: Family, tmp_path: Path, folder_store: DirectoryStore
+    scene: Archived, folder_store: DirectoryStore
 ) -> None:
-    scene = await archived(family, tmp_path, folder_store)
-    server, done = await back(family, folder_store, scene.moment)
+    server, done = await back(scene.family, folder_store, scene.moment)
     assert done.moment == scene.moment
-    assert scene.ledger.up_to(scene.moment) <= await numbers(family, server)
+    assert scene.ledger.up_to(scene.moment) <= await numbers(scene.family, server)
 
 
 @ONCE

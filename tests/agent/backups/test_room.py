@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,16 @@ from recovery.core.ports import StoreFull
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import small_disk
 from tests.adapters.databases.servers import Family, Server
-from tests.agent.backups.fields import CLIENT, Archive, primary_of, written
+from tests.agent.backups.fields import (
+    CLIENT,
+    QUICK,
+    Archive,
+    OnlyKeeping,
+    fill,
+    primary_of,
+    written,
+)
+from tests.decisions.archive.build import chunk
 from tests.support.waiting import until
 
 
@@ -28,17 +38,6 @@ async def server() -> AsyncIterator[Server]:
         family = Family("postgresql", "18", Path(folder), {"fsync": "off"})
         yield await written(family)
         await family.close()
-
-
-def fill(server: Server, text: str, mebibytes: int) -> None:
-    """So much of what packs well, or does not."""
-    with CLIENT.connect(server) as session:
-        session.execute("DROP TABLE IF EXISTS filler")
-        session.execute("CREATE TABLE filler (text text STORAGE EXTERNAL)")
-        session.execute(
-            f"INSERT INTO filler SELECT (SELECT string_agg({text}, '') FROM "  # noqa: S608
-            f"generate_series(1, 30) k) FROM generate_series(1, {mebibytes << 10}) n"
-        )
 
 
 def told(archive: Archive) -> str:
@@ -104,3 +103,31 @@ async def test_a_base_that_fails_leaves_nothing_in_the_spool(
             await backup.take()
         assert failed.group_contains(StoreFull)
         assert await spool.store.list() == []
+
+
+async def test_a_store_that_is_full_in_mid_upload_delays_only_itself_and_goes_on_with_room(
+    tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    (tmp_path / "spool").mkdir()
+    spool = Spool(DirectoryStore("spool", tmp_path / "spool"), "shop", KEYS)
+    names = [chunk(3 + n / 8, 3 + (n + 1) / 8, n).name for n in range(8)]
+    with small_disk(tmp_path / "full", 9) as folder:
+        full = DirectoryStore("replica 2", folder)
+        keeping = OnlyKeeping("a", spool, [folder_store, full], QUICK)
+        running = asyncio.create_task(keeping.run())
+        for name in names:
+            await spool.put(name, os.urandom(2 << 20))
+        await until(lambda: keeping.carriers[0].has >= set(names), 20)
+        await until(lambda: "no space is left" in keeping.fact().stores[1].trouble, 20)
+        assert keeping.fact().stores[0].trouble == ""
+        there = {each.name: each.size for each in await full.list("shop/")}
+        assert 0 < len(there) < len(names)
+        assert there == {name: spool.objects[name].size for name in there}, "none is half there"
+        assert list((folder / ".partial").iterdir()) == []
+        assert keeping.fact().stores[1].missing == len(names) - len(there)
+        size = ["mount", "-o", "remount,size=64m", str(folder)]
+        assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
+        await until(lambda: keeping.carriers[1].has >= set(names), 60)
+        assert keeping.fact().stores[1].trouble == ""
+        running.cancel()
+        await asyncio.wait({running})

@@ -39,6 +39,7 @@ class Pair:
     hosts: dict[str, Host]
     port: int
     peer_ports: dict[str, int]
+    name: str = "shop"
     epoch: int = 1
     leader: str = A
     is_synchronous: bool = True
@@ -52,7 +53,7 @@ class Pair:
         return wire.DatabaseSpec(
             replica=replica,
             database="database-1",
-            name="shop",
+            name=self.name,
             engine="postgresql",
             version="18",
             role=self._role(replica),
