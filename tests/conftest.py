@@ -48,9 +48,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The pytest process that began the run ends its server and removes its folder."""
     if hasattr(config, "workerinput"):
         return
-    for pid_file in (run_folder() / "quiet" / "server.pid", run_folder() / "server.pid"):
-        if pid_file.exists():
-            children.end([int(pid_file.read_text())], polite=signal.SIGTERM, seconds=30)
+    found = [int(path.read_text()) for path in run_folder().glob("**/server.pid")]
+    if found:
+        children.end(found, polite=signal.SIGTERM, seconds=30)
     shutil.rmtree(run_folder(), ignore_errors=True)
 
 
@@ -91,10 +91,12 @@ def fresh_database(
 
 
 @pytest.fixture
-def quiet_database(django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Database]:
-    """The same on a server where no other worker's transactions are (mark: xdist_group "quiet")."""
+def quiet_database(
+    worker_id: str, django_db_blocker: DjangoDbBlocker, django_db_setup: None
+) -> Iterator[Database]:
+    """The same on a server where no other worker's transactions are."""
     name, blocker = f"tocsin_{uuid4().hex[:12]}", django_db_blocker.unblock()
-    with cloned(quiet_cluster(), name) as database, blocker, django_on(database):
+    with cloned(quiet_cluster(worker_id), name) as database, blocker, django_on(database):
         yield database
 
 

@@ -16,8 +16,6 @@ from tests.actions.audit.test_verify import cosign_newest
 from tests.dashboard import fleet
 from tests.support.databases import Database
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 
 @pytest.fixture
 def viewer(quiet_database: Database, tmp_path: Path) -> Client:

@@ -21,8 +21,6 @@ from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, row
 from tests.support.databases import Database
 from tests.support.fleet import make_fleet
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 
 @pytest.fixture
 def stage(quiet_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:

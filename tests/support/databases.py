@@ -56,11 +56,11 @@ def run_owner() -> int:
     return int(os.environ["TOCSIN_TEST_OWNER"])
 
 
-def quiet_cluster() -> Cluster:
-    """A second server of the run, for tests that wait for every transaction of a server to end:
-    a worker beside them holds one for as long as its test runs."""
+def quiet_cluster(worker: str) -> Cluster:
+    """A worker's own server, for tests that wait for every transaction of a server to end: a
+    worker beside them holds one for as long as its test runs."""
     running_cluster()
-    folder = run_folder() / "quiet"
+    folder = run_folder() / f"quiet-{worker}"
     folder.mkdir(exist_ok=True)
     return _running(folder, run_folder())
 

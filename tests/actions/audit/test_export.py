@@ -22,8 +22,6 @@ from recovery.inventory import actions as inventory
 from tests.actions.audit.ground import sealed, write
 from tests.support.fleet import BY, NOW, make_fleet
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=30)
 
 

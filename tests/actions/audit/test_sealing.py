@@ -23,8 +23,6 @@ from tests.actions.audit.ground import KEY, sealed, sealer, write
 from tests.support.databases import Database
 from tests.support.fleet import NOW
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 
 def sql(statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:

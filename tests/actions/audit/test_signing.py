@@ -24,8 +24,6 @@ from tests.actions.audit.ground import KEY, sealed, sealer, write
 from tests.support.databases import Database
 from tests.support.fleet import NOW
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 
 def test_a_past_that_was_rewritten_is_not_signed_over(rows: Database, tmp_path: Path) -> None:
     mine = sealed(tmp_path, 4)

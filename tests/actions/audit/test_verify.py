@@ -36,19 +36,23 @@ from tests.decisions.tlog.worlds import WITNESS_KEY, cosigned
 from tests.support.databases import Database, cloned, django_on, quiet_cluster
 from tests.support.fleet import NOW
 
-pytestmark = pytest.mark.xdist_group("quiet")
-
 TABLES = ("entry", "head", "leaf", "node", "key", "checkpoint", "cosignature")
 PINNED = {WITNESS_KEY.name: WITNESS_KEY}
 
 
 @pytest.fixture(scope="module")
 def log(
-    tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any, django_db_setup: None
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+    django_db_blocker: Any,
+    django_db_setup: None,
 ) -> Iterator[Database]:
     """A log of some 330 leaves under five checkpoints, cosigned; the connection is a superuser's,
     and each test's changes are rolled back."""
-    with cloned(quiet_cluster(), "tocsin_tampered") as database, django_db_blocker.unblock():
+    with (
+        cloned(quiet_cluster(worker_id), "tocsin_tampered") as database,
+        django_db_blocker.unblock(),
+    ):
         with django_on(database):
             sealed(tmp_path_factory.mktemp("log"), 7, 20, 263, 20, 18)
             cosign_newest()

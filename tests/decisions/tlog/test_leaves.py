@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.audit.leaves import Stored, canonical, leaf_data
@@ -34,6 +34,7 @@ def test_rfc_8785s_own_example_is_written_byte_for_byte() -> None:
     ).encode() in leaf_data(0, body)
 
 
+@settings(max_examples=60)
 @given(VALUES)
 def test_the_fast_way_writes_what_the_reference_writes(value: object) -> None:
     assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
