@@ -157,7 +157,7 @@ TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 """What secrets in rows are sealed with: the newest first, older ones after it. Never in PostgreSQL;
 who loses it has to give every database a new secret."""
 TOCSIN_PINS = ENVIRONMENT.get("TOCSIN_PINS") or str(VAR / "secrets" / "approvers.json")
-"""Public keys of the people who may approve what is dangerous: a file, out of PostgreSQL's reach."""
+"""Public keys of those who may approve what is dangerous: a file, out of PostgreSQL’s reach."""
 TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
 """The id of the key that seals backups; the key itself is in each host's own file alone."""
 TOCSIN_PROVEN_WITHIN_DAYS = _number("TOCSIN_PROVEN_WITHIN_DAYS", 30)
