@@ -291,6 +291,7 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "application": "newsletter",
         "host": "par1-r1-h02",
         "database": "orders-pg",
+        "recovery": "PAR1",
         "backups": "",
     }
     seed_backups(seeded, now)

@@ -58,6 +58,7 @@ def test_of_several_who_press_at_once_one_decides_and_the_others_see_what() -> N
 def _waiting() -> int:
     """Transactions here that wait for another one's lock."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction keeps what it saw first
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
