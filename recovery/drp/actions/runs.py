@@ -16,8 +16,9 @@ from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode
 from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest_of
+from recovery.drp.queries.linting import findings_of
 from recovery.drp.resolve import Wish, resolve
-from recovery.drp.runbooks.lint import Finding, is_stale
+from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 
@@ -33,19 +34,18 @@ def prepare_run(
     *,
     runbook: RunbookVersion,
     wish: Wish,
-    findings: Sequence[Finding],
     override: Override | None = None,
     refuse: Callable[[Plan], str],
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Run:
-    """Prepared, and nothing of it begun. `findings`: what the lint says about the runbook now; a
-    stale one takes an override, except where nothing is executed. `refuse`: why nobody could carry
-    the plan out."""
+    """Prepared, and nothing of it begun. A runbook that the lint calls stale now takes an override,
+    except where production is not touched. `refuse`: why nobody could carry the plan out."""
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
-    _check_stale(findings, wish.mode, override)
+    if wish.mode not in {Mode.SIMULATION, Mode.DRILL}:
+        _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     plan = resolve(found, runbook.digest, wish, there)
@@ -56,11 +56,9 @@ def prepare_run(
         return _keep(runbook, plan, said, actor=actor, reason=reason, now=now)
 
 
-def _check_stale(findings: Sequence[Finding], mode: Mode, override: Override | None) -> None:
+def _check_stale(findings: Sequence[Finding], override: Override | None) -> None:
     stale = [finding.said for finding in findings if finding.is_stale]
-    if not is_stale(tuple(findings)) or mode in {Mode.SIMULATION, Mode.DRILL}:
-        return
-    if override is None or not override.reason.strip():
+    if stale and (override is None or not override.reason.strip()):
         raise Refused(
             f"The runbook is stale. {' '.join(stale)}",
             kept="Nothing was prepared.",

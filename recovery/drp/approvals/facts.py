@@ -33,12 +33,12 @@ ASK_MOVES: Mapping[str, frozenset[str]] = {
 
 class Rule(StrEnum):
     """What break-glass may override, each by its name. Never: the digest, the signature, the
-    single use, the drill that must not touch production."""
+    single use, the drill that must not touch production. (A stale runbook takes an override where
+    its run is prepared.)"""
 
     REQUESTER_APPROVES = "requester_approves"
     EDITOR_APPROVES = "editor_approves"
     TOO_FEW_PEOPLE = "too_few_people"
-    STALE_RUNBOOK = "stale_runbook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,6 @@ def lint(runbook: Runbook, facts: LintFacts) -> tuple[Finding, ...]:
     )
 
 
-def is_stale(findings: tuple[Finding, ...]) -> bool:
-    """Whether somebody has to put their name to it."""
-    return any(finding.is_stale for finding in findings)
-
-
 def _fields(runbook: Runbook) -> Iterator[Finding]:
     if empty := empty_fields(runbook):
         said = f"Empty: {', '.join(empty)}."

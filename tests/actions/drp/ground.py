@@ -18,6 +18,7 @@ from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict
 from recovery.drp import actions, queries
 from recovery.drp.actions.answers import Answer
+from recovery.drp.actions.runs import Override
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
@@ -161,7 +162,7 @@ class Ground:
         return actions.prepare_run(
             runbook=self.write(),
             wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-            findings=(),
+            override=Override("It was never drilled, and it burns."),
             refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",

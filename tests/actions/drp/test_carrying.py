@@ -9,6 +9,7 @@ from recovery.audit.facts import Actor
 from recovery.core.clock import ManualClock
 from recovery.core.errors import Refused
 from recovery.drp import actions
+from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.hands import refuse_plan
@@ -66,7 +67,7 @@ def prepare(row: RunbookVersion, mode: Mode) -> Run:
     return actions.prepare_run(
         runbook=row,
         wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-        findings=(),
+        override=Override("It was never drilled."),
         refuse=refuse_plan,
         actor=Actor("person", "amelie"),
         reason="PAR1 burns.",

@@ -23,8 +23,8 @@ from recovery.drp.executing import FAIL_POINTS
 from recovery.drp.facts import ACT_MOVES, MOVES, STEP_MOVES, ActState, Mode, RunState
 from recovery.drp.models import Act, ApprovalUse, Run, RunbookVersion
 from recovery.drp.press import Press
+from recovery.drp.queries.linting import findings_of
 from recovery.drp.resolve import Wish
-from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.states import RUNBOOK_MOVES
 from recovery.drp.sights import Heard
 from recovery.inventory.models import Database
@@ -32,7 +32,6 @@ from tests.actions.drp.ground import Ground, short_runbook
 from tests.support.fleet import BY
 
 HOUR = timedelta(hours=1)
-STALE = Finding("never_drilled", "It was never drilled.", "Plan a drill.", is_stale=True)
 
 
 def finish(ground: Ground) -> None:
@@ -299,7 +298,6 @@ def test_a_stale_runbook_takes_a_name_and_a_reason(ground: Ground) -> None:
         return actions.prepare_run(
             runbook=ground.write(),
             wish=Wish(Mode.DISASTER, "PAR1", "OSU2", "Dark."),
-            findings=[STALE],
             refuse=lambda plan: "",
             override=override,
             actor=Actor("person", "amelie"),
@@ -309,7 +307,21 @@ def test_a_stale_runbook_takes_a_name_and_a_reason(ground: Ground) -> None:
 
     with pytest.raises(Refused, match="It was never drilled"):
         prepare(None)
+    with pytest.raises(Refused, match="put your name to it"):
+        prepare(Override(" "))
     assert prepare(Override("It burns.")).override == "amelie: It burns."
+
+
+def test_the_lint_counts_who_could_sign_now(ground: Ground) -> None:
+    found = {one.rule: one.said for one in findings_of(ground.write())}
+    assert set(found) == {"never_drilled"}
+    for who in ("bruno", "dora"):
+        ground.dismiss(who)
+    found = {one.rule: one.said for one in findings_of(ground.write())}
+    assert found["too_few_approvers"].startswith("fence: 2 who may approve")
+    ground.pins.unlink()
+    found = {one.rule: one.said for one in findings_of(ground.write())}
+    assert found["too_few_approvers"].endswith("it takes 1 who did not ask for it.")
 
 
 def test_a_runbook_is_made_active_by_another_person_and_only_whole(ground: Ground) -> None:

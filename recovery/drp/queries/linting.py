@@ -1,0 +1,79 @@
+"""What the lint looks at, from rows and the file of keys."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from recovery.access.actions import ROLES
+from recovery.backups.queries import database_facts
+from recovery.drp.approvals.proofs import pins
+from recovery.drp.facts import Mode, RunState
+from recovery.drp.models import Run, RunbookVersion
+from recovery.drp.queries.people import database_now, people_of
+from recovery.drp.queries.world import world
+from recovery.drp.runbooks.lint import PROVEN_DUE, Finding, LintFacts, lint
+from recovery.drp.runbooks.reading import reread_runbook
+from recovery.inventory.models import Datacenter
+
+SIGNS = frozenset({"approver", "admin"})
+"""Roles that are asked for signatures: who has no pinned key cannot be counted on."""
+
+
+def findings_of(row: RunbookVersion) -> tuple[Finding, ...]:
+    """What would stop this runbook now."""
+    runbook = reread_runbook(row.raw.encode(), f"{row.name}.yaml")
+    return lint(runbook, lint_facts(row))
+
+
+def lint_facts(row: RunbookVersion) -> LintFacts:
+    """As of today, by the database's clock. `changed`: when this version came into force."""
+    now = database_now()
+    return LintFacts(
+        today=now.date(),
+        people=_people(),
+        drilled=_drilled(row.name),
+        changed=row.activated_at.date() if row.activated_at else None,
+        room=_room(),
+        unproven=_unproven(now),
+    )
+
+
+def _people() -> dict[str, frozenset[str]]:
+    roles, signing = people_of().roles, {pin.person for pin in pins()}
+    return {
+        role: frozenset(
+            name
+            for name, rights in roles.items()
+            if role in rights and (role not in SIGNS or name in signing)
+        )
+        for role in ROLES
+    }
+
+
+def _drilled(name: str) -> date | None:
+    done = Run.objects.filter(runbook__name=name, mode=Mode.DRILL, state=RunState.DONE)
+    at = done.order_by("-ended_at").values_list("ended_at", flat=True).first()
+    return at.date() if at else None
+
+
+def _room() -> dict[str, float]:
+    """Of each datacenter, which share of what it holds would fit into all the others together."""
+    found = {}
+    for site in Datacenter.objects.order_by("name").values_list("name", flat=True):
+        there = world(site, "")
+        needs = sum(one.needs for one in there.services)
+        free = sum(one.free for one in there.hosts if one.site != site and one.is_heard)
+        found[site] = min(1.0, free / needs) if needs else 1.0
+    return found
+
+
+def _unproven(now: datetime) -> tuple[str, ...]:
+    return tuple(
+        facts.name
+        for facts in database_facts()
+        if facts.copies
+        and not any(
+            copy.proven_at is not None and now - copy.proven_at <= PROVEN_DUE
+            for copy in facts.copies
+        )
+    )
