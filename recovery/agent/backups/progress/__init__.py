@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recovery.agent.backups.eta import Flow, Paces, Point, seconds_left
+from recovery.agent.backups.progress.eta import Flow, Paces, Point, seconds_left
 from recovery.core.clock import system
 
 _MOST_POINTS = 512
