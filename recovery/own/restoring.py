@@ -22,7 +22,7 @@ from psycopg import sql
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.programs import installed
-from recovery.agent.backups.eta.progress import Progress
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import Source
 from recovery.agent.backups.restore import Inside, Restore, Restored
 from recovery.agent.backups.stores import keys_for, store_for

@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 
-from recovery.agent.backups.eta.left import Flow, Paces, Point, pace_of, seconds_left
+from recovery.agent.backups.progress.eta import Flow, Paces, Point, pace_of, seconds_left
 
 MIB = 1 << 20
 PIECE = 8 * MIB
@@ -207,7 +207,7 @@ def test_a_pace_is_that_of_all_and_that_of_late_in_equal_parts() -> None:
 
 
 def test_a_restores_words_do_not_grow_with_what_is_counted() -> None:
-    from recovery.agent.backups.eta.progress import Progress
+    from recovery.agent.backups.progress import Progress
 
     progress = Progress()
     progress.begin("fetching the base", total=100_000, replay=0)

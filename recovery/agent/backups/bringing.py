@@ -15,7 +15,7 @@ from pathlib import Path
 from recovery.adapters.databases.folders import Folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.running import alone
-from recovery.agent.backups.eta.progress import Measured, Progress
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.fetch import Source
 from recovery.agent.backups.restore import Restore, Restored, put_in_place
 from recovery.agent.backups.restore_valkey import RestoreValkey

@@ -30,7 +30,7 @@ from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeStat
 from recovery.core.wire.backups import RestoreFact, RestoreResult, RestoreSpec
 
 if TYPE_CHECKING:
-    from recovery.agent.backups.eta.progress import Measured, Progress
+    from recovery.agent.backups.progress import Measured, Progress
 
 _log = logging.getLogger("tocsin.agent.restores")
 ADOPTED = "adopted"

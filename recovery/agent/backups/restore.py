@@ -28,7 +28,7 @@ from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
-from recovery.agent.backups.eta.progress import Progress
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import RestoreRefused, Source
 from recovery.agent.backups.lineage import Lineage
 from recovery.agent.backups.scratch import Scratch

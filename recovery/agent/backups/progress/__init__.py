@@ -1,10 +1,10 @@
-"""How far a restore is: kept by its shell as it goes, judged by left.py."""
+"""How far a restore is: kept by its shell as it goes, judged by eta.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recovery.agent.backups.eta.left import Flow, Paces, Point, seconds_left
+from recovery.agent.backups.progress.eta import Flow, Paces, Point, seconds_left
 from recovery.core.clock import system
 
 _MOST_POINTS = 512

@@ -1,1 +1,0 @@
-"""When a restore will be done: what is left of it, and how fast it goes here."""
