@@ -17,9 +17,11 @@ import psycopg
 import pytest
 
 from recovery.adapters.backups.directory import DirectoryStore
+from recovery.adapters.databases.postgresql.replication import Replication
 from recovery.core.archive import coverage
 from recovery.core.clock import system
 from recovery.core.errors import Refused
+from recovery.core.ports import EngineAway, StoreFull
 from recovery.core.wire.backups import StoreSpec
 from recovery.engines import first
 from recovery.engines.postgres import FORGETFUL, Cluster
@@ -28,8 +30,9 @@ from recovery.engines.state import State, write_private
 from recovery.own import bundle
 from recovery.own.archiving import keep
 from recovery.own.folder import OwnFolder
+from recovery.own.keeping import PoliteSpool
 from recovery.own.restoring import Wish, restore, store_of
-from recovery.own.server import NAME
+from recovery.own.server import NAME, Server
 from tests.support.running import ROOT
 
 SETTINGS = FORGETFUL | {"max_connections": "20", "shared_buffers": "16MB"}
@@ -39,6 +42,7 @@ COMMAND = """
 import sys
 from pathlib import Path
 from recovery.engines.state import State
+from recovery.own.keeping import PoliteSpool
 from recovery.own.restoring import Wish, restore, store_of
 state = State(Path(sys.argv[1]))
 restore(state, store_of(state, 2), Wish(), lambda said: None)
@@ -239,6 +243,30 @@ async def test_its_replicas_are_restored_beside_and_read_back_and_a_flipped_byte
         assert told.proofs[number].canary is not None
     assert not (own.path / "proof").exists(), "nothing of it is left"
     assert ground.words() == [], "and nothing in place was touched"
+
+
+async def test_a_base_backup_waits_for_its_servers_checkpoint_and_nothing_else_does(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server says nothing until it has spread the checkpoint over minutes."""
+    monkeypatch.setattr("recovery.adapters.databases.postgresql.replication.PATIENCE", 0.5)
+    words = dict(Server.of(ground.state).words) | {"dbname": "postgres"}
+    async with await Replication.open(words, kind="false") as connection:
+        results = connection.begin("SELECT pg_sleep(1.5)", first_within=30)
+        assert [result.ntuples async for result in results] == [1]
+        with pytest.raises(EngineAway, match="silent"):
+            await connection.ask("SELECT pg_sleep(1.5)")
+
+
+async def test_the_spool_leaves_the_disk_to_the_database_that_it_shares_it_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = PoliteSpool("spool", tmp_path)
+    await spool.put("a", b"piece")
+    monkeypatch.setattr("recovery.own.keeping.RESERVE", 1 << 60)
+    with pytest.raises(StoreFull, match="left to Tocsin's own database"):
+        await spool.put("b", b"piece")
+    assert [each.name for each in await spool.list()] == ["a"]
 
 
 def test_a_running_tocsin_is_never_restored_under_its_feet(tmp_path: Path) -> None:

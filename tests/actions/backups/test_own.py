@@ -17,7 +17,7 @@ from recovery.backups.facts import OWN, StoreKind
 from recovery.backups.models import BackupReplica, JobSight, OwnSight, Proof, Store
 from recovery.backups.queries import own_facts, tickets
 from recovery.core.errors import Refused
-from recovery.core.wire.backups import BackupFact, StoreFact
+from recovery.core.wire.backups import BackupFact, StoreFact, StoreSpec
 from recovery.inventory.models import Datacenter
 from recovery.own.bundle import open_files, seal_files
 from recovery.own.folder import OwnFolder, OwnProof, Report
@@ -138,6 +138,26 @@ def test_its_archivers_tests_become_proofs_once(ground: Ground, tmp_path: Path) 
     judge_promises(now=later(minutes=2))
     assert alarms("2:disproved") == ["Tocsin, replica 2: its last restore test failed"]
     assert own_facts().copies[0].proven_at == at
+
+
+def test_its_archiver_is_told_where_the_newest_snapshot_of_its_volume_can_be_read(
+    ground: Ground, tmp_path: Path
+) -> None:
+    own = OwnFolder(tmp_path)
+    own.put_store(1, StoreSpec(name="s3-par1", kind="folder", folder="/srv/s3-par1"))
+    own.tell(Report(at=NOW, fact=BackupFact(replica=OWN, database=OWN, state="streaming")))
+    replica = BackupReplica.objects.get(database=None, number=3)
+    for day, volume in enumerate(("vol-1", "vol-2")):
+        run = actions.begin_snapshot(
+            replica=replica, slot=day, host=OWN, actor=BY, now=later(days=day)
+        )
+        assert run is not None
+        actions.keep_snapshot(
+            run=run, snapshot=f"snap-{day}", volume=volume, actor=BY, now=later(days=day)
+        )
+        hear_own(tmp_path)
+        assert own.readable()[3].folder.endswith(f"/{volume}")
+    assert set(own.stores()) == {1}, "nothing is written there"
 
 
 def test_the_command_says_where_it_lies_and_makes_its_keys_once(tmp_path: Path) -> None:
