@@ -24,6 +24,8 @@ BRIEF_WITHIN = 10.0
 """Seconds from the last SIGKILL to the brief of the datacenter."""
 CLOSE = 2.0
 """Seconds between a writer's clock and ours, and of a write that was on its way."""
+LOOKS = 25.0
+"""An archive is read every 20 s, its log followed every 4 s: what it holds since is quoted as lost."""
 LAB_FILE = Path(__file__).with_name("restores.yaml")
 RESTORE = """
 SELECT r.phase, r.end_reason, r.recovered_to, r.bytes, r.speed, h.name, s.name, r.id::text
@@ -241,4 +243,4 @@ def test_what_is_in_a_lost_datacenter_comes_back_elsewhere(bases: Bases) -> None
         )
         assert seconds < (60 if name == "notes-pg" else 86400)
         diary(f"{name}: lost {seconds:.1f} s, {brief_quotes[name]:.1f} s by the brief")
-        assert abs(seconds - brief_quotes[name]) < CLOSE, "a decision rests on what is lost"
+        assert seconds - CLOSE < brief_quotes[name] < seconds + LOOKS
