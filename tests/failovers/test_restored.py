@@ -25,7 +25,7 @@ BRIEF_WITHIN = 10.0
 CLOSE = 2.0
 """Seconds between a writer's clock and ours, and of a write that was on its way."""
 LOOKS = 25.0
-"""An archive is read every 20 s, its log followed every 4 s: what it holds since is quoted as lost."""
+"""An archive is read every 20 s, its log followed every 4 s: what came since is quoted as lost."""
 LAB_FILE = Path(__file__).with_name("restores.yaml")
 RESTORE = """
 SELECT r.phase, r.end_reason, r.recovered_to, r.bytes, r.speed, h.name, s.name, r.id::text
