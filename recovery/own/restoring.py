@@ -22,8 +22,8 @@ from psycopg import sql
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.databases.postgresql.programs import installed
-from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Inside, Restore, Restored
 from recovery.agent.backups.stores import keys_for, store_for
 from recovery.agent.disk import private_folder, write_atomic

@@ -23,8 +23,8 @@ from statistics import median
 
 from recovery.adapters.backups.s3 import S3Store
 from recovery.adapters.backups.sealing import unseal
-from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.fetch import AT_ONCE, Source
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored
 from recovery.agent.backups.unpack import settle
 from recovery.core.archive import coverage

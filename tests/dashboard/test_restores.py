@@ -214,6 +214,7 @@ def test_a_business_database_that_lost_every_copy_is_offered_its_backup(
     assert offer in html
     assert "/databases/orders-pg/move/" not in html, "a standby has no disk that counts alone"
     assert "every copy is lost" in html
+    assert "what came after its newest backup" in html
     assert offer in page(client, "/databases/"), "it waits for a person, and stands in the queue"
     dialog = page(client, "/databases/orders-pg/restore/")
     assert "also where par1-r1-h01 and par1-r2-h01 come back" in dialog

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import read_keys
-from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore, sentence
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import credentials_of

@@ -15,8 +15,8 @@ from pathlib import Path
 from recovery.adapters.databases.folders import Folder
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.running import alone
-from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored, put_in_place
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import keys_for, store_for

@@ -21,8 +21,8 @@ from recovery.adapters.databases.running import alone
 from recovery.adapters.databases.valkey.comparing import private_server
 from recovery.adapters.databases.valkey.programs import installed, major, program_for
 from recovery.adapters.databases.valkey.session import Session
-from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restored, put_in_place, sweep
 from recovery.agent.backups.snapshot import CANARY
 from recovery.agent.backups.unpack import Pace, settle

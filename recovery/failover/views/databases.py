@@ -319,6 +319,8 @@ class DatabaseView:
     @property
     def at_risk(self) -> str:
         """What would be lost if its primary were lost now, in words."""
+        if self.has_lost_all:
+            return "what came after its newest backup"
         if not self.is_business:
             return "all of it, if its disk is lost too"
         if not self.targets:

@@ -20,8 +20,8 @@ from typing import Any
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.agent.backups.archiver import Archiver, Primary
-from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
 from recovery.core.ports import Place

@@ -16,8 +16,8 @@ import pytest
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.agent.backups import canary
 from recovery.agent.backups.base import BaseBackup
-from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
