@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 
-from recovery.agent.backups.eta import Flow, Paces, Point, pace_of, seconds_left
+from recovery.agent.backups.progress.eta import Flow, Paces, Point, pace_of, seconds_left
 
 MIB = 1 << 20
 PIECE = 8 * MIB

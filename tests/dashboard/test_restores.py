@@ -131,7 +131,7 @@ def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
         assert "step 3 of 7: restore" in shown
         assert 'aria-label="25.0 % fetched"' in shown
         assert 'width="25.0%"' in shown
-        assert "48.5&nbsp;MB/s, about 2&nbsp;s left to fetch" in shown
+        assert "48.5&nbsp;MB/s, about 2&nbsp;s until it is proven" in shown
         assert f"Call {row} off…" in shown
     assert "off…" not in draw("restores", Screen(Role.VIEWER))
     assert "Restores" in page(sign_in("viewer"), "/backups/")

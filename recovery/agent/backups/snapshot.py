@@ -6,6 +6,7 @@ asked, so what was acknowledged up to then is in it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 
@@ -81,4 +82,4 @@ class Snapshot:
         except (RedisError, OSError) as error:
             raise EngineAway(f"no canary: {error}") from error
         finally:
-            await client.aclose()
+            await asyncio.shield(client.aclose())  # cancelled in it, it leaves the connection open

@@ -84,7 +84,8 @@ class RestoreSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 class RestoreFact(msgspec.Struct, frozen=True, kw_only=True):
     """A restore on this host. `staged`: proven, and beside the place where it is to serve. `done`
-    of `total` bytes are unpacked; `speed` in bytes a second; `left_ms` -1: not known yet."""
+    of `total` bytes are unpacked; `speed` in bytes a second; `left_ms`: until it is
+    staged, -1: not known yet."""
 
     restore: str
     replica: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 from redis.asyncio import Redis
 
@@ -56,8 +58,11 @@ class ValkeyClient:
         await self.write(server, 0)
 
     async def write(self, server: Server, number: int) -> None:
-        async with self.connect(server) as client:
+        client = self.connect(server)
+        try:
             await client.set(f"ledger:{number}", number)
+        finally:
+            await asyncio.shield(client.aclose())  # a writer is cancelled anywhere
 
     async def numbers(self, server: Server) -> set[int]:
         async with self.connect(server) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -147,3 +148,16 @@ async def test_a_server_that_is_gone_leaves_no_backup(server: Server, tmp_path: 
     with pytest.raises(EngineAway):
         await snapshot.take()
     assert coverage(spool.objects.values()).backups == ()
+
+
+async def test_a_canary_that_is_cancelled_at_any_moment_leaves_no_connection(
+    server: Server, tmp_path: Path
+) -> None:
+    snapshot, _ = snapshot_of(server, tmp_path / "spool")
+    for step in range(120):
+        singing = asyncio.create_task(snapshot.sing())
+        await asyncio.sleep(step / 10_000)
+        singing.cancel()
+        await asyncio.wait({singing})
+    del singing
+    gc.collect()  # an open one is told here

@@ -41,6 +41,7 @@ OF_A_FAILOVER = frozenset({Act.CHOOSE, Act.CHOOSE_AGAIN, Act.PROMOTE, Act.REPOIN
 """What they write stands in a failover's row; the others write to other rows too."""
 POLICY = Policy(healthy_for=2.0)
 """Two seconds instead of sixty, so that a second failover can follow within a run."""
+AROUND, BLIND = Around(), Around(blind=("Nobody is heard.",))
 
 
 class Decider:
@@ -181,23 +182,27 @@ class Decider:
 
     def _facts(self, now: float) -> Facts:
         rows, t = self.plane.rows, self.world.t
-        sights = tuple(
-            one for one in (self._sight(name, now) for name in rows.roles) if one is not None
-        )
-        freshest = min((one.age for one in sights), default=0.0)
-        blind = ("Nobody is heard.",) if freshest > 3.0 else ()
+        freshest = 0.0
+        sights: list[ReplicaSight] = []
+        for name in rows.roles:
+            one = self._sight(name, now)
+            if one is not None:
+                freshest = min(freshest, one.age) if sights else one.age
+                sights.append(one)
         left = max(0.0, rows.blocked_until - t)
         failover = rows.failover
-        database = replace(rows.database, blocked_for=left) if left else rows.database
-        unprotected, protected = self._protection(Facts(database, sights), now)
-        return Facts(
-            database, sights, self.watch,
+        facts = Facts(
+            replace(rows.database, blocked_for=left) if left else rows.database,
+            tuple(sights), self.watch,
             None if failover is None else self._flying(failover, t),
-            Around(blind=blind), self._proofs(), unprotected_for=now - unprotected,
-            protected_for=now - protected, routed_epoch=rows.routed,
+            AROUND if freshest <= 3.0 else BLIND, self._proofs(), routed_epoch=rows.routed,
             written_epoch=self.world.written_epoch, written_age=t - self.world.written_at,
             restart_seconds=3.0, failover_seconds=5.0,
         )  # fmt: skip
+        unprotected, protected = self._protection(facts, now)
+        object.__setattr__(facts, "unprotected_for", now - unprotected)
+        object.__setattr__(facts, "protected_for", now - protected)
+        return facts
 
     def _protection(self, facts: Facts, now: float) -> tuple[float, float]:
         """When it was last protected, and last unprotected."""
@@ -314,6 +319,8 @@ class Decider:
         self._send("restart", step)
 
     def _do_rejoin(self, step: Step) -> None:
+        """The picture and the order in one transaction, as `rounds.acting` writes them."""
+        self.plane.rows.roles[step.replica] = Role.STANDBY
         self._send("rejoin", step, self.plane.rows.database.epoch)
 
     def _do_promote(self, step: Step) -> None:

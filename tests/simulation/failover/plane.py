@@ -154,8 +154,6 @@ class Plane:
             return
         state, order.said, order.position, order.promised = outcome
         order.state = OperationState(state)
-        if order.verb == "rejoin" and state == "done" and self.rows.failover is not None:
-            self.rows.roles[order.replica] = Role.STANDBY
 
     def restart_gateway(self) -> None:
         self.is_gateway_up = True

@@ -51,7 +51,8 @@ class Session:
         return dict(await self.say("INFO"))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        """Also where whoever waits for it is cancelled meanwhile."""
+        await asyncio.shield(self._client.aclose())
 
 
 def here(socket: Path, login: Login | None = None, secret: str = "") -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recovery.agent.backups.eta import Flow, Paces, Point, seconds_left
+from recovery.agent.backups.progress.eta import Flow, Paces, Point, seconds_left
 from recovery.core.clock import system
 
 _MOST_POINTS = 512
@@ -91,7 +91,7 @@ class Progress:
             _note(self._replayed, self.replay)
 
     def ended(self) -> None:
-        """It serves; what came after the last byte is known for the next one."""
+        """Its data are in place; what came after the last byte is known for the next one."""
         now = system.monotonic()
         paces = self.measured.paces
         if self._brought_at is not None and self._proof_since is not None:

@@ -51,7 +51,8 @@ class Paces:
 def seconds_left(
     came: Flow, safe: Flow, replayed: Flow, paces: Paces, *, now: float, proof_since: float | None
 ) -> float | None:
-    """Until it serves; None before a tenth has come. `proof_since`: when the replay ended."""
+    """Until its data are in place; None before a tenth has come. `proof_since`: when the replay
+    ended."""
     if came.total > 0 and came.done < FIRST_SHARE * came.total:
         return None
     if proof_since is not None:
