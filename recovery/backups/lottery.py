@@ -1,9 +1,10 @@
 """Which backup replica is restored next, to prove that it can be. Pure; the draw is handed in.
 
-Invariant: while one turn for each replica fits into the time within which each has to be proven,
-none ever waits longer than that: as soon as the replicas that come due leave no turn to give away,
-the one that is due first goes first. Else it is drawn, heavier by its age and its size. What failed
-takes at most every second turn until it passes: nothing else waits for it to be mended.
+Invariant: while two turns for each replica fit into the time within which each has to be proven,
+none ever waits longer than that (one turn, while no test fails): as soon as the replicas that come
+due leave no turn to give away, the one that is due first goes first. Else it is drawn, heavier by
+its age and its size. What failed takes at most every second turn until it passes, also what fails
+from now on: nothing else waits for it to be mended.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ def choose(
 ) -> Ticket | None:
     """The next one. `draw` in [0, 1); `every`: from one turn to the next."""
     failed = sorted((one.failed_at, one.key, one) for one in tickets if one.failed_at)
-    if failed and now - failed[0][0] >= 2 * len(failed) * every:
-        return failed[0][2]
     by_due = sorted(
         (one for one in tickets if not one.failed_at), key=lambda one: (one.since, one.key)
     )
+    rested = not by_due or not failed or now - failed[-1][0] >= 2 * every
+    if failed and rested and now - failed[0][0] >= 2 * len(failed) * every:
+        return failed[0][2]
     if not by_due:
         return None
-    turns = 2 if failed else 1
     for place, one in enumerate(by_due, start=1):
-        if one.since + within - now < turns * (place + 1) * every:
+        if one.since + within - now < 2 * (place + 1) * every:
             return by_due[0]
     weights = [_weight(one, now) for one in by_due]
     left = draw * sum(weights)
