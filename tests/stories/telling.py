@@ -96,7 +96,8 @@ def acts(stack: Stack) -> tuple[int, int, int]:
 
 
 def victims(stack: Stack, of: int = 1) -> list[str]:
-    """Hosts of different datacenters without the singleton, those with most containers first."""
+    """Hosts of different datacenters without the singleton, those with most containers first; where
+    a datacenter joined too late for a container, others of those that have some."""
     rows = stack.rows(
         "SELECT h.name, d.name, count(*) FROM inventory_placement p"
         " JOIN inventory_host h ON h.id = p.host_id"
@@ -105,10 +106,12 @@ def victims(stack: Stack, of: int = 1) -> list[str]:
         " WHERE p.state = 'running' GROUP BY 1, 2"
         " HAVING bool_and(a.kind = 'stateless') ORDER BY 3 DESC, 1"
     )
+    ordered = rows if of == 1 else rows[::-1]
     chosen: dict[str, str] = {}
-    for host, place, _ in rows if of == 1 else reversed(rows):
+    for host, place, _ in ordered:
         chosen.setdefault(place, host)
-    return list(chosen.values())[:of]
+    apart = list(chosen.values())
+    return [*apart, *(host for host, _, _ in ordered if host not in apart)][:of]
 
 
 def outage_seconds(stack: Stack) -> dict[str, float]:
