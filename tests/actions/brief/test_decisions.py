@@ -22,6 +22,8 @@ from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.queries import fleet_at
 from recovery.core import control, transitions
 from recovery.core.errors import Conflict, Refused
+from recovery.drp.queries.world import world
+from recovery.failover.phases import Phase
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Host, WriteProbe
@@ -343,3 +345,11 @@ def test_a_database_was_written_no_longer_than_its_primarys_host_was_heard(town:
 def test_an_old_word_of_who_writes_there_says_nothing(lost: Town) -> None:
     assert lost.brief(after=1).wait.unseen == 0
     assert lost.brief(after=3600).wait.unseen == 3
+
+
+def test_only_a_proof_fences_a_database_of_the_lost_datacenter(town: Town) -> None:
+    bases.wait(town.bases["orders-pg"], "PAR1 is lost.", town.now)
+    bases.fail_over(town.bases["crm-pg"], town.now, upto=Phase.ANALYSE)
+    bases.fail_over(town.bases["far-pg"], town.now)
+    fenced = {one.name for one in world("PAR1", "OSU2").services if one.is_fenced}
+    assert fenced == {"far-pg"}
