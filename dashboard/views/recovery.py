@@ -19,7 +19,7 @@ from dashboard.views.act import answer
 from dashboard.views.page import show
 from recovery.brief import screens
 from recovery.brief.actions import Changed
-from recovery.brief.canon import canonical, digest, document
+from recovery.brief.canon import canonical, changes, digest, document
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Refused, TocsinError
@@ -117,6 +117,8 @@ def _ask(
     """The whole brief, standing still, with the form that is bound to it."""
     screen = Screen(role)
     text = canonical(document(screen.brief(name)))
+    if form.is_bound and not changed:
+        changed = changes(str(form.data.get("seen", "")), text)
     form.bind_to(text)
     return show(
         request,

@@ -1,8 +1,8 @@
 """What is sealed of an entry: one line of canonical JSON (RFC 8785), all of its row in it.
 
-Invariants: the same row gives the same bytes on every machine; any change of any column gives
-others; no row exists that cannot be written so (what RFC 8785's numbers cannot hold exactly is
-kept as `{"$number": "its digits"}`).
+Invariants: the same row gives the same bytes on every machine; any change of what a column means
+gives others (0.10 is 0.1); no row exists that cannot be written so (what RFC 8785's numbers cannot
+hold exactly is kept as `{"$number": "its digits"}`).
 """
 
 from __future__ import annotations

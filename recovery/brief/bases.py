@@ -47,13 +47,18 @@ class Bases:
         for one in self.archived.values():
             yield from (copy for copy in one.copies if copy.place and copy.place.name == site)
 
-    def facts(self, site: str, until: datetime) -> tuple[DatabaseFact, ...]:
-        """Those that are led there. `until`: nothing there can have been acknowledged after it, but
-        for what its users saw."""
+    def facts(
+        self, site: str, until: datetime, silent_since: Mapping[UUID, datetime]
+    ) -> tuple[DatabaseFact, ...]:
+        """Those that are led there. Nothing can have been acknowledged after its primary's host
+        (by id) fell silent, else after `until`, but for what its users saw."""
         keys = self.led.get(site, [])
         archived = [replace(self.archived[key], primary=site) for key in keys]
         lines = {line.database: line for line in quote_site(site, archived, self.now).lines}
-        return tuple(self._fact(self.rows[key], site, until, lines) for key in keys)
+        return tuple(
+            self._fact(self.rows[key], site, self._end(key, until, silent_since), lines)
+            for key in keys
+        )
 
     def _fact(
         self, row: DatabaseRow, site: str, until: datetime, lines: Mapping[str, Line]
@@ -78,6 +83,12 @@ class Bases:
             why_not=line.why_not if line else (),
             service=self._service(row, probe),
         )
+
+    def _end(
+        self, database: UUID, until: datetime, silent_since: Mapping[UUID, datetime]
+    ) -> datetime:
+        primary = self._primary(database)
+        return silent_since.get(primary.host_id, until) if primary is not None else until
 
     def _primary(self, database: UUID) -> Replica | None:
         return next((one for one in self.members[database] if one.role == Role.PRIMARY), None)
@@ -125,12 +136,10 @@ class Bases:
         )
 
     def _is_written(self, probe: WriteProbe | None) -> bool | None:
-        """By its users' own word; an old word says nothing, unless it was that they fail."""
-        if probe is None:
+        """By its users' own word; an old word says nothing."""
+        if probe is None or self.now - probe.at > STALE:
             return None
-        if probe.failing_since is not None:
-            return False
-        return None if self.now - probe.at > STALE else probe.last_ack_at is not None
+        return probe.failing_since is None and probe.last_ack_at is not None
 
     def _service(self, row: DatabaseRow, probe: WriteProbe | None) -> ServiceFact:
         known = service_of(

@@ -10,9 +10,13 @@ from collections.abc import Sequence
 
 from recovery.backups.words import counted, instant, joined
 from recovery.brief import evidence, promises, waves
-from recovery.brief.facts import Facts, FitFact, SiteFact, Way
+from recovery.brief.facts import Cause, Facts, FitFact, SiteFact, Way
 from recovery.brief.losses import bins, losses, say
 from recovery.brief.parts import Activation, Brief, Look, Loss, Waiting
+
+DEAD = "It does not grow: nobody writes there."
+CUT_OFF = "If it lives and is cut off, writes go on there: the loss grows."
+"""Our writer's silence tells the one from the other as little as the hosts' does."""
 
 
 def look_of(site: SiteFact) -> Look:
@@ -115,7 +119,8 @@ def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
     if unseen:
         parts.append(f"Of {counted(unseen, 'database')} nobody knows whether they are written.")
     if not parts:
-        parts.append("It does not grow: nobody writes there.")
+        is_gone = facts.word is not None and facts.word.cause is Cause.GONE
+        parts.append(DEAD if is_gone else CUT_OFF)
     return " ".join(parts)
 
 

@@ -183,7 +183,8 @@ class Brief:
 
     @property
     def worst(self) -> Loss | None:
-        """Of what is known, the database that would lose most."""
+        """The first of the losses, worst first: what can't be restored comes
+        before every known span."""
         return next(iter(self.activate.losses), None)
 
     def losing(self, way: Way) -> tuple[Loss, ...]:

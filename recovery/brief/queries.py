@@ -100,12 +100,15 @@ class Fleet:
 
     @cached_property
     def causes(self) -> dict[str, tuple[int, datetime]]:
-        """Of each host (id) that an unresolved incident is about: its number, its beginning; where
-        there are several, the one that began first."""
+        """Of each host (id) that an unresolved incident is about and that is not whole again: its
+        number, and since when; where there are several, the newest: an older loss is another."""
         rows = Member.objects.filter(
-            kind=MemberKind.HOST, is_cause=True, incident__state__in=sorted(UNRESOLVED)
-        ).order_by("-incident__happened_at")
-        found = rows.values_list("object_id", "incident__number", "incident__happened_at")
+            kind=MemberKind.HOST,
+            is_cause=True,
+            whole_at=None,
+            incident__state__in=sorted(UNRESOLVED),
+        ).order_by("since", "incident__number")
+        found = rows.values_list("object_id", "incident__number", "since")
         return {host: (number, at) for host, number, at in found}
 
     @cached_property
@@ -132,7 +135,8 @@ class Fleet:
         incident, lost_at = self._loss(name) if is_lost else (None, None)
         as_of = self.bases.as_of or self.now
         silent, answering = self._stores(name, lost_at)
-        bases = self.bases.facts(name, lost_at or as_of)
+        silent_since = self._silences(name) if is_lost else {}
+        bases = self.bases.facts(name, lost_at or as_of, silent_since)
         return Facts(
             site=site,
             others=tuple(one for other, one in self.sites.items() if other != name),
@@ -152,12 +156,25 @@ class Fleet:
         )
 
     def _loss(self, name: str) -> tuple[int | None, datetime | None]:
-        """Its incident, and when the first of its hosts that are gone fell silent."""
-        gone = [(pk, host) for pk, host in self.hosts[name] if host.verdict in OUT]
-        known = [self.causes[str(pk)] for pk, _ in gone if str(pk) in self.causes]
-        if known:
-            return min(known, key=lambda one: one[1])
-        return None, min((host.since for _, host in gone if host.since), default=None)
+        """Its incident, and since when more than half of its hosts are gone: what was lost of it
+        before was a loss of hosts."""
+        silences = self._silences(name)
+        order = sorted(silences, key=lambda pk: (silences[pk], pk))
+        if not order:
+            return None, None
+        pivot = order[min(len(self.hosts[name]) // 2, len(order) - 1)]
+        number, _ = self.causes.get(str(pivot), (None, None))
+        return number, silences[pivot]
+
+    def _silences(self, name: str) -> dict[UUID, datetime]:
+        """Since when each of its hosts that are gone is silent."""
+        found = {}
+        for pk, host in self.hosts[name]:
+            if host.verdict in OUT:
+                _, since = self.causes.get(str(pk), (None, host.since))
+                if since is not None:
+                    found[pk] = since
+        return found
 
     def _ids(self, name: str) -> set[str]:
         return {str(pk) for pk, _ in self.hosts[name]}

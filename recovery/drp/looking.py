@@ -28,7 +28,8 @@ class HostLook:
 class ServiceLook:
     """A database or an application. `is_serving`: users are answered, elsewhere than in what is
     left; `is_whole`: it has its second copy; `is_restorable`: a copy outside what is left can be
-    restored; `needs`: MiB that would have to be found elsewhere."""
+    restored; `is_fenced`: it is proven that nobody can write to it in what is left; `needs`: MiB
+    that would have to be found elsewhere."""
 
     key: str
     name: str
@@ -36,6 +37,7 @@ class ServiceLook:
     is_serving: bool
     is_whole: bool
     is_restorable: bool = True
+    is_fenced: bool = False
     needs: int = 0
 
 
@@ -151,11 +153,12 @@ def _whole(world: World) -> Look:
 
 
 def _fenced(world: World) -> Look:
-    """Nothing of what is left accepts writes, as far as the rows know."""
+    """Each database of what is left is proven not to be written to; one that only does not serve
+    us may serve whoever is cut off with it."""
     rows = [one for one in world.asked("database") if one.site == world.lost]
-    fine = [one for one in rows if not one.is_serving]
-    rest = [one.name for one in rows if one.is_serving]
-    what = f"databases of {world.lost} are written to nowhere there"
+    fine = [one for one in rows if one.is_fenced]
+    rest = [one.name for one in rows if not one.is_fenced]
+    what = f"databases of {world.lost} are proven not to be written to there"
     return _counted(fine, rest, len(rows), what)
 
 

@@ -243,7 +243,8 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
 
 
 def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
-    """Of every database that is restored rather than promoted."""
+    """Of every starter database there that has a copy elsewhere; a business one that is restored
+    has none."""
     if runbook.is_lossless:
         return ()
     rows = sorted(inventory.databases, key=lambda row: row.name)

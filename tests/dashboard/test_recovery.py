@@ -153,6 +153,21 @@ def test_what_changed_meanwhile_is_shown_and_the_page_is_bound_to_what_is_true_n
     assert "Recover PAR1 elsewhere…" not in text("recovery-next:PAR1")
 
 
+def test_a_form_with_a_mistake_says_what_it_is_newly_bound_to(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    lose_par1(hosts)
+    client = sign_in("responder")
+    seen = token_and_seen(client.get("/recovery/PAR1/activate/").content.decode())
+    told = {"seen": seen, "typed": "par1", "reason": "Go."}
+    same = plain(client.post("/recovery/PAR1/activate/", told).content.decode())
+    assert "Since you read this page" not in same
+    client.post("/recovery/PAR1/provider/", {"said": "Down.", "source": "status page"})
+    answer = client.post("/recovery/PAR1/activate/", told)
+    assert answer.status_code == 422
+    assert "Since you read this page" in plain(answer.content.decode())
+
+
 def test_who_may_only_look_decides_nothing(sign_in: SignIn, hosts: dict[str, Host]) -> None:
     lose_par1(hosts)
     for path in ("activate", "wait"):

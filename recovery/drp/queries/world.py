@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from recovery.detection.queries import pause_reason
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.queries.inventory import inventory
+from recovery.failover.models import Failover
+from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
 from recovery.restores.lost import GONE
@@ -45,6 +47,7 @@ def _hosts() -> tuple[HostLook, ...]:
 
 def _databases(lost: str) -> tuple[ServiceLook, ...]:
     served = dict(Database.objects.values_list("pk", "state"))
+    fenced = _fenced()
     return tuple(
         ServiceLook(
             key=f"database:{row.id}",
@@ -53,9 +56,22 @@ def _databases(lost: str) -> tuple[ServiceLook, ...]:
             is_serving=served.get(UUID(row.id)) == DatabaseState.SERVING,
             is_whole=bool(row.standbys) or row.plan == "starter",
             is_restorable=bool(row.restorable or row.standbys - {lost}),
+            is_fenced=UUID(row.id) in fenced,
         )
         for row in inventory().databases
     )
+
+
+def _fenced() -> set[UUID]:
+    """Databases whose primary, by the proof of a failover that is under way, cannot be written to:
+    a lease that ended, a receipt, or two people's word. A promotion opens the next gate."""
+    rows = Failover.objects.filter(
+        fenced_at__isnull=False,
+        proof__isnull=False,
+        promoted_at=None,
+        source=F("database__primary"),
+    )
+    return set(rows.exclude(phase__in=sorted(ENDED)).values_list("database", flat=True))
 
 
 def _applications(lost: str) -> tuple[ServiceLook, ...]:

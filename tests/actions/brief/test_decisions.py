@@ -22,9 +22,11 @@ from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.queries import fleet_at
 from recovery.core import control, transitions
 from recovery.core.errors import Conflict, Refused
-from recovery.incidents.models import Incident, TimelineEntry
+from recovery.drp.queries.world import world
+from recovery.failover.phases import Phase
+from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.facts import Verdict
-from recovery.inventory.models import Host
+from recovery.inventory.models import Host, WriteProbe
 from tests.actions.brief.conftest import Town
 from tests.dashboard import bases, fleet
 
@@ -253,7 +255,9 @@ def test_a_wait_for_a_datacenter_that_is_back_does_not_ring(lost: Town) -> None:
 
 
 def test_the_same_is_shown_however_late_one_looks(lost: Town) -> None:
-    assert lost.seen(after=5) == lost.seen(after=55)
+    seen = lost.seen(after=5)
+    WriteProbe.objects.update(at=lost.later(54))  # its users go on asking
+    assert seen == lost.seen(after=55)
 
 
 def test_what_is_lost_is_said_of_each_database_from_what_is_left(lost: Town) -> None:
@@ -301,3 +305,51 @@ def test_a_brief_costs_the_same_statements_whatever_the_fleet(
         fleet_now = fleet_at(lost.later(5))
         for site in fleet_now.sites:
             fleet_now.brief(site)
+
+
+def test_one_host_that_was_lost_long_before_does_not_date_the_loss_of_its_datacenter(
+    town: Town,
+) -> None:
+    old = town.later(-3 * 86_400)
+    fleet.lose_host(town.hosts["par1-r1-h03"], old)
+    note(town, now=town.later(-7200), said_at=town.later(-7200), until=None)
+    town.lose()
+    WriteProbe.objects.all().delete()  # no user writes: nothing else tells until when it lived
+    brief = town.brief()
+    assert brief.lost_at == town.later(-2)
+    assert brief.incident == Incident.objects.order_by("-number")[0].number
+    assert brief.wait.word is None, "it was said of the one host"
+    crm = next(one for one in brief.activate.losses if one.database == "crm-pg")
+    assert crm.lost == timedelta(minutes=45) - timedelta(seconds=2)
+
+
+def test_a_database_was_written_no_longer_than_its_primarys_host_was_heard(town: Town) -> None:
+    lost_before = town.later(-600)
+    fleet.lose_host(town.hosts["par1-r2-h02"], lost_before)
+    fleet.lose_host(town.hosts["par1-r2-h01"], lost_before)
+    for name in ("par1-r1-h01", "par1-r1-h02", "par1-r1-h03"):
+        fleet.lose_host(town.hosts[name], town.now)
+    WriteProbe.objects.all().delete()
+    losses = {one.database: one for one in town.brief().activate.losses}
+    found = town.brief()
+    assert found.is_lost
+    silent = Member.objects.get(object_id=str(town.hosts["par1-r2-h02"].pk), is_cause=True).since
+    crm = losses["crm-pg"]
+    assert crm.lost is not None
+    assert crm.at is not None
+    assert crm.at + crm.lost == silent
+    assert found.lost_at is not None
+    assert silent < found.lost_at
+
+
+def test_an_old_word_of_who_writes_there_says_nothing(lost: Town) -> None:
+    assert lost.brief(after=1).wait.unseen == 0
+    assert lost.brief(after=3600).wait.unseen == 3
+
+
+def test_only_a_proof_fences_a_database_of_the_lost_datacenter(town: Town) -> None:
+    bases.wait(town.bases["orders-pg"], "PAR1 is lost.", town.now)
+    bases.fail_over(town.bases["crm-pg"], town.now, upto=Phase.ANALYSE)
+    bases.fail_over(town.bases["far-pg"], town.now)
+    fenced = {one.name for one in world("PAR1", "OSU2").services if one.is_fenced}
+    assert fenced == {"far-pg"}

@@ -176,7 +176,11 @@ def test_what_is_still_written_there_makes_the_loss_grow() -> None:
     assert "1 database there still acknowledges writes" in growth
     assert "Of 1 database nobody knows" in growth
     quiet = brief_of(lost(databases=(database("c"),))).wait.growth
-    assert quiet == "It does not grow: nobody writes there."
+    assert quiet == "If it lives and is cut off, writes go on there: the loss grows."
+    gone = brief_of(lost(databases=(database("c"),), word=said(Cause.GONE))).wait.growth
+    assert gone == "It does not grow: nobody writes there."
+    cut = brief_of(lost(databases=(database("c"),), word=said(Cause.CUT))).wait.growth
+    assert cut == quiet
 
 
 def test_only_what_has_a_lower_priority_makes_room_and_the_lowest_goes_first() -> None:

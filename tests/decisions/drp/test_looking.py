@@ -15,7 +15,7 @@ from tests.decisions.drp.worlds import plan
 GONE = HostLook("p1", "PAR1", is_heard=False, is_gone=True)
 HEARD = HostLook("p2", "PAR1", is_heard=True, is_gone=False)
 ROOMY = HostLook("o1", "OSU2", is_heard=True, is_gone=False, free=1000)
-DOWN = ServiceLook("database:a", "orders", "PAR1", False, False)
+DOWN = ServiceLook("database:a", "orders", "PAR1", False, False, is_fenced=True)
 UP = ServiceLook("database:b", "ident", "OSU2", True, True)
 APP = ServiceLook("application:c", "shop", "PAR1", False, False, needs=900)
 WORLD = World("PAR1", "OSU2", (GONE, ROOMY), (DOWN, UP, APP))
@@ -23,7 +23,7 @@ OPPOSITE = replace(
     WORLD,
     hosts=(HEARD, ROOMY),
     services=(
-        replace(DOWN, is_serving=True, is_whole=True, is_restorable=False),
+        replace(DOWN, is_serving=True, is_whole=True, is_restorable=False, is_fenced=False),
         replace(APP, is_serving=True, is_whole=True, needs=2000),
     ),
     blind="All agents are silent at once.",
@@ -62,6 +62,11 @@ def test_who_is_missing_is_named() -> None:
     )
     some = replace(WORLD, only=frozenset({"database:b"}))
     assert look(Condition.DATABASES_SERVE, some).holds()
+
+
+def test_a_database_that_only_does_not_serve_us_is_not_fenced() -> None:
+    cut = replace(WORLD, services=(replace(DOWN, is_fenced=False),))
+    assert look(Condition.DATACENTER_IS_FENCED, cut).share == 0
 
 
 def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
