@@ -118,15 +118,15 @@ async def test_a_store_dies_with_its_datacenter_and_is_silent(stored: RunningLab
 
 async def test_a_crashed_store_refuses_and_is_started_again(stored: RunningLab) -> None:
     """Its machine lives: that is a reset, not silence."""
-    await until(lambda: serves(stored, "one-store"), 30)
+    await until(lambda: serves(stored, "one-store"), 60)
     store = opened(stored, "one-store")
     await store.put("orders/1/base", b"kept")
     below = processes.tree(await pid_of(stored, "one-store"))
     assert len(below) == 3
     os.kill(below[2], signal.SIGKILL)
     await until(lambda: refuses(stored, "one-store"), 5)
-    await until(lambda: serves(stored, "one-store"), 30)
-    await until(lambda: gives(store, "orders/1/base", b"kept"), 30)
+    await until(lambda: serves(stored, "one-store"), 60)
+    await until(lambda: gives(store, "orders/1/base", b"kept"), 60)
     await store.close()
 
 
