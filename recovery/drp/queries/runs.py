@@ -167,7 +167,7 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
         of=frozenset(need.of),
         by_passkey=planned.wants_passkey,
         incarnation=current.number if current else 0,
-        broken=frozenset(map(Rule, broken.rules)) if broken else frozenset(),
+        broken=frozenset(rule for rule in Rule if broken and rule in broken.rules),
         broken_by=broken.by if broken else "",
     )
 

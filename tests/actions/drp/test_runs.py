@@ -63,8 +63,8 @@ def test_a_run_goes_from_its_preparation_to_its_end_with_two_peoples_words(groun
             assert entries.count() == row.version
 
 
-class Killed(Exception):
-    """Whoever carried it out is gone."""
+class Killed(BaseException):
+    """Whoever carried it out is gone: nobody is left who could catch it."""
 
 
 def test_a_worker_that_is_killed_at_every_point_repeats_nothing(ground: Ground) -> None:
