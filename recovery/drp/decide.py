@@ -151,6 +151,15 @@ def _forbidden(step: StepSight, run: RunSight) -> str:
     return next((why for one in targets if (why := refuse_target(one, run))), "")
 
 
+def refuse_act(order: Order, run: RunSight) -> str:
+    """Why what was intended before, and never begun, is not begun now."""
+    if run.state is not RunState.RUNNING:
+        return f"The run is {run.state}: nothing is begun in it."
+    if run.hold or run.drift:
+        return run.hold or " ".join(run.drift)
+    return refuse_target(order.target, run) if order.target else ""
+
+
 def refuse_target(target: Target, run: RunSight) -> str:
     """Why this mode never touches it; empty where it may (I-DR-4)."""
     is_real = target.realm == "production" or target.key in run.production

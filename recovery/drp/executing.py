@@ -46,9 +46,9 @@ class Ledger(Protocol):
     def intend(self, order: Order) -> None:
         """The act's row, after approvals, drift and the target's epoch were looked at in it."""
 
-    def check(self, order: Order) -> None:
-        """`Refused` unless what the act rests on still holds: whoever writes a row starts nothing
-        by it."""
+    def check(self, order: Order) -> Outcome | None:
+        """Before what was intended is begun after all: `Refused` unless it would be intended now,
+        too; an outcome where it will never be begun."""
 
     def record(self, order: Order, outcome: Outcome) -> None:
         """How the act ended."""
@@ -84,8 +84,7 @@ def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowher
 def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
     outcome = hand.look(order)
     if outcome.heard is Heard.NEVER and not ledger.is_unknown(order):
-        ledger.check(order)
-        return hand.act(order)
+        return ledger.check(order) or hand.act(order)
     return outcome
 
 

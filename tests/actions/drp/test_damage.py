@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import pytest
+
 from recovery.alarms.models import Alarm
-from recovery.drp.models import Run
+from recovery.core import transitions
+from recovery.drp.models import Act, Run
+from recovery.drp.press import Press
 from recovery.drp.sights import RunSight
+from recovery.inventory.models import Database
 from tests.actions.drp.ground import Ground
+from tests.support.fleet import BY
 
 
 def rings(key: str) -> bool:
@@ -37,3 +45,61 @@ def test_a_damaged_file_of_keys_is_nobodys_and_rings(ground: Ground) -> None:
     ground.pins.write_bytes(whole)
     ground.look()
     assert not rings("drp-pins-unreadable")
+
+
+# ---------------------------------------------------------------------- intended, never begun
+
+
+class Killed(BaseException):
+    """After the intent, before the act."""
+
+
+@pytest.fixture
+def intended(ground: Ground) -> Ground:
+    """The freeze is intended, and whoever did it is gone before it was begun."""
+    ground.begin()
+
+    def fail(passed: str) -> None:
+        if passed == "after_intent":
+            raise Killed
+
+    ground.fail = fail
+    with suppress(Killed):
+        ground.look()
+    ground.fail = lambda passed: None
+    assert Act.objects.get().state == "intended"
+    assert not ground.hand.done
+    return ground
+
+
+def test_what_was_never_begun_is_not_begun_in_a_pause_and_is_after_it(intended: Ground) -> None:
+    intended.press(Press.PAUSE)
+    intended.look()
+    assert not intended.hand.done
+    intended.press(Press.RESUME)
+    intended.look()
+    assert set(intended.hand.done.values()) == {1}
+
+
+def test_what_was_never_begun_is_not_begun_after_an_abort_and_is_said_so(intended: Ground) -> None:
+    intended.press(Press.ABORT)
+    intended.look()
+    assert not intended.hand.done
+    assert Act.objects.get().said == "The run was aborted before it was begun."
+    assert intended.run.state == "aborted"
+
+
+def test_what_was_never_begun_is_not_begun_blind(intended: Ground) -> None:
+    cycle = intended.cycle
+    cycle.carry_on(actor=intended.actor, now=intended.now, monotonic=9.0, hold="Blind.")
+    assert not intended.hand.done
+    intended.look()
+    assert intended.hand.done
+
+
+def test_what_was_never_begun_is_not_begun_after_a_drift(intended: Ground) -> None:
+    moved = Database.objects.get(name="orders")
+    changes = {"epoch": 5}
+    transitions.amend(moved, changes, action="moved", actor=BY, reason="x", now=intended.now)
+    intended.look()
+    assert not intended.hand.done
