@@ -89,10 +89,11 @@ class Cycle:
             kind = sight.plan.step(order.step).kind if order.step else Kind.MANUAL
             hand = hands.get(kind, NOBODY)
             try:
-                carry_out(order, ledger, hand, self.fail)
+                has_written = carry_out(order, ledger, hand, self.fail)
             except (Conflict, Refused) as error:
                 log.info("not this round", run=str(run), order=order.do, reason=str(error))
                 continue
-            log.info("drp", run=str(run), order=order.do, step=order.step, reason=order.reason)
-            taken += 1
+            if has_written:
+                log.info("drp", run=str(run), order=order.do, step=order.step, reason=order.reason)
+                taken += 1
         return taken

@@ -61,8 +61,8 @@ def nowhere(name: str) -> None:
     """The fail point of everyday."""
 
 
-def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> None:
-    """This one order."""
+def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> bool:
+    """This one order; whether a row was written by it. Who still waits has got no further."""
     if order.do is Do.INTEND:
         fail("before_intent")
         ledger.intend(order)
@@ -70,15 +70,16 @@ def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowher
         outcome = hand.act(order)
         fail("after_act")
         _keep(order, outcome, ledger, fail)
-    elif order.do is Do.LOOK:
+        return True
+    if order.do is Do.LOOK:
         fail("before_look")
         outcome = _seen(order, ledger, hand)
         fail("after_look")
-        _keep(order, outcome, ledger, fail)
-    else:
-        fail("before_write")
-        ledger.write(order)
-        fail("after_write")
+        return _keep(order, outcome, ledger, fail)
+    fail("before_write")
+    ledger.write(order)
+    fail("after_write")
+    return True
 
 
 def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
@@ -88,9 +89,12 @@ def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
     return outcome
 
 
-def _keep(order: Order, outcome: Outcome, ledger: Ledger, fail: FailPoint) -> None:
+def _keep(order: Order, outcome: Outcome, ledger: Ledger, fail: FailPoint) -> bool:
     if outcome.heard in {Heard.UNDER_WAY, Heard.NEVER}:
-        return
+        return False
+    if outcome.heard is Heard.UNKNOWN and ledger.is_unknown(order):
+        return False
     fail("before_record")
     ledger.record(order, outcome)
     fail("after_record")
+    return True

@@ -10,7 +10,7 @@ from recovery.alarms.models import Alarm
 from recovery.core import transitions
 from recovery.drp.models import Act, Run
 from recovery.drp.press import Press
-from recovery.drp.sights import RunSight
+from recovery.drp.sights import Heard, RunSight
 from recovery.inventory.models import Database
 from tests.actions.drp.ground import Ground
 from tests.support.fleet import BY
@@ -103,3 +103,13 @@ def test_what_was_never_begun_is_not_begun_after_a_drift(intended: Ground) -> No
     transitions.amend(moved, changes, action="moved", actor=BY, reason="x", now=intended.now)
     intended.look()
     assert not intended.hand.done
+
+
+# ---------------------------------------------------------------------- what waits
+
+
+def test_a_step_that_waits_is_no_progress(ground: Ground) -> None:
+    ground.hand.outcome = Heard.UNDER_WAY
+    ground.begin()
+    ground.look()
+    assert ground.look() == 0, "it is looked at once a round, and not four times"
