@@ -55,7 +55,7 @@ def _stopped(run: RunSight) -> Order | None:
     if run.plan.mode is Mode.SIMULATION:
         return None
     for step in run.steps.values():
-        if step.state is StepState.FAILED and not is_satisfied(step):
+        if step.state in {StepState.FAILED, StepState.SKIPPED} and not is_satisfied(step):
             do = Do.ABORT if step.planned.on_failure is OnFailure.ABORT else Do.PAUSE
             return Order(do, f"{step.planned.title}: {step.said}", step.planned.id)
     if not run.drift:
@@ -69,7 +69,9 @@ def _stopped(run: RunSight) -> Order | None:
 def is_satisfied(step: StepSight) -> bool:
     """Whether what needs it may go on. What protects others (the fence, the freeze, a person's yes)
     is never gone on without."""
-    goes_on = step.planned.on_failure is OnFailure.GO_ON and step.planned.kind not in UNSKIPPABLE
+    if step.planned.kind in UNSKIPPABLE:
+        return step.state is StepState.DONE
+    goes_on = step.planned.on_failure is OnFailure.GO_ON
     return step.state in SETTLED or (step.state is StepState.FAILED and goes_on)
 
 
@@ -110,7 +112,7 @@ def _first(step: StepSight, run: RunSight) -> Order:
     need = need_of(step.planned, run.plan.mode)
     if need is None:
         return Order(Do.BEGIN, "What it needs is done.", step.planned.id)
-    said = f"It takes {need.count} of role {need.role} who did not ask for it."
+    said = f"It takes {need.count} of role {need.role} who neither asked for it nor wrote it."
     return Order(Do.ASK, said, step.planned.id)
 
 

@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 
 DANGEROUS = frozenset({Kind.FENCE_DATACENTER, Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES})
-"""Never begun without a passkey's signature, whatever the runbook says; agents look at it too."""
+"""Never begun without a passkey's signature, whatever the runbook says."""
 LOOKS = frozenset({Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY})
 """They change nothing: what is not known is looked at again."""
 PEOPLES = frozenset({Kind.MANUAL, Kind.APPROVAL})

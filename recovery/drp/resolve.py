@@ -243,7 +243,7 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
 
 
 def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
-    """Of every database that is restored rather than promoted."""
+    """Of every database of the plan starter that has a copy to restore."""
     if runbook.is_lossless:
         return ()
     rows = sorted(inventory.databases, key=lambda row: row.name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
 from recovery.core import incarnations
 from recovery.core.consent import Word
@@ -175,7 +176,8 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
 def _broken(ask: Ask) -> BreakGlass | None:
     """Glass that an administrator broke and that everybody was told of; else it is whole."""
     row = BreakGlass.objects.filter(ask=ask).first()
-    if row is None or not Alarm.objects.filter(key=f"break-glass:{ask.pk}").exists():
+    rings = Alarm.objects.filter(key=f"break-glass:{ask.pk}").exclude(state=AlarmState.ENDED)
+    if row is None or not rings.exists():
         return None
     return row if "admin" in people_of().rights(row.by, row.by) else None
 

@@ -387,3 +387,11 @@ def test_an_act_on_what_is_no_target_of_its_step_is_a_persons_to_look_at() -> No
     assert [(order.do, order.key) for order in told] == [(Do.LOSE_SIGHT, "k")]
     lost = replace(act, state=ActState.UNKNOWN)
     assert not list(looks_at(StepSight(step(), StepState.BEGUN, acts=(lost,))))
+
+
+def test_a_guard_that_was_skipped_past_us_lets_nothing_follow() -> None:
+    guard = step(Kind.FENCE_DATACENTER)
+    assert not is_satisfied(StepSight(guard, StepState.SKIPPED))
+    book = running(guard)
+    book.change("one", state=StepState.SKIPPED)
+    assert does(book) == ["pause one"]
