@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from recovery.drp.approvals.facts import LIFE_SECONDS
 from recovery.drp.facts import (
-    DANGEROUS,
     ENDED,
     SETTLED,
     UNSKIPPABLE,
@@ -88,10 +87,11 @@ def is_ready(step: StepSight, run: RunSight) -> bool:
 
 
 def need_of(step: PlannedStep, mode: Mode) -> Need | None:
-    """Whose approval it takes: what the plan says, and for what is dangerous at least one."""
+    """Whose approval it takes: what the plan says, and for what is dangerous, or
+    cannot be taken back, at least one."""
     if mode is Mode.SIMULATION:
         return None
-    if step.approval is None and (step.kind in DANGEROUS or step.kind is Kind.APPROVAL):
+    if step.approval is None and (step.wants_passkey or step.kind is Kind.APPROVAL):
         return Need("approver", 1)
     return step.approval
 

@@ -80,13 +80,15 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- How many approvals a step takes: what its plan says, and of what is dangerous one at least.
+-- How many approvals a step takes: what its plan says, and of what is dangerous or cannot be taken
+-- back one at least.
 CREATE FUNCTION drp_needed(plan jsonb, step text) RETURNS integer LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT CASE WHEN plan ->> 'mode' = 'simulation' THEN 0 ELSE greatest(
       coalesce((s -> 'approval' ->> 'count')::integer, 0),
       CASE WHEN s ->> 'kind' IN ('fence_datacenter', 'promote_databases', 'restore_databases',
-                                 'approval') THEN 1 ELSE 0 END) END
+                                 'approval')
+             OR s ->> 'point_of_no_return' IS NOT NULL THEN 1 ELSE 0 END) END
   FROM jsonb_array_elements(plan -> 'steps') s WHERE s ->> 'id' = step
 $$;
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from recovery.drp.approvals.facts import LIFE_SECONDS, Weighed
-from recovery.drp.decide import is_satisfied, next_orders
+from recovery.drp.decide import is_satisfied, need_of, next_orders
 from recovery.drp.facts import (
     DANGEROUS,
     ActState,
@@ -395,3 +395,11 @@ def test_a_guard_that_was_skipped_past_us_lets_nothing_follow() -> None:
     book = running(guard)
     book.change("one", state=StepState.SKIPPED)
     assert does(book) == ["pause one"]
+
+
+def test_what_cannot_be_taken_back_asks_somebody_whatever_the_plan_says() -> None:
+    final = step(undo=None, point_of_no_return="There is no way back.")
+    assert final.approval is None
+    assert need_of(final, Mode.PLANNED) is not None
+    assert need_of(final, Mode.SIMULATION) is None
+    assert does(running(final)) == ["ask one"]
