@@ -24,6 +24,7 @@ from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight
 
 
@@ -105,6 +106,8 @@ def _step(planned: PlannedStep, row: RunStep, acts: Sequence[Act], now: datetime
 def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str, ...]:
     """What is no longer as it was shown. What cannot be resolved any more has drifted, too."""
     over = {StepState.DONE, StepState.SKIPPED}
+    if run.state == RunState.PREPARED and run.runbook.state == RunbookState.RETIRED:
+        return (f"{run.runbook} is retired: a newer version is in force.",)
     try:
         runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
         wish = Wish(plan.mode, run.lost, run.into, plan.situation)

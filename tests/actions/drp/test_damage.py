@@ -7,12 +7,15 @@ from contextlib import suppress
 import pytest
 
 from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
 from recovery.core import transitions
+from recovery.core.errors import Refused
+from recovery.drp import actions
 from recovery.drp.models import Act, Run
 from recovery.drp.press import Press
 from recovery.drp.sights import Heard, RunSight
 from recovery.inventory.models import Database
-from tests.actions.drp.ground import Ground
+from tests.actions.drp.ground import Ground, short_runbook
 from tests.support.fleet import BY
 
 
@@ -113,3 +116,15 @@ def test_a_step_that_waits_is_no_progress(ground: Ground) -> None:
     ground.begin()
     ground.look()
     assert ground.look() == 0, "it is looked at once a round, and not four times"
+
+
+def test_a_run_of_a_retired_runbook_is_not_started(ground: Ground) -> None:
+    run = ground.prepare()
+    second = short_runbook().replace(b"version: 1", b"version: 2")
+    emil, dora = Actor("person", "emil"), Actor("person", "dora")
+    row = actions.write_runbook(raw=second, actor=emil, reason="x", now=ground.now)
+    actions.activate_runbook(runbook=row, actor=dora, reason="x", now=ground.now)
+    with pytest.raises(Refused, match="a newer version is in force"):
+        ground.press(Press.START)
+    assert ground.run.pk == run.pk
+    assert ground.run.state == "prepared"
