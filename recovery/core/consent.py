@@ -1,4 +1,5 @@
-"""A person's yes, signed by their passkey over what they saw. No Django: anybody can verify it.
+"""A person's yes, signed by their passkey over what they saw. No Django: whoever acts can
+verify it with nothing but the pinned keys.
 
 Invariants: a signature counts for one plan, run, step, approver and nonce; for a key that was
 pinned to that very person, out of reach of whoever writes rows; given at our own address, with the

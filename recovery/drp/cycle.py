@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from django.db import DatabaseError
 
 from recovery.audit.facts import Actor
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.drp import queries
 from recovery.drp.actions import RowLedger, count_pulse
+from recovery.drp.actions.unreadable import end_unreadable, ring_pins, ring_unreadable
+from recovery.drp.approvals.proofs import refuse_pins
 from recovery.drp.decide import next_orders
 from recovery.drp.executing import FailPoint, Hand, carry_out, nowhere
 from recovery.drp.facts import Kind
@@ -46,7 +49,27 @@ class Cycle:
         if self.seen is not None and runs:
             count_pulse([run.pk for run in runs], monotonic - self.seen)
         self.seen = monotonic
-        return sum(self._carried(run, actor, now, hold) for run in runs)
+        if not runs:
+            return 0
+        taken = [self._safely(run, actor, now, hold) for run in runs]
+        fine = [run.pk for run, n in zip(runs, taken, strict=True) if n is not None]
+        if why := refuse_pins():
+            ring_pins(why, actor=actor, now=now)
+        end_unreadable(fine, has_pins=not why, actor=actor, now=now)
+        return sum(n or 0 for n in taken)
+
+    def _safely(self, run: Run, actor: Actor, now: datetime, hold: str) -> int | None:
+        """None where it cannot be carried on. Whatever is wrong with one run, the next one, and
+        all else that the leader watches, goes on."""
+        try:
+            return self._carried(run, actor, now, hold)
+        except (NotLeader, DatabaseError):
+            raise
+        except Exception as error:
+            log.exception("a run cannot be carried on", run=str(run))
+            why = f"{type(error).__name__}: {error}"
+            ring_unreadable(run, why, actor=actor, now=now)
+            return None
 
     def _carried(self, run: Run, actor: Actor, now: datetime, hold: str) -> int:
         taken = 0
@@ -58,22 +81,19 @@ class Cycle:
         return taken
 
     def _turn(self, run: Run, ledger: RowLedger) -> int:
-        try:
-            plain = queries.run_sight(queries.load_run(run.pk), hold=ledger.hold)
-            ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
-            sight = with_looks(plain, ledger.gates, ledger.expected)
-        except Refused as error:
-            log.error("a run cannot be read", run=str(run), reason=str(error))
-            return 0
+        plain = queries.run_sight(queries.load_run(run.pk), hold=ledger.hold)
+        ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
+        sight = with_looks(plain, ledger.gates, ledger.expected)
         taken, hands = 0, self.hands(run, ledger.actor, ledger.now)
         for order in next_orders(sight):
             kind = sight.plan.step(order.step).kind if order.step else Kind.MANUAL
             hand = hands.get(kind, NOBODY)
             try:
-                carry_out(order, ledger, hand, self.fail)
+                has_written = carry_out(order, ledger, hand, self.fail)
             except (Conflict, Refused) as error:
                 log.info("not this round", run=str(run), order=order.do, reason=str(error))
                 continue
-            log.info("drp", run=str(run), order=order.do, step=order.step, reason=order.reason)
-            taken += 1
+            if has_written:
+                log.info("drp", run=str(run), order=order.do, step=order.step, reason=order.reason)
+                taken += 1
         return taken

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from recovery.drp.approvals.facts import LIFE_SECONDS
 from recovery.drp.facts import (
-    DANGEROUS,
     ENDED,
     SETTLED,
     UNSKIPPABLE,
@@ -55,7 +54,7 @@ def _stopped(run: RunSight) -> Order | None:
     if run.plan.mode is Mode.SIMULATION:
         return None
     for step in run.steps.values():
-        if step.state is StepState.FAILED and not is_satisfied(step):
+        if step.state in {StepState.FAILED, StepState.SKIPPED} and not is_satisfied(step):
             do = Do.ABORT if step.planned.on_failure is OnFailure.ABORT else Do.PAUSE
             return Order(do, f"{step.planned.title}: {step.said}", step.planned.id)
     if not run.drift:
@@ -69,7 +68,9 @@ def _stopped(run: RunSight) -> Order | None:
 def is_satisfied(step: StepSight) -> bool:
     """Whether what needs it may go on. What protects others (the fence, the freeze, a person's yes)
     is never gone on without."""
-    goes_on = step.planned.on_failure is OnFailure.GO_ON and step.planned.kind not in UNSKIPPABLE
+    if step.planned.kind in UNSKIPPABLE:
+        return step.state is StepState.DONE
+    goes_on = step.planned.on_failure is OnFailure.GO_ON
     return step.state in SETTLED or (step.state is StepState.FAILED and goes_on)
 
 
@@ -86,10 +87,11 @@ def is_ready(step: StepSight, run: RunSight) -> bool:
 
 
 def need_of(step: PlannedStep, mode: Mode) -> Need | None:
-    """Whose approval it takes: what the plan says, and for what is dangerous at least one."""
+    """Whose approval it takes: what the plan says, and for what is dangerous, or
+    cannot be taken back, at least one."""
     if mode is Mode.SIMULATION:
         return None
-    if step.approval is None and (step.kind in DANGEROUS or step.kind is Kind.APPROVAL):
+    if step.approval is None and (step.wants_passkey or step.kind is Kind.APPROVAL):
         return Need("approver", 1)
     return step.approval
 
@@ -110,7 +112,7 @@ def _first(step: StepSight, run: RunSight) -> Order:
     need = need_of(step.planned, run.plan.mode)
     if need is None:
         return Order(Do.BEGIN, "What it needs is done.", step.planned.id)
-    said = f"It takes {need.count} of role {need.role} who did not ask for it."
+    said = f"It takes {need.count} of role {need.role} who neither asked for it nor wrote it."
     return Order(Do.ASK, said, step.planned.id)
 
 
@@ -149,6 +151,15 @@ def _forbidden(step: StepSight, run: RunSight) -> str:
         return step.unauthorised
     targets = [target for wave in step.planned.waves for target in wave]
     return next((why for one in targets if (why := refuse_target(one, run))), "")
+
+
+def refuse_act(order: Order, run: RunSight) -> str:
+    """Why what was intended before, and never begun, is not begun now."""
+    if run.state is not RunState.RUNNING:
+        return f"The run is {run.state}: nothing is begun in it."
+    if run.hold or run.drift:
+        return run.hold or " ".join(run.drift)
+    return refuse_target(order.target, run) if order.target else ""
 
 
 def refuse_target(target: Target, run: RunSight) -> str:

@@ -22,7 +22,7 @@ def drift(
             [
                 *_head(approved, now),
                 *_steps(approved, now, ours or {}, ended),
-                *_quotes(approved, now),
+                *_quotes(approved, now, ours or {}),
             ]
         )
     )
@@ -98,11 +98,14 @@ def _rest(step: PlannedStep) -> tuple[object, ...]:
     )
 
 
-def _quotes(approved: Plan, now: Plan) -> Iterator[str]:
+def _quotes(approved: Plan, now: Plan, ours: Epochs) -> Iterator[str]:
     after = {quote.database: quote for quote in now.quotes}
     for quote in approved.quotes:
         found = after.get(quote.database)
-        if found is not None and found.moment < quote.moment:
+        if found is None:
+            if f"database:{quote.database}" not in ours:
+                yield f"{quote.name} has no copy to restore any more; it was quoted {quote.moment}."
+        elif found.moment < quote.moment:
             yield (
                 f"{quote.name} can be restored up to {found.moment} only; it was quoted up to"
                 f" {quote.moment}."

@@ -46,9 +46,9 @@ class Ledger(Protocol):
     def intend(self, order: Order) -> None:
         """The act's row, after approvals, drift and the target's epoch were looked at in it."""
 
-    def check(self, order: Order) -> None:
-        """`Refused` unless what the act rests on still holds: whoever writes a row starts nothing
-        by it."""
+    def check(self, order: Order) -> Outcome | None:
+        """Before what was intended is begun after all: `Refused` unless it would be intended now,
+        too; an outcome where it will never be begun."""
 
     def record(self, order: Order, outcome: Outcome) -> None:
         """How the act ended."""
@@ -61,8 +61,8 @@ def nowhere(name: str) -> None:
     """The fail point of everyday."""
 
 
-def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> None:
-    """This one order."""
+def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> bool:
+    """This one order; whether a row was written by it. Who still waits has got no further."""
     if order.do is Do.INTEND:
         fail("before_intent")
         ledger.intend(order)
@@ -70,28 +70,31 @@ def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowher
         outcome = hand.act(order)
         fail("after_act")
         _keep(order, outcome, ledger, fail)
-    elif order.do is Do.LOOK:
+        return True
+    if order.do is Do.LOOK:
         fail("before_look")
         outcome = _seen(order, ledger, hand)
         fail("after_look")
-        _keep(order, outcome, ledger, fail)
-    else:
-        fail("before_write")
-        ledger.write(order)
-        fail("after_write")
+        return _keep(order, outcome, ledger, fail)
+    fail("before_write")
+    ledger.write(order)
+    fail("after_write")
+    return True
 
 
 def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:
     outcome = hand.look(order)
     if outcome.heard is Heard.NEVER and not ledger.is_unknown(order):
-        ledger.check(order)
-        return hand.act(order)
+        return ledger.check(order) or hand.act(order)
     return outcome
 
 
-def _keep(order: Order, outcome: Outcome, ledger: Ledger, fail: FailPoint) -> None:
+def _keep(order: Order, outcome: Outcome, ledger: Ledger, fail: FailPoint) -> bool:
     if outcome.heard in {Heard.UNDER_WAY, Heard.NEVER}:
-        return
+        return False
+    if outcome.heard is Heard.UNKNOWN and ledger.is_unknown(order):
+        return False
     fail("before_record")
     ledger.record(order, outcome)
     fail("after_record")
+    return True

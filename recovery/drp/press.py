@@ -79,8 +79,8 @@ def _resume(run: RunSight, step: str, key: str) -> str:
     if run.state is not RunState.PAUSED:
         return f"It is {run.state}, and not paused."
     for each in run.steps.values():
-        if each.state is StepState.FAILED and not is_satisfied(each):
-            return f"{each.planned.title} failed: retry it, skip it or abort first."
+        if each.state in {StepState.FAILED, StepState.SKIPPED} and not is_satisfied(each):
+            return f"{each.planned.title} is {each.state}: retry it, skip it or abort first."
     if run.drift:
         return f"What was approved is not so any more. {' '.join(run.drift)} Abort, and plan anew."
     return ""

@@ -153,3 +153,6 @@ class Outcome:
     heard: Heard
     said: str = ""
     epoch: int = 0
+
+
+NEVER_BEGUN = Outcome(Heard.FAILED, "The run was aborted before it was begun.")

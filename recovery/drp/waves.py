@@ -25,7 +25,9 @@ def looks_at(step: StepSight) -> Iterator[Order]:
     names = {target.key: target for wave in step.planned.waves for target in wave}
     for act in step.acts:
         if act.state is ActState.INTENDED:
-            yield _look(step, act, names[act.target])
+            yield _look(step, act, names.get(act.target))
+        elif act.target not in names:
+            continue
         elif act.state is ActState.UNKNOWN:
             said = "Nobody knows what became of it."
             yield Order(Do.LOOK, said, step.planned.id, act.key, names[act.target], act.number)
@@ -36,8 +38,11 @@ def is_under_way(step: StepSight) -> bool:
     return any(act.state is ActState.INTENDED for act in step.acts)
 
 
-def _look(step: StepSight, act: ActSight, target: Target) -> Order:
+def _look(step: StepSight, act: ActSight, target: Target | None) -> Order:
     kind, name = step.planned.kind, step.planned.id
+    if target is None:
+        said = f"{act.target} is no target of {name}: a person has to look."
+        return Order(Do.LOSE_SIGHT, said, name, act.key, None, act.number)
     if act.age < step.planned.timeout:
         return Order(Do.LOOK, "What became of it?", name, act.key, target, act.number)
     if kind in LOOKS or kind is Kind.MANUAL:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from recovery.core.errors import Conflict
 from recovery.drp.approvals.facts import Weighed
-from recovery.drp.decide import next_orders
+from recovery.drp.decide import next_orders, refuse_act
 from recovery.drp.facts import ACT_MOVES, MOVES, STEP_MOVES, ActState, RunState, StepState
 from recovery.drp.plan import Plan, digest
 from recovery.drp.press import Press, refuse_press
 from recovery.drp.sights import (
+    NEVER_BEGUN,
     ActSight,
     AskSight,
     Do,
@@ -103,8 +104,13 @@ class Book:
         act = ActSight(order.key, order.target.key, order.number, step.round, ActState.INTENDED)
         self.change(order.step, acts=(*step.acts, act))
 
-    def check(self, order: Order) -> None:
+    def check(self, order: Order) -> Outcome | None:
         self.act(order.step, order.key)
+        if self.state is RunState.ABORTING:
+            return NEVER_BEGUN
+        if why := refuse_act(order, self.sight()):
+            raise Conflict(why)
+        return None
 
     def record(self, order: Order, outcome: Outcome) -> None:
         if self.is_unknown(order) and outcome.heard is Heard.UNKNOWN:

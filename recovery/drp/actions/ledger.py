@@ -23,11 +23,20 @@ from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question, late, open_ask
 from recovery.drp.approvals.facts import AskState
-from recovery.drp.decide import next_orders
+from recovery.drp.decide import next_orders, refuse_act
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Approval, ApprovalUse, BreakGlass, Run, RunStep
 from recovery.drp.queries.runs import pulse_of, refuse_authority
-from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome, with_looks
+from recovery.drp.sights import (
+    NEVER_BEGUN,
+    Do,
+    GateSight,
+    Heard,
+    Order,
+    Outcome,
+    RunSight,
+    with_looks,
+)
 
 ENDS = {Heard.DONE: ActState.DONE, Heard.FAILED: ActState.FAILED, Heard.UNKNOWN: ActState.UNKNOWN}
 ON_RUN = {
@@ -60,12 +69,13 @@ class RowLedger:
                 .get(pk=self.run)
             )
 
-    def _still(self, run: Run, order: Order) -> None:
+    def _still(self, run: Run, order: Order) -> RunSight:
         """The engine gives this very order on the rows as they are now."""
         seen = queries.run_sight(run, hold=self.hold)
         sight = with_looks(seen, self.gates, self.expected)
         if order not in next_orders(sight):
             raise Conflict(f"{order.do} {order.step} is not what follows any more.")
+        return sight
 
     def write(self, order: Order) -> None:
         """Everything that is no act."""
@@ -129,14 +139,21 @@ class RowLedger:
             except IntegrityError as error:
                 raise Conflict(f"{order.key} is intended already.") from error
 
-    def check(self, order: Order) -> None:
-        """`Refused` where what was intended rests on nothing that holds."""
-        run = queries.load_run(self.run)
-        row = run.steps.get(name=order.step)
-        act = Act.objects.get(step=row, key=order.key)
-        if act.target != (order.target.key if order.target else ""):
-            raise Refused(f"{order.key} is about another target.")
-        self._authorised(run, row)
+    def check(self, order: Order) -> Outcome | None:
+        """As strict as to intend it: nothing is begun in a pause, blind, or after a drift."""
+        with self._deciding() as run:
+            sight = self._still(run, order)
+            if sight.state is RunState.ABORTING:
+                return NEVER_BEGUN
+            why = refuse_act(order, sight)
+            if why:
+                raise Refused(why, kept="It was not begun.")
+            row = run.steps.get(name=order.step)
+            act = Act.objects.get(step=row, key=order.key)
+            if act.target != (order.target.key if order.target else ""):
+                raise Refused(f"{order.key} is about another target.")
+            self._authorised(run, row)
+        return None
 
     def record(self, order: Order, outcome: Outcome) -> None:
         """How it ended."""

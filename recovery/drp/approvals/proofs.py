@@ -14,13 +14,27 @@ from django.conf import settings
 
 from recovery.core import vault
 from recovery.core.consent import Assertion, Party, Pin, Word, read_pins, refuse
+from recovery.core.errors import BadConfiguration
 from recovery.drp.facts import Factor
 
 
 def pins() -> tuple[Pin, ...]:
-    """Nobody's, where there is no file: then nothing dangerous can be approved."""
+    """Nobody's, where there is no file or none that can be read: then nothing dangerous can be
+    approved, and nothing else stops."""
+    return _pins()[0]
+
+
+def refuse_pins() -> str:
+    """Why the file is there and cannot be read; empty where it can."""
+    return _pins()[1]
+
+
+def _pins() -> tuple[tuple[Pin, ...], str]:
     path = Path(settings.TOCSIN_PINS)
-    return read_pins(path.read_bytes()) if path.exists() else ()
+    try:
+        return (read_pins(path.read_bytes()) if path.exists() else ()), ""
+    except (BadConfiguration, OSError, RecursionError) as error:
+        return (), str(error)
 
 
 def party() -> Party:

@@ -33,6 +33,7 @@ FIXED = {
     "ask": "id step_id round nonce asked_at pulse",
     "delegation": "id giver taker role reason begins_at ends_at",
 }
+UNSKIPPABLE = "fence_datacenter freeze_automation approval"
 UNALTERABLE = ("approval", "approvaluse", "breakglass")
 
 FUNCTIONS = """
@@ -72,16 +73,22 @@ BEGIN
   IF NEW.mode <> NEW.plan::jsonb ->> 'mode' OR NEW.lost <> NEW.plan::jsonb #>> '{lost,name}' THEN
     PERFORM drp_refuse('the run says something else than its plan');
   END IF;
+  IF NEW.last_editor IS DISTINCT FROM
+     (SELECT written_by FROM drp_runbookversion WHERE id = NEW.runbook_id) THEN
+    PERFORM drp_refuse('somebody else wrote the runbook');
+  END IF;
   RETURN NEW;
 END $$;
 
--- How many approvals a step takes: what its plan says, and of what is dangerous one at least.
+-- How many approvals a step takes: what its plan says, and of what is dangerous or cannot be taken
+-- back one at least.
 CREATE FUNCTION drp_needed(plan jsonb, step text) RETURNS integer LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT CASE WHEN plan ->> 'mode' = 'simulation' THEN 0 ELSE greatest(
       coalesce((s -> 'approval' ->> 'count')::integer, 0),
       CASE WHEN s ->> 'kind' IN ('fence_datacenter', 'promote_databases', 'restore_databases',
-                                 'approval') THEN 1 ELSE 0 END) END
+                                 'approval')
+             OR s ->> 'point_of_no_return' IS NOT NULL THEN 1 ELSE 0 END) END
   FROM jsonb_array_elements(plan -> 'steps') s WHERE s ->> 'id' = step
 $$;
 
@@ -103,6 +110,22 @@ BEGIN
     JOIN drp_approval p ON p.id = u.approval_id WHERE u.step_id = NEW.id AND u.round = NEW.round;
   IF used < needed THEN
     PERFORM drp_refuse(format('%s approvals where %s takes %s', used, NEW.name, needed));
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- Argument: the kinds that are never skipped.
+CREATE FUNCTION drp_guard_step() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NEW.round <> OLD.round + (OLD.state = 'failed' AND NEW.state = 'pending')::integer THEN
+    PERFORM drp_refuse('a round more is a retry of what failed, and nothing else');
+  END IF;
+  IF NEW.state = 'skipped' AND OLD.state <> 'skipped' AND EXISTS (
+      SELECT FROM drp_run r, jsonb_array_elements(r.plan::jsonb -> 'steps') s
+      WHERE r.id = NEW.run_id AND s ->> 'id' = NEW.name
+        AND s ->> 'kind' = ANY (string_to_array(TG_ARGV[0], ' '))) THEN
+    PERFORM drp_refuse(format('%s protects what comes after it, and is never skipped', NEW.name));
   END IF;
   RETURN NEW;
 END $$;
@@ -208,6 +231,7 @@ class Migration(migrations.Migration):
         ),
         trigger("drp_run", "plan", "INSERT", "drp_guard_plan()"),
         trigger("drp_runstep", "begin", "UPDATE", "drp_guard_begin()"),
+        trigger("drp_runstep", "step", "UPDATE", f"drp_guard_step('{UNSKIPPABLE}')"),
         trigger("drp_act", "intent", "INSERT", "drp_guard_act()"),
         trigger("drp_approval", "word", "INSERT", "drp_guard_approval()"),
         trigger("drp_approvaluse", "use", "INSERT", "drp_guard_use()"),

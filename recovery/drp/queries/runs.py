@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
 from recovery.core import incarnations
 from recovery.core.consent import Word
@@ -23,6 +24,7 @@ from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight
 
 
@@ -104,6 +106,8 @@ def _step(planned: PlannedStep, row: RunStep, acts: Sequence[Act], now: datetime
 def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str, ...]:
     """What is no longer as it was shown. What cannot be resolved any more has drifted, too."""
     over = {StepState.DONE, StepState.SKIPPED}
+    if run.state == RunState.PREPARED and run.runbook.state == RunbookState.RETIRED:
+        return (f"{run.runbook} is retired: a newer version is in force.",)
     try:
         runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
         wish = Wish(plan.mode, run.lost, run.into, plan.situation)
@@ -167,7 +171,7 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
         of=frozenset(need.of),
         by_passkey=planned.wants_passkey,
         incarnation=current.number if current else 0,
-        broken=frozenset(map(Rule, broken.rules)) if broken else frozenset(),
+        broken=frozenset(rule for rule in Rule if broken and rule in broken.rules),
         broken_by=broken.by if broken else "",
     )
 
@@ -175,7 +179,8 @@ def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
 def _broken(ask: Ask) -> BreakGlass | None:
     """Glass that an administrator broke and that everybody was told of; else it is whole."""
     row = BreakGlass.objects.filter(ask=ask).first()
-    if row is None or not Alarm.objects.filter(key=f"break-glass:{ask.pk}").exists():
+    rings = Alarm.objects.filter(key=f"break-glass:{ask.pk}").exclude(state=AlarmState.ENDED)
+    if row is None or not rings.exists():
         return None
     return row if "admin" in people_of().rights(row.by, row.by) else None
 

@@ -98,7 +98,7 @@ def _people(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
         if len(pool) < max(wanted, FEWEST_APPROVERS):
             said = (
                 f"{step.id}: {len(pool)} who may approve can be reached, and it takes"
-                f" {step.approval.count} who did not ask for it."
+                f" {step.approval.count} who neither asked for it nor wrote it."
             )
             todo = "Give more people the role, and let them register a passkey."
             yield Finding("too_few_approvers", said, todo, is_stale=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from itertools import product
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,15 @@ from uuid import uuid4
 import pytest
 from django.db import Error, connection, transaction
 
+from recovery.alarms.actions import end_alarms
 from recovery.audit.actions import append_entries
 from recovery.audit.facts import Actor, Entry
 from recovery.core.consent import Assertion
 from recovery.drp import queries
+from recovery.drp.actions.answers import break_glass
+from recovery.drp.approvals.facts import Rule
 from recovery.drp.approvals.proofs import write_assertion
-from recovery.drp.facts import RunState
+from recovery.drp.facts import UNSKIPPABLE, RunState
 from recovery.drp.models import Act, Approval, ApprovalUse, Ask, BreakGlass, Run, RunStep
 from recovery.drp.press import Press
 from recovery.drp.queries.runs import plan_of, question_of, word_of
@@ -243,6 +247,7 @@ def test_a_run_begins_prepared_and_with_the_digest_of_its_plan(ground: Ground) -
         ({"plan": run.plan.replace("PAR1", "MRS1")}, "not that of the plan"),
         ({"mode": "drill"}, "something else than its plan"),
         ({"lost": "MRS1"}, "something else than its plan"),
+        ({"last_editor": "mallory"}, "somebody else wrote the runbook"),
     ):
         with pytest.raises(Error, match=said):
             insert("drp_run", "drp run", fields | changes)
@@ -355,3 +360,24 @@ def test_without_its_file_of_keys_nothing_dangerous_begins(asked: Ground) -> Non
     asked.look()
     assert asked.step("fence").state == "asking"
     assert not Act.objects.filter(step=asked.step("fence")).exists()
+
+
+def test_what_protects_others_is_never_skipped_and_a_round_is_a_retry(asked: Ground) -> None:
+    fence = asked.step("fence")
+    bumped = entry("drp step", fence.pk, fence.version + 1)
+    skip = "UPDATE drp_runstep SET state = 'skipped', version = version + 1 WHERE id = %s"
+    assert "never skipped" in refused(skip, [fence.pk], bumped)
+    turn = "UPDATE drp_runstep SET round = round + 1, version = version + 1 WHERE id = %s"
+    assert "a retry of what failed" in refused(turn, [fence.pk], bumped)
+    guard = import_module("recovery.drp.migrations.0002_guard")
+    assert set(guard.UNSKIPPABLE.split()) == set(UNSKIPPABLE)
+
+
+def test_glass_whose_alarm_is_over_is_whole(asked: Ground) -> None:
+    ask = asked.ask("fence")
+    dora = Actor("person", "dora")
+    break_glass(ask=ask.pk, rules={Rule.TOO_FEW_PEOPLE}, actor=dora, reason="x", now=NOW)
+    plan = plan_of(asked.run)
+    assert question_of(asked.run, plan, ask.step, ask).broken
+    end_alarms(keys=[f"break-glass:{ask.pk}"], actor=dora, reason="x", now=NOW)
+    assert not question_of(asked.run, plan, ask.step, ask).broken

@@ -63,8 +63,8 @@ def test_a_run_goes_from_its_preparation_to_its_end_with_two_peoples_words(groun
             assert entries.count() == row.version
 
 
-class Killed(Exception):
-    """Whoever carried it out is gone."""
+class Killed(BaseException):
+    """Whoever carried it out is gone: nobody is left who could catch it."""
 
 
 def test_a_worker_that_is_killed_at_every_point_repeats_nothing(ground: Ground) -> None:
@@ -321,7 +321,7 @@ def test_the_lint_counts_who_could_sign_now(ground: Ground) -> None:
     assert found["too_few_approvers"].startswith("fence: 2 who may approve")
     ground.pins.unlink()
     found = {one.rule: one.said for one in findings_of(ground.write())}
-    assert found["too_few_approvers"].endswith("it takes 1 who did not ask for it.")
+    assert found["too_few_approvers"].endswith("it takes 1 who neither asked for it nor wrote it.")
 
 
 def test_a_runbook_is_made_active_by_another_person_and_only_whole(ground: Ground) -> None:

@@ -153,3 +153,11 @@ def test_another_runbook_mode_or_datacenter_is_named() -> None:
     for said, changes in fields.items():
         told = drift(was, msgspec.structs.replace(was, **changes))  # type: ignore[arg-type]
         assert any(said in one for one in told), (said, told)
+
+
+def test_a_quote_whose_copy_is_gone_is_a_drift_unless_we_restored_it() -> None:
+    was = plan()
+    quote = was.quotes[0]
+    now = msgspec.structs.replace(was, quotes=was.quotes[1:])
+    assert any("no copy to restore" in said for said in drift(was, now))
+    assert not drift(was, now, ours={f"database:{quote.database}": 8})
