@@ -124,3 +124,5 @@ class Aside:
             self._copies.keep_up()
         except (DatabaseError, OSError) as error:
             log.warning("no copies of the log", error=str(error).strip())
+        except Exception:
+            log.exception("no copies of the log")

@@ -61,6 +61,48 @@ def test_what_was_signed_is_remembered_from_the_rows_where_its_file_is_gone(
     assert Memory(tmp_path / "signed", KEY).size == size
 
 
+@pytest.mark.usefixtures("rows")
+def test_a_sealer_that_slept_writes_nothing_over_what_another_has_signed_since(
+    tmp_path: Path,
+) -> None:
+    slept = sealed(tmp_path, 4)
+    other = Memory(tmp_path / "signed", KEY)
+    newer = Checkpoint(KEY.name, 99, Frontier().root).signed(KEY)
+    assert other.keep(newer)
+    write(2)
+    slept.round()
+    assert not slept.sign()
+    assert Memory(tmp_path / "signed", KEY).note == newer
+    with pytest.raises(Altered, match="99 were signed"):
+        slept.sign()
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_round_that_fails_as_no_one_foresaw_ends_no_sealer(tmp_path: Path) -> None:
+    stop, rounds = threading.Event(), []
+
+    class Broken:
+        """In the place of the copies: its first round fails."""
+
+        def keep_up(self) -> None:
+            rounds.append(1)
+            if len(rounds) == 1:
+                raise KeyError("gone")
+            stop.set()
+
+    clock = Ticking(NOW)
+    run.run_sealer(
+        name="one",
+        key_file=tmp_path / "audit-key",
+        host="",
+        copies=Broken(),
+        clock=clock,
+        stop=stop,
+        every=0.01,
+    )
+    assert len(rounds) == 2
+
+
 @pytest.mark.django_db
 def test_a_log_that_has_a_key_gets_no_second_one(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "audit-key"

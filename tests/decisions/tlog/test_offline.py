@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,9 +15,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recovery.audit import offline
+from recovery.audit.leaves import leaf_data
 from recovery.core.tlog.notes import VerifierKey
 from recovery.core.tlog.tree import leaf_hash
-from tests.decisions.tlog.worlds import KEY, LOGS, WITNESS_KEY, WITNESSES, Log, make_log, note_of
+from tests.decisions.tlog.worlds import (
+    KEY,
+    LOGS,
+    WITNESS_KEY,
+    WITNESSES,
+    Log,
+    make_log,
+    note_of,
+    row,
+)
 
 Bundle = dict[str, Any]
 
@@ -189,6 +200,15 @@ def test_a_forged_signature_or_missing_witness_is_said() -> None:
     forged = log.bundle()
     forged["checkpoints"][-1] = forged["checkpoints"][-1][:-20] + "A" * 18 + "==\n"
     assert not offline.check(forged, LOGS, WITNESSES).ok
+
+
+def test_a_body_nested_too_deep_for_any_reader_is_sealed_as_its_text() -> None:
+    deep = '{"a": "[{", "b": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    line = json.loads(leaf_data(4, replace(row(4), body=deep)))
+    assert (line["body"], line["v"]) == (deep, 2)
+    wide = json.dumps({"a": ['"[{\\' * 60] * 200, "b": [[]] * 300})
+    line = json.loads(leaf_data(4, replace(row(4), body=wide)))
+    assert (line["body"], line["v"]) == (json.loads(wide), 1)
 
 
 def test_its_own_ed25519_agrees_with_the_library() -> None:
