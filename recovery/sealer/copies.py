@@ -115,8 +115,12 @@ class Aside:
 
     def keep_up(self) -> None:
         """Never waits: while the last one still writes, nothing begins."""
-        if self._running is None or self._running.done():
+        if self.is_idle:
             self._running = self._pool.submit(self._once)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._running is None or self._running.done()
 
     def _once(self) -> None:
         close_old_connections()
