@@ -387,7 +387,7 @@ def main(words: Sequence[str]) -> int:
 def _tell(report: Report, first: int, count: int, need: int) -> int:
     vouched, names = report.vouched(need), sorted(report.witnesses.items())
     unproven = first + count - vouched
-    print(f"From leaf {first} to leaf {report.proven - 1} all is as the log sealed and signed it.")
+    print(f"All from leaf {first} to leaf {report.proven - 1} is as the log sealed and signed it.")
     print(f"{report.cosigned(need or 1)} leaves are cosigned by {need or 1} or more witnesses:")
     print(", ".join(f"{name} {size}" for name, size in names) or "none")
     if unproven:
