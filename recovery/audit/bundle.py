@@ -23,6 +23,9 @@ An export of a Tocsin audit log. To check it, with Python 3.8 or newer and nothi
 
     python3 verify.py THIS.zip --log KEY --witness KEY --need 1
 
+It ends with 0 where every entry is proven, with 1 where anything is wrong, with 2 where the last
+entries are under no such checkpoint yet: it says from which on.
+
 Take the keys from where you keep them, not from bundle.json. entries.jsonl holds one entry a
 line (RFC 8785); the hash of each line is a leaf of the tree (RFC 6962) whose roots are signed
 in checkpoints.json (c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature).

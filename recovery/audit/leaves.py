@@ -1,8 +1,9 @@
 """What is sealed of an entry: one line of canonical JSON (RFC 8785), all of its row in it.
 
-Invariants: the same row gives the same bytes on every machine; any change of what a column means
-gives others (0.10 is 0.1); no row exists that cannot be written so (what RFC 8785's numbers cannot
-hold exactly is kept as `{"$number": "its digits"}`).
+Invariants: the same row gives the same bytes on every machine; any change of what a column says
+gives others (numbers of one value, as 0.1 and 0.10, are one); no row exists that cannot be written
+so: what RFC 8785's numbers cannot hold exactly is kept as `{"$number": "its digits"}`, a body
+nested deeper than any reader follows as its text, under another `v`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 
 import rfc8785
 
-VERSION = 1
+VERSION, AS_TEXT = 1, 2
+DEEPEST = 100
 _SAFE = 15
 """Digits that every JSON number of RFC 8785 keeps."""
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 _SORTS_OTHERWISE = re.compile("[\ud800-\U0010ffff]")
 """Above these, UTF-16 (RFC 8785) and code points (Python) sort keys in different orders."""
 
@@ -37,19 +40,32 @@ class Stored:
 
 def leaf_data(index: int, row: Stored) -> bytes:
     """The bytes whose hash is leaf `index` of the tree; a line of every export."""
+    deep = _is_deep(row.body)
+    read = json.loads
     return canonical(
         {
-            "body": json.loads(row.body, parse_int=_whole, parse_float=_fraction),
+            "body": row.body if deep else read(row.body, parse_int=_whole, parse_float=_fraction),
             "id": row.id,
             "index": index,
             "object_id": row.object_id,
             "object_type": row.object_type,
             "object_version": row.object_version,
             "recorded_at": row.recorded_at,
-            "v": VERSION,
+            "v": AS_TEXT if deep else VERSION,
             "xid": row.xid,
         }
     )
+
+
+def _is_deep(body: str) -> bool:
+    """Whether it nests deeper than `DEEPEST`: not left to how deep this Python can go."""
+    if body.count("{") + body.count("[") <= DEEPEST:
+        return False
+    depth = deepest = 0
+    for mark in _MARKS.findall(body):
+        depth += (mark in "{[") - (mark in "}]")
+        deepest = max(deepest, depth)
+    return deepest > DEEPEST
 
 
 class _Slow(TypeError):

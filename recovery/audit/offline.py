@@ -7,7 +7,8 @@ error there cannot hide itself here. It recomputes every entry's hash (RFC 6962)
 that the log signed (c2sp.org/tlog-checkpoint), every signature and cosignature, and names the
 first entry that is not what was sealed. `--seen`: a checkpoint that somebody kept elsewhere
 (a host, an archive, a letter): a log that was cut or rewritten since disagrees with it.
-Keys must come from elsewhere than the bundle; ends with 0 when all is well, else 1.
+Keys must come from elsewhere than the bundle. Ends with 0 when every entry is proven, with 1 when
+anything is wrong, else with 2: the last are under no checkpoint yet (`--need N`: that N cosigned).
 """
 
 from __future__ import annotations
@@ -221,9 +222,6 @@ class Edge:
         return found
 
 
-# --------------------------------------------------------------- the check
-
-
 class Report:
     """What was found. `first_wrong`: the first entry that is not what was sealed, or None."""
 
@@ -237,6 +235,9 @@ class Report:
     @property
     def ok(self) -> bool:
         return not self.problems
+
+    def vouched(self, need: int) -> int:
+        return min(self.proven, self.cosigned(need)) if need else self.proven
 
     def cosigned(self, need: int) -> int:
         """How many leaves at least so many witnesses have seen and vouch for."""
@@ -260,9 +261,13 @@ def check(
     bytes), `leaves` (hashes, to locate with) and `checkpoints` (notes)."""
     report = Report()
     signed: dict[int, bytes] = {}
-    for note in [*bundle["checkpoints"], *seen]:
-        _take(note, logs, witnesses, signed, report)
     first, entries = bundle["first"], bundle["entries"]
+    for note in bundle["checkpoints"]:
+        _take(note, logs, witnesses, signed, report)
+    for note in seen:
+        size = _take(note, logs, witnesses, signed, report)
+        if 0 < size < first:
+            report.add(f"the checkpoint of {size} leaves kept elsewhere is of before this bundle")
     if not signed:
         report.add("there is no checkpoint that the log signed", first)
         return report
@@ -281,6 +286,8 @@ def check(
     report.proven, report.after = good[0], first + len(entries) - good[0]
     if need > len(report.witnesses):
         report.add(f"{len(report.witnesses)} of {need} witnesses have cosigned a checkpoint")
+    elif entries and report.vouched(need) <= first:
+        report.add("none of these entries is under such a checkpoint: nothing is proven", first)
     return report
 
 
@@ -290,18 +297,19 @@ def _take(
     witnesses: Sequence[Key],
     signed: dict[int, bytes],
     report: Report,
-) -> None:
-    """Note what this checkpoint says, and who has cosigned it."""
+) -> int:
+    """Note what this checkpoint says, and who has cosigned it; its size, or 0."""
     try:
         size, root, text, signatures = read_checkpoint(note, logs)
         names = cosigners(text, signatures, witnesses)
     except Wrong as error:
         report.add(str(error))
-        return
+        return 0
     if signed.setdefault(size, root) != root:
         report.add(f"the log has signed two roots of {size} leaves: it was forked", size - 1)
     for name in names:
         report.witnesses[name] = max(size, report.witnesses.get(name, 0))
+    return size
 
 
 def _locate(
@@ -331,7 +339,7 @@ def _locate(
 def _says(line: bytes) -> Any:
     try:
         return json.loads(line)["index"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -359,8 +367,7 @@ def main(words: Sequence[str]) -> int:
     try:
         bundle = read_bundle(asked.bundle)
         if not asked.log:
-            print("No --log KEY: the bundle's own keys are used, which proves nothing")
-            print("against whoever made the bundle.")
+            print("No --log KEY: the bundle's own keys prove nothing against who made it.")
         logs = [read_key(text) for text in asked.log or bundle["log_keys"]]
         witnesses = [read_key(text) for text in asked.witness or bundle["witness_keys"]]
         seen = []
@@ -373,13 +380,19 @@ def main(words: Sequence[str]) -> int:
         return 1
     for said in report.problems:
         print(f"WRONG: {said}")
-    if report.ok:
-        print(f"All entries from leaf {bundle['first']} to leaf {report.proven - 1}")
-        print(f"are what the log sealed and signed; {report.after} after them.")
-        need = asked.need or 1
-        print(f"{report.cosigned(need)} of them are cosigned by {need} or more of the witnesses:")
-        print(", ".join(f"{k} {v}" for k, v in sorted(report.witnesses.items())) or "none")
-    return 0 if report.ok else 1
+    count = len(bundle["entries"])
+    return _tell(report, bundle["first"], count, asked.need) if report.ok else 1
+
+
+def _tell(report: Report, first: int, count: int, need: int) -> int:
+    vouched, names = report.vouched(need), sorted(report.witnesses.items())
+    unproven = first + count - vouched
+    print(f"All from leaf {first} to leaf {report.proven - 1} is as the log sealed and signed it.")
+    print(f"{report.cosigned(need or 1)} leaves are cosigned by {need or 1} or more witnesses:")
+    print(", ".join(f"{name} {size}" for name, size in names) or "none")
+    if unproven:
+        print(f"NOT PROVEN: the last {unproven}, from leaf {vouched} on, are under no checkpoint.")
+    return 2 if unproven else 0
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ class State:
     is_silent: bool = False
     witnessed: dict[UUID, int] = field(default_factory=dict)
     has_read_witnesses: bool = False
+    asked_at: dict[UUID, float] = field(default_factory=dict)
     refusing: set[UUID] = field(default_factory=set)
     _rows: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="rows")

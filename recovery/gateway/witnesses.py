@@ -1,19 +1,22 @@
 """Hosts as witnesses of the audit log: a few are shown the newest checkpoint at a time.
 
 Invariants: a cosignature is kept only if the key pinned at the host's enrolment verifies it; a
-witness that refuses rings. Who has not looked for the longest is asked first, so that all hosts
-of a fleet come to keep a checkpoint, whatever their number, and none is asked often.
+witness that refuses rings. Who was not asked for the longest is asked first, so that all hosts
+of a fleet come to keep a checkpoint, whatever their number and whoever never answers. Whatever
+rows of the log say, or are gone, costs an offer or an answer: no session, no lease, no gateway.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
+from django.db import DatabaseError
 
 from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
@@ -31,11 +34,15 @@ log = structlog.get_logger()
 OFFER_SECONDS = 10.0
 AT_ONCE = 3
 FORKED = "audit-fork"
+UNREADABLE = "audit-unreadable"
+NEVER = float("-inf")
+ACTOR = Actor("gateway", "witnesses")
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The newest checkpoint, with the way to it from each size that a witness may have kept."""
+    """The newest checkpoint, with the way to it from each size that a witness may have kept and
+    whose rows are all there."""
 
     size: int
     key: str
@@ -54,6 +61,16 @@ def witness_keys() -> dict[str, VerifierKey]:
 
 async def offer_checkpoint(state: State) -> None:
     """Show the newest checkpoint to those that have not seen it, a few at a time."""
+    try:
+        await _offer(state)
+    except DatabaseError:
+        raise
+    except Exception as error:  # altered rows must not end the gateway: its leases would end
+        log.exception("no checkpoint can be offered")
+        await state.rows(_ring_unreadable, repr(error), state.clock.now())
+
+
+async def _offer(state: State) -> None:
     waiting = {s.host: s for s in state.sessions.values() if s.is_witness}
     if not waiting or state.is_silent:
         return
@@ -61,22 +78,48 @@ async def offer_checkpoint(state: State) -> None:
         state.witnessed = await state.rows(_seen_before)
         state.has_read_witnesses = True
     size = await state.rows(_newest_size)
-    behind = sorted(
-        (state.witnessed.get(host, 0), host)
-        for host in waiting
-        if state.witnessed.get(host, 0) != size
-    )[:AT_ONCE]
-    if not size or not behind:
+    asked = whose_turn(waiting, size, state.witnessed, state.asked_at)
+    if not size or not asked:
         return
-    offer = await state.rows(_make_offer, {old for old, _ in behind})
-    for old, host in behind:
-        if offer is not None and old in offer.proofs:
+    for host in asked:
+        state.asked_at[host] = state.clock.monotonic()
+    olds = {host: state.witnessed.get(host, 0) for host in asked}
+    offer = await state.rows(_make_offer, set(olds.values()))
+    if offer is None:
+        return
+    for host, old in olds.items():
+        if old in offer.proofs:
             waiting[host].send(offer.frame(old))
+    if lost := set(olds.values()) - offer.proofs.keys():
+        raise LookupError(f"no way from {min(lost)} to {offer.size} leaves: rows are gone")
+    await state.rows(_end_unreadable, state.clock.now())
+
+
+def whose_turn(
+    waiting: Collection[UUID],
+    size: int,
+    witnessed: Mapping[UUID, int],
+    asked_at: Mapping[UUID, float],
+) -> list[UUID]:
+    """Of those that have not cosigned `size`, the few that were not asked for the longest."""
+    behind = [host for host in waiting if witnessed.get(host, 0) != size]
+    behind.sort(key=lambda host: (asked_at.get(host, NEVER), witnessed.get(host, 0), host))
+    return behind[:AT_ONCE]
 
 
 async def hear_witness(session: Session, state: State, frame: wire.Cosigned) -> None:
-    """What a witness made of it."""
+    """What a witness made of it. Rows that are away or altered lose the answer alone: it is asked
+    for again, and the session, with its leases, goes on."""
     state.counters[f"witness_{frame.judgement}"] += 1
+    try:
+        await _hear(session, state, frame)
+    except BadMessage:
+        raise
+    except Exception:
+        log.exception("a witness's answer is lost", host=session.name)
+
+
+async def _hear(session: Session, state: State, frame: wire.Cosigned) -> None:
     now = state.clock.now()
     if frame.judgement == "conflict":
         state.witnessed[session.host] = max(0, frame.kept)
@@ -109,8 +152,13 @@ def _make_offer(olds: set[int]) -> Offer | None:
     if newest is None:
         return None
     origin = split_note(newest.note)[0].partition("\n")[0]
-    key = next((k for k in queries.log_keys() if k.partition("+")[0] == origin), "")
-    proofs = {old: _proof(old, newest.size) for old in olds}
+    key = next((k for k in queries.log_keys() if k.partition("+")[0] == origin), None)
+    if key is None:
+        raise LookupError(f"no key of {origin} is there")
+    proofs = {}
+    for old in olds:
+        with contextlib.suppress(LookupError):
+            proofs[old] = _proof(old, newest.size)
     return Offer(newest.size, key, newest.note, proofs)
 
 
@@ -137,11 +185,11 @@ def _keep_cosignature(session: Session, frame: wire.Cosigned) -> None:
 def _ring(host: str, frame: wire.Cosigned, now: datetime) -> None:
     """People, at once: with the checkpoint that the host has kept, if the log has signed it."""
     log.error("a witness objects", host=host, reason=frame.reason, evidence=frame.evidence)
-    begun = frame.judgement == "cosign"
+    anew = "The audit log began anew, or a host lost what it had kept of it"
     alarms.raise_alarm(
         key=FORKED,
         severity=Severity.PAGE,
-        title="The audit log began anew" if begun else "A witness refuses the audit log",
+        title=anew if frame.judgement == "cosign" else "A witness refuses the audit log",
         body=f"{host}: {frame.reason}. {_weigh(frame)} Look first: manage.py audit verify.",
         incident=None,
         actor=Actor("agent", host),
@@ -163,9 +211,28 @@ def _weigh(frame: wire.Cosigned) -> str:
 def _all_clear(now: datetime) -> None:
     alarms.end_alarms(
         keys=[FORKED],
-        actor=Actor("gateway", "witnesses"),
+        actor=ACTOR,
         reason="No witness objects any more: the log grows from what they kept.",
         now=now,
+    )
+
+
+def _ring_unreadable(said: str, now: datetime) -> None:
+    alarms.raise_alarm(
+        key=UNREADABLE,
+        severity=Severity.PAGE,
+        title="Rows of the sealed audit log are gone or damaged",
+        body=f"Hosts are shown no checkpoint: {said[:300]}. Look first: manage.py audit verify.",
+        incident=None,
+        actor=ACTOR,
+        reason="No checkpoint can be proven from the rows that are there.",
+        now=now,
+    )
+
+
+def _end_unreadable(now: datetime) -> None:
+    alarms.end_alarms(
+        keys=[UNREADABLE], actor=ACTOR, reason="Checkpoints are offered again.", now=now
     )
 
 

@@ -115,8 +115,12 @@ class Aside:
 
     def keep_up(self) -> None:
         """Never waits: while the last one still writes, nothing begins."""
-        if self._running is None or self._running.done():
+        if self.is_idle:
             self._running = self._pool.submit(self._once)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._running is None or self._running.done()
 
     def _once(self) -> None:
         close_old_connections()
@@ -124,3 +128,5 @@ class Aside:
             self._copies.keep_up()
         except (DatabaseError, OSError) as error:
             log.warning("no copies of the log", error=str(error).strip())
+        except Exception:
+            log.exception("no copies of the log")

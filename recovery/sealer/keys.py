@@ -81,6 +81,10 @@ class Memory:
     checkpoint: Checkpoint | None = None
 
     def __post_init__(self) -> None:
+        self._reread()
+
+    def _reread(self) -> None:
+        """What the file says, if it is there."""
         try:
             self.adopt(self.path.read_text())
         except FileNotFoundError:
@@ -100,7 +104,13 @@ class Memory:
         """What was signed elsewhere by this key is remembered from now on."""
         self.checkpoint, self.note = open_checkpoint(note, self.key.verifier), note
 
-    def keep(self, note: str) -> None:
-        """On the disk before it is anywhere else."""
+    def keep(self, note: str) -> bool:
+        """On the disk before it is anywhere else. False: another sealer of this key has kept
+        something since; that is remembered now, and nothing is kept."""
+        known = self.note
+        self._reread()
+        if self.note != known:
+            return False
         write_kept(self.path, note)
         self.adopt(note)
+        return True

@@ -69,7 +69,8 @@ class Sealer:
         mark = Checkpoint(self.key.name, head.size, head.edge.root)
         self._check_growth(mark)
         note = mark.signed(self.key)
-        self.memory.keep(note)
+        if not self.memory.keep(note):
+            return False
         self._publish()
         self._signed_at = self._clock.monotonic()
         return True

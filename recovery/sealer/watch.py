@@ -15,7 +15,6 @@ from recovery.audit.queries import Waiting
 
 LATE = "audit-late"
 ALTERED = "audit-altered"
-FORKED = "audit-fork"
 RINGS_AFTER, ENDS_BELOW = 30.0, 20.0
 """Seconds that an entry may be under no checkpoint: the promise is 60, so this rings before."""
 ACTOR = Actor("worker", "sealer")

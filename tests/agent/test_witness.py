@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import threading
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recovery.agent.witness import Witness
+from recovery.agent.witness import KEPT_LOGS, Witness
 from recovery.core import wire
 from recovery.core.clock import ManualClock
 from recovery.core.tlog.checkpoints import Checkpoint
@@ -50,8 +51,9 @@ def test_it_cosigns_what_grows_and_keeps_it_before_it_tells(tmp_path: Path) -> N
 
 def test_where_the_disk_refuses_no_cosignature_leaves(tmp_path: Path) -> None:
     (tmp_path / "witness.json.new").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        witness(tmp_path).take(offer(10))
+    said = witness(tmp_path).take(offer(10))
+    assert (said.judgement, said.line) == ("refuse", "")
+    assert "directory" in said.reason
     (tmp_path / "witness.json.new").rmdir()
     assert witness(tmp_path).take(offer(12, old=10)).kept == 0
 
@@ -89,6 +91,71 @@ def test_a_log_that_begins_anew_is_cosigned_and_said(tmp_path: Path) -> None:
     assert said.judgement == "cosign"
     assert "another log than tocsin.test/audit" in said.reason
     assert mine.take(offer(19, old=20)).judgement == "refuse", "the older one is not forgotten"
+
+
+def test_no_throw_away_log_makes_it_forget_the_one_that_it_kept(tmp_path: Path) -> None:
+    mine = witness(tmp_path)
+    mine.take(offer(20))
+    said = [
+        mine.take(offer(5, key=SignerKey(f"thrown.test/{number}", b"n" * 32))).judgement
+        for number in range(KEPT_LOGS + 3)
+    ]
+    assert said == ["cosign"] * (KEPT_LOGS - 1) + ["refuse"] * 4
+    assert mine.take(offer(19, old=20)).judgement == "refuse", "what was kept first is known"
+    assert mine.take(offer(25, old=20)).judgement == "cosign"
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"x', b'{"a": 1}', b"\xff\x00", b"[" * 100_000])
+def test_a_damaged_file_is_moved_aside_and_told_and_no_agent_ends_of_it(
+    tmp_path: Path, damage: bytes
+) -> None:
+    (tmp_path / "witness.json").write_bytes(damage)
+    mine = witness(tmp_path)
+    said = mine.take(offer(20))
+    aside = f"witness.json.damaged-{int(NOW.timestamp())}"
+    assert (said.judgement, said.reason) == (
+        "cosign",
+        f"what it had kept was damaged and lies in {aside}",
+    )
+    assert (tmp_path / aside).read_bytes() == damage
+    assert not mine.take(offer(25, old=20)).reason
+    assert witness(tmp_path).take(offer(19, old=25)).judgement == "refuse"
+
+
+def test_where_what_was_kept_cannot_be_read_it_refuses_and_tries_again(tmp_path: Path) -> None:
+    (tmp_path / "witness.json").mkdir()
+    mine = witness(tmp_path)
+    assert "directory" in mine.take(offer(20)).reason
+    (tmp_path / "witness.json").rmdir()
+    assert mine.take(offer(20)).judgement == "cosign"
+
+
+def test_a_kept_note_that_is_garbage_is_no_reason_to_cosign_another(tmp_path: Path) -> None:
+    mine = witness(tmp_path)
+    mine.take(offer(20))
+    path = tmp_path / "witness.json"
+    path.write_text(path.read_text().replace("\\n20\\n", "\\n21\\n"))
+    assert witness(tmp_path).take(offer(25, old=20)).judgement == "refuse"
+
+
+def test_two_control_planes_at_once_are_judged_one_after_the_other(tmp_path: Path) -> None:
+    signing, go_on = threading.Event(), threading.Event()
+
+    def sign(text: bytes) -> bytes:
+        signing.set()
+        assert go_on.wait(10)
+        return HOST.sign(text)
+
+    mine = Witness(tmp_path / "witness.json", "par1-h1", PUBLIC, sign, ManualClock(NOW))
+    first, second = (threading.Thread(target=mine.take, args=[offer(n)]) for n in (20, 3))
+    first.start()
+    assert signing.wait(10)
+    second.start()
+    second.join(0.1)
+    assert second.is_alive(), "it waits for the first one's turn to end"
+    go_on.set()
+    first.join()
+    second.join()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from uuid import UUID
 
+import psycopg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -14,7 +16,7 @@ from recovery.audit import queries
 from recovery.core import wire
 from recovery.core.clock import system
 from recovery.gateway import serve
-from recovery.gateway.witnesses import FORKED, witness_keys
+from recovery.gateway.witnesses import AT_ONCE, FORKED, UNREADABLE, whose_turn, witness_keys
 from recovery.sealer.seal import Sealer
 from tests.actions.audit.ground import KEY, sealed, write
 from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, rows
@@ -107,10 +109,10 @@ async def until_cosigned(size: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def ringing() -> Alarm:
+async def ringing(key: str = FORKED) -> Alarm:
     async with asyncio.timeout(5):
         while True:
-            found = await rows(lambda: Alarm.objects.filter(key=FORKED).first())
+            found = await rows(lambda: Alarm.objects.filter(key=key).first())
             if found is not None:
                 assert found.severity == "page"
                 return found
@@ -154,3 +156,69 @@ async def test_an_agent_of_an_older_version_is_asked_for_nothing(
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.4):
                 await offered(socket)
+
+
+def put(database: Database, statement: str) -> None:
+    with psycopg.connect(database.superuser_url, autocommit=True) as superuser:
+        for table in ("audit_leaf", "audit_checkpoint", "audit_key"):
+            superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        superuser.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM audit_leaf WHERE index = 1",
+        "UPDATE audit_checkpoint SET note = 'no note'",
+        "DELETE FROM audit_key",
+    ],
+)
+async def test_rows_of_the_log_that_are_gone_or_garbage_ring_and_end_no_session(
+    stage: Stage, tmp_path: Path, quiet_database: Database, damage: str
+) -> None:
+    sealer = await rows(sealed, tmp_path, 4)
+    mine = witness(stage, tmp_path)
+    async with gateway() as port, connect(f"ws://127.0.0.1:{port}/agent") as socket:
+        await open_session(socket, stage, is_witness=True)
+        first = await offered(socket)
+        answer = mine.take(first)
+        await socket.send(wire.encode(answer))
+        await until_cosigned(sealer.memory.size)
+        await rows(grow, sealer)
+        newest = await newer(socket, first)
+        await rows(put, quiet_database, damage)
+        alarm = await ringing(UNREADABLE)
+        assert "manage.py audit verify" in alarm.body
+        assert alarm.state == "raised"
+        await socket.send(wire.encode(mine.take(newest)))
+        await socket.ping()
+        await socket.send(wire.encode(wire.Cosigned(judgement="conflict", size=0, kept=0)))
+        assert await (await socket.ping()) >= 0, "the session stands"
+
+
+async def test_an_answer_that_cannot_be_kept_ends_no_session(
+    stage: Stage, tmp_path: Path, quiet_database: Database
+) -> None:
+    sealer = await rows(sealed, tmp_path, 4)
+    mine = witness(stage, tmp_path)
+    async with gateway() as port, connect(f"ws://127.0.0.1:{port}/agent") as socket:
+        await open_session(socket, stage, is_witness=True)
+        answer = mine.take(await offered(socket))
+        await rows(put, quiet_database, "ALTER TABLE audit_cosignature RENAME TO away")
+        await socket.send(wire.encode(answer))
+        await offered(socket)
+        await rows(put, quiet_database, "ALTER TABLE away RENAME TO audit_cosignature")
+        await socket.send(wire.encode(answer))
+        await until_cosigned(sealer.memory.size)
+
+
+def test_hosts_that_never_answer_keep_no_other_from_its_turn() -> None:
+    hosts = [UUID(int=number) for number in range(10)]
+    silent, asked_at = set(hosts[:AT_ONCE]), dict[UUID, float]()
+    witnessed = dict.fromkeys(hosts[AT_ONCE:], 1)
+    for turn in range(4):
+        asked = whose_turn(hosts, 9, witnessed, asked_at)
+        assert len(asked) <= AT_ONCE
+        asked_at |= dict.fromkeys(asked, float(turn))
+        witnessed |= {host: 9 for host in asked if host not in silent}
+    assert all(witnessed[host] == 9 for host in hosts if host not in silent)

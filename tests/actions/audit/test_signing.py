@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
+from structlog.testing import capture_logs
 
 from recovery.alarms.models import Alarm
 from recovery.audit import actions, queries
@@ -18,6 +20,7 @@ from recovery.core.errors import BadConfiguration, Refused
 from recovery.core.tlog.checkpoints import Checkpoint
 from recovery.core.tlog.tree import Frontier
 from recovery.sealer import run, watch
+from recovery.sealer.copies import Aside
 from recovery.sealer.keys import Memory, load_key, make_key, make_key_anew
 from recovery.sealer.seal import Altered
 from tests.actions.audit.ground import KEY, sealed, sealer, write
@@ -59,6 +62,63 @@ def test_what_was_signed_is_remembered_from_the_rows_where_its_file_is_gone(
     again.take_lead()
     assert again.memory.size == size
     assert Memory(tmp_path / "signed", KEY).size == size
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_sealer_that_slept_writes_nothing_over_what_another_has_signed_since(
+    tmp_path: Path,
+) -> None:
+    slept = sealed(tmp_path, 4)
+    other = Memory(tmp_path / "signed", KEY)
+    newer = Checkpoint(KEY.name, 99, Frontier().root).signed(KEY)
+    assert other.keep(newer)
+    write(2)
+    slept.round()
+    assert not slept.sign()
+    assert Memory(tmp_path / "signed", KEY).note == newer
+    with pytest.raises(Altered, match="99 were signed"):
+        slept.sign()
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_round_that_fails_as_no_one_foresaw_ends_no_sealer(tmp_path: Path) -> None:
+    stop, rounds = threading.Event(), []
+
+    class Broken:
+        """In the place of the copies: its first round fails."""
+
+        def keep_up(self) -> None:
+            rounds.append(1)
+            if len(rounds) == 1:
+                raise KeyError("gone")
+            stop.set()
+
+    clock = Ticking(NOW)
+    run.run_sealer(
+        name="one",
+        key_file=tmp_path / "audit-key",
+        host="",
+        copies=Broken(),
+        clock=clock,
+        stop=stop,
+        every=0.01,
+    )
+    assert len(rounds) == 2
+
+
+def test_copies_that_fail_as_no_one_foresaw_are_told() -> None:
+    class Broken:
+        def keep_up(self) -> None:
+            raise KeyError("gone")
+
+    aside = Aside(Broken())
+    with capture_logs() as told:
+        aside.keep_up()
+        while not aside.is_idle:
+            time.sleep(0.01)
+    assert [(line["event"], line["log_level"]) for line in told] == [
+        ("no copies of the log", "error")
+    ]
 
 
 @pytest.mark.django_db

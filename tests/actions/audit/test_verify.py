@@ -247,7 +247,7 @@ def test_a_bundle_is_verified_by_its_own_file_alone(log: Database, tmp_path: Pat
         ran = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert f"from leaf {first} to leaf {queries.head().size - 1}" in ran.stdout
-        assert f"{queries.head().size} of them are cosigned by 1 or more" in ran.stdout
+        assert f"{queries.head().size} leaves are cosigned by 1 or more" in ran.stdout
 
 
 def test_a_bundle_of_an_altered_log_names_the_entry(log: Database, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,9 +15,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recovery.audit import offline
+from recovery.audit.leaves import leaf_data
 from recovery.core.tlog.notes import VerifierKey
 from recovery.core.tlog.tree import leaf_hash
-from tests.decisions.tlog.worlds import KEY, LOGS, WITNESSES, Log, make_log, note_of
+from tests.decisions.tlog.worlds import (
+    KEY,
+    LOGS,
+    WITNESS_KEY,
+    WITNESSES,
+    Log,
+    make_log,
+    note_of,
+    row,
+)
 
 Bundle = dict[str, Any]
 
@@ -128,6 +141,56 @@ def test_entries_after_the_newest_checkpoint_are_counted_and_not_vouched_for() -
     assert (report.ok, report.proven, report.after) == (True, 30, 10)
 
 
+def test_entries_under_no_checkpoint_at_all_are_wrong() -> None:
+    log = make_log(Random(5), 40)
+    bundle = Log(log.entries, [10]).bundle(first=20)
+    assert "nothing is proven" in offline.check(bundle, LOGS).problems[0]
+    late = Log(log.entries, [10, 40]).bundle(first=20)
+    late["checkpoints"][1] = note_of(log.leaves)
+    assert offline.check(late, LOGS, WITNESSES).ok
+    report = offline.check(late, LOGS, WITNESSES, need=1)
+    assert "nothing is proven" in report.problems[0], "the witness has seen what was before alone"
+
+
+def test_a_kept_checkpoint_of_before_the_bundle_is_not_passed_over() -> None:
+    log = make_log(Random(5), 40)
+    kept = note_of(log.leaves[:10])
+    assert offline.check(log.bundle(), LOGS, seen=[kept]).ok
+    report = offline.check(log.bundle(first=20), LOGS, seen=[kept])
+    assert "10 leaves kept elsewhere is of before this bundle" in report.problems[0]
+
+
+def test_it_ends_with_0_only_where_every_entry_is_proven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = make_log(Random(5), 40)
+    path = tmp_path / "b.zip"
+    keys = ["--log", str(KEY.verifier), "--witness", str(WITNESS_KEY)]
+    zipped(path, Log(log.entries, [40]).bundle())
+    assert offline.main([str(path), *keys, "--need", "1"]) == 0
+    zipped(path, Log(log.entries, [30]).bundle())
+    capsys.readouterr()
+    assert offline.main([str(path), *keys]) == 2
+    assert "NOT PROVEN: the last 10, from leaf 30 on" in capsys.readouterr().out
+    bundle = Log(log.entries, [30, 40]).bundle()
+    bundle["checkpoints"][1] = note_of(log.leaves)
+    zipped(path, bundle)
+    assert offline.main([str(path), *keys]) == 0
+    assert offline.main([str(path), *keys, "--need", "1"]) == 2
+    flip(Random(1), bundle, 4)
+    zipped(path, bundle)
+    assert offline.main([str(path), *keys]) == 1
+
+
+def zipped(path: Path, bundle: Bundle) -> None:
+    about = {"first": bundle["first"], "frontier": [one.hex() for one in bundle["frontier"]]}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about))
+        archive.writestr("entries.jsonl", b"".join(line + b"\n" for line in bundle["entries"]))
+        archive.writestr("leaves.bin", b"".join(bundle["leaves"]))
+        archive.writestr("checkpoints.json", json.dumps(bundle["checkpoints"]))
+
+
 def test_a_forged_signature_or_missing_witness_is_said() -> None:
     log = make_log(Random(5), 40)
     stranger = offline.read_key(str(VerifierKey(KEY.name, b"p" * 32)))
@@ -137,6 +200,15 @@ def test_a_forged_signature_or_missing_witness_is_said() -> None:
     forged = log.bundle()
     forged["checkpoints"][-1] = forged["checkpoints"][-1][:-20] + "A" * 18 + "==\n"
     assert not offline.check(forged, LOGS, WITNESSES).ok
+
+
+def test_a_body_nested_too_deep_for_any_reader_is_sealed_as_its_text() -> None:
+    deep = '{"a": "[{", "b": ' + "[" * 50_000 + "]" * 50_000 + "}"
+    line = json.loads(leaf_data(4, replace(row(4), body=deep)))
+    assert (line["body"], line["v"]) == (deep, 2)
+    wide = json.dumps({"a": ['"[{\\' * 60] * 200, "b": [[]] * 300})
+    line = json.loads(leaf_data(4, replace(row(4), body=wide)))
+    assert (line["body"], line["v"]) == (json.loads(wide), 1)
 
 
 def test_its_own_ed25519_agrees_with_the_library() -> None:
