@@ -9,6 +9,7 @@ result that loses no more than they agreed to; an order is never taken for its o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from recovery.backups.distance import kilometres
@@ -40,6 +41,8 @@ SLACK = timedelta(seconds=5)
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
+PASSING = ("quarantine:", "epoch:", "store:")
+"""How an agent's words begin about what ends by itself."""
 
 
 # ---------------------------------------------------------------------- what
@@ -131,6 +134,12 @@ def refuse_host(host: HostSight, home: Home) -> str:
     return next((f"{host.name} {why}" for holds, why in no if holds), "")
 
 
+def refuse_agreed(host: HostSight, home: Home) -> str:
+    """Why a host that was agreed to cannot take it any more; what passes by itself is waited for
+    (`_awaited`), and its loss is seen by its verdict."""
+    return refuse_host(replace(host, verdict=Verdict.ALIVE, is_quarantined=False), home)
+
+
 def _order(host: HostSight, home: Home) -> tuple[bool, bool, int, str]:
     return host.site != home.site, host.rack == home.rack, host.databases, host.name
 
@@ -193,9 +202,21 @@ def _choose(facts: Facts) -> Answer:
 def _place(facts: Facts) -> Answer:
     if facts.host_refused:
         return _end(f"What was agreed to does not hold any more: {facts.host_refused}")
-    if waits := unlent(facts.loan):
+    if waits := _awaited(facts) or unlent(facts.loan):
         return Wait(waits)
     return Step(Act.ORDER, Phase.RESTORE, f"{facts.host} can take it.")
+
+
+def _awaited(facts: Facts) -> str:
+    """Why its host is waited for: a blink throws away neither a finished restore nor the words that
+    two people gave; empty where nothing is amiss. Its loss ends it, before this is asked."""
+    if facts.verdict is not Verdict.ALIVE:
+        return (
+            f"{facts.host} is {facts.verdict}: it goes on once it is alive, and ends with its loss."
+        )
+    if facts.is_quarantined:
+        return f"{facts.host} has come back and is not trusted yet."
+    return ""
 
 
 def unlent(loan: LoanSight | None) -> str:
@@ -219,8 +240,8 @@ def _verify(facts: Facts) -> Answer:
         return _end(reason)
     if facts.host_refused:
         return _end(facts.host_refused)
-    if ends := is_open(facts.lease):
-        return Wait(ends)
+    if waits := _awaited(facts) or is_open(facts.lease):
+        return Wait(waits)
     assert facts.result is not None, "it was looked at"
     upto = instant(facts.result.moment)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
@@ -272,11 +293,17 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
         return _end(f"{failed}: {order.detail}")
+    return _again(facts, order.detail or order.state, failed)
+
+
+def _again(facts: Facts, said: str, failed: str) -> Answer:
+    if waits := _awaited(facts):
+        return Wait(waits)
     if facts.orders >= MOST_ORDERS:
-        return _end(f"{failed} in {facts.orders} attempts: {order.detail or order.state}")
+        return _end(f"{failed} in {facts.orders} attempts: {said}")
     if facts.quiet < AGAIN_SECONDS:
-        return Wait(f"{order.detail or order.state}. It is asked for again.")
-    return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
+        return Wait(f"{said}. It is asked for again.")
+    return Step(Act.ORDER, facts.phase, f"Asked for again: {said}")
 
 
 def discards_again(order: OrderSight, quiet: float) -> bool:
@@ -289,8 +316,9 @@ def discards_again(order: OrderSight, quiet: float) -> bool:
 
 
 def is_passing(order: OrderSight) -> bool:
-    """Refused for something that ends by itself: an agent that has just begun, or met a leader."""
-    return order.detail.startswith(("quarantine:", "epoch:"))
+    """It ends by itself: an agent that has just begun or met a leader, a store that does not
+    answer."""
+    return order.detail.startswith(PASSING)
 
 
 def _end(reason: str) -> Step:

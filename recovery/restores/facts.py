@@ -153,8 +153,9 @@ class Facts:
 
     `state`, `epoch`, `routed_epoch`: the database's; `old_epoch`: as both people saw it.
     `failover`: its unfinished one. `word_is_over`: nobody gave the second one in time.
-    `source_gone`, `host_refused`: why what was agreed to does not hold any more. `quoted`: the
-    moment that both people agreed to lose everything after; `to`: the one that they asked for.
+    `verdict`, `is_quarantined`: of the new host, which pass by themselves. `source_gone`,
+    `host_refused`: why what was agreed to does not hold any more. `quoted`: the moment that both
+    people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lease`: every copy of a business database, and what its old primary lived by.
@@ -170,6 +171,7 @@ class Facts:
     new_epoch: int = 0
     routed_epoch: int = 0
     verdict: Verdict = Verdict.ALIVE
+    is_quarantined: bool = False
     word_is_over: bool = False
     called_off: str = ""
     failover: str = ""

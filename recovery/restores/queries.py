@@ -19,7 +19,7 @@ from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.decide import choose, place, refuse_host, refuse_source
+from recovery.restores.decide import choose, place, refuse_agreed, refuse_source
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,
@@ -245,6 +245,7 @@ def facts_of(
         new_epoch=row.new_epoch or 0,
         routed_epoch=database.routed_epoch,
         verdict=Verdict(row.host.verdict),
+        is_quarantined=row.host.quarantined_at is not None,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
         failover="" if is_business else unfinished_failover(database),
@@ -303,4 +304,4 @@ def _refused(row: Restore) -> str:
     host = next((one for one in hosts_for(row.database) if one.key == str(row.host_id)), None)
     if host is None:
         return f"{row.host} is no host any more."
-    return refuse_host(host, home_of(row.database))
+    return refuse_agreed(host, home_of(row.database))
