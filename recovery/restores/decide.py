@@ -57,8 +57,10 @@ def choose(sources: Sequence[Source], home: Site, lost: frozenset[str], wanted: 
         best = next((one for one in usable if one.key == wanted), None)
     why_not = tuple(refuse_source(one, lost) or _after(one, best) for one in sources if one != best)
     if best is None:
-        return Choice(None, "Nothing that is left can be restored.", why_not)
-    return Choice(best, _said(best), why_not)
+        asked = wanted and usable
+        said = "What was asked for cannot be" if asked else "Nothing that is left can be"
+        return Choice(None, f"{said} restored.", why_not)
+    return Choice(best, _said(best, usable, is_wanted=bool(wanted)), why_not)
 
 
 def refuse_source(source: Source, lost: frozenset[str]) -> str:
@@ -82,10 +84,15 @@ def _rank(source: Source, home: Site) -> tuple[bool, float, float, int]:
     return bool(source.disproof), -source.at.timestamp(), far, source.number
 
 
-def _said(source: Source) -> str:
+def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     assert source.at is not None, "it is usable"
     assert source.site is not None, "it is usable"
-    said = f"Replica {source.number} in {source.site.name} goes furthest, to {instant(source.at)}."
+    is_furthest = all(one.at is None or one.at <= source.at for one in usable)
+    how = "goes furthest"
+    if not is_furthest:
+        how = "was asked for, and goes" if is_wanted else "goes furthest of those not disproven"
+    how += "," if is_furthest or not is_wanted else ""
+    said = f"Replica {source.number} in {source.site.name} {how} to {instant(source.at)}."
     if source.disproof:
         said += f" Its last restore test failed ({source.disproof}), and there is no better one."
     return said

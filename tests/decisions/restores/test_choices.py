@@ -89,6 +89,26 @@ def test_a_replica_that_a_person_names_is_taken_or_refused_never_replaced(
         assert choice.source == named
 
 
+def test_the_words_of_a_choice_are_true() -> None:
+    minutes = [NOW - timedelta(minutes=n) for n in range(3)]
+    freshest = Source("k1", 1, "s3", SITES[0], minutes[0], disproof="a flipped byte")
+    next_one, last = (Source(f"k{n}", n, "s3", SITES[n - 1], minutes[n - 1]) for n in (2, 3))
+    every = (freshest, next_one, last)
+    assert choose(every, HOME, frozenset()).reason.startswith(
+        "Replica 2 in OSU2 goes furthest of those not disproven, to "
+    )
+    assert choose(every, HOME, frozenset(), "k3").reason.startswith(
+        "Replica 3 in MRS1 was asked for, and goes to "
+    )
+    assert choose((next_one, last), HOME, frozenset()).reason.startswith(
+        "Replica 2 in OSU2 goes furthest, to "
+    )
+    gone = choose(every, HOME, frozenset({"MRS1"}), "k3")
+    assert gone.reason == "What was asked for cannot be restored."
+    none = choose((last,), HOME, frozenset({"MRS1"}), "k3")
+    assert none.reason == "Nothing that is left can be restored."
+
+
 hosts = st.lists(
     st.builds(
         HostSight,
