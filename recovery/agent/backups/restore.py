@@ -132,8 +132,8 @@ class Restore:
                 self._source.refused(
                     "",
                     f"host: backup {manifest.backup} is PostgreSQL {manifest.major}'s, and "
-                    f"PostgreSQL {self._target.major} was asked for; this host has {here}. Restore it as "
-                    f"{manifest.major}, then upgrade",
+                    f"PostgreSQL {self._target.major} was asked for; this host has {here}. "
+                    f"Restore it as {manifest.major}, then upgrade",
                 ).refusal
             )
         log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
