@@ -77,11 +77,11 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     return ""
 
 
-def _rank(source: Source, home: Site) -> tuple[bool, float, float, int]:
+def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:
     assert source.at is not None, "it is usable"
     away = kilometres(source.site, home)
     far = float("inf") if away is None else away
-    return bool(source.disproof), -source.at.timestamp(), far, source.number
+    return bool(source.disproof), -source.at.timestamp(), bool(source.unread), far, source.number
 
 
 def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
@@ -95,6 +95,10 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     said = f"Replica {source.number} in {source.site.name} {how} to {instant(source.at)}."
     if source.disproof:
         said += f" Its last restore test failed ({source.disproof}), and there is no better one."
+    if source.unread:
+        said += (
+            f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
+        )
     return said
 
 
@@ -108,6 +112,8 @@ def _after(source: Source, best: Source | None) -> str:
         return f"{name} ends {spoken(best.at - source.at)} earlier."
     if source.at > best.at:
         return f"{name} goes {spoken(source.at - best.at)} further, and was not asked for."
+    if source.unread and not best.unread:
+        return f"{name} goes as far, and cannot be read now."
     return f"{name} goes as far, and is no nearer."
 
 

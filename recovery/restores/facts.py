@@ -67,7 +67,7 @@ BEFORE_SWITCH = UNFINISHED - {Phase.SWITCH, Phase.ROUTE}
 class Source:
     """A backup replica that could be restored. `at`: the newest moment that may be promised, None:
     nothing is restorable. `unusable`: why it cannot be read by a host at all; `disproof`: why its
-    last restore test failed."""
+    last restore test failed; `unread`: since when its archive cannot be read, and why."""
 
     key: str
     number: int
@@ -76,6 +76,7 @@ class Source:
     at: datetime | None
     unusable: str = ""
     disproof: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

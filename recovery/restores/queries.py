@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from recovery.backups.facts import LoanState, Site, SnapshotState, StoreKind
+from recovery.backups.facts import Copy, LoanState, Site, SnapshotState, StoreKind
 from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
+from recovery.backups.words import instant
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED as FAILOVER_ENDED
 from recovery.failover.watch import LeaseWatch
@@ -84,9 +85,17 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             at=copy.point.at if copy.point else None,
             unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
+            unread=_unread(copy),
         )
         for copy in (found.copies if found else ())
     )
+
+
+def _unread(copy: Copy) -> str:
+    """What is promised of it is older than the newest look, which failed."""
+    if not copy.error:
+        return ""
+    return f"not read since {instant(copy.read_at)}: {copy.error}" if copy.read_at else copy.error
 
 
 def _unkept(database: Database) -> frozenset[str]:

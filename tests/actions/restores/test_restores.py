@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.models import ArchiveSight
 from recovery.core import control
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.core.wire import DatabaseOrder
@@ -257,6 +258,14 @@ def test_a_blink_of_its_new_host_throws_nothing_away(ground: Ground) -> None:
     lose(ground.other, Verdict.ALIVE)
     assert ground.carry_on() == "switch"
     assert Operation.objects.filter(verb=Verb.RESTORE).count() == 1
+
+
+def test_who_chooses_is_told_that_a_replica_could_not_be_read(ground: Ground) -> None:
+    ArchiveSight.objects.filter(replica__number=2).update(error="s3-osu2: it is down.")
+    asked = ground.ask()
+    assert asked.source.number == 2, "it loses least"
+    assert "It may be away (not read since" in asked.why
+    assert "s3-osu2: it is down" in asked.why
 
 
 def test_a_pause_holds_it_and_says_so_and_nothing_is_begun(ground: Ground) -> None:

@@ -109,6 +109,16 @@ def test_the_words_of_a_choice_are_true() -> None:
     assert none.reason == "Nothing that is left can be restored."
 
 
+def test_of_equals_one_that_can_be_read_is_chosen_and_the_words_say_who_cannot() -> None:
+    away = Source("k1", 1, "s3", HOME, NOW, unread="not read since 03:00: it is down.")
+    other = Source("k2", 2, "s3", SITES[2], NOW)
+    choice = choose((away, other), HOME, frozenset())
+    assert choice.source == other, "though it is farther"
+    assert choice.why_not == ("Replica 1 (s3) goes as far, and cannot be read now.",)
+    alone = choose((away,), HOME, frozenset()).reason
+    assert "It may be away (not read since 03:00: it is down)" in alone
+
+
 hosts = st.lists(
     st.builds(
         HostSight,
