@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django import forms
+from django.utils.dateparse import parse_datetime
 
 from recovery.brief.facts import Cause
 from recovery.brief.screens import CAUSES
+from recovery.restores.decide import SLACK
 
 
 class Reason(forms.Form):
@@ -115,7 +118,7 @@ class Move(Word):
 
 class RestoreWord(Word):
     """What is restored, to which moment and where; the second person's word names none of it.
-    `sources`, `hosts`: (key, words), the best one first."""
+    `sources`, `hosts`: (key, words), the best one first; `upto`: how far each source goes now."""
 
     def __init__(
         self,
@@ -123,12 +126,17 @@ class RestoreWord(Word):
         first: str,
         sources: list[tuple[str, str]],
         hosts: list[tuple[str, str]],
+        upto: Mapping[str, datetime],
         *args: object,
         **kwargs: object,
     ) -> None:
         super().__init__(name, first, *args, **kwargs)
+        self._upto = upto
         if first:
             return
+        self.fields["quoted"] = forms.CharField(
+            required=False, initial=self._quoted(), widget=forms.HiddenInput
+        )
         gone = "It cannot be used any more: look again."
         self.fields["source"] = forms.ChoiceField(
             label="From", choices=sources, error_messages={"invalid_choice": gone}
@@ -141,6 +149,24 @@ class RestoreWord(Word):
             label="To an earlier moment, in UTC (empty: the newest)",
             widget=forms.DateTimeInput(attrs={"placeholder": "2026-11-28 18:00:00"}),
             error_messages={"invalid": "Write it like 2026-11-28 18:00:00."},
+        )
+
+    def _quoted(self) -> str:
+        return " ".join(f"{key}={at.isoformat()}" for key, at in self._upto.items())
+
+    def clean(self) -> dict[str, object]:
+        """Nobody agrees to a loss that is worse by now than the one that they were shown."""
+        cleaned = super().clean()
+        source = str(cleaned.get("source", ""))
+        sent = str(cleaned.get("quoted", "")).split()
+        shown = dict(one.split("=", 1) for one in sent if "=" in one)
+        now, was = self._upto.get(source), parse_datetime(shown.get(source, ""))
+        if cleaned.get("to") or now is None or was is None or now >= was - SLACK:
+            return cleaned
+        self.data = {name: self.data[name] for name in self.data} | {"quoted": self._quoted()}
+        raise forms.ValidationError(
+            "What would be lost is more by now than this page showed. Nothing was done: read it "
+            "again, and confirm it if it will do."
         )
 
 

@@ -35,6 +35,7 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         first.id if first else "",
         [] if first else _sources(preview),
         [] if first else [(one.key, f"{one.name}, {one.site}") for one in _hosts(preview)],
+        {one.key: one.at for one in preview.sources if one.at},
         request.POST or None,
     )
     if form.is_valid():

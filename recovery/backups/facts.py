@@ -47,17 +47,23 @@ RANK = tuple(PointState)
 
 
 class ProofState(StrEnum):
-    """One restore test of one backup replica."""
+    """One restore test of one backup replica.
+
+    `running` · `passed`: its rows were read back · `failed`: what the archive holds does not come
+    back · `void`: it told nothing about the archive (a store that is away, a host without room).
+    """
 
     RUNNING = "running"
     PASSED = "passed"
     FAILED = "failed"
+    VOID = "void"
 
 
 PROOF_MOVES: Mapping[str, frozenset[str]] = {
-    ProofState.RUNNING: frozenset({"passed", "failed"}),
+    ProofState.RUNNING: frozenset({"passed", "failed", "void"}),
     ProofState.PASSED: frozenset(),
     ProofState.FAILED: frozenset(),
+    ProofState.VOID: frozenset(),
 }
 
 

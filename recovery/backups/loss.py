@@ -1,8 +1,9 @@
 """What would be lost if a datacenter vanished now (loss quote). Pure.
 
-Invariant: a replica in the lost datacenter, one whose place is unknown, and one that holds nothing
-restorable are never quoted; a point that was not read lately is quoted at the age that it has by
-now, and said to be unread.
+Invariants: what is quoted is what a restore would choose: one that failed its last restore test
+only where there is no other. A replica in the lost datacenter, one whose place is unknown, and one
+that holds nothing restorable are never quoted; a point that was not read lately is quoted at the
+age that it has by now, and said to be unread.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _say_own(line: Line, now: datetime) -> str:
 
 def _line(database: Database, lost: str, now: datetime) -> Line:
     usable = [one for one in database.copies if not _unusable(one, lost)]
-    best = max(usable, key=lambda one: (_at(one), -one.number), default=None)
+    best = max(usable, key=_rank, default=None)
     why_not = [_unusable(one, lost) or _older(one, best) for one in database.copies if one != best]
     missing = [n for n in (1, 2, 3) if database.copy(n) is None]
     why_not += [f"there is no replica {n}." for n in missing]
@@ -113,6 +114,11 @@ def _line(database: Database, lost: str, now: datetime) -> Line:
     unread = is_unread(best, now)
     why = tuple(why_not)
     return Line(database.name, best, best.point.at, is_continuous, unread, why, standbys)
+
+
+def _rank(copy: Copy) -> tuple[bool, datetime, int]:
+    """As a restore chooses: one whose last restore test failed comes after all others."""
+    return not copy.disproof, _at(copy), -copy.number
 
 
 def _at(copy: Copy) -> datetime:
@@ -136,6 +142,8 @@ def _unusable(copy: Copy, lost: str) -> str:
 
 def _older(copy: Copy, best: Copy | None) -> str:
     assert best is not None
+    if copy.disproof and not best.disproof:
+        return f"replica {copy.number} in {where(copy)} failed its last restore test."
     if _at(copy) == _at(best):
         return f"replica {copy.number} in {where(copy)} goes as far, to {instant(_at(copy))}."
     behind = spoken(_at(best) - _at(copy))

@@ -18,7 +18,7 @@ from math import log2
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A replica that could be restored now; `since`: its last proof, else its beginning.
-    `failed_at`: a test of it failed then, and none passed after it."""
+    `failed_at`: a test of it failed or was void then, and none passed after it."""
 
     key: str
     since: datetime

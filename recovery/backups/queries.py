@@ -128,8 +128,8 @@ def _replicas() -> QuerySet[BackupReplica]:
         moment__gt=OuterRef("sight__moment"),
     ).order_by("at")
     proven = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.PASSED)
-    ended = Proof.objects.filter(replica=OuterRef("pk"), ended_at__isnull=False)
-    ended = ended.order_by("-ended_at")
+    told = [ProofState.PASSED, ProofState.FAILED]
+    ended = Proof.objects.filter(replica=OuterRef("pk"), state__in=told).order_by("-ended_at")
     return (
         BackupReplica.objects.select_related("store__place", "sight", "job", "database")
         .annotate(
@@ -211,13 +211,14 @@ def tickets() -> list[Ticket]:
     """Every replica of a database that could be restored now and is not, for the restore lottery.
     No host has the key of Tocsin's own."""
     running = Proof.objects.filter(replica=OuterRef("pk"), state=ProofState.RUNNING)
+    unproven = [ProofState.FAILED, ProofState.VOID]
     rows = (
         BackupReplica.objects.filter(
             ~Exists(running), database__isnull=False, sight__moment__isnull=False
         )
         .annotate(
             proven_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.PASSED)),
-            failed_at=Max("proofs__ended_at", filter=Q(proofs__state=ProofState.FAILED)),
+            failed_at=Max("proofs__ended_at", filter=Q(proofs__state__in=unproven)),
         )
         .values_list("pk", "since", "proven_at", "failed_at", "sight__bytes")
     )

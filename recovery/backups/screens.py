@@ -14,7 +14,7 @@ from recovery.alarms.models import Alarm
 from recovery.backups import queries
 from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import Copy, Database, PointState, ProofState, terms_of
+from recovery.backups.facts import Copy, Database, PointState, terms_of
 from recovery.backups.loss import Quote, quote_site
 from recovery.backups.models import (
     ArchiverSight,
@@ -147,7 +147,7 @@ class ProofView:
 
     @property
     def tone(self) -> str:
-        return "down" if self.state == ProofState.FAILED else ""
+        return {"failed": "down", "void": "unknown"}.get(self.state, "")
 
 
 @dataclass(frozen=True, slots=True)

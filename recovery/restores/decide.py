@@ -9,6 +9,7 @@ result that loses no more than they agreed to; an order is never taken for its o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from recovery.backups.distance import kilometres
@@ -40,6 +41,8 @@ SLACK = timedelta(seconds=5)
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
+PASSING = ("quarantine:", "epoch:", "store:")
+"""How an agent's words begin about what ends by itself."""
 
 
 # ---------------------------------------------------------------------- what
@@ -54,8 +57,10 @@ def choose(sources: Sequence[Source], home: Site, lost: frozenset[str], wanted: 
         best = next((one for one in usable if one.key == wanted), None)
     why_not = tuple(refuse_source(one, lost) or _after(one, best) for one in sources if one != best)
     if best is None:
-        return Choice(None, "Nothing that is left can be restored.", why_not)
-    return Choice(best, _said(best), why_not)
+        asked = wanted and usable
+        said = "What was asked for cannot be" if asked else "Nothing that is left can be"
+        return Choice(None, f"{said} restored.", why_not)
+    return Choice(best, _said(best, usable, is_wanted=bool(wanted)), why_not)
 
 
 def refuse_source(source: Source, lost: frozenset[str]) -> str:
@@ -72,19 +77,28 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     return ""
 
 
-def _rank(source: Source, home: Site) -> tuple[bool, float, float, int]:
+def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:
     assert source.at is not None, "it is usable"
     away = kilometres(source.site, home)
     far = float("inf") if away is None else away
-    return bool(source.disproof), -source.at.timestamp(), far, source.number
+    return bool(source.disproof), -source.at.timestamp(), bool(source.unread), far, source.number
 
 
-def _said(source: Source) -> str:
+def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     assert source.at is not None, "it is usable"
     assert source.site is not None, "it is usable"
-    said = f"Replica {source.number} in {source.site.name} goes furthest, to {instant(source.at)}."
+    is_furthest = all(one.at is None or one.at <= source.at for one in usable)
+    how = "goes furthest"
+    if not is_furthest:
+        how = "was asked for, and goes" if is_wanted else "goes furthest of those not disproven"
+    how += "," if is_furthest or not is_wanted else ""
+    said = f"Replica {source.number} in {source.site.name} {how} to {instant(source.at)}."
     if source.disproof:
         said += f" Its last restore test failed ({source.disproof}), and there is no better one."
+    if source.unread:
+        said += (
+            f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
+        )
     return said
 
 
@@ -98,6 +112,8 @@ def _after(source: Source, best: Source | None) -> str:
         return f"{name} ends {spoken(best.at - source.at)} earlier."
     if source.at > best.at:
         return f"{name} goes {spoken(source.at - best.at)} further, and was not asked for."
+    if source.unread and not best.unread:
+        return f"{name} goes as far, and cannot be read now."
     return f"{name} goes as far, and is no nearer."
 
 
@@ -129,6 +145,12 @@ def refuse_host(host: HostSight, home: Home) -> str:
         (bool(host.taken_by), f"has its port taken by {host.taken_by}."),
     )
     return next((f"{host.name} {why}" for holds, why in no if holds), "")
+
+
+def refuse_agreed(host: HostSight, home: Home) -> str:
+    """Why a host that was agreed to cannot take it any more; what passes by itself is waited for
+    (`_awaited`), and its loss is seen by its verdict."""
+    return refuse_host(replace(host, verdict=Verdict.ALIVE, is_quarantined=False), home)
 
 
 def _order(host: HostSight, home: Home) -> tuple[bool, bool, int, str]:
@@ -193,9 +215,21 @@ def _choose(facts: Facts) -> Answer:
 def _place(facts: Facts) -> Answer:
     if facts.host_refused:
         return _end(f"What was agreed to does not hold any more: {facts.host_refused}")
-    if waits := unlent(facts.loan):
+    if waits := _awaited(facts) or unlent(facts.loan):
         return Wait(waits)
     return Step(Act.ORDER, Phase.RESTORE, f"{facts.host} can take it.")
+
+
+def _awaited(facts: Facts) -> str:
+    """Why its host is waited for: a blink throws away neither a finished restore nor the words that
+    two people gave; empty where nothing is amiss. Its loss ends it, before this is asked."""
+    if facts.verdict is not Verdict.ALIVE:
+        return (
+            f"{facts.host} is {facts.verdict}: it goes on once it is alive, and ends with its loss."
+        )
+    if facts.is_quarantined:
+        return f"{facts.host} has come back and is not trusted yet."
+    return ""
 
 
 def unlent(loan: LoanSight | None) -> str:
@@ -219,8 +253,8 @@ def _verify(facts: Facts) -> Answer:
         return _end(reason)
     if facts.host_refused:
         return _end(facts.host_refused)
-    if ends := is_open(facts.lease):
-        return Wait(ends)
+    if waits := _awaited(facts) or is_open(facts.lease):
+        return Wait(waits)
     assert facts.result is not None, "it was looked at"
     upto = instant(facts.result.moment)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
@@ -272,11 +306,17 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
         return _end(f"{failed}: {order.detail}")
+    return _again(facts, order.detail or order.state, failed)
+
+
+def _again(facts: Facts, said: str, failed: str) -> Answer:
+    if waits := _awaited(facts):
+        return Wait(waits)
     if facts.orders >= MOST_ORDERS:
-        return _end(f"{failed} in {facts.orders} attempts: {order.detail or order.state}")
+        return _end(f"{failed} in {facts.orders} attempts: {said}")
     if facts.quiet < AGAIN_SECONDS:
-        return Wait(f"{order.detail or order.state}. It is asked for again.")
-    return Step(Act.ORDER, facts.phase, f"Asked for again: {order.detail or order.state}")
+        return Wait(f"{said}. It is asked for again.")
+    return Step(Act.ORDER, facts.phase, f"Asked for again: {said}")
 
 
 def discards_again(order: OrderSight, quiet: float) -> bool:
@@ -289,8 +329,9 @@ def discards_again(order: OrderSight, quiet: float) -> bool:
 
 
 def is_passing(order: OrderSight) -> bool:
-    """Refused for something that ends by itself: an agent that has just begun, or met a leader."""
-    return order.detail.startswith(("quarantine:", "epoch:"))
+    """It ends by itself: an agent that has just begun or met a leader, a store that does not
+    answer."""
+    return order.detail.startswith(PASSING)
 
 
 def _end(reason: str) -> Step:

@@ -67,7 +67,7 @@ BEFORE_SWITCH = UNFINISHED - {Phase.SWITCH, Phase.ROUTE}
 class Source:
     """A backup replica that could be restored. `at`: the newest moment that may be promised, None:
     nothing is restorable. `unusable`: why it cannot be read by a host at all; `disproof`: why its
-    last restore test failed."""
+    last restore test failed; `unread`: since when its archive cannot be read, and why."""
 
     key: str
     number: int
@@ -76,6 +76,7 @@ class Source:
     at: datetime | None
     unusable: str = ""
     disproof: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,9 @@ class Facts:
 
     `state`, `epoch`, `routed_epoch`: the database's; `old_epoch`: as both people saw it.
     `failover`: its unfinished one. `word_is_over`: nobody gave the second one in time.
-    `source_gone`, `host_refused`: why what was agreed to does not hold any more. `quoted`: the
-    moment that both people agreed to lose everything after; `to`: the one that they asked for.
+    `verdict`, `is_quarantined`: of the new host, which pass by themselves. `source_gone`,
+    `host_refused`: why what was agreed to does not hold any more. `quoted`: the moment that both
+    people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lease`: every copy of a business database, and what its old primary lived by.
@@ -170,6 +172,7 @@ class Facts:
     new_epoch: int = 0
     routed_epoch: int = 0
     verdict: Verdict = Verdict.ALIVE
+    is_quarantined: bool = False
     word_is_over: bool = False
     called_off: str = ""
     failover: str = ""

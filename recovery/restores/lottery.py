@@ -26,7 +26,16 @@ from recovery.restores import queries
 from recovery.restores.actions import trials as actions
 from recovery.restores.decide import unlent
 from recovery.restores.facts import OrderSight
-from recovery.restores.trials import Again, Begin, Ended, Running, Trial, next_turn, scratch_host
+from recovery.restores.trials import (
+    Again,
+    Begin,
+    Ended,
+    Running,
+    Trial,
+    Void,
+    next_turn,
+    scratch_host,
+)
 
 log = structlog.get_logger()
 
@@ -54,6 +63,8 @@ def draw_lots(*, actor: Actor, now: datetime, draw: float, paused: str = "") -> 
                     actions.end_trial(
                         proof=proof, failure=turn.failure, detail=detail, actor=actor, now=now
                     )
+                case Void() if proof is not None:
+                    actions.void_trial(proof=proof, said=turn.said, actor=actor, now=now)
                 case _:
                     return False
     except (Conflict, Refused) as error:

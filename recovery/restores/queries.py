@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from recovery.backups.facts import LoanState, Site, SnapshotState, StoreKind
+from recovery.backups.facts import Copy, LoanState, Site, SnapshotState, StoreKind
 from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
+from recovery.backups.words import instant
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED as FAILOVER_ENDED
 from recovery.failover.watch import LeaseWatch
@@ -19,7 +20,7 @@ from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.decide import choose, place, refuse_host, refuse_source
+from recovery.restores.decide import choose, place, refuse_agreed, refuse_source
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,
@@ -84,9 +85,17 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             at=copy.point.at if copy.point else None,
             unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
+            unread=_unread(copy),
         )
         for copy in (found.copies if found else ())
     )
+
+
+def _unread(copy: Copy) -> str:
+    """What is promised of it is older than the newest look, which failed."""
+    if not copy.error:
+        return ""
+    return f"not read since {instant(copy.read_at)}: {copy.error}" if copy.read_at else copy.error
 
 
 def _unkept(database: Database) -> frozenset[str]:
@@ -245,6 +254,7 @@ def facts_of(
         new_epoch=row.new_epoch or 0,
         routed_epoch=database.routed_epoch,
         verdict=Verdict(row.host.verdict),
+        is_quarantined=row.host.quarantined_at is not None,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
         failover="" if is_business else unfinished_failover(database),
@@ -303,4 +313,4 @@ def _refused(row: Restore) -> str:
     host = next((one for one in hosts_for(row.database) if one.key == str(row.host_id)), None)
     if host is None:
         return f"{row.host} is no host any more."
-    return refuse_host(host, home_of(row.database))
+    return refuse_agreed(host, home_of(row.database))

@@ -2,7 +2,8 @@
 
 Invariants: one at a time, and none is begun while an incident lasts, a person's restore runs or
 everything is paused; what was drawn ends as passed only with a row that was read back, as failed
-with the agent's words, and while nobody knows it is asked for again.
+with the agent's words, as void where nothing was learnt about the archive (a store that is away, a
+host that cannot, no volume), and while nobody knows it is asked for again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from recovery.restores.facts import HostSight, OrderSight
 SELDOM = timedelta(days=1)
 OFTEN = timedelta(minutes=10)
 LENT_WITHIN = 3600.0
-"""Seconds until a snapshot of which there is no volume is held to be no backup."""
+"""Seconds until a test of a snapshot of which there is no volume is given up."""
+OTHERS = ("host:", "keys:", "[Errno", "It was called off")
+"""How an agent's words begin about its own host, never about what the archive holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,18 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Void:
+    """It ended, and told nothing about the archive: it is tried again later."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     reason: str
 
 
-Turn = Begin | Again | Ended | Idle
+Turn = Begin | Again | Ended | Void | Idle
 
 
 def every(tickets: int, within: timedelta, pause: timedelta = OFTEN) -> timedelta:
@@ -138,18 +148,29 @@ def _running(trial: Trial, running: Running) -> Turn:
         return Ended()
     is_final = order is not None and order.state is not OperationState.UNKNOWN
     if order is not None and is_final and not is_passing(order):
-        return Ended(order.detail or f"Its order is {order.state}.")
+        said = order.detail or f"Its order is {order.state}."
+        return Ended(said) if disproves(order) else Void(said)
     return _unknown(trial, running)
+
+
+def disproves(order: OrderSight) -> bool:
+    """Whether its agent tried and found the archive wanting."""
+    is_told = order.state in {OperationState.FAILED, OperationState.REFUSED}
+    return is_told and bool(order.detail) and not order.detail.startswith(OTHERS)
 
 
 def _unknown(trial: Trial, running: Running) -> Turn:
     """Nobody has told an outcome, or nobody was asked yet."""
     if running.waits and running.age > LENT_WITHIN:
-        return Ended(f"Its snapshot could not be read: {running.waits}")
+        return Void(f"Its snapshot could not be read: {running.waits}")
     if running.waits:
         return Idle(running.waits)
     if running.orders >= MOST_ORDERS:
-        return Ended(f"Nobody knows what became of it in {running.orders} attempts.")
+        return Void(f"Nothing was learnt of it in {running.orders} attempts.{_last(running)}")
     if trial.hindered or running.quiet < AGAIN_SECONDS:
         return Idle(trial.hindered or "It is asked for again in a moment.")
     return Again("Its outcome is not known.")
+
+
+def _last(running: Running) -> str:
+    return f" {running.order.detail}" if running.order and running.order.detail else ""

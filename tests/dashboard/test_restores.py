@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -11,6 +11,7 @@ from django.test import Client
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
+from recovery.backups.models import ArchiveSight
 from recovery.core import clock
 from recovery.inventory.actions import retire_replica
 from recovery.inventory.models import Database, Host, Replica
@@ -99,6 +100,33 @@ def test_two_people_restore_it_and_the_second_one_confirms_what_the_first_one_ch
     second.post(PATH, word)
     row.refresh_from_db()
     assert (row.phase, row.vouch.given_by) == ("choose", "approver")
+
+
+@pytest.mark.usefixtures("lost")
+def test_the_first_word_is_about_the_loss_that_was_shown(sign_in: SignIn) -> None:
+    client = sign_in("responder")
+    html = page(client, PATH)
+    found = re.search(r'name="quoted" value="([^"]+)"', html)
+    assert found is not None
+    form = {
+        "source": chosen(html, "source"),
+        "host": chosen(html, "host"),
+        "typed": "wiki-pg",
+        "reason": "Its board is dead.",
+        "quoted": found.group(1),
+    }
+    sight = ArchiveSight.objects.get(replica=form["source"])
+    assert sight.moment is not None
+    ArchiveSight.objects.filter(pk=sight.pk).update(moment=sight.moment - timedelta(hours=3))
+    refused = client.post(PATH, form)
+    assert refused.status_code == 422
+    again = refused.content.decode()
+    assert "more by now than this page showed" in again
+    assert not Restore.objects.exists()
+    shown = re.search(r'name="quoted" value="([^"]+)"', again)
+    assert shown is not None
+    client.post(PATH, form | {"quoted": shown.group(1)})
+    assert Restore.objects.get().phase == "asked", "it was read again"
 
 
 @pytest.mark.usefixtures("lost")

@@ -131,9 +131,9 @@ class Restore:
             raise RestoreRefused(
                 self._source.refused(
                     "",
-                    f"backup {manifest.backup} is PostgreSQL {manifest.major}'s, and PostgreSQL "
-                    f"{self._target.major} was asked for; this host has {here}. Restore it as "
-                    f"{manifest.major}, then upgrade",
+                    f"host: backup {manifest.backup} is PostgreSQL {manifest.major}'s, and "
+                    f"PostgreSQL {self._target.major} was asked for; this host has {here}. "
+                    f"Restore it as {manifest.major}, then upgrade",
                 ).refusal
             )
         log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
@@ -141,7 +141,7 @@ class Restore:
         needed = manifest.plain + 2 * log + _RESERVE
         if free < needed:
             raise EngineFailed(
-                f"the restored data need {needed >> 20} MiB, {free >> 20} MiB are free",
+                f"host: the restored data need {needed >> 20} MiB, {free >> 20} MiB are free",
                 kept="Nothing was changed.",
                 todo="Free space on this host, or restore on another one.",
             )

@@ -80,15 +80,15 @@ class RestoreValkey:
         if manifest.major != wanted:
             here = ", ".join(str(each) for each in sorted(installed()))
             said = (
-                f"backup {manifest.backup} is version {manifest.major}'s, and {wanted} was asked "
-                f"for; this host has {here}"
+                f"host: backup {manifest.backup} is version {manifest.major}'s, and {wanted} was "
+                f"asked for; this host has {here}"
             )
             raise RestoreRefused(self._source.refused("", said).refusal)
         self._target.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = shutil.disk_usage(self._target.path).free
         if free < 3 * manifest.plain + _RESERVE:
             raise EngineFailed(
-                f"the snapshot needs {(3 * manifest.plain + _RESERVE) >> 20} MiB, "
+                f"host: the snapshot needs {(3 * manifest.plain + _RESERVE) >> 20} MiB, "
                 f"{free >> 20} MiB are free",
                 kept="Nothing was changed.",
                 todo="Free space on this host.",

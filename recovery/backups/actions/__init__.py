@@ -11,7 +11,13 @@ from recovery.backups.actions.loans import (
 from recovery.backups.actions.looks import follow_archives, forget_points, see_archives
 from recovery.backups.actions.places import assign_replica, register_store
 from recovery.backups.actions.promises import move_states, ring_conditions
-from recovery.backups.actions.proofs import begin_proof, fail_proof, note_own_proofs, pass_proof
+from recovery.backups.actions.proofs import (
+    begin_proof,
+    fail_proof,
+    note_own_proofs,
+    pass_proof,
+    void_proof,
+)
 from recovery.backups.actions.snapshots import (
     begin_snapshot,
     fail_snapshot,
@@ -49,4 +55,5 @@ __all__ = [
     "see_archives",
     "tell_loan",
     "tell_snapshot",
+    "void_proof",
 ]

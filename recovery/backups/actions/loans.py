@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db import OperationalError
+from psycopg.errors import LockNotAvailable
+
 from recovery.audit.facts import Actor
 from recovery.backups.facts import LoanState, SnapshotState
 from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.core import transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 
 
 def borrow_volume(
@@ -47,9 +50,17 @@ def tell_loan(*, loan: Loan, said: str, actor: Actor, now: datetime) -> Loan:
 
 
 def end_loan(*, borrower: UUID, actor: Actor, reason: str, now: datetime) -> None:
-    """Nobody needs it any more; nothing where nobody borrowed. In the caller's transaction."""
-    rows = Loan.objects.select_for_update().filter(borrower=borrower)
-    for row in rows.filter(state__in=[LoanState.WANTED, LoanState.READY]):
+    """Nobody needs it any more; nothing where nobody borrowed. `Conflict` while a worker is at it:
+    it may hold the row as long as a provider is slow, and the leader waits for no provider. In the
+    caller's transaction."""
+    rows = Loan.objects.select_for_update(nowait=True).filter(borrower=borrower)
+    try:
+        held = list(rows.filter(state__in=[LoanState.WANTED, LoanState.READY]))
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise Conflict("A worker asks the provider about its volume just now.") from error
+    for row in held:
         transitions.move(row, LoanState.OVER, actor=actor, reason=reason, now=now)
 
 

@@ -54,6 +54,14 @@ def fail_proof(*, proof: Proof, said: str, actor: Actor, now: datetime) -> Proof
     )
 
 
+def void_proof(*, proof: Proof, said: str, actor: Actor, now: datetime) -> Proof:
+    """It told nothing about what the archive holds; `said` is why."""
+    changes = {"ended_at": now, "said": said}
+    return transitions.move(
+        proof, ProofState.VOID, changes=changes, actor=actor, reason=said, now=now
+    )
+
+
 def note_own_proofs(*, proofs: Mapping[int, OwnProof], actor: Actor) -> int:
     """Tests of Tocsin's own replicas, which its archiver made and told; how many were new."""
     count = 0

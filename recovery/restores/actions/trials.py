@@ -14,6 +14,7 @@ from recovery.backups.actions import (
     end_loan,
     fail_proof,
     pass_proof,
+    void_proof,
 )
 from recovery.backups.facts import StoreKind
 from recovery.backups.models import BackupReplica, Proof
@@ -76,3 +77,9 @@ def end_trial(*, proof: Proof, failure: str, detail: str, actor: Actor, now: dat
                 )
             failure = "It was restored and answers, and no canary row is in it."
     return fail_proof(proof=proof, said=failure, actor=actor, now=now)
+
+
+def void_trial(*, proof: Proof, said: str, actor: Actor, now: datetime) -> Proof:
+    """Nothing was learnt about the archive, and nothing is held against it."""
+    end_loan(borrower=proof.pk, actor=actor, reason="The restore test is over.", now=now)
+    return void_proof(proof=proof, said=said, actor=actor, now=now)

@@ -8,9 +8,10 @@ import pytest
 from django.test import override_settings
 
 from recovery.alarms.models import Alarm
+from recovery.backups.actions import begin_proof, fail_proof, void_proof
 from recovery.backups.cycle import judge_promises
 from recovery.backups.models import BackupReplica, Proof
-from recovery.backups.queries import database_facts
+from recovery.backups.queries import database_facts, tickets
 from recovery.core.wire import DatabaseOrder
 from recovery.failover.actions import standing
 from recovery.gateway.queries import errands
@@ -78,6 +79,33 @@ def test_a_failure_is_kept_in_the_agents_words_and_rings(ground: Ground) -> None
     judge_promises(now=ground.now)
     alarm = Alarm.objects.get(key__endswith=":disproved")
     assert "part-00001 was altered" in alarm.body
+
+
+def test_what_told_nothing_is_void_and_holds_nothing_against_the_archive(ground: Ground) -> None:
+    drawn(ground)
+    said = "host: the restored data need 900 MiB, 12 MiB are free"
+    ground.answer(Verb.RESTORE, OperationState.FAILED, said)
+    assert drawn(ground, 3)
+    proof = Proof.objects.get()
+    assert (proof.state, proof.said) == ("void", said)
+    (base,) = database_facts("notes")
+    assert not any(one.disproof or one.proven_at for one in base.copies)
+    judge_promises(now=ground.now)
+    assert not Alarm.objects.filter(key__endswith=":disproved").exists()
+    (ticket,) = [one for one in tickets() if one.key == str(proof.replica_id)]
+    assert ticket.failed_at == proof.ended_at, "it does not take every turn"
+
+
+def test_a_void_test_takes_no_failure_back(ground: Ground) -> None:
+    replica = BackupReplica.objects.get(number=2)
+    for end, said in ((fail_proof, "part-00001 was altered."), (void_proof, "host: no room")):
+        proof = begin_proof(replica=replica, why="Drawn.", actor=BY, now=ground.now)
+        ground.now += SOON
+        end(proof=proof, said=said, actor=BY, now=ground.now)
+    (base,) = database_facts("notes")
+    copy = base.copy(2)
+    assert copy is not None
+    assert copy.disproof == "part-00001 was altered."
 
 
 def test_a_restore_without_a_canary_or_that_cannot_be_read_is_no_proof(ground: Ground) -> None:

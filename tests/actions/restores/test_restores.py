@@ -8,6 +8,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.models import ArchiveSight
 from recovery.core import control
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.core.wire import DatabaseOrder
@@ -16,7 +17,7 @@ from recovery.failover.actions import moves
 from recovery.failover.models import Vouch
 from recovery.gateway.databases import databases_of
 from recovery.gateway.queries import errands
-from recovery.inventory.facts import DatabaseState
+from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.inventory.models import Database, Epoch, Host
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
@@ -245,6 +246,26 @@ def test_its_new_hosts_loss_ends_it_before_and_after_the_switch(ground: Ground) 
     assert "Ask anew: notes waits" in ground.restore.end_reason
     third = ground.ask()
     assert third.old_epoch == 2
+
+
+def test_a_blink_of_its_new_host_throws_nothing_away(ground: Ground) -> None:
+    ground.begin()
+    ground.carry_on()
+    ground.prove()
+    lose(ground.other, Verdict.SUSPECT)
+    assert ground.carry_on() == "verify"
+    assert ground.carry_on(60) == "verify"
+    lose(ground.other, Verdict.ALIVE)
+    assert ground.carry_on() == "switch"
+    assert Operation.objects.filter(verb=Verb.RESTORE).count() == 1
+
+
+def test_who_chooses_is_told_that_a_replica_could_not_be_read(ground: Ground) -> None:
+    ArchiveSight.objects.filter(replica__number=2).update(error="s3-osu2: it is down.")
+    asked = ground.ask()
+    assert asked.source.number == 2, "it loses least"
+    assert "It may be away (not read since" in asked.why
+    assert "s3-osu2: it is down" in asked.why
 
 
 def test_a_pause_holds_it_and_says_so_and_nothing_is_begun(ground: Ground) -> None:

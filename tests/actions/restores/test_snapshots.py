@@ -151,11 +151,11 @@ def test_the_lottery_proves_it_too(ground: Ground) -> None:
     assert Loan.objects.get().state == LoanState.OVER
 
 
-def test_a_snapshot_of_which_no_volume_comes_is_unproven(ground: Ground) -> None:
+def test_a_test_of_a_snapshot_of_which_no_volume_comes_is_void(ground: Ground) -> None:
     see({1: None, 2: None})
     ground.serve()
     drawn(ground, 700)
     assert drawn(ground, LENT_WITHIN + 1)
     proof = Proof.objects.get()
-    assert (proof.state, Loan.objects.get().state) == ("failed", LoanState.OVER)
+    assert (proof.state, Loan.objects.get().state) == ("void", LoanState.OVER)
     assert proof.said.startswith("Its snapshot could not be read")

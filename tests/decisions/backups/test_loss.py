@@ -129,3 +129,15 @@ def test_tocsin_itself_is_told_apart_where_it_stands() -> None:
     assert say(quote_site("OSU2", [], NOW, gone), NOW).endswith(
         "none is written there. Tocsin itself can’t be restored."
     )
+
+
+def test_it_quotes_what_a_restore_would_choose_where_a_test_failed() -> None:
+    base = in_osu2("wiki-pg", S40, S40, H17)
+    one, two, three = base.copies
+    failed = replace(two, disproof="part-00003 was altered.")
+    (line,) = quote_site("OSU2", [replace(base, copies=(one, failed, three))], NOW).lines
+    assert (line.used, line.loses(NOW)) == (three, H17)
+    assert "replica 2 in PAR1 failed its last restore test." in line.why_not
+    both = replace(three, disproof="The same.")
+    (line,) = quote_site("OSU2", [replace(base, copies=(one, failed, both))], NOW).lines
+    assert line.used == failed, "there is no better one"

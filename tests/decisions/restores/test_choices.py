@@ -89,6 +89,36 @@ def test_a_replica_that_a_person_names_is_taken_or_refused_never_replaced(
         assert choice.source == named
 
 
+def test_the_words_of_a_choice_are_true() -> None:
+    minutes = [NOW - timedelta(minutes=n) for n in range(3)]
+    freshest = Source("k1", 1, "s3", SITES[0], minutes[0], disproof="a flipped byte")
+    next_one, last = (Source(f"k{n}", n, "s3", SITES[n - 1], minutes[n - 1]) for n in (2, 3))
+    every = (freshest, next_one, last)
+    assert choose(every, HOME, frozenset()).reason.startswith(
+        "Replica 2 in OSU2 goes furthest of those not disproven, to "
+    )
+    assert choose(every, HOME, frozenset(), "k3").reason.startswith(
+        "Replica 3 in MRS1 was asked for, and goes to "
+    )
+    assert choose((next_one, last), HOME, frozenset()).reason.startswith(
+        "Replica 2 in OSU2 goes furthest, to "
+    )
+    gone = choose(every, HOME, frozenset({"MRS1"}), "k3")
+    assert gone.reason == "What was asked for cannot be restored."
+    none = choose((last,), HOME, frozenset({"MRS1"}), "k3")
+    assert none.reason == "Nothing that is left can be restored."
+
+
+def test_of_equals_one_that_can_be_read_is_chosen_and_the_words_say_who_cannot() -> None:
+    away = Source("k1", 1, "s3", HOME, NOW, unread="not read since 03:00: it is down.")
+    other = Source("k2", 2, "s3", SITES[2], NOW)
+    choice = choose((away, other), HOME, frozenset())
+    assert choice.source == other, "though it is farther"
+    assert choice.why_not == ("Replica 1 (s3) goes as far, and cannot be read now.",)
+    alone = choose((away,), HOME, frozenset()).reason
+    assert "It may be away (not read since 03:00: it is down)" in alone
+
+
 hosts = st.lists(
     st.builds(
         HostSight,

@@ -13,19 +13,22 @@ import pytest
 
 from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
-from recovery.restores.decide import MOST_ORDERS, SLACK, next_step
+from recovery.restores.decide import MOST_ORDERS, SLACK, next_step, refuse_agreed
 from recovery.restores.facts import (
     BEFORE_SWITCH,
     ENDED,
     PHASE_MOVES,
     Act,
     Facts,
+    Home,
+    HostSight,
     OrderSight,
     Phase,
     Result,
     Step,
     Wait,
 )
+from recovery.restores.lost import GONE
 
 QUOTED = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)
 GOOD = Result(QUOTED + timedelta(seconds=1))
@@ -187,3 +190,42 @@ def test_it_is_over_once_users_are_led_there() -> None:
     told = facts(Phase.ROUTE, state=DatabaseState.SERVING, routed_epoch=2)
     assert next_step(told).reason == "It accepts writes on par1-r2-h1, and its users are led there."
     assert isinstance(next_step(replace(told, routed_epoch=1)), Wait)
+
+
+@pytest.mark.parametrize("phase", [Phase.PLACE, Phase.VERIFY])
+@pytest.mark.parametrize("verdict", sorted(set(Verdict) - GONE - {Verdict.ALIVE}))
+def test_a_blink_of_its_host_is_waited_for_and_its_loss_ends_it(
+    phase: Phase, verdict: Verdict
+) -> None:
+    waits = next_step(facts(phase, verdict=verdict, result=GOOD))
+    assert isinstance(waits, Wait)
+    assert f"par1-r2-h1 is {verdict}" in waits.reason
+    back = next_step(facts(phase, is_quarantined=True, result=GOOD))
+    assert back == Wait("par1-r2-h1 has come back and is not trusted yet.")
+    for gone in GONE:
+        ended = next_step(facts(phase, verdict=gone, result=GOOD))
+        assert isinstance(ended, Step)
+        assert ended.act is Act.END
+    host = HostSight("h", "h-1", "PAR1", "r1", verdict=verdict, is_quarantined=True)
+    home = Home("PAR1", "old", "r1")
+    assert not refuse_agreed(host, home)
+    assert refuse_agreed(replace(host, taken_by="wiki-1"), home)
+
+
+def test_no_order_is_asked_for_again_while_its_host_blinks() -> None:
+    lost = OrderSight(OperationState.UNKNOWN, "the host started anew")
+    for phase in (Phase.RESTORE, Phase.SWITCH):
+        for orders in (1, MOST_ORDERS):
+            said = facts(phase, verdict=Verdict.SUSPECT, restore=lost, adopt=lost, orders=orders)
+            assert isinstance(next_step(said), Wait)
+
+
+def test_a_store_that_does_not_answer_is_asked_again_and_not_for_ever() -> None:
+    away = OrderSight(OperationState.FAILED, "store: s3-osu2: cannot be reached: refused.")
+    once = next_step(facts(Phase.RESTORE, restore=away, orders=1))
+    assert isinstance(once, Step)
+    assert (once.act, once.to) == (Act.ORDER, Phase.RESTORE)
+    often = next_step(facts(Phase.RESTORE, restore=away, orders=MOST_ORDERS))
+    assert isinstance(often, Step)
+    assert often.act is Act.END
+    assert "s3-osu2: cannot be reached" in often.reason

@@ -13,6 +13,7 @@ from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.decide import MOST_ORDERS
 from recovery.restores.facts import HostSight, OrderSight
 from recovery.restores.trials import (
+    LENT_WITHIN,
     OFTEN,
     SELDOM,
     Again,
@@ -21,6 +22,7 @@ from recovery.restores.trials import (
     Idle,
     Running,
     Trial,
+    Void,
     every,
     next_turn,
 )
@@ -75,12 +77,35 @@ def test_what_runs_ends_by_its_outcome_alone() -> None:
         elif state is OperationState.DONE:
             assert turn == Ended()
         elif state is OperationState.UNKNOWN:
-            assert isinstance(turn, Ended if orders == MOST_ORDERS else Again | Idle)
+            assert isinstance(turn, Void if orders == MOST_ORDERS else Again | Idle)
             assert isinstance(turn, Again) is (orders == 1 and quiet > 0 and not hindered)
+        elif state is OperationState.WITHDRAWN:
+            assert turn == Void("its words")
         else:
             assert turn == Ended("its words")
     late = Running(OrderSight(OperationState.REFUSED, "quarantine: nothing new yet"), 1, 60.0)
     assert isinstance(next_turn(trial(running=late), 0.0), Again)
+
+
+def test_what_is_no_fault_of_the_archive_is_void() -> None:
+    for state, said in product(
+        (OperationState.FAILED, OperationState.REFUSED),
+        (
+            "host: the restored data need 900 MiB, 12 MiB are free",
+            "keys: The key file has no key 'k9'.",
+            "[Errno 28] No space left on device",
+            "",
+        ),
+    ):
+        turn = next_turn(trial(running=Running(OrderSight(state, said), 1, 60.0)), 0.0)
+        assert isinstance(turn, Void), said
+    away = OrderSight(OperationState.FAILED, "store: s3-osu2: cannot be reached.")
+    assert isinstance(next_turn(trial(running=Running(away, 1, 60.0)), 0.0), Again)
+    often = next_turn(trial(running=Running(away, MOST_ORDERS, 60.0)), 0.0)
+    assert isinstance(often, Void)
+    assert "s3-osu2: cannot be reached." in often.said
+    unlent = Running(None, 0, 60.0, "A volume is made.", LENT_WITHIN + 1)
+    assert isinstance(next_turn(trial(running=unlent), 0.0), Void)
 
 
 def test_the_rhythm_lets_each_be_proven_in_time() -> None:
