@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from recovery.drp.approvals.facts import LIFE_SECONDS, Weighed
-from recovery.drp.decide import is_satisfied, need_of, next_orders
+from recovery.drp.decide import is_satisfied, next_orders
 from recovery.drp.facts import (
     DANGEROUS,
-    ActState,
     Kind,
     Mode,
     OnFailure,
@@ -18,9 +17,8 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.press import ROLE, Press, refuse_press
-from recovery.drp.sights import ActSight, Do, GateSight, Heard, Order, Outcome, StepSight
+from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome
 from recovery.drp.waits import waits
-from recovery.drp.waves import looks_at
 from tests.decisions.drp.steps import ACTING, plan, step, target
 from tests.support.drp_book import EVERY_ROLE, Book
 
@@ -379,27 +377,3 @@ def test_a_manual_step_is_done_by_whoever_reports_it() -> None:
     assert waits(book.sight())[0].who == "responder"
     assert book.press(Press.REPORT, step="one", key=key) == ""
     assert does(book) == ["settle_done one"]
-
-
-def test_an_act_on_what_is_no_target_of_its_step_is_a_persons_to_look_at() -> None:
-    act = ActSight("k", "database:other", 1, 1, ActState.INTENDED)
-    told = list(looks_at(StepSight(step(), StepState.BEGUN, acts=(act,))))
-    assert [(order.do, order.key) for order in told] == [(Do.LOSE_SIGHT, "k")]
-    lost = replace(act, state=ActState.UNKNOWN)
-    assert not list(looks_at(StepSight(step(), StepState.BEGUN, acts=(lost,))))
-
-
-def test_a_guard_that_was_skipped_past_us_lets_nothing_follow() -> None:
-    guard = step(Kind.FENCE_DATACENTER)
-    assert not is_satisfied(StepSight(guard, StepState.SKIPPED))
-    book = running(guard)
-    book.change("one", state=StepState.SKIPPED)
-    assert does(book) == ["pause one"]
-
-
-def test_what_cannot_be_taken_back_asks_somebody_whatever_the_plan_says() -> None:
-    final = step(undo=None, point_of_no_return="There is no way back.")
-    assert final.approval is None
-    assert need_of(final, Mode.PLANNED) is not None
-    assert need_of(final, Mode.SIMULATION) is None
-    assert does(running(final)) == ["ask one"]
