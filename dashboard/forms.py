@@ -160,7 +160,7 @@ class RestoreWord(Word):
         source = str(cleaned.get("source", ""))
         sent = str(cleaned.get("quoted", "")).split()
         shown = dict(one.split("=", 1) for one in sent if "=" in one)
-        now, was = self._upto.get(source), parse_datetime(shown.get(source, ""))
+        now, was = self._upto.get(source), _instant(shown.get(source, ""))
         if cleaned.get("to") or now is None or was is None or now >= was - SLACK:
             return cleaned
         self.data = {name: self.data[name] for name in self.data} | {"quoted": self._quoted()}
@@ -168,6 +168,15 @@ class RestoreWord(Word):
             "What would be lost is more by now than this page showed. Nothing was done: read it "
             "again, and confirm it if it will do."
         )
+
+
+def _instant(text: str) -> datetime | None:
+    """As the page wrote it; None for whatever else came back."""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
 
 
 class Seat(Reason):

@@ -96,9 +96,7 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     if source.disproof:
         said += f" Its last restore test failed ({source.disproof}), and there is no better one."
     if source.unread:
-        said += (
-            f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
-        )
+        said += f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
     return said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -115,7 +116,7 @@ def test_the_first_word_is_about_the_loss_that_was_shown(sign_in: SignIn) -> Non
         "reason": "Its board is dead.",
         "quoted": found.group(1),
     }
-    sight = ArchiveSight.objects.get(replica=form["source"])
+    sight = ArchiveSight.objects.get(replica=UUID(form["source"]))
     assert sight.moment is not None
     ArchiveSight.objects.filter(pk=sight.pk).update(moment=sight.moment - timedelta(hours=3))
     refused = client.post(PATH, form)
