@@ -291,13 +291,19 @@ def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answe
     return Wait(f"{returned.name} is rejoining.")
 
 
+STANDING = frozenset({"running", "starting", "down", "fenced", "failed"})
+"""A server that is there, with its data, whether it runs at this moment or not."""
+
+
 def _called_off(facts: Facts, failover: Failover, policy: Policy) -> Step | None:
     """A person's no, while nobody was ordered to lead: only to an old primary that lives, for a
-    silent one would get writes that it cannot take, and the database would stay down."""
+    silent one would get writes that it cannot take, and the database would stay down. Its agent
+    ended its server when it was told to be out, and starts it again when it leads; if it can't,
+    no failover begins by itself (I-DB-8)."""
     source = facts.replica(failover.source)
     if not failover.called_off or source is None or source.age > policy.heard_within:
         return None
-    if source.server != "running":
+    if source.server not in STANDING:
         return None
     return _give_back(f"{failover.called_off} called it off.")
 
