@@ -90,8 +90,8 @@ def test_the_old_primary_gets_its_writes_back_when_nobody_else_can_take_them() -
 
 
 def test_a_person_gives_the_writes_back_although_the_old_primary_was_ended_meanwhile() -> None:
-    """Found by schedule 6 behind the relay: its standby was well for 0 s, and its agent had ended its
-    server when it was told to be out, so nobody could lead and no word of a person counted."""
+    """Found by schedule 6 behind the relay: its standby was well for 0 s, and its agent had ended
+    its server when it was told to be out: nobody could lead, and no word of a person counted."""
     stuck = failover(Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
     ended = primary(age=0.5, server="failed", role=Role.OUT)
     assert isinstance(decide(lost(ended, standby(healthy_for=0.0), failover=stuck), ENDED), Ask)
@@ -102,7 +102,6 @@ def test_a_person_gives_the_writes_back_although_the_old_primary_was_ended_meanw
     assert act(decide(silent, ENDED)) is not Act.GIVE_BACK
     empty = lost(replace(ended, server="absent"), standby(healthy_for=0.0), failover=off)
     assert act(decide(empty, ENDED)) is not Act.GIVE_BACK
-
 
 
 def test_an_unknown_promotion_is_looked_at_and_never_assumed() -> None:
