@@ -25,7 +25,7 @@ import msgspec
 from recovery.agent.databases.replica import Replica
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.core.errors import BadConfiguration, BadMessage, Refused, TocsinError
-from recovery.core.ports import EngineFailed, Place
+from recovery.core.ports import EngineFailed, Place, StoreAway, StoreFull
 from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeState
 from recovery.core.wire.backups import RestoreFact, RestoreResult, RestoreSpec
 
@@ -107,6 +107,8 @@ class Restores:
             return await self._restore(order, spec)
         except (Refused, BadConfiguration) as error:
             return _outcome(order, "refused", str(error))
+        except (StoreAway, StoreFull) as error:  # it passes: the leader asks again
+            return _outcome(order, "failed", f"store: {error}")
         except (TocsinError, OSError) as error:
             return _outcome(order, "failed", str(error))
 
