@@ -124,8 +124,8 @@ async def test_keys_that_end_while_they_are_brought_back_keep_nothing_from_comin
     """One of them ends every few milliseconds, whenever the restore looks."""
     await CLIENT.write(server, 1)
     async with CLIENT.connect(server) as client:
-        for number in range(1200):
-            await client.set(f"session:{number}", "x", px=500 + 8 * number)
+        for number in range(2000):
+            await client.set(f"session:{number}", "x", px=100 + 2 * number)
     snapshot, spool = snapshot_of(server, tmp_path / "spool")
     await snapshot.take()
     await carried(spool, folder_store)
