@@ -14,11 +14,11 @@ from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import Keys
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.fetch import RestoreRefused, Source
-from recovery.agent.backups.restore_valkey import RestoreValkey
+from recovery.agent.backups.restore_valkey import RestoreValkey, check_same
 from recovery.agent.backups.snapshot import Snapshot
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import coverage
-from recovery.core.ports import EngineAway, ObjectStore
+from recovery.core.ports import EngineAway, EngineFailed, ObjectStore
 from tests.adapters.backups.conftest import KEYS, OTHER_KEYS
 from tests.adapters.databases.clients import ValkeyClient
 from tests.adapters.databases.servers import SECRET, Family, Server
@@ -115,6 +115,35 @@ async def test_a_large_value_takes_several_pieces(
     assert name.parts == 3
     await carried(spool, folder_store)
     assert (await restore_of(server, folder_store).run()).size > 20 << 20
+
+
+@pytest.mark.parametrize("server", ["9"], indirect=True)
+async def test_keys_that_end_while_they_are_brought_back_keep_nothing_from_coming_back(
+    server: Server, tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    """One of them ends every few milliseconds, whenever the restore looks."""
+    await CLIENT.write(server, 1)
+    async with CLIENT.connect(server) as client:
+        for number in range(2000):
+            await client.set(f"session:{number}", "x", px=100 + 2 * number)
+    snapshot, spool = snapshot_of(server, tmp_path / "spool")
+    await snapshot.take()
+    await carried(spool, folder_store)
+    await restore_of(server, folder_store).run()
+    family: Family = server.family  # type: ignore[attr-defined]
+    family.give("b")
+    b = family.servers["b"]
+    await b.start()
+    assert await CLIENT.numbers(b) == {1}
+
+
+def test_keys_that_stay_are_missed_and_keys_from_nowhere_are_told() -> None:
+    loaded = {"db0": {"keys": 9, "expires": 2}, "db3": {"keys": 4, "keys_with_volatile_items": 1}}
+    for left in (13, 10):
+        check_same(loaded, {"db0": {"keys": left}})
+    for left in (14, 9):
+        with pytest.raises(EngineFailed, match=f"13 keys were restored, {left} came back"):
+            check_same(loaded, {"db0": {"keys": left}})
 
 
 async def test_what_cannot_be_restored_is_refused_with_its_reason_and_leaves_nothing(
