@@ -25,7 +25,7 @@ import msgspec
 from recovery.agent.databases.replica import Replica
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.core.errors import BadConfiguration, BadMessage, Refused, TocsinError
-from recovery.core.ports import EngineFailed, Place
+from recovery.core.ports import EngineFailed, Place, StoreAway, StoreFull
 from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeState
 from recovery.core.wire.backups import RestoreFact, RestoreResult, RestoreSpec
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from recovery.agent.backups.progress import Measured, Progress
 
 _log = logging.getLogger("tocsin.agent.restores")
+PASSING = "store: "
+"""How the detail begins of what only a store was in the way of: it may be asked for again."""
 ADOPTED = "adopted"
 """Beside the data: the name of the restore that they came from."""
 
@@ -107,6 +109,8 @@ class Restores:
             return await self._restore(order, spec)
         except (Refused, BadConfiguration) as error:
             return _outcome(order, "refused", str(error))
+        except (StoreAway, StoreFull) as error:
+            return _outcome(order, "failed", f"{PASSING}{error}")
         except (TocsinError, OSError) as error:
             return _outcome(order, "failed", str(error))
 
