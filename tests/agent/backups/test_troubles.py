@@ -9,6 +9,7 @@ from recovery.agent.backups.ordered import PASSING, Restores
 from recovery.core import wire
 from recovery.core.ports import Place
 from recovery.core.wire.backups import RestoreSpec, StoreSpec
+from tests.adapters.databases.disks import small_disk
 from tests.support.own import free_port
 
 DATABASE = wire.DatabaseSpec(
@@ -55,3 +56,29 @@ async def test_a_restore_that_only_a_store_was_in_the_way_of_is_told_as_one_that
     refused = await restores_at(tmp_path).carry_out(order(gone))
     assert refused.state == "failed"
     assert not refused.detail.startswith(PASSING)
+
+
+async def test_what_the_disk_does_not_let_go_is_told_and_asked_for_again(tmp_path: Path) -> None:
+    folder = StoreSpec(name="replica 2", kind="folder", folder=str(tmp_path))
+    staged = tmp_path / "a" / "staged-r-1"
+    staged.parent.mkdir()
+    with small_disk(staged, 1):
+        kept = await restores_at(tmp_path).carry_out(order(folder, "discard"))
+    assert kept.state == "failed"
+    assert str(staged) in kept.detail
+    done = await restores_at(tmp_path).carry_out(order(folder, "discard"))
+    assert done.state == "done"
+    assert not staged.exists()
+
+
+async def test_a_note_that_nobody_can_read_keeps_no_agent_from_starting(tmp_path: Path) -> None:
+    folder = StoreSpec(name="replica 2", kind="folder", folder=str(tmp_path))
+    note = tmp_path / "restores" / "r-1.json"
+    note.parent.mkdir()
+    note.write_bytes(b'{"database": \xff')
+    restores = restores_at(tmp_path)
+    await restores.open()
+    assert note.exists()
+    assert restores.facts() == ()
+    assert (await restores.carry_out(order(folder, "discard"))).state == "done"
+    assert not note.exists()
