@@ -7,6 +7,7 @@ that one rename puts its data in place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -69,11 +70,12 @@ async def set_aside(database: DatabaseSpec, place: Place) -> None:
 
 
 async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
-    """Nothing of it is left."""
+    """Nothing of it is left. Raises `OSError` where some of it stays."""
     staging = await asyncio.to_thread(_staging, database, name, place)
     elsewhere = short_place(staging, "/var/lib")  # a dropped user's files
     for folder in (staging, elsewhere):
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            await asyncio.to_thread(shutil.rmtree, folder)
 
 
 def _work(

@@ -11,7 +11,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import pause, slowness
@@ -138,18 +138,28 @@ class Keeping(ABC):
         return name not in self.troubles
 
     async def _retention(self) -> None:
-        """The spool first: what it no longer has is carried nowhere."""
+        """The spool first: what it no longer has is carried nowhere. A store that is away keeps
+        none of the others from theirs, and is told at the end."""
         now = system.now()
         for name in retention(self.spool.objects.values(), now, self.plan.spool):
             if all(name in carrier.has for carrier in self.carriers):
                 await self.spool.forget(name)
+        troubles: list[StoreError] = []
         for carrier in self.carriers:
-            if not carrier.is_listed:
-                continue
-            seen = await carrier.store.list(f"{self.spool.database}/")
-            for name in retention(seen, now, self.plan.kept):
-                if await _deleted(carrier.store, name):
-                    carrier.has.discard(name)
+            try:
+                await self._retained(carrier, now)
+            except StoreError as error:
+                troubles.append(error)
+        if troubles:
+            raise ExceptionGroup("retention", troubles)
+
+    async def _retained(self, carrier: Carrier, now: datetime) -> None:
+        if not carrier.is_listed:
+            return
+        seen = await carrier.store.list(f"{self.spool.database}/")
+        for name in retention(seen, now, self.plan.kept):
+            if await _deleted(carrier.store, name):
+                carrier.has.discard(name)
 
     # ------------------------------------------------------------------ told
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from recovery.agent.backups.progress import Measured, Progress
 
 _log = logging.getLogger("tocsin.agent.restores")
+PASSING = "store: "
+"""How the detail begins of what only a store was in the way of: it may be asked for again."""
 ADOPTED = "adopted"
 """Beside the data: the name of the restore that they came from."""
 
@@ -74,13 +76,18 @@ class Restores:
 
     async def open(self) -> None:
         """What has a result stays; what a crash broke off is removed, and begun anew if its order
-        still stands."""
+        still stands. A note that nobody can read stays, for a discard to remove with its data; it
+        keeps no agent from starting, and neither does what the disk does not let go."""
         for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("*.json"))):
-            note = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Note)
+            try:
+                note = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Note)
+            except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
+                _log.warning("restore %s: its note cannot be read: %s", path.stem, error)
+                continue
             if note.result is not None:
                 self._notes[path.stem] = note
             else:
-                await self._remove(path.stem, note.database)
+                await self._clear(path.stem, note.database)
 
     async def close(self) -> None:
         tasks = [work.task for work in self._running.values()]
@@ -107,8 +114,8 @@ class Restores:
             return await self._restore(order, spec)
         except (Refused, BadConfiguration) as error:
             return _outcome(order, "refused", str(error))
-        except (StoreAway, StoreFull) as error:  # it passes: the leader asks again
-            return _outcome(order, "failed", f"store: {error}")
+        except (StoreAway, StoreFull) as error:
+            return _outcome(order, "failed", f"{PASSING}{error}")
         except (TocsinError, OSError) as error:
             return _outcome(order, "failed", str(error))
 
@@ -146,7 +153,7 @@ class Restores:
             await asyncio.gather(task, return_exceptions=True)
             del self._running[spec.restore]
             if result is None or spec.scratch:
-                await self._remove(spec.restore, database)
+                await self._clear(spec.restore, database)
             else:
                 note = Note(database=database, result=result)
                 await self._write(spec.restore, note)
@@ -157,8 +164,9 @@ class Restores:
         if (work := self._running.get(spec.restore)) is not None:
             work.task.cancel()
         async with self._turns[spec.restore]:
-            note = self._notes.pop(spec.restore, None)
+            note = self._notes.get(spec.restore)
             await self._remove(spec.restore, note.database if note else order.database)
+            self._notes.pop(spec.restore, None)
         self._changed()
         return _outcome(order, "done", "nothing of it is left")
 
@@ -181,7 +189,7 @@ class Restores:
             elif await asyncio.to_thread(_read, mark) != spec.restore:
                 return _outcome(order, "failed", "nothing of this restore is here to be adopted")
             self._notes.pop(spec.restore, None)
-            await self._remove(spec.restore, order.database)
+            await self._clear(spec.restore, order.database)
         replica.forgive()
         self._changed()
         return _outcome(order, "done", "its data are in place")
@@ -195,7 +203,7 @@ class Restores:
         )
 
     async def _remove(self, name: str, database: DatabaseSpec) -> None:
-        """The data first: while the note stands they are counted."""
+        """The data first: the note stands while some of them may. Raises `OSError`."""
         from recovery.agent.backups import bringing  # noqa: PLC0415
 
         try:
@@ -203,6 +211,13 @@ class Restores:
         except EngineFailed as error:  # no programs of that version: nothing was ever staged
             _log.warning("restore %s: %s", name, error)
         await asyncio.to_thread((self._folder / f"{name}.json").unlink, missing_ok=True)
+
+    async def _clear(self, name: str, database: DatabaseSpec) -> None:
+        """As far as the disk lets it: its note brings the next start, or a discard, back to it."""
+        try:
+            await self._remove(name, database)
+        except OSError as error:
+            _log.warning("restore %s: some of it is left: %s", name, error)
 
 
 def _named(order: DatabaseOrder) -> RestoreSpec:

@@ -111,6 +111,21 @@ async def test_what_is_locked_stays_until_its_lock_ends_and_stops_nothing(
     await store.close()
 
 
+async def test_a_store_that_is_gone_keeps_no_other_from_its_retention(
+    tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
+    gone = DirectoryStore("replica 1", tmp_path / "nowhere")
+    plan = replace(QUICK, kept=RetentionPolicy(orphans=timedelta(0)))
+    keeping = OnlyKeeping("a", spool, [gone, folder_store], plan)
+    await folder_store.put("shop/1/base/20261128T182311Z-5f3a/part-00000", b"x")
+    for carrier in keeping.carriers:
+        carrier.is_listed = True
+    assert not await keeping._tried("retention", keeping._retention)
+    assert "replica 1" in keeping.fact().trouble
+    assert await folder_store.list() == []
+
+
 # ------------------------------------------------------------------ trouble
 
 
