@@ -145,8 +145,9 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     lead = "Given up now" if look is Look.LOST else "If it vanished now"
     if facts.databases:
         many = counted(len(facts.databases), "database")
-        verb = "loses" if len(facts.databases) == 1 else "lose"
-        said.append(f"{lead}, {many} {verb} {say(activate.losses)}.")
+        verb = " loses" if len(facts.databases) == 1 else " lose"
+        is_known = any(one.lost is not None for one in activate.losses)
+        said.append(f"{lead}, {many}{verb if is_known else ':'} {say(activate.losses)}.")
     else:
         said.append(f"{lead}, no database would be lost: none is written there.")
     said.append(_fits(fit))
