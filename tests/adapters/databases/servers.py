@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import replace as changed
 from pathlib import Path
@@ -77,15 +78,22 @@ class Server:
             await until(has_ended, SECONDS)
 
     def kill(self) -> None:
-        """At once, every process of it; waited for, as stack.md asks."""
+        """At once, every process of it; waited for, as stack.md asks.
+
+        Stopped first, so that no child is born between the look and the kill. A child that lives on
+        holds the shared memory, and PostgreSQL refuses to start beside it.
+        """
         if self.process is None:
             return
         with contextlib.suppress(psutil.NoSuchProcess):
             top = psutil.Process(self.process.pid)
-            for each in [top, *top.children(recursive=True)]:
+            top.suspend()
+            family = [*top.children(recursive=True), top]
+            for each in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.kill()
-        self.process.wait(timeout=SECONDS)
+            self.process.wait(timeout=SECONDS)
+            _ended(family, SECONDS)
         self.process = None
 
     async def reaches(self, position: int) -> None:
@@ -116,6 +124,21 @@ class Server:
             return (await self.look()).is_streaming
 
         await until(is_streaming, SECONDS)
+
+
+def _ended(family: list[psutil.Process], seconds: float) -> None:
+    """Returns when none holds anything any more; one that nobody reaps yet holds nothing."""
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    deadline = time.monotonic() + seconds
+    while any(map(lives, family)):
+        assert time.monotonic() < deadline, "a killed process lives on"
+        time.sleep(0.01)
 
 
 def _spawned(command: Command) -> subprocess.Popen[bytes]:
