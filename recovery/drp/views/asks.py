@@ -107,9 +107,13 @@ class AskPage:
         return challenge(word_of(self.question, self.row, person))
 
 
+def find_ask(pk: UUID) -> Ask | None:
+    return Ask.objects.select_related("step__run__runbook").filter(pk=pk).first()
+
+
 def view_ask(pk: UUID, person: str) -> AskPage | None:
     """As this person sees it."""
-    row = Ask.objects.select_related("step__run__runbook").filter(pk=pk).first()
+    row = find_ask(pk)
     if row is None:
         return None
     run, people = row.step.run, people_of()

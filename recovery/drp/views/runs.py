@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.utils.dateparse import parse_datetime
 
 from recovery.drp import queries
-from recovery.drp.facts import ENDED, ActState, Mode, RunState, StepState
+from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote, Target
@@ -76,6 +76,7 @@ class StepView:
     """`line`: as the runbook says it; `ask`: the id of its open question."""
 
     line: StepLine
+    kind: Kind
     state: StepState
     state_at: datetime
     said: str
@@ -106,6 +107,10 @@ class StepView:
     @property
     def done(self) -> int:
         return sum(one.state == ActState.DONE for one in self.items)
+
+    @property
+    def percent(self) -> int:
+        return self.done * 100 // len(self.items) if self.items else 0
 
     @property
     def has_items(self) -> bool:
@@ -305,6 +310,7 @@ def _step(
 ) -> StepView:
     return StepView(
         line=line,
+        kind=sight.planned.kind,
         state=sight.state,
         state_at=row.state_at,
         said=row.said,
