@@ -124,6 +124,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     if brief is None or not brief.is_lost:
         return None
     decided, incident = brief.decided, _incident(screen, brief)
+    run = next((one for one in run_lines(lost=brief.site) if _goes_on(one)), None)
     return {
         "brief": brief,
         "decided": decided,
@@ -131,7 +132,8 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "incident": incident if incident and not incident.is_taken else None,
         "may": screen.may(May.DECIDE),
         "may_run": screen.may(May.RUN),
-        "run": next((one for one in run_lines(lost=brief.site) if _goes_on(one)), None),
+        "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
+        "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }
 
 

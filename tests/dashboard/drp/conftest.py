@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from recovery.core.consent import Assertion
@@ -39,7 +39,7 @@ def enter(ground: Ground) -> Enter:
     return entered
 
 
-def text(answer: HttpResponse) -> str:
+def text(answer: Any) -> str:
     return plain(html.unescape(answer.content.decode()))
 
 
@@ -67,14 +67,14 @@ class Desk:
         question = question_of(self.ground.run, plan_of(self.ground.run), ask.step, ask)
         return self.ground.keys[self.who].sign(word_of(question, ask, self.who), **how)  # type: ignore[arg-type]
 
-    def approve(self, **how: object) -> HttpResponse:
+    def approve(self, **how: object) -> Any:
         told = {"seen": self.seen, "answer": write_assertion(self.sign(**how))}
         return self.client.post(self.path, told)
 
-    def deny(self, reason: str = "It comes back.") -> HttpResponse:
+    def deny(self, reason: str = "It comes back.") -> Any:
         return self.client.post(f"{self.path}deny/", {"seen": self.seen, "reason": reason})
 
-    def break_glass(self, *rules: str, reason: str = "Nobody else answers.") -> HttpResponse:
+    def break_glass(self, *rules: str, reason: str = "Nobody else answers.") -> Any:
         told = {"seen": self.seen, "rules": list(rules), "reason": reason}
         return self.client.post(f"{self.path}break-glass/", told)
 

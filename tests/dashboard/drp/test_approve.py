@@ -199,7 +199,7 @@ def code_of(who: str) -> str:
     secret = generate_totp_secret()
     TOTP.activate(User.objects.get(username=who), secret)
     assert Authenticator.objects.filter(user__username=who).exists()
-    return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
+    return str(format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time())))))
 
 
 def test_a_code_does_for_a_step_with_an_undo_and_for_no_other(ground: Ground, enter: Enter) -> None:

@@ -183,3 +183,18 @@ def test_somebody_else_takes_over_and_two_who_start_start_one(ground: Ground, en
     assert "somebody was first" in text(second)
     assert enter("bruno").post(path(ground, "pause"), {"reason": "Mine."}).status_code == 302
     assert Press.PAUSE in ground.run.state_reason or "bruno: Mine." in ground.run.state_reason
+
+
+def test_every_panel_of_a_run_is_a_function_of_rows_and_role(ground: Ground) -> None:
+    ground.begin()
+    ground.until("promote")
+    number, ask = ground.run.number, ground.ask("promote").pk
+    topics = [f"run-{part}:{number}" for part in ("voice", "next", "steps", "promises", "facts")]
+    for topic in (*topics, f"ask-state:{ask}", "asked", "runs"):
+        for role in Role:
+            first, second = draw(topic, Screen(role)), draw(topic, Screen(role))
+            assert first == second
+            assert first.count(f'id="p-{topic.partition(":")[0]}"') == 1
+            assert "<form" not in first
+    for nobodys in ("run-voice:999", "run-steps:x", "ask-state:x", f"ask-state:{ground.run.pk}"):
+        assert "hidden" in draw(nobodys, Screen(Role.ADMIN))
