@@ -60,7 +60,7 @@ def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
 def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     at = f"/recovery/runs/{row.number}/"
     step = sight.steps.get(one.step)
-    able = tuple(sorted(name for name, roles in people.roles.items() if one.who in roles))
+    able = tuple(name for name in _by_rank(people) if one.who in people.roles[name])
     if step is None:
         verb = "start it" if sight.state == "prepared" else "resume or abort it"
         return NextView(one.who, able, verb, one.reason, at)
@@ -80,11 +80,16 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     return NextView(one.who, able, f"look at “{title}”", one.reason, there)
 
 
+def _by_rank(people: People) -> list[str]:
+    """Who is there for this very role before those who may do everything."""
+    return sorted(people.roles, key=lambda name: (len(people.roles[name]), name))
+
+
 def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
     """Who may say something to it and has not."""
     question = question_of(run, plan_of(run), ask.step, ask)
     said = set(ask.approvals.values_list("approver", flat=True))
-    for name in sorted(people.roles):
+    for name in _by_rank(people):
         if name not in said and principals(name, question, people):
             yield name
 
