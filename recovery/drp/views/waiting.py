@@ -63,7 +63,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     able = tuple(name for name in _by_rank(people) if one.who in people.roles[name])
     if step is None:
         verb = "start it" if sight.state == "prepared" else "resume or abort it"
-        return NextView(one.who, able, verb, one.reason, at)
+        return NextView(one.who, able, verb, "", "")
     title = step.planned.title
     if step.state is StepState.ASKING and step.ask is not None:
         ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
