@@ -148,6 +148,11 @@ class RunLine:
     def is_over(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def is_recovering(self) -> bool:
+        """Of a loss, and not over: the one to look at."""
+        return self.mode is Mode.DISASTER and not self.is_over
+
 
 @dataclass(frozen=True, slots=True)
 class RunView:

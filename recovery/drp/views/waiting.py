@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import ActState, Kind, StepState
@@ -107,24 +109,30 @@ def principals(person: str, question: Question, people: People) -> tuple[str, ..
 def open_asks() -> tuple[AskLine, ...]:
     """Of every run, the oldest first."""
     rows = Ask.objects.filter(state=AskState.OPEN, step__run__state="running")
+    asks = list(rows.select_related("step__run__runbook").order_by("asked_at"))
+    if not asks:
+        return ()
     found, people = [], people_of()
-    for ask in rows.select_related("step__run__runbook").order_by("asked_at"):
-        run = ask.step.run
-        planned = plan_of(run).step(ask.step.name)
-        found.append(
-            AskLine(
-                id=str(ask.pk),
-                run=run.number,
-                run_name=str(run),
-                mode=run.mode,
-                lost=run.lost,
-                into=run.into,
-                title=planned.title,
-                asked_at=ask.asked_at,
-                expires_at=ask.asked_at + LIFE,
-                requested_by=run.requested_by,
-                role=planned.approval.role if planned.approval else "approver",
-                people=tuple(answerers(run, ask, people)),
-            )
-        )
+    for ask in asks:
+        with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
+            found.append(_line(ask, people))
     return tuple(found)
+
+
+def _line(ask: Ask, people: People) -> AskLine:
+    run = ask.step.run
+    planned = plan_of(run).step(ask.step.name)
+    return AskLine(
+        id=str(ask.pk),
+        run=run.number,
+        run_name=str(run),
+        mode=run.mode,
+        lost=run.lost,
+        into=run.into,
+        title=planned.title,
+        asked_at=ask.asked_at,
+        expires_at=ask.asked_at + LIFE,
+        requested_by=run.requested_by,
+        role=planned.approval.role if planned.approval else "approver",
+        people=tuple(answerers(run, ask, people)),
+    )

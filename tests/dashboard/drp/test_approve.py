@@ -240,4 +240,7 @@ def test_a_prepared_run_asks_nobody(ground: Ground, enter: Enter) -> None:
     ground.press(Press.START)
     ground.look()
     ground.look()
-    assert "Waits for a yes" in text(enter("bruno").get("/"))
+    overview = text(enter("bruno").get("/"))
+    assert "Waits for a yes" in overview
+    assert "Read and answer: Tell" in overview
+    assert "Read and answer: Tell" not in text(enter("vera").get("/"))
