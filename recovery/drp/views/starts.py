@@ -18,8 +18,9 @@ from recovery.drp.queries.world import world
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
-from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
+from recovery.drp.views.lines import named_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def preview(row: RunbookVersion, wish: Wish) -> Preview:
         plan=plan,
         digest=digest(plan),
         title=book.title,
-        steps=tuple(_step(line, plan, found[line.id]) for line in step_lines(book)),
+        steps=tuple(_step(line, plan, found[line.id]) for line in named_lines(book, plan)),
         seconds=critical_path(plan)[1],
         refusal=refuse_plan(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),

@@ -16,6 +16,7 @@ from recovery.brief.queries import fleet_at
 from recovery.core import clock
 from recovery.drp import actions
 from recovery.drp.models import Run
+from recovery.drp.views.losses import losses_of, risk_of
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter, seen_of, text
@@ -186,3 +187,20 @@ def test_without_a_runbook_in_force_the_page_says_how_to_get_one(
     ground: Ground, enter: Enter
 ) -> None:
     assert "No runbook is in force yet." in text(enter("amelie").get("/recovery/start/"))
+
+
+def test_what_was_decided_on_is_what_is_shown_as_lost(ground: Ground, enter: Enter) -> None:
+    write_plain()
+    client = enter("amelie")
+    decide()
+    done = prepare(client, WHICH.format("disaster"), override="It burns.")
+    page = text(client.get(done["Location"]))
+    assert "Data at risk" in page
+    told = {one.database: one for one in losses_of(Run.objects.get())}
+    assert set(told) == {"ident", "orders"}
+    assert not any(one.is_all for one in told.values())
+    risk = risk_of(tuple(told.values()))
+    assert risk is not None
+    assert risk.unknown == ("ident", "orders"), "nobody saw how far their standbys are"
+    assert "not known" in page
+    assert "; of 2 nobody knows" in page
