@@ -166,11 +166,18 @@ def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime
     folds, over = fold(found, [_open_row(row) for row in reversed(rows.values())])
     with transaction.atomic():
         for one in folds:
-            _close([rows[pk] for pk in one.swallowed], "It is part of a wider one.", actor, now)
+            swallowed = [rows[pk] for pk in one.swallowed]
+            _close(swallowed, "It is part of a wider one.", actor, now)
             if one.row is None:
                 _open_situation(one.situation, actor=actor, now=now)
-            else:
-                _grow_situation(rows[one.row], one, actor=actor, now=now)
+                continue
+            grown = _grow_situation(rows[one.row], one, actor=actor, now=now)
+            for row in swallowed:  # one situation, one incident
+                if row.incident is not None and grown.incident is not None:
+                    why = one.situation.sentence
+                    incidents.join_incident(
+                        incident=row.incident, into=grown.incident, actor=actor, reason=why, now=now
+                    )
         _close([rows[pk] for pk in over], "Its hosts are alive again.", actor, now)
 
 
@@ -184,7 +191,7 @@ def _open_situation(found: Happening, *, actor: Actor, now: datetime) -> None:
     transitions.create([row], actor=actor, reason=found.sentence, now=now)
 
 
-def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) -> None:
+def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) -> Situation:
     """Nothing is written while it is the same hosts, the same domain and the same words."""
     found = fold.situation
     hosts = sorted({*row.hosts, *found.hosts})
@@ -195,9 +202,11 @@ def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) 
     else:
         changes = _said(found, hosts)
     if all(getattr(row, name) == value for name, value in changes.items() if name != "hypotheses"):
-        return
+        return row
     changes["incident"] = _ring(found, actor=actor, now=now, known=row.incident)
-    transitions.amend(row, changes, action="grew", actor=actor, reason=found.sentence, now=now)
+    return transitions.amend(
+        row, changes, action="grew", actor=actor, reason=found.sentence, now=now
+    )
 
 
 def _said(found: Happening, hosts: Sequence[str]) -> dict[str, object]:

@@ -11,9 +11,10 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection import actions, queries
 from recovery.detection.models import Brake, Situation
 from recovery.detection.policy import Policy
+from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.models import Host
-from tests.actions.detection.fleet import PERSON, Stage, build_fleet
+from tests.actions.detection.fleet import BY, PERSON, START, Stage, build_fleet
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +93,31 @@ def test_a_second_host_of_a_rack_widens_the_incident_instead_of_opening_another(
     assert [one.domain for one in Incident.objects.all()] == ["rack:PAR1 rack R0"]
     assert Member.objects.count() == 2
     assert Situation.objects.get(state="open").sentence == "PAR1 rack R0: 2 hosts lost"
+
+
+@pytest.mark.parametrize("apart", [0.2, 1.0, 12.0])
+def test_a_datacenter_that_goes_host_by_host_ends_as_one_incident(
+    stage: Stage, apart: float
+) -> None:
+    """Its racks had incidents of their own; a person may have had one of them."""
+    for name in ("par1-00", "par1-10", "par1-01", "par1-11"):
+        stage.kill(name)
+        stage.run(apart)
+    stage.run(6.0)
+    [one] = Incident.objects.exclude(state="resolved")
+    assert one.domain == "datacenter:PAR1"
+    assert Situation.objects.get(state="open").incident == one
+    assert one.members.count() == 4
+    parts = Incident.objects.filter(state="resolved")
+    assert {part.joined for part in parts} <= {one}
+    assert [alarm.incident for alarm in Alarm.objects.exclude(state="ended")][-1] == one
+    for part in parts:
+        assert part.members.count()
+        line = incidents.tell(
+            incident=part, kind="note", said="later", happened_at=START, actor=BY, now=START
+        )
+        assert line.incident == one
+        assert f"{part} is part of it" in "".join(one.timeline.values_list("said", flat=True))
 
 
 def test_a_missing_digest_makes_us_blind_and_nothing_is_judged(stage: Stage) -> None:
