@@ -15,6 +15,7 @@ from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from dashboard.templatetags.tocsin import names
 from dashboard.views.act import HOST_ACTS
+from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.detection import actions as detection
@@ -77,6 +78,26 @@ def test_a_viewer_is_not_offered_what_he_may_not_do(
     assert f"Acknowledge {incident}" not in client.get("/").content.decode()
     assert client.post(f"/incidents/{incident.number}/acknowledge/").status_code == 403
     assert Incident.objects.get().acknowledged_at is None
+
+
+def test_a_part_of_a_wider_incident_leads_to_it(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    part = fleet.lose_host(hosts["par1-r1-h02"], now)
+    whole = fleet.lose_host(hosts["par1-r1-h01"], now)
+    incidents.join_incident(
+        incident=part,
+        into=whole,
+        actor=Actor("controller", "t", 1),
+        reason="PAR1 is lost.",
+        now=now,
+    )
+    client = sign_in("viewer")
+    link = f'part of <a href="/incidents/{whole.number}/">{whole}</a>'
+    for path in ("/incidents/", f"/incidents/{part.number}/"):
+        assert link in client.get(path).content.decode()
+    html = client.get(f"/incidents/{whole.number}/").content.decode()
+    assert f"{part} is part of it" in html
+    assert "par1-r1-h02" in html
 
 
 def test_acknowledging_takes_the_incident_and_stops_the_bell(
