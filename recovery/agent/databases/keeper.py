@@ -144,6 +144,8 @@ class DatabaseKeeper:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for replica in self._replicas.values():
             await replica.close()
+        for leash in self._leashes.values():  # a fence asks also of what is in no list
+            leash.close()
 
     # ------------------------------------------------------------------ for the session
 
@@ -206,7 +208,8 @@ class DatabaseKeeper:
             await replica.server.leash.quit()
         await replica.close()
         await asyncio.to_thread(self._tools.records.retire, name)
-        self._leashes.pop(name, None)
+        if (leash := self._leashes.pop(name, None)) is not None:
+            leash.close()
 
     def _place(self, spec: DatabaseSpec) -> Place:
         folder = self._tools.records.folder_of(spec.replica) / "engine"
