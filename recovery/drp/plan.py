@@ -8,12 +8,11 @@ written, or nothing.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Literal
 
 import msgspec
-import rfc8785
 
+from recovery.core import canonical as core
 from recovery.core.errors import Refused
 from recovery.drp.facts import DANGEROUS, Kind, Mode, OnFailure, Stage
 
@@ -130,7 +129,7 @@ def canonical(plan: Plan) -> bytes:
     told = msgspec.to_builtins(plan)
     if plan.v == 1:
         del told["requester"], told["last_editor"]
-    return rfc8785.dumps(told)
+    return core.canonical(told)
 
 
 def digest(plan: Plan) -> str:
@@ -139,7 +138,8 @@ def digest(plan: Plan) -> str:
 
 
 def digest_of(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
+    """The same, of bytes."""
+    return core.digest(raw)
 
 
 def read_plan(raw: bytes, expected: str) -> Plan:

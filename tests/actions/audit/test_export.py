@@ -55,6 +55,21 @@ def test_nothing_in_an_entry_ends_its_line_or_its_field(text: str) -> None:
     assert re.fullmatch(syslog, syslog_line(3, row), re.DOTALL)
 
 
+def test_a_body_that_nests_deeper_than_any_reader_follows_has_its_lines() -> None:
+    deep = '{"a": ' * 5000 + '"x, ]: \\" }"' + "}" * 5000
+    body = f'{{"action": "moved", "actor": {{"id": "bo", "type": "person"}}, "after": {deep},'
+    body += f' "before": {{"n": 1}}, "reason": {deep}}}'
+    row = Stored(4, "9", "2026-11-29T01:02:03.000004Z", "host", "h", 1, body)
+    assert "|host.moved|" in cef_line(3, row)
+    assert "suser=person:bo" in cef_line(3, row)
+    assert 'cs3={"n":1} ' in cef_line(3, row)
+    assert deep.replace("\\", "\\\\") in cef_line(3, row)
+    assert 'action="moved"' in syslog_line(3, row)
+    assert json.loads(json_line(3, row))["body"] == body
+    for odd in ("{}", '{"actor": 7}', '{"": 1, "action": 2}'):
+        assert cef_line(3, Stored(4, "9", row.recorded_at, "host", "h", 1, odd))
+
+
 def test_the_lines_of_one_entry_are_as_the_formats_say() -> None:
     row = stored("moved")
     assert cef_line(3, row) == (
