@@ -86,7 +86,7 @@ def test_the_lines_of_one_entry_are_as_the_formats_say() -> None:
     )
 
 
-@pytest.mark.usefixtures("quiet_database")
+@pytest.mark.usefixtures("rows")
 def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
     write(5)
     make_fleet()
@@ -108,7 +108,7 @@ def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
 CANARY = "c4n4ry9f2e"
 
 
-@pytest.mark.usefixtures("quiet_database")
+@pytest.mark.usefixtures("rows")
 def test_a_canary_put_into_every_secret_place_is_in_no_entry_and_no_export(tmp_path: Path) -> None:
     fleet = make_fleet()
     register_channel(
