@@ -145,6 +145,8 @@ def _migrator_url() -> str:
 DATABASES = {"default": _own_database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TOCSIN_APPLICATION_ROLE = ENVIRONMENT.get("TOCSIN_APPLICATION_ROLE", "tocsin_app")
+TOCSIN_SEALER_ROLE = ENVIRONMENT.get("TOCSIN_SEALER_ROLE", "tocsin_sealer")
+"""Who alone seals the audit log; a migration grants it where the role is there."""
 
 USE_TZ = True
 TIME_ZONE = "UTC"
