@@ -84,12 +84,15 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the requester named. `situation`: the sentence that stood on the page."""
+    """What the requester named. `situation`: the sentence that stood on the page; `requester` and
+    `last_editor`: filled in by whoever knows them, not by whoever wishes."""
 
     mode: Mode
     lost: str
     into: str
     situation: str
+    requester: str = ""
+    last_editor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         steps=tuple(steps),
         quotes=_quotes(runbook, wish, inventory),
         left_out=tuple(left),
+        requester=wish.requester,
+        last_editor=wish.last_editor,
     )
 
 
