@@ -243,13 +243,17 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
 
 
 def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
-    """Of every starter database there that has a copy elsewhere; a business one that is restored
-    has none."""
+    """Of every database there that has a copy elsewhere, and is on the starter plan or is restored
+    by a step: a business one that is promoted loses what its standby lacks, not this."""
     if runbook.is_lossless:
         return ()
+    acts = [step.do.do if isinstance(step.do, ForEach) else step.do for step in runbook.steps]
+    plans = {act.select.plan for act in acts if isinstance(act, Restore)}
     rows = sorted(inventory.databases, key=lambda row: row.name)
     return tuple(
         Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
         for row in rows
-        if row.home == wish.lost and row.restorable is not None and row.plan == "starter"
+        if row.home == wish.lost
+        and row.restorable is not None
+        and (row.plan == "starter" or plans & {None, row.plan})
     )

@@ -14,6 +14,7 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.restoring import Restoring
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
@@ -36,6 +37,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.VERIFY: _watching,
     Kind.MANUAL: lambda bench: ByHand(),
     Kind.APPROVAL: lambda bench: ByHand(),
+    Kind.RESTORE_DATABASES: Restoring,
     Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
 }
 """One line a kind."""

@@ -21,6 +21,7 @@ from recovery.drp.facts import ENDED, ActState, Factor, Mode, RunState, StepStat
 from recovery.drp.models import Act, Approval, ApprovalUse, Ask, BreakGlass, Run, RunPulse, RunStep
 from recovery.drp.plan import Need, Plan, PlannedStep, read_plan
 from recovery.drp.queries.inventory import inventory, production_keys
+from recovery.drp.queries.ours import ours
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
@@ -115,12 +116,8 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str,
         fresh = resolve(runbook, run.runbook.digest, wish, there)
     except TocsinError as error:
         return (str(error),)
-    ours = {
-        act.target: act.epoch
-        for act in Act.objects.filter(step__run=run, state=ActState.DONE).order_by("ended_at")
-    }
     ended = {name for name, step in steps.items() if step.state in over}
-    return drift(plan, fresh, ours=ours, ended=ended)
+    return drift(plan, fresh, ours=ours(run), ended=ended)
 
 
 # ---------------------------------------------------------------------- approvals
