@@ -27,7 +27,17 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=("voice", "next", "hurt", "hurting", "promises", "fleet", "lines", "forecast"),
+        topics=(
+            "voice",
+            "next",
+            "frozen",
+            "hurt",
+            "hurting",
+            "promises",
+            "fleet",
+            "lines",
+            "forecast",
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from recovery.controller.sighted import Sighted
 from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.detection.facts import Part
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
 from recovery.drp.queries import authority
@@ -259,7 +260,7 @@ class Judge:
         if self.doubt or now < self._next_lots:
             return
         self._next_lots = now + LOTS_SECONDS
-        paused = self.sighted.hands_off or self.sighted.paused
+        paused = self.sighted.hands_off or self.sighted.frozen.get(Part.RESTORE_TESTS, "")
         draw = random.random()  # noqa: S311 - which backup is tested next is no secret
         if draw_lots(actor=self.actor, now=self.clock.now(), draw=draw, paused=paused):
             self.ask((), True)

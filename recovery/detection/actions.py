@@ -15,7 +15,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import queries, stories
-from recovery.detection.facts import DOWN, VerdictChange
+from recovery.detection.facts import DOWN, Part, VerdictChange
 from recovery.detection.folding import Fold, OpenRow, fold
 from recovery.detection.models import Brake, PolicyVersion, Situation
 from recovery.detection.policy import Policy
@@ -37,10 +37,11 @@ def record_verdicts(
     """Write each change whose host is still in the state that was judged; those written.
 
     Invariant: a host that may have been replaced carries its quarantine from the same moment.
-    A pause that was set after the decision was made wins over every grant in it (I-BR-5).
+    A pause, or a freeze, that was set after the decision was made wins over every grant in it
+    (I-BR-5).
     """
     with transaction.atomic():
-        paused = queries.pause_reason()
+        paused = queries.frozen_reason(Part.RESCHEDULING)
         groups: dict[tuple[Verdict, Verdict, str], list[VerdictChange]] = defaultdict(list)
         for change in changes:
             held = _under_pause(change, paused)
@@ -118,8 +119,11 @@ def release_holds(
     Only those still held are released; `Conflict` if none is.
     """
     with transaction.atomic():
-        if paused := queries.pause_reason():
-            raise Refused(f"Automation is paused: {paused}", todo="Clear the pause first.")
+        if paused := queries.frozen_reason(Part.RESCHEDULING):
+            raise Refused(
+                f"Automation is paused: {paused}",
+                todo="Clear the pause, or lift the freeze, first.",
+            )
         said = f"Released by {actor.id}: {reason}"
         fields = {"replace": Replace.ALLOWED.value, "replace_reason": said}
         released = transitions.amend_many(

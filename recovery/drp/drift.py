@@ -44,6 +44,12 @@ def _head(approved: Plan, now: Plan) -> Iterator[str]:
     ):
         if was.key != then.key:
             yield f"{word} was {was.name}; now it is {then.name}."
+    for word, who, told in (
+        ("was asked for", approved.requester, now.requester),
+        ("was written", approved.last_editor, now.last_editor),
+    ):
+        if who != told:
+            yield f"The plan says that it {word} by {who or 'nobody'}, and its rows by {told}."
 
 
 def _steps(approved: Plan, now: Plan, ours: Epochs, ended: Collection[str]) -> Iterator[str]:

@@ -196,7 +196,9 @@ class Ask(Guarded):
 
 
 class BreakGlass(Guarded):
-    """Rules that one person broke for one question, by name, with a reason. Never changed."""
+    """Rules that one person broke for one question, by name, with a reason. Never changed.
+
+    `proof`: the assertion of their passkey over all of it."""
 
     TYPE = "drp break-glass"
 
@@ -205,9 +207,13 @@ class BreakGlass(Guarded):
     rules = models.JSONField()
     reason = models.TextField()
     at = models.DateTimeField()
+    proof = models.TextField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ask"], name="one_break_glass_per_question")]
+
+    def __str__(self) -> str:
+        return f"{self.by} broke glass in {self.ask.step}: {', '.join(self.rules)}"
 
 
 class Approval(Guarded):

@@ -84,12 +84,15 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the requester named. `situation`: the sentence that stood on the page."""
+    """What the requester named. `situation`: the sentence that stood on the page; `requester` and
+    `last_editor`: filled in by whoever knows them, not by whoever wishes."""
 
     mode: Mode
     lost: str
     into: str
     situation: str
+    requester: str = ""
+    last_editor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         steps=tuple(steps),
         quotes=_quotes(runbook, wish, inventory),
         left_out=tuple(left),
+        requester=wish.requester,
+        last_editor=wish.last_editor,
     )
 
 
@@ -243,17 +248,13 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
 
 
 def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
-    """Of every database there that has a copy elsewhere, and is on the starter plan or is restored
-    by a step: a business one that is promoted loses what its standby lacks, not this."""
+    """Of every starter database there that has a copy elsewhere; a business one that is restored
+    has none."""
     if runbook.is_lossless:
         return ()
-    acts = [step.do.do if isinstance(step.do, ForEach) else step.do for step in runbook.steps]
-    plans = {act.select.plan for act in acts if isinstance(act, Restore)}
     rows = sorted(inventory.databases, key=lambda row: row.name)
     return tuple(
         Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
         for row in rows
-        if row.home == wish.lost
-        and row.restorable is not None
-        and (row.plan == "starter" or plans & {None, row.plan})
+        if row.home == wish.lost and row.restorable is not None and row.plan == "starter"
     )

@@ -62,6 +62,7 @@ class Keeping(ABC):
         self.replica, self.spool, self.plan = replica, spool, plan
         self.carriers = tuple(Carrier(spool, store, plan.lock) for store in stores)
         self.troubles: dict[str, str] = {}
+        self.keeps_all = False
 
     async def run(self) -> None:
         """Never returns."""
@@ -139,7 +140,10 @@ class Keeping(ABC):
 
     async def _retention(self) -> None:
         """The spool first: what it no longer has is carried nowhere. A store that is away keeps
-        none of the others from theirs, and is told at the end."""
+        none of the others from theirs, and is told at the end. Frozen, nothing is removed for its
+        age; a spool that is full is another matter (`Spool`)."""
+        if self.keeps_all:
+            return
         now = system.now()
         for name in retention(self.spool.objects.values(), now, self.plan.spool):
             if all(name in carrier.has for carrier in self.carriers):
@@ -158,6 +162,8 @@ class Keeping(ABC):
             return
         seen = await carrier.store.list(f"{self.spool.database}/")
         for name in retention(seen, now, self.plan.kept):
+            if self.keeps_all:
+                return
             if await _deleted(carrier.store, name):
                 carrier.has.discard(name)
 

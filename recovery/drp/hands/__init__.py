@@ -14,6 +14,7 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.restoring import Restoring
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
@@ -37,6 +38,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.VERIFY: _watching,
     Kind.MANUAL: lambda bench: ByHand(),
     Kind.APPROVAL: lambda bench: ByHand(),
+    Kind.FREEZE_AUTOMATION: Freezing,
     Kind.RESTORE_DATABASES: Restoring,
     Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
 }

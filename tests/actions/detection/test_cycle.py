@@ -9,11 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from recovery.alarms.models import Alarm
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection import actions, queries
+from recovery.detection.facts import Part
+from recovery.detection.freezes import lift_freeze
 from recovery.detection.models import Brake, Situation
 from recovery.detection.policy import Policy
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.models import Host
 from tests.actions.detection.fleet import PERSON, Stage, build_fleet
+from tests.support.freezes import freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +136,28 @@ def test_a_pause_holds_every_loss_and_survives_in_its_row(stage: Stage) -> None:
     assert Brake.objects.get().paused_at is None
     stage.run(1.0)
     assert stage.verdicts() == {"par0-00": ("lost", "held")}
+
+
+def test_a_plans_freeze_holds_every_loss_until_it_is_lifted(stage: Stage) -> None:
+    row = freeze([Part.RESCHEDULING], stage.clock.now())
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "held")}
+    with pytest.raises(Refused, match="DRP-0007 froze rescheduling for amelie"):
+        actions.release_holds(
+            hosts=[stage.named("par0-00").pk], actor=PERSON, reason="go", now=stage.clock.now()
+        )
+    lift_freeze(freeze=row.pk, actor=PERSON, reason="done", now=stage.clock.now())
+    stage.kill("par1-00")
+    stage.run(4.0)
+    assert stage.verdicts()["par1-00"] == ("lost", "allowed")
+
+
+def test_what_else_a_plan_froze_holds_no_loss(stage: Stage) -> None:
+    freeze([Part.RETENTION, Part.FAILOVER, Part.RESTORE_TESTS], stage.clock.now())
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
 
 
 def test_a_controller_that_leads_no_longer_writes_nothing(stage: Stage) -> None:

@@ -17,14 +17,15 @@ from recovery.core import control
 from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict
 from recovery.drp import actions, queries
-from recovery.drp.actions.answers import Answer
+from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
+from recovery.drp.approvals.facts import Rule
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
-from recovery.drp.models import Act, Approval, Ask, Run, RunbookVersion, RunStep
+from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
 from recovery.drp.press import Press
-from recovery.drp.queries.runs import plan_of, question_of, word_of
+from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
 from recovery.drp.resolve import Wish
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
@@ -203,6 +204,15 @@ class Ground:
             actor=Actor("person", who),
             reason="" if yes else "It comes back.",
             now=self.now,
+        )
+
+    def glass(self, name: str, who: str, *rules: Rule, reason: str = "I am alone.") -> BreakGlass:
+        """They break these rules for the step's question, signed."""
+        ask, actor = self.ask(name), Actor("person", who)
+        row = glass_to_break(ask, rules=rules, actor=actor, reason=reason)
+        signed = self.keys[who].sign(glass_word(self.run, ask.step, ask, row))
+        return actions.break_glass(
+            ask=ask.pk, rules=rules, assertion=signed, actor=actor, reason=reason, now=self.now
         )
 
     def until(self, name: str) -> None:
