@@ -32,7 +32,7 @@ from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW
 from tests.support.passkeys import Passkey
 
-HEAD = """\
+FREEZE = """\
   - id: freeze
     title: Freeze
     stage: activation
@@ -40,6 +40,8 @@ HEAD = """\
     timeout: 1m
     undo: Thaw.
     do: {kind: freeze_automation, what: [rescheduling, failover]}
+"""
+FENCE = """\
   - id: fence
     title: Fence
     stage: activation
@@ -81,7 +83,7 @@ class Product(Ground):
         return {**found, **dict.fromkeys(FAKED, self.fakes)}
 
     def write(self) -> RunbookVersion:
-        text = raw().split("steps:\n")[0] + "steps:\n" + HEAD + self.tail
+        text = raw().split("steps:\n")[0] + "steps:\n" + FREEZE + self.tail
         row = actions.write_runbook(
             raw=text.encode(), actor=Actor("person", "emil"), reason="New.", now=self.now
         )

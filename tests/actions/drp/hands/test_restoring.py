@@ -32,7 +32,7 @@ from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores.actions import hear_restores
 from recovery.restores.models import Restore
-from tests.actions.drp.hands.ground import Killed, Product, mortal_leaders, people
+from tests.actions.drp.hands.ground import FENCE, Killed, Product, mortal_leaders, people
 from tests.actions.failover.fleet import copy, describe
 from tests.actions.restores.ground import POINT, keep, see
 from tests.actions.restores.ground import Ground as Restores
@@ -69,7 +69,7 @@ def product(db: None, pinned: Path) -> Product:
         lose(hosts[name])
     database.refresh_from_db()
     standing.await_host(database=database, actor=BY, reason="Its host is lost.", now=NOW)
-    return Product(people(pinned), pinned, tail=TAIL)
+    return Product(people(pinned), pinned, tail=FENCE + TAIL)
 
 
 def agents(product: Product) -> Restores:
