@@ -17,6 +17,7 @@ from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
 from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
@@ -42,6 +43,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.FREEZE_AUTOMATION: Freezing,
     Kind.RESTORE_DATABASES: Restoring,
     Kind.PLACE_APPLICATIONS: Placing,
+    Kind.SWITCH_TRAFFIC: Switching,
     Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
 }
 """One line a kind."""

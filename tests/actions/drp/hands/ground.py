@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recovery.access.actions import register_person
@@ -21,10 +22,13 @@ from recovery.drp.cycle import Cycle
 from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands import hands_of
-from recovery.drp.models import Run, RunbookVersion
+from recovery.drp.hands.bench import Bench
+from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.queries import authority
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
 from recovery.drp.resolve import Wish
+from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
 from tests.actions.drp.ground import PEOPLE, Counting, Ground
@@ -120,6 +124,20 @@ class Product(Ground):
         carry_on(actor=self.actor, now=self.now, paused=self.paused, despite=above)
         through = authority.operations_above_pause() if self.paused else ()
         run_governor(actor=self.actor, now=self.now, paused=self.paused, despite=through)
+
+
+def bench_of(product: Product, **changes: object) -> Bench:
+    """What a hand is given, of a plan that says something else."""
+    plan = msgspec.structs.replace(plan_of(product.run), **changes)
+    there = world("PAR1", "OSU2")
+    return Bench(product.run, plan, lambda _: there, product.actor, product.now, lambda: 0.0)
+
+
+def order_of(product: Product, step: str) -> Order:
+    """To look at the newest act of the step's first target."""
+    act = Act.objects.filter(step=product.step(step)).latest("number")
+    target = plan_of(product.run).step(step).waves[0][0]
+    return Order(Do.LOOK, "", step, act.key, target, act.number)
 
 
 def people(pins: Path) -> dict[str, Passkey]:

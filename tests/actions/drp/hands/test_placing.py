@@ -10,13 +10,11 @@ import pytest
 from recovery.core import transitions
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.hands import refuse_plan
-from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.placing import Placing
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import world
-from recovery.drp.sights import Do, Heard, Order
+from recovery.drp.sights import Heard
 from recovery.inventory import actions as inventory
 from recovery.inventory.facts import ApplicationKind, PlacementState, Replace, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
@@ -24,7 +22,13 @@ from recovery.operations.actions import hand_operations, record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.scheduling.cycle import reschedule
-from tests.actions.drp.hands.ground import Product, mortal_leaders, people
+from tests.actions.drp.hands.ground import (
+    Product,
+    bench_of,
+    mortal_leaders,
+    order_of,
+    people,
+)
 from tests.support.fleet import BY, NOW, make_fleet, seat
 
 TAIL = """\
@@ -214,13 +218,8 @@ def test_a_drill_moves_no_container_of_production(product: Product) -> None:
     product.look(6.0)
     for _ in range(2):
         product.look(6.0)
-    act = Act.objects.get(step=product.step("place"))
     before = seats()
-    plan = msgspec.structs.replace(plan_of(product.run), mode=Mode.DRILL)
-    there = world("PAR1", "OSU2")
-    bench = Bench(product.run, plan, lambda _: there, product.actor, product.now, lambda: 0.0)
-    target = plan.step("place").waves[0][0]
-    outcome = Placing(bench).act(Order(Do.LOOK, "", "place", act.key, target, 1))
+    outcome = Placing(bench_of(product, mode=Mode.DRILL)).act(order_of(product, "place"))
     assert outcome.heard is Heard.FAILED
     assert outcome.said == "shop is production: a drill never touches it."
     assert seats() == before

@@ -7,23 +7,19 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreFact
 from recovery.detection.actions import set_pause
 from recovery.drp.facts import Mode, RunState
-from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.restoring import Restoring
 from recovery.drp.journal import Effect
 from recovery.drp.models import Act
 from recovery.drp.press import Press
 from recovery.drp.queries import authority
 from recovery.drp.queries.progress import restores_of
-from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import world
-from recovery.drp.sights import Do, Heard, Order
+from recovery.drp.sights import Heard, Order
 from recovery.failover.actions import standing
 from recovery.failover.models import Vouch
 from recovery.inventory.facts import Durability, Plan, Profile, Role
@@ -32,7 +28,15 @@ from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores.actions import hear_restores
 from recovery.restores.models import Restore
-from tests.actions.drp.hands.ground import FENCE, Killed, Product, mortal_leaders, people
+from tests.actions.drp.hands.ground import (
+    FENCE,
+    Killed,
+    Product,
+    bench_of,
+    mortal_leaders,
+    order_of,
+    people,
+)
 from tests.actions.failover.fleet import copy, describe
 from tests.actions.restores.ground import POINT, keep, see
 from tests.actions.restores.ground import Ground as Restores
@@ -224,18 +228,13 @@ def intended(product: Product) -> Order:
     product.fail = fail
     with pytest.raises(Killed):
         product.reach("restore")
-    act = Act.objects.get(step=product.step("restore"))
     assert not Restore.objects.exists()
-    target = plan_of(product.run).step("restore").waves[0][0]
-    return Order(Do.LOOK, "", "restore", act.key, target, 1)
+    return order_of(product, "restore")
 
 
 def hand(product: Product, **changes: object) -> Restoring:
     """Of a plan that says something else."""
-    plan = msgspec.structs.replace(plan_of(product.run), **changes)
-    run, actor = product.run, product.actor
-    there = world("PAR1", "OSU2")
-    return Restoring(Bench(run, plan, lambda _: there, actor, product.now, lambda: 0.0))
+    return Restoring(bench_of(product, **changes))
 
 
 def test_a_drill_never_touches_a_production_database(product: Product) -> None:
