@@ -15,6 +15,9 @@ from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.hands.freezing import Freezing
+from recovery.drp.hands.placing import Placing
+from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
@@ -38,6 +41,9 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.MANUAL: lambda bench: ByHand(),
     Kind.APPROVAL: lambda bench: ByHand(),
     Kind.FREEZE_AUTOMATION: Freezing,
+    Kind.RESTORE_DATABASES: Restoring,
+    Kind.PLACE_APPLICATIONS: Placing,
+    Kind.SWITCH_TRAFFIC: Switching,
     Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
 }
 """One line a kind."""
@@ -49,14 +55,17 @@ def refuse_plan(plan: Plan) -> str:
     """Why this version cannot carry a plan out; empty where it can."""
     if plan.mode is Mode.SIMULATION:
         return ""
-    missing = {step.kind.value for step in plan.steps if not _has_hand(step)}
+    missing = {step.kind.value for step in plan.steps if not _has_hand(step, plan.mode)}
     if not missing:
         return ""
     names = ", ".join(sorted(missing))
     return f"This version of Tocsin simulates {names}, and does not carry it out yet."
 
 
-def _has_hand(step: PlannedStep) -> bool:
+def _has_hand(step: PlannedStep, mode: Mode) -> bool:
+    """What still lives is moved by draining its hosts, which no run does yet."""
+    if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
+        return False
     reaches = step.kind is not Kind.NOTIFY or step.params.get("audience") == "team"
     return step.kind in HANDED and reaches
 
