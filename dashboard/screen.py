@@ -18,6 +18,8 @@ from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
 from recovery.core import clock, control
 from recovery.detection import screens as detection
+from recovery.drp.views.runs import RunView, view_run
+from recovery.drp.views.waiting import AskLine, open_asks
 from recovery.failover import screens as failover
 from recovery.failover.doubt.seen import DoubtView, doubt
 from recovery.failover.views.databases import DatabaseView
@@ -38,6 +40,7 @@ class Screen:
     still_at: datetime | None = None
     """What is drawn belongs to a form and stands still since then."""
     _briefs: dict[str, Brief] = field(default_factory=dict)
+    _runs: dict[int, RunView | None] = field(default_factory=dict)
 
     def may(self, act: May) -> bool:
         return may(self.role, act)
@@ -109,6 +112,17 @@ class Screen:
         if site not in self._briefs:
             self._briefs[site] = self.recovery.brief(site)
         return self._briefs[site]
+
+    def run(self, number: int) -> RunView | None:
+        """One run of a recovery plan."""
+        if number not in self._runs:
+            self._runs[number] = view_run(number)
+        return self._runs[number]
+
+    @cached_property
+    def asks(self) -> tuple[AskLine, ...]:
+        """Steps that wait for somebody's yes."""
+        return open_asks()
 
     @cached_property
     def lost_sites(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from dashboard.api import api
 from dashboard.views import act, databases, look, machine, moves, recovery, restores
+from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
     path("", look.overview),
@@ -33,6 +34,15 @@ urlpatterns = [
     path("backups/", look.backups),
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),
+    path("recovery/start/", start.start),
+    path("recovery/runs/", runs.runs),
+    path("recovery/runs/<int:number>/", runs.run),
+    path("recovery/runs/<int:number>/<str:verb>/", runs.press),
+    path("recovery/runs/<int:number>/<str:verb>/<slug:step>/", runs.press),
+    path("recovery/approve/", approve.asked),
+    path("recovery/approve/<uuid:pk>/", approve.approve),
+    path("recovery/approve/<uuid:pk>/deny/", approve.deny),
+    path("recovery/approve/<uuid:pk>/break-glass/", approve.break_glass),
     path("recovery/<str:name>/", recovery.datacenter),
     path("recovery/<str:name>/activate/", recovery.activate),
     path("recovery/<str:name>/wait/", recovery.wait),
@@ -50,6 +60,7 @@ urlpatterns = [
     path("lab/", look.lab),
     path("lab/hosts/<str:name>/<str:verb>/", act.lab_host),
     path("lab/datacenters/<str:name>/kill/", act.lose_datacenter),
+    path("passkey/", passkey.passkey),
     path("find/", look.find),
     path("help/", look.guide),
     path("theme/", look.theme),

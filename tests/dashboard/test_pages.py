@@ -316,6 +316,8 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "database": "orders-pg",
         "recovery": "PAR1",
         "backups": "",
+        "ask": "",
+        "run": "",
     }
     seed_backups(seeded, now)
     for name in PANELS:
