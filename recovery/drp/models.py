@@ -16,6 +16,7 @@ from recovery.drp.facts import (
     RunState,
     StepState,
 )
+from recovery.drp.reports.models import Report, ReportFinding, RunbookLook
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
 
@@ -290,3 +291,20 @@ class Delegation(Guarded):
                 condition=models.Q(ends_at__gt=models.F("begins_at")), name="a_delegation_ends"
             ),
         ]
+
+
+__all__ = [
+    "Act",
+    "Approval",
+    "ApprovalUse",
+    "Ask",
+    "BreakGlass",
+    "Delegation",
+    "Report",
+    "ReportFinding",
+    "Run",
+    "RunPulse",
+    "RunStep",
+    "RunbookLook",
+    "RunbookVersion",
+]
