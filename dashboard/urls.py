@@ -33,6 +33,7 @@ urlpatterns = [
     path("backups/", look.backups),
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),
+    path("recovery/", include("dashboard.views.plans.urls")),
     path("recovery/<str:name>/", recovery.datacenter),
     path("recovery/<str:name>/activate/", recovery.activate),
     path("recovery/<str:name>/wait/", recovery.wait),

@@ -16,7 +16,7 @@ from recovery.drp.facts import (
     RunState,
     StepState,
 )
-from recovery.drp.reports.models import Report, ReportFinding, RunbookLook
+from recovery.drp.reports import models as reports  # noqa: F401 - Django finds them from here
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
 
@@ -291,20 +291,3 @@ class Delegation(Guarded):
                 condition=models.Q(ends_at__gt=models.F("begins_at")), name="a_delegation_ends"
             ),
         ]
-
-
-__all__ = [
-    "Act",
-    "Approval",
-    "ApprovalUse",
-    "Ask",
-    "BreakGlass",
-    "Delegation",
-    "Report",
-    "ReportFinding",
-    "Run",
-    "RunPulse",
-    "RunStep",
-    "RunbookLook",
-    "RunbookVersion",
-]

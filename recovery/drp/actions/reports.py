@@ -17,13 +17,14 @@ from django.db.models import Max
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused, TocsinError
-from recovery.drp.models import Report, ReportFinding, Run
+from recovery.drp.models import Run
 from recovery.drp.queries.people import rights_of
 from recovery.drp.queries.reports import report_facts, unreported_runs
 from recovery.drp.queries.sealed import is_covered
 from recovery.drp.reports.compose import compose, refuse_report
 from recovery.drp.reports.document import canonical, digest_of
 from recovery.drp.reports.facts import FindingState
+from recovery.drp.reports.models import Report, ReportFinding
 from recovery.drp.reports.signing import report_key, sign
 
 log = structlog.get_logger()

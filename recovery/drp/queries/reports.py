@@ -17,8 +17,6 @@ from recovery.drp.models import (
     Approval,
     Ask,
     BreakGlass,
-    Report,
-    ReportFinding,
     Run,
     RunbookVersion,
     RunStep,
@@ -30,6 +28,7 @@ from recovery.drp.queries.sealed import log_of
 from recovery.drp.queries.served import Window, events_of, lost_at_of, targets_of
 from recovery.drp.reports import facts
 from recovery.drp.reports.facts import Moment
+from recovery.drp.reports.models import Report, ReportFinding
 from recovery.drp.runbooks.reading import reread_runbook
 
 

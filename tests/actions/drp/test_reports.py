@@ -15,10 +15,10 @@ from recovery.core.tlog.notes import VerifierKey
 from recovery.drp import actions
 from recovery.drp.actions.reports import SEAL_PATIENCE, write_due_reports
 from recovery.drp.facts import RunState
-from recovery.drp.models import Report
 from recovery.drp.press import Press
 from recovery.drp.queries.people import database_now
 from recovery.drp.reports import document as doc
+from recovery.drp.reports.models import Report
 from recovery.drp.reports.signing import signer_of
 from recovery.inventory.models import Database, WriteGap, WriteProbe
 from tests.actions.drp.ground import Ground
