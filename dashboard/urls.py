@@ -34,6 +34,7 @@ urlpatterns = [
     path("backups/", look.backups),
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),
+    path("recovery/", include("dashboard.views.plans.urls")),
     path("recovery/start/", start.start),
     path("recovery/runs/", runs.runs),
     path("recovery/runs/<int:number>/", runs.run),

@@ -11,6 +11,7 @@ from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
+from recovery.drp.actions import reports
 from recovery.sealer import watch
 
 
@@ -58,3 +59,9 @@ def forget_points() -> None:
 def watch_sealing() -> None:
     """Entries that no checkpoint covers in time ring, the sealer being gone too."""
     watch.watch_sealing(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def write_reports() -> None:
+    """Of every run that has ended: its report, signed."""
+    reports.write_due_reports(now=clock.system.now())

@@ -18,6 +18,7 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.journal import Call, Effect  # noqa: F401 - tables of this room, too
+from recovery.drp.reports import models as reports  # noqa: F401 - Django finds them from here
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
 

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     """What hands began under which key, and the webhooks that are due."""
 
     dependencies = [
-        ("drp", "0012_runs"),
+        ("drp", "0013_reports"),
     ]
 
     operations = [
