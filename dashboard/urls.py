@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine, moves, recovery, restores
+from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
 from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("databases/<str:name>/call-off/", databases.call_off),
     path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/restore/", restores.restore),
+    path("databases/<str:name>/restore-in-place/", in_place.restore_in_place),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/unblock/", databases.unblock),

@@ -123,6 +123,7 @@ def _spec(
         lease=terms_of(database) if is_leased else None,
         settings=dict(database.settings),
         backup=backup,
+        adopts=str(database.adopting or "") if row.pk == database.primary_id else "",
     )
 
 

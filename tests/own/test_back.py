@@ -203,6 +203,25 @@ async def test_a_restore_that_is_killed_leaves_what_is_in_place_and_is_begun_ane
     assert ground.words() == ["kept"]
 
 
+@pytest.mark.timeout(240)
+async def test_a_restore_begins_a_history_above_those_that_any_store_knows(ground: Ground) -> None:
+    """Store 2 is of before the restores that store 1 has seen; a third one is away, and is named
+    and not waited for."""
+    own = ground.configure()
+    await kept(ground)
+    line = next(ground.stores[0].glob(f"{NAME}/*"))
+    (line / "wal" / "00000006").mkdir(parents=True)
+    (line / "wal" / "00000006" / "history-00000001-0000000003000148").write_bytes(b"sealed")
+    own.put_third(StoreSpec(name="three", kind="folder", folder=str(ground.stores[0] / "away")))
+    await asyncio.to_thread(ground.cluster.stop)
+    said: list[str] = []
+    done = await asyncio.to_thread(
+        restore, ground.state, store_of(ground.state, 2), Wish(), said.append
+    )
+    assert done.timeline == 7
+    assert "Replica 3 could not be asked which histories it has" in "".join(said)
+
+
 async def test_without_stores_no_slot_is_left_and_an_archiver_is_no_reader_of_rows(
     ground: Ground,
 ) -> None:

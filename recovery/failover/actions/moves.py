@@ -136,6 +136,8 @@ def _check(row: Database, host: Host) -> None:
         raise Refused(f"{row} is on the business plan: it fails over to its standby.")
     if row.state != DatabaseState.WAITING or row.primary is None:
         raise Refused(f"{row} does not wait: what serves is not moved.", kept="Nothing changed.")
+    if row.adopting is not None:
+        raise Refused(f"{row} gets its restored data where it is.", kept="Nothing was changed.")
     if row.primary.host_id == host.pk:
         raise Refused(f"{row} is on {host} already: start that host again.", field="host")
     if reason := _refuse_host(row, host):

@@ -1,4 +1,4 @@
-"""Two people restore a database elsewhere; one calls it off.
+"""Two people restore a database elsewhere, or in its own place to a moment; one calls it off.
 
 Invariants: each typed the database's name, or put their name to a plan that shows it; both words
 are about one epoch, one replica, one moment and one host, and what does not hold any more is not
@@ -25,6 +25,7 @@ from recovery.restores import lost, queries
 from recovery.restores.actions.steps import note_step, reach
 from recovery.restores.decide import refuse_less
 from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
+from recovery.restores.in_place import refuse_here, refuse_moment
 from recovery.restores.models import Restore
 
 
@@ -44,19 +45,33 @@ def ask_restore(
     source: str = "",
     host: str = "",
     to: datetime | None = None,
+    in_place: bool = False,
     typed: str,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Restore:
     """The first person's word: what is lost, from which replica (a key, else the best) and where to
-    (a key, else the best). Nothing happens before a second one gives theirs."""
+    (a key, else the best; `in_place`: where it is). Nothing happens before a second one gives
+    theirs."""
     check_typed(database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
-        _check(row)
-        choice, place = queries.choice_for(row, source), queries.place_for(row, host)
-        return _asked(row, choice, place, to, actor=actor, reason=reason, now=now)
+        _check(row, in_place=in_place)
+        choice = queries.choice_for(row, source)
+        place = queries.here(row) if in_place else queries.place_for(row, host)
+        wish = Wish(choice, place, to, in_place)
+        return _asked(row, wish, actor=actor, reason=reason, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What two people are to agree to."""
+
+    choice: Choice
+    place: Place
+    to: datetime | None = None
+    in_place: bool = False
 
 
 def commission_restore(
@@ -72,11 +87,12 @@ def commission_restore(
     """Both words at once, which a recovery plan carries: into this datacenter, from this replica,
     and with no greater loss than was quoted. In the caller's transaction."""
     row = Database.objects.select_for_update().get(pk=database.pk)
-    _check(row)
+    _check(row, in_place=False)
     choice, place = queries.choice_for(row, source), queries.place_in(row, site)
     if less := refuse_less(choice, words.quoted):
         raise Refused(less, field="source", kept="Nothing was begun.")
-    asked = _asked(row, choice, place, None, words=words, actor=actor, reason=reason, now=now)
+    wish = Wish(choice, place)
+    asked = _asked(row, wish, words=words, actor=actor, reason=reason, now=now)
     check_second(asked.vouch, row, "restore", words.second, now)
     use_word(asked.vouch, by=words.second, actor=actor, reason=reason, now=now)
     said = f"{words.first} and {words.second} agreed: {reason}"
@@ -85,26 +101,23 @@ def commission_restore(
 
 def _asked(
     row: Database,
-    choice: Choice,
-    place: Place,
-    to: datetime | None,
+    wish: Wish,
     *,
     words: Words | None = None,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Restore:
+    choice, place, to = wish.choice, wish.place, wish.to
     found, host = choice.source, place.host
     if found is None or found.at is None:
         raise Refused(" ".join([choice.reason, *choice.why_not]), field="source")
     if host is None:
         raise Refused(" ".join([place.reason, *place.why_not]), field="host")
-    if to is not None and to > found.at:
-        raise Refused(
-            f"Replica {found.number} goes to {instant(found.at)} and no further.", field="to"
-        )
+    if refusal := refuse_moment(found, to):
+        raise Refused(refusal, field="to")
     quoted, first = (words.quoted, words.first) if words else (found.at, actor.id)
-    risk = say_risk(row, to or quoted, now)
+    risk = say_risk(row, to or quoted, now, in_place=wish.in_place)
     target = Host.objects.get(pk=host.key)
     why = " ".join([choice.reason, *choice.why_not, place.reason])
     vouch = ask_word(
@@ -122,6 +135,7 @@ def _asked(
         old_epoch=row.epoch,
         quoted=quoted,
         to=to,
+        in_place=wish.in_place,
         asked_at=now,
     )
     transitions.create([asked], actor=actor, reason=reason, now=now)
@@ -129,8 +143,10 @@ def _asked(
     return asked
 
 
-def say_risk(row: Database, upto: datetime, now: datetime) -> str:
+def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = False) -> str:
     """What both people agree to."""
+    if in_place:
+        return _risk_here(row, upto, now)
     hosts = old_hosts(row)
     back = f"{hosts} {'come' if ' and ' in hosts else 'comes'}"
     said = (
@@ -143,6 +159,22 @@ def say_risk(row: Database, upto: datetime, now: datetime) -> str:
         f"{said} If its hosts are only cut off and somebody still writes to them there, that is"
         " lost too: make sure that they are off. It has no standby afterwards, and nobody takes"
         " over from it until it gets one."
+    )
+
+
+def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
+    host = row.primary.host if row.primary else "its host"
+    said = (
+        f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, and"
+        " all that it acknowledges until the restored data take its place, is lost to its users."
+        f" It serves until they are proven, then it is down for some seconds. What {host} has now"
+        " is set aside there, for 14 days."
+    )
+    if row.plan != Plan.BUSINESS:
+        return said
+    return (
+        f"{said} Its standbys are given up: they hold what is to go. It has none afterwards, and"
+        " nobody takes over from it until it gets one."
     )
 
 
@@ -159,19 +191,20 @@ def _number() -> int:
     return int(number)
 
 
-def _check(row: Database) -> None:
+def _check(row: Database, *, in_place: bool) -> None:
     """As the rows are now, whatever the caller saw."""
     running = Restore.objects.filter(database=row, phase__in=sorted(UNFINISHED)).first()
     if running is not None:
         todo = "Give the second word." if running.phase == Phase.ASKED else "Wait for its end."
         raise Conflict(f"{running} restores {row} already, in {running.phase}.", todo=todo)
-    if refusal := refuse(row):
+    if refusal := refuse(row, in_place=in_place):
         raise Refused(refusal, kept="Nothing was changed.")
 
 
-def refuse(row: Database) -> str:
-    """Why this database is not restored elsewhere now; empty where it may be."""
-    return lost.refuse(queries.standing_of(row))
+def refuse(row: Database, *, in_place: bool = False) -> str:
+    """Why this database is not restored elsewhere, or where it is, now; empty where it may be."""
+    standing = queries.standing_of(row)
+    return refuse_here(standing) if in_place else lost.refuse(standing)
 
 
 def give_restore(
@@ -185,7 +218,7 @@ def give_restore(
         if row.phase != Phase.ASKED:
             raise Conflict(f"{row} is in {row.phase}: it waits for no word any more.")
         check_second(row.vouch, database, "restore", actor.id, now)
-        if refusal := refuse(database):
+        if refusal := refuse(database, in_place=row.in_place):
             raise Refused(refusal, kept="Nothing was changed.")
         use_word(row.vouch, actor=actor, reason=reason, now=now)
         said = f"{row.vouch.requested_by} and {actor.id} agreed: {reason}"
