@@ -21,6 +21,9 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import BackupSpec
 
 _STAGGER = 30
+LOG_GAP, SNAPSHOT_GAP = timedelta(hours=1), timedelta(days=2)
+"""A server that writes nothing still leaves a mark a minute; a daily engine leaves nothing between
+two snapshots, and one of them may fail."""
 
 
 def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
@@ -31,7 +34,7 @@ def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
     keys = keys_for(folder, spec.backup.key)
     spool = Spool(DirectoryStore("spool", spool_folder), spec.name, keys)
     stores = [store_for(each, folder) for each in spec.backup.stores]
-    plan = _plan(spec.backup, spec.name)
+    plan = _plan(spec.backup, spec)
     if spec.engine == "postgresql":
         return Archiver(_primary(spec, place), spool, stores, plan)
     member = next(each for each in spec.members if each.replica == spec.replica)
@@ -56,13 +59,20 @@ def _socket(spec: DatabaseSpec, place: Place) -> dict[str, str]:
     return {"host": str(layout.socket), "port": str(spec.port), "user": Login.ADMIN.value}
 
 
-def _plan(backup: BackupSpec, name: str) -> Plan:
+def _plan(backup: BackupSpec, spec: DatabaseSpec) -> Plan:
     return Plan(
         base_every=timedelta(seconds=backup.every),
-        kept=RetentionPolicy(backups=backup.backups, days=backup.days),
+        kept=kept_of(backup, spec.engine),
         lock=timedelta(days=backup.lock_days) if backup.lock_days else None,
-        stagger=float(zlib.crc32(name.encode()) % _STAGGER),
+        stagger=float(zlib.crc32(spec.name.encode()) % _STAGGER),
     )
+
+
+def kept_of(backup: BackupSpec, engine: str) -> RetentionPolicy:
+    """What the stores keep."""
+    every = timedelta(seconds=backup.every)
+    gap = LOG_GAP if engine == "postgresql" else max(SNAPSHOT_GAP, 2 * every)
+    return RetentionPolicy(backups=backup.backups, days=backup.days, gap=gap)
 
 
 async def free_slot(spec: DatabaseSpec, place: Place) -> None:
