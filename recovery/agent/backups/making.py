@@ -6,7 +6,7 @@ import zlib
 from datetime import timedelta
 from pathlib import Path
 
-from recovery.adapters.backups.directory import DirectoryStore
+from recovery.adapters.backups.polite import PoliteStore
 from recovery.adapters.databases.postgresql.files import upstream
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.replication import Replication
@@ -32,7 +32,8 @@ def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
     spool_folder = folder / "spool"
     spool_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = keys_for(folder, spec.backup.key)
-    spool = Spool(DirectoryStore("spool", spool_folder), spec.name, keys)
+    disk = PoliteStore("spool", spool_folder, whose="the databases", beside=_home(spec, place))
+    spool = Spool(disk, spec.name, keys)
     stores = [store_for(each, folder) for each in spec.backup.stores]
     plan = _plan(spec.backup, spec)
     if spec.engine == "postgresql":
@@ -41,6 +42,12 @@ def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
     address = place.reach(member)
     source = Source(spec.replica, spec.database, spec.version, address, spec.secret)
     return Daily(source, spool, stores, plan)
+
+
+def _home(spec: DatabaseSpec, place: Place) -> Path:
+    """Where its data and its log are."""
+    is_elsewhere = spec.engine == "postgresql"
+    return Layout(place, spec.version).seat.folder if is_elsewhere else place.folder
 
 
 def _primary(spec: DatabaseSpec, place: Place) -> Primary:
