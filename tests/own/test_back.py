@@ -30,7 +30,7 @@ from recovery.engines.state import State, write_private
 from recovery.own import bundle
 from recovery.own.archiving import keep
 from recovery.own.folder import OwnFolder
-from recovery.own.keeping import PoliteSpool
+from recovery.own.keeping import spool_of
 from recovery.own.restoring import Wish, restore, store_of
 from recovery.own.server import NAME, Server
 from tests.support.running import ROOT
@@ -42,7 +42,6 @@ COMMAND = """
 import sys
 from pathlib import Path
 from recovery.engines.state import State
-from recovery.own.keeping import PoliteSpool
 from recovery.own.restoring import Wish, restore, store_of
 state = State(Path(sys.argv[1]))
 restore(state, store_of(state, 2), Wish(), lambda said: None)
@@ -280,9 +279,11 @@ async def test_a_base_backup_waits_for_its_servers_checkpoint_and_nothing_else_d
 async def test_the_spool_leaves_the_disk_to_the_database_that_it_shares_it_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = PoliteSpool("spool", tmp_path)
+    folder = OwnFolder(tmp_path)
+    folder.spool.mkdir(parents=True)
+    spool = spool_of(folder)
     await spool.put("a", b"piece")
-    monkeypatch.setattr("recovery.own.keeping.RESERVE", 1 << 60)
+    monkeypatch.setattr("recovery.adapters.backups.polite.RESERVE", 1 << 60)
     with pytest.raises(StoreFull, match="left to Tocsin's own database"):
         await spool.put("b", b"piece")
     assert [each.name for each in await spool.list()] == ["a"]
