@@ -195,6 +195,10 @@ TOCSIN_AUDIT_FOLDER = ENVIRONMENT.get("TOCSIN_AUDIT_FOLDER") or str(VAR / "audit
 """Where checkpoints and leaf hashes are copied to: best on another machine's disk."""
 TOCSIN_AUDIT_STORES = ENVIRONMENT.get("TOCSIN_AUDIT_STORES", "").split()
 """Stores of backups (`manage.py store`) that get the same copies."""
+TOCSIN_REPORT_KEY_FILE = ENVIRONMENT.get("TOCSIN_REPORT_KEY_FILE") or str(
+    VAR / "secrets/report-key"
+)
+"""What reports of runs and drills are signed with, and nothing else; made with the first one."""
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.
@@ -238,6 +242,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "recovery.tasks.watch_sealing",
         "schedule": 15.0,
         "options": {"expires": 15.0},
+    },
+    "write-reports": {
+        "task": "recovery.tasks.write_reports",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
     },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",

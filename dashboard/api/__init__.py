@@ -13,6 +13,7 @@ from dashboard.api.databases import router as databases
 from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
+from dashboard.api.runs import router as runs
 from recovery.core.errors import Conflict, TocsinError, Unsure
 
 api = NinjaAPI(
@@ -29,6 +30,7 @@ api.add_router("/backups", backups)
 api.add_router("/audit", audit)
 api.add_router("/restores", restores)
 api.add_router("/recovery", recovery)
+api.add_router("/drp", runs)
 
 
 @api.exception_handler(TocsinError)

@@ -65,6 +65,11 @@ def next_action(screen: Screen, key: str) -> Context | None:
     }
 
 
+def frozen(screen: Screen, key: str) -> Context | None:
+    """What recovery plans have frozen; nothing where nothing is."""
+    return {"freezes": screen.freezes} if screen.freezes else None
+
+
 def hurt(screen: Screen, key: str) -> Context | None:
     if not screen.hurt:
         return None

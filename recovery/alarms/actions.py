@@ -47,7 +47,7 @@ def raise_alarm(
         alarm = Alarm(
             key=key,
             severity=str(severity),
-            incident=incident,
+            incident=incident and incident.whole,
             title=title[:300],
             body=body,
             raised_at=now,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from recovery.controller.sighted import Sighted
 from recovery.detection import queries
+from recovery.detection.facts import Part
 from recovery.detection.situations import Scope
 from recovery.failover.cycle import Watch
 from recovery.failover.facts import Around
@@ -44,7 +45,7 @@ def around(sighted: Sighted) -> Around:
     points = Datacenter.objects.count()
     seen = 0 if blind else min(points, 2)
     return Around(
-        paused=sighted.paused,
+        paused=sighted.frozen.get(Part.FAILOVER, ""),
         blind=(blind,) if blind else (),
         vantage_seen=seen if points >= 3 else 0,
         vantage_tried=points,

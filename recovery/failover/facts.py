@@ -82,7 +82,7 @@ class ReplicaSight:
     standby's agent does not begin anew only because its primary went silent. `promised_for`: rest
     of its promise not to be promoted, at the time of the report. `claimed_early`: the highest
     position it claimed in a word older than the primary's newest one. `free_bytes`: of its disk,
-    -1 unknown.
+    -1 unknown. `adopted`: the restore that its data are of, where its list asks for one.
     """
 
     replica: str
@@ -99,6 +99,7 @@ class ReplicaSight:
     server: str = "absent"
     epoch: int = 0
     is_writable: bool = False
+    adopted: str = ""
     system: str = ""
     timeline: int = 0
     version: str = ""
@@ -126,7 +127,8 @@ class Database:
     level still unused; `restart_failed`: seconds since a restart in place last failed.
     `blocked_by`: the person who called the last one off, where that is why.
 
-    `failing_domains`: the domains that are held to be lost as a whole right now."""
+    `failing_domains`: the domains that are held to be lost as a whole right now. `adopting`: the
+    restore that takes the place of its data now."""
 
     database: str
     name: str
@@ -138,6 +140,7 @@ class Database:
     standby_loss: StandbyLoss = StandbyLoss.DEGRADE
     state: DatabaseState = DatabaseState.SERVING
     is_degraded: bool = False
+    adopting: str = ""
     blocked_for: float = 0.0
     blocked_by: str = ""
     restart_failed: float = NEVER

@@ -13,7 +13,8 @@ from recovery.restores.facts import ENDED, PHASE_MOVES, Phase
 
 
 class Restore(Guarded):
-    """One restore of a database from `source` to `host`, by two people's word (I-DB-7).
+    """One restore of a database from `source` to `host`, by two people's word (I-DB-7). `in_place`:
+    `host` is its own, and it serves until what was restored takes its place.
 
     `quoted`: the newest moment that `source` held when it was asked for; `to`: the moment asked
     for, None the newest; `old_epoch`, `old_host`: as both saw the database. `recovered_to`,
@@ -36,6 +37,7 @@ class Restore(Guarded):
     new_epoch = models.BigIntegerField(null=True)
     quoted = models.DateTimeField()
     to = models.DateTimeField(null=True)
+    in_place = models.BooleanField(default=False)
     called_off = models.CharField(max_length=120, blank=True)
     asked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from recovery.restores.facts import (
     Result,
     Source,
 )
+from recovery.restores.in_place import place_here
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
 from recovery.restores.models import Restore
 
@@ -86,6 +88,7 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
             unread=_unread(copy),
+            opens=copy.point.opens if copy.point else None,
         )
         for copy in (found.copies if found else ())
     )
@@ -173,6 +176,32 @@ def place_for(database: Database, wanted: str = "") -> Place:
     return place(hosts_for(database), home_of(database), wanted)
 
 
+def place_in(database: Database, site: str) -> Place:
+    """The host of this datacenter that would get it; what is on its way there counts already, so
+    that many that begin at once are spread."""
+    rows = Restore.objects.filter(phase__in=sorted(UNFINISHED)).exclude(database=database)
+    under_way = Counter(str(host) for host in rows.values_list("host_id", flat=True))
+    ports = rows.filter(database__port=database.port).select_related("database")
+    taken = {str(row.host_id): f"{row.database}, which is restored there" for row in ports}
+    hosts = [
+        replace(
+            one,
+            databases=one.databases + under_way[one.key],
+            taken_by=one.taken_by or taken.get(one.key, ""),
+        )
+        for one in hosts_for(database)
+        if one.site == site
+    ]
+    return place(hosts, home_of(database))
+
+
+def here(database: Database) -> Place:
+    """Its own host."""
+    led = database.primary
+    hosts = hosts_for(database) if led else ()
+    return place_here(next((one for one in hosts if led and one.key == str(led.host_id)), None))
+
+
 def failover_of(database: Database) -> Failover | None:
     """Its unfinished one."""
     rows = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED)
@@ -202,14 +231,19 @@ def standing_of(database: Database) -> Standing:
         leads=leader_of(database) is not None,
         members=members_of(database),
         failover=unfinished_failover(database),
+        lead=_member(database.primary) if database.primary else None,
     )
+
+
+def _member(row: Replica) -> Member:
+    return Member(str(row), row.host.name, Verdict(row.host.verdict))
 
 
 def members_of(database: Database) -> tuple[Member, ...]:
     """Every copy of it that was not given up."""
     rows = Replica.objects.filter(database=database).exclude(state=ReplicaState.RETIRED)
     wanted = rows.select_related("host", "database").order_by("number")
-    return tuple(Member(str(row), row.host.name, Verdict(row.host.verdict)) for row in wanted)
+    return tuple(_member(row) for row in wanted)
 
 
 def unfinished_restores() -> list[Restore]:
@@ -257,7 +291,7 @@ def facts_of(
         is_quarantined=row.host.quarantined_at is not None,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
-        failover="" if is_business else unfinished_failover(database),
+        failover="" if is_business and not row.in_place else unfinished_failover(database),
         source_gone=_gone(row) if phase is Phase.CHOOSE else "",
         host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
         quoted=row.quoted,
@@ -272,6 +306,7 @@ def facts_of(
         members=members_of(database) if is_business else (),
         lease=(leases or Leases()).sight(database) if is_business else None,
         loan=loan_of(row.pk),
+        in_place=row.in_place,
     )
 
 
@@ -310,6 +345,9 @@ def _gone(row: Restore) -> str:
 
 
 def _refused(row: Restore) -> str:
+    if row.in_place:
+        led = row.database.primary
+        return "" if led and led.host_id == row.host_id else f"{row.host} leads it no more."
     host = next((one for one in hosts_for(row.database) if one.key == str(row.host_id)), None)
     if host is None:
         return f"{row.host} is no host any more."

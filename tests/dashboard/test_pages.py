@@ -15,15 +15,18 @@ from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from dashboard.templatetags.tocsin import names
 from dashboard.views.act import HOST_ACTS
+from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.detection import actions as detection
+from recovery.detection.facts import Part
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
+from tests.support.freezes import freeze
 
 PAGES = (
     "/",
@@ -77,6 +80,26 @@ def test_a_viewer_is_not_offered_what_he_may_not_do(
     assert f"Acknowledge {incident}" not in client.get("/").content.decode()
     assert client.post(f"/incidents/{incident.number}/acknowledge/").status_code == 403
     assert Incident.objects.get().acknowledged_at is None
+
+
+def test_a_part_of_a_wider_incident_leads_to_it(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    part = fleet.lose_host(hosts["par1-r1-h02"], now)
+    whole = fleet.lose_host(hosts["par1-r1-h01"], now)
+    incidents.join_incident(
+        incident=part,
+        into=whole,
+        actor=Actor("controller", "t", 1),
+        reason="PAR1 is lost.",
+        now=now,
+    )
+    client = sign_in("viewer")
+    link = f'part of <a href="/incidents/{whole.number}/">{whole}</a>'
+    for path in ("/incidents/", f"/incidents/{part.number}/"):
+        assert link in client.get(path).content.decode()
+    html = client.get(f"/incidents/{whole.number}/").content.decode()
+    assert f"{part} is part of it" in html
+    assert "par1-r1-h02" in html
 
 
 def test_acknowledging_takes_the_incident_and_stops_the_bell(
@@ -271,7 +294,7 @@ def test_a_fleet_of_five_hundred_costs_a_fixed_number_of_queries(
         fleet.seed_application(f"app-{n}", hosts[n * 4 : n * 4 + 4], now, port=20000 + n)
     fleet.lose_host(hosts[0], now)
     screen = Screen(Role.RESPONDER)
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         for topic in ("bell", "menu", "voice", "next", "hurt", "fleet", "lines", "held"):
             draw(topic, screen)
     with django_assert_max_num_queries(13):
@@ -293,6 +316,8 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "database": "orders-pg",
         "recovery": "PAR1",
         "backups": "",
+        "ask": "",
+        "run": "",
     }
     seed_backups(seeded, now)
     for name in PANELS:
@@ -396,3 +421,20 @@ def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_deci
         html = client.get(path).content.decode()
         assert "Nothing moves: " in html
         assert "Nothing to decide" not in html
+
+
+def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_one_press(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    row = freeze([Part.FAILOVER, Part.RESTORE_TESTS], clock.system.now())
+    client, viewer = sign_in("responder"), sign_in("viewer")
+    html = client.get("/").content.decode()
+    assert "utomation frozen by DRP-0007" in html
+    assert "DRP-0007 froze failover, restore tests for amelie at" in html
+    assert "Lift the freeze" in html
+    assert "Lift the freeze" not in viewer.get("/").content.decode()
+    assert viewer.post(f"/held/freezes/{row.pk}/lift/").status_code == 403
+    assert client.post(f"/held/freezes/{row.pk}/lift/").status_code in {302, 303}
+    row.refresh_from_db()
+    assert (row.state, row.lifted_by) == ("lifted", "responder")
+    assert "frozen by" not in client.get("/").content.decode()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import F, Sum
 
-from recovery.detection.queries import pause_reason
+from recovery.detection.queries import pause_reason, standing_freezes
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.queries.inventory import inventory
 from recovery.failover.models import Failover
@@ -25,9 +25,14 @@ def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = froze
         hosts=_hosts(),
         services=(*_databases(lost), *_applications(lost)),
         blind=blind,
-        frozen=pause_reason(),
+        frozen=_frozen(),
         only=only,
     )
+
+
+def _frozen() -> str:
+    """A person's pause of everything, or what plans froze."""
+    return pause_reason() or "; ".join(row.said for row in standing_freezes())
 
 
 def _hosts() -> tuple[HostLook, ...]:
