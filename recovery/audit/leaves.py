@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from recovery.core.canonical import Slow, canonical, canonical_quickly
+import msgspec
+
+from recovery.core.canonical import Slow, canonical, canonical_plain, canonical_quickly
 
 VERSION, AS_TEXT = 1, 2
 DEEPEST = 100
@@ -39,21 +41,39 @@ class Stored:
 
 def leaf_data(index: int, row: Stored) -> bytes:
     """The bytes whose hash is leaf `index` of the tree; a line of every export."""
-    deep = is_deep(row.body)
-    read = json.loads
-    return _written(
-        {
-            "body": row.body if deep else read(row.body, parse_int=_whole, parse_float=_fraction),
-            "id": row.id,
-            "index": index,
-            "object_id": row.object_id,
-            "object_type": row.object_type,
-            "object_version": row.object_version,
-            "recorded_at": row.recorded_at,
-            "v": AS_TEXT if deep else VERSION,
-            "xid": row.xid,
-        }
-    )
+    if is_deep(row.body):
+        return canonical_plain(_leaf(index, row, row.body, AS_TEXT))
+    try:
+        plain = canonical_plain(_leaf(index, row, _READ.decode(row.body)))
+        if _LONG not in plain.translate(_AS_NINES):
+            return plain
+    except msgspec.MsgspecError:  # a fraction, for one
+        pass
+    body = json.loads(row.body, parse_int=_whole, parse_float=_fraction)
+    return _written(_leaf(index, row, body))
+
+
+def _leaf(index: int, row: Stored, body: object, v: int = VERSION) -> dict[str, object]:
+    return {
+        "body": body,
+        "id": row.id,
+        "index": index,
+        "object_id": row.object_id,
+        "object_type": row.object_type,
+        "object_version": row.object_version,
+        "recorded_at": row.recorded_at,
+        "v": v,
+        "xid": row.xid,
+    }
+
+
+def _refuse_fraction(digits: str) -> None:
+    raise ValueError(f"{digits} is spelled with care")
+
+
+_READ = msgspec.json.Decoder(float_hook=_refuse_fraction)
+_LONG, _AS_NINES = b"9" * 16, bytes.maketrans(b"012345678", b"999999999")
+"""So many digits in a row may be a number that no double holds."""
 
 
 def is_deep(body: str) -> bool:
@@ -85,8 +105,7 @@ def members(body: str) -> dict[str, str]:
 
 
 def _written(value: object) -> bytes:
-    """RFC 8785, of what `_whole` and `_fraction` read: nearly every entry holds plain text and
-    small numbers."""
+    """RFC 8785, of what `_whole` and `_fraction` read."""
     try:
         return canonical_quickly(value)
     except Slow:

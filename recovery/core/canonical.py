@@ -12,12 +12,14 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import rfc8785
 
 from recovery.core.errors import Refused
 
 SAFE = 2**53
 """Whole numbers below it, and above its negative, are kept by every reader."""
+_PLAIN = msgspec.json.Encoder(order="sorted")
 _SORTS_OTHERWISE = re.compile("[\ud800-\U0010ffff]")
 """Above these, UTF-16 (RFC 8785) and code points (Python) sort keys in different orders."""
 
@@ -50,6 +52,15 @@ def canonical_quickly(value: object) -> bytes:
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_slow
     )
     return canonical(value) if _SORTS_OTHERWISE.search(text) else text.encode()
+
+
+def canonical_plain(value: object) -> bytes:
+    """The same bytes, of what holds nothing but text, whole numbers below 2^53, true, false, null,
+    lists and mappings: four times faster still, and nobody looks whether it does."""
+    raw = _PLAIN.encode(value)
+    if raw.isascii() or not _SORTS_OTHERWISE.search(raw.decode()):
+        return raw
+    return canonical(value)
 
 
 class Slow(TypeError):

@@ -88,6 +88,8 @@ def test_rows_forged_for_another_person_start_nothing(asked: Ground) -> None:
             assert asked.step("fence").state == "failed"
             assert "Waits for one more person" in asked.step("fence").said
             assert asked.run.state == RunState.PAUSED
+            shown = mandate_of(asked.run, asked.step("fence"))
+            assert refuse_mandate(shown, pins(), party()), "an agent believes none of it either"
             transaction.set_rollback(True)
 
 
