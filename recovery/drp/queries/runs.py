@@ -24,6 +24,7 @@ from recovery.drp.queries.approvals import (
 )
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
+from recovery.drp.queries.promoted import promoted_epochs
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -131,6 +132,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str,
         act.target: act.epoch
         for act in Act.objects.filter(step__run=run, state=ActState.DONE).order_by("ended_at")
     }
+    ours |= promoted_epochs(run)
     ended = {name for name, step in steps.items() if step.state in over}
     return drift(plan, fresh, ours=ours, ended=ended)
 
