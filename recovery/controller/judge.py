@@ -212,10 +212,8 @@ class Judge:
         if self.doubt:
             return
         paused = self.sighted.hands_off or self.sighted.paused
-        watched, monotonic = self.databases.watch.memory.leases, self.clock.monotonic()
-        leases = Leases(watched, monotonic)
         despite = authority.restores_above_pause() if self._is_paused else ()
-        now = self.clock.now()
+        now, leases = self.clock.now(), self._leases()
         if carry_on(actor=self.actor, now=now, paused=paused, despite=despite, leases=leases):
             self.ask((), True)
 
@@ -250,9 +248,13 @@ class Judge:
             return
         self._next_plans = now + PLANS_SECONDS
         if self._plans is None:
-            self._plans = make_cycle(self.clock)
+            self._plans = make_cycle(self.clock, self._leases)
         hold = self.sighted.hands_off
         self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+
+    def _leases(self) -> Leases:
+        """As this leader has watched them, now."""
+        return Leases(self.databases.watch.memory.leases, self.clock.monotonic())
 
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""

@@ -15,6 +15,7 @@ from recovery.core.wire.backups import BackupSpec
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.failover.models import Lease
+from recovery.failover.queries import fenced_hosts
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
@@ -49,10 +50,15 @@ def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]
     return found
 
 
+def kept_out(spec: wire.DatabaseSpec) -> wire.DatabaseSpec:
+    """The same server where nothing may run for clients."""
+    return msgspec.structs.replace(spec, role="out", lease=None)
+
+
 def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...], ...]]:
     """Changes for a host whenever what it is told of its databases may have: the versions of its
     replicas, of their databases, of the other members, of the leases and of the stores that
-    their backups go to; whether retention is frozen."""
+    their backups go to; whether retention is frozen, and whether its datacenter is fenced."""
     here = set(Replica.objects.filter(host__in=hosts).values_list("database_id", flat=True))
     backups = backup_stamps(here)
     rows = (
@@ -67,10 +73,10 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
     for database, host, *version in rows:
         versions[database].append(tuple(version))
         members[host].add(database)
-    keeps_all = int(bool(frozen_reason(Part.RETENTION)))
+    keeps_all, fenced = int(bool(frozen_reason(Part.RETENTION))), fenced_hosts(hosts)
     return {
         host: (
-            (keeps_all,),
+            (keeps_all, int(host in fenced)),
             *(
                 stamp
                 for key in sorted(members[host])
@@ -78,7 +84,6 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
             ),
         )
         for host in hosts
-        if host in members
     }
 
 

@@ -14,8 +14,10 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
+from recovery.drp.hands.promoting import Promoting
 from recovery.drp.hands.restoring import Restoring
 from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
@@ -25,6 +27,7 @@ from recovery.drp.models import Run
 from recovery.drp.plan import Plan, PlannedStep
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Order
+from recovery.restores.queries import Leases
 
 Maker = Callable[[Bench], Hand]
 """Makes the hand of one kind for one round."""
@@ -44,6 +47,8 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.RESTORE_DATABASES: Restoring,
     Kind.PLACE_APPLICATIONS: Placing,
     Kind.SWITCH_TRAFFIC: Switching,
+    Kind.FENCE_DATACENTER: Fencing,
+    Kind.PROMOTE_DATABASES: Promoting,
     Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
 }
 """One line a kind."""
@@ -78,7 +83,8 @@ def hands_of(
     actor: Actor,
     now: datetime,
     monotonic: Callable[[], float],
+    leases: Callable[[], Leases] = Leases,
 ) -> Mapping[Kind, Hand]:
     """Of one run, for one round of the leader."""
-    bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting)
+    bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting, leases)
     return {kind: make(bench) for kind, make in MAKERS.items()}
