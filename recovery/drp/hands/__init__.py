@@ -44,7 +44,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.RESTORE_DATABASES: Restoring,
     Kind.PLACE_APPLICATIONS: Placing,
     Kind.SWITCH_TRAFFIC: Switching,
-    Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
+    Kind.NOTIFY: Telling,
 }
 """One line a kind."""
 HANDED = frozenset(MAKERS)
@@ -66,8 +66,7 @@ def _has_hand(step: PlannedStep, mode: Mode) -> bool:
     """What still lives is moved by draining its hosts, which no run does yet."""
     if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
         return False
-    reaches = step.kind is not Kind.NOTIFY or step.params.get("audience") == "team"
-    return step.kind in HANDED and reaches
+    return step.kind in HANDED
 
 
 def hands_of(
