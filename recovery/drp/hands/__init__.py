@@ -14,6 +14,7 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.calling import Calling
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
 from recovery.drp.hands.restoring import Restoring
@@ -45,6 +46,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.PLACE_APPLICATIONS: Placing,
     Kind.SWITCH_TRAFFIC: Switching,
     Kind.NOTIFY: Telling,
+    Kind.WEBHOOK: Calling,
 }
 """One line a kind."""
 HANDED = frozenset(MAKERS)
