@@ -37,6 +37,8 @@ class May(StrEnum):
     VOUCH_DATABASE = "vouch for a lost database host"
     RESTORE = "restore a database"
     DECIDE = "decide about a lost datacenter"
+    WRITE_RUNBOOK = "write a runbook"
+    REVIEW_RUNBOOK = "make a runbook active"
     PAUSE = "pause"
     SETTLE = "settle rows in doubt"
     LAB = "lab"
@@ -58,8 +60,9 @@ _RESPOND = _WATCH | {
     May.VOUCH_DATABASE,
     May.RESTORE,
     May.DECIDE,
+    May.WRITE_RUNBOOK,
 }
-_APPROVE = _RESPOND | {May.SETTLE}
+_APPROVE = _RESPOND | {May.SETTLE, May.REVIEW_RUNBOOK}
 """An approver may also settle restored rows; later, approve the steps of a recovery plan."""
 
 TABLE: Mapping[Role, frozenset[May]] = {

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from recovery.backups import actions as backups
 from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
-from recovery.drp.actions import reports
+from recovery.drp.actions import looks, reports
 from recovery.sealer import watch
 
 
@@ -62,3 +62,9 @@ def watch_sealing() -> None:
 def write_reports() -> None:
     """Of every run that has ended: its report, signed."""
     reports.write_due_reports(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def look_at_runbooks() -> None:
+    """Once an hour each: whether it could be run now; and what was to be done by today."""
+    looks.look_at_runbooks(now=clock.system.now())
