@@ -254,6 +254,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
+    "look-at-runbooks": {
+        "task": "recovery.tasks.look_at_runbooks",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",
         "schedule": 20.0,
