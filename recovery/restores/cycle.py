@@ -27,7 +27,21 @@ def carry_on(*, actor: Actor, now: datetime, paused: str = "", leases: Leases | 
         _carried(row.pk, actor=actor, now=now, paused=paused, leases=leases)
         for row in queries.unfinished_restores()
     )
-    return carried + _tidied(actor=actor, now=now)
+    return carried + _tidied(actor=actor, now=now) + _swept(actor=actor, now=now)
+
+
+def _swept(*, actor: Actor, now: datetime) -> int:
+    """What hosts still hold of restores that nobody asks for any more is dropped."""
+    asked = 0
+    for stray, replica in queries.strays_to_drop(now):
+        try:
+            with control.deciding(actor.epoch):
+                actions.drop_stray(stray=stray, replica=replica, actor=actor, now=now)
+        except (Conflict, Refused) as error:
+            log.info("not this round", stray=str(stray), reason=str(error))
+            continue
+        asked += 1
+    return asked
 
 
 def _tidied(*, actor: Actor, now: datetime) -> int:
