@@ -38,6 +38,7 @@ PANELS = _panels(
     Panel("menu", pages.menu),
     Panel("voice", pages.voice),
     Panel("next", pages.next_action),
+    Panel("frozen", pages.frozen),
     Panel("hurt", pages.hurt),
     Panel("fleet", pages.fleet),
     Panel("lines", pages.lines),

@@ -166,6 +166,11 @@ class Screen:
         return self.brake.blind
 
     @cached_property
+    def freezes(self) -> tuple[detection.FreezeView, ...]:
+        """What recovery plans have frozen."""
+        return detection.freezes()
+
+    @cached_property
     def unseeing(self) -> str:
         """Why nobody sees the fleet now, by Tocsin's own word or because none watches."""
         if self.is_watched is False:
@@ -208,6 +213,7 @@ class Screen:
             promises=sum(one.tone == "down" for one in self.broken_promises),
             held=len(self.held),
             paused=self.brake.paused_by if self.brake.paused_at else "",
+            frozen=tuple(dict.fromkeys(one.run for one in self.freezes)),
             doubt=self.doubt is not None,
             blind=self.blind,
             is_watched=self.is_watched,

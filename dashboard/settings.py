@@ -145,6 +145,8 @@ def _migrator_url() -> str:
 DATABASES = {"default": _own_database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TOCSIN_APPLICATION_ROLE = ENVIRONMENT.get("TOCSIN_APPLICATION_ROLE", "tocsin_app")
+TOCSIN_SEALER_ROLE = ENVIRONMENT.get("TOCSIN_SEALER_ROLE", "tocsin_sealer")
+"""Who alone seals the audit log; a migration grants it where the role is there."""
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -172,6 +174,12 @@ TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 who loses it has to give every database a new secret."""
 TOCSIN_PINS = ENVIRONMENT.get("TOCSIN_PINS") or str(VAR / "secrets" / "approvers.json")
 """Public keys of those who may approve what is dangerous: a file, out of PostgreSQL's reach."""
+TOCSIN_WEBHOOK_KEYS = ENVIRONMENT.get("TOCSIN_WEBHOOK_KEYS") or str(VAR / "secrets" / "webhooks")
+"""A folder with the keys that sign the webhooks of recovery plans, by the names that plans use."""
+TOCSIN_WEBHOOK_NETWORKS = ENVIRONMENT.get("TOCSIN_WEBHOOK_NETWORKS", "").split()
+"""Networks beside public addresses that webhooks may go to, on any port: 10.0.0.0/8."""
+TOCSIN_WEBHOOK_AUTHORITY = ENVIRONMENT.get("TOCSIN_WEBHOOK_AUTHORITY", "")
+"""A file of certificates of whoever signs the receivers'; empty: the system's."""
 TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
 """The id of the key that seals backups; the key itself is in each host's own file alone."""
 TOCSIN_PROVEN_WITHIN_DAYS = _numbers("TOCSIN_PROVEN_WITHIN_DAYS", "30")[0]
@@ -193,6 +201,10 @@ TOCSIN_AUDIT_FOLDER = ENVIRONMENT.get("TOCSIN_AUDIT_FOLDER") or str(VAR / "audit
 """Where checkpoints and leaf hashes are copied to: best on another machine's disk."""
 TOCSIN_AUDIT_STORES = ENVIRONMENT.get("TOCSIN_AUDIT_STORES", "").split()
 """Stores of backups (`manage.py store`) that get the same copies."""
+TOCSIN_REPORT_KEY_FILE = ENVIRONMENT.get("TOCSIN_REPORT_KEY_FILE") or str(
+    VAR / "secrets/report-key"
+)
+"""What reports of runs and drills are signed with, and nothing else; made with the first one."""
 TOCSIN_LINK_SECRET = ENVIRONMENT.get("TOCSIN_LINK_SECRET", "")
 
 # The edge: it asks for its routes and says who it is.
@@ -236,6 +248,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "recovery.tasks.watch_sealing",
         "schedule": 15.0,
         "options": {"expires": 15.0},
+    },
+    "write-reports": {
+        "task": "recovery.tasks.write_reports",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "look-at-runbooks": {
+        "task": "recovery.tasks.look_at_runbooks",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "watch-backups": {
         "task": "recovery.tasks.watch_backups",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine, moves, recovery, restores
+from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
 from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
@@ -27,6 +27,7 @@ urlpatterns = [
     path("databases/<str:name>/call-off/", databases.call_off),
     path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/restore/", restores.restore),
+    path("databases/<str:name>/restore-in-place/", in_place.restore_in_place),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/unblock/", databases.unblock),
@@ -34,6 +35,7 @@ urlpatterns = [
     path("backups/", look.backups),
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),
+    path("recovery/", include("dashboard.views.plans.urls")),
     path("recovery/start/", start.start),
     path("recovery/runs/", runs.runs),
     path("recovery/runs/<int:number>/", runs.run),
@@ -51,6 +53,7 @@ urlpatterns = [
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),
     path("held/go-on/", act.clear_pause),
+    path("held/freezes/<uuid:pk>/lift/", act.lift_freeze),
     path("held/settle/", act.settle),
     path("placements/<uuid:pk>/release/", act.release_placement),
     path("processes/", look.machine),

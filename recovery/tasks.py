@@ -9,6 +9,9 @@ from django.core.management import call_command
 from recovery.backups import actions as backups
 from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
+from recovery.detection.facts import Part
+from recovery.detection.queries import frozen_reason
+from recovery.drp.actions import looks, reports
 from recovery.sealer import watch
 
 
@@ -29,7 +32,8 @@ def watch_backups() -> None:
 @shared_task(ignore_result=True)
 def keep_snapshots() -> None:
     """The provider's daily snapshots: one step of each. Volumes that nobody knows of go."""
-    snapshots.keep_snapshots(now=clock.system.now())
+    frozen = bool(frozen_reason(Part.RETENTION))
+    snapshots.keep_snapshots(now=clock.system.now(), keeps_all=frozen)
     lending.sweep_volumes()
 
 
@@ -55,3 +59,15 @@ def forget_points() -> None:
 def watch_sealing() -> None:
     """Entries that no checkpoint covers in time ring, the sealer being gone too."""
     watch.watch_sealing(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def write_reports() -> None:
+    """Of every run that has ended: its report, signed."""
+    reports.write_due_reports(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def look_at_runbooks() -> None:
+    """Once an hour each: whether it could be run now; and what was to be done by today."""
+    looks.look_at_runbooks(now=clock.system.now())

@@ -69,6 +69,11 @@ def next_action(screen: Screen, key: str) -> Context | None:
     }
 
 
+def frozen(screen: Screen, key: str) -> Context | None:
+    """What recovery plans have frozen; nothing where nothing is."""
+    return {"freezes": screen.freezes} if screen.freezes else None
+
+
 def _recovering(site: str) -> RunLine | None:
     return next((one for one in run_lines(lost=site) if one.is_recovering), None)
 

@@ -20,7 +20,7 @@ from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 
 OVERVIEW = (
-    *("voice", "next", "asked", "hurt", "hurting", "promises"),
+    *("voice", "next", "frozen", "asked", "hurt", "hurting", "promises"),
     *("fleet", "lines", "forecast"),
 )
 

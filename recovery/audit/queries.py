@@ -206,6 +206,16 @@ def checkpoint_of(size: int) -> Signed | None:
     return _signed(rows[0]) if rows else None
 
 
+def checkpoint_before(moment: datetime) -> Signed | None:
+    """The newest that was signed by then."""
+    rows = _all(
+        "SELECT size, root, note, signed_at FROM audit_checkpoint WHERE signed_at <= %s"
+        " ORDER BY size DESC LIMIT 1",
+        [moment],
+    )
+    return _signed(rows[0]) if rows else None
+
+
 def checkpoints(first: int = 0) -> list[Signed]:
     """Every checkpoint of at least this size, smallest first."""
     found = (

@@ -17,6 +17,8 @@ from recovery.drp.facts import (
     RunState,
     StepState,
 )
+from recovery.drp.journal import Call, Effect  # noqa: F401 - tables of this room, too
+from recovery.drp.reports import models as reports  # noqa: F401 - Django finds them from here
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
 
@@ -198,7 +200,9 @@ class Ask(Guarded):
 
 
 class BreakGlass(Guarded):
-    """Rules that one person broke for one question, by name, with a reason. Never changed."""
+    """Rules that one person broke for one question, by name, with a reason. Never changed.
+
+    `proof`: the assertion of their passkey over all of it."""
 
     TYPE = "drp break-glass"
 
@@ -207,9 +211,13 @@ class BreakGlass(Guarded):
     rules = models.JSONField()
     reason = models.TextField()
     at = models.DateTimeField()
+    proof = models.TextField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ask"], name="one_break_glass_per_question")]
+
+    def __str__(self) -> str:
+        return f"{self.by} broke glass in {self.ask.step}: {', '.join(self.rules)}"
 
 
 class Approval(Guarded):

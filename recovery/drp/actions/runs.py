@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -53,7 +53,8 @@ def prepare_run(
         _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    plan = resolve(found, runbook.digest, wish, there)
+    signed = replace(wish, requester=actor.id, last_editor=runbook.written_by)
+    plan = resolve(found, runbook.digest, signed, there)
     if why := refuse(plan):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
     if seen and seen != digest(plan):

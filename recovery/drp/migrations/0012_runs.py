@@ -31,7 +31,7 @@ ALTER TABLE drp_passkey ENABLE ALWAYS TRIGGER drp_passkey_moves;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("brief", "0001_initial"), ("drp", "0002_guard")]
+    dependencies = [("brief", "0001_initial"), ("drp", "0010_signed")]
 
     operations = [
         migrations.AddField(

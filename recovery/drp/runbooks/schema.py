@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from recovery.drp.facts import DANGEROUS, Kind, Mode, OnFailure, Stage
+from recovery.drp.runbooks.covers import Covers
 from recovery.drp.runbooks.kinds import (
     Approval,
     Check,
@@ -57,10 +58,12 @@ Act = Annotated[
 
 
 class Service(BaseModel):
-    """What was promised for one service."""
+    """What was promised for one service. `covers`: of which ones; without it no report can say
+    whether it was kept."""
 
     model_config = STRICT
     name: Text
+    covers: Covers | None = None
     rto: Span
     rpo: Span
     mtpd: Span

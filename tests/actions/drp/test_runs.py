@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -238,13 +237,16 @@ def test_break_glass_names_its_rules_tells_everyone_and_serves_once(ground: Grou
     ground.prepare(who="dora")
     ground.press(Press.START)
     ground.until("fence")
-    rules = {Rule.REQUESTER_APPROVES, Rule.TOO_FEW_PEOPLE}
-    fields: dict[str, Any] = {"ask": ground.ask("fence").pk, "rules": rules, "now": ground.now}
+    rules = (Rule.REQUESTER_APPROVES, Rule.TOO_FEW_PEOPLE)
     with pytest.raises(Refused, match="takes the role admin"):
-        actions.break_glass(actor=Actor("person", "bruno"), reason="x", **fields)
+        ground.glass("fence", "bruno", *rules)
     with pytest.raises(Refused, match="and a reason"):
-        actions.break_glass(actor=Actor("person", "dora"), reason=" ", **fields)
-    actions.break_glass(actor=Actor("person", "dora"), reason="I am alone.", **fields)
+        ground.glass("fence", "dora", *rules, reason=" ")
+    with pytest.raises(Refused, match="rules by name"):
+        ground.glass("fence", "dora")
+    ground.glass("fence", "dora", *rules)
+    with pytest.raises(Conflict, match="broke glass for this already"):
+        ground.glass("fence", "emil", *rules)
     alarm = Alarm.objects.get(key__startswith="break-glass:")
     assert "requester_approves, too_few_people" in alarm.title
     ground.say("fence", "dora")

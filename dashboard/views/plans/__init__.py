@@ -1,0 +1,1 @@
+"""Runbooks and the reports of their runs."""
