@@ -148,7 +148,8 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
     question = question_of(run, plan, row.step, row)
     planned = plan.step(row.step.name)
     rights = principals(person, question, people)
-    own = refuse_answer(person, person, people.rights(person, person), question)
+    counted_roles = people.counted(person, person, pins())
+    own = refuse_answer(person, person, counted_roles, question)
     return AskPage(
         row=row,
         run=run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recovery.brief.facts import Choice
 from recovery.brief.models import Decision
@@ -98,11 +98,12 @@ def refuse_undecided(mode: Mode, lost: str, decision: Decision | None) -> str:
     return ""
 
 
-def preview(row: RunbookVersion, wish: Wish) -> Preview:
-    """`TocsinError` where it is no plan for this."""
+def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
+    """`TocsinError` where it is no plan for this. Who asks is part of it: they never approve it."""
     book = reread_runbook(row.raw.encode(), f"{row.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    plan = resolve(book, row.digest, wish, there)
+    asked = replace(wish, requester=requester, last_editor=row.written_by)
+    plan = resolve(book, row.digest, asked, there)
     found = expected(plan, world(plan.lost.name, plan.into.name))
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from recovery.backups.words import joined
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
+from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import ActState, Kind, StepState
 from recovery.drp.models import Ask, Run
@@ -103,10 +104,11 @@ def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
 def principals(person: str, question: Question, people: People) -> tuple[str, ...]:
     """Whose rights this person may answer with: their own first, then those that are lent."""
     lent = sorted(giver for giver, taker in people.lent if taker == person)
+    pinned = pins()
     return tuple(
         one
         for one in (person, *lent)
-        if not refuse_answer(person, one, people.rights(person, one), question)
+        if not refuse_answer(person, one, people.counted(person, one, pinned), question)
     )
 
 
