@@ -35,11 +35,13 @@ Forms = Yes | No | Glass
 
 @dataclass(slots=True)
 class Answered:
-    """What is shown again: the form that was sent, why it did nothing, what changed."""
+    """What is shown again: the form that was sent, why it did nothing, what changed. `sign`: rules
+    that are about to be broken, and what the passkey is asked for."""
 
     form: Forms | None = None
     changed: tuple[str, ...] = ()
     status: int = 200
+    sign: tuple[list[str], str] | None = None
     context: dict[str, object] = field(default_factory=dict)
 
 
@@ -88,16 +90,34 @@ def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 @require_POST
 @for_people(May.BREAK_GLASS)
 def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
-    """Named rules, a reason; everybody is told. Then the page is shown again, to be answered."""
-    page = _find(pk, request)
+    """Named rules and a reason, then a signature over both; everybody is told. Then the page is
+    shown again, to be answered."""
+    page, actor = _find(pk, request), actor_of(request)
     form = Glass(breakable(page, request.user.get_username()), request.POST)
 
     def do(form: Forms) -> str:
         told = form.cleaned_data
-        rules = [Rule(rule) for rule in told["rules"]]
-        return runs.break_glass(page, rules=rules, actor=actor_of(request), reason=told["reason"])
+        rules, reason = [Rule(rule) for rule in told["rules"]], told["reason"]
+        if not told["answer"]:
+            raise _Sign(runs.glass_challenge(page, rules=rules, actor=actor, reason=reason))
+        signed = passkeys.read_assertion(told["answer"])
+        return runs.break_glass(page, rules=rules, assertion=signed, actor=actor, reason=reason)
 
-    return _answer(request, role, page, form, do)
+    try:
+        return _answer(request, role, page, form, do)
+    except _Sign as ask:
+        named = list(form.cleaned_data["rules"])
+        return _show(
+            request, role, page, Answered(form, sign=(named, _options(page, ask.challenge)))
+        )
+
+
+class _Sign(Exception):
+    """Nothing is written yet: this is signed first."""
+
+    def __init__(self, challenge: bytes) -> None:
+        super().__init__("It is signed first.")
+        self.challenge = challenge
 
 
 def _find(pk: UUID, request: HttpRequest) -> AskPage:
@@ -176,17 +196,18 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         yes=forms[Yes],
         no=forms[No],
         glass=forms.get(Glass),
-        options=_options(page, person),
+        sign=answered.sign,
+        options=_options(page, page.challenge(person)),
         has_code=not page.question.by_passkey and passkeys.has_code(request.user),  # type: ignore[arg-type]
         at=clock.system.now(),
     )
 
 
-def _options(page: AskPage, person: str) -> str:
+def _options(page: AskPage, challenge: bytes) -> str:
     """For navigator.credentials.get."""
     return json.dumps(
         {
-            "challenge": websafe_encode(page.challenge(person)),
+            "challenge": websafe_encode(challenge),
             "rpId": party().name,
             "userVerification": "required",
             "allowCredentials": [{"type": "public-key", "id": one} for one in page.credentials],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
@@ -16,7 +17,8 @@ from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run, RunbookVersion, RunStep
-from recovery.drp.plan import Plan, canonical, digest, digest_of
+from recovery.drp.plan import Plan, canonical, digest, digest_of, unsigned
+from recovery.drp.queries.approvals import plan_of
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
@@ -53,11 +55,10 @@ def prepare_run(
         _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    signed = replace(wish, requester=actor.id, last_editor=runbook.written_by)
-    plan = resolve(found, runbook.digest, signed, there)
-    if why := refuse(plan):
+    shown = resolve(found, runbook.digest, wish, there)
+    if why := refuse(shown):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
-    if seen and seen != digest(plan):
+    if seen and seen != digest(shown):
         raise Conflict(
             "What was shown is not so any more: the plan is another one now.",
             kept="Nothing was prepared.",
@@ -66,11 +67,13 @@ def prepare_run(
     said = override.reason if override else ""
     with transaction.atomic():
         RunbookVersion.objects.select_for_update().get(pk=runbook.pk)
-        same = Run.objects.filter(
-            runbook=runbook, digest=digest(plan), state=RunState.PREPARED, decision=decision
+        there_already = Run.objects.filter(
+            runbook=runbook, state=RunState.PREPARED, decision=decision
         )
-        if (prepared := same.first()) is not None:
-            return prepared
+        for prepared in there_already:
+            if unsigned(plan_of(prepared)) == shown:
+                return prepared
+        plan = msgspec.structs.replace(shown, requester=actor.id, last_editor=runbook.written_by)
         return _keep(runbook, plan, said, decision, actor=actor, reason=reason, now=now)
 
 

@@ -31,8 +31,9 @@ def fingerprint(person: str, handle: str, public: str) -> str:
 
 
 def make_pin(person: str, handle: str, public: str, roles: Collection[str]) -> Pin:
-    """`roles`: the person's groups at this moment, as the administrator confirmed them."""
-    return Pin(person, handle, public)
+    """`roles`: for which the person may count at this moment, as the administrator confirmed them:
+    each by name."""
+    return Pin(person, handle, public, tuple(sorted(roles)))
 
 
 @contextmanager

@@ -12,12 +12,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
+from fido2.utils import websafe_encode
 
-from recovery.core.consent import Assertion
+from recovery.audit.facts import Actor
+from recovery.core.consent import Assertion, challenge
+from recovery.drp.actions.answers import glass_to_break
+from recovery.drp.approvals.facts import Rule
 from recovery.drp.approvals.proofs import write_assertion
+from recovery.drp.models import BreakGlass
+from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from tests.actions.drp.ground import Ground, make_ground
 from tests.dashboard.fleet import plain
+from tests.support.passkeys import Passkey
 
 Enter = Callable[[str], Client]
 
@@ -74,8 +81,22 @@ class Desk:
     def deny(self, reason: str = "It comes back.") -> Any:
         return self.client.post(f"{self.path}deny/", {"seen": self.seen, "reason": reason})
 
-    def break_glass(self, *rules: str, reason: str = "Nobody else answers.") -> Any:
+    def break_glass(
+        self, *rules: str, reason: str = "Nobody else answers.", key: Passkey | None = None
+    ) -> Any:
+        """Named, then signed: what the page asks the passkey for, over these rules."""
         told = {"seen": self.seen, "rules": list(rules), "reason": reason}
+        answer = self.client.post(f"{self.path}break-glass/", told)
+        if answer.status_code != 200:
+            return answer
+        assert not BreakGlass.objects.exists(), "nothing is broken before it is signed"
+        ask, actor = self.ground.ask(self.step), Actor("person", self.who)
+        names = [Rule(rule) for rule in rules]
+        row = glass_to_break(ask, rules=names, actor=actor, reason=reason)
+        word = glass_word(self.ground.run, ask.step, ask, row)
+        assert websafe_encode(challenge(word)) in html.unescape(answer.content.decode())
+        signed = (key or self.ground.keys[self.who]).sign(word)
+        told["answer"] = write_assertion(signed)
         return self.client.post(f"{self.path}break-glass/", told)
 
 
