@@ -8,12 +8,13 @@ from datetime import datetime
 from django import forms
 from django.utils.dateparse import parse_datetime
 
-from recovery.backups.words import instant
 from recovery.brief.facts import Cause
 from recovery.brief.screens import CAUSES
 from recovery.restores.decide import SLACK
 from recovery.restores.facts import Source
 from recovery.restores.in_place import refuse_moment
+
+SHORT = "%d %b %H:%M"
 
 
 class Reason(forms.Form):
@@ -232,9 +233,10 @@ class BackInTime(Word):
 
 
 def _window(one: Source) -> str:
-    upto = instant(one.at) if one.at else "never"
-    begin = f"from {instant(one.opens)} to {upto}" if one.opens else f"its backup of {upto}"
-    return f"replica {one.number} ({one.store}), {begin}"
+    """So short that a phone shows most of it; what is refused says it to the second."""
+    at = f"{one.at:{SHORT}}" if one.at else "never"
+    has = f"{one.opens:{SHORT}} to {at}" if one.opens else f"its backup of {at}"
+    return f"replica {one.number} ({one.store}), {has}"
 
 
 def _instant(text: str) -> datetime | None:

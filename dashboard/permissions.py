@@ -41,6 +41,8 @@ class May(StrEnum):
     ANSWER = "answer a question of a recovery plan"
     ENROL = "show a passkey"
     BREAK_GLASS = "break glass in a recovery plan"
+    WRITE_RUNBOOK = "write a runbook"
+    REVIEW_RUNBOOK = "make a runbook active"
     PAUSE = "pause"
     SETTLE = "settle rows in doubt"
     LAB = "lab"
@@ -65,10 +67,12 @@ _RESPOND = _WATCH | {
     May.RUN,
     May.ANSWER,
     May.ENROL,
+    May.WRITE_RUNBOOK,
 }
 """A responder may answer with a right that was lent to them; whose right counts says the plan."""
-_APPROVE = _RESPOND | {May.SETTLE}
-"""An approver may also settle restored rows, and has a right of their own to approve steps."""
+_APPROVE = _RESPOND | {May.SETTLE, May.REVIEW_RUNBOOK}
+"""An approver may also settle restored rows, makes runbooks active, and has a right of their own to
+approve steps."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

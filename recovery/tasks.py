@@ -11,7 +11,7 @@ from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
-from recovery.drp.actions import reports
+from recovery.drp.actions import looks, reports
 from recovery.sealer import watch
 
 
@@ -65,3 +65,9 @@ def watch_sealing() -> None:
 def write_reports() -> None:
     """Of every run that has ended: its report, signed."""
     reports.write_due_reports(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def look_at_runbooks() -> None:
+    """Once an hour each: whether it could be run now; and what was to be done by today."""
+    looks.look_at_runbooks(now=clock.system.now())

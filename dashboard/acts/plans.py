@@ -6,10 +6,12 @@ from datetime import date
 
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Conflict
+from recovery.core.errors import Conflict, Refused
 from recovery.drp import actions
-from recovery.drp.models import Run
+from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.reports.models import Report, ReportFinding
+from recovery.drp.runbooks.reading import read_runbook
+from recovery.drp.runbooks.states import RunbookState
 
 
 def sign_anew(run: Run, actor: Actor, reason: str) -> str:
@@ -36,3 +38,45 @@ def close_finding(run: Run, number: int, proof: str, actor: Actor) -> str:
 def versions(run: Run) -> list[Report]:
     """The newest first."""
     return list(run.reports.order_by("-number"))
+
+
+# ------------------------------------------------------------------ runbooks
+
+
+def propose(name: str, text: str, *, base: int, actor: Actor, reason: str) -> RunbookVersion:
+    """A draft on top of the version that its writer saw. `name`: whose; empty: a new one."""
+    book = read_runbook(text.encode(), "runbook")
+    if name and book.runbook != name:
+        raise Refused(
+            f"This is {book.runbook}, and you edit {name}.",
+            field="runbook",
+            todo=f"Leave runbook: {name}, or write it as one of its own.",
+        )
+    return actions.write_runbook(
+        raw=text.encode(), actor=actor, reason=reason, now=clock.system.now(), base=base
+    )
+
+
+def refuse_review(row: RunbookVersion, actor: Actor, may_review: bool) -> str:
+    """Why this person cannot make it active; empty where they can."""
+    no = (
+        (row.state != RunbookState.DRAFT, f"It is {row.state} already."),
+        (row.written_by == actor.id, "You wrote it: somebody else makes it active."),
+        (not may_review, "That takes the role approver."),
+    )
+    return next((said for holds, said in no if holds), "")
+
+
+def make_active(row: RunbookVersion, *, seen: str, over: int, actor: Actor, reason: str) -> str:
+    """What was read is what comes into force, in place of what it was compared with."""
+    if seen != row.digest:
+        raise Conflict("What you read is another text than this.", todo="Read it again.")
+    made = actions.activate_runbook(
+        runbook=row, actor=actor, reason=reason, now=clock.system.now(), over=over
+    )
+    return f"{made} is in force. A drill shows whether it works."
+
+
+def withdraw(row: RunbookVersion, actor: Actor, reason: str) -> str:
+    made = actions.withdraw_runbook(runbook=row, actor=actor, reason=reason, now=clock.system.now())
+    return f"{made} is withdrawn; its text is kept."

@@ -14,8 +14,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
-from recovery.drp.facts import Mode
-from recovery.drp.views.runs import RunLine, run_lines
+from recovery.drp.views.runs import run_lines
 from recovery.incidents.screens import IncidentView
 
 Context = Mapping[str, Any]
@@ -124,7 +123,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     if brief is None or not brief.is_lost:
         return None
     decided, incident = brief.decided, _incident(screen, brief)
-    run = next((one for one in run_lines(lost=brief.site) if _goes_on(one)), None)
+    run = next((one for one in run_lines(lost=brief.site) if one.is_recovering), None)
     return {
         "brief": brief,
         "decided": decided,
@@ -135,11 +134,6 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }
-
-
-def _goes_on(run: RunLine) -> bool:
-    """The one to look at: it recovers this loss, and is not over."""
-    return run.mode is Mode.DISASTER and not run.is_over
 
 
 def recovery_weigh(screen: Screen, key: str) -> Context | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.access.actions import ROLES
+from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
 from recovery.drp.press import Press, refuse_press
@@ -19,6 +20,7 @@ from recovery.drp.views.waiting import LIFE
 
 Context = Mapping[str, Any]
 ITEMS_SHOWN = 12
+LONGEST_NUMBER = 15
 MODES = {
     Mode.SIMULATION: "Simulation: nothing is done",
     Mode.DRILL: "Drill: not production",
@@ -58,7 +60,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
     ask = find_ask(pk) if pk else None
     if ask is None:
         return None
-    run = screen.run(ask.step.run.number)
+    run = _run(screen, str(ask.step.run.number))
     if run is None:
         return None
     sight = run.sight.steps[ask.step.name].ask
@@ -80,7 +82,13 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _run(screen: Screen, key: str) -> RunView | None:
-    return screen.run(int(key)) if key.isdecimal() and len(key) <= 15 else None
+    """None where there is none, or none that can be read: its page says why, and no panel fails."""
+    if not key.isdecimal() or len(key) > LONGEST_NUMBER:
+        return None
+    try:
+        return screen.run(int(key))
+    except TocsinError:
+        return None
 
 
 def run_voice(screen: Screen, key: str) -> Context | None:

@@ -14,7 +14,6 @@ from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.losses import span as say_span
 from recovery.brief.waves import spoken_seconds
-from recovery.drp.reports.shown import Row, Section
 
 register = template.Library()
 
@@ -145,12 +144,6 @@ def counted(n: int, words: str) -> str:
     """`3|counted:"host,hosts"`: 3 hosts."""
     one, many = words.split(",")
     return f"{n} {one if n == 1 else many}"
-
-
-@register.filter
-def labelled(section: Section, row: Row) -> list[tuple[str, str]]:
-    """Each cell with the name of its column."""
-    return list(zip(section.columns, row.cells, strict=True))
 
 
 @register.filter

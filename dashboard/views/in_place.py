@@ -37,7 +37,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         first.id if first else "",
         sources,
         request.POST or None,
-        is_exact=any(one.opens for one in sources),
+        is_exact=_has_moments(preview),
     )
     if form.is_valid():
         said = form.cleaned_data
@@ -59,17 +59,18 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
     if form.moment is not None:
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
     refusal = _refusal(preview, running, first)
+    is_next = bool(first or refusal or form.moment or not _has_moments(preview))
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Take {name} back in time, in its place",
-        said="Restore",
-        target=f"{name} in place",
+        said="Restore" if is_next else "Show what is lost",
+        target=f"{name} in place" if is_next else "with that moment",
         meaning=refusal or _meaning(preview, first, is_chosen=form.moment is not None),
         ends=_ends(first, is_refused=bool(refusal)),
-        grave=not refusal,
+        grave=is_next and not refusal,
     )
 
 
@@ -78,6 +79,11 @@ def _ranked(preview: Preview) -> tuple[Source, ...]:
     best = preview.choice.source
     usable = (one for one in preview.sources if one.at)
     return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
+
+
+def _has_moments(preview: Preview) -> bool:
+    """Else it goes back to its last backup, and what that loses is known at once."""
+    return any(one.opens for one in preview.sources)
 
 
 def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView | None) -> str:
@@ -100,7 +106,7 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
             f" on {first.host}."
         )
     best = preview.choice.source
-    if is_chosen or best is None or best.opens is None or best.at is None:
+    if is_chosen or best is None or best.at is None or best.opens is None:
         return f"{preview.risk} {preview.place.reason}"
     return (
         f"Replica {best.number} ({best.store}) has every moment from {instant(best.opens)} to"

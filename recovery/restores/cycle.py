@@ -42,7 +42,21 @@ def carry_on(
         )
         for row in queries.unfinished_restores()
     )
-    return carried + _tidied(actor=actor, now=now)
+    return carried + _tidied(actor=actor, now=now) + _swept(actor=actor, now=now)
+
+
+def _swept(*, actor: Actor, now: datetime) -> int:
+    """What hosts still hold of restores that nobody asks for any more is dropped."""
+    asked = 0
+    for stray, replica in queries.strays_to_drop(now):
+        try:
+            with control.deciding(actor.epoch):
+                actions.drop_stray(stray=stray, replica=replica, actor=actor, now=now)
+        except (Conflict, Refused) as error:
+            log.info("not this round", stray=str(stray), reason=str(error))
+            continue
+        asked += 1
+    return asked
 
 
 def _tidied(*, actor: Actor, now: datetime) -> int:

@@ -42,6 +42,7 @@ SLACK = timedelta(seconds=5)
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
+STRAY_SECONDS = 60.0
 PASSING = ("quarantine:", "epoch:", "store:")
 """How an agent's words begin about what ends by itself."""
 
@@ -357,6 +358,15 @@ def discards_again(order: OrderSight, quiet: float) -> bool:
         return False
     is_known = order.state is not OperationState.UNKNOWN and not is_passing(order)
     return quiet >= (DISCARD_AGAIN_SECONDS if is_known else AGAIN_SECONDS)
+
+
+def drops_stray(age: float, order: OrderSight | None, quiet: float, *, is_busy: bool) -> bool:
+    """Whether a host is asked to drop what no row knows that it still has. `age`: seconds since it
+    was first told of, for an order that ends is told later than what it leaves; `is_busy`: its
+    replica has such an order already, and a second one would call that off."""
+    if age < STRAY_SECONDS or is_busy:
+        return False
+    return order is None or discards_again(order, quiet)
 
 
 def is_passing(order: OrderSight) -> bool:

@@ -19,9 +19,10 @@ from recovery.failover.phases import ENDED as FAILOVER_ENDED
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
-from recovery.operations.facts import OperationState, Verb
+from recovery.operations.facts import UNDER_WAY, OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.decide import choose, place, refuse_agreed, refuse_source
+from recovery.operations.queries import about_restore
+from recovery.restores.decide import choose, drops_stray, place, refuse_agreed, refuse_source
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,
@@ -37,7 +38,7 @@ from recovery.restores.facts import (
 )
 from recovery.restores.in_place import place_here
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
-from recovery.restores.models import Restore
+from recovery.restores.models import Restore, Stray
 
 DISCARDED_WITHIN = timedelta(days=30)
 UNKEPT = "no snapshot of it is kept at the provider yet."
@@ -258,9 +259,53 @@ def abandoned_restores(now: datetime) -> list[Restore]:
 
 
 def discard_of(row: Restore, now: datetime) -> tuple[OrderSight | None, float]:
-    """The newest order to drop what it left, and the seconds since."""
-    orders = list(orders_of(row, [Verb.DISCARD]))
+    """The newest order to its host to drop what it left, and the seconds since."""
+    return _discard(str(row.pk), row.host_id, now)
+
+
+def _discard(restore: str, host: UUID, now: datetime) -> tuple[OrderSight | None, float]:
+    orders = list(about_restore(restore).filter(verb=Verb.DISCARD, host=host))
     return _newest(orders, Verb.DISCARD), _quiet(orders, now)
+
+
+def strays_to_drop(now: datetime) -> list[tuple[Stray, Replica]]:
+    """Those that their host is to be asked to drop now, each with the replica that it is of; one of
+    a replica at a time. Of one whose replica no row knows, people have to see to it."""
+    found: list[tuple[Stray, Replica]] = []
+    asked: set[UUID] = set()
+    for row in Stray.objects.select_related("host"):
+        replica = replica_of(row)
+        if replica is None:
+            continue
+        order, quiet = _discard(row.restore, row.host_id, now)
+        age, busy = (now - row.since).total_seconds(), replica.pk in asked or _is_busy(replica)
+        if drops_stray(age, order, quiet, is_busy=busy):
+            asked.add(replica.pk)
+            found.append((row, replica))
+    return found
+
+
+def replica_of(row: Stray) -> Replica | None:
+    """By its agent's word, or as the restore's own row knows; None: no row knows it."""
+    known = Replica.objects.select_related("database")
+    found = known.filter(pk=key).first() if (key := _uuid(row.replica)) else None
+    if found is not None or (asked := _uuid(row.restore)) is None:
+        return found
+    restore = Restore.objects.select_related("database__primary").filter(pk=asked).first()
+    led = leader_of(restore.database) if restore else None
+    return known.filter(pk=led.pk).first() if led else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _is_busy(replica: Replica) -> bool:
+    rows = Operation.objects.filter(replica=replica, state__in=sorted(UNDER_WAY))
+    return rows.filter(verb=Verb.DISCARD).exists()
 
 
 def load(pk: UUID) -> Restore:
@@ -312,8 +357,7 @@ def facts_of(
 
 def orders_of(row: Restore, verbs: Collection[Verb]) -> Iterable[Operation]:
     """Its operations, in the order in which they were asked for."""
-    rows = Operation.objects.filter(verb__in=sorted(verbs), params__restore=str(row.pk))
-    return rows.order_by("requested_at", "pk")
+    return about_restore(str(row.pk)).filter(verb__in=sorted(verbs))
 
 
 def _newest(orders: Iterable[Operation], verb: Verb) -> OrderSight | None:

@@ -12,7 +12,7 @@ from recovery.restores import queries
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.decide import refuse_host, refuse_source, unlent
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
-from recovery.restores.models import Restore, RestoreSight
+from recovery.restores.models import Restore, RestoreSight, Stray
 
 SHOWN = 12
 SAYS = {
@@ -137,6 +137,28 @@ def views_of(keys: Collection[UUID]) -> Mapping[UUID, RestoreView]:
     """These, by their ids."""
     rows = Restore.objects.select_related("database", "source__store", "host", "vouch", "sight")
     return {row.pk: _view(row) for row in rows.filter(pk__in=keys).prefetch_related("steps")}
+
+
+@dataclass(frozen=True, slots=True)
+class StrayView:
+    """Data of a restore that nobody asks for any more. `database` empty: no row knows of what."""
+
+    restore: str
+    host: str
+    database: str
+    bytes: int
+    since: datetime
+
+
+def strays(database: str = "") -> tuple[StrayView, ...]:
+    """The oldest first; of one database, or all."""
+    found = []
+    for row in Stray.objects.select_related("host"):
+        replica = queries.replica_of(row)
+        name = replica.database.name if replica else ""
+        if not database or name == database:
+            found.append(StrayView(row.restore, row.host.name, name, row.bytes, row.since))
+    return tuple(found)
 
 
 def unfinished(database: str) -> RestoreView | None:

@@ -49,6 +49,7 @@ PAGES = (
 DATABASE_PAGES = (
     "/databases/",
     "/databases/orders-pg/",
+    "/databases/orders-pg/restore-in-place/",
     "/databases/crm-pg/",
     "/databases/wiki-pg/",
     "/databases/sessions-valkey/",

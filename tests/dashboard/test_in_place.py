@@ -59,9 +59,12 @@ def test_the_dialog_shows_the_window_and_then_the_loss_of_the_moment(
     html = page(client, PATH)
     assert re.search(r"has every moment from .* UTC to .* UTC\. Choose the last one", html)
     assert "In its own place, on par1-" in html
+    assert "Show what is lost with that moment" in html
+    assert "Restore orders-pg in place" not in html
     to = now - timedelta(minutes=20)
     said = client.post(PATH, form(html, to)).content.decode()
     assert "Nothing was done yet" in said
+    assert "Restore orders-pg in place" in said
     assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, 20 min ago" in said
     assert "Its standbys are given up" in said
     assert not Restore.objects.exists()

@@ -108,18 +108,20 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
     return done
 
 
-def go_back(bases: Bases, name: str, moment: datetime) -> Restored:
+def go_back(bases: Bases, name: str, moment: datetime | None = None) -> Restored:
     """In its own place: the first person writes the moment, is shown what is lost with it, and
-    confirms that; the second one confirms it."""
+    confirms that; the second one confirms it. Without a moment: to its last backup."""
     path = f"/databases/{name}/restore-in-place/"
     html = bases.read(path, "responder")
     words = {"typed": name, "reason": "Somebody dropped a table.", "first": ""}
-    words |= {"source": option(html, "source"), "to": f"{moment:%Y-%m-%d %H:%M:%S.%f}"}
+    to = f"{moment:%Y-%m-%d %H:%M:%S.%f}" if moment else ""
+    words |= {"source": option(html, "source"), "to": to}
     said = bases.press(path, "responder", **words, shown="")
-    assert "Nothing was done yet" in said, said[-2000:]
-    shown = re.search(r'name="shown" value="([^"]+)"', said)
-    assert shown is not None, said[-2000:]
-    said = bases.press(path, "responder", **words, shown=shown[1])
+    if moment:
+        assert "Nothing was done yet" in said, said[-2000:]
+        shown = re.search(r'name="shown" value="([^"]+)"', said)
+        assert shown is not None, said[-2000:]
+        said = bases.press(path, "responder", **words, shown=shown[1])
     assert "your word stands in the log" in said, said[-2000:]
     words = {"typed": name, "reason": "I saw it.", "first": newest(bases, name).key}
     said = bases.press(path, "approver", **words)

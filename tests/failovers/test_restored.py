@@ -100,6 +100,25 @@ def test_a_dropped_table_is_back_at_the_moment_before_and_its_database_never_lef
     at_rest(bases)
 
 
+def test_a_cache_goes_back_to_its_last_backup_where_it_is(bases: Bases) -> None:
+    name = "baskets-valkey"
+    bases.settle(name)
+    at_rest(bases)
+    has_points(bases, [name], 1)
+    lead, upto = bases.host_of(name), point(bases, name, 1)
+    before, gone = bases.ledger(name), bases.missing(name)
+    done = go_back(bases, name)
+    wait_for(lambda: serves(bases, name), 60)
+    assert bases.host_of(name) == lead
+    assert upto is not None
+    assert done.upto >= upto
+    missing = bases.missing(name) - gone
+    assert missing, "what came after its backup"
+    assert max(missing) >= max(before), "and nothing in between: it is one history"
+    assert not bases.stack.open_incidents()
+    at_rest(bases)
+
+
 def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
     bases: Bases,
 ) -> None:

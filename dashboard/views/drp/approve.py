@@ -21,6 +21,7 @@ from dashboard.acts import passkeys, runs
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.drp.forms import Glass, No, Yes
+from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from recovery.brief.canon import changes
 from recovery.core import clock
@@ -62,6 +63,7 @@ def asked(request: HttpRequest, role: Role) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @for_people(May.VIEW)
+@or_unreadable
 def approve(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
     page = _find(pk, request)
     if request.method != "POST":
@@ -78,6 +80,7 @@ def approve(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 
 @require_POST
 @for_people(May.ANSWER)
+@or_unreadable
 def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
     page = _find(pk, request)
 
@@ -89,6 +92,7 @@ def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 
 @require_POST
 @for_people(May.BREAK_GLASS)
+@or_unreadable
 def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
     """Named rules and a reason, then a signature over both; everybody is told. Then the page is
     shown again, to be answered."""

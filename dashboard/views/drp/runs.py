@@ -13,6 +13,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
 from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
+from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from recovery.drp.facts import Mode
 from recovery.drp.press import Press
@@ -71,6 +72,7 @@ def runs(request: HttpRequest, role: Role) -> HttpResponse:
 
 @require_GET
 @for_people(May.VIEW)
+@or_unreadable
 def run(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     found = _find(number)
     return show(
@@ -93,6 +95,7 @@ def _find(number: int) -> RunView:
 
 @require_http_methods(["GET", "POST"])
 @for_people(May.RUN)
+@or_unreadable
 def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = "") -> HttpResponse:
     """The act with its meaning and a reason; what refuses it is said by the room."""
     found = _find(number)

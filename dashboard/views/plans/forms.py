@@ -43,3 +43,37 @@ class Closing(forms.Form):
         label="What shows that it is done",
         error_messages={"required": "Say what shows that it is done; it stays open."},
     )
+
+
+class Text(forms.Form):
+    """A runbook as it is typed. `base`: the newest version that its writer saw."""
+
+    text = forms.CharField(
+        label="The runbook",
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 32, "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
+        ),
+        error_messages={"required": "It is empty."},
+    )
+    reason = forms.CharField(max_length=300, required=False, label="What you change, and why")
+    base = forms.IntegerField(widget=forms.HiddenInput)
+
+    def clean_text(self) -> str:
+        """Lines end as in the files, and the last one ends."""
+        text = str(self.cleaned_data["text"]).replace("\r\n", "\n")
+        return text if text.endswith("\n") else f"{text}\n"
+
+
+class Review(forms.Form):
+    """The second person's word, bound to what was on the screen: `seen`, the digest of what is
+    proposed, and `over`, the version in force that it was compared with."""
+
+    reason = forms.CharField(
+        max_length=300,
+        min_length=3,
+        label="What you looked at",
+        error_messages={"required": "Say what you looked at: the log keeps it."},
+    )
+    seen = forms.CharField(widget=forms.HiddenInput)
+    over = forms.IntegerField(widget=forms.HiddenInput)

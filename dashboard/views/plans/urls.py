@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views.plans import reports
+from dashboard.views.plans import reports, runbooks
 
 urlpatterns = [
+    path("runbooks/", runbooks.runbooks),
+    path("runbooks/new/", runbooks.write),
+    path("runbooks/<slug:name>/", runbooks.runbook),
+    path("runbooks/<slug:name>/source/", runbooks.source),
+    path("runbooks/<slug:name>/edit/", runbooks.edit),
+    path("runbooks/<slug:name>/<int:number>/review/", runbooks.review),
+    path("runbooks/<slug:name>/<int:number>/withdraw/", runbooks.withdraw),
     path("runs/<int:number>/report/", reports.report, name="report"),
     path("runs/<int:number>/report/sign/", reports.sign_anew),
     path("runs/<int:number>/report/<int:version>.<str:kind>", reports.file),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import pause, slowness
-from recovery.agent.backups.relief import Relief
+from recovery.agent.backups.room import Relief
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import RetentionPolicy, coverage, retention

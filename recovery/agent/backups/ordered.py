@@ -37,6 +37,7 @@ _log = logging.getLogger("tocsin.agent.restores")
 PASSING = "store: "
 """How the detail begins of what only a store was in the way of: it may be asked for again."""
 NOTHING = "nothing of this restore is here to be adopted"
+UNREAD = "its note cannot be read"
 ADOPTED = "adopted"
 """Beside the data: the name of the restore that they came from."""
 
@@ -72,6 +73,8 @@ class Restores:
         self._is_listed = is_listed
         self._folder = folder / "restores"
         self._notes: dict[str, Note] = {}
+        self._unread: set[str] = set()
+        """Restores whose notes nobody can read: something of them may be here."""
         self._running: dict[str, _Work] = {}
         self._measured: Measured | None = None
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -85,6 +88,7 @@ class Restores:
                 note = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Note)
             except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
                 _log.warning("restore %s: its note cannot be read: %s", path.stem, error)
+                self._unread.add(path.stem)
                 continue
             if note.result is not None:
                 self._notes[path.stem] = note
@@ -103,7 +107,11 @@ class Restores:
         staged = tuple(
             _staged(name, note) for name, note in self._notes.items() if name not in self._running
         )
-        return running + staged
+        unread = tuple(
+            RestoreFact(restore=name, replica="", state="staged", phase=UNREAD)
+            for name in sorted(self._unread)
+        )
+        return running + staged + unread
 
     # ------------------------------------------------------------------ orders
 
@@ -169,6 +177,7 @@ class Restores:
             note = self._notes.get(spec.restore)
             await self._remove(spec.restore, note.database if note else order.database)
             self._notes.pop(spec.restore, None)
+            self._unread.discard(spec.restore)
         self._changed()
         return _outcome(order, "done", "nothing of it is left")
 

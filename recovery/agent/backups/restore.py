@@ -29,9 +29,8 @@ from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import RestoreRefused, Source
-from recovery.agent.backups.lineage import Lineage
+from recovery.agent.backups.lineage import Lineage, replayed
 from recovery.agent.backups.progress import Progress
-from recovery.agent.backups.replayed import replayed
 from recovery.agent.backups.scratch import Scratch
 from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told

@@ -5,7 +5,11 @@ from recovery.drp.actions.ledger import RowLedger
 from recovery.drp.actions.presses import press
 from recovery.drp.actions.pulse import count_pulse
 from recovery.drp.actions.reports import add_finding, close_finding, write_report
-from recovery.drp.actions.runbooks import activate_runbook, write_runbook
+from recovery.drp.actions.runbooks import (
+    activate_runbook,
+    withdraw_runbook,
+    write_runbook,
+)
 from recovery.drp.actions.runs import prepare_run
 
 __all__ = [
@@ -20,6 +24,7 @@ __all__ = [
     "prepare_run",
     "press",
     "revoke_delegation",
+    "withdraw_runbook",
     "write_report",
     "write_runbook",
 ]

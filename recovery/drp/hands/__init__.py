@@ -14,6 +14,7 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.calling import Calling
 from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
@@ -49,7 +50,8 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.SWITCH_TRAFFIC: Switching,
     Kind.FENCE_DATACENTER: Fencing,
     Kind.PROMOTE_DATABASES: Promoting,
-    Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
+    Kind.NOTIFY: Telling,
+    Kind.WEBHOOK: Calling,
 }
 """One line a kind."""
 HANDED = frozenset(MAKERS)
@@ -71,8 +73,7 @@ def _has_hand(step: PlannedStep, mode: Mode) -> bool:
     """What still lives is moved by draining its hosts, which no run does yet."""
     if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
         return False
-    reaches = step.kind is not Kind.NOTIFY or step.params.get("audience") == "team"
-    return step.kind in HANDED and reaches
+    return step.kind in HANDED
 
 
 def hands_of(

@@ -283,7 +283,8 @@ def _kept(targets: Sequence[doc.Target]) -> str:
     if not targets:
         return "The plan took no service."
     of = counted(len(targets), "service", "services")
-    return f"Of {of}, {broken} broke a promise, and of {unknown} nobody knows."
+    said = f"{broken} of {of} broke a promise" if broken else f"Of {of} none broke a promise"
+    return f"{said}; of {unknown} nobody knows." if unknown else f"{said}."
 
 
 def _missing(missing: int) -> str:

@@ -20,7 +20,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from recovery.drp.reports.document import Report
-from recovery.drp.reports.shown import Row, Section, sections
+from recovery.drp.reports.parts import Row, Section
+from recovery.drp.reports.shown import sections
 from recovery.drp.reports.words import clock
 
 FONT, BOLD = "Vera", "VeraBd"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from recovery.drp.facts import StepState
 from recovery.drp.reports.document import Participant
@@ -40,10 +41,10 @@ def _of_step(step: StepFact) -> Iterator[tuple[str, str]]:
         yield word.approver, f"{verb} {step.name}"
     for glass in step.broken:
         yield glass.by, f"broke glass for {step.name}"
-    for moment in step.history:
+    for before, moment in pairwise(step.history):
         if moment.is_person and moment.to == StepState.SKIPPED:
             yield moment.by, f"skipped {step.name}"
-        if moment.is_person and moment.to == StepState.PENDING:
+        if moment.is_person and before.to == StepState.FAILED and moment.to == StepState.PENDING:
             yield moment.by, f"had {step.name} tried again"
     for act in step.acts:
         yield act.by_word, f"told how {step.name} ended"

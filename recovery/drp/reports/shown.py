@@ -7,45 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from recovery.drp.reports import document as doc
-from recovery.drp.reports.measure import BROKEN, KEPT, UNKNOWN
-from recovery.drp.reports.words import NOT_KNOWN, clock, counted, spoken
-
-MOST_ROWS = 200
-"""Of operations that are shown; the file has all."""
-TONES = {BROKEN: "risk", UNKNOWN: "unknown"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`tone`: how it stands out, empty where all is well."""
-
-    cells: tuple[str, ...]
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Facts, or a table; `note`: what is said beside the title, `empty`: where there is no row."""
-
-    title: str
-    note: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
-    empty: str = ""
+from recovery.drp.reports.kept import each_service, missing, services
+from recovery.drp.reports.parts import MOST_ROWS, Row, Section, in_a_row, said_or, when
+from recovery.drp.reports.words import clock, counted, spoken
 
 
 def sections(report: doc.Report) -> tuple[Section, ...]:
     """In the order in which they are asked for: what was promised, what went wrong, then all."""
     found = (
         _run(report),
-        _services(report.services),
-        _targets(report.targets),
-        _missing(report.not_back),
+        services(report.services),
+        each_service(report.targets),
+        missing(report.not_back),
         _deviations(report.deviations),
         _phases(report.phases),
         _steps(report.steps),
@@ -61,153 +36,23 @@ def sections(report: doc.Report) -> tuple[Section, ...]:
     return tuple(one for one in found if one is not None)
 
 
-def _when(moment: datetime | None) -> str:
-    return NOT_KNOWN if moment is None else clock(moment)
-
-
-def _or(text: str, instead: str = "nothing was written") -> str:
-    return text or instead
-
-
-def _lines(texts: Sequence[str]) -> str:
-    return "; ".join(text.rstrip(".") for text in texts) or "nothing was written"
-
-
 def _run(report: doc.Report) -> Section:
     run = report.run
     facts = [
         ("Mode", run.mode),
         ("Plan", f"{report.plan.id}, version {report.plan.version}"),
         ("Digest of the plan", run.plan_digest),
-        ("Trigger", _or(run.trigger)),
+        ("Trigger", said_or(run.trigger)),
         ("Declared by", f"{run.declared_by}, {clock(run.declared_at)}"),
-        ("Why", _or(run.declared_reason)),
+        ("Why", said_or(run.declared_reason)),
         ("Lost, taken over by", f"{run.lost}, {run.into}"),
-        ("Silent since", _when(run.lost_at)),
-        ("Started", f"{run.started_by}, {_when(run.started_at)}" if run.started_by else "never"),
-        ("Ended", f"{_when(run.ended_at)}: {run.state}"),
+        ("Silent since", when(run.lost_at)),
+        ("Started", f"{run.started_by}, {when(run.started_at)}" if run.started_by else "never"),
+        ("Ended", f"{when(run.ended_at)}: {run.state}"),
         ("Took", spoken(run.seconds)),
-        ("Last word", _or(run.end_reason)),
+        ("Last word", said_or(run.end_reason)),
     ]
     return Section("The run", run.name, tuple(facts))
-
-
-def _services(rows: Sequence[doc.Service]) -> Section:
-    columns = (
-        "Promise",
-        "Services",
-        "Back within",
-        "Longest",
-        "Times",
-        "Loss at most",
-        "Most lost",
-    )
-    return Section(
-        "Promised and measured",
-        "as the product's own users saw it",
-        columns=(*columns, "Losses"),
-        rows=tuple(
-            Row(
-                (
-                    one.promise.name + (f". {one.said}" if one.said else ""),
-                    str(one.targets),
-                    spoken(one.promise.rto),
-                    _worst(one.rto, one.targets),
-                    _tally(one.rto),
-                    spoken(one.promise.rpo),
-                    _worst(one.rpo, one.targets),
-                    _tally(one.rpo),
-                ),
-                _tone(one),
-            )
-            for one in rows
-        ),
-        empty="The plan promises nothing.",
-    )
-
-
-def _worst(tally: doc.Tally, targets: int) -> str:
-    if tally.worst is not None:
-        return spoken(tally.worst)
-    return NOT_KNOWN if tally.unknown or tally.broken else "–"
-
-
-def _tally(tally: doc.Tally) -> str:
-    parts = [(tally.kept, "kept"), (tally.broken, "broken"), (tally.unknown, NOT_KNOWN)]
-    said = ", ".join(f"{n} {word}" for n, word in parts if n)
-    return said or "–"
-
-
-def _tone(one: doc.Service) -> str:
-    if one.rto.broken or one.rpo.broken:
-        return "risk"
-    return "unknown" if one.rto.unknown or one.rpo.unknown else ""
-
-
-def _targets(rows: Sequence[doc.Target]) -> Section:
-    return Section(
-        "Each service",
-        "recovery time and loss, promised and measured",
-        columns=(
-            "Service",
-            "Kind",
-            "Back after",
-            "Promised time",
-            "Lost",
-            "Promised loss",
-            "How it is known",
-        ),
-        rows=tuple(
-            Row(
-                (
-                    one.name,
-                    one.type,
-                    _figure(one.rto),
-                    _promise(one.rto),
-                    _figure(one.rpo),
-                    _promise(one.rpo),
-                    _known(one),
-                ),
-                _worse(one),
-            )
-            for one in rows[:MOST_ROWS]
-        ),
-        empty="The plan took no service.",
-    )
-
-
-def _known(one: doc.Target) -> str:
-    """Of a service that nobody measured once is enough."""
-    return one.rto.said if one.rto.said == one.rpo.said else f"{one.rto.said} {one.rpo.said}"
-
-
-def _worse(one: doc.Target) -> str:
-    tones = {TONES.get(one.rto.verdict, ""), TONES.get(one.rpo.verdict, "")}
-    return next((tone for tone in ("risk", "unknown") if tone in tones), "")
-
-
-def _figure(measure: doc.Measure) -> str:
-    if measure.verdict == "does not apply":
-        return "–"
-    if measure.seconds is None:
-        return NOT_KNOWN
-    return f"at most {spoken(measure.seconds)}" if measure.is_bound else spoken(measure.seconds)
-
-
-def _promise(measure: doc.Measure) -> str:
-    if measure.promised is None:
-        return "nothing"
-    word = measure.verdict if measure.verdict in {KEPT, BROKEN} else ""
-    return f"{spoken(measure.promised)}{', ' + word if word else ''}"
-
-
-def _missing(rows: Sequence[doc.Missing]) -> Section:
-    return Section(
-        "What did not come back",
-        columns=("Service", "Why"),
-        rows=tuple(Row((one.name, one.why), "down") for one in rows),
-        empty="Nothing of the plan is known to be missing.",
-    )
 
 
 def _deviations(rows: Sequence[doc.Deviation]) -> Section:
@@ -218,11 +63,11 @@ def _deviations(rows: Sequence[doc.Deviation]) -> Section:
         rows=tuple(
             Row(
                 (
-                    _when(one.at) if one.at else "to the end",
+                    when(one.at) if one.at else "to the end",
                     one.what + (f", {spoken(one.seconds)}" if one.seconds is not None else ""),
                     one.about,
                     one.who or "Tocsin",
-                    _or(one.reason, "no reason was given"),
+                    said_or(one.reason, "no reason was given"),
                 ),
                 "risk" if one.what in {"break-glass", "failed", "not known"} else "",
             )
@@ -248,7 +93,7 @@ def _phases(rows: Sequence[doc.Phase]) -> Section:
         "NIST SP 800-34",
         columns=("Phase", "Began", "Ended", "Took", "Steps"),
         rows=tuple(
-            Row((p.stage, _when(p.began_at), _when(p.ended_at), spoken(p.seconds), _count(p.steps)))
+            Row((p.stage, when(p.began_at), when(p.ended_at), spoken(p.seconds), _count(p.steps)))
             for p in rows
         ),
     )
@@ -264,7 +109,7 @@ def _steps(rows: Sequence[doc.Step]) -> Section:
                 (
                     f"{one.number}. {one.title}",
                     one.state,
-                    _when(one.began_at) if one.began_at else "never",
+                    when(one.began_at) if one.began_at else "never",
                     spoken(one.seconds) if one.began_at else "–",
                     spoken(one.waited) if one.waited is not None else "–",
                     _acts(one.operations),
@@ -299,7 +144,7 @@ def _operations(steps: Sequence[doc.Step]) -> Section | None:
                     one.key,
                     one.name or one.target,
                     one.state + (f", as {one.by_word} says" if one.by_word else ""),
-                    _when(one.intended_at),
+                    when(one.intended_at),
                     spoken(one.seconds),
                     one.said,
                 ),
@@ -354,7 +199,7 @@ def _events(rows: Sequence[doc.Event]) -> Section:
                     f"{e.name}, {e.kind}",
                     e.about,
                     clock(e.began_at),
-                    _when(e.ended_at) if e.ended_at else "not yet",
+                    when(e.ended_at) if e.ended_at else "not yet",
                     e.state,
                     e.said,
                 )
@@ -391,29 +236,29 @@ def _test(test: doc.Test | None) -> Section | None:
     absent, faults = test.absent_by_design, test.injected_faults
     facts = (
         ("Scenario", test.scenario.replace("_", " ")),
-        ("Absent by design", nobody if absent is None else _lines(absent)),
-        ("Injected faults", nobody if faults is None else _lines(faults)),
+        ("Absent by design", nobody if absent is None else in_a_row(absent)),
+        ("Injected faults", nobody if faults is None else in_a_row(faults)),
         ("Result", test.result),
     )
     return Section("The exercise", "nothing of production was touched", facts)
 
 
 def _plan(plan: doc.Plan) -> Section:
-    active = f"{plan.activated_by}, {_when(plan.activated_at)}" if plan.activated_by else "nobody"
+    active = f"{plan.activated_by}, {when(plan.activated_at)}" if plan.activated_by else "nobody"
     facts = (
         ("Title", plan.title),
-        ("Owner", _or(plan.owner)),
-        ("Deputies", _lines(plan.deputies)),
+        ("Owner", said_or(plan.owner)),
+        ("Deputies", in_a_row(plan.deputies)),
         ("Written by", plan.written_by),
         ("Made active by", active),
         ("SHA-256 of the file", plan.digest),
-        ("Scope", _or(plan.scope)),
-        ("Order of recovery", _or(plan.order)),
-        ("Activated when", _lines(plan.activation)),
-        ("Deactivated when", _lines(plan.deactivation)),
-        ("A success when", _lines(plan.success_criteria)),
-        ("Controls relaxed", _lines(plan.security_relaxations)),
-        ("Failing back", _or(plan.fail_back)),
+        ("Scope", said_or(plan.scope)),
+        ("Order of recovery", said_or(plan.order)),
+        ("Activated when", in_a_row(plan.activation)),
+        ("Deactivated when", in_a_row(plan.deactivation)),
+        ("A success when", in_a_row(plan.success_criteria)),
+        ("Controls relaxed", in_a_row(plan.security_relaxations)),
+        ("Failing back", said_or(plan.fail_back)),
     )
     return Section("The plan", f"{plan.id}, version {plan.version}", facts)
 

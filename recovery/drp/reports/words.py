@@ -16,9 +16,11 @@ def span(began: datetime | None, ended: datetime | None) -> float | None:
 
 
 def spoken(seconds: float | None) -> str:
-    """0.4 s, 41 s, 14 min 2 s, 3 h 36 min, 2 days 4 h; "not known" for None."""
+    """Under 0.1 s, 0.4 s, 41 s, 14 min 2 s, 3 h 36 min, 2 days 4 h; "not known" for None."""
     if seconds is None:
         return NOT_KNOWN
+    if 0 < seconds < 0.1:
+        return "under 0.1 s"
     if 0 < seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -54,7 +54,6 @@ def read_runbook(raw: bytes, file: str) -> Runbook:
 
 
 @lru_cache(maxsize=64)
-@lru_cache(maxsize=32)
 def reread_runbook(raw: bytes, file: str) -> Runbook:
     """One that was taken before, as its row has it: a run looks at it many times a minute,
     and its bytes say the same each time."""

@@ -6,6 +6,7 @@ Invariant: `seen` holds everything on the page that an answer is about; two page
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import rfc8785
 
+from recovery.backups.words import counted
 from recovery.core.consent import Pin, challenge
 from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState, Question, Rule
@@ -81,9 +83,22 @@ class AskPage:
         return self.row.asked_at + LIFE
 
     @property
+    def is_about_all(self) -> bool:
+        """It asks whether the plan goes on: what that touches is what its other steps touch."""
+        return self.planned.kind is Kind.APPROVAL
+
+    @property
     def targets(self) -> tuple[Target, ...]:
-        found = [one for wave in self.planned.waves for one in wave]
-        return tuple(one for one in found if one.type != "tocsin")
+        """Each once, in the order in which they are taken."""
+        steps = self.plan.steps if self.is_about_all else (self.planned,)
+        found = (one for step in steps for wave in step.waves for one in wave)
+        return tuple({one.key: one for one in found if one.type != "tocsin"}.values())
+
+    @property
+    def counted(self) -> str:
+        """2 databases, 1 datacenter."""
+        counts = Counter(one.type for one in self.targets)
+        return ", ".join(counted(n, kind) for kind, n in counts.items())
 
     @property
     def is_dangerous(self) -> bool:

@@ -123,8 +123,8 @@ class PromiseView:
     """What the plan promises for one kind of service; `due`: until when it has to be back."""
 
     name: str
-    rto: int
-    rpo: int
+    rto: timedelta
+    rpo: timedelta
     due: datetime | None
     is_kept: bool | None
 
@@ -147,6 +147,11 @@ class RunLine:
     @property
     def is_over(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def is_recovering(self) -> bool:
+        """Of a loss, and not over: the one to look at."""
+        return self.mode is Mode.DISASTER and not self.is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +260,10 @@ def lost_at(row: Run) -> datetime | None:
 def _promises(row: Run, book: Runbook, since: datetime | None) -> tuple[PromiseView, ...]:
     found = []
     for one in book.plan.services:
-        due = since + timedelta(seconds=one.rto) if since else None
+        rto, rpo = timedelta(seconds=one.rto), timedelta(seconds=one.rpo)
+        due = since + rto if since else None
         kept = row.ended_at <= due if row.ended_at and due else None
-        found.append(PromiseView(one.name, one.rto, one.rpo, due, kept))
+        found.append(PromiseView(one.name, rto, rpo, due, kept))
     return tuple(found)
 
 

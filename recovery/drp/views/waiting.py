@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import ActState, Kind, StepState
@@ -60,10 +62,10 @@ def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
 def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     at = f"/recovery/runs/{row.number}/"
     step = sight.steps.get(one.step)
-    able = tuple(sorted(name for name, roles in people.roles.items() if one.who in roles))
+    able = tuple(name for name in _by_rank(people) if one.who in people.roles[name])
     if step is None:
         verb = "start it" if sight.state == "prepared" else "resume or abort it"
-        return NextView(one.who, able, verb, one.reason, at)
+        return NextView(one.who, able, verb, "", "")
     title = step.planned.title
     if step.state is StepState.ASKING and step.ask is not None:
         ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
@@ -80,11 +82,16 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     return NextView(one.who, able, f"look at “{title}”", one.reason, there)
 
 
+def _by_rank(people: People) -> list[str]:
+    """Who is there for this very role before those who may do everything."""
+    return sorted(people.roles, key=lambda name: (len(people.roles[name]), name))
+
+
 def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
     """Who may say something to it and has not."""
     question = question_of(run, plan_of(run), ask.step, ask)
     said = set(ask.approvals.values_list("approver", flat=True))
-    for name in sorted(people.roles):
+    for name in _by_rank(people):
         if name not in said and principals(name, question, people):
             yield name
 
@@ -102,24 +109,30 @@ def principals(person: str, question: Question, people: People) -> tuple[str, ..
 def open_asks() -> tuple[AskLine, ...]:
     """Of every run, the oldest first."""
     rows = Ask.objects.filter(state=AskState.OPEN, step__run__state="running")
+    asks = list(rows.select_related("step__run__runbook").order_by("asked_at"))
+    if not asks:
+        return ()
     found, people = [], people_of()
-    for ask in rows.select_related("step__run__runbook").order_by("asked_at"):
-        run = ask.step.run
-        planned = plan_of(run).step(ask.step.name)
-        found.append(
-            AskLine(
-                id=str(ask.pk),
-                run=run.number,
-                run_name=str(run),
-                mode=run.mode,
-                lost=run.lost,
-                into=run.into,
-                title=planned.title,
-                asked_at=ask.asked_at,
-                expires_at=ask.asked_at + LIFE,
-                requested_by=run.requested_by,
-                role=planned.approval.role if planned.approval else "approver",
-                people=tuple(answerers(run, ask, people)),
-            )
-        )
+    for ask in asks:
+        with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
+            found.append(_line(ask, people))
     return tuple(found)
+
+
+def _line(ask: Ask, people: People) -> AskLine:
+    run = ask.step.run
+    planned = plan_of(run).step(ask.step.name)
+    return AskLine(
+        id=str(ask.pk),
+        run=run.number,
+        run_name=str(run),
+        mode=run.mode,
+        lost=run.lost,
+        into=run.into,
+        title=planned.title,
+        asked_at=ask.asked_at,
+        expires_at=ask.asked_at + LIFE,
+        requested_by=run.requested_by,
+        role=planned.approval.role if planned.approval else "approver",
+        people=tuple(answerers(run, ask, people)),
+    )

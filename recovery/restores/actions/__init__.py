@@ -1,6 +1,6 @@
 """The only writers of restores, of their steps, and of what agents say of them."""
 
-from recovery.restores.actions.carrying import carry, discard_again
+from recovery.restores.actions.carrying import carry, discard_again, drop_stray
 from recovery.restores.actions.hearing import hear_restores
 from recovery.restores.actions.people import (
     Words,
@@ -17,6 +17,7 @@ __all__ = [
     "carry",
     "commission_restore",
     "discard_again",
+    "drop_stray",
     "give_restore",
     "hear_restores",
 ]

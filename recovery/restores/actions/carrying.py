@@ -29,7 +29,7 @@ from recovery.failover.actions.restored import (
 )
 from recovery.failover.phases import VouchState
 from recovery.inventory.facts import Plan
-from recovery.inventory.models import Database
+from recovery.inventory.models import Database, Replica
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
 from recovery.operations.facts import OperationState, Verb
@@ -37,7 +37,7 @@ from recovery.restores import lost, queries
 from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.in_place import refuse_here
-from recovery.restores.models import Restore
+from recovery.restores.models import Restore, Stray
 
 URGENCY = 50
 
@@ -71,6 +71,20 @@ def discard_again(*, restore: UUID, reason: str, actor: Actor, now: datetime) ->
     row = queries.load(restore)
     row.database = held
     _ask(row, Verb.DISCARD, actor=actor, reason=f"Asked for again: {reason}", now=now)
+
+
+def drop_stray(*, stray: Stray, replica: Replica, actor: Actor, now: datetime) -> None:
+    """Its host is asked to drop what no restore and no restore test knows that it still has. One
+    that is under way has another name, or another host. In the caller's transaction."""
+    order = Order(
+        verb=Verb.DISCARD,
+        replica=replica.pk,
+        host=stray.host_id,
+        database_epoch=replica.database.epoch,
+        params={"restore": stray.restore},
+    )
+    reason = f"{stray.host} holds data of a restore that nobody asks for any more."
+    request_acts(acts=[order], actor=actor, reason=reason, now=now)
 
 
 def _advanced(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:

@@ -85,18 +85,19 @@ def commission_restore(
     now: datetime,
 ) -> Restore:
     """Both words at once, which a recovery plan carries: into this datacenter, from this replica,
-    and with no greater loss than was quoted. In the caller's transaction."""
-    row = Database.objects.select_for_update().get(pk=database.pk)
-    _check(row, in_place=False)
-    choice, place = queries.choice_for(row, source), queries.place_in(row, site)
-    if less := refuse_less(choice, words.quoted):
-        raise Refused(less, field="source", kept="Nothing was begun.")
-    wish = Wish(choice, place)
-    asked = _asked(row, wish, words=words, actor=actor, reason=reason, now=now)
-    check_second(asked.vouch, row, "restore", words.second, now)
-    use_word(asked.vouch, by=words.second, actor=actor, reason=reason, now=now)
-    said = f"{words.first} and {words.second} agreed: {reason}"
-    return reach(asked, Phase.CHOOSE, actor=actor, reason=said, now=now)
+    and with no greater loss than was quoted. All of it or, where it is refused, nothing."""
+    with transaction.atomic():
+        row = Database.objects.select_for_update().get(pk=database.pk)
+        _check(row, in_place=False)
+        choice, place = queries.choice_for(row, source), queries.place_in(row, site)
+        if less := refuse_less(choice, words.quoted):
+            raise Refused(less, field="source", kept="Nothing was begun.")
+        wish = Wish(choice, place)
+        asked = _asked(row, wish, words=words, actor=actor, reason=reason, now=now)
+        check_second(asked.vouch, row, "restore", words.second, now)
+        use_word(asked.vouch, by=words.second, actor=actor, reason=reason, now=now)
+        said = f"{words.first} and {words.second} agreed: {reason}"
+        return reach(asked, Phase.CHOOSE, actor=actor, reason=said, now=now)
 
 
 def _asked(

@@ -54,10 +54,10 @@ def test_the_page_says_what_happens_to_what_what_is_lost_and_who_asked(
     assert "Point of no return.</b> There is no way back." in page
     for name in ("ident", "orders"):
         assert f'<span class="id">{name}</span>' in page
-    assert "2 targets in 2 waves" in page
+    assert "2 databases in 2 waves" in page
     assert "PAR1 burns." in page
     assert f"sha256 {ground.run.digest[:4]}" in page
-    assert "Approve: Promote, 2 targets" in page
+    assert "Approve: Promote, 2 databases" in page
     assert "Asks for your passkey" in page
     assert "Approve with a code" not in page, "no code does for what cannot be taken back"
 
@@ -242,4 +242,7 @@ def test_a_prepared_run_asks_nobody(ground: Ground, enter: Enter) -> None:
     ground.press(Press.START)
     ground.look()
     ground.look()
-    assert "Waits for a yes" in text(enter("bruno").get("/"))
+    overview = text(enter("bruno").get("/"))
+    assert "Waits for a yes" in overview
+    assert "Read and answer: Tell" in overview
+    assert "Read and answer: Tell" not in text(enter("vera").get("/"))

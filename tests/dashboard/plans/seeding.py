@@ -11,10 +11,11 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.consent import write_pins
 from recovery.drp import actions
+from recovery.drp.actions import looks
 from recovery.drp.facts import Mode
 from recovery.drp.press import Press
-from recovery.inventory.models import Host, WriteGap, WriteProbe
-from tests.actions.drp.ground import PEOPLE, Ground
+from recovery.inventory.models import Database, Host, WriteGap, WriteProbe
+from tests.actions.drp.ground import PEOPLE, Ground, short_runbook
 from tests.dashboard import bases
 from tests.dashboard.fleet import BY
 from tests.support.passkeys import Passkey
@@ -63,9 +64,8 @@ def seed_run(ground: Ground, now: datetime) -> int:
 
 
 def _measure(now: datetime) -> None:
-    for probe in WriteProbe.objects.filter(database__name="ident-pg"):
-        probe.delete()
-    databases = {one.name: one for one in bases.Database.objects.all()}
+    WriteProbe.objects.filter(database__name="ident-pg").delete()
+    databases = {one.name: one for one in Database.objects.all()}
     WriteGap.objects.create(
         database=databases["ledger-pg"],
         last_before=now - timedelta(seconds=1),
@@ -87,3 +87,16 @@ def seed_simulation(ground: Ground) -> int:
     ground.look()
     actions.write_report(run=ground.run, actor=AMELIE, reason="Over.", now=ground.now)
     return ground.run.number
+
+
+def seed_proposal(ground: Ground) -> None:
+    """What the hourly lint says of the version in force, and a second one on top of it."""
+    looks.look_at_runbooks(now=ground.now)
+    raw = short_runbook().decode().replace("version: 1", "version: 2")
+    actions.write_runbook(
+        raw=raw.replace("undo: Thaw.", "undo: Lift the freeze on the overview.").encode(),
+        actor=AMELIE,
+        reason="Say where.",
+        now=ground.now,
+        base=1,
+    )

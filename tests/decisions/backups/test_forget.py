@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recovery.adapters.backups.polite import RESERVE, reserve_of
 from recovery.agent.backups.decide import base_is_due
-from recovery.agent.backups.forget import enough, forgettable, is_broken, needs_base
+from recovery.agent.backups.room.forget import enough, forgettable, is_broken, needs_base
 from recovery.core.archive import SEGMENT, RetentionPolicy, coverage
 from recovery.core.ports.stores import ObjectInfo
 from tests.decisions.archive.build import LINE, SIZE, at, base, chunk, snapshot, whole

@@ -2,7 +2,7 @@
 beside it meets a full one.
 
 Invariant: below twice the reserve that the disk leaves to others, only what a store that answered
-just now says it has is forgotten (forget.py); and what that means is told.
+just now says it has is forgotten (room/forget.py); and what that means is told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime
 
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import IN_FLIGHT, RESERVE
-from recovery.agent.backups.forget import enough, forgettable, is_broken, needs_base
+from recovery.agent.backups.room.forget import enough, forgettable, is_broken, needs_base
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import RetentionPolicy
 from recovery.core.clock import system
