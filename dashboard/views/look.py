@@ -222,6 +222,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
         "Databases|/databases/",
         "Backups|/backups/",
         "Recovery|/recovery/",
+        "Runbooks and reports|/recovery/runbooks/",
         "Hosts|/hosts/",
         "Held|/held/",
         "Log|/log/",
