@@ -11,6 +11,10 @@ from django.utils.dateparse import parse_datetime
 from recovery.brief.facts import Cause
 from recovery.brief.screens import CAUSES
 from recovery.restores.decide import SLACK
+from recovery.restores.facts import Source
+from recovery.restores.in_place import refuse_moment
+
+SHORT = "%d %b %H:%M"
 
 
 class Reason(forms.Form):
@@ -168,6 +172,71 @@ class RestoreWord(Word):
             "What would be lost is more by now than this page showed. Nothing was done: read it "
             "again, and confirm it if it will do."
         )
+
+
+class BackInTime(Word):
+    """To which moment it goes back in its own place; the second person's word names none of it.
+    `sources`: the best one first. `is_exact`: any moment of theirs can be had."""
+
+    def __init__(
+        self,
+        name: str,
+        first: str,
+        sources: Sequence[Source],
+        *args: object,
+        is_exact: bool,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(name, first, *args, **kwargs)
+        self._sources = {one.key: one for one in sources}
+        if first:
+            return
+        self.fields["shown"] = forms.CharField(required=False, widget=forms.HiddenInput)
+        self.fields["source"] = forms.ChoiceField(
+            label="From",
+            choices=[(one.key, _window(one)) for one in sources],
+            error_messages={"invalid_choice": "It cannot be used any more: look again."},
+        )
+        self.fields["to"] = forms.DateTimeField(
+            required=is_exact,
+            label="Back to, in UTC" if is_exact else "Back to its last backup: leave this empty",
+            widget=forms.DateTimeInput(attrs={"placeholder": "2026-11-28 18:00:00"}),
+            error_messages={
+                "invalid": "Write it like 2026-11-28 18:00:00.",
+                "required": "Say which moment: the last one at which all was well.",
+            },
+        )
+
+    @property
+    def moment(self) -> datetime | None:
+        """The one that was written, where it can be had."""
+        found = getattr(self, "cleaned_data", {}).get("to")
+        return found if isinstance(found, datetime) else None
+
+    def clean(self) -> dict[str, object]:
+        """Nobody agrees to a loss that they were not shown: of another moment it is shown first."""
+        cleaned = super().clean()
+        if self.shown or self.errors:
+            return cleaned
+        source, to = self._sources[str(cleaned["source"])], self.moment
+        if refusal := refuse_moment(source, to):
+            self.add_error("to", refusal)
+            return cleaned
+        wanted = to.isoformat() if to else ""
+        if cleaned.get("shown") == wanted:
+            return cleaned
+        self.data = {name: self.data[name] for name in self.data} | {"shown": wanted}
+        raise forms.ValidationError(
+            "Nothing was done yet. Above stands now what is lost with that moment: read it, and "
+            "confirm it if it will do."
+        )
+
+
+def _window(one: Source) -> str:
+    """So short that a phone shows most of it; what is refused says it to the second."""
+    at = f"{one.at:{SHORT}}" if one.at else "never"
+    has = f"{one.opens:{SHORT}} to {at}" if one.opens else f"its backup of {at}"
+    return f"replica {one.number} ({one.store}), {has}"
 
 
 def _instant(text: str) -> datetime | None:

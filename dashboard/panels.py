@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import backups, databases, incident, pages, recovery, restores
+from dashboard.facets import backups, databases, incident, pages, recovery, restores, runs
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -38,6 +38,7 @@ PANELS = _panels(
     Panel("menu", pages.menu),
     Panel("voice", pages.voice),
     Panel("next", pages.next_action),
+    Panel("frozen", pages.frozen),
     Panel("hurt", pages.hurt),
     Panel("fleet", pages.fleet),
     Panel("lines", pages.lines),
@@ -89,6 +90,14 @@ PANELS = _panels(
     Panel("recovery-promises", recovery.recovery_promises),
     Panel("recovery-evidence", recovery.recovery_evidence),
     Panel("recovery-told", recovery.recovery_told),
+    Panel("runs", runs.runs),
+    Panel("asked", runs.asked),
+    Panel("ask-state", runs.ask_state),
+    Panel("run-voice", runs.run_voice),
+    Panel("run-next", runs.run_next),
+    Panel("run-steps", runs.run_steps),
+    Panel("run-promises", runs.run_promises),
+    Panel("run-facts", runs.run_facts),
     Panel("host-voice", pages.host_voice),
     Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),

@@ -37,6 +37,10 @@ class May(StrEnum):
     VOUCH_DATABASE = "vouch for a lost database host"
     RESTORE = "restore a database"
     DECIDE = "decide about a lost datacenter"
+    RUN = "run a recovery plan"
+    ANSWER = "answer a question of a recovery plan"
+    ENROL = "show a passkey"
+    BREAK_GLASS = "break glass in a recovery plan"
     WRITE_RUNBOOK = "write a runbook"
     REVIEW_RUNBOOK = "make a runbook active"
     PAUSE = "pause"
@@ -60,10 +64,15 @@ _RESPOND = _WATCH | {
     May.VOUCH_DATABASE,
     May.RESTORE,
     May.DECIDE,
+    May.RUN,
+    May.ANSWER,
+    May.ENROL,
     May.WRITE_RUNBOOK,
 }
+"""A responder may answer with a right that was lent to them; whose right counts says the plan."""
 _APPROVE = _RESPOND | {May.SETTLE, May.REVIEW_RUNBOOK}
-"""An approver may also settle restored rows; later, approve the steps of a recovery plan."""
+"""An approver may also settle restored rows, makes runbooks active, and has a right of their own to
+approve steps."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

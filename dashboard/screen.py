@@ -18,6 +18,8 @@ from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
 from recovery.core import clock, control
 from recovery.detection import screens as detection
+from recovery.drp.views.runs import RunView, view_run
+from recovery.drp.views.waiting import AskLine, open_asks
 from recovery.failover import screens as failover
 from recovery.failover.doubt.seen import DoubtView, doubt
 from recovery.failover.views.databases import DatabaseView
@@ -38,6 +40,7 @@ class Screen:
     still_at: datetime | None = None
     """What is drawn belongs to a form and stands still since then."""
     _briefs: dict[str, Brief] = field(default_factory=dict)
+    _runs: dict[int, RunView | None] = field(default_factory=dict)
 
     def may(self, act: May) -> bool:
         return may(self.role, act)
@@ -110,6 +113,17 @@ class Screen:
             self._briefs[site] = self.recovery.brief(site)
         return self._briefs[site]
 
+    def run(self, number: int) -> RunView | None:
+        """One run of a recovery plan."""
+        if number not in self._runs:
+            self._runs[number] = view_run(number)
+        return self._runs[number]
+
+    @cached_property
+    def asks(self) -> tuple[AskLine, ...]:
+        """Steps that wait for somebody's yes."""
+        return open_asks()
+
     @cached_property
     def lost_sites(self) -> tuple[str, ...]:
         """Datacenters that look lost: a person decides about them."""
@@ -150,6 +164,11 @@ class Screen:
     def blind(self) -> str:
         """Why Tocsin sees nothing, if it says so."""
         return self.brake.blind
+
+    @cached_property
+    def freezes(self) -> tuple[detection.FreezeView, ...]:
+        """What recovery plans have frozen."""
+        return detection.freezes()
 
     @cached_property
     def unseeing(self) -> str:
@@ -194,6 +213,7 @@ class Screen:
             promises=sum(one.tone == "down" for one in self.broken_promises),
             held=len(self.held),
             paused=self.brake.paused_by if self.brake.paused_at else "",
+            frozen=tuple(dict.fromkeys(one.run for one in self.freezes)),
             doubt=self.doubt is not None,
             blind=self.blind,
             is_watched=self.is_watched,

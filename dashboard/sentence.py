@@ -96,6 +96,7 @@ class Standing:
     promises: int = 0
     held: int = 0
     paused: str = ""
+    frozen: tuple[str, ...] = ()
     doubt: bool = False
     blind: str = ""
     is_watched: bool | None = True
@@ -177,6 +178,8 @@ def _wrong(now: Standing) -> list[str]:
         parts.append(f"{count(now.held, 'host')} held for a person")
     if now.paused:
         parts.append(f"automation paused by {now.paused}")
+    if now.frozen:
+        parts.append(f"automation frozen by {named(now.frozen)}")
     return parts
 
 
@@ -228,6 +231,8 @@ def _follows(now: Standing) -> str:
         return "Nothing is decided until a person settles them; agents go on by themselves."
     if now.paused:
         return "Nothing moves while automation is paused."
+    if now.frozen:
+        return f"What {named(now.frozen)} froze stands still until a person lifts it."
     if now.held:
         return "What is held moves when a person releases it."
     return ""
@@ -249,6 +254,6 @@ def _tone(now: Standing) -> str:
     if now.down or any(now.lost.values()) or now.databases.out:
         return "down"
     missing = now.wanted - now.answering - now.unseen_containers
-    stopped = now.doubt or now.held or now.paused
+    stopped = now.doubt or now.held or now.paused or now.frozen
     at_risk = missing > 0 or stopped or now.databases.at_risk or now.promises
     return "risk" if at_risk else "unknown"

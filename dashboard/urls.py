@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, look, machine, moves, recovery, restores
+from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
+from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
     path("", look.overview),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("databases/<str:name>/call-off/", databases.call_off),
     path("databases/<str:name>/move/", moves.move),
     path("databases/<str:name>/restore/", restores.restore),
+    path("databases/<str:name>/restore-in-place/", in_place.restore_in_place),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/unblock/", databases.unblock),
@@ -34,6 +36,15 @@ urlpatterns = [
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),
     path("recovery/", include("dashboard.views.plans.urls")),
+    path("recovery/start/", start.start),
+    path("recovery/runs/", runs.runs),
+    path("recovery/runs/<int:number>/", runs.run),
+    path("recovery/runs/<int:number>/<str:verb>/", runs.press),
+    path("recovery/runs/<int:number>/<str:verb>/<slug:step>/", runs.press),
+    path("recovery/approve/", approve.asked),
+    path("recovery/approve/<uuid:pk>/", approve.approve),
+    path("recovery/approve/<uuid:pk>/deny/", approve.deny),
+    path("recovery/approve/<uuid:pk>/break-glass/", approve.break_glass),
     path("recovery/<str:name>/", recovery.datacenter),
     path("recovery/<str:name>/activate/", recovery.activate),
     path("recovery/<str:name>/wait/", recovery.wait),
@@ -42,6 +53,7 @@ urlpatterns = [
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),
     path("held/go-on/", act.clear_pause),
+    path("held/freezes/<uuid:pk>/lift/", act.lift_freeze),
     path("held/settle/", act.settle),
     path("placements/<uuid:pk>/release/", act.release_placement),
     path("processes/", look.machine),
@@ -50,6 +62,7 @@ urlpatterns = [
     path("lab/", look.lab),
     path("lab/hosts/<str:name>/<str:verb>/", act.lab_host),
     path("lab/datacenters/<str:name>/kill/", act.lose_datacenter),
+    path("passkey/", passkey.passkey),
     path("find/", look.find),
     path("help/", look.guide),
     path("theme/", look.theme),

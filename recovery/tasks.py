@@ -9,6 +9,8 @@ from django.core.management import call_command
 from recovery.backups import actions as backups
 from recovery.backups import cycle, lending, snapshots
 from recovery.core import clock
+from recovery.detection.facts import Part
+from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
 from recovery.sealer import watch
 
@@ -30,7 +32,8 @@ def watch_backups() -> None:
 @shared_task(ignore_result=True)
 def keep_snapshots() -> None:
     """The provider's daily snapshots: one step of each. Volumes that nobody knows of go."""
-    snapshots.keep_snapshots(now=clock.system.now())
+    frozen = bool(frozen_reason(Part.RETENTION))
+    snapshots.keep_snapshots(now=clock.system.now(), keeps_all=frozen)
     lending.sweep_volumes()
 
 

@@ -100,6 +100,7 @@ def restore(
     source: str,
     host: str,
     to: datetime | None,
+    in_place: bool = False,
     first: UUID | None,
     typed: str,
     actor: Actor,
@@ -113,6 +114,7 @@ def restore(
             source=source,
             host=host,
             to=to,
+            in_place=in_place,
             typed=typed,
             actor=actor,
             reason=reason,
@@ -126,7 +128,8 @@ def restore(
     if row is None:
         raise Conflict("That restore is not asked for any more.", todo="Look again.")
     begun = restores.give_restore(restore=row, typed=typed, actor=actor, reason=reason, now=now)
-    return f"{begun} begins: {name} is restored on {begun.host}. Watch its steps."
+    where = f"in its place, on {begun.host}" if begun.in_place else f"on {begun.host}"
+    return f"{begun} begins: {name} is restored {where}. Watch its steps."
 
 
 def call_off_restore(name: str, actor: Actor, reason: str) -> str:

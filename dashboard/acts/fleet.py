@@ -12,6 +12,7 @@ from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import actions as detection
+from recovery.detection import freezes
 from recovery.detection import screens as detection_rows
 from recovery.failover.actions.incarnations import settle_incarnation
 from recovery.incidents import actions as incidents
@@ -137,6 +138,12 @@ def pause_automation(actor: Actor, reason: str) -> str:
     """Nothing is started or moved until a person clears it."""
     detection.set_pause(actor=actor, reason=reason, now=clock.system.now())
     return "Automation is paused. What runs keeps running."
+
+
+def lift_freeze(pk: str, actor: Actor, reason: str) -> str:
+    """One press: what a recovery plan froze begins again by itself."""
+    row = freezes.lift_freeze(freeze=_uuid(pk), actor=actor, reason=reason, now=clock.system.now())
+    return f"What {row.run_name} froze begins again. What was held meanwhile stays held."
 
 
 def clear_pause(actor: Actor, reason: str) -> str:

@@ -14,6 +14,7 @@ from dashboard.api.plans import router as plans
 from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
+from dashboard.api.runs import router as runs
 from recovery.core.errors import Conflict, TocsinError, Unsure
 
 api = NinjaAPI(
@@ -31,6 +32,7 @@ api.add_router("/audit", audit)
 api.add_router("/restores", restores)
 api.add_router("/recovery", recovery)
 api.add_router("/plans", plans)
+api.add_router("/drp", runs)
 
 
 @api.exception_handler(TocsinError)

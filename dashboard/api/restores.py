@@ -38,7 +38,8 @@ class ProgressOut(Schema):
 class RestoreOut(Schema):
     """One restore. `quoted`: the newest moment that its replica held when it was asked for; `to`:
     the moment asked for, null the newest; `recovered_to`: what was read back, null until then;
-    `waits_for`: the volume of a provider's snapshot, while it is made."""
+    `in_place`: on its own host, where it serves until the switch; `waits_for`: the volume of a
+    provider's snapshot, while it is made."""
 
     id: str
     name: str
@@ -65,6 +66,7 @@ class RestoreOut(Schema):
     ended_at: datetime | None
     end_reason: str
     called_off: str
+    in_place: bool
     waits_for: str
     is_running: bool
     may_be_called_off: bool

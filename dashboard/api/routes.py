@@ -318,6 +318,12 @@ def clear_pause(request: HttpRequest, why: Why) -> dict[str, str]:
     return {"said": acts.clear_pause(who.actor, why.reason)}
 
 
+@router.post("/held/freezes/{pk}/lift", response=Done)
+def lift_freeze(request: HttpRequest, pk: UUID, why: Why) -> dict[str, str]:
+    who = caller(request, May.PAUSE)
+    return {"said": acts.lift_freeze(str(pk), who.actor, why.reason)}
+
+
 @router.post("/held/settle", response=Done)
 def settle(request: HttpRequest, why: SettleIn) -> dict[str, str]:
     who = caller(request, May.SETTLE)

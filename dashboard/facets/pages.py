@@ -13,6 +13,7 @@ from dashboard import lab as lab_controls
 from dashboard.facets import backups, databases
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.drp.views.runs import RunLine, run_lines
 from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import MemberView
@@ -52,17 +53,29 @@ def next_action(screen: Screen, key: str) -> Context | None:
     base = next(iter(screen.waiting_databases), None)
     stopped = screen.doubt or screen.brake.paused_at
     site = next(iter(screen.lost_sites), None)
-    if not any((waiting, loose, screen.held, stopped, open_, word, base, site)):
+    ask = next(iter(screen.asks), None) if screen.may(May.ANSWER) else None
+    if not any((waiting, loose, screen.held, stopped, open_, word, base, site, ask)):
         return None
     taken = open_[0] if open_ else None
     return {
         "waiting": waiting,
         "site": site,
+        "ask": ask,
+        "run": _recovering(site) if site else None,
         "alarm": loose,
         "taken": taken,
         "word": word,
         "base": base,
     }
+
+
+def frozen(screen: Screen, key: str) -> Context | None:
+    """What recovery plans have frozen; nothing where nothing is."""
+    return {"freezes": screen.freezes} if screen.freezes else None
+
+
+def _recovering(site: str) -> RunLine | None:
+    return next((one for one in run_lines(lost=site) if one.is_recovering), None)
 
 
 def hurt(screen: Screen, key: str) -> Context | None:

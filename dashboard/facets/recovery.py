@@ -14,6 +14,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
+from recovery.drp.views.runs import run_lines
 from recovery.incidents.screens import IncidentView
 
 Context = Mapping[str, Any]
@@ -122,12 +123,16 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     if brief is None or not brief.is_lost:
         return None
     decided, incident = brief.decided, _incident(screen, brief)
+    run = next((one for one in run_lines(lost=brief.site) if one.is_recovering), None)
     return {
         "brief": brief,
         "decided": decided,
         "is_activated": decided is not None and decided.choice is Choice.ACTIVATE,
         "incident": incident if incident and not incident.is_taken else None,
         "may": screen.may(May.DECIDE),
+        "may_run": screen.may(May.RUN),
+        "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
+        "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }
 
 

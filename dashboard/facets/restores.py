@@ -12,11 +12,13 @@ Context = Mapping[str, Any]
 
 
 def restores(screen: Screen, key: str) -> Context | None:
-    """Of one database (`key`), or of all; nothing where none was ever asked for."""
-    found = rows.restores(key)
-    if not found:
+    """Of one database (`key`), or of all; nothing where none was ever asked for, and no host holds
+    data that nobody asks for."""
+    found, strays = rows.restores(key), rows.strays(key)
+    if not found and not strays:
         return None
     return {
         "running": [one for one in found if one.is_running],
         "ended": [one for one in found if not one.is_running],
+        "strays": strays,
     }

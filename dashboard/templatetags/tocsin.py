@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from django import template
+from django.utils.dateparse import parse_datetime
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -110,7 +111,7 @@ def copies(primaries: int, standbys: int) -> str | SafeString:
 @register.simple_tag
 def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `since`: counts in the
-    browser and reads as the instant without a script."""
+    browser and reads as the instant without a script, as does `until`, which counts down."""
     if moment is None:
         return "–"
     iso = moment.isoformat(timespec="milliseconds")
@@ -118,6 +119,8 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     tenth = f"{clock}.{moment.microsecond // 100_000}"
     if form == "since":
         return format_html('<time datetime="{}" data-since>since {}</time>', iso, clock)
+    if form == "until":
+        return format_html('<time datetime="{}" data-until>until {}</time>', iso, clock)
     if form == "digits":
         return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
     if form == "minute":
@@ -162,6 +165,12 @@ def took(start: datetime, end: datetime) -> str:
 def at_most(number: int, most: int) -> int:
     """`140|at_most:100`: 100."""
     return min(number, most)
+
+
+@register.filter
+def moment(text: str) -> SafeString | str:
+    """An instant that a plan wrote down."""
+    return at(parse_datetime(text), "minute")
 
 
 @register.filter

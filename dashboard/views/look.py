@@ -19,6 +19,11 @@ from recovery.failover import screens as failover
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 
+OVERVIEW = (
+    *("voice", "next", "frozen", "asked", "hurt", "hurting", "promises"),
+    *("fleet", "lines", "forecast"),
+)
+
 
 @for_people(May.VIEW)
 def overview(request: HttpRequest, role: Role) -> HttpResponse:
@@ -27,7 +32,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=("voice", "next", "hurt", "hurting", "promises", "fleet", "lines", "forecast"),
+        topics=OVERVIEW,
     )
 
 
@@ -223,6 +228,8 @@ def _links(role: Role) -> list[tuple[str, str]]:
         "Backups|/backups/",
         "Recovery|/recovery/",
         "Runbooks and reports|/recovery/runbooks/",
+        "Recovery runs|/recovery/runs/",
+        "Waits for a yes|/recovery/approve/",
         "Hosts|/hosts/",
         "Held|/held/",
         "Log|/log/",
@@ -233,6 +240,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
         "Keys and help|/help/",
         "Processes of Tocsin|/processes/",
         "Two-factor sign-in|/account/2fa/",
+        "Your passkey|/passkey/",
     ]
     pages += ["Sign out|/account/logout/"]
     links = [(said, where) for said, _, where in (page.partition("|") for page in pages)]

@@ -30,7 +30,7 @@ PARTS = ("weigh", "evidence", "loss", "fit", "waves", "promises")
 @for_people(May.VIEW)
 def overview(request: HttpRequest, role: Role) -> HttpResponse:
     """Before anything happens: what the loss of each datacenter would mean."""
-    topics = ("recovery",)
+    topics = ("recovery", "asked", "runs")
     return show(request, role, "list", area="recovery", topics=topics, heading="Recovery")
 
 
@@ -38,6 +38,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
 def datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     _find(name)
     topics = [f"recovery-{part}:{name}" for part in ("voice", "next", *PARTS, "told")]
+    topics.append(f"runs:{name}")
     screen = Screen(role)
     return show(
         request,

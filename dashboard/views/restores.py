@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import databases as acts
@@ -27,6 +28,8 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     view = find(name)
     running = screens.unfinished(name)
     first = running if running and running.phase == Phase.ASKED else None
+    if first and first.in_place:
+        return redirect(f"/databases/{name}/restore-in-place/")
     preview = screens.preview(name, clock.system.now())
     if preview is None:
         raise Http404(f"There is no database {name}.")
@@ -145,8 +148,9 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         said="Call off",
         target=what,
         meaning=(
-            f"What its host has restored so far is removed, and {name} goes on waiting. Once the"
-            " database belongs on its new host it is refused."
+            f"What its host has restored so far is removed, and {name} goes on"
+            f" {'as it is' if running and running.in_place else 'waiting'}. Once the restored data"
+            " are to lead it is refused."
         ),
         ends="It can be asked for again at once.",
     )

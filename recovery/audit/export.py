@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from recovery.audit import queries
-from recovery.audit.leaves import Stored, leaf_data
+from recovery.audit.leaves import Stored, is_deep, leaf_data, members
 
 FORMATS = ("jsonl", "cef", "syslog")
 VERSION = "0.1.0"
@@ -96,8 +96,9 @@ def syslog_line(index: int, row: Stored, host: str = "tocsin") -> str:
 
 
 def _told(row: Stored) -> dict[str, str]:
-    body: dict[str, Any] = json.loads(row.body)
-    actor = body.get("actor") or {}
+    body: dict[str, Any] = _read(row.body)
+    actor = body.get("actor")
+    actor = actor if isinstance(actor, dict) else {}
     return {
         "action": str(body.get("action", "")),
         "actor": str(actor.get("id", "")),
@@ -108,7 +109,26 @@ def _told(row: Stored) -> dict[str, str]:
     }
 
 
+def _read(text: str) -> dict[str, Any]:
+    """What nests deeper than any reader follows stays the text that it is."""
+    if not is_deep(text):
+        found: dict[str, Any] = json.loads(text)
+        return found
+    return {
+        name: _AsText(value) if is_deep(value) else json.loads(value)
+        for name, value in members(text).items()
+    }
+
+
+class _AsText(str):
+    """JSON that is written as it is."""
+
+    __slots__ = ()
+
+
 def _compact(value: object) -> str:
+    if isinstance(value, _AsText):
+        return str(value)
     return json.dumps(value or {}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

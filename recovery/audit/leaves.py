@@ -1,9 +1,10 @@
 """What is sealed of an entry: one line of canonical JSON (RFC 8785), all of its row in it.
 
-Invariants: the same row gives the same bytes on every machine; any change of what a column says
-gives others (numbers of one value, as 0.1 and 0.10, are one); no row exists that cannot be written
-so: what RFC 8785's numbers cannot hold exactly is kept as `{"$number": "its digits"}`, a body
-nested deeper than any reader follows as its text, under another `v`.
+Invariants: the same row gives the same bytes on every machine; a change of any column gives others,
+but where a body still says the same: numbers of one value are one (0.1 and 0.10), and one that is
+kept as `{"$number": "its digits"}`, because RFC 8785's numbers cannot hold it exactly, is one with
+a body that was written so; no row exists that cannot be written: a body nested deeper than any
+reader follows is kept as its text, under another `v`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import rfc8785
+import msgspec
+
+from recovery.core.canonical import Slow, canonical, canonical_plain, canonical_quickly
 
 VERSION, AS_TEXT = 1, 2
 DEEPEST = 100
 _SAFE = 15
 """Digits that every JSON number of RFC 8785 keeps."""
-_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
-_SORTS_OTHERWISE = re.compile("[\ud800-\U0010ffff]")
-"""Above these, UTF-16 (RFC 8785) and code points (Python) sort keys in different orders."""
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +41,42 @@ class Stored:
 
 def leaf_data(index: int, row: Stored) -> bytes:
     """The bytes whose hash is leaf `index` of the tree; a line of every export."""
-    deep = _is_deep(row.body)
-    read = json.loads
-    return canonical(
-        {
-            "body": row.body if deep else read(row.body, parse_int=_whole, parse_float=_fraction),
-            "id": row.id,
-            "index": index,
-            "object_id": row.object_id,
-            "object_type": row.object_type,
-            "object_version": row.object_version,
-            "recorded_at": row.recorded_at,
-            "v": AS_TEXT if deep else VERSION,
-            "xid": row.xid,
-        }
-    )
+    if is_deep(row.body):
+        return canonical_plain(_leaf(index, row, row.body, AS_TEXT))
+    try:
+        plain = canonical_plain(_leaf(index, row, _READ.decode(row.body)))
+        if _LONG not in plain.translate(_AS_NINES):
+            return plain
+    except msgspec.MsgspecError:  # a fraction, for one
+        pass
+    body = json.loads(row.body, parse_int=_whole, parse_float=_fraction)
+    return _written(_leaf(index, row, body))
 
 
-def _is_deep(body: str) -> bool:
+def _leaf(index: int, row: Stored, body: object, v: int = VERSION) -> dict[str, object]:
+    return {
+        "body": body,
+        "id": row.id,
+        "index": index,
+        "object_id": row.object_id,
+        "object_type": row.object_type,
+        "object_version": row.object_version,
+        "recorded_at": row.recorded_at,
+        "v": v,
+        "xid": row.xid,
+    }
+
+
+def _refuse_fraction(digits: str) -> None:
+    raise ValueError(f"{digits} is spelled with care")
+
+
+_READ = msgspec.json.Decoder(float_hook=_refuse_fraction)
+_LONG, _AS_NINES = b"9" * 16, bytes.maketrans(b"012345678", b"999999999")
+"""So many digits in a row may be a number that no double holds."""
+
+
+def is_deep(body: str) -> bool:
     """Whether it nests deeper than `DEEPEST`: not left to how deep this Python can go."""
     if body.count("{") + body.count("[") <= DEEPEST:
         return False
@@ -68,25 +87,29 @@ def _is_deep(body: str) -> bool:
     return deepest > DEEPEST
 
 
-class _Slow(TypeError):
-    """Holds a number that C's encoder would write in another way than RFC 8785."""
+def members(body: str) -> dict[str, str]:
+    """Of an object, name → its value as JSON text, however deep it nests."""
+    found: dict[str, str] = {}
+    name: str | None = None
+    begun = depth = 0
+    for match in _MARKS.finditer(body):
+        mark, text = match.group(), body[begun : match.start()].strip()
+        depth += (mark in "{[") - (mark in "}]")
+        if depth == 1 and mark == ":":
+            name, begun = json.loads(text), match.end()
+        elif name is not None and (depth, mark) in {(1, ","), (0, "}")}:
+            found[name], name, begun = text, None, match.end()
+        elif depth == 1 and not begun:
+            begun = match.end()
+    return found
 
 
-def canonical(value: object) -> bytes:
-    """RFC 8785, of what `_whole` and `_fraction` read. Nearly every entry holds plain text and
-    small numbers, for which the standard library's encoder writes the same bytes twenty times
-    faster."""
+def _written(value: object) -> bytes:
+    """RFC 8785, of what `_whole` and `_fraction` read."""
     try:
-        text = json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_slow
-        )
-    except _Slow:
-        return rfc8785.dumps(_exact(value))
-    return rfc8785.dumps(value) if _SORTS_OTHERWISE.search(text) else text.encode()  # type: ignore[arg-type]
-
-
-def _slow(value: object) -> object:
-    raise _Slow(type(value).__name__)
+        return canonical_quickly(value)
+    except Slow:
+        return canonical(_exact(value))
 
 
 def _whole(digits: str) -> int | Decimal:

@@ -157,13 +157,15 @@ class Point:
     """The newest restorable moment of one archive.
 
     `moment`: as the archive has it, by the clock of the server that wrote it; `seen_at`: when that
-    rose last, by ours; `base`: the base backup that it begins from.
+    rose last, by ours; `base`: the base backup that it begins from; `opens`: the oldest moment from
+    which on every one can be asked for, None: its newest state alone comes back.
     """
 
     moment: datetime
     seen_at: datetime
     lsn: str = ""
     base: str = ""
+    opens: datetime | None = None
 
     @property
     def at(self) -> datetime:

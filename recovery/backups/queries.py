@@ -181,7 +181,7 @@ def _disproof(row: BackupReplica) -> str:
 def _point(sight: ArchiveSight | None) -> Point | None:
     if sight is None or sight.moment is None or sight.seen_at is None:
         return None
-    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base)
+    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base, sight.opens)
 
 
 def _site(row: Datacenter) -> Site:

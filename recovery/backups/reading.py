@@ -23,7 +23,8 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one listing shows. `moment` None: nothing can be restored from it."""
+    """What one listing shows. `moment` None: nothing can be restored from it; `opens`: from when on
+    every moment up to that one can be, None: no other."""
 
     moment: datetime | None
     lsn: str
@@ -35,6 +36,7 @@ class Reading:
     objects: int
     orphans: int
     runs: tuple[FinishedRun, ...]
+    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def read_listing(objects: Iterable[ObjectInfo]) -> Reading:
             for each in found.backups
             if (run := _run(each, written.get(str(each.name)))) is not None
         ),
+        opens=found.windows[-1][0] if found.windows else None,
     )
 
 

@@ -58,12 +58,14 @@ def _volume(row: Store, volume: str) -> ObjectStore:
 OUTSIDE = Outside(_provider, _volume)
 
 
-def keep_snapshots(*, outside: Outside = OUTSIDE, now: datetime) -> None:
-    """Begin what is due, take one step of what runs, and let go of what is old."""
+def keep_snapshots(*, outside: Outside = OUTSIDE, now: datetime, keeps_all: bool = False) -> None:
+    """Begin what is due, take one step of what runs, and let go of what is old, unless retention
+    is frozen (`keeps_all`)."""
     for replica in queries.snapshot_replicas():
         _begin_if_due(replica, now)
         _go_on(replica, outside, now)
-        _let_go(replica, outside, now)
+        if not keeps_all:
+            _let_go(replica, outside, now)
         _clear(replica, outside, now)
 
 

@@ -17,8 +17,8 @@ from recovery.backups.models import BackupReplica, Store
 from recovery.core.wire.backups import BackupSpec, StoreSpec
 
 
-def backup_specs(databases: Collection[UUID]) -> dict[UUID, BackupSpec]:
-    """Of those that have a replica which agents fill."""
+def backup_specs(databases: Collection[UUID], *, keeps_all: bool = False) -> dict[UUID, BackupSpec]:
+    """Of those that have a replica which agents fill. `keeps_all`: retention is frozen."""
     stores: dict[UUID | None, list[StoreSpec]] = defaultdict(list)
     rows = BackupReplica.objects.filter(database__in=databases).exclude(
         store__kind=StoreKind.SNAPSHOT
@@ -26,7 +26,10 @@ def backup_specs(databases: Collection[UUID]) -> dict[UUID, BackupSpec]:
     for row in rows.select_related("store").order_by("number"):
         stores[row.database_id].append(store_spec(row.store))
     key = str(settings.TOCSIN_BACKUP_KEY)
-    told = {database: BackupSpec(key=key, stores=tuple(each)) for database, each in stores.items()}
+    told = {
+        database: BackupSpec(key=key, stores=tuple(each), keeps_all=keeps_all)
+        for database, each in stores.items()
+    }
     return {database: spec for database, spec in told.items() if database is not None}
 
 

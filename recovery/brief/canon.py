@@ -6,16 +6,14 @@ fraction in them, so that no tool writes a number otherwise.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-import rfc8785
-
 from recovery.brief.parts import Brief
+from recovery.core import canonical as core
 
 FORMAT = "tocsin brief 1"
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
@@ -52,12 +50,12 @@ def _scalar(value: object) -> Plain:
 
 def canonical(content: Mapping[str, Plain]) -> str:
     """Its one spelling."""
-    return rfc8785.dumps(dict(content)).decode()
+    return core.canonical(dict(content)).decode()
 
 
 def digest(text: str) -> str:
     """SHA-256 of these characters, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return core.digest(text.encode())
 
 
 def changes(before: str, after: str) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from recovery.controller.sighted import Sighted
 from recovery.detection import queries
+from recovery.detection.facts import Part
 from recovery.detection.situations import Scope
 from recovery.failover.cycle import Watch
 from recovery.failover.facts import Around
-from recovery.failover.queries import current_policy
+from recovery.failover.queries import current_policy, fenced_sites
 from recovery.inventory.models import Datacenter
 
 TICK_SECONDS = 0.5
@@ -44,7 +45,7 @@ def around(sighted: Sighted) -> Around:
     points = Datacenter.objects.count()
     seen = 0 if blind else min(points, 2)
     return Around(
-        paused=sighted.paused,
+        paused=sighted.frozen.get(Part.FAILOVER, ""),
         blind=(blind,) if blind else (),
         vantage_seen=seen if points >= 3 else 0,
         vantage_tried=points,
@@ -52,6 +53,7 @@ def around(sighted: Sighted) -> Around:
 
 
 def failing_domains() -> frozenset[str]:
-    """The domains that are held to be lost as a whole right now."""
+    """The domains that are held to be lost as a whole right now, and those that are fenced."""
     wide = (Scope.RACK, Scope.DATACENTER)
-    return frozenset(row.domain for row in queries.open_situations() if row.scope in wide)
+    lost = {row.domain for row in queries.open_situations() if row.scope in wide}
+    return frozenset(lost) | fenced_sites()

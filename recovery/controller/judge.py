@@ -22,8 +22,10 @@ from recovery.controller.sighted import Sighted
 from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
+from recovery.detection.facts import Part
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
+from recovery.drp.queries import authority
 from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
@@ -70,6 +72,11 @@ class Judge:
     _next_plans: float = 0.0
     _plans: Plans | None = None
     _next_recognition: float = 0.0
+
+    @property
+    def _is_paused(self) -> bool:
+        """Only that: who does not trust its eyes, or its rows, lets nothing through."""
+        return bool(self.sighted.paused) and not self.sighted.hands_off and not self.doubt
 
     @property
     def actor(self) -> Actor:
@@ -205,9 +212,9 @@ class Judge:
         if self.doubt:
             return
         paused = self.sighted.hands_off or self.sighted.paused
-        watched, monotonic = self.databases.watch.memory.leases, self.clock.monotonic()
-        leases = Leases(watched, monotonic)
-        if carry_on(actor=self.actor, now=self.clock.now(), paused=paused, leases=leases):
+        despite = authority.restores_above_pause() if self._is_paused else ()
+        now, leases = self.clock.now(), self._leases()
+        if carry_on(actor=self.actor, now=now, paused=paused, despite=despite, leases=leases):
             self.ask((), True)
 
     def _reschedule(self) -> None:
@@ -217,8 +224,9 @@ class Judge:
 
     def _govern(self) -> None:
         paused = self.sighted.hands_off or self.sighted.paused
-        admitted = run_governor(actor=self.actor, now=self.clock.now(), paused=paused)
-        if admitted:
+        despite = authority.operations_above_pause() if self._is_paused else ()
+        now = self.clock.now()
+        if run_governor(actor=self.actor, now=now, paused=paused, despite=despite):
             self.ask((), True)
 
     def _watch_over(self) -> None:
@@ -240,9 +248,13 @@ class Judge:
             return
         self._next_plans = now + PLANS_SECONDS
         if self._plans is None:
-            self._plans = make_cycle(self.clock)
+            self._plans = make_cycle(self.clock, self._leases)
         hold = self.sighted.hands_off
         self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+
+    def _leases(self) -> Leases:
+        """As this leader has watched them, now."""
+        return Leases(self.databases.watch.memory.leases, self.clock.monotonic())
 
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""
@@ -250,7 +262,7 @@ class Judge:
         if self.doubt or now < self._next_lots:
             return
         self._next_lots = now + LOTS_SECONDS
-        paused = self.sighted.hands_off or self.sighted.paused
+        paused = self.sighted.hands_off or self.sighted.frozen.get(Part.RESTORE_TESTS, "")
         draw = random.random()  # noqa: S311 - which backup is tested next is no secret
         if draw_lots(actor=self.actor, now=self.clock.now(), draw=draw, paused=paused):
             self.ask((), True)

@@ -15,7 +15,7 @@ from recovery.core import control
 from recovery.core.clock import Clock
 from recovery.detection import queries
 from recovery.detection.cycle import Watch, watch_hosts
-from recovery.detection.facts import Gateway, Kernel
+from recovery.detection.facts import Gateway, Kernel, Part
 from recovery.detection.sights import Seen, Sights
 from recovery.gateway.digest import AskLook
 from recovery.inventory.actions import meet_hosts
@@ -26,7 +26,8 @@ FRESH_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Sighted:
-    """The leading controller's sight. `blind` and `paused` say why nothing may move, if so.
+    """The leading controller's sight. `blind` and `paused` say why nothing may move, if so;
+    `frozen`: why a part of it does not begin by itself, also in a pause.
 
     `is_grace`: it sees, and only lets its timers start again (B3): no new judgement, but what was
     decided and committed before goes on. `is_afresh`: somebody else's doing: the rows or a gateway
@@ -37,6 +38,7 @@ class Sighted:
     watch: Watch
     blind: str = ""
     paused: str = ""
+    frozen: Mapping[Part, str] = field(default_factory=dict)
     is_grace: bool = False
     is_afresh: bool = False
     fits: Callable[[], Mapping[str, bool]] = dict
@@ -70,6 +72,7 @@ class Sighted:
         self.is_grace = decision.blind.is_grace
         self.is_afresh = self.is_grace and not decision.blind.is_late
         self.paused = queries.pause_reason()
+        self.frozen = queries.frozen_reasons()
         return [AskLook(look.host, look.observers) for look in decision.looks]
 
     def _meet(self, sight: Sight, *, actor: Actor, now: datetime) -> None:

@@ -1,9 +1,10 @@
 """A person's yes, signed by their passkey over what they saw. No Django: whoever acts can
 verify it with nothing but the pinned keys.
 
-Invariants: a signature counts for one plan, run, step, approver and nonce; for a key that was
-pinned to that very person, out of reach of whoever writes rows; given at our own address, with the
-person seen and verified by the authenticator. Everything else has a reason.
+Invariants: a signature counts for one plan, run, step, approver and nonce, or for breaking these
+very rules there; for a key that was pinned to that very person, out of reach of whoever writes
+rows; given at our own address, with the person seen and verified by the authenticator. Everything
+else has a reason. (Whether the person may say yes at all: `recovery.core.mandate`.)
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from recovery.core.errors import BadConfiguration
 ALGORITHMS = frozenset({-7, -8})
 """ES256 and EdDSA: what authenticators have, and nothing weaker."""
 NONCE_BYTES = 32
+GLASS = b"tocsin break-glass 1\n"
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error)
 """What the readers of others raise at bytes that are none of theirs."""
 
@@ -41,12 +43,31 @@ class Word:
     nonce: str
 
 
+@dataclass(frozen=True, slots=True)
+class GlassWord:
+    """Which rules are broken, by whom, for which question (its nonce), and why."""
+
+    digest: str
+    run: str
+    step: str
+    by: str
+    nonce: str
+    rules: tuple[str, ...]
+    reason: str
+
+    @property
+    def approver(self) -> str:
+        return self.by
+
+
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A public key (COSE, base64url) that is known to be this person's."""
+    """A public key (COSE, base64url) that is known to be this person's. `roles`: by name, each for
+    which they may ever count; whoever writes rows can take from it, and add nothing."""
 
     person: str
     credential: str
     key: str
+    roles: tuple[str, ...] = ()
 
 
 class Assertion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,18 +87,32 @@ class Party:
     origins: frozenset[str]
 
 
-def challenge(word: Word) -> bytes:
+def challenge(word: Word | GlassWord) -> bytes:
     """SHA-256(plan ‖ run ‖ step ‖ approver ‖ nonce); what has no fixed length tells its own, so
-    that no two words have the same bytes."""
-    step, approver = word.step.encode(), word.approver.encode()
-    parts = (
+    that no two words have the same bytes. Broken glass begins with its own name, and goes on with
+    the rules and the reason: it is never taken for a yes."""
+    parts = [
         _exactly(bytes.fromhex(word.digest), 32),
         UUID(word.run).bytes,
-        len(step).to_bytes(4, "big") + step,
-        len(approver).to_bytes(4, "big") + approver,
+        _told(word.step),
+        _told(word.approver),
         _exactly(bytes.fromhex(word.nonce), NONCE_BYTES),
-    )
+    ]
+    if isinstance(word, GlassWord):
+        rules = [_told(rule) for rule in sorted(set(word.rules))]
+        parts = [GLASS, *parts, len(rules).to_bytes(4, "big"), *rules, _told(word.reason)]
     return hashlib.sha256(b"".join(parts)).digest()
+
+
+def _told(text: str) -> bytes:
+    raw = text.encode()
+    return len(raw).to_bytes(4, "big") + raw
+
+
+def roles_of(person: str, pins: Sequence[Pin]) -> frozenset[str] | None:
+    """For which this person may count; None: no key of theirs is pinned."""
+    theirs = [pin.roles for pin in pins if pin.person == person]
+    return frozenset(role for roles in theirs for role in roles) if theirs else None
 
 
 def _key(pin: Pin) -> CoseKey:
@@ -93,8 +128,8 @@ def _exactly(raw: bytes, size: int) -> bytes:
     return raw
 
 
-def refuse(assertion: Assertion, word: Word, pins: Sequence[Pin], party: Party) -> str:
-    """Why this is no yes of this person to this; empty where it is one."""
+def refuse(assertion: Assertion, word: Word | GlassWord, pins: Sequence[Pin], party: Party) -> str:
+    """Why this person did not sign this; empty where they did."""
     pin = next((one for one in pins if one.credential == assertion.credential), None)
     if pin is None:
         return f"No pinned key has the credential that {word.approver} used."

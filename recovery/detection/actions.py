@@ -15,7 +15,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import queries, stories
-from recovery.detection.facts import DOWN, VerdictChange
+from recovery.detection.facts import DOWN, Part, VerdictChange
 from recovery.detection.folding import Fold, OpenRow, fold
 from recovery.detection.models import Brake, PolicyVersion, Situation
 from recovery.detection.policy import Policy
@@ -37,10 +37,11 @@ def record_verdicts(
     """Write each change whose host is still in the state that was judged; those written.
 
     Invariant: a host that may have been replaced carries its quarantine from the same moment.
-    A pause that was set after the decision was made wins over every grant in it (I-BR-5).
+    A pause, or a freeze, that was set after the decision was made wins over every grant in it
+    (I-BR-5).
     """
     with transaction.atomic():
-        paused = queries.pause_reason()
+        paused = queries.frozen_reason(Part.RESCHEDULING)
         groups: dict[tuple[Verdict, Verdict, str], list[VerdictChange]] = defaultdict(list)
         for change in changes:
             held = _under_pause(change, paused)
@@ -118,8 +119,11 @@ def release_holds(
     Only those still held are released; `Conflict` if none is.
     """
     with transaction.atomic():
-        if paused := queries.pause_reason():
-            raise Refused(f"Automation is paused: {paused}", todo="Clear the pause first.")
+        if paused := queries.frozen_reason(Part.RESCHEDULING):
+            raise Refused(
+                f"Automation is paused: {paused}",
+                todo="Clear the pause, or lift the freeze, first.",
+            )
         said = f"Released by {actor.id}: {reason}"
         fields = {"replace": Replace.ALLOWED.value, "replace_reason": said}
         released = transitions.amend_many(
@@ -166,11 +170,18 @@ def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime
     folds, over = fold(found, [_open_row(row) for row in reversed(rows.values())])
     with transaction.atomic():
         for one in folds:
-            _close([rows[pk] for pk in one.swallowed], "It is part of a wider one.", actor, now)
+            swallowed = [rows[pk] for pk in one.swallowed]
+            _close(swallowed, "It is part of a wider one.", actor, now)
             if one.row is None:
                 _open_situation(one.situation, actor=actor, now=now)
-            else:
-                _grow_situation(rows[one.row], one, actor=actor, now=now)
+                continue
+            grown = _grow_situation(rows[one.row], one, actor=actor, now=now)
+            for row in swallowed:  # one situation, one incident
+                if row.incident is not None and grown.incident is not None:
+                    why = one.situation.sentence
+                    incidents.join_incident(
+                        incident=row.incident, into=grown.incident, actor=actor, reason=why, now=now
+                    )
         _close([rows[pk] for pk in over], "Its hosts are alive again.", actor, now)
 
 
@@ -184,7 +195,7 @@ def _open_situation(found: Happening, *, actor: Actor, now: datetime) -> None:
     transitions.create([row], actor=actor, reason=found.sentence, now=now)
 
 
-def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) -> None:
+def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) -> Situation:
     """Nothing is written while it is the same hosts, the same domain and the same words."""
     found = fold.situation
     hosts = sorted({*row.hosts, *found.hosts})
@@ -195,9 +206,11 @@ def _grow_situation(row: Situation, fold: Fold, *, actor: Actor, now: datetime) 
     else:
         changes = _said(found, hosts)
     if all(getattr(row, name) == value for name, value in changes.items() if name != "hypotheses"):
-        return
+        return row
     changes["incident"] = _ring(found, actor=actor, now=now, known=row.incident)
-    transitions.amend(row, changes, action="grew", actor=actor, reason=found.sentence, now=now)
+    return transitions.amend(
+        row, changes, action="grew", actor=actor, reason=found.sentence, now=now
+    )
 
 
 def _said(found: Happening, hosts: Sequence[str]) -> dict[str, object]:

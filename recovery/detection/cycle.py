@@ -11,6 +11,7 @@ from recovery.core import control
 from recovery.detection import actions, queries, stories
 from recovery.detection.decide import Decision, decide
 from recovery.detection.eyes import Scene
+from recovery.detection.facts import Part
 from recovery.detection.models import Brake
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory, Roster, Sights, Standing
@@ -79,7 +80,7 @@ def watch_hosts(
         roster=watch.fleet(monotonic),
         standing=watch.standing(monotonic),
         sights=sights,
-        paused=queries.pause_reason(),
+        paused=queries.frozen_reason(Part.RESCHEDULING),
         fits=fits or {},
     )
     decision = decide(scene, watch.memory, watch.policy, monotonic)

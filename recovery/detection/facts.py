@@ -20,6 +20,26 @@ class Kernel(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Part(StrEnum):
+    """What of automation a recovery plan may freeze; the words that its runbooks use."""
+
+    RESCHEDULING = "rescheduling"
+    FAILOVER = "failover"
+    RETENTION = "retention"
+    RESTORE_TESTS = "restore_tests"
+
+
+class FreezeState(StrEnum):
+    """Of what a run froze."""
+
+    STANDING = "standing"
+    LIFTED = "lifted"
+
+
+FREEZE_MOVES: dict[str, frozenset[str]] = {
+    FreezeState.STANDING.value: frozenset({FreezeState.LIFTED.value}),
+    FreezeState.LIFTED.value: frozenset(),
+}
 LIVING = frozenset({Kernel.ANSWERS, Kernel.RESETS})
 DOWN = frozenset({Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN})
 """Verdicts under which a host's containers are not believed to serve: the brake counts them."""

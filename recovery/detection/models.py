@@ -1,4 +1,4 @@
-"""What detection must not forget: situations, the brake, the policy in force."""
+"""What detection must not forget: situations, the brake, freezes, the policy in force."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 
 from recovery.core.guarded import Guarded
+from recovery.detection.facts import FREEZE_MOVES
 from recovery.detection.situations import Scope
 from recovery.incidents.models import Incident
 
@@ -65,6 +66,43 @@ class Brake(Guarded):
 
     def __str__(self) -> str:
         return "the brake"
+
+
+class Freeze(Guarded):
+    """Parts of automation that a run of a recovery plan stopped, until a person lifts it.
+
+    `key`: of the act that did it, so that it is done once; `run` and `step`: whose it is, and who
+    is exempt from it; `by`: the person who asked for the run."""
+
+    TYPE: ClassVar[str] = "freeze"
+    MOVES = FREEZE_MOVES
+
+    key = models.CharField(max_length=240, unique=True)
+    state = models.CharField(
+        max_length=8, choices=[(s, s) for s in FREEZE_MOVES], default="standing"
+    )
+    parts = models.JSONField()
+    run = models.UUIDField()
+    run_name = models.CharField(max_length=20)
+    step = models.CharField(max_length=40)
+    by = models.CharField(max_length=120)
+    reason = models.TextField()
+    frozen_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.CharField(max_length=120, blank=True)
+    lift_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("frozen_at",)
+
+    def __str__(self) -> str:
+        return f"freeze of {self.run_name}"
+
+    @property
+    def said(self) -> str:
+        """What it is, in one sentence without its end."""
+        stopped = ", ".join(part.replace("_", " ") for part in self.parts)
+        return f"{self.run_name} froze {stopped} for {self.by}: {self.reason}".rstrip(". ")
 
 
 class PolicyVersion(Guarded):

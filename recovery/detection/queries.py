@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import Count, Max
 
 from recovery.core import incarnations
-from recovery.detection.facts import DOWN
-from recovery.detection.models import Brake, PolicyVersion, Situation
+from recovery.detection.facts import DOWN, FreezeState, Part
+from recovery.detection.models import Brake, Freeze, PolicyVersion, Situation
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
@@ -77,6 +77,26 @@ def pause_reason() -> str:
         return quarantined
     now = brake()
     return f"{now.pause_reason} ({now.paused_by})" if now.paused_at else ""
+
+
+def standing_freezes() -> list[Freeze]:
+    """What recovery plans have frozen, the oldest first."""
+    return list(Freeze.objects.filter(state=FreezeState.STANDING))
+
+
+def frozen_reason(part: Part) -> str:
+    """Why nothing of this part begins by itself, or nothing: everything is paused, or a recovery
+    plan froze it. What a run does by its own authority asks `pause_reason` alone."""
+    return frozen_reasons().get(part, "")
+
+
+def frozen_reasons() -> Mapping[Part, str]:
+    """Of each part that does not begin by itself, why."""
+    if paused := pause_reason():
+        return dict.fromkeys(Part, paused)
+    rows = standing_freezes()
+    said = {part: " ".join(f"{row.said}." for row in rows if part in row.parts) for part in Part}
+    return {part: why for part, why in said.items() if why}
 
 
 def blind_reason() -> str:

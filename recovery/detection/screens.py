@@ -34,6 +34,19 @@ class BrakeView:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeView:
+    """What a run of a recovery plan froze, for whom, since when, and why."""
+
+    id: str
+    run: str
+    step: str
+    parts: str
+    by: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HypothesisView:
     """One answer to "whose failure is it?", with what speaks for it, against it, what is missing,
     what it lets automation do and what it keeps it from."""
@@ -81,6 +94,22 @@ def held_hosts() -> tuple[HeldHost, ...]:
             since=row.verdict_at,
         )
         for row in queries.held_hosts()
+    )
+
+
+def freezes() -> tuple[FreezeView, ...]:
+    """Those that stand, the oldest first."""
+    return tuple(
+        FreezeView(
+            id=str(row.pk),
+            run=row.run_name,
+            step=row.step,
+            parts=", ".join(part.replace("_", " ") for part in row.parts),
+            by=row.by,
+            since=row.frozen_at,
+            reason=row.reason,
+        )
+        for row in queries.standing_freezes()
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from recovery.brief.models import Decision
 from recovery.core.guarded import Guarded
 from recovery.drp.approvals.facts import ASK_MOVES, AskState
 from recovery.drp.facts import (
@@ -16,6 +17,7 @@ from recovery.drp.facts import (
     RunState,
     StepState,
 )
+from recovery.drp.journal import Call, Effect  # noqa: F401 - tables of this room, too
 from recovery.drp.reports import models as reports  # noqa: F401 - Django finds them from here
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
@@ -63,7 +65,8 @@ class RunbookVersion(Guarded):
 class Run(Guarded):
     """One execution. `plan`: its canonical bytes, `digest`: of them; both as people saw them.
 
-    `incarnation`: of the rows at its start; `override`: who put their name to a stale runbook."""
+    `incarnation`: of the rows at its start; `override`: who put their name to a stale runbook;
+    `decision`: the frozen one that it follows."""
 
     TYPE = "drp run"
     MOVES = MOVES
@@ -84,6 +87,7 @@ class Run(Guarded):
     last_editor = models.CharField(max_length=120)
     incarnation = models.BigIntegerField()
     override = models.TextField(blank=True)
+    decision = models.ForeignKey(Decision, models.PROTECT, null=True, related_name="runs")
     started_by = models.CharField(max_length=120, blank=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -196,7 +200,9 @@ class Ask(Guarded):
 
 
 class BreakGlass(Guarded):
-    """Rules that one person broke for one question, by name, with a reason. Never changed."""
+    """Rules that one person broke for one question, by name, with a reason. Never changed.
+
+    `proof`: the assertion of their passkey over all of it."""
 
     TYPE = "drp break-glass"
 
@@ -205,9 +211,13 @@ class BreakGlass(Guarded):
     rules = models.JSONField()
     reason = models.TextField()
     at = models.DateTimeField()
+    proof = models.TextField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ask"], name="one_break_glass_per_question")]
+
+    def __str__(self) -> str:
+        return f"{self.by} broke glass in {self.ask.step}: {', '.join(self.rules)}"
 
 
 class Approval(Guarded):
@@ -291,3 +301,25 @@ class Delegation(Guarded):
                 condition=models.Q(ends_at__gt=models.F("begins_at")), name="a_delegation_ends"
             ),
         ]
+
+
+class Passkey(Guarded):
+    """A public key that a person showed us from their browser. It proves nothing: what counts is
+    the file of pinned keys. `handle`: the credential's id, `public`: its COSE key, in base64url;
+    `pinned_by`: who says to have put it into the file."""
+
+    TYPE = "passkey"
+
+    person = models.CharField(max_length=120)
+    label = models.CharField(max_length=80)
+    handle = models.TextField(unique=True)
+    public = models.TextField()
+    shown_at = models.DateTimeField()
+    pinned_by = models.CharField(max_length=120, blank=True)
+    pinned_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("person", "shown_at")
+
+    def __str__(self) -> str:
+        return f"{self.person}’s passkey {self.label}"

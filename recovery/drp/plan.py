@@ -1,18 +1,18 @@
 """What people see and approve: a runbook with its targets, named with their epochs. Pure.
 
 Invariants: the digest covers everything that is shown and everything that is done, the mode too
-(I-DR-1); the same runbook on the same inventory gives the same bytes (RFC 8785); what was read back
-from its bytes is what was written, or nothing.
+(I-DR-1), and who asked for it and wrote it last, who never approve it (I-DR-2); the same runbook on
+the same inventory gives the same bytes (RFC 8785); what was read back from its bytes is what was
+written, or nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Literal
 
 import msgspec
-import rfc8785
 
+from recovery.core import canonical as core
 from recovery.core.errors import Refused
 from recovery.drp.facts import DANGEROUS, Kind, Mode, OnFailure, Stage
 
@@ -96,8 +96,14 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
+VERSIONS = (1, 2)
+"""Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
+takes an approval begins."""
+
+
 class Plan(Shape, frozen=True):
-    """Everything that an approval is about."""
+    """Everything that an approval is about. `requester` and `last_editor`: whose approval of it
+    counts for nothing."""
 
     runbook: str
     version: int
@@ -109,7 +115,9 @@ class Plan(Shape, frozen=True):
     steps: tuple[PlannedStep, ...]
     quotes: tuple[Quote, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
-    v: int = 1
+    requester: str = ""
+    last_editor: str = ""
+    v: int = VERSIONS[-1]
 
     def step(self, id: str) -> PlannedStep:
         """The one of this id."""
@@ -118,7 +126,10 @@ class Plan(Shape, frozen=True):
 
 def canonical(plan: Plan) -> bytes:
     """RFC 8785: one plan, one row of bytes."""
-    return rfc8785.dumps(msgspec.to_builtins(plan))
+    told = msgspec.to_builtins(plan)
+    if plan.v == 1:
+        del told["requester"], told["last_editor"]
+    return core.canonical(told)
 
 
 def digest(plan: Plan) -> str:
@@ -127,7 +138,8 @@ def digest(plan: Plan) -> str:
 
 
 def digest_of(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
+    """The same, of bytes."""
+    return core.digest(raw)
 
 
 def read_plan(raw: bytes, expected: str) -> Plan:
@@ -138,6 +150,8 @@ def read_plan(raw: bytes, expected: str) -> Plan:
         plan = msgspec.json.decode(raw, type=Plan)
     except msgspec.MsgspecError as error:
         raise Refused(f"This is no plan: {error}.") from error
+    if plan.v not in VERSIONS:
+        raise Refused(f"The plan is of version {plan.v}, which this Tocsin does not know.")
     if canonical(plan) != raw:
         raise Refused("The plan is not written as it would be: somebody altered it.")
     return plan

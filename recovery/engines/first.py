@@ -20,8 +20,9 @@ from recovery.engines import roles
 from recovery.engines.postgres import Cluster
 from recovery.engines.state import State
 
-ROLES_READY, ARCHIVER_READY, MIGRATED = "roles.ready", "archiver.ready", "migrated"
-"""What was done in the data that are in place now. After a restore none of it is known."""
+ROLES_READY, ARCHIVER_READY, MIGRATED = "four-roles.ready", "archiver.ready", "migrated"
+"""What was done in the data that are in place now. After a restore none of it is known. (What is
+"roles.ready" alone is of a version that had no sealer's role yet.)"""
 
 
 class FirstStepFailed(TocsinError):
@@ -34,8 +35,12 @@ def ensure_own_database(cluster: Cluster, state: State) -> None:
     if marker.exists():
         return
     with cluster.superuser() as connection:
-        migrator, application = state.secret("migrator"), state.secret("application")
-        roles.ensure_roles(connection, migrator=migrator, application=application)
+        roles.ensure_roles(
+            connection,
+            migrator=state.secret("migrator"),
+            application=state.secret("application"),
+            sealer=state.secret("sealer"),
+        )
         roles.ensure_database(connection)
     with cluster.superuser(roles.DATABASE) as connection:
         roles.grant_application(connection, roles.DATABASE)

@@ -90,8 +90,12 @@ def command(name: str, *words: str, as_: str = "") -> Program:
     return Program(as_ or name, argv, module=f"dashboard.management.commands.{name}")
 
 
-def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) -> list[Program]:
-    """Every process above the stores, in design.md's words."""
+def ours(
+    addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str], sealer: str = ""
+) -> list[Program]:
+    """Every process above the stores, in design.md's words. `sealer`: its own way into the
+    database, which no other process is given."""
+    own = {"TOCSIN_DATABASE_URL": sealer} if sealer else {}
     gateway = partial(accepts, addresses.gateway)
     lab = partial(opens, door(addresses.run_folder / "lab.sock"))
     ping = partial(answers, f"http://127.0.0.1:{addresses.edge_admin}/ping")
@@ -104,7 +108,7 @@ def ours(addresses: Addresses, *, tls: Sequence[str], traefik: Sequence[str]) ->
         _celery("worker", "--concurrency", "2"),
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
-        command("sealer"),
+        replace(command("sealer"), env=own),
         replace(command("prober"), stage=Stage.REST),
         replace(command("writers"), stage=Stage.REST),
         *mail,

@@ -2,8 +2,10 @@
 
 Invariants: the *owner* owns every table and cannot log in; the *migrator* logs in, acts as
 owner, and is used for migrations alone; the *application* owns nothing, cannot change the
-schema, and never truncates. What a migration takes from it (audit rows) stays taken. The
-*archiver* reads the log and whole copies of the data, and writes canaries of its own alone.
+schema, and never truncates. What a migration takes from it (audit rows, the sealing of them) stays
+taken. The *sealer* may what the application may, and seal the audit log; one process has its
+password. The *archiver* reads the log and whole copies of the data, and writes canaries of its own
+alone.
 """
 
 from __future__ import annotations
@@ -14,28 +16,33 @@ from psycopg import sql
 OWNER = "tocsin_owner"
 MIGRATOR = "tocsin_migrator"
 APPLICATION = "tocsin_app"
+SEALER = "tocsin_sealer"
 ARCHIVER = "tocsin_archiver"
 DATABASE = "tocsin"
 CANARIES = "tocsin_probe"
 """The schema of what a restore must bring back (agent/backups/canary.py)."""
 
 
-def ensure_roles(connection: psycopg.Connection, *, migrator: str, application: str) -> None:
-    """Make the roles or set their passwords (`migrator`, `application`) anew."""
-    for name, login in ((OWNER, False), (MIGRATOR, True), (APPLICATION, True)):
+def ensure_roles(
+    connection: psycopg.Connection, *, migrator: str, application: str, sealer: str
+) -> None:
+    """Make the roles or set their passwords (`migrator`, `application`, `sealer`) anew."""
+    for name, login in ((OWNER, False), (MIGRATOR, True), (APPLICATION, True), (SEALER, True)):
         found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
         verb = sql.SQL("ALTER ROLE {}" if found else "CREATE ROLE {}").format(sql.Identifier(name))
         rights = sql.SQL(" LOGIN" if login else " NOLOGIN")
+        inherits = sql.SQL(" INHERIT" if name == SEALER else " NOINHERIT")
         connection.execute(
-            verb + rights + sql.SQL(" NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT")
+            verb + rights + sql.SQL(" NOSUPERUSER NOCREATEDB NOCREATEROLE") + inherits
         )
-    for name, password in ((MIGRATOR, migrator), (APPLICATION, application)):
+    for name, password in ((MIGRATOR, migrator), (APPLICATION, application), (SEALER, sealer)):
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password))
         )
-    connection.execute(
-        sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR))
-    )
+    for role, member in ((OWNER, MIGRATOR), (APPLICATION, SEALER)):
+        connection.execute(
+            sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member))
+        )
 
 
 def ensure_archiver(connection: psycopg.Connection, *, password: str) -> None:

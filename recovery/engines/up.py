@@ -20,16 +20,20 @@ from recovery.engines.checks import check_ports
 from recovery.engines.keeper import keep
 from recovery.engines.postgres import Cluster
 from recovery.engines.programs import Program, Stage, archiver, is_installed, ours, stores
-from recovery.engines.roles import APPLICATION, DATABASE, MIGRATOR
+from recovery.engines.roles import APPLICATION, DATABASE, MIGRATOR, SEALER
 from recovery.engines.state import State, write_private
 from recovery.engines.supervisor import Kept, Supervisor
 from recovery.engines.valkey import Valkey
 from recovery.engines.wishes import Wishes, read_wishes
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_INHERITED = {"TOCSIN_MIGRATOR_DATABASE_URL", "PYTHONDONTWRITEBYTECODE"}
-"""The migrator's key; and what would make every start compile every module again (3 times
-slower, and a killed process is back as much later)."""
+NOT_INHERITED = {
+    "TOCSIN_MIGRATOR_DATABASE_URL",
+    "TOCSIN_SEALER_DATABASE_URL",
+    "PYTHONDONTWRITEBYTECODE",
+}
+"""The keys of the migrator and the sealer; and what would make every start compile every module
+again (3 times slower, and a killed process is back as much later)."""
 
 
 def up() -> int:
@@ -115,6 +119,7 @@ class _Start:
             self.wishes.addresses,
             tls=tls,
             traefik=edge.command(self.state, self.wishes.addresses),
+            sealer=self._sealer_url(),
         )
         return Supervisor(
             _chosen(wanted, _without(self.wishes.without)),
@@ -159,6 +164,8 @@ class _Start:
         if not self.wishes.brings_database:
             first.check_database(self.wishes.database_url, "TOCSIN_DATABASE_URL")
             first.check_database(self.wishes.migrator_url, "TOCSIN_MIGRATOR_DATABASE_URL")
+            if self.wishes.sealer_url:
+                first.check_database(self.wishes.sealer_url, "TOCSIN_SEALER_DATABASE_URL")
         if not self.wishes.brings_store:
             first.check_store(self.wishes.redis_url)
 
@@ -182,6 +189,12 @@ class _Start:
         if self.cluster is None:
             return self.wishes.migrator_url
         return self.cluster.url(MIGRATOR, self.state.secret("migrator"), DATABASE)
+
+    def _sealer_url(self) -> str:
+        """The application's where an external PostgreSQL has no role for it."""
+        if self.cluster is None:
+            return self.wishes.sealer_url or self.wishes.database_url
+        return self.cluster.url(SEALER, self.state.secret("sealer"), DATABASE)
 
     def environment(self) -> dict[str, str]:
         """What every process gets: the caller's environment without the migrator's key."""

@@ -57,6 +57,7 @@ class Wishes:
     migrator_url: str
     redis_url: str
     without: frozenset[str]
+    sealer_url: str = ""
 
     @property
     def brings_database(self) -> bool:
@@ -79,17 +80,20 @@ def read_wishes(environ: Mapping[str, str] | None = None) -> Wishes:
         raise BadConfiguration(
             "an external PostgreSQL needs both URLs: the application's and the migrator's.",
             field="TOCSIN_DATABASE_URL, TOCSIN_MIGRATOR_DATABASE_URL",
-            todo="docs/operations.md shows the two roles.",
+            todo="docs/operations.md shows the roles.",
         )
     if database:
         read_database_url(database, "TOCSIN_DATABASE_URL")
         read_database_url(migrator, "TOCSIN_MIGRATOR_DATABASE_URL")
+    sealer = env.get("TOCSIN_SEALER_DATABASE_URL", "") if database else ""
+    if sealer:
+        read_database_url(sealer, "TOCSIN_SEALER_DATABASE_URL")
     without = frozenset(env.get("TOCSIN_WITHOUT", "").replace(",", " ").split())
     redis_url = env.get("TOCSIN_REDIS_URL", "")
     if redis_url:
         check_store_url(redis_url, "TOCSIN_REDIS_URL")
     addresses = _addresses(env, folder)
-    return Wishes(folder, addresses, database, migrator, redis_url, without)
+    return Wishes(folder, addresses, database, migrator, redis_url, without, sealer)
 
 
 def _addresses(env: Mapping[str, str], folder: Path) -> Addresses:

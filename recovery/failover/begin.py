@@ -12,6 +12,8 @@ from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, St
 
 def begin(facts: Facts, policy: Policy, now: float) -> Answer:
     """The first rule that has an answer."""
+    if facts.database.adopting:
+        return _adopting(facts, policy)
     wrong = trouble(facts, policy, now)
     if not wrong:
         return _upkeep(facts, policy)
@@ -21,6 +23,28 @@ def begin(facts: Facts, policy: Policy, now: float) -> Answer:
     if facts.database.plan is Plan.STARTER:
         return _await_host(facts, wrong)
     return _fail_over(facts, policy, wrong)
+
+
+def _adopting(facts: Facts, policy: Policy) -> Answer:
+    """Two people chose what it leads with: that its server ends for it is no crash, nobody else may
+    lead instead, and what its agent says of the data before is no word of these."""
+    database, primary = facts.database, facts.primary
+    is_there = primary is not None and primary.adopted == database.adopting
+    if database.state is DatabaseState.SERVING or not (is_there and _serves(facts, policy)):
+        return Wait("Its restored data take the place of what was there.")
+    return Step(Act.RESUME, "Its primary accepts writes, from what was restored in place.")
+
+
+def _serves(facts: Facts, policy: Policy) -> bool:
+    """By the newest word of its agent, in this epoch."""
+    primary = facts.primary
+    return (
+        primary is not None
+        and primary.age <= policy.heard_within
+        and primary.server == "running"
+        and primary.is_writable
+        and primary.epoch == facts.database.epoch
+    )
 
 
 def _fail_over(facts: Facts, policy: Policy, wrong: str) -> Answer:
@@ -78,14 +102,7 @@ def _await_host(facts: Facts, wrong: str) -> Answer:
 
 
 def _upkeep(facts: Facts, policy: Policy) -> Answer:
-    database, primary = facts.database, facts.primary
-    serves = (
-        primary is not None
-        and primary.age <= policy.heard_within
-        and primary.server == "running"
-        and primary.is_writable
-        and primary.epoch == database.epoch
-    )
+    database, serves = facts.database, _serves(facts, policy)
     if database.state is not DatabaseState.SERVING:
         if serves:
             return Step(Act.RESUME, "Its primary accepts writes.")

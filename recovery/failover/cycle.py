@@ -37,6 +37,8 @@ MOST_STEPS = 8
 """Of one database in one round: from *analyse* to *promote* there are fewer."""
 PROBED = timedelta(seconds=10)
 """A probe that is silent for longer is not at work."""
+ADOPTED = timedelta(seconds=60)
+"""What takes longer to put in place than restored data do rings as any other that waits."""
 UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """A fault of ours, or words of an agent that nobody thought of. It costs that database its rounds
 and rings a person; every other one is judged as before."""
@@ -175,7 +177,7 @@ class Turn:
         """What waits says why, on its row and by an alarm."""
         wanted: dict[str, Condition] = {}
         for key, answer in done.answers.items():
-            condition = _condition(done.rows, key, answer)
+            condition = _condition(done.rows, key, answer, self.now)
             if condition is not None and condition.name:
                 wanted[condition.key] = condition
             if isinstance(answer, Ask):
@@ -231,8 +233,10 @@ def _tables(rows: Rows, newer: Rows) -> list[tuple[dict[UUID, object], Mapping[U
     return [(getattr(rows, name), getattr(newer, name)) for name in names]
 
 
-def _condition(rows: Rows, key: UUID, answer: Answer) -> Condition | None:
+def _condition(rows: Rows, key: UUID, answer: Answer, now: datetime) -> Condition | None:
     row = rows.databases[key]
+    if row.adopting is not None and now - row.state_at < ADOPTED:
+        return None
     if (
         row.state == DatabaseState.WAITING
         and isinstance(answer, Wait)

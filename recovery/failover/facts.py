@@ -32,7 +32,8 @@ class ProofKind(StrEnum):
 
     `lease-ended`: B2, on the decider's clock, the row revoked · `gate-closed`: the signed receipt
     of its agent · `powered-off`: the provider's or the power switch's · `vouched`: two people,
-    who typed the database's name · `handed-over`: it closed its gate and the standby has all.
+    who typed the database's name · `handed-over`: it closed its gate and the standby has all ·
+    `approved`: two people put their names to a recovery plan; only where no lease could end.
     """
 
     LEASE_ENDED = "lease-ended"
@@ -40,6 +41,7 @@ class ProofKind(StrEnum):
     POWERED_OFF = "powered-off"
     VOUCHED = "vouched"
     HANDED_OVER = "handed-over"
+    APPROVED = "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class ReplicaSight:
     standby's agent does not begin anew only because its primary went silent. `promised_for`: rest
     of its promise not to be promoted, at the time of the report. `claimed_early`: the highest
     position it claimed in a word older than the primary's newest one. `free_bytes`: of its disk,
-    -1 unknown.
+    -1 unknown. `adopted`: the restore that its data are of, where its list asks for one.
     """
 
     replica: str
@@ -99,6 +101,7 @@ class ReplicaSight:
     server: str = "absent"
     epoch: int = 0
     is_writable: bool = False
+    adopted: str = ""
     system: str = ""
     timeline: int = 0
     version: str = ""
@@ -126,7 +129,8 @@ class Database:
     level still unused; `restart_failed`: seconds since a restart in place last failed.
     `blocked_by`: the person who called the last one off, where that is why.
 
-    `failing_domains`: the domains that are held to be lost as a whole right now."""
+    `failing_domains`: the domains that are held to be lost as a whole right now. `adopting`: the
+    restore that takes the place of its data now."""
 
     database: str
     name: str
@@ -138,6 +142,7 @@ class Database:
     standby_loss: StandbyLoss = StandbyLoss.DEGRADE
     state: DatabaseState = DatabaseState.SERVING
     is_degraded: bool = False
+    adopting: str = ""
     blocked_for: float = 0.0
     blocked_by: str = ""
     restart_failed: float = NEVER
@@ -179,6 +184,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """A step of a recovery plan that people approved: for it alone somebody is promoted across
+    datacenters, in a pause, in a storm, and within the hour.
+
+    `act`: the key of its act; `said`: whose it is, for people; `into`: the datacenter that takes
+    over; `loss`: seconds of writes that were approved to be lost; `people`: who asked for it and
+    who approved it."""
+
+    act: str
+    said: str
+    into: str
+    loss: float = 0.0
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failover:
     """The unfinished failover of this database, if there is one.
 
@@ -202,6 +223,7 @@ class Failover:
     attempts: int = 0
     """Promotions ordered to `target` so far."""
     called_off: str = ""
+    authority: Authority | None = None
 
     def order(self, verb: str, replica: str) -> OrderSight | None:
         return next((o for o in self.orders if (o.verb, o.replica) == (verb, replica)), None)
@@ -253,6 +275,11 @@ class Facts:
             if one.replica == key:
                 return one
         return None
+
+    @property
+    def authority(self) -> Authority | None:
+        """Of the failover that is under way, if a recovery plan wants it."""
+        return self.failover.authority if self.failover else None
 
     @property
     def primary(self) -> ReplicaSight | None:

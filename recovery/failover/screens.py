@@ -163,6 +163,7 @@ def _view(
         epoch=row.epoch,
         edge_port=row.edge_port,
         degraded_at=row.degraded_at,
+        is_adopting=row.adopting is not None,
         degraded_reason=row.degraded_reason,
         blocked_until=row.blocked_until,
         blocked_by=row.blocked_by,

@@ -12,7 +12,10 @@ from django.db.models import F
 from recovery.backups.specs import backup_specs, backup_stamps
 from recovery.core import wire
 from recovery.core.wire.backups import BackupSpec
+from recovery.detection.facts import Part
+from recovery.detection.queries import frozen_reason
 from recovery.failover.models import Lease
+from recovery.failover.queries import fenced_hosts
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
@@ -47,10 +50,15 @@ def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]
     return found
 
 
+def kept_out(spec: wire.DatabaseSpec) -> wire.DatabaseSpec:
+    """The same server where nothing may run for clients."""
+    return msgspec.structs.replace(spec, role="out", lease=None)
+
+
 def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...], ...]]:
     """Changes for a host whenever what it is told of its databases may have: the versions of its
     replicas, of their databases, of the other members, of the leases and of the stores that
-    their backups go to. Three queries."""
+    their backups go to; whether retention is frozen, and whether its datacenter is fenced."""
     here = set(Replica.objects.filter(host__in=hosts).values_list("database_id", flat=True))
     backups = backup_stamps(here)
     rows = (
@@ -65,14 +73,17 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
     for database, host, *version in rows:
         versions[database].append(tuple(version))
         members[host].add(database)
+    keeps_all, fenced = int(bool(frozen_reason(Part.RETENTION))), fenced_hosts(hosts)
     return {
-        host: tuple(
-            stamp
-            for key in sorted(members[host])
-            for stamp in (*versions[key], backups.get(key, ()))
+        host: (
+            (keeps_all, int(host in fenced)),
+            *(
+                stamp
+                for key in sorted(members[host])
+                for stamp in (*versions[key], backups.get(key, ()))
+            ),
         )
         for host in hosts
-        if host in members
     }
 
 
@@ -87,7 +98,7 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
             database__in=databases, revoked=False, epoch=F("database__epoch")
         ).values_list("database_id", flat=True)
     )
-    backups = backup_specs(databases)
+    backups = backup_specs(databases, keeps_all=bool(frozen_reason(Part.RETENTION)))
     return {
         row.pk: _spec(row, group, is_leased=database in leased, backup=backups.get(database))
         for database, group in members.items()
@@ -117,6 +128,7 @@ def _spec(
         lease=terms_of(database) if is_leased else None,
         settings=dict(database.settings),
         backup=backup,
+        adopts=str(database.adopting or "") if row.pk == database.primary_id else "",
     )
 
 

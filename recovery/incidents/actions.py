@@ -80,6 +80,48 @@ def widen_incident(
     return widened
 
 
+def join_incident(
+    *, incident: Incident, into: Incident, actor: Actor, reason: str, now: datetime
+) -> None:
+    """It is a part of a wider one: that takes its members, and every later line of its story.
+
+    A member stays whole or hurt as it was, since when it was. Does nothing where it is over.
+    """
+    if incident == into or incident.state not in UNRESOLVED:
+        return
+    with transaction.atomic():
+        for member in Member.objects.filter(incident=incident).order_by("pk"):
+            there, is_new = Member.objects.get_or_create(
+                incident=into,
+                kind=member.kind,
+                object_id=member.object_id,
+                defaults={
+                    name: getattr(member, name)
+                    for name in ("name", "is_cause", "since", "whole_at")
+                },
+            )
+            if not is_new and member.since < there.since:
+                Member.objects.filter(pk=there.pk).update(since=member.since)
+        moved = transitions.move(
+            incident,
+            IncidentState.RESOLVED,
+            actor=actor,
+            reason=reason,
+            now=now,
+            changes={"resolved_at": now, "joined_id": into.pk},
+        )
+        for one, said in ((moved, f"It is part of {into}"), (into, f"{moved} is part of it")):
+            TimelineEntry.objects.create(
+                incident=one,
+                happened_at=now,
+                recorded_at=now,
+                kind="joined",
+                said=f"{said}: {incident.title}"[:300] if one == into else said,
+                why=reason,
+                actor=str(actor),
+            )
+
+
 def _open(
     incident: Incident,
     *,
@@ -108,6 +150,7 @@ def _open(
 
 def add_members(*, incident: Incident, members: Sequence[NewMember], since: datetime) -> None:
     """Let these belong to it; one that was whole again is hurt again."""
+    incident = incident.whole
     for member in members:
         Member.objects.update_or_create(
             incident=incident,
@@ -131,7 +174,7 @@ def tell(
 ) -> TimelineEntry:
     """Add a line to the story; nothing in it is ever changed."""
     return TimelineEntry.objects.create(
-        incident=incident,
+        incident=incident.whole,
         happened_at=happened_at,
         recorded_at=now,
         kind=kind,

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 
 class IncidentState(StrEnum):
-    """`mitigated`: every member is whole again, by observation. `resolved`: it stayed so."""
+    """`mitigated`: every member is whole again, by observation. `resolved`: it stayed so, or it
+    is a part of a wider one, which goes on."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -17,8 +18,8 @@ class IncidentState(StrEnum):
 
 
 MOVES: Mapping[str, frozenset[str]] = {
-    IncidentState.OPEN: frozenset({"acknowledged", "mitigated"}),
-    IncidentState.ACKNOWLEDGED: frozenset({"mitigated"}),
+    IncidentState.OPEN: frozenset({"acknowledged", "mitigated", "resolved"}),
+    IncidentState.ACKNOWLEDGED: frozenset({"mitigated", "resolved"}),
     IncidentState.MITIGATED: frozenset({"resolved", "open", "acknowledged"}),
     IncidentState.RESOLVED: frozenset(),
 }

@@ -13,6 +13,7 @@ class Incident(Guarded):
 
     `domain` names it uniquely while it is unresolved ("host:…", "rack:…", "datacenter:…",
     "control:blind"), so that a second loss in the same place joins instead of opening another.
+    `joined`: it turned out to be a part of that one, which has its members from then on.
     """
 
     TYPE = "incident"
@@ -31,6 +32,7 @@ class Incident(Guarded):
     acknowledged_by = models.CharField(max_length=120, blank=True)
     mitigated_at = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
+    joined = models.ForeignKey("self", models.PROTECT, null=True, related_name="parts")
 
     class Meta:
         ordering = ("-number",)
@@ -44,6 +46,11 @@ class Incident(Guarded):
 
     def __str__(self) -> str:
         return f"INC-{self.number:04d}"
+
+    @property
+    def whole(self) -> Incident:
+        """The incident that this one turned out to be a part of, or itself."""
+        return self if self.joined is None else self.joined.whole
 
 
 class Member(models.Model):

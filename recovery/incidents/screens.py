@@ -30,10 +30,17 @@ class IncidentView:
     resolved_at: datetime | None
     members: int
     hurt: int
+    joined: int = 0
+    """The number of the incident that it is a part of."""
 
     @property
     def name(self) -> str:
         return f"INC-{self.number:04d}"
+
+    @property
+    def word(self) -> str:
+        """Its state; of a part, whose part it is."""
+        return f"part of INC-{self.joined:04d}" if self.joined else self.state
 
     @property
     def is_taken(self) -> bool:
@@ -98,7 +105,7 @@ def view_incident(number: int) -> IncidentView | None:
 
 
 def _views(rows: object) -> list[IncidentView]:
-    annotated = rows.annotate(  # type: ignore[attr-defined]
+    annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
         n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
     )
     return [
@@ -117,6 +124,7 @@ def _views(rows: object) -> list[IncidentView]:
             resolved_at=row.resolved_at,
             members=row.n,
             hurt=row.broken,
+            joined=row.joined.number if row.joined else 0,
         )
         for row in annotated
     ]

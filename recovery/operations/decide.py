@@ -56,12 +56,14 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`containers`: running in the fleet; `largest_host`: most containers on one host."""
+    """`containers`: running in the fleet; `largest_host`: most containers on one host. `despite`:
+    operations that go in a pause, too, by the authority of a recovery plan."""
 
     flying: tuple[Flying, ...]
     containers: int
     largest_host: int
     paused: str = ""
+    despite: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,22 @@ class Admission:
 
 def admit(asking: Sequence[Waiting], ledger: Ledger, limits: Limits) -> Admission:
     """Most urgent first, then longest waiting; deterministic by id."""
-    if ledger.paused:
-        reason = f"Everything is paused: {ledger.paused}"
-        return Admission((), tuple((w.operation, reason) for w in asking))
     counters = _Counters(ledger, limits)
     admitted: list[str] = []
     waiting: list[tuple[str, str]] = []
     for item in sorted(asking, key=lambda w: (-w.urgency, w.asked, w.operation)):
-        if reason := counters.refusal(item):
+        if reason := _paused(item, ledger) or counters.refusal(item):
             waiting.append((item.operation, reason))
         else:
             counters.take(item)
             admitted.append(item.operation)
     return Admission(tuple(admitted), tuple(waiting))
+
+
+def _paused(item: Waiting, ledger: Ledger) -> str:
+    if not ledger.paused or item.operation in ledger.despite:
+        return ""
+    return f"Everything is paused: {ledger.paused}"
 
 
 class _Counters:

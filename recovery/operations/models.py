@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.fields.json import KT
 
 from recovery.core.guarded import Guarded
 from recovery.inventory.models import Host, Placement, Replica
@@ -62,7 +63,8 @@ class Operation(Guarded):
                 fields=["host", "state"],
                 condition=models.Q(state__in=sorted(UNFINISHED)),
                 name="unfinished_of_host",
-            )
+            ),
+            models.Index(KT("params__restore"), name="operations_of_restore"),
         ]
 
     def __str__(self) -> str:

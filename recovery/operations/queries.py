@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
+from django.db.models.fields.json import KT
 
 from recovery.inventory.facts import SERVING, Verdict
 from recovery.inventory.models import Placement
@@ -17,6 +18,13 @@ from recovery.operations.models import Operation
 def unfinished_of(placements: Sequence[UUID]) -> list[Operation]:
     """The operations of these seats that have no outcome yet."""
     return list(Operation.objects.filter(placement__in=placements, state__in=UNFINISHED))
+
+
+def about_restore(name: str) -> QuerySet[Operation]:
+    """Those of a restore or restore test, in the order in which they were asked for. By an index:
+    the leader asks several times a second."""
+    rows = Operation.objects.alias(restore=KT("params__restore")).filter(restore=name)
+    return rows.order_by("requested_at", "pk")
 
 
 def asking_operations() -> list[Waiting]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from recovery.adapters.backups.directory import DirectoryStore
+from recovery.adapters.backups.polite import PoliteStore
 from recovery.agent.backups.archiver import Archiver, Primary
 from recovery.agent.backups.keeping import Plan
 from recovery.agent.backups.spool import Spool
@@ -15,7 +16,7 @@ from recovery.agent.backups.stores import keys_for, store_for
 from recovery.core.archive import RetentionPolicy
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
-from recovery.core.ports import ObjectStore, StoreFull
+from recovery.core.ports import ObjectStore
 from recovery.core.wire.backups import StoreSpec
 from recovery.engines.roles import DATABASE
 from recovery.engines.state import State
@@ -24,8 +25,6 @@ from recovery.own.folder import KEY, OwnFolder
 from recovery.own.proving import Proving
 from recovery.own.server import NAME, Server
 
-RESERVE = 1 << 30
-"""Bytes that the spool leaves to the database on the disk that they share."""
 PLAN = Plan(
     base_every=timedelta(hours=12),
     kept=RetentionPolicy(backups=2, days=2.0),
@@ -39,29 +38,20 @@ KEYS_SECONDS = 30.0
 NO_KEY = "Its keys are in no store: nobody made a recovery key (manage.py own recovery-key)."
 
 
-class PoliteSpool(DirectoryStore):
-    """Takes nothing while the disk is nearly full: the log waits in the server, up to its bound,
-    and the database goes on."""
-
-    async def put(self, name: str, data: bytes, *, lock_until: datetime | None = None) -> None:
-        free = await self.room()
-        if free < RESERVE:
-            raise StoreFull(
-                f"{self.name}: {free >> 20} MiB are free, and {RESERVE >> 20} MiB are left to "
-                "Tocsin's own database.",
-                todo="Free space there.",
-            )
-        await super().put(name, data, lock_until=lock_until)
-
-
 def archiver_of(server: Server, folder: OwnFolder, stores: Mapping[int, StoreSpec]) -> Archiver:
     """Into the spool, and from there into every store beside the others."""
     canary = dict(server.words) | {"dbname": DATABASE}
     primary = Primary(NAME, server.version, server.words, canary)
-    spool = Spool(PoliteSpool("spool", folder.spool), NAME, keys_for(folder.path, KEY))
+    spool = Spool(spool_of(folder), NAME, keys_for(folder.path, KEY))
     return Archiver(
         primary, spool, [store_for(each, folder.path) for each in stores.values()], PLAN
     )
+
+
+def spool_of(folder: OwnFolder) -> PoliteStore:
+    """It leaves a GiB to the database, however small their disk is."""
+    whose = "Tocsin's own database"
+    return PoliteStore("spool", folder.spool, whose=whose, beside=folder.path.parent, share=1.0)
 
 
 class KeysKept:

@@ -27,7 +27,8 @@ from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Inside, Restore, Restored
 from recovery.agent.backups.stores import keys_for, store_for
 from recovery.agent.disk import private_folder, write_atomic
-from recovery.core.errors import BadConfiguration, Refused
+from recovery.core.archive import highest_timeline
+from recovery.core.errors import BadConfiguration, Refused, TocsinError
 from recovery.core.ports import ObjectStore, Place
 from recovery.engines import first, leftovers
 from recovery.engines.postgres import SUPERUSER, Cluster
@@ -95,7 +96,8 @@ async def _restore(state: State, store: ObjectStore, wish: Wish, say: Say) -> Re
         work = Restore(source, place, await _version(source, wish.to), inside=inside)
         for each in (first.ROLES_READY, first.ARCHIVER_READY, first.MIGRATED):
             (place.folder / each).unlink(missing_ok=True)
-        return await _told(work.run(wish.to), work.progress, say)
+        timeline = await _highest_timeline(folder, say)
+        return await _told(work.run(wish.to, timeline=timeline), work.progress, say)
     finally:
         with suppress(Exception):
             await store.close()
@@ -137,6 +139,25 @@ async def _version(source: Source, to: datetime | None) -> str:
             "", f"It is PostgreSQL {manifest.major}'s, and this machine has {here or 'none'}"
         )
     return str(manifest.major)
+
+
+async def _highest_timeline(folder: OwnFolder, say: Say) -> int:
+    """That any store which this machine knows has a name of: one that is restored from, yesterday's
+    snapshot above all, may lack the newest. Whoever does not answer is named, and waited for by
+    nobody: a restore out of what is left goes on."""
+    highest = 0
+    for number, spec in sorted(folder.readable().items()):
+        try:
+            store = store_for(spec, folder.path)
+            try:
+                there = await store.list(f"{NAME}/")
+            finally:
+                await store.close()
+        except (TocsinError, OSError) as error:
+            say(f"Replica {number} could not be asked which histories it has: {error}\n")
+            continue
+        highest = max(highest, highest_timeline(each.name for each in there))
+    return highest
 
 
 def _password(folder: Path) -> sql.Composed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.backups.distance import kilometres
 from recovery.backups.facts import LoanState, Site
@@ -34,6 +34,7 @@ from recovery.restores.facts import (
     Step,
     Wait,
 )
+from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led
 from recovery.restores.lost import GONE, Standing, is_back, is_open
 
 SLACK = timedelta(seconds=5)
@@ -41,6 +42,7 @@ SLACK = timedelta(seconds=5)
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
+STRAY_SECONDS = 60.0
 PASSING = ("quarantine:", "epoch:", "store:")
 """How an agent's words begin about what ends by itself."""
 
@@ -75,6 +77,17 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     if source.at is None:
         return f"{name} holds nothing that can be restored."
     return ""
+
+
+def refuse_less(choice: Choice, quoted: datetime) -> str:
+    """Why this choice would lose more than people agreed to; empty where it does not."""
+    found = choice.source
+    if found is None or found.at is None or found.at >= quoted - SLACK:
+        return ""
+    return (
+        f"Replica {found.number} goes to {instant(found.at)} only, {spoken(quoted - found.at)} less"
+        " than what was agreed to."
+    )
 
 
 def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:
@@ -174,11 +187,18 @@ def _before_switch(facts: Facts) -> Answer:
         return _asked(facts)
     if facts.verdict in GONE:
         return _end(f"{facts.host} is {facts.verdict}. Ask anew, with another host.")
-    if facts.failover:
-        return Wait(f"{facts.failover} of {facts.database}, is under way.")
-    if facts.paused:
-        return Wait(f"Everything is paused: {facts.paused}")
+    if waits := _waits(facts):
+        return Wait(waits)
     return _STEPS[facts.phase](facts)
+
+
+def _waits(facts: Facts) -> str:
+    """What passes by itself, or by somebody else's act."""
+    if facts.failover:
+        return f"{facts.failover} of {facts.database}, is under way."
+    if facts.paused:
+        return f"Everything is paused: {facts.paused}"
+    return refuse_led(facts)
 
 
 def _asked(facts: Facts) -> Answer:
@@ -191,11 +211,12 @@ def _off(facts: Facts) -> str:
     """Why it must not go on at all, or nothing."""
     if facts.called_off:
         return f"{facts.called_off} called it off."
-    if back := is_back(_standing(facts)):
+    if not facts.in_place and (back := is_back(_standing(facts))):
         return back
     if facts.epoch != facts.old_epoch:
         return f"{facts.database} is in epoch {facts.epoch} now; both words were about another."
-    if facts.plan is Plan.STARTER and facts.state is not DatabaseState.WAITING:
+    is_starter = facts.plan is Plan.STARTER and not facts.in_place
+    if is_starter and facts.state is not DatabaseState.WAITING:
         return f"{facts.database} is {facts.state}: it does not wait any more."
     return ""
 
@@ -251,13 +272,19 @@ def _verify(facts: Facts) -> Answer:
         return _end(reason)
     if facts.host_refused:
         return _end(facts.host_refused)
-    if waits := _awaited(facts) or is_open(facts.lease):
+    if waits := _awaited(facts) or _is_held(facts):
         return Wait(waits)
     assert facts.result is not None, "it was looked at"
     upto = instant(facts.result.moment)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
     held = facts.lease.number if facts.lease and not facts.lease.is_revoked else None
     return Step(Act.SWITCH, Phase.SWITCH, said, lease=held)
+
+
+def _is_held(facts: Facts) -> str:
+    """Who lives by a lease in its own place is ended by the agent that puts the new data there; its
+    lease is revoked with the switch."""
+    return "" if facts.in_place else is_open(facts.lease)
 
 
 def _short(facts: Facts) -> str:
@@ -287,12 +314,18 @@ def _after_switch(facts: Facts) -> Answer:
         said = f"It accepts writes on {facts.host}, and its users are led there."
         return Step(Act.END, Phase.DONE, said)
     if facts.verdict in GONE:
-        return _end(f"{facts.host} is {facts.verdict}. Ask anew: {facts.database} waits.")
+        return _end(f"{facts.host} is {facts.verdict}. {_left(facts)}")
     if facts.phase is Phase.ROUTE:
         return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
     if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
         return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
     return _ordered(facts, facts.adopt, "Its data could not be put in place")
+
+
+def _left(facts: Facts) -> str:
+    if facts.in_place:
+        return f"{facts.database} waits for it, and serves what lies in its place there."
+    return f"Ask anew: {facts.database} waits."
 
 
 def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
@@ -310,7 +343,8 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
 def _again(facts: Facts, said: str, failed: str) -> Answer:
     if waits := _awaited(facts):
         return Wait(waits)
-    if facts.orders >= MOST_ORDERS:
+    is_replacing = facts.in_place and facts.phase is Phase.SWITCH
+    if facts.orders >= (MOST_ADOPTIONS if is_replacing else MOST_ORDERS):
         return _end(f"{failed} in {facts.orders} attempts: {said}")
     if facts.quiet < AGAIN_SECONDS:
         return Wait(f"{said}. It is asked for again.")
@@ -324,6 +358,15 @@ def discards_again(order: OrderSight, quiet: float) -> bool:
         return False
     is_known = order.state is not OperationState.UNKNOWN and not is_passing(order)
     return quiet >= (DISCARD_AGAIN_SECONDS if is_known else AGAIN_SECONDS)
+
+
+def drops_stray(age: float, order: OrderSight | None, quiet: float, *, is_busy: bool) -> bool:
+    """Whether a host is asked to drop what no row knows that it still has. `age`: seconds since it
+    was first told of, for an order that ends is told later than what it leaves; `is_busy`: its
+    replica has such an order already, and a second one would call that off."""
+    if age < STRAY_SECONDS or is_busy:
+        return False
+    return order is None or discards_again(order, quiet)
 
 
 def is_passing(order: OrderSight) -> bool:

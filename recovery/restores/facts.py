@@ -66,7 +66,8 @@ BEFORE_SWITCH = UNFINISHED - {Phase.SWITCH, Phase.ROUTE}
 @dataclass(frozen=True, slots=True)
 class Source:
     """A backup replica that could be restored. `at`: the newest moment that may be promised, None:
-    nothing is restorable. `unusable`: why it cannot be read by a host at all; `disproof`: why its
+    nothing is restorable; `opens`: from when on every moment can be asked for, None: none but the
+    newest. `unusable`: why it cannot be read by a host at all; `disproof`: why its
     last restore test failed; `unread`: since when its archive cannot be read, and why."""
 
     key: str
@@ -77,6 +78,7 @@ class Source:
     unusable: str = ""
     disproof: str = ""
     unread: str = ""
+    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class Facts:
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lease`: every copy of a business database, and what its old primary lived by.
     `loan`: the volume that a provider's snapshot is read from, None: it is read without one.
+    `in_place`: `host` is its own, and it serves there until the switch.
     """
 
     phase: Phase
@@ -190,6 +193,7 @@ class Facts:
     members: tuple[Member, ...] = ()
     lease: LeaseSight | None = None
     loan: LoanSight | None = None
+    in_place: bool = False
 
 
 class Act(StrEnum):

@@ -39,8 +39,8 @@ class LeaseSight:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a database stands. `leads`: whether it is known who led it last; `failover`: its
-    unfinished one, by name and kind."""
+    """How a database stands. `leads`: whether it is known who led it last; `lead`: its primary's
+    copy, None where it has none; `failover`: its unfinished one, by name and kind."""
 
     name: str
     plan: Plan
@@ -48,6 +48,7 @@ class Standing:
     leads: bool
     members: tuple[Member, ...] = ()
     failover: str = ""
+    lead: Member | None = None
 
 
 def refuse(standing: Standing) -> str:

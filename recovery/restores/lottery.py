@@ -22,6 +22,7 @@ from recovery.inventory.facts import DatabaseState, ReplicaState
 from recovery.inventory.models import Replica
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
+from recovery.operations.queries import about_restore
 from recovery.restores import queries
 from recovery.restores.actions import trials as actions
 from recovery.restores.decide import unlent
@@ -130,8 +131,7 @@ def _running(proof: Proof, now: datetime) -> Running:
 
 
 def _orders(proof: Proof) -> list[Operation]:
-    rows = Operation.objects.filter(verb=Verb.RESTORE, params__restore=str(proof.pk))
-    return list(rows.order_by("requested_at", "pk"))
+    return list(about_restore(str(proof.pk)).filter(verb=Verb.RESTORE))
 
 
 def _told(proof: Proof) -> str:

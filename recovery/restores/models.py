@@ -1,4 +1,4 @@
-"""Restores, the steps that each took, and the newest word of the agent that is at it."""
+"""Restores, the steps that each took, what agents say of them, and what no row asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from recovery.restores.facts import ENDED, PHASE_MOVES, Phase
 
 
 class Restore(Guarded):
-    """One restore of a database from `source` to `host`, by two people's word (I-DB-7).
+    """One restore of a database from `source` to `host`, by two people's word (I-DB-7). `in_place`:
+    `host` is its own, and it serves until what was restored takes its place.
 
     `quoted`: the newest moment that `source` held when it was asked for; `to`: the moment asked
     for, None the newest; `old_epoch`, `old_host`: as both saw the database. `recovered_to`,
@@ -36,6 +37,7 @@ class Restore(Guarded):
     new_epoch = models.BigIntegerField(null=True)
     quoted = models.DateTimeField()
     to = models.DateTimeField(null=True)
+    in_place = models.BooleanField(default=False)
     called_off = models.CharField(max_length=120, blank=True)
     asked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -101,3 +103,25 @@ class RestoreSight(models.Model):
     total = models.BigIntegerField()
     speed = models.FloatField()
     left_ms = models.BigIntegerField()
+
+
+class Stray(models.Model):
+    """Data of a restore on a host of which no restore or restore test that runs knows, by the
+    newest word of its agent: what was abandoned, or what rows forgot. `replica`: as it says."""
+
+    id = models.BigAutoField(primary_key=True)
+    host = models.ForeignKey(Host, models.CASCADE, related_name="strays")
+    restore = models.CharField(max_length=64)
+    replica = models.CharField(max_length=64)
+    state = models.CharField(max_length=10)
+    bytes = models.BigIntegerField()
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering = ("since", "restore")
+        constraints = [
+            models.UniqueConstraint(fields=["host", "restore"], name="one_stray_of_a_name_per_host")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.restore} on {self.host}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,9 +19,10 @@ from recovery.failover.phases import ENDED as FAILOVER_ENDED
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
-from recovery.operations.facts import OperationState, Verb
+from recovery.operations.facts import UNDER_WAY, OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.decide import choose, place, refuse_agreed, refuse_source
+from recovery.operations.queries import about_restore
+from recovery.restores.decide import choose, drops_stray, place, refuse_agreed, refuse_source
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,
@@ -34,8 +36,9 @@ from recovery.restores.facts import (
     Result,
     Source,
 )
+from recovery.restores.in_place import place_here
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
-from recovery.restores.models import Restore
+from recovery.restores.models import Restore, Stray
 
 DISCARDED_WITHIN = timedelta(days=30)
 UNKEPT = "no snapshot of it is kept at the provider yet."
@@ -86,6 +89,7 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             unusable=UNKEPT if copy.key in unkept else "",
             disproof=copy.disproof,
             unread=_unread(copy),
+            opens=copy.point.opens if copy.point else None,
         )
         for copy in (found.copies if found else ())
     )
@@ -173,6 +177,32 @@ def place_for(database: Database, wanted: str = "") -> Place:
     return place(hosts_for(database), home_of(database), wanted)
 
 
+def place_in(database: Database, site: str) -> Place:
+    """The host of this datacenter that would get it; what is on its way there counts already, so
+    that many that begin at once are spread."""
+    rows = Restore.objects.filter(phase__in=sorted(UNFINISHED)).exclude(database=database)
+    under_way = Counter(str(host) for host in rows.values_list("host_id", flat=True))
+    ports = rows.filter(database__port=database.port).select_related("database")
+    taken = {str(row.host_id): f"{row.database}, which is restored there" for row in ports}
+    hosts = [
+        replace(
+            one,
+            databases=one.databases + under_way[one.key],
+            taken_by=one.taken_by or taken.get(one.key, ""),
+        )
+        for one in hosts_for(database)
+        if one.site == site
+    ]
+    return place(hosts, home_of(database))
+
+
+def here(database: Database) -> Place:
+    """Its own host."""
+    led = database.primary
+    hosts = hosts_for(database) if led else ()
+    return place_here(next((one for one in hosts if led and one.key == str(led.host_id)), None))
+
+
 def failover_of(database: Database) -> Failover | None:
     """Its unfinished one."""
     rows = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED)
@@ -202,14 +232,19 @@ def standing_of(database: Database) -> Standing:
         leads=leader_of(database) is not None,
         members=members_of(database),
         failover=unfinished_failover(database),
+        lead=_member(database.primary) if database.primary else None,
     )
+
+
+def _member(row: Replica) -> Member:
+    return Member(str(row), row.host.name, Verdict(row.host.verdict))
 
 
 def members_of(database: Database) -> tuple[Member, ...]:
     """Every copy of it that was not given up."""
     rows = Replica.objects.filter(database=database).exclude(state=ReplicaState.RETIRED)
     wanted = rows.select_related("host", "database").order_by("number")
-    return tuple(Member(str(row), row.host.name, Verdict(row.host.verdict)) for row in wanted)
+    return tuple(_member(row) for row in wanted)
 
 
 def unfinished_restores() -> list[Restore]:
@@ -224,9 +259,53 @@ def abandoned_restores(now: datetime) -> list[Restore]:
 
 
 def discard_of(row: Restore, now: datetime) -> tuple[OrderSight | None, float]:
-    """The newest order to drop what it left, and the seconds since."""
-    orders = list(orders_of(row, [Verb.DISCARD]))
+    """The newest order to its host to drop what it left, and the seconds since."""
+    return _discard(str(row.pk), row.host_id, now)
+
+
+def _discard(restore: str, host: UUID, now: datetime) -> tuple[OrderSight | None, float]:
+    orders = list(about_restore(restore).filter(verb=Verb.DISCARD, host=host))
     return _newest(orders, Verb.DISCARD), _quiet(orders, now)
+
+
+def strays_to_drop(now: datetime) -> list[tuple[Stray, Replica]]:
+    """Those that their host is to be asked to drop now, each with the replica that it is of; one of
+    a replica at a time. Of one whose replica no row knows, people have to see to it."""
+    found: list[tuple[Stray, Replica]] = []
+    asked: set[UUID] = set()
+    for row in Stray.objects.select_related("host"):
+        replica = replica_of(row)
+        if replica is None:
+            continue
+        order, quiet = _discard(row.restore, row.host_id, now)
+        age, busy = (now - row.since).total_seconds(), replica.pk in asked or _is_busy(replica)
+        if drops_stray(age, order, quiet, is_busy=busy):
+            asked.add(replica.pk)
+            found.append((row, replica))
+    return found
+
+
+def replica_of(row: Stray) -> Replica | None:
+    """By its agent's word, or as the restore's own row knows; None: no row knows it."""
+    known = Replica.objects.select_related("database")
+    found = known.filter(pk=key).first() if (key := _uuid(row.replica)) else None
+    if found is not None or (asked := _uuid(row.restore)) is None:
+        return found
+    restore = Restore.objects.select_related("database__primary").filter(pk=asked).first()
+    led = leader_of(restore.database) if restore else None
+    return known.filter(pk=led.pk).first() if led else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _is_busy(replica: Replica) -> bool:
+    rows = Operation.objects.filter(replica=replica, state__in=sorted(UNDER_WAY))
+    return rows.filter(verb=Verb.DISCARD).exists()
 
 
 def load(pk: UUID) -> Restore:
@@ -257,7 +336,7 @@ def facts_of(
         is_quarantined=row.host.quarantined_at is not None,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
-        failover="" if is_business else unfinished_failover(database),
+        failover="" if is_business and not row.in_place else unfinished_failover(database),
         source_gone=_gone(row) if phase is Phase.CHOOSE else "",
         host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
         quoted=row.quoted,
@@ -272,13 +351,13 @@ def facts_of(
         members=members_of(database) if is_business else (),
         lease=(leases or Leases()).sight(database) if is_business else None,
         loan=loan_of(row.pk),
+        in_place=row.in_place,
     )
 
 
 def orders_of(row: Restore, verbs: Collection[Verb]) -> Iterable[Operation]:
     """Its operations, in the order in which they were asked for."""
-    rows = Operation.objects.filter(verb__in=sorted(verbs), params__restore=str(row.pk))
-    return rows.order_by("requested_at", "pk")
+    return about_restore(str(row.pk)).filter(verb__in=sorted(verbs))
 
 
 def _newest(orders: Iterable[Operation], verb: Verb) -> OrderSight | None:
@@ -310,6 +389,9 @@ def _gone(row: Restore) -> str:
 
 
 def _refused(row: Restore) -> str:
+    if row.in_place:
+        led = row.database.primary
+        return "" if led and led.host_id == row.host_id else f"{row.host} leads it no more."
     host = next((one for one in hosts_for(row.database) if one.key == str(row.host_id)), None)
     if host is None:
         return f"{row.host} is no host any more."

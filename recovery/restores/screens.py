@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from recovery.inventory.models import Database
 from recovery.restores import queries
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.decide import refuse_host, refuse_source, unlent
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
-from recovery.restores.models import Restore, RestoreSight
+from recovery.restores.models import Restore, RestoreSight, Stray
 
 SHOWN = 12
 SAYS = {
@@ -85,6 +87,7 @@ class RestoreView:
     ended_at: datetime | None
     end_reason: str
     called_off: str
+    in_place: bool
     waits_for: str
     progress: ProgressView | None
     steps: tuple[StepView, ...]
@@ -130,6 +133,34 @@ def restores(database: str = "") -> tuple[RestoreView, ...]:
     return tuple(_view(row) for row in (*running, *ended))
 
 
+def views_of(keys: Collection[UUID]) -> Mapping[UUID, RestoreView]:
+    """These, by their ids."""
+    rows = Restore.objects.select_related("database", "source__store", "host", "vouch", "sight")
+    return {row.pk: _view(row) for row in rows.filter(pk__in=keys).prefetch_related("steps")}
+
+
+@dataclass(frozen=True, slots=True)
+class StrayView:
+    """Data of a restore that nobody asks for any more. `database` empty: no row knows of what."""
+
+    restore: str
+    host: str
+    database: str
+    bytes: int
+    since: datetime
+
+
+def strays(database: str = "") -> tuple[StrayView, ...]:
+    """The oldest first; of one database, or all."""
+    found = []
+    for row in Stray.objects.select_related("host"):
+        replica = queries.replica_of(row)
+        name = replica.database.name if replica else ""
+        if not database or name == database:
+            found.append(StrayView(row.restore, row.host.name, name, row.bytes, row.since))
+    return tuple(found)
+
+
 def unfinished(database: str) -> RestoreView | None:
     """The one of this database that runs."""
     return next((one for one in restores(database) if one.is_running), None)
@@ -141,17 +172,20 @@ def find(database: str) -> Restore | None:
     return next((row for row in rows if row.database.name == database), None)
 
 
-def preview(name: str, now: datetime) -> Preview | None:
-    """None where there is no such database."""
+def preview(
+    name: str, now: datetime, *, in_place: bool = False, to: datetime | None = None
+) -> Preview | None:
+    """None where there is no such database. `to`: the moment that is thought of."""
     row = Database.objects.select_related("datacenter", "primary__host").filter(name=name).first()
     if row is None:
         return None
-    choice, place = queries.choice_for(row), queries.place_for(row)
+    choice = queries.choice_for(row)
+    place = queries.here(row) if in_place else queries.place_for(row)
     lost, home = queries.lost_sites(), queries.home_of(row)
-    upto = choice.source.at if choice.source else None
+    upto = to or (choice.source.at if choice.source else None)
     return Preview(
-        refusal=refuse(row),
-        risk=say_risk(row, upto, now) if upto else "",
+        refusal=refuse(row, in_place=in_place),
+        risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
         choice=choice,
         place=place,
         sources=tuple(o for o in queries.sources_of(row) if not refuse_source(o, lost)),
@@ -172,7 +206,7 @@ def _view(row: Restore) -> RestoreView:
         old_host=row.old_host,
         phase=row.phase,
         phase_at=row.phase_at,
-        word=SAYS[Phase(row.phase)],
+        word=_word(row),
         asked_at=row.asked_at,
         asked_by=row.vouch.requested_by,
         given_by=row.vouch.given_by,
@@ -188,10 +222,17 @@ def _view(row: Restore) -> RestoreView:
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         called_off=row.called_off,
+        in_place=row.in_place,
         waits_for=unlent(queries.loan_of(row.pk)) if row.phase == Phase.PLACE else "",
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )
+
+
+def _word(row: Restore) -> str:
+    """Where it goes nowhere else, nothing moves."""
+    there = {Phase.SWITCH: "put in its place", Phase.ROUTE: "starting"} if row.in_place else {}
+    return there.get(Phase(row.phase), SAYS[Phase(row.phase)])
 
 
 def _steps(row: Restore) -> tuple[StepView, ...]:

@@ -27,6 +27,10 @@ tocsin.count = () => {
   const age = performance.now() - tocsin.heard;
   for (const node of document.querySelectorAll("time[data-since]"))
     tocsin.write(node, tocsin.span(now - Date.parse(node.dateTime)));
+  for (const node of document.querySelectorAll("time[data-until]")) {
+    const left = Date.parse(node.dateTime) - now;
+    tocsin.write(node, left > 0 ? (node.closest(".digits") ? tocsin.face(left) : tocsin.span(left)) : "over");
+  }
   for (const node of document.querySelectorAll("time[data-digits]"))
     tocsin.write(node, tocsin.face(now - Date.parse(node.dateTime)));
   for (const node of document.querySelectorAll("[data-age]"))

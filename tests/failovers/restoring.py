@@ -108,6 +108,49 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
     return done
 
 
+def go_back(bases: Bases, name: str, moment: datetime | None = None) -> Restored:
+    """In its own place: the first person writes the moment, is shown what is lost with it, and
+    confirms that; the second one confirms it. Without a moment: to its last backup."""
+    path = f"/databases/{name}/restore-in-place/"
+    html = bases.read(path, "responder")
+    words = {"typed": name, "reason": "Somebody dropped a table.", "first": ""}
+    to = f"{moment:%Y-%m-%d %H:%M:%S.%f}" if moment else ""
+    words |= {"source": option(html, "source"), "to": to}
+    said = bases.press(path, "responder", **words, shown="")
+    if moment:
+        assert "Nothing was done yet" in said, said[-2000:]
+        shown = re.search(r'name="shown" value="([^"]+)"', said)
+        assert shown is not None, said[-2000:]
+        said = bases.press(path, "responder", **words, shown=shown[1])
+    assert "your word stands in the log" in said, said[-2000:]
+    words = {"typed": name, "reason": "I saw it.", "first": newest(bases, name).key}
+    said = bases.press(path, "approver", **words)
+    assert f"{name} is restored in its place" in re.sub(r"<[^>]+>", "", said), said[-2000:]
+    wait_for(lambda: newest(bases, name).phase in {"done", "abandoned"}, 240)
+    done = newest(bases, name)
+    assert done.phase == "done", done.end_reason
+    return done
+
+
+def drop_table(bases: Bases, name: str) -> None:
+    """As somebody does who took it for another one."""
+    words = {
+        "host": "127.0.0.1",
+        "port": bases.one(name, "edge_port"),
+        "user": Login.CLIENT.value,
+        "password": Login.CLIENT.password(bases.stack.secret_of(name)),
+        "dbname": DATABASE,
+    }
+    with psycopg.connect(**words, autocommit=True) as connection:
+        connection.execute("DROP TABLE acknowledged")
+
+
+def used(bases: Bases, name: str) -> float:
+    """Seconds of this month's service level that are gone."""
+    found = bases.stack.api("GET", "/databases").json()
+    return float(next(one["service"]["used"] for one in found if one["name"] == name))
+
+
 def option(html: str, field: str, text: str = "") -> str:
     """The first option of this choice whose words hold the text."""
     choice = html[html.index(f'name="{field}"') :]

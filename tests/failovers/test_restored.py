@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from recovery.lab.databases.gauge import NOTABLE
 from tests.failovers.briefing import briefed
 from tests.failovers.restoring import (
     Loss,
     covered,
     data_left,
+    drop_table,
+    go_back,
     has_points,
     lose,
     lose_site,
@@ -28,8 +31,9 @@ from tests.failovers.restoring import (
     restore,
     revive,
     serves,
+    used,
 )
-from tests.failovers.telling import Bases
+from tests.failovers.telling import Bases, now
 from tests.stories.telling import diary
 from tests.support.running import wait_for
 from tests.support.stack import whole_stack
@@ -57,6 +61,62 @@ def formed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
 def at_rest(bases: Bases) -> None:
     """Every incident is over, so that the next story's are its own."""
     wait_for(lambda: not bases.stack.open_incidents(), 120)
+
+
+@pytest.mark.parametrize("name", POSTGRES)
+def test_a_dropped_table_is_back_at_the_moment_before_and_its_database_never_left_its_host(
+    bases: Bases, name: str
+) -> None:
+    """One has a synchronous standby, and one has none."""
+    bases.settle(name)
+    at_rest(bases)
+    lead, spent = bases.host_of(name), used(bases, name)
+    covered(bases, name, 1)
+    before, gone, moment = bases.ledger(name), bases.missing(name), now()
+    drop_table(bases, name)
+    at_once = bases.ledger(name)
+    wait_for(lambda: len(bases.ledger(name)) > len(at_once) + 20, 60)
+    covered(bases, name, 1, 2)
+    later, since = bases.ledger(name) - at_once, now()
+    done = go_back(bases, name, moment)
+    wait_for(lambda: serves(bases, name), 60)
+    missing = bases.missing(name) - gone
+    assert not missing & before, "every row that was acknowledged by then is there"
+    assert later <= missing, "and none of after it"
+    assert done.upto == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    assert members(bases, name) == [lead]
+    assert not bases.stack.open_incidents(), "two people chose it: nobody is rung"
+    again = len(bases.ledger(name))
+    wait_for(lambda: len(bases.ledger(name)) > again + 10, 60)
+    waited = bases.waited(name, since)
+    down = waited.seconds if waited else NOTABLE
+    diary(f"{name}: {done.size / 1e6:.0f} MB back in place, at most {down:.1f} s without a write")
+    assert down < MINUTE
+    assert used(bases, name) - spent >= down - NOTABLE, "the seconds of the service level add up"
+    if name == "orders-pg":
+        assert bases.one(name, "degraded_at") is not None, "it has no standby, and says so"
+        get_standby(bases)
+    covered(bases, name, 1, 2)
+    at_rest(bases)
+
+
+def test_a_cache_goes_back_to_its_last_backup_where_it_is(bases: Bases) -> None:
+    name = "baskets-valkey"
+    bases.settle(name)
+    at_rest(bases)
+    has_points(bases, [name], 1)
+    lead, upto = bases.host_of(name), point(bases, name, 1)
+    before, gone = bases.ledger(name), bases.missing(name)
+    done = go_back(bases, name)
+    wait_for(lambda: serves(bases, name), 60)
+    assert bases.host_of(name) == lead
+    assert upto is not None
+    assert done.upto >= upto
+    missing = bases.missing(name) - gone
+    assert missing, "what came after its backup"
+    assert max(missing) >= max(before), "and nothing in between: it is one history"
+    assert not bases.stack.open_incidents()
+    at_rest(bases)
 
 
 def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(

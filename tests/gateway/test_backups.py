@@ -9,11 +9,14 @@ from recovery.backups.facts import StoreKind
 from recovery.backups.models import ArchiverSight, Store
 from recovery.core import wire
 from recovery.core.wire.backups import BackupFact, BackupSpec, StoreSpec
+from recovery.detection.facts import Part
+from recovery.detection.freezes import lift_freeze
 from recovery.gateway.actions import record_sights
 from recovery.gateway.databases import specs_of, stamps_of
 from recovery.inventory.models import Datacenter, Replica
 from tests.actions.backups.ground import assign, make_ground
 from tests.support.fleet import BY, NOW
+from tests.support.freezes import freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +94,22 @@ def test_what_an_agent_says_of_its_archive_is_heard_with_its_report() -> None:
     report = wire.DatabaseReport(replicas=(), backups=(fact,))
     record_sights(host=row.host_id, report=report, now=NOW)
     assert ArchiverSight.objects.get().state == "streaming"
+
+
+def test_frozen_retention_is_told_to_every_agent_and_told_again_when_it_is_over() -> None:
+    make_ground()
+    host = replica().host_id
+    before = stamps_of([host])
+    row = freeze([Part.FAILOVER])
+    assert stamps_of([host]) == before, "that says nothing about what is removed"
+    lift_freeze(freeze=row.pk, actor=BY, reason="Over.", now=NOW)
+    row = freeze([Part.RETENTION])
+    frozen, found = stamps_of([host]), told()
+    assert frozen != before
+    assert found is not None
+    assert found.keeps_all
+    lift_freeze(freeze=row.pk, actor=BY, reason="Over.", now=NOW)
+    assert stamps_of([host]) == before
+    found = told()
+    assert found is not None
+    assert not found.keeps_all

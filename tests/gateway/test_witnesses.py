@@ -18,7 +18,7 @@ from recovery.core.clock import system
 from recovery.gateway import serve
 from recovery.gateway.witnesses import AT_ONCE, FORKED, UNREADABLE, whose_turn, witness_keys
 from recovery.sealer.seal import Sealer
-from tests.actions.audit.ground import KEY, sealed, write
+from tests.actions.audit.ground import KEY, as_sealer, sealed, write
 from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, rows
 from tests.support.databases import Database
 from tests.support.fleet import make_fleet
@@ -59,9 +59,10 @@ async def offered(socket: ClientConnection) -> wire.Checkpoint:
 
 
 def grow(sealer: Sealer) -> None:
-    write(3)
-    sealer.round()
-    sealer.sign()
+    with as_sealer():
+        write(3)
+        sealer.round()
+        sealer.sign()
 
 
 async def test_a_witness_cosigns_each_growth_and_rings_at_a_log_that_was_cut(

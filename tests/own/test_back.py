@@ -30,7 +30,7 @@ from recovery.engines.state import State, write_private
 from recovery.own import bundle
 from recovery.own.archiving import keep
 from recovery.own.folder import OwnFolder
-from recovery.own.keeping import PoliteSpool
+from recovery.own.keeping import spool_of
 from recovery.own.restoring import Wish, restore, store_of
 from recovery.own.server import NAME, Server
 from tests.support.running import ROOT
@@ -42,7 +42,6 @@ COMMAND = """
 import sys
 from pathlib import Path
 from recovery.engines.state import State
-from recovery.own.keeping import PoliteSpool
 from recovery.own.restoring import Wish, restore, store_of
 state = State(Path(sys.argv[1]))
 restore(state, store_of(state, 2), Wish(), lambda said: None)
@@ -203,6 +202,25 @@ async def test_a_restore_that_is_killed_leaves_what_is_in_place_and_is_begun_ane
     assert ground.words() == ["kept"]
 
 
+@pytest.mark.timeout(240)
+async def test_a_restore_begins_a_history_above_those_that_any_store_knows(ground: Ground) -> None:
+    """Store 2 is of before the restores that store 1 has seen; a third one is away, and is named
+    and not waited for."""
+    own = ground.configure()
+    await kept(ground)
+    line = next(ground.stores[0].glob(f"{NAME}/*"))
+    (line / "wal" / "00000006").mkdir(parents=True)
+    (line / "wal" / "00000006" / "history-00000001-0000000003000148").write_bytes(b"sealed")
+    own.put_third(StoreSpec(name="three", kind="folder", folder=str(ground.stores[0] / "away")))
+    await asyncio.to_thread(ground.cluster.stop)
+    said: list[str] = []
+    done = await asyncio.to_thread(
+        restore, ground.state, store_of(ground.state, 2), Wish(), said.append
+    )
+    assert done.timeline == 7
+    assert "Replica 3 could not be asked which histories it has" in "".join(said)
+
+
 async def test_without_stores_no_slot_is_left_and_an_archiver_is_no_reader_of_rows(
     ground: Ground,
 ) -> None:
@@ -261,9 +279,11 @@ async def test_a_base_backup_waits_for_its_servers_checkpoint_and_nothing_else_d
 async def test_the_spool_leaves_the_disk_to_the_database_that_it_shares_it_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = PoliteSpool("spool", tmp_path)
+    folder = OwnFolder(tmp_path)
+    folder.spool.mkdir(parents=True)
+    spool = spool_of(folder)
     await spool.put("a", b"piece")
-    monkeypatch.setattr("recovery.own.keeping.RESERVE", 1 << 60)
+    monkeypatch.setattr("recovery.adapters.backups.polite.RESERVE", 1 << 60)
     with pytest.raises(StoreFull, match="left to Tocsin's own database"):
         await spool.put("b", b"piece")
     assert [each.name for each in await spool.list()] == ["a"]

@@ -34,6 +34,11 @@ class Database:
         return self.cluster.url(roles.APPLICATION, PASSWORD, self.name)
 
     @property
+    def sealer_url(self) -> str:
+        """As the sealer: the application, and the audit log is its to seal."""
+        return self.cluster.url(roles.SEALER, PASSWORD, self.name)
+
+    @property
     def migrator_url(self) -> str:
         return self.cluster.url(roles.MIGRATOR, PASSWORD, self.name)
 
@@ -108,14 +113,15 @@ def cloned(cluster: Cluster, name: str) -> Iterator[Database]:
 
 
 @contextmanager
-def django_on(database: Database) -> Iterator[None]:
-    """Inside, Django's default connection reaches this database; afterwards the former one."""
+def django_on(database: Database, *, url: str = "") -> Iterator[None]:
+    """Inside, Django's default connection reaches this database, as the application or with this
+    URL; afterwards the former one."""
     from dashboard.settings import database_from_url
 
     target = connections.settings["default"]
     before = dict(target)
     connections["default"].close()
-    target.update(database_from_url(database.url))
+    target.update(database_from_url(url or database.url))
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from fido2.cose import ES256, EdDSA
 from fido2.utils import websafe_encode
 from fido2.webauthn import AuthenticatorData, CollectedClientData
 
-from recovery.core.consent import Assertion, Party, Pin, Word, challenge
+from recovery.core.consent import Assertion, GlassWord, Party, Pin, Word, challenge
 
 PARTY = Party("tocsin.example", frozenset({"https://tocsin.example"}))
 FLAG = AuthenticatorData.FLAG
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 @dataclass
 class Passkey:
-    """One person's key."""
+    """One person's key. `roles`: for which it is pinned that they may count."""
 
     person: str
     key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey = field(
@@ -30,17 +30,19 @@ class Passkey:
     )
     credential: str = field(default_factory=lambda: websafe_encode(f"c{next(_numbers)}".encode()))
     uses: int = 0
+    roles: tuple[str, ...] = ("responder", "approver", "admin")
 
     @property
     def pin(self) -> Pin:
         public = self.key.public_key()
         kind = ES256 if isinstance(self.key, ec.EllipticCurvePrivateKey) else EdDSA
         cose = kind.from_cryptography_key(public)  # type: ignore[no-untyped-call]
-        return Pin(self.person, self.credential, websafe_encode(cbor.encode(dict(cose))))
+        raw = websafe_encode(cbor.encode(dict(cose)))
+        return Pin(self.person, self.credential, raw, self.roles)
 
     def sign(
         self,
-        word: Word,
+        word: Word | GlassWord,
         *,
         party: str = PARTY.name,
         origin: str = "https://tocsin.example",

@@ -37,7 +37,7 @@ def main(folder: Path, watched: int, like: Path | None = None) -> None:
 def _prepare_template(cluster: Cluster, like: Path | None) -> None:
     """A database migrated by the migrator, for every worker to clone."""
     with cluster.superuser() as connection:
-        roles.ensure_roles(connection, migrator=PASSWORD, application=PASSWORD)
+        roles.ensure_roles(connection, migrator=PASSWORD, application=PASSWORD, sealer=PASSWORD)
         roles.ensure_database(connection, TEMPLATE)
     with cluster.superuser(TEMPLATE) as connection:
         roles.grant_application(connection, TEMPLATE)

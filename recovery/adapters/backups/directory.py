@@ -48,9 +48,21 @@ class DirectoryStore:
         await self._do(lambda: self._delete(checked(name)))
 
     async def room(self) -> int:
-        """Bytes that are free where the folder is."""
+        """Bytes that may be used where the folder is."""
+        return (await self.disk())[0]
+
+    async def disk(self) -> tuple[int, int]:
+        """Bytes that are free where the folder is, and all of them."""
         found = await self._do(lambda: os.statvfs(self.folder))
-        return found.f_bavail * found.f_frsize
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+    async def reserve(self) -> int:
+        """Bytes of its disk that are left to others."""
+        return 0
+
+    async def is_pressing(self) -> bool:
+        """Whether others need what is kept back for this folder elsewhere on its disk."""
+        return False
 
     def describe(self) -> str:
         return f"folder {self.folder}"

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
 
@@ -96,7 +97,9 @@ class Archiver(Keeping):
         if stream is None or stream.line is None or self._gap or "log" in self.troubles:
             return False
         seen = coverage(self.spool.objects.values())
-        if not base_is_due(seen, system.now(), self.plan.base_every, stream.line.system):
+        every, line = self.plan.base_every, stream.line
+        spared = min(every, self.plan.spared) if self.relief.is_spared else timedelta(0)
+        if not base_is_due(seen, system.now(), every, line.system, spared):
             return False
         await self.take_base()
         return True
@@ -111,11 +114,11 @@ class Archiver(Keeping):
             await marks.close()
         room_for(self.spool.database, needs, await self.spool.room())
         base = BaseBackup(primary.replication, self.spool, primary.version, fast=self.plan.fast)
-        self.base = base
+        self.base, self.relief.since = base, system.now()
         try:
             await base.take()
         finally:
-            self.base = None
+            self.base = self.relief.since = None
 
     async def _canary(self) -> None:
         await canary.sing(self._primary.probe, system.now())

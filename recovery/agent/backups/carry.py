@@ -108,6 +108,15 @@ class Carrier:
             await asyncio.sleep(AGAIN)
             await self._patiently(self._list)
 
+    async def look(self) -> bool:
+        """Reads anew what it has; whether it answered."""
+        try:
+            await self._list()
+        except StoreError as error:
+            self.trouble = str(error)
+            return False
+        return True
+
     async def _list(self) -> None:
         seen = await self.store.list(f"{self._spool.database}/")
         self.has = {each.name for each in seen}

@@ -150,13 +150,22 @@ def _mib(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
 
 
-def base_is_due(seen: Coverage, now: datetime, every: timedelta, system: str) -> bool:
-    """None that the newest log can follow, or the newest one is old."""
+def base_is_due(
+    seen: Coverage,
+    now: datetime,
+    every: timedelta,
+    system: str,
+    spared: timedelta = timedelta(0),
+) -> bool:
+    """None that the newest log can follow, or the newest one is old. `spared`: how old the newest
+    has to be where its log was forgotten for want of room, so that bases do not fill it."""
     ours = [each for each in seen.backups if each.name.line.system == system]
     if not ours:
         return True
     newest = ours[-1]
     begun = begun_at(newest.name.backup)
-    if newest.chain.gap or begun is None or now - begun >= every:
+    if begun is None or now - begun >= every:
         return True
+    if newest.chain.gap:
+        return now - begun >= spared
     return not newest.is_restorable and now - begun >= PATIENCE

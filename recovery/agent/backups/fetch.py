@@ -14,15 +14,13 @@ from datetime import datetime
 
 from recovery.adapters.backups.sealing import Keys, SealBroken, unseal_with_digest
 from recovery.core.archive import (
-    Chunk,
-    History,
     Manifest,
     PartFact,
     Refusal,
     RestorePlan,
     coverage,
     decode_manifest,
-    parse,
+    highest_timeline,
     plan_restore,
 )
 from recovery.core.archive.manifest import BadManifest
@@ -74,9 +72,7 @@ class Source:
     @property
     def timeline(self) -> int:
         """The highest that the store has a name of."""
-        found = (parse(each.name) for each in self._objects)
-        ours = (each.timeline for each in found if isinstance(each, Chunk | History))
-        return max(ours, default=0)
+        return highest_timeline(each.name for each in self._objects)
 
     def _planned(self, found: RestorePlan | Refusal, broken: str = "") -> RestorePlan:
         if isinstance(found, Refusal):

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from recovery.core.errors import TocsinError
 from recovery.core.ports import Place
 from recovery.core.wire import DatabaseSpec, ReplicaFact
-from recovery.core.wire.backups import BackupFact
+from recovery.core.wire.backups import BackupFact, BackupSpec
 
 if TYPE_CHECKING:
     from recovery.agent.backups.keeping import Keeping
@@ -34,6 +36,12 @@ class _Running:
     task: asyncio.Task[None]
     keeping: Keeping | None = None
     trouble: str = ""
+
+    def heed(self, spec: DatabaseSpec) -> None:
+        """A list that says only whether anything may be removed begins nothing anew."""
+        self.spec = spec
+        if self.keeping is not None:
+            self.keeping.keeps_all = spec.backup is not None and spec.backup.keeps_all
 
 
 class BackupKeeper:
@@ -56,6 +64,8 @@ class BackupKeeper:
             elif spec is None or spec.role != "primary" or _differs(spec, running.spec):
                 running.task.cancel()
                 del self._running[name]
+            else:
+                running.heed(spec)
         for name, spec in wanted.items():
             if name not in self._running:
                 self._begin(spec)
@@ -88,6 +98,7 @@ class BackupKeeper:
                 keeping = await asyncio.to_thread(_made, spec, self._place(spec), self._folder)
                 if running is not None:
                     running.keeping, running.trouble = keeping, ""
+                    running.heed(running.spec)
                 await self._kept(keeping)
             except (TocsinError, OSError) as error:
                 _log.warning("backups of %s: %s", spec.name, error)
@@ -128,8 +139,13 @@ def _is_archived(spec: DatabaseSpec, fact: ReplicaFact) -> bool:
 
 def _differs(spec: DatabaseSpec, other: DatabaseSpec) -> bool:
     """Whether the backups have to be begun anew."""
-    ours = (spec.backup, spec.port, spec.secret, spec.version, spec.name)
-    return ours != (other.backup, other.port, other.secret, other.version, other.name)
+    ours = (_where(spec), spec.port, spec.secret, spec.version, spec.name)
+    return ours != (_where(other), other.port, other.secret, other.version, other.name)
+
+
+def _where(spec: DatabaseSpec) -> BackupSpec | None:
+    """All that its backups are made by, but whether anything may be removed."""
+    return spec.backup and msgspec.structs.replace(spec.backup, keeps_all=False)
 
 
 def _made(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:

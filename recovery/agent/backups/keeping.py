@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import pause, slowness
+from recovery.agent.backups.room import Relief
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import RetentionPolicy, coverage, retention
@@ -35,7 +36,8 @@ class Plan:
     was removed there comes back from here. `stagger`: seconds that a first backup waits, so that
     the databases of a host do not begin together. `again_seconds`: after a backup that failed,
     twice as long after each more, up to `longest_seconds`. `slow_seconds`: a store whose log is as
-    much behind is said to be slow."""
+    much behind is said to be slow. `spared`: from one base to the next where only a log that was
+    forgotten for want of room asks for it."""
 
     cutting: Cutting = field(default_factory=Cutting)
     base_every: timedelta = timedelta(days=1)
@@ -49,6 +51,7 @@ class Plan:
     again_seconds: float = 60.0
     longest_seconds: float = 3600.0
     slow_seconds: float = 60.0
+    spared: timedelta = timedelta(hours=1)
     stagger: float = 0.0
     fast: bool = False
 
@@ -61,7 +64,9 @@ class Keeping(ABC):
     ) -> None:
         self.replica, self.spool, self.plan = replica, spool, plan
         self.carriers = tuple(Carrier(spool, store, plan.lock) for store in stores)
+        self.relief = Relief(spool, self.carriers, plan.spool, 6 * plan.look_seconds)
         self.troubles: dict[str, str] = {}
+        self.keeps_all = False
 
     async def run(self) -> None:
         """Never returns."""
@@ -70,6 +75,7 @@ class Keeping(ABC):
             for carrier in self.carriers:
                 group.create_task(carrier.run())
             group.create_task(self.every("retention", self.plan.retention_seconds, self._retention))
+            group.create_task(self.every("room", self.plan.look_seconds, self.relief.look))
             await self.work(group)
 
     async def _open(self) -> None:
@@ -139,7 +145,10 @@ class Keeping(ABC):
 
     async def _retention(self) -> None:
         """The spool first: what it no longer has is carried nowhere. A store that is away keeps
-        none of the others from theirs, and is told at the end."""
+        none of the others from theirs, and is told at the end. Frozen, nothing is removed for its
+        age; a spool that is full is another matter (`Spool`)."""
+        if self.keeps_all:
+            return
         now = system.now()
         for name in retention(self.spool.objects.values(), now, self.plan.spool):
             if all(name in carrier.has for carrier in self.carriers):
@@ -158,6 +167,8 @@ class Keeping(ABC):
             return
         seen = await carrier.store.list(f"{self.spool.database}/")
         for name in retention(seen, now, self.plan.kept):
+            if self.keeps_all:
+                return
             if await _deleted(carrier.store, name):
                 carrier.has.discard(name)
 
@@ -171,7 +182,7 @@ class Keeping(ABC):
             state="failed" if self.troubles else "waiting",
             spool_bytes=self.spool.size,
             stores=tuple(self._store(carrier) for carrier in self.carriers),
-            trouble="; ".join(self.troubles.values()),
+            trouble="; ".join(filter(None, (*self.troubles.values(), self.relief.trouble))),
         )
 
     def _store(self, carrier: Carrier) -> StoreFact:

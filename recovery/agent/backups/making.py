@@ -6,7 +6,7 @@ import zlib
 from datetime import timedelta
 from pathlib import Path
 
-from recovery.adapters.backups.directory import DirectoryStore
+from recovery.adapters.backups.polite import PoliteStore
 from recovery.adapters.databases.postgresql.files import upstream
 from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.postgresql.replication import Replication
@@ -21,6 +21,9 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import BackupSpec
 
 _STAGGER = 30
+LOG_GAP, SNAPSHOT_GAP = timedelta(hours=1), timedelta(days=2)
+"""A server that writes nothing still leaves a mark a minute; a daily engine leaves nothing between
+two snapshots, and one of them may fail."""
 
 
 def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
@@ -29,15 +32,22 @@ def keeping_for(spec: DatabaseSpec, place: Place, folder: Path) -> Keeping:
     spool_folder = folder / "spool"
     spool_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = keys_for(folder, spec.backup.key)
-    spool = Spool(DirectoryStore("spool", spool_folder), spec.name, keys)
+    disk = PoliteStore("spool", spool_folder, whose="the databases", beside=_home(spec, place))
+    spool = Spool(disk, spec.name, keys)
     stores = [store_for(each, folder) for each in spec.backup.stores]
-    plan = _plan(spec.backup, spec.name)
+    plan = _plan(spec.backup, spec)
     if spec.engine == "postgresql":
         return Archiver(_primary(spec, place), spool, stores, plan)
     member = next(each for each in spec.members if each.replica == spec.replica)
     address = place.reach(member)
     source = Source(spec.replica, spec.database, spec.version, address, spec.secret)
     return Daily(source, spool, stores, plan)
+
+
+def _home(spec: DatabaseSpec, place: Place) -> Path:
+    """Where its data and its log are."""
+    is_elsewhere = spec.engine == "postgresql"
+    return Layout(place, spec.version).seat.folder if is_elsewhere else place.folder
 
 
 def _primary(spec: DatabaseSpec, place: Place) -> Primary:
@@ -56,13 +66,20 @@ def _socket(spec: DatabaseSpec, place: Place) -> dict[str, str]:
     return {"host": str(layout.socket), "port": str(spec.port), "user": Login.ADMIN.value}
 
 
-def _plan(backup: BackupSpec, name: str) -> Plan:
+def _plan(backup: BackupSpec, spec: DatabaseSpec) -> Plan:
     return Plan(
         base_every=timedelta(seconds=backup.every),
-        kept=RetentionPolicy(backups=backup.backups, days=backup.days),
+        kept=kept_of(backup, spec.engine),
         lock=timedelta(days=backup.lock_days) if backup.lock_days else None,
-        stagger=float(zlib.crc32(name.encode()) % _STAGGER),
+        stagger=float(zlib.crc32(spec.name.encode()) % _STAGGER),
     )
+
+
+def kept_of(backup: BackupSpec, engine: str) -> RetentionPolicy:
+    """What the stores keep."""
+    every = timedelta(seconds=backup.every)
+    gap = LOG_GAP if engine == "postgresql" else max(SNAPSHOT_GAP, 2 * every)
+    return RetentionPolicy(backups=backup.backups, days=backup.days, gap=gap)
 
 
 async def free_slot(spec: DatabaseSpec, place: Place) -> None:

@@ -5,7 +5,8 @@
 
 Invariants: what is staged serves nobody until it is adopted, and is adopted only by a replica that
 the list names as primary; an older copy that this host had once is set aside before anything is
-staged, so that the list which names it again finds nothing to start until the adoption; a restore
+staged, so that the list which names it again finds nothing to start until the adoption; what serves
+here is stopped only for a restore that its list says takes its place; a restore
 without a result is of no use after a crash, so it is removed and begun anew; one restore runs at a
 time under one name, however many operations ask for it.
 """
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tocsin.agent.restores")
 PASSING = "store: "
 """How the detail begins of what only a store was in the way of: it may be asked for again."""
+NOTHING = "nothing of this restore is here to be adopted"
+UNREAD = "its note cannot be read"
 ADOPTED = "adopted"
 """Beside the data: the name of the restore that they came from."""
 
@@ -70,6 +73,8 @@ class Restores:
         self._is_listed = is_listed
         self._folder = folder / "restores"
         self._notes: dict[str, Note] = {}
+        self._unread: set[str] = set()
+        """Restores whose notes nobody can read: something of them may be here."""
         self._running: dict[str, _Work] = {}
         self._measured: Measured | None = None
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -83,6 +88,7 @@ class Restores:
                 note = msgspec.json.decode(await asyncio.to_thread(path.read_bytes), type=Note)
             except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
                 _log.warning("restore %s: its note cannot be read: %s", path.stem, error)
+                self._unread.add(path.stem)
                 continue
             if note.result is not None:
                 self._notes[path.stem] = note
@@ -101,7 +107,11 @@ class Restores:
         staged = tuple(
             _staged(name, note) for name, note in self._notes.items() if name not in self._running
         )
-        return running + staged
+        unread = tuple(
+            RestoreFact(restore=name, replica="", state="staged", phase=UNREAD)
+            for name in sorted(self._unread)
+        )
+        return running + staged + unread
 
     # ------------------------------------------------------------------ orders
 
@@ -167,34 +177,62 @@ class Restores:
             note = self._notes.get(spec.restore)
             await self._remove(spec.restore, note.database if note else order.database)
             self._notes.pop(spec.restore, None)
+            self._unread.discard(spec.restore)
         self._changed()
         return _outcome(order, "done", "nothing of it is left")
 
+    def adopted(self, database: DatabaseSpec) -> str:
+        """The restore that the data in place are of; empty where they are of none."""
+        return _read(self._place(database).folder / ADOPTED)
+
     async def adopt(self, order: DatabaseOrder, replica: Replica) -> Outcome:
-        """The staged data become the replica's. Whatever is in their place is kept."""
+        """The staged data become the replica's. Whatever is in their place is kept; a server that
+        runs on it ends first where its list says that this restore takes its place."""
         spec = _named(order)
         await replica.take(order.database)
         async with self._turns[spec.restore], replica.turn:
             await replica.adopt()
             await replica.look()
-            note = self._notes.get(spec.restore)
-            mark = self._place(order.database).folder / ADOPTED
-            if note is not None and note.result is not None:
+            if await asyncio.to_thread(self.adopted, order.database) != spec.restore:
+                note = self._notes.get(spec.restore)
+                if note is None or note.result is None:
+                    return _outcome(order, "failed", NOTHING)
+                if replica.server.is_running and replica.spec.adopts == spec.restore:
+                    await replica.server.stop()
                 if replica.server.is_running:
                     return _outcome(order, "failed", "a server runs on the data in place")
-                from recovery.agent.backups import bringing  # noqa: PLC0415
-
-                place = self._place(order.database)
-                await bringing.put(order.database, spec.restore, place, mark)
-            elif await asyncio.to_thread(_read, mark) != spec.restore:
-                return _outcome(order, "failed", "nothing of this restore is here to be adopted")
-            self._notes.pop(spec.restore, None)
-            await self._clear(spec.restore, order.database)
+                await self._put(order.database, spec.restore)
+                await replica.look()
+            await self._forget(order.database, spec.restore)
         replica.forgive()
         self._changed()
         return _outcome(order, "done", "its data are in place")
 
     # ------------------------------------------------------------------ the disk
+
+    async def take_place(self, database: DatabaseSpec) -> None:
+        """By its list. Whoever holds the turn of that restore does as much, or removes it."""
+        turn = self._turns[database.adopts]
+        if turn.locked():
+            raise Refused("an order about that restore is being carried out")
+        async with turn:
+            await self._put(database, database.adopts)
+            await self._forget(database, database.adopts)
+
+    def is_staged(self, database: DatabaseSpec) -> bool:
+        note = self._notes.get(database.adopts)
+        return note is not None and note.result is not None
+
+    async def _put(self, database: DatabaseSpec, name: str) -> None:
+        from recovery.agent.backups import bringing  # noqa: PLC0415 - as in _run
+
+        place = self._place(database)
+        await bringing.put(database, name, place, place.folder / ADOPTED)
+
+    async def _forget(self, database: DatabaseSpec, name: str) -> None:
+        """It is in place: nothing is staged any more."""
+        self._notes.pop(name, None)
+        await self._clear(name, database)
 
     async def _write(self, name: str, note: Note) -> None:
         private_folder(self._folder)

@@ -29,11 +29,11 @@ from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import RestoreRefused, Source
-from recovery.agent.backups.lineage import Lineage
+from recovery.agent.backups.lineage import Lineage, replayed
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.scratch import Scratch
 from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
-from recovery.core.archive import Chunk, Manifest, RestorePlan, told
+from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
 
@@ -44,7 +44,8 @@ _PARTIAL = "restore-*.partial"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`moment`: every commit acknowledged up to then is there. `canary`: the newest one that was
+    """`moment`: every commit acknowledged up to then is there: by the archive's names, and by where
+    the replay ended. `canary`: the newest one that was
     read back, None where none was ever sung. `size`: bytes unpacked, in `seconds`; `fetched`: the
     seconds of them until everything was on the disk for good."""
 
@@ -205,6 +206,9 @@ class Restore:
             if not tables:
                 raise EngineFailed("the restored database has no catalogue")
             seen = await _canary(scratch, inside.database)
+            end = await asyncio.to_thread(replayed, layout.files.data / "pg_wal", int(timeline))
+            if refusal := refuse_short(plan, end, seen):
+                raise RestoreRefused(refusal)
             for statement in inside.changes:
                 await scratch.change(statement)
             await scratch.stop()

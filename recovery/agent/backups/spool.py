@@ -68,7 +68,7 @@ class Spool:
         return system.now() - oldest if oldest else timedelta(0)
 
     async def room(self) -> int:
-        """Bytes that are free on its disk."""
+        """Bytes of its disk that it may use."""
         return await self.store.room()
 
     def needs(self, size: int) -> int:

@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from recovery.adapters.databases.postgresql.forks import history
-from recovery.adapters.databases.postgresql.replication import Marks, Replication
+from recovery.adapters.databases.postgresql.replication import LogRemoved, Marks, Replication
 from recovery.agent.backups.decide import End, furthest, next_leg
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Chunk, History, Line
@@ -228,6 +228,7 @@ class LogStream:
             except StoreError as error:
                 self._full = str(error)
                 _log.warning("the spool takes nothing: %s", error)
+                await self._let_go()
                 await asyncio.sleep(1.0)
             else:
                 break
@@ -237,6 +238,14 @@ class LogStream:
         self._known = [each for each in self._known if each[0] > stop]
         self._cut = self._put = system.monotonic()
         self.archived, self.moment = stop, moment or self.moment
+
+    async def _let_go(self) -> None:
+        """A slot keeps the log on the database's own disk: it is given up before that is full."""
+        if await self._spool.store.is_pressing():
+            raise LogRemoved(
+                "the disk that the spool shares with the server is nearly full, and the server "
+                "keeps its log back for the archive no longer"
+            )
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

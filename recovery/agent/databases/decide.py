@@ -3,7 +3,8 @@
 Invariants: what was a standby becomes a primary by an order alone, never by a list; a primary that
 is bound to a lease starts only for a list that a control plane confirmed in this life, above every
 epoch at which it was fenced; data that were a primary's follow another only after `REJOIN`, which
-keeps what only they have; a crashed primary with a rival waits for an order.
+keeps what only they have; a crashed primary with a rival waits for an order; what a restore is to
+take the place of serves no more from the list on that says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def decide(picture: Picture) -> Act | Wait:
     """The next act, one at a time."""
     if picture.spec.role == "out":
         return _set_apart(picture)
+    if not picture.is_adopted:
+        return _replaced(picture)
     if not picture.is_made:
         return _without_data(picture)
     return _running(picture) if picture.is_running else _stopped(picture)
@@ -33,6 +36,15 @@ def _set_apart(picture: Picture) -> Act | Wait:
     if picture.is_made and picture.role == "primary" and not picture.is_measured:
         return Act(Deed.MEASURE, "what only this one has is to be known")
     return Wait("set apart: it may not run for clients")
+
+
+def _replaced(picture: Picture) -> Act | Wait:
+    """The list alone will do: whoever made it may be gone, and the data would serve nobody."""
+    if picture.is_running:
+        return Act(Deed.STOP, "a restore takes the place of its data")
+    if picture.is_staged:
+        return Act(Deed.ADOPT, "its restored data are here, and proven")
+    return Wait("its list asks for restored data, and they are not here")
 
 
 def _without_data(picture: Picture) -> Act | Wait:

@@ -19,6 +19,8 @@ class Deed(StrEnum):
     REJOIN = "rejoin"
     REPOINT = "repoint"
     CONFIGURE = "configure"
+    ADOPT = "adopt"
+    """What a restore staged becomes its data; what was there is kept."""
     MEASURE = "measure"
     """What only it has, for the report of one that may not run."""
 
@@ -51,6 +53,8 @@ class Picture:
     this boot ended, by itself or by its watchdog. `seen`: what the server says, None: it does not
     answer. `fenced`: the epoch at which its gate was closed for good. `unstreaming`: seconds for
     which a standby has received nothing. `configured`: the spec that the server runs with.
+    `is_adopted`: its data are of the restore that its list asks for, or it asks for none;
+    `is_staged`: those of that restore lie here, proven.
     """
 
     spec: DatabaseSpec
@@ -66,6 +70,8 @@ class Picture:
     configured: DatabaseSpec | None = None
     is_measured: bool = False
     is_ordered: bool = False
+    is_adopted: bool = True
+    is_staged: bool = False
 
 
 def admits_by_address(spec: DatabaseSpec) -> bool:

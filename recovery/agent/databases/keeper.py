@@ -75,6 +75,9 @@ class DatabaseKeeper:
         self._leashes: dict[str, Leash] = {}
         self._replicas: dict[str, Replica] = {}
         self._news = asyncio.Event()
+        self._restores = Restores(
+            setting.folder / "backups", self._place, self._news.set, self._replicas.__contains__
+        )
         gate: Gate = (
             NftablesGate(fences, sign, clock)
             if setting.gate == "nftables"
@@ -92,15 +95,13 @@ class DatabaseKeeper:
             is_fresh=is_fresh,
             is_quarantined=is_quarantined,
             changed=self._news.set,
+            restored=self._restores,
         )
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unusable: dict[str, ReplicaFact] = {}
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self._restores = Restores(
-            setting.folder / "backups", self._place, self._news.set, self._replicas.__contains__
-        )
         self.orders = DatabaseOrders(self._replicas.get, clock, self._restores)
 
     # ------------------------------------------------------------------ life
@@ -144,6 +145,8 @@ class DatabaseKeeper:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for replica in self._replicas.values():
             await replica.close()
+        for leash in self._leashes.values():  # a fence asks also of what is in no list
+            leash.close()
 
     # ------------------------------------------------------------------ for the session
 
@@ -206,7 +209,8 @@ class DatabaseKeeper:
             await replica.server.leash.quit()
         await replica.close()
         await asyncio.to_thread(self._tools.records.retire, name)
-        self._leashes.pop(name, None)
+        if (leash := self._leashes.pop(name, None)) is not None:
+            leash.close()
 
     def _place(self, spec: DatabaseSpec) -> Place:
         folder = self._tools.records.folder_of(spec.replica) / "engine"

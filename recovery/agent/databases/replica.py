@@ -50,7 +50,7 @@ class Replica:
         self._told: tuple[object, ...] = ()
         self._wanted, self._is_adopted = spec, False
         self._following = Following()
-        self._gate_left = 0.0
+        self._gate_left, self._adopted = 0.0, ""
 
     @property
     def spec(self) -> DatabaseSpec:
@@ -139,6 +139,8 @@ class Replica:
         server = self.server
         await server.look()
         self._look_at_data()
+        wants = bool(server.spec.adopts)
+        self._adopted = self._tools.restored.adopted(server.spec) if wants else ""
         self._following = self._following.look(
             is_streaming=server.seen is not None and server.seen.is_streaming,
             is_running=server.is_running,
@@ -172,7 +174,10 @@ class Replica:
         self._busy = act.deed
         self._tools.changed()
         try:
-            await self.server.perform(act)
+            if act.deed is Deed.ADOPT:
+                await self._tools.restored.take_place(self.server.spec)
+            else:
+                await self.server.perform(act)
         except (EngineFailed, EngineAway, WatchdogAway, Refused, OSError) as error:
             self._fail(act, error)
             return False
@@ -216,6 +221,8 @@ class Replica:
             configured=server.configured,
             is_measured=self._is_measured,
             is_ordered=self.is_ordered,
+            is_adopted=self._adopted == server.spec.adopts,
+            is_staged=self._tools.restored.is_staged(server.spec),
         )
 
     # ------------------------------------------------------------------ what is told
@@ -235,6 +242,7 @@ class Replica:
             promised_ms=int(record.promises.left(now) * 1000),
             healthy_ms=int(self._following.seconds * 1000),
             alone=record.alone[:1000],
+            adopted=self._adopted,
             detail=(self._trouble or self._waits_for)[:300],
         )
         return fact if seen is None else with_sight(fact, seen)

@@ -32,7 +32,7 @@ def matters(fact: ReplicaFact) -> tuple[object, ...]:
     """What is told at once when it changes; the rest waits for its second."""
     streaming = tuple((each.replica, each.is_streaming) for each in fact.standbys)
     told = (fact.state, fact.role, fact.epoch, fact.is_writable, fact.gate, fact.follows)
-    return (*told, fact.promised_ms > 0, fact.alone, fact.detail, streaming)
+    return (*told, fact.promised_ms > 0, fact.alone, fact.adopted, fact.detail, streaming)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from recovery.adapters.fencing.fences import Fences
 from recovery.agent.databases.lease import Ask
@@ -13,6 +14,19 @@ from recovery.core.clock import SystemClock
 from recovery.core.gates import Gate
 from recovery.core.ports import DatabaseEngine
 from recovery.core.wire import DatabaseSpec, Renewal
+
+
+class Restored(Protocol):
+    """What restores brought to this host."""
+
+    def adopted(self, database: DatabaseSpec) -> str:
+        """The restore that the data in place are of; empty where they are of none."""
+
+    def is_staged(self, database: DatabaseSpec) -> bool:
+        """Whether what its list asks for lies here, proven."""
+
+    async def take_place(self, database: DatabaseSpec) -> None:
+        """It is in place afterwards. Its server must be stopped, and its turn held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +44,4 @@ class Tools:
     is_fresh: Callable[[], bool]
     is_quarantined: Callable[[], bool]
     changed: Callable[[], None]
+    restored: Restored

@@ -24,9 +24,9 @@ KEPT_POINTS = 1500
 KEPT_RUNS = 60
 FOLLOWED = ["moment", "seen_at", "lsn", "base", "tail", "followed_at"]
 FIELDS = [
-    "looked_at", "read_at", "error", "moment", "seen_at", "lsn", "base", "tail", "had_point",
-    "missing", "missing_since", "is_cut", "unusual", "bytes", "objects_there", "orphans",
-    "last_run", "kept_at", "kept_moment",
+    "looked_at", "read_at", "error", "moment", "opens", "seen_at", "lsn", "base", "tail",
+    "had_point", "missing", "missing_since", "is_cut", "unusual", "bytes", "objects_there",
+    "orphans", "last_run", "kept_at", "kept_moment",
 ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def _note(sight: ArchiveSight, look: Look) -> bool:
     if look.reading is None:
         return False
     reading, before = look.reading, sight.moment
-    sight.read_at = look.at
+    sight.read_at, sight.opens = look.at, reading.opens
     _note_point(sight, reading, look.at)
     if not reading.missing:
         sight.missing_since = None

@@ -23,8 +23,9 @@ from recovery.core.archive.names import (
     segment_start,
 )
 from recovery.core.archive.plan import Refusal, RestorePlan, plan_restore, told
+from recovery.core.archive.replay import Replay, refuse_short, replay_of
 from recovery.core.archive.retention import RetentionPolicy, retention
-from recovery.core.archive.timelines import Chain, Reach
+from recovery.core.archive.timelines import Chain, Reach, highest_timeline
 
 __all__ = [
     "SEGMENT",
@@ -41,16 +42,20 @@ __all__ = [
     "PartFact",
     "Reach",
     "Refusal",
+    "Replay",
     "RestorePlan",
     "RetentionPolicy",
     "backup_name",
     "begun_at",
     "coverage",
     "decode_manifest",
+    "highest_timeline",
     "lsn_number",
     "lsn_text",
     "parse",
     "plan_restore",
+    "refuse_short",
+    "replay_of",
     "retention",
     "segment_start",
     "told",

@@ -3,12 +3,13 @@
 Invariants: while a database has a restorable backup, it keeps one; what a kept backup and its log
 need stays; the moments of the last `days` stay restorable as far as they were; what a backup that
 has no manifest or no log yet may still need stays; a manifest goes before its pieces, so that what
-is half removed is no backup.
+is half removed is no backup. A clock that jumps makes nothing older: between two objects no more
+time has passed than `gap`, whatever anybody's clock says, and one that jumps back removes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,11 +20,13 @@ from recovery.core.ports.stores import ObjectInfo
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """At least `backups` restorable ones, and whatever the moments of the last `days` need."""
+    """At least `backups` restorable ones, and whatever the moments of the last `days` need. `gap`:
+    from one object to the next at most, while it is archived."""
 
     backups: int = 2
     days: float = 7.0
     orphans: timedelta = timedelta(days=1)
+    gap: timedelta = timedelta(hours=1)
 
 
 def retention(
@@ -32,19 +35,35 @@ def retention(
     """Of one database in one store: the names to remove, in this order."""
     everything = tuple(objects)
     lines, _ = listings(everything)
-    edge = now - timedelta(days=policy.days)
+    written = sorted((each.modified for each in everything), reverse=True)
+    edge = ago(written, now, timedelta(days=policy.days), policy.gap)
+    quiet = ago(written, now, policy.orphans, policy.gap)
     newest = coverage(everything).newest
     gone: list[str] = []
     for line, listing in lines.items():
         ours = tuple(each for each in everything if each.name.startswith(line.prefix))
         seen = coverage(ours)
-        gone += _orphans(seen, listing, now - policy.orphans)
+        gone += _orphans(seen, listing, quiet)
         is_former = newest is not None and newest.name.line != line
-        if is_former and _is_over(seen, edge, now - policy.orphans):
+        if is_former and _is_over(seen, edge, quiet):
             gone += _all(listing)
         else:
             gone += _outlived(seen, listing, ours, edge, policy)
     return tuple(dict.fromkeys(gone))
+
+
+def ago(written: Sequence[datetime], now: datetime, span: timedelta, gap: timedelta) -> datetime:
+    """`span` before `now`, by the time that a store saw pass: walked back through what was written
+    (newest first), and no step counts more than `gap`. What comes after `now` tells nothing."""
+    here, left = now, span
+    for stamp in written:
+        if stamp > now:
+            continue
+        step = min(here - stamp, gap)
+        if step >= left:
+            return stamp + (step - left)
+        here, left = stamp, left - step
+    return here - left
 
 
 def _orphans(seen: Coverage, listing: Listing, before: datetime) -> list[str]:
@@ -78,7 +97,7 @@ def _outlived(
     policy: RetentionPolicy,
 ) -> list[str]:
     whole = [each for each in seen.backups if each.is_restorable]
-    kept = _kept(whole, edge, policy)
+    kept = _kept(whole, edge, policy, {info.name: info.modified for info in ours})
     while kept:
         gone = _before(seen, listing, kept)
         if len(kept) == len(whole) or _keeps(seen, ours, gone, edge):
@@ -110,9 +129,16 @@ def _since(seen: Coverage, edge: datetime) -> list[tuple[datetime, datetime]]:
     return [(max(begin, edge), end) for begin, end in seen.windows if end >= edge]
 
 
-def _kept(whole: list[Backup], edge: datetime, policy: RetentionPolicy) -> list[Backup]:
-    """Oldest first: the newest ones, those of the last days, and the one that these begin from."""
-    young = [each for each in whole if (begun_at(each.name.backup) or edge) >= edge]
+def _kept(
+    whole: list[Backup], edge: datetime, policy: RetentionPolicy, came: dict[str, datetime]
+) -> list[Backup]:
+    """Oldest first: the newest ones, those of the last days, and the one that these begin from. One
+    that came lately is young, whatever the clock said by which it was named."""
+    young = [
+        each
+        for each in whole
+        if max(begun_at(each.name.backup) or edge, came[str(each.name)]) >= edge
+    ]
     count = max(policy.backups, len(young) + 1, 1)
     return whole[-count:]
 

@@ -8,10 +8,18 @@ PostgreSQL's own does, so its chunks begin at the start of that segment.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from recovery.core.archive.names import Chunk, History, ManifestName, lsn_text, segment_start
+from recovery.core.archive.names import (
+    Chunk,
+    History,
+    ManifestName,
+    lsn_text,
+    parse,
+    segment_start,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,12 @@ def proves(chunk: Chunk, first: int, left: int | None) -> bool:
     What ends there or beyond does not: the old primary may have said it after it was left, while
     others already wrote to the new timeline. What ends before `first` is no state of it."""
     return chunk.moment is not None and chunk.stop >= first and (left is None or chunk.stop < left)
+
+
+def highest_timeline(names: Iterable[str]) -> int:
+    """That objects of these names speak of; 0: none."""
+    found = (parse(name) for name in names)
+    return max((each.timeline for each in found if isinstance(each, Chunk | History)), default=0)
 
 
 @dataclass(slots=True)

@@ -24,7 +24,8 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
 class BackupSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How a database is backed up by the host of its primary. `key`: the id of the key that seals
     it; the host has a file of them. Seconds between two bases or snapshots; how many of them the
-    stores keep at least, and of how many days every moment; `lock_days`: 0 asks for no lock."""
+    stores keep at least, and of how many days every moment; `lock_days`: 0 asks for no lock.
+    `keeps_all`: nothing is removed anywhere for its age, until a list says otherwise."""
 
     key: str
     stores: tuple[StoreSpec, ...]
@@ -32,6 +33,7 @@ class BackupSpec(msgspec.Struct, frozen=True, kw_only=True):
     backups: int = 2
     days: float = 7.0
     lock_days: float = 0.0
+    keeps_all: bool = False
 
 
 class StoreFact(msgspec.Struct, frozen=True, kw_only=True):

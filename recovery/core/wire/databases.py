@@ -47,7 +47,8 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     `lease` None: no self-fencing (starter plans, and whoever has no standby: I-DB-7).
     `synchronous`: acknowledged writes must be on a standby first; `degraded`: the control plane
     recorded that this does not hold until the standby has caught up. `backup` None: nobody backs
-    it up.
+    it up. `adopts`: the restore whose data it has to lead this epoch with; what lies there serves
+    no more, and what is staged is put in its place by an order. Empty: whatever it has.
     """
 
     replica: str
@@ -65,6 +66,7 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     lease: LeaseTerms | None = None
     settings: dict[str, str] = {}
     backup: BackupSpec | None = None
+    adopts: str = ""
 
 
 ServerState = Literal["absent", "making", "starting", "running", "down", "fenced", "failed"]
@@ -90,6 +92,7 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     live promise not to be promoted (B6). `gate`: whether clients' writes can get through;
     `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
     `settings`: what the worst case is computed from. `alone`: rows that only this one has.
+    `adopted`: the restore that its data are of, while its list asks for one.
     """
 
     replica: str
@@ -111,6 +114,7 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, float] = {}
     cancelled_waits: Whole = 0
     alone: str = ""
+    adopted: str = ""
     detail: str = ""
 
 

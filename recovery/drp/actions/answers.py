@@ -22,11 +22,24 @@ from recovery.core.consent import Assertion
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState, Question, Rule
-from recovery.drp.approvals.proofs import pins, seal_code, unproven, write_assertion
+from recovery.drp.approvals.proofs import (
+    pins,
+    seal_code,
+    unproven,
+    unsigned,
+    write_assertion,
+)
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import Factor
 from recovery.drp.models import Approval, Ask, BreakGlass, Delegation
-from recovery.drp.queries.runs import plan_of, pulse_of, question_of, word_of
+from recovery.drp.queries.approvals import (
+    glass_alarm,
+    glass_word,
+    plan_of,
+    pulse_of,
+    question_of,
+    word_of,
+)
 
 LONGEST_DELEGATION = timedelta(days=14)
 
@@ -47,7 +60,7 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
         run = row.step.run
         question = question_of(run, plan_of(run), row.step, row)
         principal = answer.principal or actor.id
-        rights = queries.people_of().rights(actor.id, principal)
+        rights = queries.people_of().counted(actor.id, principal, pins())
         if why := refuse_answer(actor.id, principal, rights, question):
             raise Refused(why, kept="Nothing was written.")
         factor, proof = _proof(row, question, answer, actor)
@@ -103,32 +116,49 @@ def _proof(row: Ask, question: Question, answer: Answer, actor: Actor) -> tuple[
 
 
 def break_glass(
-    *, ask: UUID, rules: Collection[Rule], actor: Actor, reason: str, now: datetime
+    *,
+    ask: UUID,
+    rules: Collection[Rule],
+    assertion: Assertion,
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> BreakGlass:
-    """Each rule by its name, once a question; everybody is told before anything follows from it."""
-    if not rules or not reason.strip():
-        raise Refused("Breaking glass takes the rules by name, and a reason.")
-    if "admin" not in queries.rights_of(actor.id):
-        raise Refused("That takes the role admin.")
+    """Each rule by its name, once a question, signed (`glass_word` of `glass_to_break`); everybody
+    is told before anything follows from it. It serves whoever breaks it, in their own yes."""
     with transaction.atomic():
         row = _open(ask)
-        if BreakGlass.objects.filter(ask=row).exists():
-            raise Conflict("Somebody broke glass for this already.")
-        broken = BreakGlass(
-            ask=row, by=actor.id, rules=sorted(rules), reason=reason, at=queries.database_now()
-        )
+        broken = glass_to_break(row, rules=rules, actor=actor, reason=reason)
+        word = glass_word(row.step.run, row.step, row, broken)
+        broken.proof = write_assertion(assertion)
+        if why := unsigned(broken.proof, word, pins()):
+            raise Refused(why, kept="Nothing was written.")
         transitions.create([broken], actor=actor, reason=reason, now=now)
-        raise_alarm(
-            key=f"break-glass:{row.pk}",
+        alarm = raise_alarm(
+            key=glass_alarm(row),
             severity=Severity.PAGE,
-            title=f"{actor.id} broke glass in {row.step}: {', '.join(sorted(rules))}",
+            title=str(broken),
             body=reason,
             incident=None,
             actor=actor,
             reason=reason,
             now=now,
         )
+        if (alarm.title, alarm.body) != (str(broken)[:300], reason):
+            raise Conflict("An alarm of that name rings already, about something else.")
         return broken
+
+
+def glass_to_break(row: Ask, *, rules: Collection[Rule], actor: Actor, reason: str) -> BreakGlass:
+    """As it would be written, unsigned. `Refused` says why this person does not break it."""
+    if not rules or not reason.strip():
+        raise Refused("Breaking glass takes the rules by name, and a reason.")
+    if "admin" not in queries.people_of().counted(actor.id, actor.id, pins()):
+        raise Refused("That takes the role admin.")
+    if BreakGlass.objects.filter(ask=row).exists():
+        raise Conflict("Somebody broke glass for this already.")
+    names = sorted(str(rule) for rule in rules)
+    return BreakGlass(ask=row, by=actor.id, rules=names, reason=reason, at=queries.database_now())
 
 
 def delegate(

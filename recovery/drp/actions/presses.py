@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question
 from recovery.drp.approvals.facts import AskState
@@ -64,7 +64,17 @@ def _on_run(row: Run, press: Press, *, actor: Actor, reason: str, now: datetime)
         changes |= {"started_by": actor.id, "started_at": now}
     if to is RunState.ABORTED:
         changes["ended_at"] = now
-    return transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)
+    try:
+        with transaction.atomic():
+            return transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)
+    except IntegrityError as error:
+        if "one_run_at_a_time_per_datacenter" not in str(error):
+            raise
+        raise Conflict(
+            f"Another run of {row.lost} is under way.",
+            kept="Nothing was started.",
+            todo="Go on with that one, or abort it.",
+        ) from error
 
 
 def _on_step(

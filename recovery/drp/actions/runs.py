@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
+from recovery.brief.models import Decision
 from recovery.core import incarnations, transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
-from recovery.drp.facts import Mode
+from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run, RunbookVersion, RunStep
-from recovery.drp.plan import Plan, canonical, digest_of
+from recovery.drp.plan import Plan, canonical, digest, digest_of
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
@@ -36,24 +37,41 @@ def prepare_run(
     wish: Wish,
     override: Override | None = None,
     refuse: Callable[[Plan], str],
+    decision: Decision | None = None,
+    seen: str = "",
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Run:
     """Prepared, and nothing of it begun. A runbook that the lint calls stale now takes an override,
-    except where production is not touched. `refuse`: why nobody could carry the plan out."""
+    except where production is not touched. `refuse`: why nobody could carry the plan out;
+    `decision`: the one that it follows; `seen`: the digest of the plan that was shown. Who prepares
+    what somebody prepared already gets that very run."""
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
     if wish.mode not in {Mode.SIMULATION, Mode.DRILL}:
         _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    plan = resolve(found, runbook.digest, wish, there)
+    signed = replace(wish, requester=actor.id, last_editor=runbook.written_by)
+    plan = resolve(found, runbook.digest, signed, there)
     if why := refuse(plan):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
+    if seen and seen != digest(plan):
+        raise Conflict(
+            "What was shown is not so any more: the plan is another one now.",
+            kept="Nothing was prepared.",
+            todo="Read it again.",
+        )
     said = override.reason if override else ""
     with transaction.atomic():
-        return _keep(runbook, plan, said, actor=actor, reason=reason, now=now)
+        RunbookVersion.objects.select_for_update().get(pk=runbook.pk)
+        same = Run.objects.filter(
+            runbook=runbook, digest=digest(plan), state=RunState.PREPARED, decision=decision
+        )
+        if (prepared := same.first()) is not None:
+            return prepared
+        return _keep(runbook, plan, said, decision, actor=actor, reason=reason, now=now)
 
 
 def _check_stale(findings: Sequence[Finding], override: Override | None) -> None:
@@ -70,6 +88,7 @@ def _keep(
     runbook: RunbookVersion,
     plan: Plan,
     override: str,
+    decision: Decision | None,
     *,
     actor: Actor,
     reason: str,
@@ -91,6 +110,7 @@ def _keep(
         last_editor=runbook.written_by,
         incarnation=current.number if current else 0,
         override=f"{actor.id}: {override}" if override else "",
+        decision=decision,
     )
     transitions.create([run], actor=actor, reason=reason, now=now)
     rows = [

@@ -43,9 +43,10 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked, and under which policy. `count` people of `role`, of `of` where given;
-    `by_passkey`: a code does not do; `broken`: rules that `broken_by` broke for this question;
-    `incarnation`: of the rows now."""
+    """What was asked, and under which policy. `requester` and `editor`: as the plan that is signed
+    has them; `count` people of `role`, of `of` where given; `by_passkey`: a code does not do;
+    `broken`: rules that `broken_by` broke for this question; `incarnation`: of the rows now;
+    `mismatch`: where the rows say something else than the plan."""
 
     ask: str
     digest: str
@@ -60,6 +61,7 @@ class Question:
     incarnation: int
     broken: frozenset[Rule] = frozenset()
     broken_by: str = ""
+    mismatch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ class Said:
     """One approval as its row has it, and what was found out about it now.
 
     `principal`: whose right it is: the approver's own, or who delegated it. `roles`: the
-    principal's, now; `is_active`: both are still let in. `wall`: its age by the database's clock,
-    `elapsed`: by the run's own count, which no clock step moves. `unproven`: why its signature (or
-    the seal of a code) does not hold, looked at now.
+    principal's, now, as far as the pinned keys have them too; `is_active`: both are still let in.
+    `wall`: its age by the database's clock, `elapsed`: by the run's own count, which no clock step
+    moves. `unproven`: why its signature (or the seal of a code) does not hold, looked at now.
     """
 
     id: str

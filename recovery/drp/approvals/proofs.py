@@ -13,7 +13,7 @@ import msgspec
 from django.conf import settings
 
 from recovery.core import vault
-from recovery.core.consent import Assertion, Party, Pin, Word, read_pins, refuse
+from recovery.core.consent import Assertion, GlassWord, Party, Pin, Word, read_pins, refuse
 from recovery.core.errors import BadConfiguration
 from recovery.drp.facts import Factor
 
@@ -54,13 +54,23 @@ def write_assertion(assertion: Assertion) -> str:
 
 def unproven(factor: str, proof: str, word: Word, pinned: tuple[Pin, ...]) -> str:
     """Why it is no proof of this word; empty where it is one."""
-    if factor == Factor.TOTP:
-        return _sealed(proof, word)
-    try:
-        assertion = msgspec.json.decode(proof, type=Assertion)
-    except msgspec.MsgspecError:
+    return _sealed(proof, word) if factor == Factor.TOTP else unsigned(proof, word, pinned)
+
+
+def unsigned(proof: str, word: Word | GlassWord, pinned: tuple[Pin, ...]) -> str:
+    """Why no passkey signed this; empty where one did."""
+    assertion = read_assertion(proof)
+    if assertion is None:
         return "There is no signature that can be read."
     return refuse(assertion, word, pinned, party())
+
+
+def read_assertion(proof: str) -> Assertion | None:
+    """None where it is none."""
+    try:
+        return msgspec.json.decode(proof, type=Assertion)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def _sealed(proof: str, word: Word) -> str:

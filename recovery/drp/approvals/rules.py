@@ -1,8 +1,9 @@
 """Whether people have agreed: approvals and policy in, a verdict with its reasons out. Pure.
 
-Invariants (I-DR-2): who asked, and who last edited the runbook, never counts, administrators
-included; each right counts once, whoever uses it; an approval is of one question, one plan, one
-run and one step, used once, and gone after 30 minutes by whichever clock says more.
+Invariants (I-DR-2): who asked, and who last edited the runbook, as the signed plan has them, never
+counts, administrators included; a rule that somebody broke serves nobody else; each right counts
+once, whoever uses it; an approval is of one question, one plan, one run and one step, used once,
+and gone after 30 minutes by whichever clock says more.
 """
 
 from __future__ import annotations
@@ -25,13 +26,27 @@ def weigh(question: Question, approvals: Sequence[Said]) -> Weighed:
                 refused.append((one.id, f"{one.principal}’s right was used already."))
                 continue
             counted[one.principal] = one.id
-    wanted = 1 if Rule.TOO_FEW_PEOPLE in question.broken else question.count
-    taken = tuple(counted.values())[:wanted]
+    alone = _alone(counted, approvals, question)
+    wanted = 1 if alone else question.count
+    taken = (alone,) if alone else tuple(counted.values())[:wanted]
     return Weighed(
         counted=taken,
         refused=tuple((id, why) for id, why in refused if why),
         missing=_missing(wanted - len(taken), question),
         denied=denied.approver if denied else "",
+    )
+
+
+def _alone(counted: dict[str, str], approvals: Sequence[Said], question: Question) -> str:
+    """The yes of whoever broke the rule that it takes several, if it counts."""
+    ids = set(counted.values())
+    return next(
+        (
+            one.id
+            for one in approvals
+            if one.id in ids and _breaks(one, question, Rule.TOO_FEW_PEOPLE)
+        ),
+        "",
     )
 
 
@@ -54,6 +69,7 @@ def refuse(one: Said, question: Question) -> str:
 def _other(one: Said, question: Question) -> str:
     """It is about something else, or over."""
     no = (
+        (bool(question.mismatch), question.mismatch),
         (one.ask != question.ask, "It answers another question."),
         (one.run != question.run, "It is of another run."),
         (one.step != question.step, "It is of another step."),
@@ -76,7 +92,7 @@ def _who(one: Said, question: Question) -> str:
         (not one.is_active, f"{one.approver} is not let in any more."),
         (question.role not in one.roles, f"{one.principal} is no {question.role}."),
         (
-            bool(question.of) and one.principal not in question.of,
+            bool(question.of) and not people <= question.of,
             f"{one.principal} is none of those who are named for it.",
         ),
     )

@@ -35,7 +35,7 @@ def trigger(table: str, name: str, when: str, call: str, *, each: str = "ROW") -
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("drp", "0002_guard"),
+        ("drp", "0012_runs"),
     ]
 
     operations = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from recovery.access.actions import ROLES
+from recovery.core.consent import Pin, roles_of
 from recovery.drp.models import Delegation
 
 NOBODY: frozenset[str] = frozenset()
@@ -31,6 +32,15 @@ class People:
         if person == principal:
             return own
         return own & self.lent.get((principal, person), NOBODY)
+
+    def counted(self, person: str, principal: str, pins: Sequence[Pin]) -> frozenset[str]:
+        """Their rights as far as the file of pinned keys has them too: rows alone make nobody an
+        approver, and a delegation in the rows neither. Who has no pinned key signs nothing."""
+        rights = self.rights(person, principal)
+        for who in (person, principal):
+            pinned = roles_of(who, pins)
+            rights = rights if pinned is None else rights & pinned
+        return rights
 
 
 def database_now() -> datetime:

@@ -22,14 +22,15 @@ def raise_epoch(
     reason: str,
     now: datetime,
 ) -> Database:
-    """The next epoch, led by `replica` or by nobody yet; not below `number`. In the caller's
-    transaction."""
+    """The next epoch, led by `replica` or by nobody yet; not below `number`. What a restore was to
+    put in place for the epoch before is no condition of this one. In the caller's transaction."""
     number = max(number, database.epoch + 1)
     fields = {
         "epoch": number,
         "primary": replica,
         "state_at": now,
         "state_reason": reason,
+        "adopting": None,
         **changes,
     }
     if database.state == state:

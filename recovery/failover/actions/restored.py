@@ -1,4 +1,5 @@
-"""A business database that lost every copy leads elsewhere, alone, from what was restored.
+"""A business database leads alone from what was restored: elsewhere, where it lost every copy, or
+in its own place, at a moment that two people chose.
 
 Invariants: in one transaction the lease of the old primary is revoked at the very number that was
 judged to have ended (B1), every old copy is out of its lists for good, and the epoch is above all
@@ -10,6 +11,7 @@ promoted, and it goes on without us (I-DB-7) until a standby holds everything ag
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
@@ -32,27 +34,76 @@ def lead_alone(
     host: Host,
     *,
     lease: tuple[int, int, int] | None,
+    adopting: UUID | None = None,
     why: str,
     said: str,
     actor: Actor,
     now: datetime,
 ) -> Database:
     """`led`, who led it last, belongs on `host`. `lease`: as it was judged; None: none lives.
-    In the caller's transaction, which holds the database's row."""
+    `adopting`: the restore that takes the place of what it has there. In the caller's transaction,
+    which holds the database's row."""
     _end_lease(row, lease, actor=actor, reason=why, now=now)
     _end_failover(row, actor=actor, reason=why, now=now)
     _give_up(row, led, actor=actor, reason=why, now=now)
     changes = {"host": host, "role": str(Role.PRIMARY), "role_at": now, "reason": why}
-    replica = transitions.amend(led, changes, action="moved", actor=actor, reason=why, now=now)
+    action = "restored in place" if adopting else "moved"
+    replica = transitions.amend(led, changes, action=action, actor=actor, reason=why, now=now)
     return raise_epoch(
         database=row,
         replica=replica,
         state=DatabaseState.WAITING,
-        changes={"degraded_at": now, "degraded_reason": ALONE, "restoring_at": None},
+        changes={
+            "degraded_at": now,
+            "degraded_reason": ALONE,
+            "restoring_at": None,
+            "adopting": adopting,
+        },
         actor=actor,
         reason=said,
         now=now,
     )
+
+
+def lead_again(
+    row: Database, *, adopting: UUID, why: str, said: str, actor: Actor, now: datetime
+) -> Database:
+    """A starter database, from what takes the place of its data where it is: it had no lease, and
+    its own agent ends what runs there before. In the caller's transaction."""
+    assert row.primary is not None, "it was checked"
+    changes = {"role_at": now, "reason": why}
+    replica = transitions.amend(
+        row.primary, changes, action="restored in place", actor=actor, reason=why, now=now
+    )
+    return raise_epoch(
+        database=row,
+        replica=replica,
+        state=DatabaseState.WAITING,
+        changes={"adopting": adopting},
+        actor=actor,
+        reason=said,
+        now=now,
+    )
+
+
+def give_up_restored(row: Database, *, actor: Actor, reason: str, now: datetime) -> Database:
+    """What is in place leads on, whichever data these are: an order to adopt that is still on its
+    way is late from this epoch on. In the caller's transaction."""
+    return raise_epoch(
+        database=row,
+        replica=row.primary,
+        state=DatabaseState(row.state),
+        changes={"state_at": row.state_at},
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+
+
+def end_adopting(row: Database, *, actor: Actor, reason: str, now: datetime) -> Database:
+    """The restored data serve: it fails over and is restarted as any other."""
+    changes = {"adopting": None}
+    return transitions.amend(row, changes, action="restored", actor=actor, reason=reason, now=now)
 
 
 def _end_lease(

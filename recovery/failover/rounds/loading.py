@@ -17,6 +17,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.prover import Case, worst_case
 from recovery.failover.rounds.memory import Memory, Word
+from recovery.failover.rounds.offered import approved_by, authority_of
 from recovery.failover.rounds.rows import Rows
 from recovery.failover.terms import TERMS
 from recovery.failover.watch import LeaseWatch
@@ -90,6 +91,7 @@ class Loader:
             standby_loss=StandbyLoss(row.standby_loss),
             state=DatabaseState(row.state),
             is_degraded=row.degraded_at is not None,
+            adopting=str(row.adopting or ""),
             blocked_for=max(0.0, (blocked - self.now).total_seconds()) if blocked else 0.0,
             blocked_by=row.blocked_by,
             restart_failed=(self.now - failed).total_seconds() if failed else f.NEVER,
@@ -142,6 +144,7 @@ class Loader:
             server=fact.get("state", "absent"),
             epoch=fact.get("epoch", 0),
             is_writable=fact.get("is_writable", False),
+            adopted=fact.get("adopted", ""),
             system=fact.get("system", ""),
             timeline=fact.get("timeline", 0),
             version=fact.get("version", ""),
@@ -213,6 +216,7 @@ class Loader:
             asked=tuple(self._asked(orders)),
             attempts=row.attempts,
             called_off=row.called_off,
+            authority=authority_of(row),
         )
 
     def _age(self, op: Operation) -> float:
@@ -268,8 +272,10 @@ class Loader:
 
     def _proofs(self, key: UUID, failover: Failover | None) -> tuple[f.Proof, ...]:
         vouch = self.rows.vouches.get(key)
-        if vouch is None or failover is None:
+        if failover is None:
             return ()
+        if vouch is None:
+            return approved_by(failover)
         people = (vouch.requested_by, vouch.given_by)
         return (
             f.Proof(

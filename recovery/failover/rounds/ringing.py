@@ -29,7 +29,7 @@ TITLES: Mapping[str, str] = {
     "promotion-unknown": "{name}: it is not known whether its standby was promoted",
     "not-verified": "{name}: no write of a user was acknowledged since its failover",
     "not-rejoined": "{name}: its old primary could not rejoin",
-    "waiting": "{name} (starter plan) is down and waits for its host or a person",
+    "waiting": "{name} is down and waits for its host or a person",
 }
 
 

@@ -155,6 +155,7 @@ class DatabaseView:
     vouches: tuple[VouchView, ...] = ()
     service: Service = UNMEASURED
     is_self_fencing: bool = False
+    is_adopting: bool = False
     history: tuple[FailoverView, ...] = field(default=())
 
     @property
@@ -197,6 +198,8 @@ class DatabaseView:
     def eta(self) -> str:
         """When one that waits serves again, as far as anybody can tell."""
         primary = self.primary
+        if self.is_adopting:
+            return "within seconds: its restored data are put in place"
         if self.has_lost_all:
             return "unknown until a backup is restored, or one of its hosts is back"
         if self.is_business:
@@ -224,6 +227,14 @@ class DatabaseView:
         """Two people may put it elsewhere from a backup (`recovery.restores.lost` decides)."""
         is_waiting = not self.is_business and self.state == DatabaseState.WAITING
         return is_waiting or self.has_lost_all
+
+    @property
+    def may_go_back(self) -> bool:
+        """Two people may restore it in its own place (`recovery.restores.in_place` decides)."""
+        lives = self.primary is not None and self.primary.verdict == Verdict.ALIVE
+        waits = not self.is_business and self.state == DatabaseState.WAITING
+        fits = waits or self.state == DatabaseState.SERVING
+        return lives and fits and self.running is None and not self.is_adopting
 
     @property
     def waits_for_disk(self) -> bool:

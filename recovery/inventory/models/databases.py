@@ -25,7 +25,8 @@ class Database(Guarded):
 
     `routed_epoch`: the epoch that users are led to. `degraded_at`: acknowledged writes may be on
     the primary alone, and nobody is promoted; `restoring_at`: they wait for the standby again,
-    and the record ends once that was seen (I-DB-2).
+    and the record ends once that was seen (I-DB-2). `adopting`: the restore whose data its primary
+    has to lead this epoch with; until they serve, nobody else takes over and nothing is restarted.
 
     `secret` is shared with its members' hosts alone; its row holds it sealed (K1), and the log
     writes it as "redacted" (I-AU-4).
@@ -61,6 +62,7 @@ class Database(Guarded):
     primary = models.ForeignKey("Replica", models.PROTECT, null=True, related_name="leads")
     routed_epoch = models.BigIntegerField(default=0)
     routed_at = models.DateTimeField(null=True)
+    adopting = models.UUIDField(null=True)
     degraded_at = models.DateTimeField(null=True)
     restoring_at = models.DateTimeField(null=True)
     degraded_reason = models.TextField(blank=True)

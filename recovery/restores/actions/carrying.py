@@ -21,17 +21,23 @@ from recovery.core.archive.names import milliseconds
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreResult
 from recovery.failover.actions.moves import OPEN, lead_elsewhere
-from recovery.failover.actions.restored import lead_alone
+from recovery.failover.actions.restored import (
+    end_adopting,
+    give_up_restored,
+    lead_again,
+    lead_alone,
+)
 from recovery.failover.phases import VouchState
 from recovery.inventory.facts import Plan
-from recovery.inventory.models import Database
+from recovery.inventory.models import Database, Replica
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
 from recovery.operations.facts import OperationState, Verb
 from recovery.restores import lost, queries
 from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
-from recovery.restores.models import Restore
+from recovery.restores.in_place import refuse_here
+from recovery.restores.models import Restore, Stray
 
 URGENCY = 50
 
@@ -65,6 +71,20 @@ def discard_again(*, restore: UUID, reason: str, actor: Actor, now: datetime) ->
     row = queries.load(restore)
     row.database = held
     _ask(row, Verb.DISCARD, actor=actor, reason=f"Asked for again: {reason}", now=now)
+
+
+def drop_stray(*, stray: Stray, replica: Replica, actor: Actor, now: datetime) -> None:
+    """Its host is asked to drop what no restore and no restore test knows that it still has. One
+    that is under way has another name, or another host. In the caller's transaction."""
+    order = Order(
+        verb=Verb.DISCARD,
+        replica=replica.pk,
+        host=stray.host_id,
+        database_epoch=replica.database.epoch,
+        params={"restore": stray.restore},
+    )
+    reason = f"{stray.host} holds data of a restore that nobody asks for any more."
+    request_acts(acts=[order], actor=actor, reason=reason, now=now)
 
 
 def _advanced(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
@@ -117,17 +137,28 @@ def _taken(row: Restore, *, actor: Actor, now: datetime) -> Mapping[str, object]
 def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """The database belongs on the new host from this transaction on, at an epoch above the old."""
     database = row.database
-    refusal = lost.refuse(queries.standing_of(database))
+    refusal = _refusal(row)
     if refusal or database.epoch != row.old_epoch:
         raise Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
     why = f"Restored from replica {row.source.number} by {row}: {step.reason}"
     said = f"{row} restored it: {row.host} puts its data in place and starts it."
+    adopting = row.pk if row.in_place else None
     if database.plan == Plan.BUSINESS:
         led = queries.leader_of(database)
         assert led is not None, "it was checked"
         moved = lead_alone(
-            database, led, row.host, lease=step.lease, why=why, said=said, actor=actor, now=now
+            database,
+            led,
+            row.host,
+            lease=step.lease,
+            adopting=adopting,
+            why=why,
+            said=said,
+            actor=actor,
+            now=now,
         )
+    elif adopting is not None:
+        moved = lead_again(database, adopting=adopting, why=why, said=said, actor=actor, now=now)
     else:
         moved = lead_elsewhere(database, row.host, why=why, said=said, actor=actor, now=now)
     row.database = moved
@@ -135,8 +166,27 @@ def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mappi
     return {"new_epoch": moved.epoch}
 
 
+def _refusal(row: Restore) -> str:
+    standing = queries.standing_of(row.database)
+    if not row.in_place:
+        return lost.refuse(standing)
+    led = row.database.primary
+    is_there = led is not None and led.host_id == row.host_id
+    return refuse_here(standing) if is_there else f"{row.host} leads it no more."
+
+
+def _end_here(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
+    """A restore in place that ends after its switch: what it brought serves, or whatever is there
+    goes on at an epoch that no order of it reaches."""
+    if row.database.adopting != row.pk:
+        return
+    end = end_adopting if step.to is Phase.DONE else give_up_restored
+    row.database = end(row.database, actor=actor, reason=step.reason, now=now)
+
+
 def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
     """What waits for a word or for its turn waits no more; what may be staged is dropped."""
+    _end_here(row, step, actor=actor, now=now)
     if row.vouch.state in OPEN:
         transitions.move(row.vouch, VouchState.EXPIRED, actor=actor, reason=step.reason, now=now)
     end_loan(borrower=row.pk, actor=actor, reason=step.reason, now=now)

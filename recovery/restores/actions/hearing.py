@@ -1,4 +1,4 @@
-"""What agents say of restores: progress for people, never an outcome."""
+"""What agents say of restores: progress for people, never an outcome; and what nobody asked for."""
 
 from __future__ import annotations
 
@@ -6,24 +6,57 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from recovery.backups.facts import ProofState
+from recovery.backups.models import Proof
 from recovery.core.wire.backups import RestoreFact
 from recovery.restores.facts import UNFINISHED
-from recovery.restores.models import Restore, RestoreSight
+from recovery.restores.models import Restore, RestoreSight, Stray
+
+MOST_STRAYS = 100
+"""Of one host: more are counted once these are gone."""
 
 
 def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) -> None:
-    """The newest word of this host about the restores that it was given; what it says of others'
-    has no effect (A3)."""
-    if not facts:
-        return
-    own = Restore.objects.filter(host=host, phase__in=sorted(UNFINISHED))
-    known = {str(pk): pk for pk in own.values_list("pk", flat=True)}
+    """The newest word of this host about all restores that it holds. What it says of others' has
+    no effect on them (A3): whatever it holds that it was not given is a stray, until it is gone."""
+    own = Restore.objects.filter(host=host, phase__in=sorted(UNFINISHED)) if facts else ()
+    known = {str(row.pk): row.pk for row in own}
     told = {known[fact.restore]: fact for fact in facts if fact.restore in known}
     RestoreSight.objects.bulk_create(
         [_sight(pk, fact, now) for pk, fact in sorted(told.items())],
         update_conflicts=True,
         unique_fields=["restore"],
         update_fields=["at", "phase", "done", "total", "speed", "left_ms"],
+    )
+    _hear_strays(host, [fact for fact in facts if fact.restore not in known], now)
+
+
+def _hear_strays(host: UUID, facts: Sequence[RestoreFact], now: datetime) -> None:
+    """`since` stays: for how long it was told of without a break."""
+    tested = _tested() if facts else set()
+    strays = {fact.restore[:64]: fact for fact in facts if fact.restore not in tested}
+    Stray.objects.filter(host=host).exclude(restore__in=sorted(strays)).delete()
+    Stray.objects.bulk_create(
+        [_stray(host, name, strays[name], now) for name in sorted(strays)[:MOST_STRAYS]],
+        update_conflicts=True,
+        unique_fields=["host", "restore"],
+        update_fields=["replica", "state", "bytes"],
+    )
+
+
+def _tested() -> set[str]:
+    running = Proof.objects.filter(state=ProofState.RUNNING)
+    return {str(pk) for pk in running.values_list("pk", flat=True)}
+
+
+def _stray(host: UUID, name: str, fact: RestoreFact, now: datetime) -> Stray:
+    return Stray(
+        host_id=host,
+        restore=name,
+        replica=fact.replica[:64],
+        state=fact.state,
+        bytes=fact.done,
+        since=now,
     )
 
 

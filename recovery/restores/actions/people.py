@@ -1,12 +1,13 @@
-"""Two people restore a database elsewhere; one calls it off.
+"""Two people restore a database elsewhere, or in its own place to a moment; one calls it off.
 
-Invariants: each typed the database's name; both words are about one epoch, one replica, one moment
-and one host, and what does not hold any more is not begun; one unfinished restore of a database at
-a time, and none while a failover of it is under way.
+Invariants: each typed the database's name, or put their name to a plan that shows it; both words
+are about one epoch, one replica, one moment and one host, and what does not hold any more is not
+begun; one unfinished restore of a database at a time, and none while a failover of it is under way.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -22,8 +23,20 @@ from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database, Host
 from recovery.restores import lost, queries
 from recovery.restores.actions.steps import note_step, reach
+from recovery.restores.decide import refuse_less
 from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
+from recovery.restores.in_place import refuse_here, refuse_moment
 from recovery.restores.models import Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Of two people who agreed to a plan: `quoted`: the moment up to which it says that everything
+    comes back."""
+
+    first: str
+    second: str
+    quoted: datetime
 
 
 def ask_restore(
@@ -32,44 +45,85 @@ def ask_restore(
     source: str = "",
     host: str = "",
     to: datetime | None = None,
+    in_place: bool = False,
     typed: str,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Restore:
     """The first person's word: what is lost, from which replica (a key, else the best) and where to
-    (a key, else the best). Nothing happens before a second one gives theirs."""
+    (a key, else the best; `in_place`: where it is). Nothing happens before a second one gives
+    theirs."""
     check_typed(database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
-        _check(row)
-        choice, place = queries.choice_for(row, source), queries.place_for(row, host)
-        return _asked(row, choice, place, to, actor=actor, reason=reason, now=now)
+        _check(row, in_place=in_place)
+        choice = queries.choice_for(row, source)
+        place = queries.here(row) if in_place else queries.place_for(row, host)
+        wish = Wish(choice, place, to, in_place)
+        return _asked(row, wish, actor=actor, reason=reason, now=now)
 
 
-def _asked(
-    row: Database,
-    choice: Choice,
-    place: Place,
-    to: datetime | None,
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What two people are to agree to."""
+
+    choice: Choice
+    place: Place
+    to: datetime | None = None
+    in_place: bool = False
+
+
+def commission_restore(
     *,
+    database: Database,
+    source: str,
+    site: str,
+    words: Words,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Restore:
+    """Both words at once, which a recovery plan carries: into this datacenter, from this replica,
+    and with no greater loss than was quoted. All of it or, where it is refused, nothing."""
+    with transaction.atomic():
+        row = Database.objects.select_for_update().get(pk=database.pk)
+        _check(row, in_place=False)
+        choice, place = queries.choice_for(row, source), queries.place_in(row, site)
+        if less := refuse_less(choice, words.quoted):
+            raise Refused(less, field="source", kept="Nothing was begun.")
+        wish = Wish(choice, place)
+        asked = _asked(row, wish, words=words, actor=actor, reason=reason, now=now)
+        check_second(asked.vouch, row, "restore", words.second, now)
+        use_word(asked.vouch, by=words.second, actor=actor, reason=reason, now=now)
+        said = f"{words.first} and {words.second} agreed: {reason}"
+        return reach(asked, Phase.CHOOSE, actor=actor, reason=said, now=now)
+
+
+def _asked(
+    row: Database,
+    wish: Wish,
+    *,
+    words: Words | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Restore:
+    choice, place, to = wish.choice, wish.place, wish.to
     found, host = choice.source, place.host
     if found is None or found.at is None:
         raise Refused(" ".join([choice.reason, *choice.why_not]), field="source")
     if host is None:
         raise Refused(" ".join([place.reason, *place.why_not]), field="host")
-    if to is not None and to > found.at:
-        raise Refused(
-            f"Replica {found.number} goes to {instant(found.at)} and no further.", field="to"
-        )
-    risk = say_risk(row, to or found.at, now)
+    if refusal := refuse_moment(found, to):
+        raise Refused(refusal, field="to")
+    quoted, first = (words.quoted, words.first) if words else (found.at, actor.id)
+    risk = say_risk(row, to or quoted, now, in_place=wish.in_place)
     target = Host.objects.get(pk=host.key)
     why = " ".join([choice.reason, *choice.why_not, place.reason])
-    vouch = ask_word(row, target, purpose="restore", risk=risk, actor=actor, reason=reason, now=now)
+    vouch = ask_word(
+        row, target, purpose="restore", risk=risk, by=first, actor=actor, reason=reason, now=now
+    )
     asked = Restore(
         number=_number(),
         database=row,
@@ -80,17 +134,20 @@ def _asked(
         why=why,
         old_host=old_hosts(row)[:80],
         old_epoch=row.epoch,
-        quoted=found.at,
+        quoted=quoted,
         to=to,
+        in_place=wish.in_place,
         asked_at=now,
     )
     transitions.create([asked], actor=actor, reason=reason, now=now)
-    note_step(asked, Phase.ASKED, actor=actor, reason=f"{actor.id}: {reason} {why}", now=now)
+    note_step(asked, Phase.ASKED, actor=actor, reason=f"{first}: {reason} {why}", now=now)
     return asked
 
 
-def say_risk(row: Database, upto: datetime, now: datetime) -> str:
+def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = False) -> str:
     """What both people agree to."""
+    if in_place:
+        return _risk_here(row, upto, now)
     hosts = old_hosts(row)
     back = f"{hosts} {'come' if ' and ' in hosts else 'comes'}"
     said = (
@@ -103,6 +160,22 @@ def say_risk(row: Database, upto: datetime, now: datetime) -> str:
         f"{said} If its hosts are only cut off and somebody still writes to them there, that is"
         " lost too: make sure that they are off. It has no standby afterwards, and nobody takes"
         " over from it until it gets one."
+    )
+
+
+def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
+    host = row.primary.host if row.primary else "its host"
+    said = (
+        f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, and"
+        " all that it acknowledges until the restored data take its place, is lost to its users."
+        f" It serves until they are proven, then it is down for some seconds. What {host} has now"
+        " is set aside there, for 14 days."
+    )
+    if row.plan != Plan.BUSINESS:
+        return said
+    return (
+        f"{said} Its standbys are given up: they hold what is to go. It has none afterwards, and"
+        " nobody takes over from it until it gets one."
     )
 
 
@@ -119,19 +192,20 @@ def _number() -> int:
     return int(number)
 
 
-def _check(row: Database) -> None:
+def _check(row: Database, *, in_place: bool) -> None:
     """As the rows are now, whatever the caller saw."""
     running = Restore.objects.filter(database=row, phase__in=sorted(UNFINISHED)).first()
     if running is not None:
         todo = "Give the second word." if running.phase == Phase.ASKED else "Wait for its end."
         raise Conflict(f"{running} restores {row} already, in {running.phase}.", todo=todo)
-    if refusal := refuse(row):
+    if refusal := refuse(row, in_place=in_place):
         raise Refused(refusal, kept="Nothing was changed.")
 
 
-def refuse(row: Database) -> str:
-    """Why this database is not restored elsewhere now; empty where it may be."""
-    return lost.refuse(queries.standing_of(row))
+def refuse(row: Database, *, in_place: bool = False) -> str:
+    """Why this database is not restored elsewhere, or where it is, now; empty where it may be."""
+    standing = queries.standing_of(row)
+    return refuse_here(standing) if in_place else lost.refuse(standing)
 
 
 def give_restore(
@@ -144,8 +218,8 @@ def give_restore(
         row = queries.load(restore.pk)
         if row.phase != Phase.ASKED:
             raise Conflict(f"{row} is in {row.phase}: it waits for no word any more.")
-        check_second(row.vouch, database, "restore", actor, now)
-        if refusal := refuse(database):
+        check_second(row.vouch, database, "restore", actor.id, now)
+        if refusal := refuse(database, in_place=row.in_place):
             raise Refused(refusal, kept="Nothing was changed.")
         use_word(row.vouch, actor=actor, reason=reason, now=now)
         said = f"{row.vouch.requested_by} and {actor.id} agreed: {reason}"

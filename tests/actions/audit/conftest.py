@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from tests.support.databases import Database
+from tests.support.databases import Database, django_on
 
 
 @pytest.fixture
 def rows(quiet_database: Database) -> Iterator[Database]:
-    yield quiet_database
-    connection.close()
+    """Reached as the sealer, which may all that the application may."""
+    with django_on(quiet_database, url=quiet_database.sealer_url):
+        yield quiet_database
+        connection.close()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from recovery.audit.actions import append_entries
 from recovery.audit.facts import Entry
 from recovery.core.clock import ManualClock
 from recovery.core.tlog.notes import SignerKey
+from recovery.engines import roles
 from recovery.sealer.keys import Memory
 from recovery.sealer.seal import Sealer
 from tests.support.fleet import BY, NOW
@@ -43,9 +46,24 @@ def sealer(folder: Path, clock: ManualClock | None = None, name: str = "one") ->
 def sealed(folder: Path, *batches: int) -> Sealer:
     """A log with one checkpoint after each batch."""
     made = sealer(folder)
-    made.take_lead()
-    for batch in batches:
-        write(batch)
-        made.round()
-        made.sign()
+    with as_sealer():
+        made.take_lead()
+        for batch in batches:
+            write(batch)
+            made.round()
+            made.sign()
     return made
+
+
+@contextmanager
+def as_sealer() -> Iterator[None]:
+    """Inside, Django's connection is that of the process that seals; outside of a transaction."""
+    target = connections.settings["default"]
+    before = target["USER"]
+    connections["default"].close()
+    target["USER"] = roles.SEALER
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        target["USER"] = before

@@ -55,6 +55,21 @@ def test_nothing_in_an_entry_ends_its_line_or_its_field(text: str) -> None:
     assert re.fullmatch(syslog, syslog_line(3, row), re.DOTALL)
 
 
+def test_a_body_that_nests_deeper_than_any_reader_follows_has_its_lines() -> None:
+    deep = '{"a": ' * 5000 + '"x, ]: \\" }"' + "}" * 5000
+    body = f'{{"action": "moved", "actor": {{"id": "bo", "type": "person"}}, "after": {deep},'
+    body += f' "before": {{"n": 1}}, "reason": {deep}}}'
+    row = Stored(4, "9", "2026-11-29T01:02:03.000004Z", "host", "h", 1, body)
+    assert "|host.moved|" in cef_line(3, row)
+    assert "suser=person:bo" in cef_line(3, row)
+    assert 'cs3={"n":1} ' in cef_line(3, row)
+    assert deep.replace("\\", "\\\\") in cef_line(3, row)
+    assert 'action="moved"' in syslog_line(3, row)
+    assert json.loads(json_line(3, row))["body"] == body
+    for odd in ("{}", '{"actor": 7}', '{"": 1, "action": 2}'):
+        assert cef_line(3, Stored(4, "9", row.recorded_at, "host", "h", 1, odd))
+
+
 def test_the_lines_of_one_entry_are_as_the_formats_say() -> None:
     row = stored("moved")
     assert cef_line(3, row) == (
@@ -71,7 +86,7 @@ def test_the_lines_of_one_entry_are_as_the_formats_say() -> None:
     )
 
 
-@pytest.mark.usefixtures("quiet_database")
+@pytest.mark.usefixtures("rows")
 def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
     write(5)
     make_fleet()
@@ -93,7 +108,7 @@ def test_an_export_goes_on_where_it_ended_and_filters(tmp_path: Path) -> None:
 CANARY = "c4n4ry9f2e"
 
 
-@pytest.mark.usefixtures("quiet_database")
+@pytest.mark.usefixtures("rows")
 def test_a_canary_put_into_every_secret_place_is_in_no_entry_and_no_export(tmp_path: Path) -> None:
     fleet = make_fleet()
     register_channel(

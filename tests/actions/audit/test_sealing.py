@@ -20,7 +20,7 @@ from recovery.core.tlog.checkpoints import open_checkpoint
 from recovery.core.tlog.tree import Frontier, verify_consistency, verify_inclusion
 from recovery.sealer.seal import Sealer
 from tests.actions.audit.ground import KEY, sealed, sealer, write
-from tests.support.databases import Database
+from tests.support.databases import Database, django_on
 from tests.support.fleet import NOW
 
 
@@ -265,3 +265,33 @@ def test_killed_at_any_line_it_leaves_no_gap_and_no_second_leaf(
         line += 1
     assert line > 80, "every line of a round was a place to die"
     assert_whole(queries.head().size)
+
+
+def test_with_the_applications_role_alone_nobody_seals_and_the_gateway_cosigns(
+    rows: Database, tmp_path: Path
+) -> None:
+    sealed(tmp_path, 3)
+    write(2)
+    calls = (
+        "audit_lead(1, 'mallory')",
+        "audit_beat(1)",
+        "audit_seal(1, 3, ARRAY[4]::bigint[], ARRAY[]::bytea[], '', ARRAY[]::smallint[],"
+        " ARRAY[]::bigint[], ARRAY[]::bytea[])",
+        "audit_publish(5, '', '', '')",
+    )
+    with django_on(rows):
+        assert sql("SELECT current_user") == [("tocsin_app",)]
+        for call in calls:
+            with pytest.raises(Error, match="permission denied for function"):
+                sql(f"SELECT {call}")
+        for role in ("tocsin_sealer", "tocsin_owner"):
+            with pytest.raises(Error, match="permission denied to set role"):
+                sql(f"SET ROLE {role}")
+        with pytest.raises(Error, match="permission denied"):
+            sealer(tmp_path).take_lead()
+        size = queries.head().size
+        assert actions.add_cosignature(size=size, witness="w", key="k", line="l")
+    assert sql("SELECT current_user") == [("tocsin_sealer",)]
+    again = sealer(tmp_path)
+    again.take_lead()
+    assert again.round() == 2

@@ -121,7 +121,7 @@ def test_copies_that_fail_as_no_one_foresaw_are_told() -> None:
     ]
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("rows")
 def test_a_log_that_has_a_key_gets_no_second_one(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "audit-key"
     first = run.begin("one", path, "host.example", ManualClock(NOW))

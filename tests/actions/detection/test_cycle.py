@@ -9,11 +9,15 @@ from django.test.utils import CaptureQueriesContext
 from recovery.alarms.models import Alarm
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection import actions, queries
+from recovery.detection.facts import Part
+from recovery.detection.freezes import lift_freeze
 from recovery.detection.models import Brake, Situation
 from recovery.detection.policy import Policy
+from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.models import Host
-from tests.actions.detection.fleet import PERSON, Stage, build_fleet
+from tests.actions.detection.fleet import BY, PERSON, START, Stage, build_fleet
+from tests.support.freezes import freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +98,31 @@ def test_a_second_host_of_a_rack_widens_the_incident_instead_of_opening_another(
     assert Situation.objects.get(state="open").sentence == "PAR1 rack R0: 2 hosts lost"
 
 
+@pytest.mark.parametrize("apart", [0.2, 1.0, 12.0])
+def test_a_datacenter_that_goes_host_by_host_ends_as_one_incident(
+    stage: Stage, apart: float
+) -> None:
+    """Its racks had incidents of their own; a person may have had one of them."""
+    for name in ("par1-00", "par1-10", "par1-01", "par1-11"):
+        stage.kill(name)
+        stage.run(apart)
+    stage.run(6.0)
+    [one] = Incident.objects.exclude(state="resolved")
+    assert one.domain == "datacenter:PAR1"
+    assert Situation.objects.get(state="open").incident == one
+    assert one.members.count() == 4
+    parts = Incident.objects.filter(state="resolved")
+    assert {part.joined for part in parts} <= {one}
+    assert [alarm.incident for alarm in Alarm.objects.exclude(state="ended")][-1] == one
+    for part in parts:
+        assert part.members.count()
+        line = incidents.tell(
+            incident=part, kind="note", said="later", happened_at=START, actor=BY, now=START
+        )
+        assert line.incident == one
+        assert f"{part} is part of it" in "".join(one.timeline.values_list("said", flat=True))
+
+
 def test_a_missing_digest_makes_us_blind_and_nothing_is_judged(stage: Stage) -> None:
     stage.kill("par0-00")
     stage.digest_age = 5.0
@@ -133,6 +162,28 @@ def test_a_pause_holds_every_loss_and_survives_in_its_row(stage: Stage) -> None:
     assert Brake.objects.get().paused_at is None
     stage.run(1.0)
     assert stage.verdicts() == {"par0-00": ("lost", "held")}
+
+
+def test_a_plans_freeze_holds_every_loss_until_it_is_lifted(stage: Stage) -> None:
+    row = freeze([Part.RESCHEDULING], stage.clock.now())
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "held")}
+    with pytest.raises(Refused, match="DRP-0007 froze rescheduling for amelie"):
+        actions.release_holds(
+            hosts=[stage.named("par0-00").pk], actor=PERSON, reason="go", now=stage.clock.now()
+        )
+    lift_freeze(freeze=row.pk, actor=PERSON, reason="done", now=stage.clock.now())
+    stage.kill("par1-00")
+    stage.run(4.0)
+    assert stage.verdicts()["par1-00"] == ("lost", "allowed")
+
+
+def test_what_else_a_plan_froze_holds_no_loss(stage: Stage) -> None:
+    freeze([Part.RETENTION, Part.FAILOVER, Part.RESTORE_TESTS], stage.clock.now())
+    stage.kill("par0-00")
+    stage.run(4.0)
+    assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
 
 
 def test_a_controller_that_leads_no_longer_writes_nothing(stage: Stage) -> None:

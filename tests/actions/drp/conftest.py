@@ -21,3 +21,12 @@ def pinned(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def ground(db: None, pinned: Path) -> Ground:
     return make_ground(pinned)
+
+
+@pytest.fixture
+def asked(ground: Ground) -> Ground:
+    """The fence is asked for, and bruno has said yes."""
+    ground.begin()
+    ground.until("fence")
+    ground.say("fence", "bruno")
+    return ground

@@ -17,14 +17,15 @@ from recovery.core import control
 from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict
 from recovery.drp import actions, queries
-from recovery.drp.actions.answers import Answer
+from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
+from recovery.drp.approvals.facts import Rule
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
-from recovery.drp.models import Act, Approval, Ask, Run, RunbookVersion, RunStep
+from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
 from recovery.drp.press import Press
-from recovery.drp.queries.runs import plan_of, question_of, word_of
+from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
 from recovery.drp.resolve import Wish
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
@@ -205,6 +206,15 @@ class Ground:
             now=self.now,
         )
 
+    def glass(self, name: str, who: str, *rules: Rule, reason: str = "I am alone.") -> BreakGlass:
+        """They break these rules for the step's question, signed."""
+        ask, actor = self.ask(name), Actor("person", who)
+        row = glass_to_break(ask, rules=rules, actor=actor, reason=reason)
+        signed = self.keys[who].sign(glass_word(self.run, ask.step, ask, row))
+        return actions.break_glass(
+            ask=ask.pk, rules=rules, assertion=signed, actor=actor, reason=reason, now=self.now
+        )
+
     def until(self, name: str) -> None:
         """All is approved up to this step's question."""
         for step, people in WORDS.items():
@@ -239,10 +249,15 @@ def make_ground(pins: Path) -> Ground:
         copy(database, hosts["osu2-r1-h1"], 2, Role.STANDBY)
         database.refresh_from_db()
         standing.resume_database(database=database, actor=BY, reason="It serves.", now=NOW)
+    assert Database.objects.count() == 2
+    return with_people(pins)
+
+
+def with_people(pins: Path) -> Ground:
+    """Who answers, over whatever fleet there is."""
     for name, role in PEOPLE.items():
         register_person(username=name, role=role, password="x", actor=BY, reason="test", now=NOW)
     keys = {name: Passkey(name) for name in PEOPLE}
     pins.write_bytes(write_pins([key.pin for key in keys.values()]))
-    assert Database.objects.count() == 2
     assert queries.rights_of("bruno") == {"viewer", "responder", "approver"}
     return Ground(keys, pins)

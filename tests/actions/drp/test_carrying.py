@@ -102,8 +102,8 @@ def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) ->
 
 def test_what_has_no_hand_yet_is_simulated_and_not_run(ground: Ground) -> None:
     row = active(raw())
-    with pytest.raises(Refused, match="simulates fence_datacenter, freeze_automation"):
-        prepare(row, Mode.DISASTER)
+    with pytest.raises(Refused, match="simulates place_applications"):
+        prepare(row, Mode.PLANNED)
     assert not Run.objects.exists()
 
 

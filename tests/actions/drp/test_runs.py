@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -238,13 +237,16 @@ def test_break_glass_names_its_rules_tells_everyone_and_serves_once(ground: Grou
     ground.prepare(who="dora")
     ground.press(Press.START)
     ground.until("fence")
-    rules = {Rule.REQUESTER_APPROVES, Rule.TOO_FEW_PEOPLE}
-    fields: dict[str, Any] = {"ask": ground.ask("fence").pk, "rules": rules, "now": ground.now}
+    rules = (Rule.REQUESTER_APPROVES, Rule.TOO_FEW_PEOPLE)
     with pytest.raises(Refused, match="takes the role admin"):
-        actions.break_glass(actor=Actor("person", "bruno"), reason="x", **fields)
+        ground.glass("fence", "bruno", *rules)
     with pytest.raises(Refused, match="and a reason"):
-        actions.break_glass(actor=Actor("person", "dora"), reason=" ", **fields)
-    actions.break_glass(actor=Actor("person", "dora"), reason="I am alone.", **fields)
+        ground.glass("fence", "dora", *rules, reason=" ")
+    with pytest.raises(Refused, match="rules by name"):
+        ground.glass("fence", "dora")
+    ground.glass("fence", "dora", *rules)
+    with pytest.raises(Conflict, match="broke glass for this already"):
+        ground.glass("fence", "emil", *rules)
     alarm = Alarm.objects.get(key__startswith="break-glass:")
     assert "requester_approves, too_few_people" in alarm.title
     ground.say("fence", "dora")
@@ -289,8 +291,10 @@ def test_a_simulation_intends_nothing_and_asks_nobody(ground: Ground) -> None:
 def test_a_second_run_of_the_same_datacenter_is_refused(ground: Ground) -> None:
     ground.begin()
     ground.prepare()
-    with pytest.raises(IntegrityError, match="one_run_at_a_time"), transaction.atomic():
+    with pytest.raises(Conflict, match="Another run of PAR1 is under way"):
         ground.press(Press.START)
+    with pytest.raises(IntegrityError, match="one_run_at_a_time"), transaction.atomic():
+        Run.objects.filter(pk=ground.run.pk).update(state=RunState.RUNNING)
 
 
 def test_a_stale_runbook_takes_a_name_and_a_reason(ground: Ground) -> None:

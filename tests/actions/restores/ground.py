@@ -33,6 +33,8 @@ from tests.support.fleet import BY, NOW, lose, make_fleet
 FIRST, SECOND = Actor("person", "amelie"), Actor("person", "bruno")
 _looks = count(1)
 POINT = NOW - timedelta(seconds=40)
+OPENS = NOW - timedelta(hours=6)
+"""Every archive here begins then."""
 
 
 @dataclass
@@ -198,4 +200,5 @@ def see(points: dict[int, datetime | None]) -> None:
 
 def reading(moment: datetime | None) -> Reading:
     base = "20261123T030000Z-aaaa"
-    return Reading(moment, "0/3000000", "", base, (), False, 1000, 10, 0, ())
+    opens = OPENS if moment else None
+    return Reading(moment, "0/3000000", "", base, (), False, 1000, 10, 0, (), opens)

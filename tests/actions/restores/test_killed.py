@@ -178,12 +178,17 @@ class Undone(Exception):
     """Everything is as it was."""
 
 
-def told_without_a_death(story: Story) -> Ending:
+def begun() -> Ground:
+    ground = make_ground()
+    ground.begin()
+    return ground
+
+
+def told_without_a_death(story: Story, make: Callable[[], Ground] = begun) -> Ending:
     found: list[Ending] = []
     try:
         with transaction.atomic():
-            ground = make_ground()
-            ground.begin()
+            ground = make()
 
             def carry() -> None:
                 ground.carry_on()
@@ -200,8 +205,7 @@ def test_a_leader_killed_at_each_step_changes_no_ending(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = told_without_a_death(story)
-    ground = make_ground()
-    ground.begin()
+    ground = begun()
     mortal = Mortal(ground, monkeypatch)
     story(ground, mortal.carry)
     assert ending(ground) == wanted

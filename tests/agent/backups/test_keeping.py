@@ -10,19 +10,23 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
+from msgspec import structs
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.s3 import S3Store
 from recovery.agent.backups.daily import Daily, Source
+from recovery.agent.backups.keeper import _differs, _Running
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stores import credentials_of, keys_for, store_for
+from recovery.core import wire
 from recovery.core.archive import RetentionPolicy, coverage
 from recovery.core.clock import system
 from recovery.core.errors import BadConfiguration
 from recovery.core.ports import EngineFailed
-from recovery.core.wire.backups import StoreSpec
+from recovery.core.wire.backups import BackupSpec, StoreSpec
 from tests.adapters.backups.conftest import KEYS, key_line
 from tests.adapters.databases.clients import ValkeyClient
 from tests.adapters.databases.servers import SECRET, Family
@@ -109,6 +113,46 @@ async def test_what_is_locked_stays_until_its_lock_ends_and_stops_nothing(
     assert locked in keeping.carriers[0].has
     assert spool.objects == {}
     await store.close()
+
+
+async def test_frozen_nothing_is_removed_and_afterwards_it_goes(
+    tmp_path: Path, folder_store: DirectoryStore
+) -> None:
+    spool = Spool(DirectoryStore("spool", tmp_path), "shop", KEYS)
+    policy = RetentionPolicy(orphans=timedelta(0))
+    keeping = OnlyKeeping("a", spool, [folder_store], replace(QUICK, kept=policy, spool=policy))
+    name = "shop/1/base/20261128T182311Z-5f3a/part-00000"
+    await spool.put(name, b"x")
+    await folder_store.put(name, b"x")
+    carrier = keeping.carriers[0]
+    carrier.is_listed = True
+    carrier.has.add(name)
+    keeping.keeps_all = True
+    await keeping._retention()
+    assert name in spool.objects
+    assert [each.name for each in await folder_store.list()] == [name]
+    keeping.keeps_all = False
+    await keeping._retention()
+    assert spool.objects == {}
+    assert await folder_store.list() == []
+
+
+def test_a_list_that_only_freezes_retention_begins_no_backup_anew() -> None:
+    plain = BackupSpec(key="k", stores=())
+    spec = wire.DatabaseSpec(
+        replica="a", database="d", name="shop", engine="postgresql", version="18", role="primary",
+        epoch=1, port=5432, secret="s", members=(), backup=plain,
+    )  # fmt: skip
+    frozen = structs.replace(spec, backup=structs.replace(plain, keeps_all=True))
+    assert not _differs(frozen, spec)
+    assert _differs(structs.replace(spec, port=5433), spec)
+    keeping = OnlyKeeping.__new__(OnlyKeeping)
+    keeping.keeps_all = False
+    running = _Running(spec, task=cast("asyncio.Task[None]", None), keeping=keeping)
+    running.heed(frozen)
+    assert keeping.keeps_all
+    running.heed(spec)
+    assert not keeping.keeps_all
 
 
 async def test_a_store_that_is_gone_keeps_no_other_from_its_retention(

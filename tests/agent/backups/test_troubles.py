@@ -79,6 +79,7 @@ async def test_a_note_that_nobody_can_read_keeps_no_agent_from_starting(tmp_path
     restores = restores_at(tmp_path)
     await restores.open()
     assert note.exists()
-    assert restores.facts() == ()
+    assert [(one.restore, one.state) for one in restores.facts()] == [("r-1", "staged")], "counted"
     assert (await restores.carry_out(order(folder, "discard"))).state == "done"
     assert not note.exists()
+    assert restores.facts() == ()

@@ -8,6 +8,7 @@ import pytest
 
 from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
+from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases.leash import Leash
 from recovery.agent.databases.records import Records
 from recovery.agent.databases.server import Server
@@ -87,6 +88,7 @@ def _server(folder: Path, gate: RecordingGate, spec: wire.DatabaseSpec) -> Serve
         is_fresh=lambda: True,
         is_quarantined=lambda: False,
         changed=lambda: None,
+        restored=Restores(folder, lambda spec: Place(folder, ""), lambda: None, lambda _: True),
     )
     return Server(spec, tools, lambda: None)
 

@@ -53,8 +53,9 @@ def snapshot(minute: float, *, parts: int = 1, line: Line = LINE) -> ManifestNam
 def whole(name: ManifestName, lost: Iterable[int] = ()) -> list[ObjectInfo]:
     """All objects of a backup but these pieces."""
     gone = set(lost)
-    pieces = [info(name.part(number)) for number in range(name.parts) if number not in gone]
-    return [*pieces, info(name)]
+    came = name.moment or BEGAN
+    numbers = [number for number in range(name.parts) if number not in gone]
+    return [*(info(name.part(number), modified=came) for number in numbers), info(name, SIZE, came)]
 
 
 def chunk(
@@ -63,7 +64,7 @@ def chunk(
     """Positions in segments."""
     begin, end = int(start * SEGMENT), int(stop * SEGMENT)
     moment = None if minute is None else at(minute)
-    return info(Chunk(LINE, timeline, begin, end, moment))
+    return info(Chunk(LINE, timeline, begin, end, moment), modified=moment or BEGAN)
 
 
 def history(timeline: int, parent: int, switch: float) -> ObjectInfo:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from recovery.core.archive import SEGMENT, Line, RetentionPolicy, coverage, retention
+from recovery.core.archive.retention import ago
 from tests.decisions.archive.build import LINE, at, base, chunk, history, info, snapshot, whole
 
 DAY = 24 * 60
-POLICY = RetentionPolicy(backups=2, days=2)
+POLICY = RetentionPolicy(backups=2, days=2, gap=timedelta(days=1))
 BASES = [base(day * DAY, (3 + day) * SEGMENT) for day in range(6)]
 LOG = [chunk(3 + day, 4 + day, (day + 1) * DAY) for day in range(6)]
 ALL = [each for name in BASES for each in whole(name)] + LOG
@@ -93,7 +95,8 @@ def test_a_new_system_keeps_what_has_come_before_its_first_backup_is_whole() -> 
     ]
     gone = set(retention([*ALL, *new], at(6 * DAY + 1), POLICY))
     assert not gone & {each.name for each in new}
-    gone = set(retention([*ALL, *new], at(9 * DAY), POLICY))
+    later = [chunk(9 + day, 10 + day, (7 + day) * DAY) for day in range(3)]
+    gone = set(retention([*ALL, *new, *later], at(9 * DAY), POLICY))
     assert {each.name for each in new} <= gone
 
 
@@ -101,3 +104,29 @@ def test_pieces_of_a_backup_that_takes_longer_than_a_day_stay_while_more_of_them
     names = [each.name for each in whole(base(4 * DAY + 1, SEGMENT, parts=3))[:-1]]
     pieces = [info(name, modified=at(n * DAY)) for n, name in enumerate(names, start=4)]
     assert not {*names} & {*retention([*ALL, *pieces], at(6 * DAY + 60), POLICY)}
+
+
+def test_an_hour_without_a_new_object_makes_nothing_older_than_that() -> None:
+    """A clock that stands a year ahead, and a host that was away for a year: the same."""
+    hourly = replace(POLICY, gap=timedelta(hours=1))
+    right = retention(ALL, at(6 * DAY + 60), POLICY)
+    assert retention(ALL, at(366 * DAY), POLICY) == retention(ALL, at(7 * DAY), POLICY)
+    assert retention(ALL, at(6 * DAY + 60), hourly) == ()
+    assert right, "a day between two objects is what its log has here"
+
+
+def test_the_first_step_back_is_no_longer_than_the_others() -> None:
+    written = [at(100), at(60), at(0), at(-6000)]
+    hour = timedelta(hours=1)
+
+    def back(now: float, minutes: float) -> datetime:
+        return ago(written, at(now), timedelta(minutes=minutes), hour)
+
+    assert back(120, 0) == at(120)
+    assert back(9999, 0) == at(160), "an hour after the newest object"
+    assert back(9999, 60) == at(100)
+    assert back(9999, 150) == at(10)
+    assert back(9999, 170) == at(-5950), "at least: of a long step only an hour counts"
+    assert back(80, 30) == at(50), "one that was written after now tells nothing"
+    assert back(9999, 300) == at(-6080)
+    assert ago([], at(5), hour, hour) == at(-55)

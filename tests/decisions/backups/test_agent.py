@@ -21,9 +21,11 @@ from recovery.agent.backups.decide import (
     slowness,
     still_fits,
 )
-from recovery.core.archive import SEGMENT, coverage
+from recovery.agent.backups.making import kept_of
+from recovery.core.archive import SEGMENT, RetentionPolicy, coverage
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineFailed
+from recovery.core.wire.backups import BackupSpec
 from tests.decisions.archive.build import LINE, at, base, chunk, whole
 
 ONE = history(1, "")
@@ -174,3 +176,12 @@ def test_a_slow_store_is_told_with_its_lag_and_its_speed() -> None:
         "at 0.31 MB/s."
     )
     assert "none has gone through yet" in slowness("r", timedelta(seconds=75), 14, 0.0)
+
+
+def test_what_is_archived_says_how_much_time_may_pass_between_two_objects() -> None:
+    asked = BackupSpec(key="k", stores=(), backups=3, days=9.0)
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    assert kept_of(asked, "postgresql") == RetentionPolicy(backups=3, days=9.0, gap=hour)
+    assert kept_of(asked, "valkey").gap == 2 * day
+    rare = BackupSpec(key="k", stores=(), every=3 * 86400.0)
+    assert kept_of(rare, "redis").gap == 6 * day, "one of them may fail"

@@ -162,6 +162,27 @@ def test_a_broken_rule_serves_who_broke_it_and_only_in_what_it_names() -> None:
         assert not weigh(alone, [said("amelie", **never)]).is_enough
 
 
+def test_too_few_people_serves_only_the_yes_of_who_broke_it() -> None:
+    alone = replace(ASKED, count=3, broken=frozenset({Rule.TOO_FEW_PEOPLE}), broken_by="dora")
+    assert not weigh(alone, [said("bruno"), said("chloe")]).is_enough
+    found = weigh(alone, [said("bruno"), said("dora", "admin")])
+    assert (found.is_enough, found.counted) == (True, ("a-dora",))
+    lent = said("dora", principal="chloe")
+    assert not weigh(alone, [lent]).is_enough
+    assert weigh(alone, [said("bruno"), said("chloe"), said("emma")]).is_enough
+
+
+def test_rows_that_say_otherwise_than_the_plan_let_nothing_count() -> None:
+    found = weigh(replace(ASKED, mismatch="The rows lie."), [said()])
+    assert (found.is_enough, found.refused) == (False, (("a-bruno", "The rows lie."),))
+
+
+def test_where_people_are_named_nobody_lends_their_right() -> None:
+    named = replace(ASKED, of=frozenset({"bruno", "chloe"}))
+    assert not weigh(named, [said("dora", principal="bruno")]).is_enough
+    assert weigh(named, [said("chloe", principal="bruno")]).is_enough
+
+
 def test_who_may_not_answer_is_told_before_anything_is_written() -> None:
     assert "asked for the run" in refuse_answer("amelie", "amelie", rights("admin"), ASKED)
     assert "is no approver" in refuse_answer("vera", "vera", rights("viewer"), ASKED)

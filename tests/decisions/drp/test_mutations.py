@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from recovery.core.consent import Word, refuse
+from recovery.core.consent import Assertion, Word, refuse
 from recovery.core.errors import Refused
+from recovery.core.mandate import Mandate, Yes, refuse_mandate
 from recovery.drp.approvals.facts import Question, Said
 from recovery.drp.approvals.rules import weigh
 from recovery.drp.facts import Factor
@@ -71,7 +72,8 @@ def short() -> Plan:
     """A real plan of a few steps: 10,000 whole ones take a minute."""
     there = plan()
     steps = tuple(step for step in there.steps if step.id in {"freeze", "fence", "restore-starter"})
-    return msgspec.structs.replace(there, steps=steps, left_out=there.left_out[:1])
+    people = {"requester": "amelie", "last_editor": "emil"}
+    return msgspec.structs.replace(there, steps=steps, left_out=there.left_out[:1], **people)
 
 
 def test_no_step_of_a_plan_that_was_changed_in_any_way_starts() -> None:
@@ -80,6 +82,7 @@ def test_no_step_of_a_plan_that_was_changed_in_any_way_starts() -> None:
     word = Word(expected, RUN, "fence", "bruno", "cd" * 32)
     signed = key.sign(word)
     assert refuse(signed, word, [key.pin], PARTY) == ""
+    assert refuse_mandate(shown(canonical(approved), signed), [key.pin], PARTY) == ""
     assert weigh(question(expected), [said(expected)]).is_enough
     there = msgspec.json.decode(canonical(approved))
     everywhere, chance = list(paths(there)), random.Random(7)
@@ -98,9 +101,15 @@ def test_no_step_of_a_plan_that_was_changed_in_any_way_starts() -> None:
         as_changed = Word(now, RUN, "fence", "bruno", "cd" * 32)
         started += weigh(question(now), [said(expected)]).is_enough
         started += refuse(signed, as_changed, [key.pin], PARTY) == ""
+        started += refuse_mandate(shown(raw, signed), [key.pin], PARTY) == ""
     assert started == 0
     assert touched == {False}, "each changes the digest"
     assert len(digests) > MUTATIONS / 10, "they are many different ones"
+
+
+def shown(raw: bytes, signed: Assertion) -> Mandate:
+    """What an agent would be told, with this plan."""
+    return Mandate(raw.decode(), RUN, "fence", (Yes("bruno", "cd" * 32, signed),))
 
 
 def question(of: str) -> Question:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from decimal import Decimal
 
+import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recovery.audit.leaves import Stored, canonical, leaf_data
+from recovery.audit.leaves import Stored, leaf_data
+from recovery.core.canonical import canonical_plain, canonical_quickly
 from tests.decisions.tlog.worlds import row
 
 VALUES = st.recursive(
@@ -37,7 +40,37 @@ def test_rfc_8785s_own_example_is_written_byte_for_byte() -> None:
 @settings(max_examples=60)
 @given(VALUES)
 def test_the_fast_way_writes_what_the_reference_writes(value: object) -> None:
-    assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+    assert canonical_quickly(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60)
+@given(VALUES)
+def test_the_fastest_way_writes_it_too(value: object) -> None:
+    assert canonical_plain(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def test_each_character_is_written_as_the_reference_writes_it() -> None:
+    text = "".join(chr(code) for code in range(0x3000)) + "\u2028\ufffe\U0001d11e"
+    assert canonical_plain(text) == rfc8785.dumps(text)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0.5", "-0.5", "1.0", "1.50", "1e3", "1E-7", "123456789012345", "1234567890123456",
+        "9007199254740991", "9007199254740992", "-9007199254740993", "12345678901234567890",
+        "1e400",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ['{{"n": {0}}}', '{{"n": [7, {0}]}}', '{{"n":[{0},"x"]}}'])
+def test_a_number_is_spelled_with_care_wherever_it_stands(number: str, where: str) -> None:
+    body = where.format(number)
+    found = json.loads(leaf_data(0, replace(row(0), body=body)), parse_float=Decimal)["body"]["n"]
+    told = next(
+        one for one in (found if isinstance(found, list) else [found]) if one not in (7, "x")
+    )
+    told = told["$number"] if isinstance(told, dict) else told
+    assert Decimal(told) == Decimal(number)
 
 
 @given(VALUES, st.integers(0, 2**40))
@@ -57,6 +90,16 @@ def test_numbers_that_a_float_cannot_hold_are_kept_as_their_digits() -> None:
     assert b'{"$number":"12345678901234567890"}' in line("12345678901234567890")
     assert line("1e400") != line("1e401")
     assert line("9007199254740991").count(b"$number") == 0
+
+
+def test_a_number_that_is_kept_as_its_digits_is_one_with_a_body_that_was_written_so() -> None:
+    """The two bodies that differ, say the same, and give one leaf."""
+    number, written = ('{"n": 12345678901234567890}', '{"n": {"$number": "12345678901234567890"}}')
+    leaves = {leaf_data(0, replace(row(0), body=body)) for body in (number, written)}
+    assert len(leaves) == 1
+    assert leaf_data(0, replace(row(0), body='{"n": 0.1}')) == leaf_data(
+        0, replace(row(0), body='{"n": 0.10}')
+    )
 
 
 def test_no_column_can_change_without_the_leaf() -> None:

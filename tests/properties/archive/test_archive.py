@@ -165,7 +165,12 @@ def _moments(objects: list[ObjectInfo], since: datetime) -> list[tuple[datetime,
     return [(max(begin, since), end) for begin, end in windows if end >= since]
 
 
-POLICIES = st.builds(RetentionPolicy, backups=st.integers(1, 3), days=st.integers(0, 3).map(float))
+POLICIES = st.builds(
+    RetentionPolicy,
+    backups=st.integers(1, 3),
+    days=st.integers(0, 3).map(float),
+    gap=st.sampled_from([timedelta(hours=1), timedelta(days=400)]),
+)
 
 
 @given(archives(), LOST, st.integers(0, 5000), POLICIES, st.data())

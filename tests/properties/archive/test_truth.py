@@ -6,10 +6,20 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recovery.core.archive import RestorePlan, RetentionPolicy, coverage, plan_restore, retention
+from recovery.core.archive import (
+    Chunk,
+    History,
+    ManifestName,
+    RestorePlan,
+    RetentionPolicy,
+    coverage,
+    parse,
+    plan_restore,
+    retention,
+)
 from recovery.core.ports.stores import ObjectInfo
 from tests.decisions.archive.build import at
 from tests.properties.archive.worlds import World, given_back, owed, worlds
@@ -62,16 +72,24 @@ def test_a_listing_in_any_order_promises_the_same(
     assert (one.backups, one.newest, one.windows) == (other.backups, other.newest, other.windows)
 
 
+def _log(objects: list[ObjectInfo]) -> list[Chunk | History | ManifestName]:
+    found = (parse(each.name) for each in objects)
+    return [each for each in found if isinstance(each, Chunk | History | ManifestName)]
+
+
 @given(worlds(), LOST, POLICIES, st.data())
 @settings(max_examples=200)
 def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
     world: World, lost: set[int], policy: RetentionPolicy, data: st.DataObject
 ) -> None:
-    """A backup that was being made when things were removed is whole once the rest has come."""
+    """A backup that was being made when things were removed is whole once the rest has come. Who
+    leaves a history that was left already, from before every kept base, needs a base of its own."""
     count = data.draw(st.integers(0, len(world.objects)))
     before = [each for n, each in enumerate(world.objects[:count]) if n not in lost]
     now = max((each.modified for each in before), default=at(0)) + timedelta(minutes=1)
     gone = set(retention(before, now, policy))
     late = world.objects[count:]
+    newest = max((each.timeline for each in _log(before)), default=0)
+    assume(all(each.parent >= newest for each in _log(late) if isinstance(each, History)))
     whole, thinned = [*before, *late], [each for each in before if each.name not in gone] + late
     assert coverage(thinned).moment == coverage(whole).moment

@@ -1,0 +1,162 @@
+"""What pages, API and command line do with runs: call the room's action, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from recovery.audit.facts import Actor
+from recovery.core import clock
+from recovery.core.consent import Assertion
+from recovery.core.errors import Conflict, Refused
+from recovery.drp import actions
+from recovery.drp.actions.answers import Answer
+from recovery.drp.actions.runs import Override
+from recovery.drp.approvals.facts import Rule
+from recovery.drp.facts import Mode
+from recovery.drp.hands import refuse_plan
+from recovery.drp.models import Run
+from recovery.drp.press import Press
+from recovery.drp.resolve import Wish
+from recovery.drp.views.asks import AskPage, view_ask
+from recovery.drp.views.runs import find_run
+from recovery.drp.views.starts import decision_for, find_book, refuse_undecided
+
+DONE: Mapping[Press, str] = {
+    Press.START: "{run} runs. Each step that takes a yes waits for another person.",
+    Press.WITHDRAW: "{run} is withdrawn; nothing of it was begun.",
+    Press.PAUSE: "{run} is paused: nothing new begins, what is under way is waited for.",
+    Press.RESUME: "{run} goes on.",
+    Press.ABORT: "{run} ends: nothing begins any more.",
+    Press.RETRY: "{step} is tried again.",
+    Press.SKIP: "{step} is skipped.",
+    Press.TELL: "Your word on {step} stands in the log.",
+    Press.REPORT: "{step} is done, with what you wrote down.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the requester named."""
+
+    runbook: str
+    mode: Mode
+    lost: str
+    into: str
+    situation: str
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.mode, self.lost, self.into, self.situation)
+
+
+def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str) -> Run:
+    """`seen`: the digest of the plan that was shown; empty: none was."""
+    book = find_book(start.runbook)
+    if book is None:
+        raise Refused(f"No runbook {start.runbook} is in force.", field="runbook")
+    decision = decision_for(start.lost) if start.mode is Mode.DISASTER else None
+    if why := refuse_undecided(start.mode, start.lost, decision):
+        raise Refused(why, kept="Nothing was prepared.", todo=f"Look at /recovery/{start.lost}/.")
+    return actions.prepare_run(
+        runbook=book,
+        wish=start.wish,
+        override=Override(override) if override else None,
+        refuse=refuse_plan,
+        decision=decision,
+        seen=seen,
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+
+
+def find(number: int) -> Run:
+    row = find_run(number)
+    if row is None:
+        raise Refused(f"There is no DRP-{number:04d}.", field="number")
+    return row
+
+
+def press(
+    number: int,
+    press: Press,
+    *,
+    step: str = "",
+    key: str = "",
+    was_done: bool = False,
+    actor: Actor,
+    reason: str,
+) -> str:
+    """The same rules for every door."""
+    run = actions.press(
+        run=find(number).pk,
+        press=press,
+        step=step,
+        key=key,
+        was_done=was_done,
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+    return DONE[press].format(run=run, step=step)
+
+
+class Changed(Conflict):
+    """What the page showed is not so any more. `differences`: a sentence each."""
+
+    def __init__(self, differences: tuple[str, ...]) -> None:
+        super().__init__(
+            " ".join(differences), kept="Nothing was said.", todo="Read it again, then answer."
+        )
+        self.differences = differences
+
+
+def find_ask(pk: UUID, person: str) -> AskPage:
+    page = view_ask(pk, person)
+    if page is None:
+        raise Refused("There is no such question.")
+    return page
+
+
+def approve(
+    page: AskPage, *, assertion: Assertion | None, actor: Actor, reason: str = "Yes."
+) -> str:
+    """`page`: as it is now; None: a code was looked at and is right."""
+    _check_open(page)
+    actions.answer(
+        ask=page.row.pk,
+        answer=Answer(True, assertion, page.principal),
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+    return f"You approved “{page.planned.title}” of {page.run}. It begins when enough have."
+
+
+def deny(page: AskPage, *, actor: Actor, reason: str) -> str:
+    _check_open(page)
+    actions.answer(
+        ask=page.row.pk,
+        answer=Answer(False, None, page.principal),
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+    return f"You said no to “{page.planned.title}”: {page.run} pauses, and shows why."
+
+
+def break_glass(page: AskPage, *, rules: Collection[Rule], actor: Actor, reason: str) -> str:
+    _check_open(page)
+    actions.break_glass(
+        ask=page.row.pk, rules=rules, actor=actor, reason=reason, now=clock.system.now()
+    )
+    return "The glass is broken, and everybody was told. You may answer now."
+
+
+def _check_open(page: AskPage) -> None:
+    if page.over:
+        raise Conflict(page.over, kept="Nothing was said.", todo=f"Look at {page.run} again.")
+    if page.drift:
+        raise Changed(page.drift)

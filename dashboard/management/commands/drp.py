@@ -1,0 +1,150 @@
+"""`manage.py drp`: runs of recovery plans from the command line, when pages are far away.
+
+A person is named by hand and their roles are looked at as everywhere; saying yes takes a passkey,
+and so a browser.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dashboard.acts import runs as acts
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.audit.facts import Actor
+from recovery.core.errors import Refused, TocsinError
+from recovery.drp.facts import Mode
+from recovery.drp.press import Press
+from recovery.drp.queries import rights_of
+from recovery.drp.views.runs import run_lines, view_run
+from recovery.drp.views.starts import find_book, preview
+from recovery.drp.views.waiting import open_asks
+
+ON_RUN = (Press.START, Press.WITHDRAW, Press.PAUSE, Press.RESUME, Press.ABORT)
+ON_STEP = (Press.RETRY, Press.SKIP)
+
+
+class Command(BaseCommand):
+    help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, deny."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        does = parser.add_subparsers(dest="does", required=True)
+        does.add_parser("list", help="runs, and what waits for a yes")
+        show = does.add_parser("show", help="one run, step by step")
+        show.add_argument("number", type=int)
+        prepare = does.add_parser("prepare", help="resolve a runbook and keep its plan")
+        prepare.add_argument("runbook")
+        prepare.add_argument("--mode", choices=[str(mode) for mode in Mode], required=True)
+        prepare.add_argument("--lost", required=True, metavar="DATACENTER")
+        prepare.add_argument("--into", required=True, metavar="DATACENTER")
+        prepare.add_argument("--override", default="", help="why although the runbook is stale")
+        self._by(prepare)
+        for press in (*ON_RUN, *ON_STEP):
+            one = does.add_parser(str(press))
+            one.add_argument("number", type=int)
+            if press in ON_STEP:
+                one.add_argument("step")
+            self._by(one)
+        deny = does.add_parser("deny", help="say no to a question; the run pauses")
+        deny.add_argument("question", type=UUID)
+        self._by(deny)
+
+    @staticmethod
+    def _by(parser: ArgumentParser) -> None:
+        parser.add_argument("--by", required=True, metavar="PERSON", help="who does it")
+        parser.add_argument("--reason", required=True, help="it is kept with the run")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        verbs: Mapping[str, Callable[[dict[str, Any]], None]] = {
+            "list": self._list,
+            "show": self._show,
+            "prepare": self._prepare,
+            "deny": self._deny,
+        }
+        try:
+            verbs.get(options["does"], self._press)(options)
+        except TocsinError as error:
+            raise CommandError(str(error)) from error
+
+    def _list(self, options: dict[str, Any]) -> None:
+        lines = run_lines()
+        for one in lines:
+            self.stdout.write(
+                f"{one.name}  {one.mode:10} {one.state:8} {one.lost} into {one.into}  {one.runbook}"
+            )
+        for ask in open_asks():
+            people = ", ".join(ask.people) or f"nobody of role {ask.role}"
+            self.stdout.write(f"{ask.id}  {ask.run_name} asks {people}: {ask.title}")
+        if not lines:
+            self.stdout.write("No runbook was run here yet.")
+
+    def _show(self, options: dict[str, Any]) -> None:
+        found = view_run(options["number"])
+        if found is None:
+            raise Refused(f"There is no DRP-{options['number']:04d}.")
+        row = found.row
+        self.stdout.write(
+            f"{row}, a {row.mode} of {row.lost} into {row.into}: {row.state}. {row.state_reason}"
+        )
+        self.stdout.write(f"{row.runbook}, asked for by {row.requested_by}. sha256 {row.digest}")
+        for step in found.steps:
+            count = f" {step.done}/{len(step.items)}" if step.has_items else ""
+            self.stdout.write(f"{step.line.number:2}. {step.line.title} [{step.word}{count}]")
+            if step.said:
+                self.stdout.write(f"    {step.said}")
+        for one in found.next:
+            who = " or ".join(one.people) or f"nobody of role {one.who}"
+            self.stdout.write(f"Next: {who}: {one.says}. {one.reason}")
+        for said in found.sight.drift:
+            self.stdout.write(f"Drifted: {said}")
+
+    def _prepare(self, options: dict[str, Any]) -> None:
+        actor = self._actor(options["by"], needs="responder")
+        screen = Screen(Role.RESPONDER)
+        lost = options["lost"]
+        if lost not in screen.recovery.sites:
+            raise Refused(f"There is no datacenter {lost}.", field="lost")
+        start = acts.Start(
+            options["runbook"],
+            Mode(options["mode"]),
+            lost,
+            options["into"],
+            screen.brief(lost).sentence,
+        )
+        book = find_book(start.runbook)
+        seen = preview(book, start.wish).digest if book else ""
+        row = acts.prepare(
+            start,
+            seen=seen,
+            override=options["override"],
+            actor=actor,
+            reason=options["reason"],
+        )
+        self.stdout.write(f"{row} is prepared. Nothing of it has begun.")
+
+    def _press(self, options: dict[str, Any]) -> None:
+        said = acts.press(
+            options["number"],
+            Press(options["does"]),
+            step=options.get("step", ""),
+            actor=self._actor(options["by"]),
+            reason=options["reason"],
+        )
+        self.stdout.write(said)
+
+    def _deny(self, options: dict[str, Any]) -> None:
+        actor = self._actor(options["by"])
+        page = acts.find_ask(options["question"], actor.id)
+        self.stdout.write(acts.deny(page, actor=actor, reason=options["reason"]))
+
+    @staticmethod
+    def _actor(name: str, needs: str = "viewer") -> Actor:
+        """`Refused` where they are nobody who is let in, or may not."""
+        if needs not in rights_of(name):
+            raise Refused(f"{name} has no role {needs}.")
+        return Actor("person", name, auth="command line")

@@ -1,0 +1,1 @@
+"""The pages that lead two people through a recovery plan."""

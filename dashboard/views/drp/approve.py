@@ -1,0 +1,198 @@
+"""A step asks for a yes: what happens, to what, what is lost; read on a phone, answered by passkey.
+
+Invariant: an answer is about exactly what its page showed; where anything of it changed meanwhile,
+nothing is said and the page shows what.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from fido2.utils import websafe_encode
+
+from dashboard.acts import passkeys, runs
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role, may
+from dashboard.views.drp.forms import Glass, No, Yes
+from dashboard.views.drp.unreadable import or_unreadable
+from dashboard.views.page import show
+from recovery.brief.canon import changes
+from recovery.core import clock
+from recovery.core.consent import Assertion
+from recovery.core.errors import Conflict, Refused, TocsinError
+from recovery.drp.approvals.facts import Rule
+from recovery.drp.approvals.proofs import party
+from recovery.drp.views.asks import AskPage, breakable, view_ask
+
+Forms = Yes | No | Glass
+
+
+@dataclass(slots=True)
+class Answered:
+    """What is shown again: the form that was sent, why it did nothing, what changed."""
+
+    form: Forms | None = None
+    changed: tuple[str, ...] = ()
+    status: int = 200
+    context: dict[str, object] = field(default_factory=dict)
+
+
+@require_GET
+@for_people(May.VIEW)
+def asked(request: HttpRequest, role: Role) -> HttpResponse:
+    """Everything that waits for somebody's yes."""
+    return show(
+        request,
+        role,
+        "approvals",
+        area="recovery",
+        topics=("asked",),
+        heading="What waits for a yes",
+        person=request.user.get_username(),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.VIEW)
+@or_unreadable
+def approve(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
+    page = _find(pk, request)
+    if request.method != "POST":
+        return _show(request, role, page, Answered())
+    if not may(role, May.ANSWER):
+        return _show(request, role, page, Answered(status=403))
+
+    def do(form: Forms) -> str:
+        proof = _proof(request.user, page, form.cleaned_data)
+        return runs.approve(page, assertion=proof, actor=actor_of(request))
+
+    return _answer(request, role, page, Yes(request.POST), do)
+
+
+@require_POST
+@for_people(May.ANSWER)
+@or_unreadable
+def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
+    page = _find(pk, request)
+
+    def do(form: Forms) -> str:
+        return runs.deny(page, actor=actor_of(request), reason=form.cleaned_data["reason"])
+
+    return _answer(request, role, page, No(request.POST), do)
+
+
+@require_POST
+@for_people(May.BREAK_GLASS)
+@or_unreadable
+def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
+    """Named rules, a reason; everybody is told. Then the page is shown again, to be answered."""
+    page = _find(pk, request)
+    form = Glass(breakable(page, request.user.get_username()), request.POST)
+
+    def do(form: Forms) -> str:
+        told = form.cleaned_data
+        rules = [Rule(rule) for rule in told["rules"]]
+        return runs.break_glass(page, rules=rules, actor=actor_of(request), reason=told["reason"])
+
+    return _answer(request, role, page, form, do)
+
+
+def _find(pk: UUID, request: HttpRequest) -> AskPage:
+    found = view_ask(pk, request.user.get_username())
+    if found is None:
+        raise Http404("There is no such question.")
+    return found
+
+
+def _proof(user: object, page: AskPage, told: dict[str, str]) -> Assertion | None:
+    """A signature, or None where a code was looked at and is right. A code is not even looked at
+    where it would not do."""
+    if told["answer"]:
+        return passkeys.read_assertion(told["answer"])
+    if page.question.by_passkey or not told["code"]:
+        raise Refused(
+            "No signature came with it: use your passkey on this device.",
+            kept="Nothing was said.",
+        )
+    assert isinstance(user, User), "who is signed in is a person"
+    passkeys.check_code(user, told["code"])
+    return None
+
+
+def _answer(
+    request: HttpRequest, role: Role, page: AskPage, form: Forms, do: Callable[[Forms], str]
+) -> HttpResponse:
+    if not form.is_valid():
+        return _show(request, role, page, Answered(form, status=422))
+    try:
+        if (seen := form.cleaned_data["seen"]) != page.seen:
+            raise runs.Changed(_differences(seen, page))
+        said = do(form)
+    except runs.Changed as error:
+        return _show(request, role, page, Answered(form, error.differences, 409))
+    except TocsinError as error:
+        form.add_error(None, str(error))
+        status = 403 if isinstance(error, Refused) else 409
+        now = _find(page.row.pk, request) if isinstance(error, Conflict) else page
+        return _show(request, role, now, Answered(form, status=status))
+    messages.success(request, said)
+    if isinstance(form, Glass):
+        return HttpResponseRedirect(f"/recovery/approve/{page.row.pk}/")
+    return HttpResponseRedirect(f"/recovery/runs/{page.run.number}/")
+
+
+def _differences(seen: str, page: AskPage) -> tuple[str, ...]:
+    """What is new since their page was drawn."""
+    if page.over:
+        return (page.over,)
+    return page.drift or changes(seen, page.seen) or ("It is another question by now.",)
+
+
+def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -> HttpResponse:
+    person = request.user.get_username()
+    rules = breakable(page, person) if may(role, May.BREAK_GLASS) and not page.broken else ()
+    seen = {"seen": page.seen}
+    forms: dict[type[object], Forms] = {Yes: Yes(initial=seen), No: No(initial=seen)}
+    if rules:
+        forms[Glass] = Glass(rules, initial=seen)
+    if answered.form is not None:
+        answered.form.data = {**answered.form.data.dict(), **seen}  # type: ignore[attr-defined]
+        forms[type(answered.form)] = answered.form
+    return show(
+        request,
+        role,
+        "approve",
+        area="recovery",
+        topics=(f"ask-state:{page.row.pk}",),
+        heading=f"{page.run}: approve “{page.planned.title}”?",
+        status=answered.status,
+        ask=page,
+        changed=answered.changed,
+        person=person,
+        is_mine=may(role, May.ANSWER) and not page.refusal,
+        yes=forms[Yes],
+        no=forms[No],
+        glass=forms.get(Glass),
+        options=_options(page, person),
+        has_code=not page.question.by_passkey and passkeys.has_code(request.user),  # type: ignore[arg-type]
+        at=clock.system.now(),
+    )
+
+
+def _options(page: AskPage, person: str) -> str:
+    """For navigator.credentials.get."""
+    return json.dumps(
+        {
+            "challenge": websafe_encode(page.challenge(person)),
+            "rpId": party().name,
+            "userVerification": "required",
+            "allowCredentials": [{"type": "public-key", "id": one} for one in page.credentials],
+        }
+    )

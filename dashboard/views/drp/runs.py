@@ -1,0 +1,167 @@
+"""A run: its live page, and each thing that people press, first with its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from dashboard.acts import runs as acts
+from dashboard.forms import Reason
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.views.act import answer
+from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
+from dashboard.views.drp.unreadable import or_unreadable
+from dashboard.views.page import show
+from recovery.drp.facts import Mode
+from recovery.drp.press import Press
+from recovery.drp.views.runs import RunView, view_run
+
+PARTS = ("voice", "next", "steps", "promises", "facts")
+ON_STEP = frozenset({Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT})
+GRAVE = frozenset({Press.ABORT, Press.SKIP})
+SAYS: Mapping[Press, tuple[str, str, str]] = {
+    Press.START: (
+        "Start",
+        "Its first steps begin at once. Each step that takes a yes waits for another person, and"
+        " nothing dangerous begins without their passkey.",
+        "It can be paused and aborted at any time.",
+    ),
+    Press.WITHDRAW: ("Withdraw", "Nothing of it was begun, and nothing will be.", "It is final."),
+    Press.PAUSE: (
+        "Pause",
+        "Nothing new begins. What is on its way is looked at until somebody knows how it ended.",
+        "Anybody who responds may resume it.",
+    ),
+    Press.RESUME: ("Resume", "What can begin now begins at once.", "It can be paused again."),
+    Press.ABORT: (
+        "Abort",
+        "Nothing begins any more; what is on its way is waited for, and what is done stays done."
+        " Nothing is undone by itself.",
+        "It is final: going on means another run.",
+    ),
+    Press.RETRY: (
+        "Retry",
+        "It begins anew; what was done of it stays done and is not done again. Where it takes a"
+        " yes, people are asked again.",
+        "It can be skipped or aborted if it fails again.",
+    ),
+    Press.SKIP: (
+        "Skip",
+        "What needs it goes on as if it were done.",
+        "It cannot be taken back in this run.",
+    ),
+    Press.TELL: (
+        "Say how it ended:",
+        "Nobody knows whether it was done. Look at the target itself before you say anything: on"
+        " your word the run goes on, or tries nothing more by itself.",
+        "Your word stands in the log under your name.",
+    ),
+    Press.REPORT: ("Write down", "", "The step is done with it."),
+}
+
+
+@require_GET
+@for_people(May.VIEW)
+def runs(request: HttpRequest, role: Role) -> HttpResponse:
+    topics = ("runs", "asked")
+    return show(request, role, "runs", area="recovery", topics=topics, heading="Recovery runs")
+
+
+@require_GET
+@for_people(May.VIEW)
+@or_unreadable
+def run(request: HttpRequest, role: Role, number: int) -> HttpResponse:
+    found = _find(number)
+    return show(
+        request,
+        role,
+        "run",
+        area="recovery",
+        topics=[f"run-{part}:{number}" for part in PARTS],
+        heading=f"{found.row}: {found.title}",
+        run=found,
+    )
+
+
+def _find(number: int) -> RunView:
+    found = view_run(number)
+    if found is None:
+        raise Http404(f"There is no DRP-{number:04d}.")
+    return found
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.RUN)
+@or_unreadable
+def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = "") -> HttpResponse:
+    """The act with its meaning and a reason; what refuses it is said by the room."""
+    found = _find(number)
+    if verb not in set(Press) or (Press(verb) in ON_STEP) != bool(step):
+        raise Http404(f"A run cannot be asked to {verb}.")
+    if step and step not in found.sight.steps:
+        raise Http404(f"There is no step {step} in {found.row}.")
+    pressed, key = Press(verb), request.GET.get("key", "")
+    form = _form(pressed, found, request)
+    if form.is_valid():
+        told = form.cleaned_data
+        return answer(
+            request,
+            lambda: acts.press(
+                number,
+                pressed,
+                step=step,
+                key=key,
+                was_done=told.get("ended") == "done",
+                actor=actor_of(request),
+                reason=told["reason"],
+            ),
+            back=f"/recovery/runs/{number}/",
+        )
+    said, meaning, ends = SAYS[pressed]
+    return show(
+        request,
+        role,
+        "run-press",
+        area="recovery",
+        topics=(f"run-voice:{number}",),
+        heading=f"{said} {_target(found, pressed, step, key)}",
+        form=form,
+        said=said,
+        target=_target(found, pressed, step, key),
+        meaning=meaning or _instructions(found, step),
+        ends=ends,
+        grave=pressed in GRAVE or _is_real_start(found, pressed),
+        back=f"/recovery/runs/{number}/",
+        status=422 if form.is_bound else 200,
+    )
+
+
+def _is_real_start(found: RunView, pressed: Press) -> bool:
+    return pressed is Press.START and found.mode in {Mode.PLANNED, Mode.DISASTER}
+
+
+def _form(pressed: Press, found: RunView, request: HttpRequest) -> Reason | Evidence:
+    sent = request.POST or None
+    if _is_real_start(found, pressed):
+        return StartTyped(found.row.lost, sent)
+    if pressed is Press.TELL:
+        return Outcome(sent)
+    return Evidence(sent) if pressed is Press.REPORT else Reason(sent)
+
+
+def _target(found: RunView, pressed: Press, step: str, key: str) -> str:
+    if not step:
+        return f"{found.row}, a {found.mode}"
+    title = found.sight.steps[step].planned.title
+    if pressed is not Press.TELL:
+        return f"“{title}”"
+    items = [i.name for s in found.steps if s.line.id == step for i in s.items if i.key == key]
+    return f"“{title}” on {items[0]}" if items else f"“{title}”"
+
+
+def _instructions(found: RunView, step: str) -> str:
+    params = found.sight.steps[step].planned.params
+    return f"{params.get('instructions', '')} Write down: {params.get('evidence', '')}"

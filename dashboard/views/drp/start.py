@@ -1,0 +1,142 @@
+"""Start a runbook: which, how, for what; what it would do now; then it is prepared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from dashboard.acts import runs as acts
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.screen import Screen
+from dashboard.views.drp.forms import Prepare, Which
+from dashboard.views.page import show
+from recovery.brief.losses import say
+from recovery.brief.parts import Brief
+from recovery.core.errors import Conflict, TocsinError
+from recovery.drp.facts import Mode
+from recovery.drp.views.runs import run_lines
+from recovery.drp.views.starts import (
+    Preview,
+    books,
+    decision_for,
+    find_book,
+    preview,
+    refuse_undecided,
+)
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.RUN)
+def start(request: HttpRequest, role: Role) -> HttpResponse:
+    """What is named stands in the address, so that a second person sees the same."""
+    known = [(one.name.split(" ")[0], f"{one.title} ({one.name})") for one in books()]
+    screen = Screen(role)
+    sites = list(screen.recovery.sites)
+    which = Which(known, sites, request.GET if request.GET else None)
+    if not which.is_bound or not which.is_valid():
+        which = _first(known, sites, request) if _is_new(which) else which
+        return _ask(request, role, which, has_books=bool(known))
+    told = which.cleaned_data
+    brief = screen.brief(told["lost"])
+    wish = acts.Start(
+        told["runbook"], Mode(told["mode"]), told["lost"], told["into"], brief.sentence
+    )
+    try:
+        seen = _preview(wish)
+    except TocsinError as error:
+        which.add_error(None, str(error))
+        return _ask(request, role, which, has_books=True, status=403)
+    return _prepare(request, role, which, Planned(wish, seen, brief))
+
+
+def _is_new(which: Which) -> bool:
+    """Only a datacenter is named, by the page that led here."""
+    return not which.is_bound or "mode" not in which.data
+
+
+def _first(known: list[tuple[str, str]], sites: list[str], request: HttpRequest) -> Which:
+    lost = request.GET.get("lost", sites[0] if sites else "")
+    into = next((site for site in sites if site != lost), "")
+    book = next((name for name, _ in known if name == "datacenter-lost"), "")
+    mode = Mode.DISASTER if decision_for(lost) else Mode.SIMULATION
+    return Which(
+        known, sites, initial={"lost": lost, "into": into, "runbook": book, "mode": str(mode)}
+    )
+
+
+def _preview(wish: acts.Start) -> Preview:
+    row = find_book(wish.runbook)
+    assert row is not None, "the form offers those that are in force"
+    return preview(row, wish.wish)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What was named, what it would do, what is known of the datacenter."""
+
+    wish: acts.Start
+    seen: Preview
+    brief: Brief
+
+
+def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -> HttpResponse:
+    """A plan that became another one between reading and pressing is shown again."""
+    wish, seen, brief = planned.wish, planned.seen, planned.brief
+    form = Prepare(request.POST or None, is_stale=bool(seen.stale))
+    status, changed = (422 if form.is_bound else 200), False
+    if form.is_valid():
+        told = form.cleaned_data
+        try:
+            row = acts.prepare(
+                wish,
+                seen=told["seen"],
+                override=told.get("override", ""),
+                actor=actor_of(request),
+                reason=told["reason"],
+            )
+        except TocsinError as error:
+            changed = isinstance(error, Conflict)
+            status = 409 if changed else 403
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"{row} is prepared. Nothing of it has begun.")
+            return HttpResponseRedirect(f"/recovery/runs/{row.number}/")
+    if form.is_bound:
+        form.data = {name: form.data[name] for name in form.data} | {"seen": seen.digest}
+    form.initial["seen"] = seen.digest
+    return _ask(
+        request,
+        role,
+        which,
+        has_books=True,
+        status=status,
+        form=form,
+        seen=seen,
+        changed=changed,
+        refusal=seen.refusal or refuse_undecided(wish.mode, wish.lost, decision_for(wish.lost)),
+        decision=decision_for(wish.lost) if wish.mode is Mode.DISASTER else None,
+        brief=brief,
+        loss=say(brief.activate.losses),
+        going=[one for one in run_lines(lost=wish.lost) if not one.is_over],
+    )
+
+
+def _ask(
+    request: HttpRequest, role: Role, which: Which, *, has_books: bool, **context: object
+) -> HttpResponse:
+    seen = context.get("seen")
+    lost = which["lost"].value() or ""
+    return show(
+        request,
+        role,
+        "run-start",
+        area="recovery",
+        heading=f"Start a runbook for {lost}" if seen else "Start a runbook",
+        which=which,
+        has_books=has_books,
+        **context,  # type: ignore[arg-type]  # as `show` takes it
+    )

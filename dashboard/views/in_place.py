@@ -1,0 +1,128 @@
+"""A database goes back in time where it is: two people, two words, one moment."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from dashboard.acts import databases as acts
+from dashboard.forms import BackInTime
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role
+from dashboard.views.act import answer
+from dashboard.views.databases import confirm, find
+from recovery.backups.words import instant
+from recovery.core import clock
+from recovery.restores import screens
+from recovery.restores.facts import Phase, Source
+from recovery.restores.screens import Preview, RestoreView
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.RESTORE)
+def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """The first person sees what is lost with the moment that they chose; the second one confirms
+    exactly that."""
+    view, now = find(name), clock.system.now()
+    running = screens.unfinished(name)
+    first = running if running and running.phase == Phase.ASKED and running.in_place else None
+    preview = screens.preview(name, now, in_place=True)
+    if preview is None:
+        raise Http404(f"There is no database {name}.")
+    sources = () if first else _ranked(preview)
+    form = BackInTime(
+        name,
+        first.id if first else "",
+        sources,
+        request.POST or None,
+        is_exact=_has_moments(preview),
+    )
+    if form.is_valid():
+        said = form.cleaned_data
+        return answer(
+            request,
+            lambda: acts.restore(
+                name,
+                source=said.get("source", ""),
+                host="",
+                to=said.get("to"),
+                in_place=True,
+                first=UUID(first.id) if first else None,
+                typed=said["typed"],
+                actor=actor_of(request),
+                reason=said["reason"],
+            ),
+            back=f"/databases/{name}/",
+        )
+    if form.moment is not None:
+        preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
+    refusal = _refusal(preview, running, first)
+    is_next = bool(first or refusal or form.moment or not _has_moments(preview))
+    return confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Take {name} back in time, in its place",
+        said="Restore" if is_next else "Show what is lost",
+        target=f"{name} in place" if is_next else "with that moment",
+        meaning=refusal or _meaning(preview, first, is_chosen=form.moment is not None),
+        ends=_ends(first, is_refused=bool(refusal)),
+        grave=is_next and not refusal,
+    )
+
+
+def _ranked(preview: Preview) -> tuple[Source, ...]:
+    """The one that would be chosen first, and none that cannot be."""
+    best = preview.choice.source
+    usable = (one for one in preview.sources if one.at)
+    return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
+
+
+def _has_moments(preview: Preview) -> bool:
+    """Else it goes back to its last backup, and what that loses is known at once."""
+    return any(one.opens for one in preview.sources)
+
+
+def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView | None) -> str:
+    """What the dialog says whose word would be refused."""
+    if running is not None and first is None:
+        return f"{running.name} restores it already: {running.word}."
+    if preview.refusal:
+        return preview.refusal
+    if preview.choice.source is None:
+        return " ".join([preview.choice.reason, *preview.choice.why_not])
+    return ""
+
+
+def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) -> str:
+    """What is lost, in the words that both agree to; before a moment is chosen, what can be."""
+    if first is not None:
+        moment = instant(first.to or first.quoted)
+        return (
+            f"{first.risk} It goes back to {moment}, from replica {first.replica} ({first.store}),"
+            f" on {first.host}."
+        )
+    best = preview.choice.source
+    if is_chosen or best is None or best.at is None or best.opens is None:
+        return f"{preview.risk} {preview.place.reason}"
+    return (
+        f"Replica {best.number} ({best.store}) has every moment from {instant(best.opens)} to"
+        f" {instant(best.at)}. Choose the last one at which all was well: everything that was"
+        f" acknowledged after it is lost to its users, and what that is stands here before anybody"
+        f" confirms it. {preview.place.reason}"
+    )
+
+
+def _ends(first: RestoreView | None, *, is_refused: bool) -> str:
+    if is_refused:
+        return "Nothing is changed."
+    if first is None:
+        return (
+            "A second person has to say so too, within 30 minutes, before anything happens. Until"
+            " what was restored is proven and takes the place, it can be called off, and nothing"
+            " of it is left."
+        )
+    return f"{first.asked_by} says so already."

@@ -1,0 +1,91 @@
+"""Who does what a step orders. A kind without a hand is in no run but a simulation.
+
+Invariant: each keeps its keys where a crash leaves them: in rows of its own, or, of a look,
+nowhere, because nothing is changed by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from recovery.audit.facts import Actor
+from recovery.drp.executing import Hand
+from recovery.drp.facts import Kind, Mode
+from recovery.drp.hands.bench import Bench
+from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.calling import Calling
+from recovery.drp.hands.fencing import Fencing
+from recovery.drp.hands.freezing import Freezing
+from recovery.drp.hands.placing import Placing
+from recovery.drp.hands.promoting import Promoting
+from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.switching import Switching
+from recovery.drp.hands.telling import Telling
+from recovery.drp.hands.watching import Watching
+from recovery.drp.looking import World
+from recovery.drp.models import Run
+from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.queries.runs import plan_of
+from recovery.drp.sights import Order
+from recovery.restores.queries import Leases
+
+Maker = Callable[[Bench], Hand]
+"""Makes the hand of one kind for one round."""
+
+
+def _watching(bench: Bench) -> Hand:
+    return Watching(bench.step, bench.world, bench.monotonic, bench.waiting)
+
+
+MAKERS: Mapping[Kind, Maker] = {
+    Kind.CHECK: _watching,
+    Kind.WAIT_UNTIL: _watching,
+    Kind.VERIFY: _watching,
+    Kind.MANUAL: lambda bench: ByHand(),
+    Kind.APPROVAL: lambda bench: ByHand(),
+    Kind.FREEZE_AUTOMATION: Freezing,
+    Kind.RESTORE_DATABASES: Restoring,
+    Kind.PLACE_APPLICATIONS: Placing,
+    Kind.SWITCH_TRAFFIC: Switching,
+    Kind.FENCE_DATACENTER: Fencing,
+    Kind.PROMOTE_DATABASES: Promoting,
+    Kind.NOTIFY: Telling,
+    Kind.WEBHOOK: Calling,
+}
+"""One line a kind."""
+HANDED = frozenset(MAKERS)
+"""Kinds that have a hand."""
+
+
+def refuse_plan(plan: Plan) -> str:
+    """Why this version cannot carry a plan out; empty where it can."""
+    if plan.mode is Mode.SIMULATION:
+        return ""
+    missing = {step.kind.value for step in plan.steps if not _has_hand(step, plan.mode)}
+    if not missing:
+        return ""
+    names = ", ".join(sorted(missing))
+    return f"This version of Tocsin simulates {names}, and does not carry it out yet."
+
+
+def _has_hand(step: PlannedStep, mode: Mode) -> bool:
+    """What still lives is moved by draining its hosts, which no run does yet."""
+    if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
+        return False
+    return step.kind in HANDED
+
+
+def hands_of(
+    run: Run,
+    world: Callable[[Order], World],
+    *,
+    waiting: dict[str, float],
+    actor: Actor,
+    now: datetime,
+    monotonic: Callable[[], float],
+    leases: Callable[[], Leases] = Leases,
+) -> Mapping[Kind, Hand]:
+    """Of one run, for one round of the leader."""
+    bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting, leases)
+    return {kind: make(bench) for kind, make in MAKERS.items()}

@@ -1,0 +1,200 @@
+"""A question to approve a step, as its page shows it, and the words that a person signs.
+
+Invariant: `seen` holds everything on the page that an answer is about; two pages with the same
+`seen` say the same of the plan, of what drifted and of which rules are broken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import rfc8785
+
+from recovery.backups.words import counted
+from recovery.core.consent import Pin, challenge
+from recovery.drp import queries
+from recovery.drp.approvals.facts import AskState, Question, Rule
+from recovery.drp.approvals.proofs import pins
+from recovery.drp.approvals.rules import refuse_answer
+from recovery.drp.facts import DANGEROUS, Kind
+from recovery.drp.models import Ask, BreakGlass, Run
+from recovery.drp.plan import LeftOut, Plan, PlannedStep, Quote, Target
+from recovery.drp.queries.people import people_of
+from recovery.drp.queries.runs import plan_of, question_of, word_of
+from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.views.waiting import LIFE, principals
+
+LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
+OVER = {
+    AskState.USED: "It was approved, and its step has begun.",
+    AskState.DENIED: "Somebody said no to it.",
+    AskState.VOID: "It is void: what was shown has changed since.",
+    AskState.EXPIRED: "Nobody was in time; it is asked anew.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SaidView:
+    """What one person said."""
+
+    who: str
+    for_: str
+    is_yes: bool
+    at: datetime
+    how: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
+    `drift`: what is no longer as it was asked."""
+
+    row: Ask
+    run: Run
+    plan: Plan
+    planned: PlannedStep
+    line: StepLine
+    question: Question
+    drift: tuple[str, ...]
+    said: tuple[SaidView, ...]
+    quotes: tuple[Quote, ...]
+    left_out: tuple[LeftOut, ...]
+    broken: BreakGlass | None
+    principal: str
+    refusal: str
+    credentials: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.row.state == AskState.OPEN and self.row.round == self.row.step.round
+
+    @property
+    def over(self) -> str:
+        return "" if self.is_open else OVER.get(AskState(self.row.state), "It is over.")
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.row.asked_at + LIFE
+
+    @property
+    def is_about_all(self) -> bool:
+        """It asks whether the plan goes on: what that touches is what its other steps touch."""
+        return self.planned.kind is Kind.APPROVAL
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Each once, in the order in which they are taken."""
+        steps = self.plan.steps if self.is_about_all else (self.planned,)
+        found = (one for step in steps for wave in step.waves for one in wave)
+        return tuple({one.key: one for one in found if one.type != "tocsin"}.values())
+
+    @property
+    def counted(self) -> str:
+        """2 databases, 1 datacenter."""
+        counts = Counter(one.type for one in self.targets)
+        return ", ".join(counted(n, kind) for kind, n in counts.items())
+
+    @property
+    def is_dangerous(self) -> bool:
+        return self.planned.kind in DANGEROUS
+
+    @property
+    def seen(self) -> str:
+        """Canonical: what the answer is bound to."""
+        return rfc8785.dumps(
+            {
+                "ask": str(self.row.pk),
+                "state": self.row.state,
+                "plan": self.run.digest,
+                "drift": list(self.drift),
+                "broken": sorted(self.broken.rules) if self.broken else [],
+            }
+        ).decode()
+
+    def challenge(self, person: str) -> bytes:
+        """What this person's passkey signs."""
+        return challenge(word_of(self.question, self.row, person))
+
+
+def find_ask(pk: UUID) -> Ask | None:
+    return Ask.objects.select_related("step__run__runbook").filter(pk=pk).first()
+
+
+def view_ask(pk: UUID, person: str) -> AskPage | None:
+    """As this person sees it."""
+    row = find_ask(pk)
+    if row is None:
+        return None
+    run, people = row.step.run, people_of()
+    plan = plan_of(run)
+    question = question_of(run, plan, row.step, row)
+    planned = plan.step(row.step.name)
+    rights = principals(person, question, people)
+    own = refuse_answer(person, person, people.rights(person, person), question)
+    return AskPage(
+        row=row,
+        run=run,
+        plan=plan,
+        planned=planned,
+        line=_line(run, row.step.name),
+        question=question,
+        drift=queries.run_sight(run).drift,
+        said=_said(row),
+        quotes=_quotes(plan, planned),
+        left_out=tuple(one for one in plan.left_out if one.step == planned.id),
+        broken=BreakGlass.objects.filter(ask=row).first(),
+        principal=rights[0] if rights else "",
+        refusal="" if rights else own,
+        credentials=_credentials(pins(), person),
+    )
+
+
+def _credentials(pinned: Sequence[Pin], person: str) -> tuple[str, ...]:
+    return tuple(pin.credential for pin in pinned if pin.person == person)
+
+
+def _line(run: Run, step: str) -> StepLine:
+    book = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
+    return next(line for line in step_lines(book) if line.id == step)
+
+
+def _said(row: Ask) -> tuple[SaidView, ...]:
+    return tuple(
+        SaidView(
+            who=one.approver,
+            for_=one.principal if one.principal != one.approver else "",
+            is_yes=one.is_yes,
+            at=one.given_at,
+            how=one.factor,
+            reason=one.reason,
+        )
+        for one in row.approvals.all()
+    )
+
+
+def _quotes(plan: Plan, planned: PlannedStep) -> tuple[Quote, ...]:
+    """Of what this step decides about; of everything, where people are asked as such."""
+    if planned.kind not in LOSING:
+        return ()
+    keys = {one.key for wave in planned.waves for one in wave}
+    every = planned.kind is Kind.APPROVAL
+    found = [q for q in plan.quotes if every or f"database:{q.database}" in keys]
+    return tuple(sorted(found, key=lambda one: one.moment))
+
+
+def breakable(page: AskPage, person: str) -> tuple[Rule, ...]:
+    """The rules that stand in this person's way, or in everybody's; each is named by hand."""
+    found = []
+    if person == page.question.requester:
+        found.append(Rule.REQUESTER_APPROVES)
+    if person == page.question.editor:
+        found.append(Rule.EDITOR_APPROVES)
+    if page.question.count > 1:
+        found.append(Rule.TOO_FEW_PEOPLE)
+    return tuple(found)

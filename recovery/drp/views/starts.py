@@ -1,0 +1,119 @@
+"""What a runbook would do now: its plan, what a simulation says of each step, what is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recovery.brief.facts import Choice
+from recovery.brief.models import Decision
+from recovery.drp import queries
+from recovery.drp.expecting import Expected, expected
+from recovery.drp.facts import Mode
+from recovery.drp.hands import refuse_plan
+from recovery.drp.models import RunbookVersion
+from recovery.drp.path import critical_path
+from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
+from recovery.drp.queries.linting import findings_of
+from recovery.drp.queries.world import world
+from recovery.drp.resolve import Wish, resolve
+from recovery.drp.runbooks.lint import Finding
+from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.runbooks.states import RunbookState
+
+
+@dataclass(frozen=True, slots=True)
+class BookLine:
+    """A runbook that is in force."""
+
+    id: str
+    name: str
+    title: str
+    modes: tuple[Mode, ...]
+    scenario: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartStep:
+    """`works`, `said`: what a simulation finds."""
+
+    line: StepLine
+    planned: PlannedStep
+    works: bool
+    said: str
+
+    @property
+    def count(self) -> int:
+        return sum(one.type != "tocsin" for wave in self.planned.waves for one in wave)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`seconds`: at most, along its longest chain; `refusal`: why nobody could carry it out;
+    `stale`: what takes an override."""
+
+    plan: Plan
+    digest: str
+    title: str
+    steps: tuple[StartStep, ...]
+    seconds: int
+    refusal: str
+    stale: tuple[Finding, ...]
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        return self.plan.left_out
+
+    @property
+    def hindered(self) -> int:
+        return sum(not step.works for step in self.steps)
+
+
+def books() -> tuple[BookLine, ...]:
+    """In force now, by name."""
+    rows = RunbookVersion.objects.filter(state=RunbookState.ACTIVE).order_by("name")
+    found = [(row, reread_runbook(row.raw.encode(), f"{row.name}.yaml")) for row in rows]
+    return tuple(
+        BookLine(str(row.pk), str(row), book.title, book.modes, book.scenario)
+        for row, book in found
+    )
+
+
+def find_book(name: str) -> RunbookVersion | None:
+    """The version of this name that is in force."""
+    return RunbookVersion.objects.filter(state=RunbookState.ACTIVE, name=name).first()
+
+
+def decision_for(lost: str) -> Decision | None:
+    """The newest about this datacenter, where it is to recover it."""
+    row = Decision.objects.filter(datacenter__name=lost).order_by("-number").first()
+    return row if row is not None and row.choice == Choice.ACTIVATE else None
+
+
+def refuse_undecided(mode: Mode, lost: str, decision: Decision | None) -> str:
+    """A disaster is declared by a person, on what they were shown (D1)."""
+    if mode is Mode.DISASTER and decision is None:
+        return f"Nobody has decided to recover {lost}: activate or wait comes first."
+    return ""
+
+
+def preview(row: RunbookVersion, wish: Wish) -> Preview:
+    """`TocsinError` where it is no plan for this."""
+    book = reread_runbook(row.raw.encode(), f"{row.name}.yaml")
+    there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
+    plan = resolve(book, row.digest, wish, there)
+    found = expected(plan, world(plan.lost.name, plan.into.name))
+    is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
+    return Preview(
+        plan=plan,
+        digest=digest(plan),
+        title=book.title,
+        steps=tuple(_step(line, plan, found[line.id]) for line in step_lines(book)),
+        seconds=critical_path(plan)[1],
+        refusal=refuse_plan(plan),
+        stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),
+    )
+
+
+def _step(line: StepLine, plan: Plan, found: Expected) -> StartStep:
+    return StartStep(line, plan.step(line.id), *found)

@@ -1,0 +1,138 @@
+"""Whom a run waits for, by name: one next action a role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recovery.core.errors import TocsinError
+from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
+from recovery.drp.approvals.rules import refuse_answer
+from recovery.drp.facts import ActState, Kind, StepState
+from recovery.drp.models import Ask, Run
+from recovery.drp.queries.people import People, people_of
+from recovery.drp.queries.runs import plan_of, question_of
+from recovery.drp.sights import RunSight, Waiting
+from recovery.drp.waits import waits
+
+LIFE = timedelta(seconds=LIFE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class NextView:
+    """What somebody of this role does next. `people`: who may, by name; `href`: where; `says`:
+    verb and target; `reason`: what of."""
+
+    who: str
+    people: tuple[str, ...]
+    says: str
+    reason: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskLine:
+    """An open question. `people`: who may answer it and has not."""
+
+    id: str
+    run: int
+    run_name: str
+    mode: str
+    lost: str
+    into: str
+    title: str
+    asked_at: datetime
+    expires_at: datetime
+    requested_by: str
+    role: str
+    people: tuple[str, ...]
+
+
+def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
+    """The most pressing of each role."""
+    people, found = people_of(), {}
+    for one in waits(sight):
+        if one.who and one.who not in found:
+            found[one.who] = _next(row, sight, one, people)
+    return tuple(found.values())
+
+
+def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
+    at = f"/recovery/runs/{row.number}/"
+    step = sight.steps.get(one.step)
+    able = tuple(name for name in _by_rank(people) if one.who in people.roles[name])
+    if step is None:
+        verb = "start it" if sight.state == "prepared" else "resume or abort it"
+        return NextView(one.who, able, verb, "", "")
+    title = step.planned.title
+    if step.state is StepState.ASKING and step.ask is not None:
+        ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
+        may = tuple(answerers(row, ask, people))
+        there = f"/recovery/approve/{ask.pk}/"
+        return NextView(one.who, may, f"approve “{title}”", one.reason, there)
+    there = f"{at}#step-{one.step}"
+    if any(act.state is ActState.UNKNOWN for act in step.acts):
+        return NextView(one.who, able, f"say how “{title}” ended", one.reason, there)
+    if step.state is StepState.FAILED:
+        return NextView(one.who, able, f"retry or skip “{title}”", one.reason, there)
+    if step.planned.kind is Kind.MANUAL:
+        return NextView(one.who, able, f"do “{title}” and write it down", one.reason, there)
+    return NextView(one.who, able, f"look at “{title}”", one.reason, there)
+
+
+def _by_rank(people: People) -> list[str]:
+    """Who is there for this very role before those who may do everything."""
+    return sorted(people.roles, key=lambda name: (len(people.roles[name]), name))
+
+
+def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
+    """Who may say something to it and has not."""
+    question = question_of(run, plan_of(run), ask.step, ask)
+    said = set(ask.approvals.values_list("approver", flat=True))
+    for name in _by_rank(people):
+        if name not in said and principals(name, question, people):
+            yield name
+
+
+def principals(person: str, question: Question, people: People) -> tuple[str, ...]:
+    """Whose rights this person may answer with: their own first, then those that are lent."""
+    lent = sorted(giver for giver, taker in people.lent if taker == person)
+    return tuple(
+        one
+        for one in (person, *lent)
+        if not refuse_answer(person, one, people.rights(person, one), question)
+    )
+
+
+def open_asks() -> tuple[AskLine, ...]:
+    """Of every run, the oldest first."""
+    rows = Ask.objects.filter(state=AskState.OPEN, step__run__state="running")
+    asks = list(rows.select_related("step__run__runbook").order_by("asked_at"))
+    if not asks:
+        return ()
+    found, people = [], people_of()
+    for ask in asks:
+        with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
+            found.append(_line(ask, people))
+    return tuple(found)
+
+
+def _line(ask: Ask, people: People) -> AskLine:
+    run = ask.step.run
+    planned = plan_of(run).step(ask.step.name)
+    return AskLine(
+        id=str(ask.pk),
+        run=run.number,
+        run_name=str(run),
+        mode=run.mode,
+        lost=run.lost,
+        into=run.into,
+        title=planned.title,
+        asked_at=ask.asked_at,
+        expires_at=ask.asked_at + LIFE,
+        requested_by=run.requested_by,
+        role=planned.approval.role if planned.approval else "approver",
+        people=tuple(answerers(run, ask, people)),
+    )

@@ -1,0 +1,246 @@
+"""The page on which a second person says yes or no, and who never can."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.drp import actions, queries
+from recovery.drp.models import Approval, BreakGlass
+from recovery.drp.press import Press
+from recovery.inventory.models import Database
+from tests.actions.drp.ground import Ground
+from tests.dashboard.drp.conftest import Desk, Enter, text
+from tests.support.fleet import BY, NOW
+
+
+def move_on(name: str) -> None:
+    """Somebody fails it over meanwhile: its epoch rises."""
+    row = Database.objects.get(name=name)
+    with transaction.atomic():
+        transitions.amend(
+            row, {"epoch": row.epoch + 7}, action="moved", actor=BY, reason="Meanwhile.", now=NOW
+        )
+
+
+def desk(ground: Ground, enter: Enter, who: str, step: str = "fence") -> Desk:
+    """`who` before the question of this step, which has just been asked."""
+    ground.begin()
+    ground.until(step)
+    ground.look()
+    return Desk(ground, enter(who), who, step)
+
+
+def test_the_page_says_what_happens_to_what_what_is_lost_and_who_asked(
+    ground: Ground, enter: Enter
+) -> None:
+    page = desk(ground, enter, "bruno", "promote").read()
+    assert "amelie asks: Promote?" in page
+    assert "disaster" in page
+    assert "Point of no return.</b> There is no way back." in page
+    for name in ("ident", "orders"):
+        assert f'<span class="id">{name}</span>' in page
+    assert "2 databases in 2 waves" in page
+    assert "PAR1 burns." in page
+    assert f"sha256 {ground.run.digest[:4]}" in page
+    assert "Approve: Promote, 2 databases" in page
+    assert "Asks for your passkey" in page
+    assert "Approve with a code" not in page, "no code does for what cannot be taken back"
+
+
+def test_a_passkey_over_this_very_question_is_taken_once(ground: Ground, enter: Enter) -> None:
+    bruno = desk(ground, enter, "bruno")
+    bruno.read()
+    done = bruno.approve()
+    assert done["Location"] == f"/recovery/runs/{ground.run.number}/"
+    assert Approval.objects.latest("given_at").approver == "bruno"
+    again = bruno.approve()
+    assert again.status_code == 409
+    assert "answered already" in text(again)
+    assert "chloe" in enter("vera").get("/recovery/approve/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [
+        ("amelie", "amelie asked for the run: somebody else has to approve."),
+        ("emil", "emil wrote the runbook: somebody else has to approve."),
+        ("vera", "Your role may read, not answer."),
+    ],
+)
+def test_who_may_not_is_told_why_and_gets_no_button(
+    ground: Ground, enter: Enter, who: str, says: str
+) -> None:
+    person = desk(ground, enter, who)
+    page = person.read()
+    if who == "vera":
+        assert "vera, you cannot answer this." in page
+        assert "vera is no approver" in page or says in page
+    else:
+        assert says in page
+    assert "Approve: Fence" not in page
+    person.seen = person.seen or "{}"
+    assert person.approve().status_code in {403, 409}
+    assert not Approval.objects.filter(ask=ground.ask("fence")).exists()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"origin": "https://evil.example"},
+        {"party": "evil.example"},
+        {"flags": 1},
+        {"cross_origin": True},
+        {"kind": "webauthn.create"},
+    ],
+    ids=["origin", "site", "unverified", "framed", "registration"],
+)
+def test_a_signature_that_is_not_worth_it_is_refused_with_its_reason(
+    ground: Ground, enter: Enter, how: dict[str, object]
+) -> None:
+    bruno = desk(ground, enter, "bruno")
+    bruno.read()
+    refused = bruno.approve(**how)
+    assert refused.status_code == 403
+    assert "Nothing was written." in text(refused)
+    assert not Approval.objects.filter(ask=ground.ask("fence")).exists()
+
+
+def test_rubbish_in_place_of_a_signature_is_refused(ground: Ground, enter: Enter) -> None:
+    bruno = desk(ground, enter, "bruno")
+    bruno.read()
+    for answer in ("", "{}", "[" * 5000, '{"credential": 7}'):
+        sent = bruno.client.post(bruno.path, {"seen": bruno.seen, "answer": answer})
+        assert sent.status_code == 403
+        assert "No signature came with it" in text(sent)
+
+
+def test_what_drifted_since_the_page_was_read_is_shown_and_nothing_is_said(
+    ground: Ground, enter: Enter
+) -> None:
+    bruno = desk(ground, enter, "bruno")
+    bruno.read()
+    move_on("ident")
+    refused = bruno.approve()
+    assert refused.status_code == 409
+    shown = text(refused)
+    assert "Nothing was said." in shown
+    assert "ident is in epoch" in shown
+    assert "There is nothing to approve: it is void." in shown
+    assert not Approval.objects.filter(ask=ground.ask("fence")).exists()
+
+
+def test_a_question_that_is_over_says_so(ground: Ground, enter: Enter) -> None:
+    bruno = desk(ground, enter, "bruno")
+    bruno.read()
+    ground.say("fence", "chloe", yes=False)
+    old = bruno.path
+    ground.look()
+    assert "Somebody said no to it." in text(bruno.client.get(old))
+    refused = bruno.client.post(old, {"seen": bruno.seen, "answer": "{}"})
+    assert refused.status_code == 409
+    assert "Somebody said no to it." in text(refused)
+
+
+def test_a_no_takes_a_reason_and_pauses_the_run(ground: Ground, enter: Enter) -> None:
+    chloe = desk(ground, enter, "chloe")
+    chloe.read()
+    assert chloe.deny("").status_code == 422
+    assert chloe.deny().status_code == 302
+    ground.look()
+    assert ground.run.state == "paused"
+    assert "chloe said no" in ground.run.state_reason
+
+
+def test_glass_is_broken_by_an_administrator_by_name_and_tells_everybody(
+    ground: Ground, enter: Enter
+) -> None:
+    emil = desk(ground, enter, "emil")
+    assert "Break glass and tell everybody" in emil.read()
+    assert emil.break_glass().status_code == 422, "no rule was named"
+    assert emil.break_glass("editor_approves", reason="").status_code == 422
+    assert not BreakGlass.objects.exists()
+    done = emil.break_glass("editor_approves", "too_few_people")
+    assert done.status_code == 302
+    assert Alarm.objects.filter(title__contains="emil broke glass").exists()
+    assert "emil broke glass: editor_approves, too_few_people." in emil.read()
+    assert emil.approve().status_code == 302
+    ground.look()
+    assert ground.step("fence").state == "done"
+    bruno = Desk(ground, enter("bruno"), "bruno", "fence")
+    bruno.seen = "{}"
+    assert bruno.break_glass("too_few_people").status_code == 403
+
+
+def test_whose_passkey_is_pinned_nowhere_is_shown_the_way(ground: Ground, enter: Enter) -> None:
+    bruno = desk(ground, enter, "bruno")
+    ground.pins.unlink()
+    page = bruno.read()
+    assert "You have no pinned passkey, and this step takes one." in page
+    assert "Approve: Fence" not in page
+
+
+def code_of(who: str) -> str:
+    """A device with codes, and what it shows now."""
+    secret = generate_totp_secret()
+    TOTP.activate(User.objects.get(username=who), secret)
+    assert Authenticator.objects.filter(user__username=who).exists()
+    return str(format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time())))))
+
+
+def test_a_code_does_for_a_step_with_an_undo_and_for_no_other(ground: Ground, enter: Enter) -> None:
+    bruno = desk(ground, enter, "bruno", "tell")
+    code = code_of("bruno")
+    assert "Approve with a code" in bruno.read()
+    wrong = bruno.client.post(bruno.path, {"seen": bruno.seen, "code": "000000x"})
+    assert wrong.status_code == 403
+    assert "not the code of now" in text(wrong)
+    assert bruno.client.post(bruno.path, {"seen": bruno.seen, "code": code}).status_code == 302
+    ground.look()
+    assert ground.step("tell").state == "done"
+    ground.look()
+    fence = Desk(ground, bruno.client, "bruno", "fence")
+    assert "Approve with a code" not in fence.read()
+    refused = fence.client.post(fence.path, {"seen": fence.seen, "code": code})
+    assert refused.status_code == 403
+    assert "No signature came with it" in text(refused)
+
+
+def test_a_lent_right_is_used_and_said(ground: Ground, enter: Enter) -> None:
+    actions.delegate(
+        taker="dora",
+        role="approver",
+        ends_at=queries.database_now() + timedelta(hours=1),
+        actor=Actor("person", "bruno"),
+        reason="On a train.",
+        now=ground.now,
+    )
+    dora = desk(ground, enter, "dora")
+    assert "You answer with" not in dora.read(), "their own right comes first"
+    assert dora.approve().status_code == 302
+
+
+def test_a_prepared_run_asks_nobody(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    assert "Waits for a yes" not in text(enter("bruno").get("/"))
+    ground.press(Press.START)
+    ground.look()
+    ground.look()
+    overview = text(enter("bruno").get("/"))
+    assert "Waits for a yes" in overview
+    assert "Read and answer: Tell" in overview
+    assert "Read and answer: Tell" not in text(enter("vera").get("/"))

@@ -1,0 +1,115 @@
+"""The same acts through the API and `manage.py drp`; a yes stays in the browser."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from recovery.drp.facts import Mode
+from recovery.drp.press import Press
+from tests.actions.drp.ground import Ground
+from tests.dashboard.drp.conftest import Enter
+
+
+def post(client: Client, path: str, **told: object) -> Any:
+    return client.post(f"/api/drp/{path}", json.dumps(told), content_type="application/json")
+
+
+def command(*words: str) -> str:
+    out = StringIO()
+    call_command("drp", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_a_run_is_planned_prepared_started_and_watched_through_the_api(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.write()
+    client = enter("amelie")
+    which = {"runbook": "datacenter-lost", "mode": "simulation", "lost": "PAR1", "into": "OSU2"}
+    plan = post(client, "plan", **which).json()
+    assert set(plan["simulated"]) == {"freeze", "tell", "fence", "promote"}
+    wrong = post(client, "runs", **which, digest="0" * 64, reason="Look.")
+    assert wrong.status_code == 409
+    said = post(client, "runs", **which, digest=plan["digest"], reason="Look.").json()["said"]
+    assert "is prepared" in said
+    number = ground.run.number
+    assert client.get("/api/drp/runs").json()[0]["number"] == number
+    assert post(client, f"runs/{number}/start", reason="Go.").status_code == 200
+    for _ in range(3):
+        ground.look()
+    told = client.get(f"/api/drp/runs/{number}").json()
+    assert (told["state"], told["digest"]) == ("done", plan["digest"])
+    assert post(client, f"runs/{number}/pause", reason="Late.").status_code == 403
+    assert post(client, f"runs/{number}/explode", reason="Late.").status_code == 422
+    assert client.get("/api/drp/runs/999").status_code == 403
+    assert post(client, "plan", **(which | {"lost": "NONE"})).status_code == 403
+
+
+def test_what_touches_production_is_started_by_its_name(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    client, number = enter("amelie"), ground.run.number
+    assert post(client, f"runs/{number}/start", reason="Go.").status_code == 403
+    assert post(client, f"runs/{number}/start", reason="Go.", typed="PAR1").status_code == 200
+    assert post(client, f"runs/{number}/pause", reason="Go.", step="tell").status_code == 403
+    assert post(enter("vera"), f"runs/{number}/abort", reason="Go.").status_code == 403
+    assert post(client, f"runs/{number}/abort", reason="Enough.").status_code == 200
+    assert ground.run.state == "aborting"
+
+
+def test_questions_are_read_and_denied_by_a_machine_and_never_approved(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.begin()
+    ground.look()
+    client = enter("bruno")
+    (ask,) = client.get("/api/drp/questions").json()
+    assert (ask["title"], ask["people"]) == ("Tell", ["bruno", "chloe", "dora"])
+    there = f"questions/{ask['id']}"
+    assert post(client, f"{there}/approve", reason="Yes.").status_code == 404
+    told = {"digest": ground.run.digest, "reason": "It comes back."}
+    assert post(client, f"{there}/deny", **(told | {"digest": "0" * 64})).status_code == 403
+    assert post(enter("amelie"), f"{there}/deny", **told).status_code == 403
+    assert post(client, f"{there}/deny", **told).status_code == 200
+    ground.look()
+    assert ground.run.state == "paused"
+
+
+def test_the_command_line_does_the_same_acts_under_a_persons_name(ground: Ground) -> None:
+    ground.write()
+    assert "No runbook was run here yet." in command("list")
+    by = ("--by", "amelie", "--reason", "It burns.")
+    which = ("datacenter-lost", "--mode", "simulation", "--lost", "PAR1", "--into", "OSU2")
+    assert "is prepared" in command("prepare", *which, *by)
+    with pytest.raises(CommandError, match="vera has no role responder"):
+        command("prepare", *which, "--by", "vera", "--reason", "x")
+    number = str(ground.run.number)
+    assert "runs." in command("start", number, *by)
+    with pytest.raises(CommandError, match="somebody was first"):
+        command("start", number, *by)
+    with pytest.raises(CommandError, match="takes the role responder"):
+        command("abort", number, "--by", "vera", "--reason", "No.")
+    shown = command("show", number)
+    assert f"{ground.run}, a simulation of PAR1 into OSU2: running." in shown
+    assert " 4. Promote [to come 0/2]" in shown
+    assert "is paused" in command("pause", number, *by)
+    assert "goes on" in command("resume", number, *by)
+    assert "ends" in command("abort", number, *by)
+    with pytest.raises(CommandError, match="There is no DRP-0999"):
+        command("show", "999")
+
+
+def test_a_no_is_said_on_the_command_line_too(ground: Ground) -> None:
+    ground.prepare(Mode.DISASTER)
+    ground.press(Press.START)
+    ground.look()
+    ask = str(ground.ask("tell").pk)
+    assert f"{ask}  {ground.run} asks bruno, chloe, dora: Tell" in command("list")
+    with pytest.raises(CommandError, match="amelie asked for the run"):
+        command("deny", ask, "--by", "amelie", "--reason", "No.")
+    assert "pauses" in command("deny", ask, "--by", "bruno", "--reason", "No.")

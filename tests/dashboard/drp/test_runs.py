@@ -1,0 +1,200 @@
+"""A run's page and its buttons: each does what it says, or is not there, or says why not."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.drp.facts import Mode, RunState
+from recovery.drp.press import Press
+from recovery.drp.sights import Heard
+from tests.actions.drp.ground import Ground
+from tests.dashboard.drp.conftest import Enter, text
+from tests.dashboard.drp.test_approve import move_on
+from tests.dashboard.fleet import plain
+
+
+def panel(ground: Ground, part: str, role: Role = Role.RESPONDER) -> str:
+    return plain(draw(f"run-{part}:{ground.run.number}", Screen(role)))
+
+
+def path(ground: Ground, verb: str = "", step: str = "") -> str:
+    parts = (part for part in (verb, step) if part)
+    return f"/recovery/runs/{ground.run.number}/" + "".join(f"{part}/" for part in parts)
+
+
+def test_its_page_leads_from_the_start_to_the_end(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    client = enter("amelie")
+    page = text(client.get(path(ground)))
+    assert "PAR1 into OSU2 is prepared. Nobody has started it." in page
+    assert "Disaster: production" in page
+    assert f"Start {ground.run}…" in page
+    wrong = client.post(path(ground, "start"), {"reason": "It burns.", "typed": "OSU2"})
+    assert wrong.status_code == 422
+    assert "This is not PAR1; nothing was done." in text(wrong)
+    done = client.post(path(ground, "start"), {"reason": "It burns.", "typed": "PAR1"})
+    assert done.status_code == 302
+    ground.look()
+    assert "waits for a yes: Tell." in panel(ground, "voice")
+    following = panel(ground, "next")
+    assert "bruno or chloe or dora or 1 more:" not in following, "who wrote it is not asked"
+    assert "bruno or chloe or dora:" in following
+    assert "approve “Tell”" in following
+    ground.until("")
+    for _ in range(4):
+        ground.look()
+    assert "PAR1 into OSU2 is done." in panel(ground, "voice")
+    assert "It is over: nobody has anything to do." in panel(ground, "next")
+    assert "2 of 2 done, in 2 waves" in panel(ground, "steps")
+
+
+@pytest.mark.parametrize("verb", ["pause", "abort"])
+def test_what_runs_is_paused_resumed_and_aborted_with_a_reason(
+    ground: Ground, enter: Enter, verb: str
+) -> None:
+    ground.begin()
+    client = enter("amelie")
+    assert client.post(path(ground, verb), {"reason": ""}).status_code == 422
+    assert client.post(path(ground, verb), {"reason": "Wait."}).status_code == 302
+    wanted = {"pause": RunState.PAUSED, "abort": RunState.ABORTING}
+    assert ground.run.state == wanted[verb]
+    if verb == "pause":
+        assert "amelie: Wait." in panel(ground, "voice")
+        client.post(path(ground, "resume"), {"reason": "Go on."})
+        assert ground.run.state == RunState.RUNNING
+    refused = client.post(path(ground, "withdraw"), {"reason": "No."}, headers={"HX-Request": "1"})
+    assert refused.status_code == 403
+    assert "abort it." in text(refused)
+
+
+@pytest.mark.parametrize("who", ["vera", "nobody"])
+def test_a_viewer_sees_it_and_presses_nothing(ground: Ground, enter: Enter, who: str) -> None:
+    ground.begin()
+    if who == "nobody":
+        assert Client().post(path(ground, "abort"), {"reason": "x"}).status_code == 302
+    else:
+        client = enter("vera")
+        assert client.get(path(ground)).status_code == 200
+        assert client.post(path(ground, "abort"), {"reason": "Now."}).status_code == 403
+        assert "btn" not in panel(ground, "next", Role.VIEWER)
+    assert ground.run.state == RunState.RUNNING
+
+
+def test_an_unknown_outcome_waits_for_a_persons_word(ground: Ground, enter: Enter) -> None:
+    ground.hand.outcome = Heard.UNKNOWN
+    ground.begin()
+    ground.look()
+    steps = panel(ground, "steps")
+    assert "nobody knows how it ended" in steps
+    assert "Say of Freeze…" in steps
+    assert "Say of" not in panel(ground, "steps", Role.VIEWER)
+    key = ground.step("freeze").acts.get().key
+    client = enter("amelie")
+    there = f"{path(ground, 'tell', 'freeze')}?key={key}"
+    page = text(client.get(there))
+    assert "Look at the target itself before you say anything" in page
+    assert client.post(there, {"reason": "I looked."}).status_code == 422, "done or not?"
+    assert client.post(there, {"reason": "I looked.", "ended": "done"}).status_code == 302
+    act = ground.step("freeze").acts.get()
+    assert (act.state, act.by_word) == ("done", "amelie")
+
+
+def test_what_failed_is_tried_again_or_skipped_by_an_approver(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    ground.until("tell")
+    ground.hand.outcome = Heard.FAILED
+    ground.say("tell", "bruno")
+    for _ in range(3):
+        ground.look()
+    assert ground.run.state == RunState.PAUSED
+    assert "Retry “Tell”…" in panel(ground, "steps")
+    assert "Skip “Tell”…" not in panel(ground, "steps"), "that takes an approver"
+    assert "Skip “Tell”…" in panel(ground, "steps", Role.APPROVER)
+    assert "retry it, skip it or abort first" in panel(ground, "next"), "why it is not resumed"
+    refused = enter("amelie").post(
+        path(ground, "skip", "tell"), {"reason": "No."}, headers={"HX-Request": "1"}
+    )
+    assert "takes the role approver" in text(refused)
+    assert enter("amelie").post(path(ground, "retry", "tell"), {"reason": "x y"}).status_code == 302
+    assert ground.step("tell").round == 2
+
+
+def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    refused = enter("bruno").post(
+        path(ground, "skip", "fence"), {"reason": "Quick."}, headers={"HX-Request": "1"}
+    )
+    assert refused.status_code == 403
+    assert "is never skipped" in text(refused)
+
+
+def test_addresses_of_nothing_are_not_found(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    client = enter("amelie")
+    for wrong in (
+        "/recovery/runs/999/",
+        path(ground, "explode"),
+        path(ground, "retry"),
+        path(ground, "pause", "tell"),
+        path(ground, "retry", "nothing"),
+        "/recovery/approve/00000000-0000-0000-0000-000000000000/",
+    ):
+        assert client.get(wrong).status_code == 404, wrong
+
+
+def test_a_drill_wears_its_mode_on_every_screen(ground: Ground, enter: Enter) -> None:
+    ground.prepare(Mode.SIMULATION)
+    assert 'data-mode="simulation"' in panel(ground, "voice")
+    assert "Simulation: nothing is done" in panel(ground, "voice")
+    page = text(enter("amelie").get(path(ground, "start")))
+    assert "Simulation: nothing is done" in page
+    assert "Type PAR1" not in page, "nothing is touched"
+
+
+def test_a_drifted_run_is_not_started_and_says_why(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    move_on("ident")
+    following = panel(ground, "next")
+    assert "What was shown is not so any more." in following
+    assert f"Start {ground.run}…" not in following
+    assert f"Withdraw {ground.run}…" in following
+    assert enter("amelie").post(path(ground, "withdraw"), {"reason": "Anew."}).status_code == 302
+    assert ground.run.state == RunState.ABORTED
+
+
+def test_runs_stand_in_a_list_and_on_their_datacenters_page(ground: Ground, enter: Enter) -> None:
+    assert "No runbook was run here yet." in text(enter("vera").get("/recovery/runs/"))
+    ground.begin()
+    for where in ("/recovery/runs/", "/recovery/", "/recovery/PAR1/"):
+        assert f">{ground.run}</a>" in text(enter("vera").get(where)), where
+    assert f">{ground.run}</a>" not in text(enter("vera").get("/recovery/OSU2/"))
+
+
+def test_somebody_else_takes_over_and_two_who_start_start_one(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    told = {"reason": "It burns.", "typed": "PAR1"}
+    assert enter("amelie").post(path(ground, "start"), told).status_code == 302
+    second = enter("bruno").post(path(ground, "start"), told, headers={"HX-Request": "1"})
+    assert second.status_code == 403
+    assert "somebody was first" in text(second)
+    assert enter("bruno").post(path(ground, "pause"), {"reason": "Mine."}).status_code == 302
+    assert Press.PAUSE in ground.run.state_reason or "bruno: Mine." in ground.run.state_reason
+
+
+def test_every_panel_of_a_run_is_a_function_of_rows_and_role(ground: Ground) -> None:
+    ground.begin()
+    ground.until("promote")
+    number, ask = ground.run.number, ground.ask("promote").pk
+    topics = [f"run-{part}:{number}" for part in ("voice", "next", "steps", "promises", "facts")]
+    for topic in (*topics, f"ask-state:{ask}", "asked", "runs"):
+        for role in Role:
+            first, second = draw(topic, Screen(role)), draw(topic, Screen(role))
+            assert first == second
+            assert first.count(f'id="p-{topic.partition(":")[0]}"') == 1
+            assert "<form" not in first
+    for nobodys in ("run-voice:999", "run-steps:x", "ask-state:x", f"ask-state:{ground.run.pk}"):
+        assert "hidden" in draw(nobodys, Screen(Role.ADMIN))

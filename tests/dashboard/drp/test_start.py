@@ -1,0 +1,188 @@
+"""A runbook is chosen, shown on the live inventory, and prepared once, as it was shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from recovery.audit.facts import Actor
+from recovery.brief.actions import decide_on
+from recovery.brief.canon import canonical, document
+from recovery.brief.facts import Choice
+from recovery.brief.models import Decision
+from recovery.brief.queries import fleet_at
+from recovery.core import clock
+from recovery.drp import actions
+from recovery.drp.models import Run
+from recovery.inventory.models import Host
+from tests.actions.drp.ground import Ground
+from tests.dashboard.drp.conftest import Enter, seen_of, text
+from tests.dashboard.drp.test_approve import move_on
+from tests.dashboard.losing import lose_datacenter
+from tests.decisions.drp.books import raw
+
+STEPS = """\
+  - id: silent
+    title: Is it silent
+    stage: activation
+    owner: responder
+    timeout: 2m
+    undo: Nothing is changed by it.
+    do: {kind: check, that: datacenter_is_silent}
+  - id: call
+    title: Call the site
+    stage: activation
+    owner: responder
+    timeout: 10m
+    undo: Nothing is changed by it.
+    needs: [silent]
+    do: {kind: manual, instructions: Call the duty desk., evidence: Who said what.}
+  - id: agree
+    title: Go on
+    stage: activation
+    owner: responder
+    timeout: 5m
+    undo: Nothing is changed by it.
+    needs: [call]
+    approval: {role: approver, count: 1}
+    do: {kind: approval, question: Does everybody agree}
+"""
+WHICH = "/recovery/start/?runbook=plain&mode={}&lost=PAR1&into=OSU2"
+
+
+def write_plain() -> None:
+    """A runbook whose every step can be carried out today."""
+    head = raw().split("steps:\n")[0].replace("runbook: datacenter-lost", "runbook: plain")
+    row = actions.write_runbook(
+        raw=(head + "steps:\n" + STEPS).encode(),
+        actor=Actor("person", "emil"),
+        reason="New.",
+        now=clock.system.now(),
+    )
+    actions.activate_runbook(
+        runbook=row, actor=Actor("person", "dora"), reason="I read it.", now=clock.system.now()
+    )
+
+
+def decide() -> Decision:
+    """PAR1 is lost, and somebody decided to recover it."""
+    now = clock.system.now()
+    lose_datacenter("PAR1", Host.objects.select_related("datacenter"), now)
+    return decide_on(
+        datacenter="PAR1",
+        choice=Choice.ACTIVATE,
+        seen=canonical(document(fleet_at(now).brief("PAR1"))),
+        actor=Actor("person", "amelie"),
+        reason="It burns.",
+        now=now,
+    )
+
+
+def prepare(client: Client, where: str, **more: str) -> Any:
+    seen = seen_of(client.get(where).content.decode())
+    return client.post(where, {"seen": seen, "reason": "It burns.", **more})
+
+
+def test_a_simulation_says_of_each_step_what_it_would_do(ground: Ground, enter: Enter) -> None:
+    ground.write()
+    client = enter("amelie")
+    first = text(client.get("/recovery/start/?lost=PAR1"))
+    assert "Show what it would do" in first
+    page = text(client.get(WHICH.format("simulation").replace("plain", "datacenter-lost")))
+    assert "A datacenter is lost for good: PAR1 into OSU2." in page
+    assert "Promote, 2 targets" in page
+    assert "2 in 2 waves: ident, orders." in page
+    assert "Point of no return." in page
+    assert "somebody else approves" in page
+    done = prepare(client, WHICH.format("simulation").replace("plain", "datacenter-lost"))
+    assert done["Location"] == f"/recovery/runs/{ground.run.number}/"
+
+
+def test_what_cannot_be_carried_out_yet_is_simulated_alone(ground: Ground, enter: Enter) -> None:
+    write_plain()
+    ground.write()
+    decide()
+    where = WHICH.format("disaster").replace("plain", "datacenter-lost")
+    page = text(enter("amelie").get(where))
+    assert "does not carry it out yet" in page
+    assert "Prepare the disaster" not in page
+    assert prepare(enter("amelie"), where).status_code == 422 or not Run.objects.exists()
+
+
+def test_a_disaster_follows_a_decision_and_names_it(ground: Ground, enter: Enter) -> None:
+    write_plain()
+    client, where = enter("amelie"), WHICH.format("disaster")
+    page = text(client.get(where))
+    assert "Nobody has decided to recover PAR1" in page
+    assert "Prepare the disaster" not in page
+    seen = {"seen": "0" * 64, "reason": "Go.", "override": "It burns."}
+    assert client.post(where, seen).status_code == 403
+    decision = decide()
+    assert "Start its runbook…" in text(client.get("/recovery/PAR1/"))
+    page = text(client.get(where))
+    assert f"{decision}</a>, amelie" in page
+    assert "Stale: It was never drilled" in page
+    assert prepare(client, where).status_code == 422, "a stale one takes a name and a reason"
+    done = prepare(client, where, override="It burns.")
+    assert done.status_code == 302
+    assert Run.objects.get().decision == decision
+    page = text(client.get(done["Location"]))
+    assert f"/recovery/decisions/{decision.number}/" in page
+    assert "amelie: It burns." in page
+    assert f"Go on with {Run.objects.get()}" in text(client.get("/recovery/PAR1/"))
+
+
+def test_two_who_prepare_the_same_prepare_one(ground: Ground, enter: Enter) -> None:
+    ground.write()
+    where = WHICH.format("simulation").replace("plain", "datacenter-lost")
+    first, second = prepare(enter("amelie"), where), prepare(enter("bruno"), where)
+    assert first["Location"] == second["Location"]
+    assert Run.objects.get().requested_by == "amelie"
+
+
+def test_a_plan_that_changed_between_reading_and_pressing_is_shown_again(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.write()
+    client = enter("amelie")
+    where = WHICH.format("simulation").replace("plain", "datacenter-lost")
+    seen = seen_of(client.get(where).content.decode())
+    move_on("ident")
+    refused = client.post(where, {"seen": seen, "reason": "Go."})
+    assert refused.status_code == 409
+    assert "Nothing was prepared." in text(refused)
+    assert not Run.objects.exists()
+    again = {"seen": seen_of(refused.content.decode()), "reason": "Go."}
+    assert client.post(where, again).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("into=OSU2", "into=PAR1"), "cannot take over from itself"),
+        (("mode=simulation", "mode=planned"), "is no plan for a planned"),
+        (("lost=PAR1", "lost=NONE"), "Select a valid choice"),
+        (("runbook=plain", "runbook=none"), "Select a valid choice"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    ground: Ground, enter: Enter, change: tuple[str, str], says: str
+) -> None:
+    write_plain()
+    page = text(enter("amelie").get(WHICH.format("simulation").replace(*change)))
+    assert says in page
+    assert "Prepare it" not in page
+
+
+def test_a_viewer_starts_nothing(ground: Ground, enter: Enter) -> None:
+    ground.write()
+    assert enter("vera").get("/recovery/start/").status_code == 403
+    assert "Start its runbook" not in text(enter("vera").get("/recovery/PAR1/"))
+
+
+def test_without_a_runbook_in_force_the_page_says_how_to_get_one(
+    ground: Ground, enter: Enter
+) -> None:
+    assert "No runbook is in force yet." in text(enter("amelie").get("/recovery/start/"))

@@ -1,0 +1,129 @@
+"""A database goes back in time from its page: the window, the loss with a moment, two words."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from recovery.core import clock
+from recovery.inventory.models import Database, Host
+from recovery.restores.models import Restore
+from tests.dashboard import bases
+from tests.dashboard.archives import seed_backups
+from tests.dashboard.conftest import SignIn
+from tests.dashboard.test_restores import chosen, page
+
+PATH = "/databases/orders-pg/restore-in-place/"
+
+
+@pytest.fixture
+def now(hosts: dict[str, Host]) -> datetime:
+    """Everything serves, and is archived."""
+    now = clock.system.now()
+    seed_backups(bases.seed_bases(hosts, now), now)
+    return now
+
+
+def shown(html: str) -> str:
+    found = re.search(r'name="shown" value="([^"]*)"', html)
+    return found.group(1) if found else ""
+
+
+def form(html: str, to: datetime | None, **changes: str) -> dict[str, str]:
+    words = {
+        "source": chosen(html, "source"),
+        "to": f"{to:%Y-%m-%d %H:%M:%S}" if to else "",
+        "typed": "orders-pg",
+        "reason": "Somebody dropped a table.",
+        "shown": shown(html),
+    }
+    return words | changes
+
+
+def ask(client: Client, to: datetime) -> Restore:
+    html = page(client, PATH)
+    said = client.post(PATH, form(html, to))
+    assert said.status_code == 422, "nobody agrees to a loss that they were not shown"
+    client.post(PATH, form(html, to, shown=shown(said.content.decode())))
+    return Restore.objects.get()
+
+
+def test_the_dialog_shows_the_window_and_then_the_loss_of_the_moment(
+    now: datetime, sign_in: SignIn
+) -> None:
+    client = sign_in("responder")
+    assert "Take orders-pg back in time…" in page(client, "/databases/orders-pg/")
+    html = page(client, PATH)
+    assert re.search(r"has every moment from .* UTC to .* UTC\. Choose the last one", html)
+    assert "In its own place, on par1-" in html
+    assert "Show what is lost with that moment" in html
+    assert "Restore orders-pg in place" not in html
+    to = now - timedelta(minutes=20)
+    said = client.post(PATH, form(html, to)).content.decode()
+    assert "Nothing was done yet" in said
+    assert "Restore orders-pg in place" in said
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, 20 min ago" in said
+    assert "Its standbys are given up" in said
+    assert not Restore.objects.exists()
+    other = client.post(PATH, form(html, to + timedelta(minutes=5), shown=shown(said)))
+    assert "Nothing was done yet" in other.content.decode(), "it was shown of another moment"
+    assert not Restore.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"), [(-40, "begins at"), (1, "and no further"), (None, "Say which moment")]
+)
+def test_a_moment_that_cannot_be_had_is_refused_with_the_newest(
+    now: datetime, sign_in: SignIn, hours: int | None, words: str
+) -> None:
+    client = sign_in("responder")
+    to = None if hours is None else now + timedelta(hours=hours)
+    said = client.post(PATH, form(page(client, PATH), to))
+    assert said.status_code == 422
+    html = said.content.decode()
+    assert words in html
+    assert hours is None or "the newest moment that can be restored is" in html
+    assert not Restore.objects.exists()
+
+
+def test_two_people_agree_to_one_moment(now: datetime, sign_in: SignIn) -> None:
+    first, second = sign_in("responder"), sign_in("approver")
+    to = (now - timedelta(minutes=20)).replace(microsecond=0)
+    row = ask(first, to)
+    assert (row.phase, row.in_place, row.to) == ("asked", True, to)
+    database = Database.objects.get(name="orders-pg")
+    assert database.primary is not None
+    assert row.host == database.primary.host
+    assert f'href="{PATH}">Confirm {row}…' in page(second, "/databases/orders-pg/")
+    assert second.get("/databases/orders-pg/restore/").headers["location"] == PATH
+    html = page(second, PATH)
+    assert f"It goes back to {to:%d %b %H:%M:%S} UTC, from replica" in html
+    assert "responder says so already." in html
+    assert 'name="to"' not in html
+    word = {"typed": "orders-pg", "reason": "I saw it.", "first": str(row.pk)}
+    first.post(PATH, word)
+    assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
+    second.post(PATH, word)
+    row.refresh_from_db()
+    assert (row.phase, row.vouch.given_by) == ("choose", "approver")
+    assert "restores it already" in page(second, PATH)
+    assert second.get("/api/restores").json()[0]["in_place"] is True
+
+
+def test_what_is_backed_up_daily_goes_back_to_its_last_backup_alone(
+    now: datetime, sign_in: SignIn
+) -> None:
+    client = sign_in("responder")
+    row = Database.objects.exclude(engine="postgresql").filter(plan="starter").first()
+    row = row or Database.objects.exclude(engine="postgresql").earliest("name")
+    path = f"/databases/{row.name}/restore-in-place/"
+    html = page(client, path)
+    assert "Back to its last backup: leave this empty" in html
+    words = form(html, now - timedelta(days=2), typed=row.name)
+    said = client.post(path, words).content.decode()
+    assert "has its backups&#x27; own moments alone: leave it empty" in said
+    client.post(path, words | {"to": ""})
+    assert Restore.objects.get().to is None

@@ -1,0 +1,81 @@
+"""Incidents on their pages: acknowledged once, whole, and part of a wider one."""
+
+from __future__ import annotations
+
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.audit.facts import Actor
+from recovery.audit.models import AuditEntry
+from recovery.core import clock
+from recovery.incidents import actions as incidents
+from recovery.inventory.models import Host
+from tests.dashboard import fleet
+from tests.dashboard.conftest import SignIn
+
+
+def test_a_part_of_a_wider_incident_leads_to_it(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now = clock.system.now()
+    part = fleet.lose_host(hosts["par1-r1-h02"], now)
+    whole = fleet.lose_host(hosts["par1-r1-h01"], now)
+    incidents.join_incident(
+        incident=part,
+        into=whole,
+        actor=Actor("controller", "t", 1),
+        reason="PAR1 is lost.",
+        now=now,
+    )
+    client = sign_in("viewer")
+    link = f'part of <a href="/incidents/{whole.number}/">{whole}</a>'
+    for path in ("/incidents/", f"/incidents/{part.number}/"):
+        assert link in client.get(path).content.decode()
+    html = client.get(f"/incidents/{whole.number}/").content.decode()
+    assert f"{part} is part of it" in html
+    assert "par1-r1-h02" in html
+
+
+def test_acknowledging_takes_the_incident_and_stops_the_bell(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    client = sign_in("responder")
+    assert 'data-rings=""' not in draw("bell", Screen(Role.VIEWER))
+    answer = client.post(f"/incidents/{incident.number}/acknowledge/", {"back": "/"})
+    assert answer.status_code == 302
+    assert 'data-rings=""' in draw("bell", Screen(Role.VIEWER))
+    incident.refresh_from_db()
+    assert incident.acknowledged_by == "responder"
+    entry = AuditEntry.objects.filter(object_type="incident").order_by("-id")[0]
+    assert entry.body["actor"]["id"] == "responder"
+
+
+def test_a_second_acknowledgement_is_told_who_was_first(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    path = f"/incidents/{incident.number}/acknowledge/"
+    sign_in("responder").post(path)
+    answer = sign_in("approver").post(path, headers={"HX-Request": "true"})
+    assert answer.status_code == 409
+    assert b"already acknowledged by responder" in answer.content
+
+
+def test_acknowledging_by_a_link_is_impossible(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
+    answer = sign_in("responder").get(f"/incidents/{incident.number}/acknowledge/")
+    assert answer.status_code == 405
+
+
+def test_what_was_whole_before_anybody_came_can_still_be_acknowledged(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    """Tocsin may be faster than a person; the bell rings on until somebody takes it."""
+    now = clock.system.now()
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    incidents.mitigate_incident(incident=incident, actor=fleet.CONTROLLER, reason="Whole.", now=now)
+    client = sign_in("responder")
+    assert f"Acknowledge {incident}" in client.get("/").content.decode()
+    page = client.get(f"/incidents/{incident.number}/").content.decode()
+    assert f"Acknowledge {incident}" in page
+    client.post(f"/incidents/{incident.number}/acknowledge/")
+    assert "responder has it" in client.get("/").content.decode()
