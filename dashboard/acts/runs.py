@@ -8,16 +8,17 @@ from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.consent import Assertion
+from recovery.core.consent import Assertion, challenge
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import actions
-from recovery.drp.actions.answers import Answer
+from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
+from recovery.drp.queries.approvals import glass_word
 from recovery.drp.resolve import Wish
 from recovery.drp.views.asks import AskPage, view_ask
 from recovery.drp.views.runs import find_run
@@ -147,10 +148,24 @@ def deny(page: AskPage, *, actor: Actor, reason: str) -> str:
     return f"You said no to “{page.planned.title}”: {page.run} pauses, and shows why."
 
 
-def break_glass(page: AskPage, *, rules: Collection[Rule], actor: Actor, reason: str) -> str:
+def glass_challenge(page: AskPage, *, rules: Collection[Rule], actor: Actor, reason: str) -> bytes:
+    """What whoever breaks it signs: these rules, this reason. `Refused` where they may not."""
+    _check_open(page)
+    broken = glass_to_break(page.row, rules=rules, actor=actor, reason=reason)
+    return challenge(glass_word(page.run, page.row.step, page.row, broken))
+
+
+def break_glass(
+    page: AskPage, *, rules: Collection[Rule], assertion: Assertion, actor: Actor, reason: str
+) -> str:
     _check_open(page)
     actions.break_glass(
-        ask=page.row.pk, rules=rules, actor=actor, reason=reason, now=clock.system.now()
+        ask=page.row.pk,
+        rules=rules,
+        assertion=assertion,
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
     )
     return "The glass is broken, and everybody was told. You may answer now."
 

@@ -34,6 +34,14 @@ from recovery.drp.views.asks import AskPage, breakable, view_ask
 Forms = Yes | No | Glass
 
 
+class ToSign(Exception):
+    """What was written is whole; now it is signed."""
+
+    def __init__(self, challenge: bytes) -> None:
+        super().__init__("to be signed")
+        self.challenge = challenge
+
+
 @dataclass(slots=True)
 class Answered:
     """What is shown again: the form that was sent, why it did nothing, what changed."""
@@ -92,16 +100,25 @@ def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 @for_people(May.BREAK_GLASS)
 @or_unreadable
 def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
-    """Named rules, a reason; everybody is told. Then the page is shown again, to be answered."""
-    page = _find(pk, request)
-    form = Glass(breakable(page, request.user.get_username()), request.POST)
+    """Named rules and a reason, then a signature over just these; everybody is told. Afterwards the
+    page is shown again, to be answered."""
+    page, actor = _find(pk, request), actor_of(request)
+    form = Glass(breakable(page, actor.id), request.POST)
 
     def do(form: Forms) -> str:
         told = form.cleaned_data
-        rules = [Rule(rule) for rule in told["rules"]]
-        return runs.break_glass(page, rules=rules, actor=actor_of(request), reason=told["reason"])
+        rules, reason = [Rule(rule) for rule in told["rules"]], told["reason"]
+        if not told["answer"]:
+            signed = runs.glass_challenge(page, rules=rules, actor=actor, reason=reason)
+            raise ToSign(signed)
+        proof = passkeys.read_assertion(told["answer"])
+        return runs.break_glass(page, rules=rules, assertion=proof, actor=actor, reason=reason)
 
-    return _answer(request, role, page, form, do)
+    try:
+        return _answer(request, role, page, form, do)
+    except ToSign as asked:
+        options = _options(page, asked.challenge)
+        return _show(request, role, page, Answered(form, context={"to_sign": options}))
 
 
 def _find(pk: UUID, request: HttpRequest) -> AskPage:
@@ -180,17 +197,18 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         yes=forms[Yes],
         no=forms[No],
         glass=forms.get(Glass),
-        options=_options(page, person),
+        options=_options(page, page.challenge(person)),
         has_code=not page.question.by_passkey and passkeys.has_code(request.user),  # type: ignore[arg-type]
         at=clock.system.now(),
+        **answered.context,
     )
 
 
-def _options(page: AskPage, person: str) -> str:
+def _options(page: AskPage, challenge: bytes) -> str:
     """For navigator.credentials.get."""
     return json.dumps(
         {
-            "challenge": websafe_encode(page.challenge(person)),
+            "challenge": websafe_encode(challenge),
             "rpId": party().name,
             "userVerification": "required",
             "allowCredentials": [{"type": "public-key", "id": one} for one in page.credentials],

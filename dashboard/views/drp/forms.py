@@ -47,8 +47,9 @@ class No(Reason):
 
 
 class Glass(Reason):
-    """Each rule by its name."""
+    """Each rule by its name; first without an `answer`, then with the signature over both."""
 
+    answer = forms.CharField(required=False, max_length=20_000, widget=forms.HiddenInput)
     seen = forms.CharField(max_length=60_000, widget=forms.HiddenInput, strip=False)
     rules = forms.MultipleChoiceField(
         label="I override",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
@@ -18,6 +20,7 @@ from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest, digest_of
 from recovery.drp.queries.linting import findings_of
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
@@ -66,12 +69,27 @@ def prepare_run(
     said = override.reason if override else ""
     with transaction.atomic():
         RunbookVersion.objects.select_for_update().get(pk=runbook.pk)
-        same = Run.objects.filter(
-            runbook=runbook, digest=digest(plan), state=RunState.PREPARED, decision=decision
-        )
-        if (prepared := same.first()) is not None:
+        if (prepared := _prepared(runbook, plan, decision)) is not None:
             return prepared
         return _keep(runbook, plan, said, decision, actor=actor, reason=reason, now=now)
+
+
+def _prepared(runbook: RunbookVersion, plan: Plan, decision: Decision | None) -> Run | None:
+    """The run of just this plan, whoever asked for it, of which nothing has begun."""
+    rows = Run.objects.filter(
+        runbook=runbook,
+        state=RunState.PREPARED,
+        mode=plan.mode,
+        lost=plan.lost.name,
+        into=plan.into.name,
+        decision=decision,
+    )
+    wanted = digest(msgspec.structs.replace(plan, requester=""))
+    for row in rows:
+        with suppress(Refused):  # one that cannot be read is not this one
+            if digest(msgspec.structs.replace(plan_of(row), requester="")) == wanted:
+                return row
+    return None
 
 
 def _check_stale(findings: Sequence[Finding], override: Override | None) -> None:

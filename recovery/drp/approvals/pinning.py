@@ -31,8 +31,9 @@ def fingerprint(person: str, handle: str, public: str) -> str:
 
 
 def make_pin(person: str, handle: str, public: str, roles: Collection[str]) -> Pin:
-    """`roles`: the person's groups at this moment, as the administrator confirmed them."""
-    return Pin(person, handle, public)
+    """`roles`: the person's at this moment, as the administrator confirmed them: whoever writes
+    rows later can take from them and add nothing."""
+    return Pin(person, handle, public, tuple(sorted(roles)))
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) ->
     assert said["silent"][1].startswith("0 of 2 hosts of PAR1 are lost. Not yet: par1-r1-h1")
     assert said["promote-business"] == (
         "done",
-        "Asks 1 of role approver. 2 in 1 waves: ident, orders.",
+        "Asks 1 of role approver. 2 in 1 wave: ident, orders.",
     )
     assert not Act.objects.exists()
     assert not Alarm.objects.exists()

@@ -15,6 +15,8 @@ from django.test import Client, override_settings
 
 from recovery.core.consent import Assertion
 from recovery.drp.approvals.proofs import write_assertion
+from recovery.drp.models import BreakGlass
+from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from tests.actions.drp.ground import Ground, make_ground
 from tests.dashboard.fleet import plain
@@ -74,9 +76,19 @@ class Desk:
     def deny(self, reason: str = "It comes back.") -> Any:
         return self.client.post(f"{self.path}deny/", {"seen": self.seen, "reason": reason})
 
-    def break_glass(self, *rules: str, reason: str = "Nobody else answers.") -> Any:
+    def break_glass(
+        self, *rules: str, reason: str = "Nobody else answers.", signs: bool = True
+    ) -> Any:
+        """Named, then signed as the second page asks."""
+        path = f"{self.path}break-glass/"
         told = {"seen": self.seen, "rules": list(rules), "reason": reason}
-        return self.client.post(f"{self.path}break-glass/", told)
+        asked = self.client.post(path, told)
+        if not signs or "data-passkey-said" not in asked.content.decode():
+            return asked
+        ask = self.ground.ask(self.step)
+        broken = BreakGlass(ask=ask, by=self.who, rules=sorted(rules), reason=reason)
+        signed = self.ground.keys[self.who].sign(glass_word(self.ground.run, ask.step, ask, broken))
+        return self.client.post(path, told | {"answer": write_assertion(signed)})
 
 
 def seen_of(page: str) -> str:

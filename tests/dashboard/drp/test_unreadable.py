@@ -13,7 +13,9 @@ from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter, text
 from tests.support.fleet import BY
 
-NO_PLAN = '{"lost": {"name": "PAR1"}, "mode": "disaster"}'
+NO_PLAN = (
+    '{"lost": {"name": "PAR1"}, "mode": "disaster", "requester": "amelie", "last_editor": "emil"}'
+)
 
 
 def damaged(ground: Ground) -> tuple[Run, Ask]:
