@@ -13,7 +13,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import LoanState, Site
+from recovery.backups.facts import CONTINUOUS, LoanState, Site
+from recovery.backups.ranking import Rated
+from recovery.backups.ranking import best as best_of
 from recovery.backups.words import instant, spoken
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
@@ -49,11 +51,16 @@ PASSING = ("quarantine:", "epoch:", "store:")
 # ---------------------------------------------------------------------- what
 
 
-def choose(sources: Sequence[Source], home: Site, lost: frozenset[str], wanted: str = "") -> Choice:
-    """The replica that loses least, and of equals the nearest; or `wanted` (a key), if it can be.
-    One whose last restore test failed comes after all others."""
+def choose(
+    sources: Sequence[Source],
+    home: Site,
+    lost: frozenset[str],
+    wanted: str = "",
+    promise: timedelta = CONTINUOUS.promise,
+) -> Choice:
+    """The replica that comes first (backups/ranking.py); or `wanted` (a key), if it can be."""
     usable = [one for one in sources if not refuse_source(one, lost)]
-    best = min(usable, key=lambda one: _rank(one, home), default=None)
+    best = best_of(usable, lambda one: _rated(one, home), promise)
     if wanted:
         best = next((one for one in usable if one.key == wanted), None)
     why_not = tuple(refuse_source(one, lost) or _after(one, best) for one in sources if one != best)
@@ -78,11 +85,10 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     return ""
 
 
-def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:
+def _rated(source: Source, home: Site) -> Rated:
     assert source.at is not None, "it is usable"
-    away = kilometres(source.site, home)
-    far = float("inf") if away is None else away
-    return bool(source.disproof), -source.at.timestamp(), bool(source.unread), far, source.number
+    far = kilometres(source.site, home)
+    return Rated(source.at, bool(source.disproof), bool(source.unread), far, source.number)
 
 
 def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
@@ -91,7 +97,8 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     is_furthest = all(one.at is None or one.at <= source.at for one in usable)
     how = "goes furthest"
     if not is_furthest:
-        how = "was asked for, and goes" if is_wanted else "goes furthest of those not disproven"
+        surer = _surer(source, usable)
+        how = "was asked for, and goes" if is_wanted else f"goes furthest of those {surer}"
     how += "," if is_furthest or not is_wanted else ""
     said = f"Replica {source.number} in {source.site.name} {how} to {instant(source.at)}."
     if source.disproof:
@@ -99,6 +106,16 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     if source.unread:
         said += f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
     return said
+
+
+def _surer(source: Source, usable: Sequence[Source]) -> str:
+    """What is wrong with all that go further, and not with this one."""
+    further = [one for one in usable if one.at and source.at and one.at > source.at]
+    said = (
+        "not disproven" if any(one.disproof for one in further) else "",
+        "that can be read" if any(not one.disproof for one in further) else "",
+    )
+    return " and ".join(filter(None, said))
 
 
 def _after(source: Source, best: Source | None) -> str:
@@ -110,7 +127,10 @@ def _after(source: Source, best: Source | None) -> str:
     if source.at < best.at:
         return f"{name} ends {spoken(best.at - source.at)} earlier."
     if source.at > best.at:
-        return f"{name} goes {spoken(source.at - best.at)} further, and was not asked for."
+        why = "was not asked for"
+        if source.unread and not best.unread:
+            why = f"cannot be read now ({source.unread.rstrip('.')})"
+        return f"{name} goes {spoken(source.at - best.at)} further, and {why}."
     if source.unread and not best.unread:
         return f"{name} goes as far, and cannot be read now."
     return f"{name} goes as far, and is no nearer."
