@@ -44,6 +44,8 @@ MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
 STRAY_SECONDS = 60.0
+ARCHIVE = "archive: "
+"""How an agent's words begin about what is wrong with an archive."""
 PASSING = ("quarantine:", "epoch:", "store:")
 """How an agent's words begin about what ends by itself."""
 
@@ -324,8 +326,8 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
         return Wait(order.held or f"{facts.host} is at it.")
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
-        return _end(f"{failed}: {order.detail}")
-    return _again(facts, order.detail or order.state, failed)
+        return _end(f"{failed}: {words_of(order)}")
+    return _again(facts, words_of(order) or order.state, failed)
 
 
 def _again(facts: Facts, said: str, failed: str) -> Answer:
@@ -354,6 +356,11 @@ def drops_stray(age: float, order: OrderSight | None, quiet: float, *, is_busy: 
     if age < STRAY_SECONDS or is_busy:
         return False
     return order is None or discards_again(order, quiet)
+
+
+def words_of(order: OrderSight) -> str:
+    """For people: its agent's, without the mark of whose trouble it was where that is plain."""
+    return order.detail.removeprefix(ARCHIVE)
 
 
 def is_passing(order: OrderSight) -> bool:

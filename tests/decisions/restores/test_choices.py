@@ -164,8 +164,9 @@ def test_what_is_quoted_is_what_a_restore_would_choose(data: st.DataObject) -> N
     notes = Database("d", "notes", "postgresql", HOME, "PAR1", copies)
     (line,) = quote_site("PAR1", [notes], NOW).lines
     sources = [
-        Source(c.key, c.number, c.store, c.place, c.point and c.point.at, "", c.disproof, c.error)
+        Source(c.key, c.number, c.store, c.place, c.point.at, "", c.disproof, c.error)
         for c in copies
+        if c.point
     ]
     chosen = choose(sources, HOME, frozenset({"PAR1"})).source
     assert (chosen and chosen.key) == (line.used and line.used.key)
