@@ -324,10 +324,17 @@ def _after_switch(facts: Facts) -> Answer:
     if facts.phase is Phase.ROUTE and serves:
         said = f"It accepts writes on {facts.host}, and its users are led there."
         return Step(Act.END, Phase.DONE, said)
+    if facts.phase is Phase.SWITCH and facts.in_place and serves:
+        said = f"{facts.host} leads with the restored data, by its agent's word."
+        return Step(Act.ADVANCE, Phase.ROUTE, said)
     if facts.verdict in GONE:
         return _end(f"{facts.host} is {facts.verdict}. {_left(facts)}")
     if facts.phase is Phase.ROUTE:
         return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
+    return _adopt(facts)
+
+
+def _adopt(facts: Facts) -> Answer:
     if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
         return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
     return _ordered(facts, facts.adopt, "Its data could not be put in place")
