@@ -172,6 +172,12 @@ TOCSIN_VAULT_KEYS = ENVIRONMENT.get("TOCSIN_VAULT_KEYS", "")
 who loses it has to give every database a new secret."""
 TOCSIN_PINS = ENVIRONMENT.get("TOCSIN_PINS") or str(VAR / "secrets" / "approvers.json")
 """Public keys of those who may approve what is dangerous: a file, out of PostgreSQL's reach."""
+TOCSIN_WEBHOOK_KEYS = ENVIRONMENT.get("TOCSIN_WEBHOOK_KEYS") or str(VAR / "secrets" / "webhooks")
+"""A folder with the keys that sign the webhooks of recovery plans, by the names that plans use."""
+TOCSIN_WEBHOOK_NETWORKS = ENVIRONMENT.get("TOCSIN_WEBHOOK_NETWORKS", "").split()
+"""Networks beside public addresses that webhooks may go to, on any port: 10.0.0.0/8."""
+TOCSIN_WEBHOOK_AUTHORITY = ENVIRONMENT.get("TOCSIN_WEBHOOK_AUTHORITY", "")
+"""A file of certificates of whoever signs the receivers'; empty: the system's."""
 TOCSIN_BACKUP_KEY = ENVIRONMENT.get("TOCSIN_BACKUP_KEY", "k1")
 """The id of the key that seals backups; the key itself is in each host's own file alone."""
 TOCSIN_PROVEN_WITHIN_DAYS = _numbers("TOCSIN_PROVEN_WITHIN_DAYS", "30")[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 
 from django.conf import settings
@@ -10,11 +12,12 @@ from django.conf import settings
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.s3 import Bucket, S3Store
 from recovery.adapters.notifiers.chat import Chat
+from recovery.adapters.notifiers.hook import Hook, read_key
 from recovery.adapters.notifiers.mail import Mail
 from recovery.adapters.snapshots.ec2 import Account, Ec2Provider
 from recovery.adapters.snapshots.store import SnapshotStore
 from recovery.core.errors import BadConfiguration
-from recovery.core.ports import Notifier, ObjectStore, SnapshotProvider
+from recovery.core.ports import NotAccepted, Notifier, ObjectStore, Receiver, SnapshotProvider
 
 
 def notifier_for(kind: str, address: str) -> Notifier:
@@ -30,6 +33,24 @@ def notifier_for(kind: str, address: str) -> Notifier:
             use_tls=settings.TOCSIN_MAIL_TLS,
         )
     return Chat(address)
+
+
+def receiver_at(url: str, name: str) -> Receiver:
+    """Of webhooks: the key of this name is a file that no row and no plan holds."""
+    path = Path(settings.TOCSIN_WEBHOOK_KEYS) / name
+    try:
+        key = read_key(path.read_text())
+    except (OSError, UnicodeError) as error:
+        raise NotAccepted(
+            f"There is no key {name} that can be read.",
+            todo=f"Put the receiver's whsec_… into a file {name} in TOCSIN_WEBHOOK_KEYS.",
+        ) from error
+    try:
+        networks = [ip_network(each) for each in settings.TOCSIN_WEBHOOK_NETWORKS]
+    except ValueError as error:
+        raise BadConfiguration(str(error), field="TOCSIN_WEBHOOK_NETWORKS") from error
+    trust = ssl.create_default_context(cafile=settings.TOCSIN_WEBHOOK_AUTHORITY or None)
+    return Hook(url, key, networks, trust)
 
 
 def store_at(

@@ -11,11 +11,11 @@ from django.db.models.functions import Concat
 
 from recovery.alarms import queries
 from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, digest_at, is_storm
-from recovery.alarms.facts import AlarmState, DeliveryState, Severity
+from recovery.alarms.facts import AlarmState, Audience, DeliveryState, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict
+from recovery.core.errors import Conflict, Refused
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 
@@ -73,7 +73,7 @@ def _fold_into_storm(alarm: Alarm, *, actor: Actor, now: datetime) -> None:
         )
         why = "A phone that rings for each of forty alarms is put away."
         transitions.create([storm], actor=actor, reason=why, now=now)
-    for channel in Channel.objects.filter(enabled=True):
+    for channel in Channel.objects.filter(enabled=True, audience=Audience.TEAM):
         _tell_of_storm(storm, channel, alarm, now=now)
 
 
@@ -95,7 +95,14 @@ def _tell_of_storm(storm: Alarm, channel: Channel, alarm: Alarm, *, now: datetim
     )
 
 
-def queue_deliveries(*, alarm: Alarm, subject: str, text: str, now: datetime) -> None:
+def queue_deliveries(
+    *,
+    alarm: Alarm,
+    subject: str,
+    text: str,
+    audience: Audience = Audience.TEAM,
+    now: datetime,
+) -> None:
     """One message to each enabled channel; the notifier does the rest."""
     Delivery.objects.bulk_create(
         [
@@ -107,10 +114,44 @@ def queue_deliveries(*, alarm: Alarm, subject: str, text: str, now: datetime) ->
                 queued_at=now,
                 next_at=now,
             )
-            for channel in Channel.objects.filter(enabled=True)
+            for channel in Channel.objects.filter(enabled=True, audience=audience)
         ],
         ignore_conflicts=True,
     )
+
+
+def send_message(
+    *,
+    key: str,
+    audience: Audience,
+    title: str,
+    body: str,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Alarm:
+    """What others than the team are told, once for its key: it rings nowhere, and no all-clear
+    follows it. `Refused` where no channel reaches them."""
+    with transaction.atomic():
+        there = Alarm.objects.filter(key=key).first()
+        if there is not None:
+            return there
+        if not Channel.objects.filter(enabled=True, audience=audience).exists():
+            raise Refused(
+                f"No channel reaches {audience}.",
+                kept="Nobody was told.",
+                todo=f"Name one: manage.py channel NAME mail ADDRESS --audience {audience}.",
+            )
+        row = Alarm(
+            key=key, severity=str(Severity.NOTICE), title=title[:300], body=body, raised_at=now
+        )
+        transitions.create([row], actor=actor, reason=reason, now=now)
+        queue_deliveries(alarm=row, subject=title, text=body, audience=audience, now=now)
+        ended = {"ended_at": now}
+        said = f"It is a message to {audience}: nobody has to take it."
+        return transitions.move(
+            row, AlarmState.ENDED, actor=actor, reason=said, now=now, changes=ended
+        )
 
 
 def acknowledge_alarm(*, alarm: Alarm, actor: Actor, reason: str, now: datetime) -> Alarm:
@@ -216,15 +257,23 @@ def record_refused(*, delivery: Delivery, error: str, now: datetime) -> None:
 
 
 def register_channel(
-    *, name: str, kind: str, address: str, actor: Actor, reason: str, now: datetime
+    *,
+    name: str,
+    kind: str,
+    address: str,
+    audience: Audience = Audience.TEAM,
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> Channel:
     """The channel of this name with this address."""
     row = Channel.objects.filter(name=name).first()
     if row is None:
-        row = Channel(name=name, kind=kind)
+        row = Channel(name=name, kind=kind, audience=str(audience))
         row.sealed_secret = row.sealed(address)
         return transitions.create([row], actor=actor, reason=reason, now=now)[0]
-    if (row.kind, row.secret_address) == (kind, address):
+    if (row.kind, row.secret_address, row.audience) == (kind, address, audience):
         return row
-    changes = {"kind": kind, "sealed_secret": row.sealed(address)}
+    sealed = row.sealed(address)
+    changes = {"kind": kind, "audience": str(audience), "sealed_secret": sealed}
     return transitions.amend(row, changes, action="described", actor=actor, reason=reason, now=now)

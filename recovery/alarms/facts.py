@@ -21,6 +21,16 @@ MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+class Audience(StrEnum):
+    """Whom a channel reaches. Alarms go to the team; the others get what a recovery plan tells
+    them, and nothing else."""
+
+    TEAM = "team"
+    MANAGEMENT = "management"
+    CUSTOMERS = "customers"
+    AUTHORITIES = "authorities"
+
+
 class Severity(StrEnum):
     """`page` rings people; `notice` is shown and mailed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from recovery.alarms.facts import MOVES, AlarmState, DeliveryState, Severity
+from recovery.alarms.facts import MOVES, AlarmState, Audience, DeliveryState, Severity
 from recovery.core import vault
 from recovery.core.guarded import Guarded
 from recovery.incidents.models import Incident
@@ -47,13 +47,16 @@ class Alarm(Guarded):
 
 
 class Channel(Guarded):
-    """A way to reach the team: an Apprise address or a mail address. The address is secret: its
-    row holds it sealed (K1)."""
+    """A way to reach the team, or another audience: an Apprise address or a mail address. The
+    address is secret: its row holds it sealed (K1)."""
 
     TYPE = "channel"
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=10, choices=[("apprise", "apprise"), ("mail", "mail")])
+    audience = models.CharField(
+        max_length=12, choices=[(a, a) for a in Audience], default=Audience.TEAM
+    )
     sealed_secret = models.TextField()
     enabled = models.BooleanField(default=True)
 

@@ -35,3 +35,8 @@ def last_message(alarm: Alarm, channel: Channel) -> datetime | None:
     told = Delivery.objects.filter(alarm=alarm, channel=channel)
     at: datetime | None = told.aggregate(at=Max(Coalesce("accepted_at", "next_at")))["at"]
     return at
+
+
+def told(key: str) -> list[Delivery]:
+    """Every message of the alarms, or messages, of this key."""
+    return list(Delivery.objects.filter(alarm__key=key).select_related("channel").order_by("pk"))

@@ -25,11 +25,13 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection.facts import Part
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
+from recovery.drp.queries import authority
 from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
+from recovery.operations.facts import Verb
 from recovery.restores.cycle import carry_on
 from recovery.restores.lottery import draw_lots
 from recovery.restores.queries import Leases
@@ -71,6 +73,11 @@ class Judge:
     _next_plans: float = 0.0
     _plans: Plans | None = None
     _next_recognition: float = 0.0
+
+    @property
+    def _is_paused(self) -> bool:
+        """Only that: who does not trust its eyes, or its rows, lets nothing through."""
+        return bool(self.sighted.paused) and not self.sighted.hands_off and not self.doubt
 
     @property
     def actor(self) -> Actor:
@@ -207,7 +214,9 @@ class Judge:
             return
         paused = self.sighted.hands_off or self.sighted.paused
         leases = self._leases()
-        if carry_on(actor=self.actor, now=self.clock.now(), paused=paused, leases=leases):
+        despite = authority.restores_above_pause() if self._is_paused else ()
+        now = self.clock.now()
+        if carry_on(actor=self.actor, now=now, paused=paused, despite=despite, leases=leases):
             self.ask((), True)
 
     def _reschedule(self) -> None:
@@ -217,8 +226,11 @@ class Judge:
 
     def _govern(self) -> None:
         paused = self.sighted.hands_off or self.sighted.paused
-        admitted = run_governor(actor=self.actor, now=self.clock.now(), paused=paused)
-        if admitted:
+        why = "" if paused else self.sighted.frozen.get(Part.RESCHEDULING, "")
+        despite = authority.operations_above_pause() if self._is_paused or why else ()
+        frozen = {Verb.START: why} if why else {}
+        now = self.clock.now()
+        if run_governor(actor=self.actor, now=now, paused=paused, frozen=frozen, despite=despite):
             self.ask((), True)
 
     def _watch_over(self) -> None:

@@ -21,6 +21,7 @@ from recovery.drp.executing import FailPoint, Hand, carry_out, nowhere
 from recovery.drp.facts import Kind
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.models import Run
+from recovery.drp.queries.inventory import one_look
 from recovery.drp.sights import GateSight, RunSight, with_looks
 
 log = structlog.get_logger()
@@ -75,7 +76,8 @@ class Cycle:
         taken = 0
         for _ in range(MOST_TURNS):
             before = taken
-            taken += self._turn(run, RowLedger(run.pk, actor, now, hold))
+            with one_look():
+                taken += self._turn(run, RowLedger(run.pk, actor, now, hold))
             if taken == before:
                 break
         return taken

@@ -1,28 +1,46 @@
 """What is no longer as it was when a plan was approved, in sentences. Pure.
 
 Invariant: whatever would change what a step that has not begun does, or what was quoted, is named;
-what this run did itself (`ours`) is not.
+what this run did itself (`ours`), or is about to have done (`busy`), is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from recovery.drp.plan import Plan, PlannedStep, Target
 
 Epochs = Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What moved by this run's hand."""
+
+    epochs: Epochs
+    busy: frozenset[str]
+
+    def touched(self, key: str) -> bool:
+        return key in self.epochs or key in self.busy
+
+
 def drift(
-    approved: Plan, now: Plan, *, ours: Epochs | None = None, ended: Collection[str] = ()
+    approved: Plan,
+    now: Plan,
+    *,
+    ours: Epochs | None = None,
+    ended: Collection[str] = (),
+    busy: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """`ours`: the epochs to which this run has brought targets; `ended`: steps that are over."""
+    """`ours`: the epochs to which this run has brought targets; `ended`: steps that are over;
+    `busy`: targets of acts of ours whose outcome is still to come: they move, and by our hand."""
     return tuple(
         dict.fromkeys(
             [
                 *_head(approved, now),
-                *_steps(approved, now, ours or {}, ended),
-                *_quotes(approved, now, ours or {}),
+                *_steps(approved, now, _Ours(ours or {}, frozenset(busy)), ended),
+                *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
             ]
         )
     )
@@ -52,7 +70,7 @@ def _head(approved: Plan, now: Plan) -> Iterator[str]:
             yield f"The plan says that it {word} by {who or 'nobody'}, and its rows by {told}."
 
 
-def _steps(approved: Plan, now: Plan, ours: Epochs, ended: Collection[str]) -> Iterator[str]:
+def _steps(approved: Plan, now: Plan, ours: _Ours, ended: Collection[str]) -> Iterator[str]:
     before = {step.id: step for step in approved.steps}
     after = {step.id: step for step in now.steps}
     for name in before.keys() - after.keys():
@@ -64,12 +82,12 @@ def _steps(approved: Plan, now: Plan, ours: Epochs, ended: Collection[str]) -> I
             yield from _step(step, after[name], ours)
 
 
-def _step(was: PlannedStep, then: PlannedStep, ours: Epochs) -> Iterator[str]:
+def _step(was: PlannedStep, then: PlannedStep, ours: _Ours) -> Iterator[str]:
     old = {target.key: target for wave in was.waves for target in wave}
     new = {target.key: target for wave in then.waves for target in wave}
     for key, target in old.items():
         if key not in new:
-            if key not in ours:
+            if not ours.touched(key):
                 yield f"{was.id}: {target.name} is no target of it any more."
         elif (word := _epoch(target, new[key], ours)) != "":
             yield f"{was.id}: {word}"
@@ -79,8 +97,8 @@ def _step(was: PlannedStep, then: PlannedStep, ours: Epochs) -> Iterator[str]:
         yield f"{was.id} does something else now than what was approved."
 
 
-def _epoch(was: Target, then: Target, ours: Epochs) -> str:
-    if then.epoch == was.epoch or then.epoch == ours.get(was.key):
+def _epoch(was: Target, then: Target, ours: _Ours) -> str:
+    if then.epoch == was.epoch or was.key in ours.busy or then.epoch == ours.epochs.get(was.key):
         return ""
     return f"{was.name} is in epoch {then.epoch} now; the plan saw epoch {was.epoch}."
 
@@ -104,12 +122,12 @@ def _rest(step: PlannedStep) -> tuple[object, ...]:
     )
 
 
-def _quotes(approved: Plan, now: Plan, ours: Epochs) -> Iterator[str]:
+def _quotes(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
     after = {quote.database: quote for quote in now.quotes}
     for quote in approved.quotes:
         found = after.get(quote.database)
         if found is None:
-            if f"database:{quote.database}" not in ours:
+            if not ours.touched(f"database:{quote.database}"):
                 yield f"{quote.name} has no copy to restore any more; it was quoted {quote.moment}."
         elif found.moment < quote.moment:
             yield (

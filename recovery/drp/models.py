@@ -16,6 +16,7 @@ from recovery.drp.facts import (
     RunState,
     StepState,
 )
+from recovery.drp.journal import Call, Effect  # noqa: F401 - tables of this room, too
 from recovery.drp.runbooks.states import RUNBOOK_MOVES, RunbookState
 from recovery.inventory.models.places import choices
 

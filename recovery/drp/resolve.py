@@ -121,7 +121,7 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         into=into,
         situation=wish.situation,
         steps=tuple(steps),
-        quotes=_quotes(runbook, wish, inventory),
+        quotes=_quotes(runbook, wish, inventory, steps),
         left_out=tuple(left),
         requester=wish.requester,
         last_editor=wish.last_editor,
@@ -247,14 +247,27 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
         yield targets[at : at + size]
 
 
-def _quotes(runbook: Runbook, wish: Wish, inventory: Inventory) -> tuple[Quote, ...]:
-    """Of every starter database there that has a copy elsewhere; a business one that is restored
-    has none."""
-    if runbook.is_lossless:
-        return ()
+def _quotes(
+    runbook: Runbook, wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]
+) -> tuple[Quote, ...]:
+    """Of every starter database there that has a copy elsewhere, and of whatever a step restores;
+    one that is promoted or switched over loses what its lag says, and that is measured, not
+    quoted."""
+    restored = {
+        target.id
+        for step in steps
+        if step.kind is Kind.RESTORE_DATABASES
+        for wave in step.waves
+        for target in wave
+    }
     rows = sorted(inventory.databases, key=lambda row: row.name)
     return tuple(
         Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
         for row in rows
-        if row.home == wish.lost and row.restorable is not None and row.plan == "starter"
+        if row.restorable is not None
+        and (row.id in restored or _is_starter_there(row, runbook, wish))
     )
+
+
+def _is_starter_there(row: DatabaseSight, runbook: Runbook, wish: Wish) -> bool:
+    return not runbook.is_lossless and row.home == wish.lost and row.plan == "starter"

@@ -69,8 +69,10 @@ class StepSight:
 
 @dataclass(frozen=True, slots=True)
 class RunSight:
-    """`drift`: what is no longer as it was approved; `hold`: why nothing may begin now at all;
-    `production`: keys of everything that is production, as the inventory has it (I-DR-4)."""
+    """`drift`: what is no longer as it was approved; `moved`: the same, with what moved of the
+    targets of acts that are under way, which is ours where they were begun; `hold`: why nothing may
+    begin now at all; `production`: keys of everything that is production, as the inventory has it
+    (I-DR-4)."""
 
     id: str
     plan: Plan
@@ -78,6 +80,7 @@ class RunSight:
     state: RunState
     steps: Mapping[str, StepSight]
     drift: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     hold: str = ""
     production: frozenset[str] = field(default_factory=frozenset)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.alarms.actions import register_channel
+from recovery.alarms.facts import Audience
 from recovery.audit.facts import Actor
 from recovery.inventory import actions
 from recovery.inventory.facts import ApplicationKind, DomainKind
@@ -46,14 +47,16 @@ def load_lab(layout: Layout, settings: LabSettings, *, actor: Actor, now: dateti
                 )
                 tokens += _invite(row, settings, actor=actor, now=now)
     _register_applications(layout, actor=actor, now=now)
-    register_channel(
-        name="ops by mail",
-        kind="mail",
-        address="ops@lab.invalid",
-        actor=actor,
-        reason=_REASON,
-        now=now,
-    )
+    for name, audience in (("ops", Audience.TEAM), ("customers", Audience.CUSTOMERS)):
+        register_channel(
+            name=f"{name} by mail",
+            kind="mail",
+            address=f"{name}@lab.invalid",
+            audience=audience,
+            actor=actor,
+            reason=_REASON,
+            now=now,
+        )
     return tokens
 
 

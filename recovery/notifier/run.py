@@ -8,7 +8,9 @@ a lost one.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import structlog
 from django.db import DatabaseError, close_old_connections
@@ -19,11 +21,15 @@ from recovery.alarms.models import Delivery
 from recovery.core.clock import Clock
 from recovery.core.ports import NotAccepted
 from recovery.core.vault import VaultClosed
+from recovery.drp.journal import Call
+from recovery.notifier.calls import claimed_calls, deliver_call
 
 log = structlog.get_logger()
 POLL_SECONDS = 0.5
 AT_ONCE = 8
 """A channel that hangs must not keep the others waiting."""
+
+Due = TypeVar("Due", Delivery, Call)
 
 
 def run_notifier(*, clock: Clock, stop: threading.Event) -> None:
@@ -33,21 +39,31 @@ def run_notifier(*, clock: Clock, stop: threading.Event) -> None:
         while not stop.wait(POLL_SECONDS):
             close_old_connections()
             busy = {one for one in busy if not one.done()}
-            free = AT_ONCE - len(busy)
             try:
-                claimed = actions.claim_deliveries(now=clock.now(), at_most=free) if free else []
-                busy |= {pool.submit(_in_thread, delivery, clock) for delivery in claimed}
+                busy |= _begun(pool, clock, AT_ONCE - len(busy))
             except DatabaseError as error:
                 log.warning("rows are away", error=str(error).strip())
 
 
-def _in_thread(delivery: Delivery, clock: Clock) -> None:
-    """One delivery with a connection that works; what fails here is claimed again later."""
+def _begun(pool: ThreadPoolExecutor, clock: Clock, free: int) -> set[Future[None]]:
+    """What is due, as far as hands are free: messages to people first."""
+    if not free:
+        return set()
+    claimed = actions.claim_deliveries(now=clock.now(), at_most=free)
+    found = {pool.submit(_in_thread, deliver, delivery, clock) for delivery in claimed}
+    if left := free - len(claimed):
+        calls = claimed_calls(clock, left)
+        found |= {pool.submit(_in_thread, deliver_call, call, clock) for call in calls}
+    return found
+
+
+def _in_thread(send: Callable[[Due, Clock], None], one: Due, clock: Clock) -> None:
+    """One of them with a connection that works; what fails here is claimed again later."""
     close_old_connections()
     try:
-        deliver(delivery, clock)
+        send(one, clock)
     except DatabaseError as error:
-        log.warning("no receipt written", delivery=delivery.pk, error=str(error).strip())
+        log.warning("no receipt written", about=str(one.pk), error=str(error).strip())
 
 
 def deliver(delivery: Delivery, clock: Clock) -> None:

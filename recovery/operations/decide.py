@@ -11,8 +11,8 @@ restarts in place take no token.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from recovery.operations.facts import Verb
 
@@ -56,12 +56,16 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`containers`: running in the fleet; `largest_host`: most containers on one host."""
+    """`containers`: running in the fleet; `largest_host`: most containers on one host. `frozen`:
+    verbs that wait, each with why; `despite`: operations that go in a pause, or although their verb
+    is frozen, by the authority of a recovery plan."""
 
     flying: tuple[Flying, ...]
     containers: int
     largest_host: int
     paused: str = ""
+    frozen: Mapping[Verb, str] = field(default_factory=dict)
+    despite: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +78,24 @@ class Admission:
 
 def admit(asking: Sequence[Waiting], ledger: Ledger, limits: Limits) -> Admission:
     """Most urgent first, then longest waiting; deterministic by id."""
-    if ledger.paused:
-        reason = f"Everything is paused: {ledger.paused}"
-        return Admission((), tuple((w.operation, reason) for w in asking))
     counters = _Counters(ledger, limits)
     admitted: list[str] = []
     waiting: list[tuple[str, str]] = []
     for item in sorted(asking, key=lambda w: (-w.urgency, w.asked, w.operation)):
-        if reason := counters.refusal(item):
+        if reason := _paused(item, ledger) or counters.refusal(item):
             waiting.append((item.operation, reason))
         else:
             counters.take(item)
             admitted.append(item.operation)
     return Admission(tuple(admitted), tuple(waiting))
+
+
+def _paused(item: Waiting, ledger: Ledger) -> str:
+    if item.operation in ledger.despite:
+        return ""
+    if ledger.paused:
+        return f"Everything is paused: {ledger.paused}"
+    return ledger.frozen.get(item.verb, "")
 
 
 class _Counters:

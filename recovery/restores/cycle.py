@@ -3,6 +3,7 @@ by asking again."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -21,10 +22,24 @@ MOST_STEPS = 6
 """Of one restore in one round."""
 
 
-def carry_on(*, actor: Actor, now: datetime, paused: str = "", leases: Leases | None = None) -> int:
-    """Take the steps that follow now; their number. `leases`: as the leader watches them."""
+def carry_on(
+    *,
+    actor: Actor,
+    now: datetime,
+    paused: str = "",
+    despite: Collection[UUID] = (),
+    leases: Leases | None = None,
+) -> int:
+    """Take the steps that follow now; their number. `despite`: those that go on in a pause, by a
+    recovery plan that people approved; `leases`: as the leader watches them."""
     carried = sum(
-        _carried(row.pk, actor=actor, now=now, paused=paused, leases=leases)
+        _carried(
+            row.pk,
+            actor=actor,
+            now=now,
+            paused="" if row.pk in despite else paused,
+            leases=leases,
+        )
         for row in queries.unfinished_restores()
     )
     return carried + _tidied(actor=actor, now=now)

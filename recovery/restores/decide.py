@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.backups.distance import kilometres
 from recovery.backups.facts import LoanState, Site
@@ -75,6 +75,17 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     if source.at is None:
         return f"{name} holds nothing that can be restored."
     return ""
+
+
+def refuse_less(choice: Choice, quoted: datetime) -> str:
+    """Why this choice would lose more than people agreed to; empty where it does not."""
+    found = choice.source
+    if found is None or found.at is None or found.at >= quoted - SLACK:
+        return ""
+    return (
+        f"Replica {found.number} goes to {instant(found.at)} only, {spoken(quoted - found.at)} less"
+        " than what was agreed to."
+    )
 
 
 def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -171,6 +172,25 @@ def choice_for(database: Database, wanted: str = "") -> Choice:
 def place_for(database: Database, wanted: str = "") -> Place:
     """The host that would get it."""
     return place(hosts_for(database), home_of(database), wanted)
+
+
+def place_in(database: Database, site: str) -> Place:
+    """The host of this datacenter that would get it; what is on its way there counts already, so
+    that many that begin at once are spread."""
+    rows = Restore.objects.filter(phase__in=sorted(UNFINISHED)).exclude(database=database)
+    under_way = Counter(str(host) for host in rows.values_list("host_id", flat=True))
+    ports = rows.filter(database__port=database.port).select_related("database")
+    taken = {str(row.host_id): f"{row.database}, which is restored there" for row in ports}
+    hosts = [
+        replace(
+            one,
+            databases=one.databases + under_way[one.key],
+            taken_by=one.taken_by or taken.get(one.key, ""),
+        )
+        for one in hosts_for(database)
+        if one.site == site
+    ]
+    return place(hosts, home_of(database))
 
 
 def failover_of(database: Database) -> Failover | None:

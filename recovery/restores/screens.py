@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from recovery.inventory.models import Database
 from recovery.restores import queries
@@ -128,6 +130,12 @@ def restores(database: str = "") -> tuple[RestoreView, ...]:
     running = list(rows.exclude(phase__in=sorted(ENDED)).prefetch_related("steps"))
     ended = list(rows.filter(phase__in=sorted(ENDED)).prefetch_related("steps")[:SHOWN])
     return tuple(_view(row) for row in (*running, *ended))
+
+
+def views_of(keys: Collection[UUID]) -> Mapping[UUID, RestoreView]:
+    """These, by their ids."""
+    rows = Restore.objects.select_related("database", "source__store", "host", "vouch", "sight")
+    return {row.pk: _view(row) for row in rows.filter(pk__in=keys).prefetch_related("steps")}
 
 
 def unfinished(database: str) -> RestoreView | None:

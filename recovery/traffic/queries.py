@@ -52,16 +52,18 @@ def current_doors() -> tuple[Door, ...]:
     )
 
 
-def current_routes() -> tuple[Route, ...]:
-    """The routes of all applications that are wanted at all."""
+def current_routes(only: UUID | None = None) -> tuple[Route, ...]:
+    """The routes of all applications that are wanted at all, or of one."""
+    asked = {} if only is None else {"application": only}
     ran_last = (
-        Placement.objects.filter(running_at__isnull=False)
+        Placement.objects.filter(running_at__isnull=False, **asked)
         .order_by("application_id", "-running_at")
         .distinct("application_id")
     )
     rows = Placement.objects.filter(
         Q(state__in=OCCUPIED) | Q(pk__in=ran_last.values("pk")),
         application__copies__gt=0,
+        **asked,
     ).values_list(
         "application__name",
         "container__ordinal",
@@ -93,12 +95,20 @@ class Live:
     seen_at: datetime | None
 
 
+UNSEEN = Live(Answer.UNKNOWN, None, None, None)
+
+
 def live_answers(now: datetime) -> dict[UUID, Live]:
     """The prober's newest word per application; unknown where it is old or missing."""
     found = {pulse.application_id: _live(pulse, now) for pulse in Pulse.objects.all()}
-    unknown = Live(Answer.UNKNOWN, None, None, None)
     everyone = Application.objects.values_list("pk", flat=True)
-    return {pk: found.get(pk, unknown) for pk in everyone}
+    return {pk: found.get(pk, UNSEEN) for pk in everyone}
+
+
+def live_answer(application: UUID, now: datetime) -> Live:
+    """Of one application."""
+    pulse = Pulse.objects.filter(application=application).first()
+    return _live(pulse, now) if pulse else UNSEEN
 
 
 def _live(pulse: Pulse, now: datetime) -> Live:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from recovery.alarms import actions
 from recovery.alarms.cycle import end_storm
-from recovery.alarms.facts import Severity
+from recovery.alarms.facts import Audience, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
@@ -104,6 +104,39 @@ def test_raising_twice_rings_once() -> None:
     channel()
     assert alarm() == alarm()
     assert Delivery.objects.count() == 1
+
+
+def test_customers_get_what_they_are_told_once_and_never_an_alarm(mailbox: Mailbox) -> None:
+    channel()
+    actions.register_channel(
+        name="customers",
+        kind="mail",
+        address="all@example.invalid",
+        audience=Audience.CUSTOMERS,
+        actor=BY,
+        reason="test",
+        now=NOW,
+    )
+    alarm()
+    for _ in range(2):
+        row = actions.send_message(
+            key="drp:1",
+            audience=Audience.CUSTOMERS,
+            title="It is over.",
+            body="It is over.",
+            actor=BY,
+            reason="test",
+            now=NOW,
+        )
+    assert row.state == "ended", "nobody has to take it"
+    told = Delivery.objects.order_by("pk").values_list("channel__name", "subject")
+    assert list(told) == [("ops", "ALARM 1 host lost in PAR1"), ("customers", "It is over.")]
+    for delivery in actions.claim_deliveries(now=NOW):
+        deliver(delivery, ManualClock(NOW))
+    assert sorted(subject for subject, _ in mailbox.got) == [
+        "ALARM 1 host lost in PAR1",
+        "It is over.",
+    ]
 
 
 def test_a_message_is_delivered_by_mail_with_the_servers_own_receipt(mailbox: Mailbox) -> None:

@@ -18,14 +18,12 @@ from dashboard.views.act import HOST_ACTS
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.detection import actions as detection
-from recovery.detection.facts import Part
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
 from recovery.inventory.models import Host, Placement
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
-from tests.support.freezes import freeze
 
 PAGES = (
     "/",
@@ -398,20 +396,3 @@ def test_while_automation_is_paused_nobody_is_told_that_there_is_nothing_to_deci
         html = client.get(path).content.decode()
         assert "Nothing moves: " in html
         assert "Nothing to decide" not in html
-
-
-def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_one_press(
-    sign_in: SignIn, hosts: dict[str, Host]
-) -> None:
-    row = freeze([Part.FAILOVER, Part.RESTORE_TESTS], clock.system.now())
-    client, viewer = sign_in("responder"), sign_in("viewer")
-    html = client.get("/").content.decode()
-    assert "utomation frozen by DRP-0007" in html
-    assert "DRP-0007 froze failover, restore tests for amelie at" in html
-    assert "Lift the freeze" in html
-    assert "Lift the freeze" not in viewer.get("/").content.decode()
-    assert viewer.post(f"/held/freezes/{row.pk}/lift/").status_code == 403
-    assert client.post(f"/held/freezes/{row.pk}/lift/").status_code in {302, 303}
-    row.refresh_from_db()
-    assert (row.state, row.lifted_by) == ("lifted", "responder")
-    assert "frozen by" not in client.get("/").content.decode()

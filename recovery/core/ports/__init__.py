@@ -28,6 +28,7 @@ from recovery.core.ports.stores import (
     StoreFull,
     StoreRefused,
 )
+from recovery.core.ports.webhooks import Receiver
 
 __all__ = [
     "DATABASE",
@@ -44,6 +45,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStore",
     "Place",
+    "Receiver",
     "Rejoined",
     "ServerFacts",
     "Sight",

@@ -26,6 +26,7 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.decide import next_orders, refuse_act
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Approval, ApprovalUse, BreakGlass, Run, RunStep
+from recovery.drp.queries.inventory import one_look
 from recovery.drp.queries.runs import pulse_of, refuse_authority
 from recovery.drp.sights import (
     NEVER_BEGUN,
@@ -70,8 +71,10 @@ class RowLedger:
             )
 
     def _still(self, run: Run, order: Order) -> RunSight:
-        """The engine gives this very order on the rows as they are now."""
-        seen = queries.run_sight(run, hold=self.hold)
+        """The engine gives this very order on the rows as they are now; what may begin something is
+        compared with an inventory that is read in this transaction."""
+        with one_look(anew=order.do in {Do.BEGIN, Do.INTEND, Do.LOOK}):
+            seen = queries.run_sight(run, hold=self.hold)
         sight = with_looks(seen, self.gates, self.expected)
         if order not in next_orders(sight):
             raise Conflict(f"{order.do} {order.step} is not what follows any more.")
@@ -145,6 +148,9 @@ class RowLedger:
             sight = self._still(run, order)
             if sight.state is RunState.ABORTING:
                 return NEVER_BEGUN
+            if sight.moved and not sight.drift:
+                said = f"It was never begun, and meanwhile: {' '.join(sight.moved)}"
+                return Outcome(Heard.FAILED, said)
             why = refuse_act(order, sight)
             if why:
                 raise Refused(why, kept="It was not begun.")

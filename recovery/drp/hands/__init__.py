@@ -14,9 +14,13 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
+from recovery.drp.hands.calling import Calling
 from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
+from recovery.drp.hands.placing import Placing
 from recovery.drp.hands.promoting import Promoting
+from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
@@ -43,7 +47,11 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.FREEZE_AUTOMATION: Freezing,
     Kind.FENCE_DATACENTER: Fencing,
     Kind.PROMOTE_DATABASES: Promoting,
-    Kind.NOTIFY: lambda bench: Telling(bench.step, bench.actor, bench.now),
+    Kind.RESTORE_DATABASES: Restoring,
+    Kind.PLACE_APPLICATIONS: Placing,
+    Kind.SWITCH_TRAFFIC: Switching,
+    Kind.NOTIFY: Telling,
+    Kind.WEBHOOK: Calling,
 }
 """One line a kind."""
 HANDED = frozenset(MAKERS)
@@ -54,16 +62,18 @@ def refuse_plan(plan: Plan) -> str:
     """Why this version cannot carry a plan out; empty where it can."""
     if plan.mode is Mode.SIMULATION:
         return ""
-    missing = {step.kind.value for step in plan.steps if not _has_hand(step)}
+    missing = {step.kind.value for step in plan.steps if not _has_hand(step, plan.mode)}
     if not missing:
         return ""
     names = ", ".join(sorted(missing))
     return f"This version of Tocsin simulates {names}, and does not carry it out yet."
 
 
-def _has_hand(step: PlannedStep) -> bool:
-    reaches = step.kind is not Kind.NOTIFY or step.params.get("audience") == "team"
-    return step.kind in HANDED and reaches
+def _has_hand(step: PlannedStep, mode: Mode) -> bool:
+    """What still lives is moved by draining its hosts, which no run does yet."""
+    if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
+        return False
+    return step.kind in HANDED
 
 
 def hands_of(

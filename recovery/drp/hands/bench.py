@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from recovery.audit.facts import Actor
+from recovery.core.errors import Refused
+from recovery.drp.facts import Mode
 from recovery.drp.looking import World
 from recovery.drp.models import Run
-from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.plan import Plan, PlannedStep, Target
 from recovery.drp.sights import Order
 from recovery.restores.queries import Leases
 
@@ -31,3 +33,8 @@ class Bench:
     def step(self, order: Order) -> PlannedStep:
         """The step that the order is of, as it was approved."""
         return self.plan.step(order.step)
+
+    def refuse_drill(self, target: Target) -> None:
+        """The engine asks this before; whoever touches production rows asks once more (I-DR-4)."""
+        if self.plan.mode not in {Mode.PLANNED, Mode.DISASTER} or target.realm != "production":
+            raise Refused(f"{target.name} is {target.realm}: a {self.plan.mode} never touches it.")

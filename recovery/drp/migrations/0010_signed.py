@@ -49,6 +49,24 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
+
+-- What is not in force (any more) is simulated, and not started; a runbook that is retired in the
+-- same moment waits for us.
+CREATE FUNCTION drp_guard_start() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE there text;
+BEGIN
+  IF OLD.state <> 'prepared' OR NEW.state <> 'running' OR NEW.mode = 'simulation' THEN
+    RETURN NEW;
+  END IF;
+  SELECT state INTO there FROM drp_runbookversion WHERE id = NEW.runbook_id FOR SHARE;
+  IF there IS DISTINCT FROM 'active' THEN
+    PERFORM drp_refuse(format('its runbook is %s: only what is active is run', there));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER drp_run_start BEFORE UPDATE ON drp_run FOR EACH ROW EXECUTE FUNCTION drp_guard_start();
+ALTER TABLE drp_run ENABLE ALWAYS TRIGGER drp_run_start;
 """
 
 

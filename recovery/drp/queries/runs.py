@@ -73,13 +73,16 @@ def run_sight(run: Run, *, hold: str = "") -> RunSight:
         for row in rows.values()
         if row.state == StepState.BEGUN
     }
+    is_over = run.state in ENDED
+    drifted, moved = ((), ()) if is_over else drift_of(run, plan, steps)
     return RunSight(
         id=str(run.pk),
         plan=plan,
         digest=run.digest,
         state=RunState(run.state),
         steps=steps,
-        drift=() if run.state in ENDED else drift_of(run, plan, steps),
+        drift=drifted,
+        moved=moved,
         hold=hold,
         production=production_keys() if plan.mode is Mode.DRILL else frozenset(),
     )
@@ -109,11 +112,16 @@ def _step(planned: PlannedStep, row: RunStep, acts: Sequence[Act], now: datetime
     )
 
 
-def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str, ...]:
-    """What is no longer as it was shown. What cannot be resolved any more has drifted, too."""
+Drift = tuple[str, ...]
+
+
+def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drift, Drift]:
+    """What is no longer as it was shown, without and with what is on its way by our own hand. What
+    cannot be resolved any more has drifted, too."""
     over = {StepState.DONE, StepState.SKIPPED}
     if run.state == RunState.PREPARED and run.runbook.state == RunbookState.RETIRED:
-        return (f"{run.runbook} is retired: a newer version is in force.",)
+        said = (f"{run.runbook} is retired: a newer version is in force.",)
+        return said, said
     try:
         runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
         wish = Wish(
@@ -127,14 +135,17 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[str,
         there = inventory("drill" if plan.mode is Mode.DRILL else "production")
         fresh = resolve(runbook, run.runbook.digest, wish, there)
     except TocsinError as error:
-        return (str(error),)
+        return (str(error),), (str(error),)
     ours = {
         act.target: act.epoch
         for act in Act.objects.filter(step__run=run, state=ActState.DONE).order_by("ended_at")
     }
     ours |= promoted_epochs(run)
     ended = {name for name, step in steps.items() if step.state in over}
-    return drift(plan, fresh, ours=ours, ended=ended)
+    acts = [act for step in steps.values() for act in step.acts]
+    busy = {act.target for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}}
+    moved = drift(plan, fresh, ours=ours, ended=ended)
+    return (drift(plan, fresh, ours=ours, ended=ended, busy=busy) if busy else moved), moved
 
 
 # ---------------------------------------------------------------------- approvals

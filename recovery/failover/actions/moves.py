@@ -50,11 +50,13 @@ def ask_word(
     *,
     purpose: str,
     risk: str,
+    by: str = "",
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Vouch:
-    """The first of two words. In the caller's transaction, which holds the database's row."""
+    """The first of two words. In the caller's transaction, which holds the database's row. `by`:
+    whose it is, where a recovery plan writes it down."""
     _expire(row, actor=actor, now=now)
     if Vouch.objects.filter(database=row, state__in=OPEN).exists():
         raise Conflict(f"Somebody vouches for {row} already.", todo="Give the second word.")
@@ -64,7 +66,7 @@ def ask_word(
         purpose=purpose,
         host=host,
         risk=risk,
-        requested_by=actor.id,
+        requested_by=by or actor.id,
         requested_at=now,
         request_reason=reason,
         expires_at=now + WORD_LIFE,
@@ -77,7 +79,7 @@ def give_move(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datet
     check_typed(vouch.database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=vouch.database_id)
-        check_second(vouch, row, "redeploy", actor, now)
+        check_second(vouch, row, "redeploy", actor.id, now)
         assert vouch.host is not None, "a move says where to"
         _check(row, vouch.host)
         use_word(vouch, actor=actor, reason=reason, now=now)
@@ -95,9 +97,9 @@ def give_move(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: datet
         return moved
 
 
-def use_word(vouch: Vouch, *, actor: Actor, reason: str, now: datetime) -> Vouch:
+def use_word(vouch: Vouch, *, by: str = "", actor: Actor, reason: str, now: datetime) -> Vouch:
     """The second of two words, used at once. In the caller's transaction."""
-    given = {"given_by": actor.id, "given_at": now, "give_reason": reason}
+    given = {"given_by": by or actor.id, "given_at": now, "give_reason": reason}
     held = transitions.move(
         vouch, VouchState.GIVEN, actor=actor, reason=reason, now=now, changes=given
     )
@@ -152,9 +154,9 @@ def _refuse_host(row: Database, host: Host) -> str:
     return f"Port {row.port} of {host} is taken by {other}." if other else ""
 
 
-def check_second(vouch: Vouch, row: Database, purpose: str, actor: Actor, now: datetime) -> None:
+def check_second(vouch: Vouch, row: Database, purpose: str, who: str, now: datetime) -> None:
     """Whether this person may give the second word to that first one, about this act, now."""
-    if vouch.requested_by == actor.id:
+    if vouch.requested_by == who:
         raise Refused("You gave the first word; the second one is somebody else's.")
     if vouch.state != VouchState.ASKED or vouch.purpose != purpose:
         raise Refused(f"That word is {vouch.state}.", todo="Ask anew: look at the machine again.")

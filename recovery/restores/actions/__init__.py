@@ -2,6 +2,21 @@
 
 from recovery.restores.actions.carrying import carry, discard_again
 from recovery.restores.actions.hearing import hear_restores
-from recovery.restores.actions.people import ask_restore, call_off, give_restore
+from recovery.restores.actions.people import (
+    Words,
+    ask_restore,
+    call_off,
+    commission_restore,
+    give_restore,
+)
 
-__all__ = ["ask_restore", "call_off", "carry", "discard_again", "give_restore", "hear_restores"]
+__all__ = [
+    "Words",
+    "ask_restore",
+    "call_off",
+    "carry",
+    "commission_restore",
+    "discard_again",
+    "give_restore",
+    "hear_restores",
+]

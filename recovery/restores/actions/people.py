@@ -1,12 +1,13 @@
 """Two people restore a database elsewhere; one calls it off.
 
-Invariants: each typed the database's name; both words are about one epoch, one replica, one moment
-and one host, and what does not hold any more is not begun; one unfinished restore of a database at
-a time, and none while a failover of it is under way.
+Invariants: each typed the database's name, or put their name to a plan that shows it; both words
+are about one epoch, one replica, one moment and one host, and what does not hold any more is not
+begun; one unfinished restore of a database at a time, and none while a failover of it is under way.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -22,8 +23,19 @@ from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database, Host
 from recovery.restores import lost, queries
 from recovery.restores.actions.steps import note_step, reach
+from recovery.restores.decide import refuse_less
 from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
 from recovery.restores.models import Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Of two people who agreed to a plan: `quoted`: the moment up to which it says that everything
+    comes back."""
+
+    first: str
+    second: str
+    quoted: datetime
 
 
 def ask_restore(
@@ -47,12 +59,38 @@ def ask_restore(
         return _asked(row, choice, place, to, actor=actor, reason=reason, now=now)
 
 
+def commission_restore(
+    *,
+    database: Database,
+    source: str,
+    site: str,
+    words: Words,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Restore:
+    """Both words at once, which a recovery plan carries: into this datacenter, from this replica,
+    and with no greater loss than was quoted. All of it or, where it is refused, nothing."""
+    with transaction.atomic():
+        row = Database.objects.select_for_update().get(pk=database.pk)
+        _check(row)
+        choice, place = queries.choice_for(row, source), queries.place_in(row, site)
+        if less := refuse_less(choice, words.quoted):
+            raise Refused(less, field="source", kept="Nothing was begun.")
+        asked = _asked(row, choice, place, None, words=words, actor=actor, reason=reason, now=now)
+        check_second(asked.vouch, row, "restore", words.second, now)
+        use_word(asked.vouch, by=words.second, actor=actor, reason=reason, now=now)
+        said = f"{words.first} and {words.second} agreed: {reason}"
+        return reach(asked, Phase.CHOOSE, actor=actor, reason=said, now=now)
+
+
 def _asked(
     row: Database,
     choice: Choice,
     place: Place,
     to: datetime | None,
     *,
+    words: Words | None = None,
     actor: Actor,
     reason: str,
     now: datetime,
@@ -66,10 +104,13 @@ def _asked(
         raise Refused(
             f"Replica {found.number} goes to {instant(found.at)} and no further.", field="to"
         )
-    risk = say_risk(row, to or found.at, now)
+    quoted, first = (words.quoted, words.first) if words else (found.at, actor.id)
+    risk = say_risk(row, to or quoted, now)
     target = Host.objects.get(pk=host.key)
     why = " ".join([choice.reason, *choice.why_not, place.reason])
-    vouch = ask_word(row, target, purpose="restore", risk=risk, actor=actor, reason=reason, now=now)
+    vouch = ask_word(
+        row, target, purpose="restore", risk=risk, by=first, actor=actor, reason=reason, now=now
+    )
     asked = Restore(
         number=_number(),
         database=row,
@@ -80,12 +121,12 @@ def _asked(
         why=why,
         old_host=old_hosts(row)[:80],
         old_epoch=row.epoch,
-        quoted=found.at,
+        quoted=quoted,
         to=to,
         asked_at=now,
     )
     transitions.create([asked], actor=actor, reason=reason, now=now)
-    note_step(asked, Phase.ASKED, actor=actor, reason=f"{actor.id}: {reason} {why}", now=now)
+    note_step(asked, Phase.ASKED, actor=actor, reason=f"{first}: {reason} {why}", now=now)
     return asked
 
 
@@ -144,7 +185,7 @@ def give_restore(
         row = queries.load(restore.pk)
         if row.phase != Phase.ASKED:
             raise Conflict(f"{row} is in {row.phase}: it waits for no word any more.")
-        check_second(row.vouch, database, "restore", actor, now)
+        check_second(row.vouch, database, "restore", actor.id, now)
         if refusal := refuse(database):
             raise Refused(refusal, kept="Nothing was changed.")
         use_word(row.vouch, actor=actor, reason=reason, now=now)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
 from recovery.drp import actions
+from recovery.drp.facts import RunState
 from recovery.drp.models import Act, Run
 from recovery.drp.press import Press
 from recovery.drp.sights import Heard, RunSight
 from recovery.inventory.models import Database
+from tests.actions.drp.forging import entry, refused
 from tests.actions.drp.ground import Ground, short_runbook
 from tests.support.fleet import BY
 
@@ -128,3 +132,54 @@ def test_a_run_of_a_retired_runbook_is_not_started(ground: Ground) -> None:
         ground.press(Press.START)
     assert ground.run.pk == run.pk
     assert ground.run.state == "prepared"
+
+
+def test_a_retired_runbook_is_not_started_in_the_rows_either(ground: Ground) -> None:
+    run = ground.prepare()
+    second = short_runbook().replace(b"version: 1", b"version: 2")
+    emil, dora = Actor("person", "emil"), Actor("person", "dora")
+    row = actions.write_runbook(raw=second, actor=emil, reason="x", now=ground.now)
+    actions.activate_runbook(runbook=row, actor=dora, reason="x", now=ground.now)
+    statement = "UPDATE drp_run SET state = 'running', version = version + 1 WHERE id = %s"
+    said = refused(statement, [run.pk], entry("drp run", run.pk, run.version + 1))
+    assert "its runbook is retired: only what is active is run" in said
+
+
+def inventories_of_a_look(ground: Ground) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        ground.look()
+    return sum('FROM "inventory_application"' in one["sql"] for one in seen.captured_queries)
+
+
+def test_a_round_that_waits_reads_the_inventory_once(ground: Ground) -> None:
+    ground.hand.outcome = Heard.UNDER_WAY
+    ground.begin()
+    ground.look()
+    asked = inventories_of_a_look(ground)
+    assert asked == 1
+
+
+def test_what_begins_is_compared_with_an_inventory_of_its_own_transaction(ground: Ground) -> None:
+    ground.begin()
+    asked = inventories_of_a_look(ground)
+    assert asked > 4, "each turn once, and for each beginning anew"
+
+
+def test_what_our_own_hand_moves_is_no_drift_before_it_is_recorded(ground: Ground) -> None:
+    """The promotion has moved the rows, and its outcome is still to come."""
+    ground.begin()
+    ground.until("promote")
+    ground.hand.outcome = Heard.UNDER_WAY
+    ground.say("promote", "bruno")
+    ground.look()
+    act = Act.objects.get(step=ground.step("promote"), state="intended")
+    row = Database.objects.get(pk=act.target.removeprefix("database:"))
+    transitions.amend(
+        row, {"epoch": row.epoch + 1}, action="moved", actor=BY, reason="x", now=ground.now
+    )
+    ground.look()
+    assert ground.run.state == RunState.RUNNING
+    ground.hand.outcome = Heard.DONE
+    ground.look()
+    assert Act.objects.get(pk=act.pk).state == "done"
+    assert ground.run.state == RunState.DONE, "nothing had drifted afterwards either"

@@ -9,9 +9,11 @@ import pytest
 
 from recovery.core.errors import Refused
 from recovery.drp.drift import drift
-from recovery.drp.facts import Mode
-from recovery.drp.plan import Plan, Target, canonical, digest, read_plan
-from tests.decisions.drp.books import NAMES
+from recovery.drp.facts import Kind, Mode
+from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
+from recovery.drp.resolve import Wish, resolve
+from recovery.drp.runbooks.reading import read_runbook
+from tests.decisions.drp.books import NAMES, raw
 from tests.decisions.drp.worlds import POINT, database, drill, inventory, later, plan
 
 
@@ -161,3 +163,31 @@ def test_a_quote_whose_copy_is_gone_is_a_drift_unless_we_restored_it() -> None:
     now = msgspec.structs.replace(was, quotes=was.quotes[1:])
     assert any("no copy to restore" in said for said in drift(was, now))
     assert not drift(was, now, ours={f"database:{quote.database}": 8})
+
+
+def test_what_our_own_promotion_moves_is_no_drift_while_it_is_on_its_way() -> None:
+    was = plan()
+    promoted = was.step("promote-business").waves[0][0]
+    rest = [row for row in inventory().databases if row.id != promoted.id]
+    now = plan(there=inventory(databases=(*rest, database(promoted.name, home="OSU2", epoch=8))))
+    assert any("no target of it any more" in said for said in drift(was, now))
+    assert drift(was, now, busy={promoted.key}) == ()
+    other = was.step("promote-business").waves[0][1]
+    assert drift(was, now, busy={other.key})
+
+
+def test_whatever_a_step_restores_is_quoted_and_what_is_promoted_is_not() -> None:
+    text = raw().replace("plan: starter", "plan: business", 1)
+    there = read_runbook(text.encode(), "lost.yaml")
+    wish = Wish(Mode.DISASTER, "PAR1", "OSU2", "Dark.")
+    found = resolve(there, digest_of(text.encode()), wish, inventory())
+    restored = {
+        target.id
+        for step in found.steps
+        if step.kind is Kind.RESTORE_DATABASES
+        for wave in step.waves
+        for target in wave
+    }
+    assert "db-orders" in restored, "the test says something"
+    assert restored <= {quote.database for quote in found.quotes}
+    assert "db-orders" not in {quote.database for quote in plan().quotes}
