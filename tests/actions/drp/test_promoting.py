@@ -143,10 +143,10 @@ def test_more_loss_than_was_approved_pauses_the_run_and_promotes_nobody(pinned: 
     loss = make_loss(pinned, Durability.ASYNCHRONOUS)
     copy = loss.play.servers[loss.play.pair.replicas[2].pk]
     primary = loss.play.servers[loss.play.pair.primary.pk]
-    for _ in range(60):
-        primary.position += 10
+    for _ in range(12):
+        primary.position += 50
         loss.play.servers[loss.play.pair.replicas[1].pk].position = primary.position
-        loss.play.tick()
+        loss.play.tick(1.0)
     assert copy.position < primary.position
     loss.kill_site()
     loss.run(10.0)
