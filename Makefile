@@ -9,8 +9,8 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py
-# Not part of every run yet: make backups, make restores, make told (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/failovers/test_restored.py tests/failovers/test_archives_told.py
+# Not part of every run yet: make backups, make restores, make told, make drp (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/agent/backups tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers restores told backups chaos chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers restores told backups drp chaos chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -107,6 +107,9 @@ restores: install-dev ## databases restored elsewhere on a lab with stores: a ho
 
 told: install-dev ## pieces gone, catalogues frozen, bytes flipped in a lab's stores; Tocsin's own data lost and back
 	python -m pytest -n 0 -s tests/failovers/test_archives_told.py
+
+drp: install-dev ## recovery plans: leaders killed at every step of every hand; a datacenter lost on the lab
+	python -m pytest -n 0 -s tests/drp_story
 
 backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
 	python -m pytest -n $(WORKERS) tests/agent/backups

@@ -252,7 +252,7 @@ def settle(request: HttpRequest, role: Role) -> HttpResponse:
 
 @require_POST
 @for_people(May.PAUSE)
-def lift_freeze(request: HttpRequest, role: Role, pk: str) -> HttpResponse:
+def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
     return answer(
         request, lambda: acts.lift_freeze(str(pk), actor_of(request), FROM_PAGE), back="/"
     )

@@ -10,7 +10,7 @@ from recovery.detection.facts import Part
 from recovery.detection.situations import Scope
 from recovery.failover.cycle import Watch
 from recovery.failover.facts import Around
-from recovery.failover.queries import current_policy
+from recovery.failover.queries import current_policy, fenced_sites
 from recovery.inventory.models import Datacenter
 
 TICK_SECONDS = 0.5
@@ -53,6 +53,7 @@ def around(sighted: Sighted) -> Around:
 
 
 def failing_domains() -> frozenset[str]:
-    """The domains that are held to be lost as a whole right now."""
+    """The domains that are held to be lost as a whole right now, and those that are fenced."""
     wide = (Scope.RACK, Scope.DATACENTER)
-    return frozenset(row.domain for row in queries.open_situations() if row.scope in wide)
+    lost = {row.domain for row in queries.open_situations() if row.scope in wide}
+    return frozenset(lost) | fenced_sites()

@@ -31,6 +31,7 @@ from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
+from recovery.operations.facts import Verb
 from recovery.restores.cycle import carry_on
 from recovery.restores.lottery import draw_lots
 from recovery.restores.queries import Leases
@@ -212,8 +213,7 @@ class Judge:
         if self.doubt:
             return
         paused = self.sighted.hands_off or self.sighted.paused
-        watched, monotonic = self.databases.watch.memory.leases, self.clock.monotonic()
-        leases = Leases(watched, monotonic)
+        leases = self._leases()
         despite = authority.restores_above_pause() if self._is_paused else ()
         now = self.clock.now()
         if carry_on(actor=self.actor, now=now, paused=paused, despite=despite, leases=leases):
@@ -226,9 +226,11 @@ class Judge:
 
     def _govern(self) -> None:
         paused = self.sighted.hands_off or self.sighted.paused
-        despite = authority.operations_above_pause() if self._is_paused else ()
+        why = "" if paused else self.sighted.frozen.get(Part.RESCHEDULING, "")
+        despite = authority.operations_above_pause() if self._is_paused or why else ()
+        frozen = {Verb.START: why} if why else {}
         now = self.clock.now()
-        if run_governor(actor=self.actor, now=now, paused=paused, despite=despite):
+        if run_governor(actor=self.actor, now=now, paused=paused, frozen=frozen, despite=despite):
             self.ask((), True)
 
     def _watch_over(self) -> None:
@@ -250,9 +252,13 @@ class Judge:
             return
         self._next_plans = now + PLANS_SECONDS
         if self._plans is None:
-            self._plans = make_cycle(self.clock)
+            self._plans = make_cycle(self.clock, self._leases)
         hold = self.sighted.hands_off
         self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+
+    def _leases(self) -> Leases:
+        """As this leader has watched them, now."""
+        return Leases(self.databases.watch.memory.leases, self.clock.monotonic())
 
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from recovery.audit.facts import Actor
@@ -17,10 +17,11 @@ from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
 from recovery.drp.waves import current_wave
+from recovery.restores.queries import Leases
 
 
-def make_cycle(clock: Clock) -> Cycle:
-    """For the leading controller: one for its whole life."""
+def make_cycle(clock: Clock, leases: Callable[[], Leases] = Leases) -> Cycle:
+    """For the leading controller: one for its whole life. `leases`: as it watches them."""
     waiting: dict[str, float] = {}
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
@@ -28,7 +29,13 @@ def make_cycle(clock: Clock) -> Cycle:
             return world(run.lost, run.into)
 
         return hands_of(
-            run, there, waiting=waiting, actor=actor, now=now, monotonic=clock.monotonic
+            run,
+            there,
+            waiting=waiting,
+            actor=actor,
+            now=now,
+            monotonic=clock.monotonic,
+            leases=leases,
         )
 
     return Cycle(hands, gates=_gates, expected=_expected)

@@ -6,7 +6,9 @@ own lives (B6); a primary without a successor keeps its lease, so that it may si
 
 from __future__ import annotations
 
-from recovery.failover.elect import elect
+from dataclasses import replace
+
+from recovery.failover.elect import WORSE, elect
 from recovery.failover.facts import (
     Act,
     Answer,
@@ -14,6 +16,8 @@ from recovery.failover.facts import (
     Election,
     Facts,
     Failover,
+    Proof,
+    ProofKind,
     ReplicaSight,
     Step,
     Wait,
@@ -31,7 +35,7 @@ def analyse(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         return _abandon(f"{failover.called_off} called it off.")
     if failover.kind is FailoverKind.RESTART:
         return _restart(facts, failover, policy)
-    if (stop := hands_off(facts.around)) is not None:
+    if (stop := hands_off(facts.around, facts.authority)) is not None:
         return stop
     wrong = trouble(facts, policy, now)
     if failover.kind is FailoverKind.SWITCHOVER:
@@ -43,7 +47,7 @@ def _fail_over(facts: Facts, failover: Failover, policy: Policy, now: float, wro
     if not wrong:
         return _abandon("Its primary renews its lease and serves: nothing was changed.")
     if kept := is_kept(facts, policy):
-        return _abandon(kept)
+        return _take_over(facts, failover, policy, kept) or _abandon(kept)
     if (stop := braked(facts, policy)) is not None:
         return stop
     return _revoke_when_sure(facts, failover, policy, now)
@@ -55,6 +59,8 @@ def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: flo
         return Ask("The old primary is unknown.", "no-candidate")
     election = elect(facts, policy, now, source=source)
     if not election.chosen:
+        if election.reason.startswith(WORSE):
+            return _abandon(election.reason)
         ask = Ask(election.reason, "no-candidate", election)
         return _start_again(failover, source, policy) or ask
     answer = next((one for one in failover.asked if one.replica == election.chosen), None)
@@ -63,6 +69,20 @@ def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: flo
     if facts.around.turn:
         return Wait(f"Others go first: {facts.around.turn}", 1.0, alarm="held")
     return _revoke(facts, failover, policy, now)
+
+
+def _take_over(facts: Facts, failover: Failover, policy: Policy, kept: str) -> Answer | None:
+    """People decided that it leads no more: whoever promised it anything promises nothing further,
+    and the last promise is waited out (B6). None: nobody decided that."""
+    if facts.authority is None:
+        return None
+    for one in facts.replicas:
+        asking = failover.order("ask", one.replica)
+        live = one.age <= policy.heard_within and one.promised_for > one.age
+        if live and (asking is None or asking.age > policy.answer_age):
+            said = f"{kept} {facts.authority.said} takes over: it promises nothing further."
+            return Step(Act.ASK, said, replica=one.replica, take_over=True)
+    return Wait(f"{kept} That is waited out.", 0.5)
 
 
 def _start_again(failover: Failover, source: ReplicaSight, policy: Policy) -> Step | None:
@@ -81,6 +101,7 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     offered = (one for one in facts.proofs if not refuse_proof(one, facts, failover))
     proof = next(offered, None) or lease_proof(facts, now)
     if proof is not None:
+        proof = _with_risk(proof, facts, policy)
         return Step(Act.REVOKE, proof.said, Phase.FENCE, proof=proof)
     source = facts.replica(failover.source)
     if source is not None and has_crashed(source, policy):
@@ -91,6 +112,24 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         said = "It lives by no lease that could end: power it off, or two people vouch."
         return Ask(said, "no-proof")
     return Wait(f"Its lease ends in {watch.left(now):.1f} s.", watch.left(now))
+
+
+def _with_risk(proof: Proof, facts: Facts, policy: Policy) -> Proof:
+    """A lease ends on our clock; a standby that we do not hear may have kept its holder going by
+    its promises (B6). Whoever approved the plan is named for that."""
+    authority = facts.authority
+    silent = [
+        one.name
+        for one in facts.replicas
+        if one.may_be_promoted and one.replica != proof.replica and one.age > policy.heard_within
+    ]
+    if authority is None or proof.kind is not ProofKind.LEASE_ENDED or not silent:
+        return proof
+    said = (
+        f"{proof.said} {', '.join(silent)}, unheard, may have prolonged it unseen: that they did"
+        f" not is on the word of {' and '.join(authority.people)}."
+    )
+    return replace(proof, said=said)
 
 
 def _ask(failover: Failover, election: Election, policy: Policy) -> Answer:

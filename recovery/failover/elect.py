@@ -3,16 +3,32 @@
 Invariant: a chosen candidate was streaming (synchronous: acknowledged) by its old primary's last
 word, stands in the same datacenter outside what failed, follows the same history, and holds
 everything it ever confirmed. In doubt nobody is chosen: a person decides.
+
+The authority of a recovery plan changes one thing: the candidate stands in the datacenter that the
+plan names, where nothing waits for it, so what it lacks is weighed against what was approved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from recovery.failover.facts import NEVER, Election, Facts, Refusal, ReplicaSight
+from recovery.failover.facts import (
+    NEVER,
+    Authority,
+    Election,
+    Facts,
+    Quote,
+    Refusal,
+    ReplicaSight,
+)
 from recovery.failover.loss.quote import Loss, written
 from recovery.failover.policy import MEBI, Policy
 from recovery.inventory.facts import ReplicaState, Role, Verdict
+
+WORSE = "More would be lost than what was approved"
+"""How the reason begins that pauses a run."""
+SLACK = 5.0
+"""Seconds by which a loss may be worse than what was approved."""
 
 
 def elect(
@@ -39,8 +55,20 @@ def elect(
         if one is not best:
             reason = f"{one.name}: {best.name} holds more, or as much."
             refusals.append(Refusal(one.replica, reason))
-    quote = loss.quote(best, is_safe=facts.database.is_synchronous)
+    quote = loss.quote(best, is_safe=facts.database.is_synchronous and not facts.authority)
+    if facts.authority is not None and (worse := refuse_loss(quote, facts.authority)):
+        return Election("", (*refusals, Refusal(best.replica, worse)), quote, worse)
     return Election(best.replica, tuple(refusals), quote, f"{best.name}: {quote.said}")
+
+
+def refuse_loss(quote: Quote, authority: Authority) -> str:
+    """Why nobody agreed to lose that much; empty where they did."""
+    approved = f"{authority.said} approved {authority.loss:.0f} s"
+    if quote.seconds is None:
+        return f"{WORSE}: it cannot be told how much; {approved}."
+    if quote.seconds > authority.loss + SLACK:
+        return f"{WORSE}: about {quote.seconds:.0f} s of writes; {approved}."
+    return ""
 
 
 def refuse_candidate(
@@ -49,10 +77,10 @@ def refuse_candidate(
     """The first reason against it, as a sentence; "": eligible."""
     if tried := _tried(one, facts, policy):
         return tried
-    if facts.database.is_degraded:
+    if facts.database.is_degraded and not facts.authority:
         return "writes were acknowledged without it: the database is degraded."
     for rule in _RULES:
-        if reason := rule(one, source, policy):
+        if reason := rule(one, source, facts, policy):
             return reason
     if shared := sorted(one.domains & facts.database.failing_domains):
         return f"it stands in {', '.join(shared)}, which failed."
@@ -68,17 +96,21 @@ def _tried(one: ReplicaSight, facts: Facts, policy: Policy) -> str:
     return f"it was to be promoted and was not: {why}"
 
 
-def _membership(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+def _membership(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
     if one.state is not ReplicaState.MEMBER or one.role is Role.OUT:
         return (
             "it is not trusted yet: it has not rejoined."
             if one.role is Role.OUT
             else (f"it is {one.state}.")
         )
-    return "" if one.may_be_promoted else "it is kept as a copy and is never promoted."
+    may = one.may_be_promoted or facts.authority is not None
+    return "" if may else "it is kept as a copy and is never promoted."
 
 
-def _place(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+def _place(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
+    if (authority := facts.authority) is not None:
+        elsewhere = f"it stands in {one.datacenter}; {authority.said} names {authority.into}."
+        return "" if one.datacenter == authority.into else elsewhere
     if one.datacenter != source.datacenter:
         return (
             f"it stands in {one.datacenter}, the primary in {source.datacenter}: never across"
@@ -87,7 +119,7 @@ def _place(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
     return "it is on the host that failed." if one.host == source.host else ""
 
 
-def _life(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+def _life(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
     if one.verdict not in (Verdict.ALIVE, Verdict.SUSPECT):
         return f"its host is {one.verdict}."
     if one.age > policy.heard_within:
@@ -100,7 +132,7 @@ def _life(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
     return ""
 
 
-def _history(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+def _history(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
     if not one.system or one.system != source.system:
         return f"it is a copy of another database ({one.system or 'unknown'})."
     if one.timeline != source.timeline:
@@ -110,13 +142,13 @@ def _history(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
     return ""
 
 
-def _health(one: ReplicaSight, source: ReplicaSight, policy: Policy) -> str:
+def _health(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
     if one.healthy_for < policy.healthy_for:
         return f"it has been well for {one.healthy_for:.0f} s, not for {policy.healthy_for:.0f} s."
     return ""
 
 
-_RULES: tuple[Callable[[ReplicaSight, ReplicaSight, Policy], str], ...] = (
+_RULES: tuple[Callable[[ReplicaSight, ReplicaSight, Facts, Policy], str], ...] = (
     _membership,
     _place,
     _life,
@@ -141,7 +173,8 @@ def _position(
             f"it claims position {one.position}, its primary's last word was {loss.position}"
             f" {loss.age:.1f} s before the end: nobody writes so fast."
         )
-    return "" if facts.database.is_synchronous else _lag(one, policy, loss)
+    is_weighed = facts.database.is_synchronous or facts.authority is not None
+    return "" if is_weighed else _lag(one, policy, loss)
 
 
 def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
@@ -151,14 +184,15 @@ def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
     whether or not it was connected in the last moment: without it nothing was acknowledged, until
     the control plane recorded *degraded*, or the primary had not taken up its terms yet."""
     epoch = facts.failover.old_epoch if facts.failover else facts.database.epoch
+    waits = facts.database.is_synchronous and facts.authority is None
     if source.epoch < epoch:
         return f"its primary's last word is of epoch {source.epoch}, before the terms of {epoch}."
     seen = one.seen_by_primary(source)
-    if facts.database.is_synchronous and _is_only(one, source, facts):
+    if waits and _is_only(one, source, facts):
         confirmed = 0 if seen is None else seen.position
     elif seen is None or not seen.is_streaming:
         return "it did not follow its primary at the moment of loss."
-    elif facts.database.is_synchronous and not seen.is_synchronous:
+    elif waits and not seen.is_synchronous:
         return "acknowledged writes did not wait for it at the moment of loss."
     else:
         confirmed = seen.position
@@ -193,7 +227,7 @@ def _lag(one: ReplicaSight, policy: Policy, loss: Loss) -> str:
 def _others(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy) -> str:
     """Synchronous with several standbys: whoever streamed may have been the one that held the
     last acknowledged write, so all of them have to be seen, and none may hold more."""
-    if not facts.database.is_synchronous:
+    if not facts.database.is_synchronous or facts.authority is not None:
         return ""
     for other in source.standbys:
         sight = facts.replica(other.replica)

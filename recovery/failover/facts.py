@@ -32,7 +32,8 @@ class ProofKind(StrEnum):
 
     `lease-ended`: B2, on the decider's clock, the row revoked · `gate-closed`: the signed receipt
     of its agent · `powered-off`: the provider's or the power switch's · `vouched`: two people,
-    who typed the database's name · `handed-over`: it closed its gate and the standby has all.
+    who typed the database's name · `handed-over`: it closed its gate and the standby has all ·
+    `approved`: two people put their names to a recovery plan; only where no lease could end.
     """
 
     LEASE_ENDED = "lease-ended"
@@ -40,6 +41,7 @@ class ProofKind(StrEnum):
     POWERED_OFF = "powered-off"
     VOUCHED = "vouched"
     HANDED_OVER = "handed-over"
+    APPROVED = "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,22 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """A step of a recovery plan that people approved: for it alone somebody is promoted across
+    datacenters, in a pause, in a storm, and within the hour.
+
+    `act`: the key of its act; `said`: whose it is, for people; `into`: the datacenter that takes
+    over; `loss`: seconds of writes that were approved to be lost; `people`: who asked for it and
+    who approved it."""
+
+    act: str
+    said: str
+    into: str
+    loss: float = 0.0
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failover:
     """The unfinished failover of this database, if there is one.
 
@@ -202,6 +220,7 @@ class Failover:
     attempts: int = 0
     """Promotions ordered to `target` so far."""
     called_off: str = ""
+    authority: Authority | None = None
 
     def order(self, verb: str, replica: str) -> OrderSight | None:
         return next((o for o in self.orders if (o.verb, o.replica) == (verb, replica)), None)
@@ -253,6 +272,11 @@ class Facts:
             if one.replica == key:
                 return one
         return None
+
+    @property
+    def authority(self) -> Authority | None:
+        """Of the failover that is under way, if a recovery plan wants it."""
+        return self.failover.authority if self.failover else None
 
     @property
     def primary(self) -> ReplicaSight | None:

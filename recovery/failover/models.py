@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import models
 
 from recovery.core.guarded import Guarded
@@ -14,7 +16,7 @@ from recovery.failover.phases import (
     VouchState,
 )
 from recovery.incidents.models import Incident
-from recovery.inventory.models import Database, Host, Replica
+from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.inventory.models.places import choices
 
 
@@ -75,6 +77,9 @@ class Failover(Guarded):
     attempts = models.IntegerField(default=0)
     tried = models.JSONField(default=list)
     called_off = models.CharField(max_length=120, blank=True)
+    act = models.CharField(max_length=240, blank=True)
+    """The key of the recovery plan's act that wants it; empty: none does."""
+    authority = models.JSONField(default=dict)
 
     happened_at = models.DateTimeField()
     began_at = models.DateTimeField()
@@ -107,11 +112,62 @@ class Failover(Guarded):
             models.UniqueConstraint(
                 fields=["database", "new_epoch"], name="one_failover_per_epoch"
             ),
+            models.UniqueConstraint(
+                fields=["act"], condition=~models.Q(act=""), name="one_failover_per_act"
+            ),
         ]
         indexes = [models.Index(fields=["database", "-began_at"], name="failovers_of")]
 
     def __str__(self) -> str:
         return f"FO-{self.number:04d}"
+
+
+FENCE_MOVES: Mapping[str, frozenset[str]] = {
+    "standing": frozenset({"lifted"}),
+    "lifted": frozenset(),
+}
+
+
+class Fence(Guarded):
+    """A datacenter in which nothing may run and no database may be written to, until a person lifts
+    it. While it stands no lease of a host there is renewed: its row is what ends them (B1).
+
+    `key`: of the plan's act that did it; `proofs`: of each database that is proven, what it rests
+    on; `told`: what is not, host by host; `proven_at`: when everything that can be was."""
+
+    TYPE = "fence"
+    MOVES = FENCE_MOVES
+
+    datacenter = models.ForeignKey(Datacenter, models.PROTECT, related_name="fences")
+    key = models.CharField(max_length=240, unique=True)
+    state = models.CharField(
+        max_length=8, choices=[(s, s) for s in FENCE_MOVES], default="standing"
+    )
+    run = models.UUIDField()
+    run_name = models.CharField(max_length=20)
+    step = models.CharField(max_length=40)
+    by = models.CharField(max_length=120)
+    reason = models.TextField()
+    proofs = models.JSONField(default=list)
+    told = models.TextField(blank=True)
+    fenced_at = models.DateTimeField()
+    proven_at = models.DateTimeField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.CharField(max_length=120, blank=True)
+    lift_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("fenced_at",)
+        indexes = [
+            models.Index(
+                fields=["datacenter"],
+                condition=models.Q(state="standing"),
+                name="standing_fences",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"fence of {self.datacenter} by {self.run_name}"
 
 
 PURPOSES = ("promote", "redeploy", "restore")

@@ -101,6 +101,20 @@ def _vouched(proof: Proof, facts: Facts, failover: Failover) -> str:
     return ""
 
 
+def _approved(proof: Proof, facts: Facts, failover: Failover) -> str:
+    """Never while a lease could end: that is waited for."""
+    authority = failover.authority
+    if authority is None or len({person for person in authority.people if person}) < 2:
+        return "Two different people have to have agreed to a recovery plan."
+    if set(proof.people) != set(authority.people):
+        return "Other people agreed to this plan."
+    watch = facts.lease
+    mine = (failover.source, failover.old_epoch)
+    if watch is not None and (watch.row.replica, watch.row.epoch) == mine and watch.row.sequence:
+        return "It lived by a lease: its end is the proof."
+    return ""
+
+
 def _handed_over(proof: Proof, facts: Facts, failover: Failover) -> str:
     target = facts.replica(failover.target or failover.wanted)
     if not proof.receipt or proof.position is None:
@@ -116,6 +130,7 @@ _CHECKS = {
     ProofKind.POWERED_OFF: _receipt,
     ProofKind.VOUCHED: _vouched,
     ProofKind.HANDED_OVER: _handed_over,
+    ProofKind.APPROVED: _approved,
 }
 
 

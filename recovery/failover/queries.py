@@ -8,10 +8,26 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import F
 
-from recovery.failover.models import Lease
+from recovery.failover.models import Fence, Lease
 from recovery.failover.policy import Policy
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import Profile
+from recovery.inventory.models import Host
+
+
+def fenced_sites() -> frozenset[str]:
+    """Datacenters that are fenced, by name."""
+    rows = Fence.objects.filter(state="standing")
+    return frozenset(rows.values_list("datacenter__name", flat=True))
+
+
+def fenced_hosts(hosts: Collection[UUID] | None = None) -> frozenset[UUID]:
+    """Of these hosts, or of all, those whose datacenter is fenced."""
+    fenced = Fence.objects.filter(state="standing").values("datacenter")
+    rows = Host.objects.filter(datacenter__in=fenced)
+    if hosts is not None:
+        rows = rows.filter(pk__in=hosts)
+    return frozenset(rows.values_list("pk", flat=True))
 
 
 def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:

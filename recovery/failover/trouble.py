@@ -7,7 +7,7 @@ standby that promised its primary, nothing is begun and nothing revoked.
 from __future__ import annotations
 
 from recovery.core.leases import LeaseRow
-from recovery.failover.facts import Answer, Around, Ask, Facts, ReplicaSight, Wait
+from recovery.failover.facts import Answer, Around, Ask, Authority, Facts, ReplicaSight, Wait
 from recovery.failover.policy import Policy
 from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 
@@ -51,9 +51,10 @@ def has_crashed(sight: ReplicaSight, policy: Policy) -> bool:
     return sight.age <= policy.heard_within and sight.server in SERVER_DOWN
 
 
-def hands_off(around: Around) -> Answer | None:
-    """Nothing at all while we don't trust our eyes, or a person has stopped everything."""
-    if around.paused:
+def hands_off(around: Around, authority: Authority | None = None) -> Answer | None:
+    """Nothing at all while we don't trust our eyes, or a person has stopped everything; what people
+    approved in a recovery plan stands above a pause, and not above our eyes."""
+    if around.paused and authority is None:
         return Ask(f"Automation is paused: {around.paused}", "held")
     if around.blind:
         return Wait(f"We are blind: {' '.join(around.blind)}", 1.0)
@@ -87,8 +88,11 @@ def _may_take_over(one: ReplicaSight, facts: Facts) -> bool:
 
 
 def braked(facts: Facts, policy: Policy) -> Answer | None:
-    """I-DB-8 and I-BR-1: a second failover within the hour, and a storm, ask a person."""
+    """I-DB-8 and I-BR-1: a second failover within the hour, and a storm, ask a person. Whoever
+    approved the step of a plan was asked."""
     database, around = facts.database, facts.around
+    if facts.authority is not None:
+        return None
     if database.blocked_for > 0:
         why = "It failed over within the last hour"
         if database.blocked_by:

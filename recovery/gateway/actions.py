@@ -18,6 +18,7 @@ from django.db import transaction
 from recovery.audit.facts import Actor
 from recovery.backups.actions import hear_archivers
 from recovery.core import transitions, wire
+from recovery.failover.queries import fenced_hosts
 from recovery.gateway.models import HeartbeatKey
 from recovery.inventory.actions import enrol_host, see_replicas
 from recovery.inventory.facts import (
@@ -209,8 +210,11 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def release_quarantine(*, host: UUID, now: datetime) -> None:
-    """The host runs nothing that it should not: it may take part again."""
+def release_quarantine(*, host: UUID, now: datetime) -> bool:
+    """The host runs nothing that it should not: it may take part again, unless its datacenter is
+    fenced. Whether it was released."""
+    if fenced_hosts([host]):
+        return False
     transitions.amend_many(
         Host,
         {host: {"quarantined_at": None, "quarantine_reason": ""}},
@@ -220,3 +224,4 @@ def release_quarantine(*, host: UUID, now: datetime) -> None:
         now=now,
         only={"quarantined_at__isnull": False},
     )
+    return True

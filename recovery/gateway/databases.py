@@ -15,6 +15,7 @@ from recovery.core.wire.backups import BackupSpec
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.failover.models import Lease
+from recovery.failover.queries import fenced_hosts
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
@@ -49,10 +50,15 @@ def databases_of(hosts: Collection[UUID]) -> dict[UUID, list[wire.DatabaseSpec]]
     return found
 
 
+def kept_out(spec: wire.DatabaseSpec) -> wire.DatabaseSpec:
+    """The same server where nothing may run for clients."""
+    return msgspec.structs.replace(spec, role="out", lease=None)
+
+
 def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...], ...]]:
     """Changes for a host whenever what it is told of its databases may have: the versions of its
     replicas, of their databases, of the other members, of the leases and of the stores that
-    their backups go to; whether retention is frozen."""
+    their backups go to; whether retention is frozen, and whether its datacenter is fenced."""
     here = set(Replica.objects.filter(host__in=hosts).values_list("database_id", flat=True))
     backups = backup_stamps(here)
     rows = (
@@ -67,10 +73,10 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
     for database, host, *version in rows:
         versions[database].append(tuple(version))
         members[host].add(database)
-    keeps_all = int(bool(frozen_reason(Part.RETENTION)))
+    keeps_all, fenced = int(bool(frozen_reason(Part.RETENTION))), fenced_hosts(hosts)
     return {
         host: (
-            (keeps_all,),
+            (keeps_all, int(host in fenced)),
             *(
                 stamp
                 for key in sorted(members[host])
@@ -78,7 +84,6 @@ def stamps_of(hosts: Collection[UUID]) -> dict[UUID, tuple[tuple[int | None, ...
             ),
         )
         for host in hosts
-        if host in members
     }
 
 
@@ -157,7 +162,9 @@ def terms_of(database: Database) -> wire.LeaseTerms:
     )
 
 
-def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.DatabaseOrder:
+def order_of(
+    op: Operation, spec: wire.DatabaseSpec, epoch: int, plan: wire.PlanWord | None = None
+) -> wire.DatabaseOrder:
     """The order as it leaves, at the database epoch that it was decided for: one that has been
     overtaken carries a lower epoch than its agent has seen, and has no effect (B5)."""
     return wire.DatabaseOrder(
@@ -167,4 +174,5 @@ def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.Databas
         database=msgspec.structs.replace(spec, epoch=op.database_epoch),
         take_over=bool(op.params.get("take_over", False)),
         restore=restore_spec(op),
+        plan=plan,
     )

@@ -11,13 +11,18 @@ from uuid import UUID
 from django.db import connection
 
 from recovery.core import incarnations, wire
-from recovery.gateway.databases import databases_of, order_of, specs_of
+from recovery.failover.queries import fenced_hosts
+from recovery.gateway.databases import databases_of, kept_out, order_of, specs_of
 from recovery.gateway.decide import Watcher
 from recovery.gateway.models import HeartbeatKey
+from recovery.gateway.plans import plan_words
 from recovery.inventory.facts import DESIRED, SERVING
 from recovery.inventory.models import Host, Placement
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
+
+HARMLESS = frozenset({Verb.STOP, Verb.ASK, Verb.FENCE, Verb.DISCARD})
+"""What a host of a fenced datacenter may still be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ def next_desired_version() -> int:
 
 
 def desired_of(hosts: Collection[UUID], *, epoch: int) -> dict[UUID, wire.Desired]:
-    """All that should run on each of these hosts; nothing while the rows are in doubt (B11)."""
+    """All that should run on each of these hosts; nothing while the rows are in doubt (B11). In a
+    fenced datacenter nothing runs: no container is wanted, and no server may run for clients."""
     if not incarnations.speaks():
         return {}
     version = next_desired_version()
@@ -55,11 +61,15 @@ def desired_of(hosts: Collection[UUID], *, epoch: int) -> dict[UUID, wire.Desire
     for seat in seats.select_related("container__application"):
         specs[seat.host_id].append(spec_of(seat))
     databases = databases_of(hosts)
+    fenced = fenced_hosts(hosts)
+    for host in fenced:
+        specs[host] = []
+        databases[host] = [kept_out(spec) for spec in databases.get(host, ())]
     return {
         host: wire.Desired(
             version=version,
             epoch=epoch,
-            quarantined=since is not None,
+            quarantined=since is not None or host in fenced,
             containers=tuple(specs[host]),
             databases=tuple(databases.get(host, ())),
         )
@@ -89,7 +99,7 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
 
     `epoch` is the leader's, read before these rows: what an earlier leader committed is still
     decided, and an agent that has met the new leader must not take it for the old one's. Nothing
-    while the rows are in doubt (B11).
+    while the rows are in doubt (B11), and in a fenced datacenter nothing that starts anything.
     """
     if not incarnations.speaks():
         return []
@@ -101,14 +111,19 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
         .select_related("placement__container__application", "replica")
         .order_by("-urgency", "requested_at")
     )
+    fenced = fenced_hosts(hosts)
     due = [
-        op for op in rows if op.state == OperationState.INTENDED or _is_overdue(op, resend_before)
+        op
+        for op in rows
+        if (op.state == OperationState.INTENDED or _is_overdue(op, resend_before))
+        and (op.verb in HARMLESS or op.host_id not in fenced)
     ]
     specs = specs_of({op.replica.database_id for op in due if op.replica})
+    plans = plan_words(due)
     return [
         Errand(op.pk, op.host_id, order, op.state != OperationState.INTENDED)
         for op in due
-        if (order := _order(op, specs, epoch))
+        if (order := _order(op, specs, epoch, plans.get(op.pk)))
     ]
 
 
@@ -117,13 +132,16 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
 
 
 def _order(
-    op: Operation, specs: Mapping[UUID, wire.DatabaseSpec], epoch: int
+    op: Operation,
+    specs: Mapping[UUID, wire.DatabaseSpec],
+    epoch: int,
+    plan: wire.PlanWord | None,
 ) -> wire.Order | wire.DatabaseOrder | None:
     """The order, or None where its replica was retired meanwhile, or has moved to another host:
     what was decided about the copy that is left there must not start it."""
     if op.placement is None:
         spec = specs.get(op.replica_id) if op.replica_id else None
-        return order_of(op, spec, epoch) if spec and _is_there(op) else None
+        return order_of(op, spec, epoch, plan) if spec and _is_there(op) else None
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
     return wire.Order(
         operation=str(op.pk),

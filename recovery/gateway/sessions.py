@@ -244,9 +244,10 @@ async def _hear_report(session: Session, state: State, frame: wire.Report) -> No
     if reported.changed or (frame.full and not reported.is_clean):
         state.stale_desired.add(session.host)
     if session.quarantined and session.reported and reported.is_clean:
-        await state.rows(actions.release_quarantine, host=session.host, now=now)
-        session.quarantined = False
-        state.stale_desired.add(session.host)
+        released = await state.rows(actions.release_quarantine, host=session.host, now=now)
+        session.quarantined = not released
+        if released:
+            state.stale_desired.add(session.host)
     session.reported = session.reported or frame.full
     state.wake.set()
 

@@ -15,8 +15,10 @@ from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.hands.calling import Calling
+from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
+from recovery.drp.hands.promoting import Promoting
 from recovery.drp.hands.restoring import Restoring
 from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
@@ -26,6 +28,7 @@ from recovery.drp.models import Run
 from recovery.drp.plan import Plan, PlannedStep
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Order
+from recovery.restores.queries import Leases
 
 Maker = Callable[[Bench], Hand]
 """Makes the hand of one kind for one round."""
@@ -42,6 +45,8 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.MANUAL: lambda bench: ByHand(),
     Kind.APPROVAL: lambda bench: ByHand(),
     Kind.FREEZE_AUTOMATION: Freezing,
+    Kind.FENCE_DATACENTER: Fencing,
+    Kind.PROMOTE_DATABASES: Promoting,
     Kind.RESTORE_DATABASES: Restoring,
     Kind.PLACE_APPLICATIONS: Placing,
     Kind.SWITCH_TRAFFIC: Switching,
@@ -79,7 +84,8 @@ def hands_of(
     actor: Actor,
     now: datetime,
     monotonic: Callable[[], float],
+    leases: Callable[[], Leases] = Leases,
 ) -> Mapping[Kind, Hand]:
     """Of one run, for one round of the leader."""
-    bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting)
+    bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting, leases)
     return {kind: make(bench) for kind, make in MAKERS.items()}

@@ -13,11 +13,13 @@ from recovery.drp.looking import World
 from recovery.drp.models import Run
 from recovery.drp.plan import Plan, PlannedStep, Target
 from recovery.drp.sights import Order
+from recovery.restores.queries import Leases
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`monotonic`: this process's own clock; `waiting`: what it remembers by it, between rounds."""
+    """`monotonic`: this process's own clock; `waiting`: what it remembers by it, between rounds;
+    `leases`: as the leader watches them, by the same clock."""
 
     run: Run
     plan: Plan
@@ -26,6 +28,7 @@ class Bench:
     now: datetime
     monotonic: Callable[[], float]
     waiting: dict[str, float] = field(default_factory=dict)
+    leases: Callable[[], Leases] = Leases
 
     def step(self, order: Order) -> PlannedStep:
         """The step that the order is of, as it was approved."""

@@ -24,6 +24,7 @@ from recovery.drp.queries.approvals import (
 )
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
+from recovery.drp.queries.promoted import promoted_epochs
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -139,6 +140,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
         act.target: act.epoch
         for act in Act.objects.filter(step__run=run, state=ActState.DONE).order_by("ended_at")
     }
+    ours |= promoted_epochs(run)
     ended = {name for name, step in steps.items() if step.state in over}
     acts = [act for step in steps.values() for act in step.acts]
     busy = {act.target for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}}

@@ -10,7 +10,7 @@ from django.db.models import F, Sum
 from recovery.detection.queries import pause_reason, standing_freezes
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.queries.inventory import inventory
-from recovery.failover.models import Failover
+from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
@@ -76,7 +76,33 @@ def _fenced() -> set[UUID]:
         promoted_at=None,
         source=F("database__primary"),
     )
-    return set(rows.exclude(phase__in=sorted(ENDED)).values_list("database", flat=True))
+    failing = set(rows.exclude(phase__in=sorted(ENDED)).values_list("database", flat=True))
+    return failing | _behind_fences()
+
+
+def _behind_fences() -> set[UUID]:
+    """Proven behind a fence that stands, while neither the primary, nor its epoch, nor the number
+    of its lease is another."""
+    told = [one for row in Fence.objects.filter(state="standing") for one in row.proofs]
+    keys = {UUID(one["database"]) for one in told}
+    leads = {
+        pk: (str(primary), epoch)
+        for pk, primary, epoch in Database.objects.filter(pk__in=keys).values_list(
+            "pk", "primary", "epoch"
+        )
+    }
+    numbers = {
+        pk: list(number)
+        for pk, *number in Lease.objects.filter(database__in=keys).values_list(
+            "database", "epoch", "incarnation", "sequence"
+        )
+    }
+    return {
+        key
+        for one in told
+        if leads.get(key := UUID(one["database"])) == (one["replica"], one["epoch"])
+        and (one["number"] is None or numbers.get(key) == one["number"])
+    }
 
 
 def _applications(lost: str) -> tuple[ServiceLook, ...]:

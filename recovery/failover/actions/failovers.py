@@ -51,11 +51,14 @@ def begin_failover(
     wanted: Replica | None = None,
     incident: Incident | None,
     happened_at: datetime,
+    act: str = "",
+    authority: Mapping[str, object] | None = None,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Failover:
-    """Its row, in *analyse*: nothing else has changed yet. There is never a second one."""
+    """Its row, in *analyse*: nothing else has changed yet. There is never a second one. `act` and
+    `authority`: of the recovery plan that wants it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('failover_number')")
         (number,) = cursor.fetchone() or (0,)
@@ -71,6 +74,8 @@ def begin_failover(
         incident=incident,
         happened_at=happened_at,
         began_at=now,
+        act=act,
+        authority=dict(authority or {}),
     )
     try:
         with transaction.atomic():
@@ -237,6 +242,7 @@ def order_promotion(
         replica=failover.target,
         epoch=failover.new_epoch or 0,
         urgency=urgency,
+        plan=plan_of(failover),
         actor=actor,
         reason=reason,
         now=now,
@@ -250,20 +256,35 @@ def order(
     epoch: int,
     urgency: int,
     take_over: bool = False,
+    plan: Mapping[str, object] | None = None,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> None:
-    """One act on a replica, as an operation's row."""
+    """One act on a replica, as an operation's row. `plan`: which step of which run wants it."""
+    params: dict[str, object] = {"take_over": True} if take_over else {}
+    if plan:
+        params["plan"] = dict(plan)
     act = Order(
         verb=verb,
         replica=replica.pk,
         host=replica.host_id,
         database_epoch=epoch,
         urgency=urgency,
-        params={"take_over": True} if take_over else {},
+        params=params,
     )
     request_acts(acts=[act], actor=actor, reason=reason, now=now)
+
+
+def plan_of(failover: Failover | None) -> Mapping[str, object] | None:
+    """What an order says of the recovery plan that it is for; None: it is for none."""
+    if failover is None or not failover.act:
+        return None
+    return {
+        "run": failover.authority["run"],
+        "step": failover.authority["step"],
+        "act": failover.act,
+    }
 
 
 def choose_again(*, failover: Failover, actor: Actor, reason: str, now: datetime) -> Failover:

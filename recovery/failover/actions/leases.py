@@ -29,7 +29,11 @@ due AS (
   FROM failover_lease l
   JOIN told t ON t.replica = l.replica_id AND t.epoch = l.epoch
   JOIN inventory_replica r ON r.id = l.replica_id AND r.host_id = t.host
-  WHERE NOT l.revoked AND (t.incarnation, t.sequence) > (l.incarnation, l.sequence)
+  JOIN inventory_host h ON h.id = r.host_id
+  WHERE NOT l.revoked
+    AND NOT EXISTS (SELECT FROM failover_fence f
+                    WHERE f.datacenter_id = h.datacenter_id AND f.state = 'standing')
+    AND (t.incarnation, t.sequence) > (l.incarnation, l.sequence)
     AND {SPEAKS}
   ORDER BY l.id FOR UPDATE OF l SKIP LOCKED)
 UPDATE failover_lease AS l SET incarnation = due.incarnation, sequence = due.sequence,
@@ -55,8 +59,8 @@ def renew_leases(*, renewals: Sequence[Renewed]) -> list[tuple[UUID, UUID]]:
     """Write these renewals in one statement; the (host, replica) whose lease now has their number.
 
     Invariant: only the holder's own host, at the lease's own epoch, with a number above the last
-    one, while nothing is revoked and the rows are not in doubt (B11). A row that is locked is
-    passed over, so that one stuck decision stands in no other database's way.
+    one, while nothing is revoked, no fence stands around it and the rows are not in doubt (B11). A
+    row that is locked is passed over, so that one stuck decision stands in no other's way.
     """
     told = json.dumps([asdict(one) for one in renewals], cls=DjangoJSONEncoder)
     with connection.cursor() as cursor:

@@ -103,13 +103,17 @@ def _begin(hand: Hand) -> None:
 
 
 def _order(hand: Hand) -> None:
-    """At the epoch that the database has now: its agent has seen no higher one."""
+    """At the epoch that the database has now: its agent has seen no higher one. To end the giving
+    of promises to a primary that nobody revoked yet takes the one above."""
+    is_early = hand.failover is not None and hand.failover.phase == Phase.ANALYSE
+    ahead = 1 if hand.step.take_over and is_early else 0
     failovers.order(
         verb=ORDERS[hand.step.act],
         replica=hand.replicas[hand.step.replica],
-        epoch=hand.database.epoch,
+        epoch=hand.database.epoch + ahead,
         urgency=hand.urgency,
         take_over=hand.step.take_over,
+        plan=failovers.plan_of(hand.failover),
         actor=hand.actor,
         reason=hand.step.reason,
         now=hand.now,

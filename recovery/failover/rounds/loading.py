@@ -17,6 +17,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.prover import Case, worst_case
 from recovery.failover.rounds.memory import Memory, Word
+from recovery.failover.rounds.offered import approved_by, authority_of
 from recovery.failover.rounds.rows import Rows
 from recovery.failover.terms import TERMS
 from recovery.failover.watch import LeaseWatch
@@ -213,6 +214,7 @@ class Loader:
             asked=tuple(self._asked(orders)),
             attempts=row.attempts,
             called_off=row.called_off,
+            authority=authority_of(row),
         )
 
     def _age(self, op: Operation) -> float:
@@ -268,8 +270,10 @@ class Loader:
 
     def _proofs(self, key: UUID, failover: Failover | None) -> tuple[f.Proof, ...]:
         vouch = self.rows.vouches.get(key)
-        if vouch is None or failover is None:
+        if failover is None:
             return ()
+        if vouch is None:
+            return approved_by(failover)
         people = (vouch.requested_by, vouch.given_by)
         return (
             f.Proof(

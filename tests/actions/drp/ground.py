@@ -249,10 +249,15 @@ def make_ground(pins: Path) -> Ground:
         copy(database, hosts["osu2-r1-h1"], 2, Role.STANDBY)
         database.refresh_from_db()
         standing.resume_database(database=database, actor=BY, reason="It serves.", now=NOW)
+    assert Database.objects.count() == 2
+    return with_people(pins)
+
+
+def with_people(pins: Path) -> Ground:
+    """Who answers, over whatever fleet there is."""
     for name, role in PEOPLE.items():
         register_person(username=name, role=role, password="x", actor=BY, reason="test", now=NOW)
     keys = {name: Passkey(name) for name in PEOPLE}
     pins.write_bytes(write_pins([key.pin for key in keys.values()]))
-    assert Database.objects.count() == 2
     assert queries.rights_of("bruno") == {"viewer", "responder", "approver"}
     return Ground(keys, pins)

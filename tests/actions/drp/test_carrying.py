@@ -101,10 +101,15 @@ def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) ->
 
 
 def test_what_has_no_hand_yet_is_simulated_and_not_run(ground: Ground) -> None:
-    row = active(raw())
-    with pytest.raises(Refused, match="simulates fence_datacenter"):
-        prepare(row, Mode.DISASTER)
+    row = active(raw("evacuation"))
+    with pytest.raises(Refused, match="simulates place_applications, and does not carry"):
+        prepare(row, Mode.PLANNED)
     assert not Run.objects.exists()
+
+
+def test_every_step_of_a_lost_datacenter_has_a_hand(ground: Ground) -> None:
+    prepare(active(raw()), Mode.DISASTER)
+    assert ground.run.state == "prepared"
 
 
 def test_looks_words_and_messages_are_carried_out_by_the_products_own_hands(

@@ -7,6 +7,7 @@ leader look.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -54,6 +55,7 @@ class Play:
     servers: dict[UUID, Server] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
     around: Around = field(default_factory=Around)
+    failing: Callable[[], frozenset[str]] = frozenset
     mono: float = 1000.0
     epoch: int = 0
     refuses: dict[str, str] = field(default_factory=dict)
@@ -103,7 +105,12 @@ class Play:
     def look(self) -> None:
         """The leader's part of a round."""
         watch_databases(
-            self.watch, self.around, actor=self.actor, now=self.now, monotonic=self.mono
+            self.watch,
+            self.around,
+            failing=self.failing(),
+            actor=self.actor,
+            now=self.now,
+            monotonic=self.mono,
         )
         run_governor(actor=self.actor, now=self.now)
 

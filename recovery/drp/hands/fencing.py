@@ -1,0 +1,206 @@
+"""fence_datacenter: from one commit on nothing starts there and no lease is renewed; then it is
+seen what is proven by that.
+
+Invariants: its journal is the fence's own row; every look judges anew by the leader's own clock, so
+that another leader, which has seen nothing yet, waits a whole lease; what cannot be proven is said,
+host by host, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from recovery.brief.facts import Cause as SiteCause
+from recovery.brief.models import ProviderWord
+from recovery.core import control
+from recovery.core.errors import Refused
+from recovery.drp.actions.effects import beginning
+from recovery.drp.hands.bench import Bench
+from recovery.drp.hands.closing import Held, Standing, judge
+from recovery.drp.sights import Heard, Order, Outcome
+from recovery.failover.actions.failovers import order as order_act
+from recovery.failover.actions.fences import BY_RECEIPT, Cause, note_proofs, raise_fence
+from recovery.failover.models import Failover, Fence, Lease
+from recovery.failover.phases import ENDED
+from recovery.inventory.facts import ReplicaState, Role, Verdict
+from recovery.inventory.models import Database, Host, Replica
+from recovery.operations.facts import OperationState, Verb
+from recovery.operations.models import Operation
+
+HEARD = (Verdict.ALIVE, Verdict.SUSPECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One database: what is told of it, and what its proof rests on."""
+
+    database: Database
+    primary: Replica
+    standing: Standing
+    said: str
+    number: tuple[int, int, int] | None
+    has_receipt: bool
+
+    def told(self) -> dict[str, object]:
+        return {
+            "database": str(self.database.pk),
+            "replica": str(self.primary.pk),
+            "epoch": self.database.epoch,
+            "number": list(self.number) if self.number else None,
+            "kind": BY_RECEIPT if self.has_receipt else "lease-ended",
+            "said": self.said,
+        }
+
+
+class Fencing:
+    """Of one datacenter."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def act(self, order: Order) -> Outcome:
+        bench = self._bench
+        assert order.target is not None, "an act has a target"
+        try:
+            bench.refuse_drill(order.target)
+        except Refused as error:
+            return Outcome(Heard.FAILED, str(error))
+        cause = Cause(order.key, bench.run.pk, str(bench.run), order.step, bench.run.requested_by)
+        with beginning(order, bench.actor):
+            raise_fence(
+                datacenter=UUID(order.target.id),
+                cause=cause,
+                actor=bench.actor,
+                reason=bench.run.request_reason,
+                now=bench.now,
+            )
+        return self.look(order)
+
+    def look(self, order: Order) -> Outcome:
+        row = Fence.objects.select_related("datacenter").filter(key=order.key).first()
+        if row is None:
+            return Outcome(Heard.NEVER)
+        if row.lifted_by:
+            return Outcome(Heard.FAILED, f"{row.lifted_by} lifted the fence: {row.lift_reason}")
+        looked = [self._looked(database, row) for database in primaries_in(row)]
+        told = say(looked, row)
+        waits = any(one.standing in {Standing.ASK, Standing.WAITS} for one in looked)
+        proven = [one.told() for one in looked if one.standing is Standing.PROVEN]
+        asked = [one for one in looked if one.standing is Standing.ASK]
+        bench = self._bench
+        with control.deciding(bench.actor.epoch):
+            for one in asked:
+                self._close(one, order)
+            note_proofs(
+                fence=row, proofs=proven, told=told, is_over=not waits, actor=bench.actor,
+                now=bench.now,
+            )  # fmt: skip
+        return Outcome(Heard.UNDER_WAY if waits else Heard.DONE, told)
+
+    def _close(self, one: Looked, order: Order) -> None:
+        bench = self._bench
+        order_act(
+            verb=Verb.FENCE,
+            replica=one.primary,
+            epoch=one.database.epoch,
+            urgency=one.database.priority,
+            plan={"run": str(bench.run.pk), "step": order.step, "act": order.key},
+            actor=bench.actor,
+            reason=one.said,
+            now=bench.now,
+        )
+
+    def _looked(self, database: Database, fence: Fence) -> Looked:
+        failover = Failover.objects.filter(database=database).exclude(phase__in=sorted(ENDED))
+        running = failover.select_related("source__host").first()
+        primary = database.primary or (running.source if running else None)
+        assert primary is not None, "it was found by it"
+        lease = self._lease(database, primary)
+        closing = _closing(database, primary)
+        proof = running.proof if running and running.promoted_at is None else None
+        held = Held(
+            name=database.name,
+            host=primary.host.name,
+            is_heard=primary.host.verdict in HEARD,
+            left=lease[1] if lease else None,
+            silent=_silent(database, primary),
+            is_gone=_is_gone(fence),
+            proof=str(proof["said"]) if proof else "",
+            receipt=OperationState(closing.state) if closing else None,
+            quiet=_quiet(closing, self._bench) if closing else 0.0,
+            detail=closing.detail if closing else "",
+        )
+        standing, said = judge(held)
+        has_receipt = held.receipt is OperationState.DONE
+        return Looked(database, primary, standing, said, lease[0] if lease else None, has_receipt)
+
+    def _lease(
+        self, database: Database, primary: Replica
+    ) -> tuple[tuple[int, int, int], float] | None:
+        """Its number and the seconds left of it; None: it lives by none."""
+        mine = Lease.objects.filter(
+            database=database, replica=primary, epoch=database.epoch, sequence__gt=0
+        )
+        sight = self._bench.leases().sight(database) if mine.exists() else None
+        return (sight.number, sight.left) if sight else None
+
+
+def primaries_in(fence: Fence) -> list[Database]:
+    """Databases that are, or were last, led from there."""
+    rows = Database.objects.select_related("primary__host").order_by("name")
+    here = fence.datacenter_id
+    left = Failover.objects.filter(source__host__datacenter=here).exclude(phase__in=sorted(ENDED))
+    orphans = set(left.values_list("database", flat=True))
+    return [
+        row
+        for row in rows
+        if (row.primary and row.primary.host.datacenter_id == here)
+        or (row.primary is None and row.pk in orphans)
+    ]
+
+
+def say(looked: list[Looked], fence: Fence) -> str:
+    """How many are proven; what is not, one by one."""
+    site = fence.datacenter.name
+    hosts = Host.objects.filter(datacenter=fence.datacenter_id).count()
+    proven = [one for one in looked if one.standing is Standing.PROVEN]
+    parts = [
+        f"Nothing starts on the {hosts} hosts of {site}.",
+        f"{len(proven)} of {len(looked)} databases are proven not to be written to there.",
+    ]
+    parts += [one.said for one in looked if one.standing in {Standing.ASK, Standing.WAITS}]
+    doubts = [one.said for one in looked if one.standing is Standing.UNPROVEN]
+    return " ".join([*parts, *(["Not proven:", *doubts] if doubts else [])])
+
+
+def _closing(database: Database, primary: Replica) -> Operation | None:
+    """The newest order to close its gate in this epoch."""
+    rows = Operation.objects.filter(replica=primary, verb=Verb.FENCE, database_epoch=database.epoch)
+    return rows.order_by("-requested_at", "-pk").first()
+
+
+def _quiet(op: Operation, bench: Bench) -> float:
+    return (bench.now - (op.ended_at or op.requested_at)).total_seconds()
+
+
+def _silent(database: Database, primary: Replica) -> tuple[str, ...]:
+    """Who could have prolonged its lease by promises, and does not answer (B6)."""
+    rows = Replica.objects.filter(
+        database=database, role=Role.STANDBY, state=ReplicaState.MEMBER, may_be_promoted=True
+    ).exclude(pk=primary.pk)
+    return tuple(
+        f"{row} on {row.host.name}"
+        for row in rows.select_related("host", "database").order_by("number")
+        if row.host.verdict not in HEARD
+    )
+
+
+def _is_gone(fence: Fence) -> bool:
+    """The newest word of the provider, or of somebody on site, since the datacenter is silent."""
+    word = (
+        ProviderWord.objects.filter(datacenter=fence.datacenter_id).order_by("-at", "-id").first()
+    )
+    since = Host.objects.filter(datacenter=fence.datacenter_id, verdict_at__isnull=False)
+    first = since.order_by("verdict_at").values_list("verdict_at", flat=True).first()
+    return word is not None and word.cause == SiteCause.GONE and (first is None or word.at >= first)

@@ -1,0 +1,98 @@
+"""A database with a mate beside it and a copy in OSU2, agents that obey, and people with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.core import control
+from recovery.core.clock import ManualClock
+from recovery.drp.carrying import make_cycle
+from recovery.inventory import actions
+from recovery.inventory.facts import Durability, Role
+from recovery.restores.queries import Leases
+from tests.actions.drp.ground import Ground, with_people
+from tests.actions.drp.killing import Failing, Killed
+from tests.actions.failover.agents import Play
+from tests.actions.failover.fleet import Pair, copy, describe
+from tests.support.fleet import BY, NOW, make_fleet
+
+HOSTS = ("par1-r1-h1", "par1-r2-h1", "osu2-r1-h1")
+
+
+@dataclass
+class Loss:
+    """The run's people, and the database's agents, on one clock."""
+
+    ground: Ground
+    play: Play
+
+    def lead(self) -> None:
+        """The play's leader carries the runs, too; a new one remembers nothing."""
+        self.ground.epoch = self.play.epoch
+        watch = lambda: Leases(self.play.watch.memory.leases, self.play.mono)  # noqa: E731
+        self.ground.cycle = make_cycle(ManualClock(self.play.now), watch)
+
+    def kill_site(self) -> None:
+        for replica in self.play.pair.replicas[:2]:
+            self.play.kill(replica)
+
+    def look(self) -> None:
+        """A round of agents, of failovers and of runs."""
+        self.play.tick()
+        self.ground.now = self.play.now
+        try:
+            self.ground.look(0.0)
+        except Killed:
+            self.play.lead()
+            self.lead()
+
+    def run(self, seconds: float) -> None:
+        for _ in range(round(seconds * 5)):
+            self.look()
+
+    def until(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
+        for _ in range(round(seconds * 5)):
+            if holds():
+                return
+            self.look()
+        run = self.ground.run
+        told = [(step.name, step.state, step.said) for step in run.steps.all()]
+        raise AssertionError((run.state, run.state_reason, told))
+
+    def fail(self, point: str, times: int) -> None:
+        self.ground.fail = Failing(point, times)
+
+
+def make_loss(pins: Path, durability: Durability = Durability.SYNCHRONOUS) -> Loss:
+    """It serves, protected by its mate and under a lease; nothing is lost yet."""
+    fleet = make_fleet()
+    database = describe("orders", durability=durability)
+    hosts = [fleet.hosts[name] for name in HOSTS]
+    replicas = [
+        copy(database, hosts[0], 1, Role.PRIMARY),
+        copy(database, hosts[1], 2, Role.STANDBY),
+    ]
+    replicas.append(
+        actions.register_replica(
+            database=database,
+            host=hosts[2],
+            number=3,
+            role=Role.STANDBY,
+            may_be_promoted=False,
+            actor=BY,
+            reason="test",
+            now=NOW,
+        )
+    )
+    database.refresh_from_db()
+    play = Play(Pair(database, tuple(replicas), fleet))
+    play.settle()
+    epoch = control.read_beat()[0]
+    ground = with_people(pins)
+    assert control.read_beat()[0] in {epoch, epoch + 1}
+    play.epoch = control.read_beat()[0]
+    loss = Loss(ground, play)
+    loss.lead()
+    return loss

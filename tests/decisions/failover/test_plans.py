@@ -1,0 +1,210 @@
+"""What the authority of a recovery plan changes in a failover, and what it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from recovery.failover.elect import WORSE, elect
+from recovery.failover.facts import (
+    Act,
+    Around,
+    Ask,
+    Authority,
+    Facts,
+    Proof,
+    ProofKind,
+    ReplicaSight,
+    Standby,
+    Step,
+    Wait,
+)
+from recovery.failover.phases import FailoverKind, Phase
+from recovery.failover.proofs import refuse_proof
+from recovery.inventory.facts import Durability, Verdict
+from tests.decisions.failover.build import (
+    ENDED,
+    LEASE_PROOF,
+    POLICY,
+    WRITTEN,
+    act,
+    answered,
+    database,
+    decide,
+    failover,
+    lost,
+    order,
+    primary,
+    standby,
+    watch,
+)
+
+PEOPLE = ("amelie", "bruno")
+PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "MRS", 0.0, PEOPLE)
+HERE = failover(authority=PLAN)
+SEEN = (
+    Standby("b", WRITTEN, is_streaming=True, is_synchronous=True),
+    Standby("c", WRITTEN, is_streaming=True, is_synchronous=False),
+)
+
+
+def copy(**changes: Any) -> ReplicaSight:
+    """In the datacenter that takes over; by itself it is never promoted."""
+    plain = standby(
+        replica="c",
+        name="orders-3",
+        host="host-c",
+        datacenter="MRS",
+        domains=frozenset({"MRS/r1"}),
+        may_be_promoted=False,
+    )
+    return replace(plain, **changes)
+
+
+def gone(*copies: ReplicaSight, **changes: Any) -> Facts:
+    """The datacenter of both is silent."""
+    old = primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN)
+    mate = standby(age=20.0, verdict=Verdict.LOST)
+    plain = {"failover": HERE, "database": database(failing_domains=frozenset({"OSU"}))}
+    return lost(old, mate, *(copies or (copy(),)), **(plain | changes))
+
+
+def chosen(facts: Facts) -> str:
+    source = facts.replica("a")
+    assert source is not None
+    found = elect(facts, POLICY, ENDED, source=source)
+    return found.chosen or found.reason
+
+
+def test_without_a_plan_nobody_is_promoted_across_datacenters() -> None:
+    said = chosen(gone(failover=failover()))
+    assert "orders-3: it is kept as a copy and is never promoted." in said
+    said = chosen(gone(copy(may_be_promoted=True), failover=failover()))
+    assert "never across datacenters outside the disaster recovery plan" in said
+
+
+def test_a_plan_promotes_the_copy_that_it_names_and_quotes_it_as_what_it_is() -> None:
+    facts = gone()
+    assert chosen(facts) == "c"
+    source = facts.replica("a")
+    assert source is not None
+    quote = elect(facts, POLICY, ENDED, source=source).quote
+    assert quote is not None
+    assert "most likely nothing is lost" in quote.said, "no acknowledged write waited for it"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"datacenter": "PAR"}, "it stands in PAR; DRP-0001, step promote, names MRS."),
+        ({"verdict": Verdict.LOST}, "its host is lost."),
+        ({"age": 9.0}, "no word from its agent for 9 s."),
+        ({"server": "down"}, "its server is down."),
+        ({"timeline": 2}, "its history forked"),
+        ({"system": "8"}, "it is a copy of another database"),
+        ({"healthy_for": 10.0}, "it has been well for 10 s, not for 60 s."),
+        ({"replica": "x"}, "it did not follow its primary at the moment of loss."),
+        ({"position": WRITTEN - 1}, "it lost data."),
+        ({"position": 1 << 40}, "nobody writes so fast"),
+        ({"free_bytes": 1}, "its disk is full"),
+    ],
+)
+def test_every_other_rule_of_a_failover_stays(changes: dict[str, Any], said: str) -> None:
+    assert said in chosen(gone(copy(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("lag", "approved", "works"),
+    [(4.0, 0.0, True), (6.0, 0.0, False), (40.0, 36.0, True), (42.0, 36.0, False)],
+)
+def test_more_than_five_seconds_beyond_what_was_approved_is_not_promoted(
+    lag: float, approved: float, *, works: bool
+) -> None:
+    seen = (SEEN[0], replace(SEEN[1], position=WRITTEN - 900))
+    old = primary(age=20.0, verdict=Verdict.LOST, standbys=seen)
+    facts = gone(
+        failover=failover(authority=replace(PLAN, loss=approved)),
+        database=database(durability=Durability.ASYNCHRONOUS),
+    )
+    facts = replace(facts, replicas=(old, copy(position=WRITTEN - 900, lag=lag)))
+    said = chosen(facts)
+    assert (said == "c") is works, said
+    if not works:
+        assert said.startswith(WORSE)
+        answer = decide(facts, ENDED)
+        assert (act(answer), answer.reason) == (Act.ABANDON, said), "nothing was revoked"
+        later = replace(HERE, phase=Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
+        later = replace(later, authority=replace(PLAN, loss=approved))
+        waits = decide(replace(facts, failover=later), ENDED)
+        assert isinstance(waits, Ask)
+        assert waits.reason.startswith(WORSE)
+
+
+def test_nothing_is_revoked_while_the_old_lease_lives() -> None:
+    facts = gone(failover=replace(HERE, asked=(answered(replica="c"),)))
+    waits = decide(facts, ENDED - 1.0)
+    assert isinstance(waits, Wait)
+    assert waits.reason.startswith("Its lease ends in 1.0 s")
+    step = decide(facts, ENDED)
+    assert isinstance(step, Step)
+    assert step.act is Act.REVOKE
+    assert step.proof is not None
+    assert step.proof.kind is ProofKind.LEASE_ENDED
+    said = "orders-2, unheard, may have prolonged it unseen: that they did not is on the word of"
+    assert f"{said} amelie and bruno." in step.proof.said
+
+
+def test_where_no_lease_could_end_two_people_of_the_plan_are_the_proof() -> None:
+    offered = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=("amelie", "bruno"))
+    facts = gone(
+        failover=replace(HERE, asked=(answered(replica="c"),)),
+        lease=None,
+        proofs=(offered,),
+    )
+    step = decide(facts, ENDED)
+    assert isinstance(step, Step)
+    assert step.proof == offered
+    alone = replace(PLAN, people=("amelie", "amelie"))
+    said = refuse_proof(offered, facts, failover(authority=alone))
+    assert said == "Two different people have to have agreed to a recovery plan."
+    assert "Two different people" in refuse_proof(offered, facts, failover())
+    with_lease = replace(facts, lease=watch())
+    assert "its end is the proof" in refuse_proof(offered, with_lease, HERE)
+
+
+def test_a_pause_a_storm_and_the_hour_stop_no_plan_and_blindness_does() -> None:
+    asked = (answered(replica="c"),)
+    around = Around(paused="Frozen.", storm="All of OSU.", vantage_seen=0, vantage_tried=3)
+    facts = gone(
+        failover=replace(HERE, asked=asked), around=around, database=database(blocked_for=900.0)
+    )
+    assert act(decide(facts, ENDED)) is Act.REVOKE
+    plain = replace(facts, failover=failover(asked=asked))
+    assert isinstance(decide(plain, ENDED), Ask)
+    blind = replace(facts, around=Around(blind=("We see nothing.",)))
+    assert decide(blind, ENDED) == Wait("We are blind: We see nothing.", 1.0)
+
+
+def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
+    """B6: the primary may go on by it, unseen by us."""
+    mate = standby(promised_for=8.0, age=0.5)
+    old = primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN)
+    facts = replace(gone(), replicas=(old, mate, copy()))
+    step = decide(facts, ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica, step.take_over) == (Act.ASK, "b", True)
+    asked = failover(authority=PLAN, orders=(order("ask", "b", "done", age=0.1),))
+    waits = decide(replace(facts, failover=asked), ENDED)
+    assert isinstance(waits, Wait)
+    assert "promised it 7.5 s more" in waits.reason
+    assert act(decide(replace(facts, failover=failover()), ENDED)) is Act.ABANDON
+
+
+def test_a_planned_hand_over_goes_to_the_copy_that_the_plan_names() -> None:
+    planned = failover(kind=FailoverKind.SWITCHOVER, wanted="c", authority=PLAN)
+    facts = lost(primary(standbys=SEEN), standby(), copy(), failover=planned)
+    assert act(decide(facts, ENDED - 5.0)) is Act.REVOKE
+    unplanned = replace(facts, failover=replace(planned, authority=None))
+    assert act(decide(unplanned, ENDED - 5.0)) is Act.ABANDON

@@ -1,0 +1,1 @@
+"""Recovery plans whole: run apart, by `make drp`."""
