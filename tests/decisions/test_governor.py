@@ -88,3 +88,13 @@ def test_what_a_plan_froze_waits_for_itself_alone_and_never_for_the_plans_own_ac
     found = admit(asking, held, Limits())
     assert set(found.admitted) == {"op1", "op2"}
     assert found.waiting == (("op0", why),)
+
+
+def test_a_pause_lets_through_what_people_approved_and_nothing_else() -> None:
+    asking = waiting([(Verb.RESTORE, "h1", 0, 1.0), (Verb.RESTORE, "h2", 0, 2.0)])
+    paused = replace(ledger([], paused="A plan runs."), despite=frozenset({"op1"}))
+    result = admit(asking, paused, Limits())
+    assert result.admitted == ("op1",)
+    assert result.waiting == (("op0", "Everything is paused: A plan runs."),)
+    full = replace(paused, flying=(Flying(Verb.RESTORE, "h2", "a"),))
+    assert admit(asking, full, Limits()).admitted == (), "its limits stand"

@@ -30,14 +30,16 @@ def restores_above_pause() -> frozenset[UUID]:
 
 def operations_above_pause() -> frozenset[UUID]:
     """What waits for the governor, of what these runs began: also a second seat of a container
-    whose first one did not start."""
+    whose first one did not start, and the stop of what people took back."""
     waiting = Operation.objects.filter(state=OperationState.WAITING)
     restores = [str(pk) for pk in restores_above_pause()]
     seats = Placement.objects.filter(pk__in=_begun(EffectKind.SEAT))
     keys = list(_untold().values_list("key", flat=True))
     promoting = Failover.objects.filter(act__in=keys).exclude(phase__in=sorted(OVER))
+    undone = Effect.objects.filter(kind=EffectKind.UNDONE)
     found = waiting.filter(
         Q(params__restore__in=restores)
+        | Q(verb=Verb.STOP, placement__in=undone.values("object"))
         | Q(params__plan__act__in=keys)
         | Q(replica__database__in=promoting.values("database"))
         | Q(verb=Verb.START, placement__container__in=seats.values("container"))
