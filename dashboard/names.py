@@ -14,6 +14,8 @@ from recovery.audit.screens import EntryView
 from recovery.backups.models import BackupReplica, Proof, Store
 from recovery.brief.models import Decision, ProviderWord
 from recovery.detection.models import Situation
+from recovery.drp.models import Run, RunbookVersion
+from recovery.drp.reports.models import Report, ReportFinding
 from recovery.incidents.models import Incident
 from recovery.inventory.models import (
     Application,
@@ -43,6 +45,10 @@ KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
     Placement.TYPE: (Placement, SEAT, ""),
     ProviderWord.TYPE: (ProviderWord, ("datacenter",), ""),
     Proof.TYPE: (Proof, ("replica__database",), ""),
+    Report.TYPE: (Report, ("run",), ""),
+    ReportFinding.TYPE: (ReportFinding, ("run",), ""),
+    Run.TYPE: (Run, (), ""),
+    RunbookVersion.TYPE: (RunbookVersion, (), ""),
     Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), "placement"),
     Situation.TYPE: (Situation, (), ""),
     Store.TYPE: (Store, (), ""),

@@ -22,6 +22,7 @@ from recovery.drp.views.runs import RunView, view_run
 from recovery.drp.views.waiting import AskLine, open_asks
 from recovery.failover import screens as failover
 from recovery.failover.doubt.seen import DoubtView, doubt
+from recovery.failover.queries import FenceView, standing_fences
 from recovery.failover.views.databases import DatabaseView
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
@@ -169,6 +170,11 @@ class Screen:
     def freezes(self) -> tuple[detection.FreezeView, ...]:
         """What recovery plans have frozen."""
         return detection.freezes()
+
+    @cached_property
+    def fences(self) -> tuple[FenceView, ...]:
+        """Datacenters that recovery plans have fenced."""
+        return standing_fences()
 
     @cached_property
     def unseeing(self) -> str:

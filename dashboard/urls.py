@@ -53,6 +53,7 @@ urlpatterns = [
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),
     path("held/go-on/", act.clear_pause),
+    path("held/fences/<str:site>/lift/", act.lift_fence),
     path("held/freezes/<uuid:pk>/lift/", act.lift_freeze),
     path("held/settle/", act.settle),
     path("placements/<uuid:pk>/release/", act.release_placement),

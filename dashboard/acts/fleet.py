@@ -14,6 +14,7 @@ from recovery.core.errors import Conflict, Refused
 from recovery.detection import actions as detection
 from recovery.detection import freezes
 from recovery.detection import screens as detection_rows
+from recovery.failover.actions import fences
 from recovery.failover.actions.incarnations import settle_incarnation
 from recovery.incidents import actions as incidents
 from recovery.incidents import screens as incident_rows
@@ -144,6 +145,15 @@ def lift_freeze(pk: str, actor: Actor, reason: str) -> str:
     """One press: what a recovery plan froze begins again by itself."""
     row = freezes.lift_freeze(freeze=_uuid(pk), actor=actor, reason=reason, now=clock.system.now())
     return f"What {row.run_name} froze begins again. What was held meanwhile stays held."
+
+
+def lift_fence(site: str, actor: Actor, reason: str) -> str:
+    """Its hosts are met again; what was promoted elsewhere stays there."""
+    lift = fences.lift_fence
+    lift(datacenter=site, actor=actor, reason=reason, now=clock.system.now())
+    return (
+        f"{site} is not fenced any more. Each of its hosts is trusted once it runs what it should."
+    )
 
 
 def clear_pause(actor: Actor, reason: str) -> str:

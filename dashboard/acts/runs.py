@@ -149,19 +149,14 @@ def deny(page: AskPage, *, actor: Actor, reason: str) -> str:
 
 
 def glass_challenge(page: AskPage, *, rules: Collection[Rule], actor: Actor, reason: str) -> bytes:
-    """What this person's passkey signs to break these rules for this reason."""
+    """What whoever breaks it signs: these rules, this reason. `Refused` where they may not."""
     _check_open(page)
     broken = glass_to_break(page.row, rules=rules, actor=actor, reason=reason)
     return challenge(glass_word(page.run, page.row.step, page.row, broken))
 
 
 def break_glass(
-    page: AskPage,
-    *,
-    rules: Collection[Rule],
-    assertion: Assertion,
-    actor: Actor,
-    reason: str,
+    page: AskPage, *, rules: Collection[Rule], assertion: Assertion, actor: Actor, reason: str
 ) -> str:
     _check_open(page)
     actions.break_glass(

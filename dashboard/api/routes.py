@@ -324,6 +324,12 @@ def lift_freeze(request: HttpRequest, pk: UUID, why: Why) -> dict[str, str]:
     return {"said": acts.lift_freeze(str(pk), who.actor, why.reason)}
 
 
+@router.post("/held/fences/{site}/lift", response=Done)
+def lift_fence(request: HttpRequest, site: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.SETTLE)
+    return {"said": acts.lift_fence(site, who.actor, why.reason)}
+
+
 @router.post("/held/settle", response=Done)
 def settle(request: HttpRequest, why: SettleIn) -> dict[str, str]:
     who = caller(request, May.SETTLE)

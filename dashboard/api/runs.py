@@ -205,12 +205,12 @@ def _run(found: RunView) -> OneRunOut:
 @router.post("/plan", response=PlanOut)
 def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
     """Nothing is kept of it."""
-    caller(request, May.RUN)
+    who = caller(request, May.RUN)
     start = _start(request, told)
     book = find_book(told.runbook)
     if book is None:
         raise Refused(f"No runbook {told.runbook} is in force.", field="runbook")
-    seen = preview(book, start.wish)
+    seen = preview(book, start.wish, who.actor.id)
     return PlanOut(
         digest=seen.digest,
         plan=msgspec.to_builtins(seen.plan),

@@ -70,8 +70,10 @@ def next_action(screen: Screen, key: str) -> Context | None:
 
 
 def frozen(screen: Screen, key: str) -> Context | None:
-    """What recovery plans have frozen; nothing where nothing is."""
-    return {"freezes": screen.freezes} if screen.freezes else None
+    """What recovery plans have frozen and fenced; nothing where nothing is."""
+    if not screen.freezes and not screen.fences:
+        return None
+    return {"freezes": screen.freezes, "fences": screen.fences}
 
 
 def _recovering(site: str) -> RunLine | None:

@@ -121,6 +121,9 @@ def sentence(run: RunView) -> str:
         return f"{where} {STANDS[run.state]}"
     if run.state is RunState.DONE:
         return _ended(run)
+    lost = next((step for step in run.steps if step.unknown), None)
+    if lost is not None:
+        return f"{where} waits for a person’s word: {lost.line.title}."
     for state, says in ((StepState.ASKING, "waits for a yes"), (StepState.BEGUN, "goes on")):
         found = next((step for step in run.steps if step.state is state), None)
         if found is not None:

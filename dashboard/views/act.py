@@ -258,6 +258,32 @@ def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
     )
 
 
+@require_http_methods(["GET", "POST"])
+@for_people(May.SETTLE)
+def lift_fence(request: HttpRequest, role: Role, site: str) -> HttpResponse:
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(request, lambda: acts.lift_fence(site, actor_of(request), reason))
+    return show(
+        request,
+        role,
+        "confirm",
+        area="held",
+        heading=f"Lift the fence of {site}",
+        form=form,
+        said="Lift",
+        target=site,
+        grave=True,
+        meaning=(
+            f"Hosts of {site} are met again, and leases there are renewed. What was promoted "
+            "elsewhere stays there: old primaries come back as copies, after a snapshot."
+        ),
+        back="/",
+        status=422 if form.is_bound else 200,
+    )
+
+
 @require_POST
 @for_people(May.PAUSE)
 def clear_pause(request: HttpRequest, role: Role) -> HttpResponse:

@@ -227,6 +227,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
         "Databases|/databases/",
         "Backups|/backups/",
         "Recovery|/recovery/",
+        "Runbooks and reports|/recovery/runbooks/",
         "Recovery runs|/recovery/runs/",
         "Waits for a yes|/recovery/approve/",
         "Hosts|/hosts/",

@@ -12,6 +12,7 @@ from pathlib import Path
 from recovery.agent import identity as identities
 from recovery.agent.beats import CRASH_LOOPING, QUARANTINED, Beats, parse_address
 from recovery.agent.config import Config, boot_id
+from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.keeper import DatabaseKeeper, Setting
 from recovery.agent.desired import Book
 from recovery.agent.disk import private_folder, write_atomic
@@ -24,6 +25,7 @@ from recovery.agent.peers import Peers
 from recovery.agent.witness import Witness
 from recovery.core import wire
 from recovery.core.clock import SystemClock, system
+from recovery.core.consent import Party
 from recovery.core.errors import BadMessage, Refused
 
 _log = logging.getLogger("tocsin.agent")
@@ -89,6 +91,7 @@ class Agent:
             peer_port=config.peer_port,
             gate="nftables" if config.gate == "nftables" else "watchdog",
             boot=self._boot,
+            approvals=approvals_of(config),
         )
         return DatabaseKeeper(
             setting,
@@ -290,6 +293,15 @@ def _is_new_boot(state: Path, boot: str) -> bool:
     if not known:
         write_atomic(path, boot.encode())
     return not known
+
+
+def approvals_of(config: Config) -> Approvals:
+    """What this host's own file says of who may approve, and where."""
+    return Approvals(
+        pins=Path(config.pins) if config.pins else None,
+        party=Party(config.party, frozenset(config.origins)),
+        realm="drill" if config.realm == "drill" else "production",
+    )
 
 
 def require_token(config: Config) -> None:

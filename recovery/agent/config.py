@@ -23,7 +23,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     heartbeats pass through. `heartbeats`: "socket" where UDP is blocked. `peer_port`: where agents
     of one database's members ask each other, and load balancers ask for health; 0: nowhere.
     `gate`: "nftables" where the agent is root and the network namespace is this host's alone,
-    else "watchdog", the weaker form (`adapters/fencing`).
+    else "watchdog", the weaker form (`adapters/fencing`). `pins`: the file of keys of those who may
+    approve what is dangerous in a recovery plan, brought here by whoever configures this host;
+    empty: nothing of that is done here. `party`, `origins`: the name that their passkeys are bound
+    to, and the addresses at which they sign. `realm`: "drill" for a host that is there for drills.
     """
 
     name: str
@@ -44,6 +47,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     peer_port: int = 0
     gate: str = "watchdog"
     stop_grace_seconds: float = 5.0
+    pins: str = ""
+    party: str = ""
+    origins: tuple[str, ...] = ()
+    realm: str = "production"
 
     @property
     def state_path(self) -> Path:
@@ -82,6 +89,10 @@ def _check(path: Path, config: Config) -> None:
         raise BadConfiguration(f"{path}: process or docker", field="adapter")
     if config.gate not in ("nftables", "watchdog"):
         raise BadConfiguration(f"{path}: nftables or watchdog", field="gate")
+    if config.realm not in ("production", "drill"):
+        raise BadConfiguration(f"{path}: production or drill", field="realm")
+    if config.pins and not (config.party and config.origins):
+        raise BadConfiguration(f"{path}: pins take party and origins, too", field="pins")
     if config.boot and not _is_boot(config.boot):
         raise BadConfiguration(f"{path}: 32 hex digits", field="boot")
 

@@ -90,6 +90,8 @@ class Orders:
             return f"epoch: {order.epoch} is below {self._journal.epoch}, seen by this host"
         if order.verb not in _IN_QUARANTINE and self._book.quarantined:
             return "quarantine: this host starts nothing new yet"
+        if isinstance(order, DatabaseOrder) and (why := self._databases.refuse(order)):
+            return f"approval: {why}"
         return ""
 
     def _start(

@@ -9,20 +9,21 @@ whoever was killed between a call and its row goes on, doubles nothing, and leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups import actions
 from recovery.backups.facts import LoanState, StoreKind
 from recovery.backups.models import Loan, Store
 from recovery.backups.snapshots import DATABASE, OUTSIDE, Outside
-from recovery.core.errors import TocsinError
+from recovery.core.errors import Conflict, TocsinError
 from recovery.core.ports import SnapshotProvider
 from recovery.core.ports.snapshots import LOAN_TAG, Volume
 
@@ -74,37 +75,60 @@ def lend_volumes(*, outside: Outside = OUTSIDE, now: datetime) -> int:
 
 
 def _go_on(key: UUID, outside: Outside, now: datetime) -> None:
-    """In one transaction, whose row no other worker takes meanwhile."""
-    with transaction.atomic():
-        rows = Loan.objects.select_for_update(skip_locked=True, of=("self",))
+    """The provider is asked while no row is held, for the leader ends loans and waits for no
+    provider. What was ended meanwhile is not written: the next round looks at it again."""
+    with _alone_with(key) as is_ours:
+        rows = Loan.objects.exclude(state=LoanState.GONE)
         loan = rows.select_related("replica__store", "replica__database").filter(pk=key).first()
-        if loan is None or loan.state == LoanState.GONE:
+        if loan is None or not is_ours:
             return
+        step, said = Step(Act.WAIT), ""
         try:
-            said = _taken(loan, outside.provider(loan.replica.store), now)
+            step = _asked(loan, outside.provider(loan.replica.store))
         except TocsinError as error:
             said = str(error)
-        if loan.state in (LoanState.WANTED, LoanState.OVER):
-            loan.refresh_from_db(fields=["state"])
-        if loan.state in (LoanState.WANTED, LoanState.OVER):
-            actions.tell_loan(loan=loan, said=said, actor=ACTOR, now=now)
+        with contextlib.suppress(Conflict), transaction.atomic():
+            _write(loan, step, said, now)
 
 
-def _taken(loan: Loan, there: SnapshotProvider, now: datetime) -> str:
-    """What to tell of it."""
+@contextlib.contextmanager
+def _alone_with(key: UUID) -> Iterator[bool]:
+    """Whether no other worker is at it meanwhile; one that dies lets go of it."""
+    number = int.from_bytes(key.bytes[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+
+def _asked(loan: Loan, there: SnapshotProvider) -> Step:
+    """What was done at the provider, and what is to be written of it."""
     step = next_step(LoanState(loan.state), there.made({LOAN_TAG: str(loan.pk)}))
     for spare in step.spare:
         there.delete_volume(spare)
     if step.act is Act.MAKE:
         tags = {DATABASE: loan.replica.archive, LOAN_TAG: str(loan.pk), USE: RESTORE}
         there.create_volume(loan.snapshot, tags)
-    elif step.act is Act.LEND:
+    return step
+
+
+def _write(loan: Loan, step: Step, said: str, now: datetime) -> None:
+    """`Conflict` where the row is no longer as it was when the provider was asked. `said`: what the
+    provider said instead."""
+    if step.act is Act.LEND:
         actions.lend_volume(loan=loan, volume=step.volume, actor=ACTOR, now=now)
     elif step.act is Act.FORGET:
         actions.forget_loan(loan=loan, actor=ACTOR, now=now)
-    elif step.act is Act.DELETE and loan.state == LoanState.OVER:
-        return "Its volume is being deleted."
-    return f"A volume is being made of {loan.snapshot}."
+    elif loan.state != LoanState.READY:
+        is_over = step.act is Act.DELETE and loan.state == LoanState.OVER
+        waits = f"A volume is being made of {loan.snapshot}."
+        said = said or ("Its volume is being deleted." if is_over else waits)
+        actions.tell_loan(loan=loan, said=said, actor=ACTOR, now=now)
 
 
 def sweep_volumes(*, outside: Outside = OUTSIDE) -> int:

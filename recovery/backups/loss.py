@@ -1,9 +1,8 @@
 """What would be lost if a datacenter vanished now (loss quote). Pure.
 
-Invariants: what is quoted is what a restore would choose: one that failed its last restore test
-only where there is no other. A replica in the lost datacenter, one whose place is unknown, and one
-that holds nothing restorable are never quoted; a point that was not read lately is quoted at the
-age that it has by now, and said to be unread.
+Invariants: what is quoted is what a restore would choose (ranking.py). A replica in the lost
+datacenter, one whose place is unknown, and one that holds nothing restorable are never quoted; a
+point that was not read lately is quoted at the age that it has by now, and said to be unread.
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.backups.decide import is_unread
-from recovery.backups.distance import where
-from recovery.backups.facts import Copy, Database
+from recovery.backups.distance import kilometres, where
+from recovery.backups.facts import Copy, Database, Site
+from recovery.backups.ranking import Rated
+from recovery.backups.ranking import best as best_of
 from recovery.backups.words import counted, instant, spoken
 
 
@@ -103,7 +104,7 @@ def _say_own(line: Line, now: datetime) -> str:
 
 def _line(database: Database, lost: str, now: datetime) -> Line:
     usable = [one for one in database.copies if not _unusable(one, lost)]
-    best = max(usable, key=_rank, default=None)
+    best = best_of(usable, lambda one: _rated(one, database.home), database.terms(1).promise)
     why_not = [_unusable(one, lost) or _older(one, best) for one in database.copies if one != best]
     missing = [n for n in (1, 2, 3) if database.copy(n) is None]
     why_not += [f"there is no replica {n}." for n in missing]
@@ -116,9 +117,9 @@ def _line(database: Database, lost: str, now: datetime) -> Line:
     return Line(database.name, best, best.point.at, is_continuous, unread, why, standbys)
 
 
-def _rank(copy: Copy) -> tuple[bool, datetime, int]:
-    """As a restore chooses: one whose last restore test failed comes after all others."""
-    return not copy.disproof, _at(copy), -copy.number
+def _rated(copy: Copy, home: Site) -> Rated:
+    far = kilometres(copy.place, home)
+    return Rated(_at(copy), bool(copy.disproof), bool(copy.error), far, copy.number)
 
 
 def _at(copy: Copy) -> datetime:
@@ -144,6 +145,11 @@ def _older(copy: Copy, best: Copy | None) -> str:
     assert best is not None
     if copy.disproof and not best.disproof:
         return f"replica {copy.number} in {where(copy)} failed its last restore test."
+    if _at(copy) > _at(best):
+        more = spoken(_at(copy) - _at(best))
+        return (
+            f"replica {copy.number} in {where(copy)} goes {more} further, and cannot be read now."
+        )
     if _at(copy) == _at(best):
         return f"replica {copy.number} in {where(copy)} goes as far, to {instant(_at(copy))}."
     behind = spoken(_at(best) - _at(copy))

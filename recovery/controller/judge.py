@@ -31,6 +31,7 @@ from recovery.failover.cycle import watch_databases
 from recovery.gateway.digest import AskLook
 from recovery.incidents.cycle import watch_incidents
 from recovery.operations.cycle import run_governor, settle_lost
+from recovery.operations.facts import Verb
 from recovery.restores.cycle import carry_on
 from recovery.restores.lottery import draw_lots
 from recovery.restores.queries import Leases
@@ -224,9 +225,11 @@ class Judge:
 
     def _govern(self) -> None:
         paused = self.sighted.hands_off or self.sighted.paused
-        despite = authority.operations_above_pause() if self._is_paused else ()
+        why = "" if paused else self.sighted.frozen.get(Part.RESCHEDULING, "")
+        despite = authority.operations_above_pause() if self._is_paused or why else ()
+        frozen = {Verb.START: why} if why else {}
         now = self.clock.now()
-        if run_governor(actor=self.actor, now=now, paused=paused, despite=despite):
+        if run_governor(actor=self.actor, now=now, paused=paused, frozen=frozen, despite=despite):
             self.ask((), True)
 
     def _watch_over(self) -> None:

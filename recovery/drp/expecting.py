@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recovery.backups.words import counted
 from recovery.drp.facts import Kind
 from recovery.drp.looking import World, look
 from recovery.drp.plan import Plan, PlannedStep
@@ -40,7 +41,7 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     left = [one for one in plan.left_out if one.step == step.id]
     names = ", ".join(target.name for target in targets[:3])
     said = (
-        f"{_people(step)}{len(targets)} in {len(step.waves)} waves: {names}."
+        f"{_people(step)}{len(targets)} in {counted(len(step.waves), 'wave')}: {names}."
         if targets
         else ("Nothing to do it to.")
     )

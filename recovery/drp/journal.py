@@ -13,12 +13,14 @@ from recovery.inventory.models.places import choices
 
 class EffectKind(StrEnum):
     """`restore`: a restore · `seat`: a container's new seat · `route`: where an application's users
-    were led before · `unseated`: a container for which there was no host."""
+    were led before · `unseated`: a container for which there was no host · `undone`: a seat that
+    was stopped because people took the step back."""
 
     RESTORE = "restore"
     SEAT = "seat"
     ROUTE = "route"
     UNSEATED = "unseated"
+    UNDONE = "undone"
 
 
 BEGUN = (EffectKind.RESTORE, EffectKind.SEAT)

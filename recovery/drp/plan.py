@@ -124,11 +124,6 @@ class Plan(Shape, frozen=True):
         return next(step for step in self.steps if step.id == id)
 
 
-def unsigned(plan: Plan) -> Plan:
-    """What it does, whoever asked for it and wrote it: what a person sees before they ask."""
-    return msgspec.structs.replace(plan, requester="", last_editor="", v=VERSIONS[-1])
-
-
 def canonical(plan: Plan) -> bytes:
     """RFC 8785: one plan, one row of bytes."""
     told = msgspec.to_builtins(plan)

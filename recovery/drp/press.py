@@ -19,10 +19,12 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.sights import ActSight, RunSight, StepSight
+from recovery.drp.waves import is_under_way
 
 
 class Press(StrEnum):
-    """`tell`: how an act ended that nobody knows of; `report`: a manual step is done."""
+    """`tell`: how an act ended that nobody knows of; `report`: a manual step is done; `undo`: what
+    a step started is stopped again."""
 
     START = "start"
     WITHDRAW = "withdraw"
@@ -33,9 +35,17 @@ class Press(StrEnum):
     SKIP = "skip"
     TELL = "tell"
     REPORT = "report"
+    UNDO = "undo"
 
 
-ROLE: Mapping[Press, str] = {press: "responder" for press in Press} | {Press.SKIP: "approver"}
+ROLE: Mapping[Press, str] = {press: "responder" for press in Press} | {
+    Press.SKIP: "approver",
+    Press.UNDO: "approver",
+}
+ON_STEP = frozenset({Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT, Press.UNDO})
+UNDOABLE = frozenset({Kind.PLACE_APPLICATIONS})
+"""What is undone by a press. The rest changes nothing, has no way back, or is lifted where it
+stands (a freeze)."""
 
 
 def refuse_press(
@@ -52,7 +62,7 @@ def refuse_press(
         return f"That takes the role {ROLE[press]}."
     if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
         return "Say why: it is kept with the run."
-    if press in {Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT} and step not in run.steps:
+    if press in ON_STEP and step not in run.steps:
         return f"There is no step {step} in this run."
     return _RULES[press](run, step, key)
 
@@ -139,6 +149,18 @@ def _report(run: RunSight, step: str, key: str) -> str:
     return _goes(run)
 
 
+def _undo(run: RunSight, step: str, key: str) -> str:
+    """Also of a run that is over."""
+    found = run.steps[step]
+    if found.planned.kind not in UNDOABLE:
+        return f"{found.planned.title} is not undone here. {found.planned.undo or ''}".strip()
+    if run.plan.mode is Mode.SIMULATION:
+        return "A simulation started nothing."
+    if found.state not in {StepState.DONE, StepState.FAILED} or is_under_way(found):
+        return f"{found.planned.title} is {found.state}: what it starts is not known yet."
+    return ""
+
+
 _RULES: Mapping[Press, Callable[[RunSight, str, str], str]] = {
     Press.START: _start,
     Press.WITHDRAW: _withdraw,
@@ -149,4 +171,5 @@ _RULES: Mapping[Press, Callable[[RunSight, str, str], str]] = {
     Press.SKIP: _skip,
     Press.TELL: _tell,
     Press.REPORT: _report,
+    Press.UNDO: _undo,
 }

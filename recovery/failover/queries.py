@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -13,6 +15,28 @@ from recovery.failover.policy import Policy
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import Profile
 from recovery.inventory.models import Host
+
+
+@dataclass(frozen=True, slots=True)
+class FenceView:
+    """A fence that stands: of which datacenter, by which run, for whom, since when, and what of it
+    is proven."""
+
+    site: str
+    run: str
+    by: str
+    since: datetime
+    told: str
+
+
+def standing_fences() -> tuple[FenceView, ...]:
+    """The oldest of each datacenter."""
+    rows = Fence.objects.filter(state="standing").select_related("datacenter")
+    views = (
+        FenceView(row.datacenter.name, row.run_name, row.by, row.fenced_at, row.told)
+        for row in rows.order_by("-fenced_at")
+    )
+    return tuple({view.site: view for view in views}.values())
 
 
 def fenced_sites() -> frozenset[str]:

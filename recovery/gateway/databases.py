@@ -163,7 +163,9 @@ def terms_of(database: Database) -> wire.LeaseTerms:
     )
 
 
-def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.DatabaseOrder:
+def order_of(
+    op: Operation, spec: wire.DatabaseSpec, epoch: int, plan: wire.PlanWord | None = None
+) -> wire.DatabaseOrder:
     """The order as it leaves, at the database epoch that it was decided for: one that has been
     overtaken carries a lower epoch than its agent has seen, and has no effect (B5)."""
     return wire.DatabaseOrder(
@@ -173,4 +175,5 @@ def order_of(op: Operation, spec: wire.DatabaseSpec, epoch: int) -> wire.Databas
         database=msgspec.structs.replace(spec, epoch=op.database_epoch),
         take_over=bool(op.params.get("take_over", False)),
         restore=restore_spec(op),
+        plan=plan,
     )

@@ -15,6 +15,7 @@ from recovery.failover.queries import fenced_hosts
 from recovery.gateway.databases import databases_of, kept_out, order_of, specs_of
 from recovery.gateway.decide import Watcher
 from recovery.gateway.models import HeartbeatKey
+from recovery.gateway.plans import plan_words
 from recovery.inventory.facts import DESIRED, SERVING
 from recovery.inventory.models import Host, Placement
 from recovery.operations.facts import OperationState, Verb
@@ -118,10 +119,11 @@ def errands(hosts: Collection[UUID], *, epoch: int, resend_before: datetime) -> 
         and (op.verb in HARMLESS or op.host_id not in fenced)
     ]
     specs = specs_of({op.replica.database_id for op in due if op.replica})
+    plans = plan_words(due)
     return [
         Errand(op.pk, op.host_id, order, op.state != OperationState.INTENDED)
         for op in due
-        if (order := _order(op, specs, epoch))
+        if (order := _order(op, specs, epoch, plans.get(op.pk)))
     ]
 
 
@@ -130,13 +132,16 @@ def _is_overdue(op: Operation, before: datetime) -> bool:
 
 
 def _order(
-    op: Operation, specs: Mapping[UUID, wire.DatabaseSpec], epoch: int
+    op: Operation,
+    specs: Mapping[UUID, wire.DatabaseSpec],
+    epoch: int,
+    plan: wire.PlanWord | None,
 ) -> wire.Order | wire.DatabaseOrder | None:
     """The order, or None where its replica was retired meanwhile, or has moved to another host:
     what was decided about the copy that is left there must not start it."""
     if op.placement is None:
         spec = specs.get(op.replica_id) if op.replica_id else None
-        return order_of(op, spec, epoch) if spec and _is_there(op) else None
+        return order_of(op, spec, epoch, plan) if spec and _is_there(op) else None
     verb: wire.Verb = "start" if op.verb == Verb.START else "stop"
     return wire.Order(
         operation=str(op.pk),

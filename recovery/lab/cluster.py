@@ -251,6 +251,9 @@ class Lab:
             "boot": secrets.token_hex(16),
             "datagram_relay": f"{machine.host.uplink}:{DATAGRAM_PORT}",
             "stop_grace_seconds": 2.0,
+            "pins": str(self._settings.pins),
+            "party": self._settings.party,
+            "origins": [self._settings.url],
         }
         return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 

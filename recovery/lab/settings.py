@@ -6,7 +6,8 @@ address of the gateway, several with commas; otherwise every one of TOCSIN_GATEW
 TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE (auto, which is relay; relay; netns, as root),
 TOCSIN_LAB_CLOCKS (libfaketime, so that clocks can be stepped: clocks.py), TOCSIN_LAB_DATABASES
 (1, the default: the file's databases too; 0: hosts and applications alone), TOCSIN_LAB_STORES (1,
-the default: the file's stores too, so that its databases are backed up; 0: none of them).
+the default: the file's stores too, so that its databases are backed up; 0: none of them),
+TOCSIN_PINS and TOCSIN_URL (whose passkeys its hosts believe, and where they sign).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.places import door
@@ -35,6 +37,13 @@ class LabSettings:
     mode: str
     has_databases: bool = False
     has_stores: bool = False
+    url: str = "http://localhost:8000"
+    pins: Path = Path("approvers.json")
+
+    @property
+    def party(self) -> str:
+        """The name that people's passkeys are bound to."""
+        return urlsplit(self.url).hostname or ""
 
     @property
     def socket(self) -> Path:
@@ -89,6 +98,8 @@ def from_environment() -> LabSettings:
         mode=mode,
         has_databases=has_databases,
         has_stores=has_databases and _is_on("TOCSIN_LAB_STORES"),
+        url=os.environ.get("TOCSIN_URL", "http://localhost:8000"),
+        pins=Path(os.environ.get("TOCSIN_PINS") or var / "secrets" / "approvers.json"),
     )
 
 

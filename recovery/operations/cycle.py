@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -19,16 +19,20 @@ def run_governor(
     actor: Actor,
     now: datetime,
     paused: str = "",
+    frozen: Mapping[Verb, str] | None = None,
     despite: Collection[UUID] = (),
     limits: Limits | None = None,
 ) -> int:
-    """Admit what may go and say why the rest waits; the number admitted. `despite`: operations that
+    """Admit what may go and say why the rest waits; the number admitted. `frozen`: verbs that
+    a recovery plan froze, each with why; `despite`: operations that
     a pause does not stop."""
     asking = queries.asking_operations()
     if not asking:
         return 0
     with control.deciding(actor.epoch):
-        ledger = replace(queries.ledger(paused), despite=frozenset(map(str, despite)))
+        ledger = replace(
+            queries.ledger(paused), frozen=frozen or {}, despite=frozenset(map(str, despite))
+        )
         admission = admit(asking, ledger, limits or Limits())
         moved = actions.admit_operations(
             operations=[UUID(pk) for pk in admission.admitted],

@@ -11,8 +11,8 @@ restarts in place take no token.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from recovery.operations.facts import Verb
 
@@ -56,13 +56,15 @@ class Flying:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`containers`: running in the fleet; `largest_host`: most containers on one host. `despite`:
-    operations that go in a pause, too, by the authority of a recovery plan."""
+    """`containers`: running in the fleet; `largest_host`: most containers on one host. `frozen`:
+    verbs that wait, each with why; `despite`: operations that go in a pause, or although their verb
+    is frozen, by the authority of a recovery plan."""
 
     flying: tuple[Flying, ...]
     containers: int
     largest_host: int
     paused: str = ""
+    frozen: Mapping[Verb, str] = field(default_factory=dict)
     despite: frozenset[str] = frozenset()
 
 
@@ -89,9 +91,11 @@ def admit(asking: Sequence[Waiting], ledger: Ledger, limits: Limits) -> Admissio
 
 
 def _paused(item: Waiting, ledger: Ledger) -> str:
-    if not ledger.paused or item.operation in ledger.despite:
+    if item.operation in ledger.despite:
         return ""
-    return f"Everything is paused: {ledger.paused}"
+    if ledger.paused:
+        return f"Everything is paused: {ledger.paused}"
+    return ledger.frozen.get(item.verb, "")
 
 
 class _Counters:

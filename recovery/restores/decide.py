@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import LoanState, Site
+from recovery.backups.facts import CONTINUOUS, LoanState, Site
+from recovery.backups.ranking import Rated
+from recovery.backups.ranking import best as best_of
 from recovery.backups.words import instant, spoken
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
@@ -43,6 +45,8 @@ MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
 DISCARD_AGAIN_SECONDS = 600.0
 STRAY_SECONDS = 60.0
+ARCHIVE = "archive: "
+"""How an agent's words begin about what is wrong with an archive."""
 PASSING = ("quarantine:", "epoch:", "store:")
 """How an agent's words begin about what ends by itself."""
 
@@ -50,11 +54,16 @@ PASSING = ("quarantine:", "epoch:", "store:")
 # ---------------------------------------------------------------------- what
 
 
-def choose(sources: Sequence[Source], home: Site, lost: frozenset[str], wanted: str = "") -> Choice:
-    """The replica that loses least, and of equals the nearest; or `wanted` (a key), if it can be.
-    One whose last restore test failed comes after all others."""
+def choose(
+    sources: Sequence[Source],
+    home: Site,
+    lost: frozenset[str],
+    wanted: str = "",
+    promise: timedelta = CONTINUOUS.promise,
+) -> Choice:
+    """The replica that comes first (backups/ranking.py); or `wanted` (a key), if it can be."""
     usable = [one for one in sources if not refuse_source(one, lost)]
-    best = min(usable, key=lambda one: _rank(one, home), default=None)
+    best = best_of(usable, lambda one: _rated(one, home), promise)
     if wanted:
         best = next((one for one in usable if one.key == wanted), None)
     why_not = tuple(refuse_source(one, lost) or _after(one, best) for one in sources if one != best)
@@ -79,22 +88,10 @@ def refuse_source(source: Source, lost: frozenset[str]) -> str:
     return ""
 
 
-def refuse_less(choice: Choice, quoted: datetime) -> str:
-    """Why this choice would lose more than people agreed to; empty where it does not."""
-    found = choice.source
-    if found is None or found.at is None or found.at >= quoted - SLACK:
-        return ""
-    return (
-        f"Replica {found.number} goes to {instant(found.at)} only, {spoken(quoted - found.at)} less"
-        " than what was agreed to."
-    )
-
-
-def _rank(source: Source, home: Site) -> tuple[bool, float, bool, float, int]:
+def _rated(source: Source, home: Site) -> Rated:
     assert source.at is not None, "it is usable"
-    away = kilometres(source.site, home)
-    far = float("inf") if away is None else away
-    return bool(source.disproof), -source.at.timestamp(), bool(source.unread), far, source.number
+    far = kilometres(source.site, home)
+    return Rated(source.at, bool(source.disproof), bool(source.unread), far, source.number)
 
 
 def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
@@ -103,7 +100,8 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     is_furthest = all(one.at is None or one.at <= source.at for one in usable)
     how = "goes furthest"
     if not is_furthest:
-        how = "was asked for, and goes" if is_wanted else "goes furthest of those not disproven"
+        surer = _surer(source, usable)
+        how = "was asked for, and goes" if is_wanted else f"goes furthest of those {surer}"
     how += "," if is_furthest or not is_wanted else ""
     said = f"Replica {source.number} in {source.site.name} {how} to {instant(source.at)}."
     if source.disproof:
@@ -111,6 +109,16 @@ def _said(source: Source, usable: Sequence[Source], *, is_wanted: bool) -> str:
     if source.unread:
         said += f" It may be away ({source.unread.rstrip('.')}): a restore may fail."
     return said
+
+
+def _surer(source: Source, usable: Sequence[Source]) -> str:
+    """What is wrong with all that go further, and not with this one."""
+    further = [one for one in usable if one.at and source.at and one.at > source.at]
+    said = (
+        "not disproven" if any(one.disproof for one in further) else "",
+        "that can be read" if any(not one.disproof for one in further) else "",
+    )
+    return " and ".join(filter(None, said))
 
 
 def _after(source: Source, best: Source | None) -> str:
@@ -122,7 +130,10 @@ def _after(source: Source, best: Source | None) -> str:
     if source.at < best.at:
         return f"{name} ends {spoken(best.at - source.at)} earlier."
     if source.at > best.at:
-        return f"{name} goes {spoken(source.at - best.at)} further, and was not asked for."
+        why = "was not asked for"
+        if source.unread and not best.unread:
+            why = f"cannot be read now ({source.unread.rstrip('.')})"
+        return f"{name} goes {spoken(source.at - best.at)} further, and {why}."
     if source.unread and not best.unread:
         return f"{name} goes as far, and cannot be read now."
     return f"{name} goes as far, and is no nearer."
@@ -313,10 +324,17 @@ def _after_switch(facts: Facts) -> Answer:
     if facts.phase is Phase.ROUTE and serves:
         said = f"It accepts writes on {facts.host}, and its users are led there."
         return Step(Act.END, Phase.DONE, said)
+    if facts.phase is Phase.SWITCH and facts.in_place and serves:
+        said = f"{facts.host} leads with the restored data, by its agent's word."
+        return Step(Act.ADVANCE, Phase.ROUTE, said)
     if facts.verdict in GONE:
         return _end(f"{facts.host} is {facts.verdict}. {_left(facts)}")
     if facts.phase is Phase.ROUTE:
         return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
+    return _adopt(facts)
+
+
+def _adopt(facts: Facts) -> Answer:
     if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
         return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
     return _ordered(facts, facts.adopt, "Its data could not be put in place")
@@ -336,8 +354,8 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
         return Wait(order.held or f"{facts.host} is at it.")
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
-        return _end(f"{failed}: {order.detail}")
-    return _again(facts, order.detail or order.state, failed)
+        return _end(f"{failed}: {words_of(order)}")
+    return _again(facts, words_of(order) or order.state, failed)
 
 
 def _again(facts: Facts, said: str, failed: str) -> Answer:
@@ -367,6 +385,11 @@ def drops_stray(age: float, order: OrderSight | None, quiet: float, *, is_busy: 
     if age < STRAY_SECONDS or is_busy:
         return False
     return order is None or discards_again(order, quiet)
+
+
+def words_of(order: OrderSight) -> str:
+    """For people: its agent's, without the mark of whose trouble it was where that is plain."""
+    return order.detail.removeprefix(ARCHIVE)
 
 
 def is_passing(order: OrderSight) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from recovery.backups.facts import Copy, LoanState, Site, SnapshotState, StoreKind
+from recovery.backups.facts import Copy, LoanState, Site, SnapshotState, StoreKind, terms_of
 from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
 from recovery.backups.words import instant
@@ -169,7 +169,8 @@ def _hosts(taken: Mapping[UUID, str]) -> tuple[HostSight, ...]:
 
 def choice_for(database: Database, wanted: str = "") -> Choice:
     """The replica that would be restored."""
-    return choose(sources_of(database), site_of(database), lost_sites(), wanted)
+    promise = terms_of(database.engine, 1).promise
+    return choose(sources_of(database), site_of(database), lost_sites(), wanted, promise)
 
 
 def place_for(database: Database, wanted: str = "") -> Place:

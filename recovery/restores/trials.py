@@ -16,15 +16,13 @@ from recovery.backups.lottery import Ticket, choose
 from recovery.backups.words import spoken
 from recovery.inventory.facts import Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
-from recovery.restores.decide import AGAIN_SECONDS, MOST_ORDERS, is_passing
+from recovery.restores.decide import AGAIN_SECONDS, ARCHIVE, MOST_ORDERS, is_passing, words_of
 from recovery.restores.facts import HostSight, OrderSight
 
 SELDOM = timedelta(days=1)
 OFTEN = timedelta(minutes=10)
 LENT_WITHIN = 3600.0
 """Seconds until a test of a snapshot of which there is no volume is given up."""
-OTHERS = ("host:", "keys:", "[Errno", "It was called off")
-"""How an agent's words begin about its own host, never about what the archive holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +146,16 @@ def _running(trial: Trial, running: Running) -> Turn:
         return Ended()
     is_final = order is not None and order.state is not OperationState.UNKNOWN
     if order is not None and is_final and not is_passing(order):
-        said = order.detail or f"Its order is {order.state}."
+        said = words_of(order) or f"Its order is {order.state}."
         return Ended(said) if disproves(order) else Void(said)
     return _unknown(trial, running)
 
 
 def disproves(order: OrderSight) -> bool:
-    """Whether its agent tried and found the archive wanting."""
+    """Whether its agent tried and found the archive wanting: it says so, and whatever else it says
+    is held against no archive."""
     is_told = order.state in {OperationState.FAILED, OperationState.REFUSED}
-    return is_told and bool(order.detail) and not order.detail.startswith(OTHERS)
+    return is_told and order.detail.startswith(ARCHIVE)
 
 
 def _unknown(trial: Trial, running: Running) -> Turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from statistics import median
 
@@ -126,6 +126,11 @@ def _jitter(dice: random.Random, host: Host) -> float:
     return math.exp(dice.gauss(0.0, host.jitter))
 
 
+def measured(host: Host) -> Paces:
+    """By one that has restored before."""
+    return Paces(host.replay, host.proof, is_measured=True)
+
+
 def many(seed: int, count: int, slower: float = 1.0) -> list[tuple[Host, Series]]:
     dice = random.Random(seed)
     hosts = [host_of(dice) for _ in range(count)]
@@ -134,19 +139,22 @@ def many(seed: int, count: int, slower: float = 1.0) -> list[tuple[Host, Series]
 
 def test_the_end_of_two_thousand_restores_is_told_within_15_percent() -> None:
     """By a host that has restored before, from the first tenth on."""
-    misses = [
-        miss
-        for host, series in many(1, 2000)
-        for miss in series.misses(Paces(host.replay, host.proof))
-    ]
+    misses = [miss for host, series in many(1, 2000) for miss in series.misses(measured(host))]
     assert median(misses) < 0.03
     assert sum(miss <= 0.15 for miss in misses) / len(misses) > 0.97
 
 
-def test_a_host_that_never_restored_goes_by_what_most_do() -> None:
+def test_a_host_that_never_restored_speaks_only_where_what_most_need_is_little_of_it() -> None:
     misses = [miss for _, series in many(2, 500) for miss in series.misses(Paces())]
-    assert median(misses) < 0.12
-    assert sum(miss <= 0.15 for miss in misses) / len(misses) > 0.65
+    assert len(misses) > 500
+    assert median(misses) < 0.08
+    assert sum(miss <= 0.15 for miss in misses) / len(misses) > 0.92
+
+
+def test_no_word_is_far_off() -> None:
+    """Before it was held back until it was founded, the first one was seven times the whole."""
+    for host, series in many(4, 500):
+        assert max(series.misses(measured(host), 60), default=0.0) < 0.8
 
 
 def test_what_becomes_slower_half_way_is_told_again_soon() -> None:
@@ -154,30 +162,68 @@ def test_what_becomes_slower_half_way_is_told_again_soon() -> None:
         if host.store > host.disk / 4 or host.jitter > 0.2 or series.log > series.total / 10:
             continue
         at = next(when for when, done in series.came if done > series.total * 0.75)
-        left = series.said(at, Paces(host.replay, host.proof))
+        left = series.said(at, measured(host))
         assert left is not None
         assert abs(at + left - series.end) / series.end < 0.2
 
 
+KNOWN = Paces(proof=0.0, is_measured=True)
+
+
 def test_nothing_is_said_before_a_tenth_has_come() -> None:
     came = Flow(100, ((0.0, 0), (1.0, 9)))
-    assert seconds_left(came, came, Flow(0), Paces(), now=1.0, proof_since=None) is None
+    assert seconds_left(came, came, Flow(0), KNOWN, now=1.0, proof_since=None) is None
     came = Flow(100, ((0.0, 0), (1.0, 10)))
-    left = seconds_left(came, came, Flow(0), Paces(proof=2.0), now=1.0, proof_since=None)
-    assert left == pytest.approx(11.0)
+    left = seconds_left(came, came, Flow(0), KNOWN, now=1.0, proof_since=None)
+    assert left == pytest.approx(9.0)
+
+
+def test_nothing_is_said_before_a_tenth_of_its_time_is_over() -> None:
+    came = Flow(100, ((0.0, 0), (1.0, 10)))
+    long = replace(KNOWN, proof=1.0)
+    assert seconds_left(came, came, Flow(0), long, now=1.0, proof_since=None) is None
+    came = Flow(100, ((0.0, 0), (2.0, 20)))
+    left = seconds_left(came, came, Flow(0), long, now=2.0, proof_since=None)
+    assert left == pytest.approx(9.0)
+
+
+def test_nothing_is_said_before_the_disk_has_taken_anything() -> None:
+    came = Flow(100, ((0.0, 0), (1.0, 50)))
+    safe = Flow(100, ((0.0, 0),))
+    assert seconds_left(came, safe, Flow(0), KNOWN, now=1.0, proof_since=None) is None
+
+
+def test_a_host_that_never_restored_says_nothing_where_a_tenth_of_it_is_a_guess() -> None:
+    came = Flow(100, ((0.0, 0), (5.0, 50)))
+
+    def said(paces: Paces, log: Flow = Flow(0)) -> float | None:  # noqa: B008 - frozen
+        return seconds_left(came, came, log, paces, now=5.0, proof_since=None)
+
+    assert said(Paces(proof=1.0)) == pytest.approx(6.0)
+    assert said(Paces(proof=2.0)) is None
+    assert said(Paces(proof=2.0, is_measured=True)) == pytest.approx(7.0)
+    assert said(Paces(replay=10.0, proof=0.5), Flow(20)) is None
+    whole = Flow(100, ((0.0, 0), (5.0, 100)))
+    half = Flow(20, ((5.0, 0), (6.0, 10)))
+    guess = Paces(replay=10.0, proof=0.5)
+    left = seconds_left(whole, whole, half, guess, now=6.0, proof_since=None)
+    assert left == pytest.approx(1.5), "the replay itself is measured by now"
+    assert seconds_left(whole, whole, half, guess, now=8.0, proof_since=8.0) == pytest.approx(0.5)
+    slow = replace(guess, proof=2.0)
+    assert seconds_left(whole, whole, half, slow, now=8.0, proof_since=8.0) is None
 
 
 def test_the_slower_of_store_and_disk_says_how_long_it_takes() -> None:
     came = Flow(100, ((0.0, 0), (1.0, 50)))
     safe = Flow(100, ((0.0, 0), (1.0, 20)))
-    left = seconds_left(came, safe, Flow(0), Paces(proof=0.0), now=1.0, proof_since=None)
+    left = seconds_left(came, safe, Flow(0), KNOWN, now=1.0, proof_since=None)
     assert left == pytest.approx(4.0)
 
 
 def test_a_store_that_is_away_makes_the_end_later_as_one_looks() -> None:
     came = Flow(100, ((0.0, 0), (1.0, 10), (2.0, 20)))
     told = [
-        now + (seconds_left(came, came, Flow(0), Paces(), now=now, proof_since=None) or 0.0)
+        now + (seconds_left(came, came, Flow(0), KNOWN, now=now, proof_since=None) or 0.0)
         for now in (2.0, 10.0, 60.0)
     ]
     assert told == sorted(told)
@@ -186,16 +232,13 @@ def test_a_store_that_is_away_makes_the_end_later_as_one_looks() -> None:
 
 def test_the_log_left_to_replay_and_the_proof_are_counted() -> None:
     whole = Flow(100, ((0.0, 0), (1.0, 100)))
-    left = seconds_left(
-        whole, whole, Flow(50), Paces(replay=10.0, proof=2.0), now=1.0, proof_since=None
-    )
+    paces = Paces(replay=10.0, proof=2.0, is_measured=True)
+    left = seconds_left(whole, whole, Flow(50), paces, now=1.0, proof_since=None)
     assert left == pytest.approx(7.0)
     half = Flow(50, ((1.0, 0), (2.0, 25)))
-    left = seconds_left(
-        whole, whole, half, Paces(replay=10.0, proof=2.0), now=2.0, proof_since=None
-    )
+    left = seconds_left(whole, whole, half, paces, now=2.0, proof_since=None)
     assert left == pytest.approx(3.0), "what is measured counts more than what was held"
-    left = seconds_left(whole, whole, half, Paces(proof=2.0), now=3.5, proof_since=3.0)
+    left = seconds_left(whole, whole, half, paces, now=3.5, proof_since=3.0)
     assert left == pytest.approx(1.5)
 
 

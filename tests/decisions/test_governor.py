@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +77,24 @@ def test_the_most_urgent_goes_first_when_tokens_are_short() -> None:
 def test_a_stop_never_waits_for_a_token() -> None:
     flying = [(Verb.START, "h1")] * 50
     assert admit(waiting([(Verb.STOP, "h1", 0, 0.0)]), ledger(flying), Limits()).admitted
+
+
+def test_what_a_plan_froze_waits_for_itself_alone_and_never_for_the_plans_own_acts() -> None:
+    asking = waiting(
+        [(Verb.START, "h1", 1, 1.0), (Verb.START, "h2", 1, 1.0), (Verb.PROMOTE, "h3", 1, 1.0)]
+    )
+    why = "DRP-0001 froze rescheduling for amelie: PAR1 burns."
+    held = replace(ledger([]), frozen={Verb.START: why}, despite=frozenset({"op1"}))
+    found = admit(asking, held, Limits())
+    assert set(found.admitted) == {"op1", "op2"}
+    assert found.waiting == (("op0", why),)
+
+
+def test_a_pause_lets_through_what_people_approved_and_nothing_else() -> None:
+    asking = waiting([(Verb.RESTORE, "h1", 0, 1.0), (Verb.RESTORE, "h2", 0, 2.0)])
+    paused = replace(ledger([], paused="A plan runs."), despite=frozenset({"op1"}))
+    result = admit(asking, paused, Limits())
+    assert result.admitted == ("op1",)
+    assert result.waiting == (("op0", "Everything is paused: A plan runs."),)
+    full = replace(paused, flying=(Flying(Verb.RESTORE, "h2", "a"),))
+    assert admit(asking, full, Limits()).admitted == (), "its limits stand"

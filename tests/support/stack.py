@@ -201,7 +201,10 @@ class Stack:
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self.env['TOCSIN_PORT']}"
+        """As a browser reaches it: by TLS where the stack has a name."""
+        name = self.env.get("TOCSIN_HOST", "")
+        port = self.env["TOCSIN_PORT"]
+        return f"https://{name}:{port}" if name else f"http://localhost:{port}"
 
     # ------------------------------------------------------------------ waiting
 

@@ -117,7 +117,7 @@ class Command(BaseCommand):
             screen.brief(lost).sentence,
         )
         book = find_book(start.runbook)
-        seen = preview(book, start.wish).digest if book else ""
+        seen = preview(book, start.wish, actor.id).digest if book else ""
         row = acts.prepare(
             start,
             seen=seen,

@@ -34,15 +34,21 @@ from recovery.drp.views.asks import AskPage, breakable, view_ask
 Forms = Yes | No | Glass
 
 
+class ToSign(Exception):
+    """What was written is whole; now it is signed."""
+
+    def __init__(self, challenge: bytes) -> None:
+        super().__init__("to be signed")
+        self.challenge = challenge
+
+
 @dataclass(slots=True)
 class Answered:
-    """What is shown again: the form that was sent, why it did nothing, what changed. `sign`: rules
-    that are about to be broken, and what the passkey is asked for."""
+    """What is shown again: the form that was sent, why it did nothing, what changed."""
 
     form: Forms | None = None
     changed: tuple[str, ...] = ()
     status: int = 200
-    sign: tuple[list[str], str] | None = None
     context: dict[str, object] = field(default_factory=dict)
 
 
@@ -94,34 +100,25 @@ def deny(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 @for_people(May.BREAK_GLASS)
 @or_unreadable
 def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
-    """Named rules and a reason, then a signature over both; everybody is told. Then the page is
-    shown again, to be answered."""
+    """Named rules and a reason, then a signature over just these; everybody is told. Afterwards the
+    page is shown again, to be answered."""
     page, actor = _find(pk, request), actor_of(request)
-    form = Glass(breakable(page, request.user.get_username()), request.POST)
+    form = Glass(breakable(page, actor.id), request.POST)
 
     def do(form: Forms) -> str:
         told = form.cleaned_data
         rules, reason = [Rule(rule) for rule in told["rules"]], told["reason"]
         if not told["answer"]:
-            raise _Sign(runs.glass_challenge(page, rules=rules, actor=actor, reason=reason))
-        signed = passkeys.read_assertion(told["answer"])
-        return runs.break_glass(page, rules=rules, assertion=signed, actor=actor, reason=reason)
+            signed = runs.glass_challenge(page, rules=rules, actor=actor, reason=reason)
+            raise ToSign(signed)
+        proof = passkeys.read_assertion(told["answer"])
+        return runs.break_glass(page, rules=rules, assertion=proof, actor=actor, reason=reason)
 
     try:
         return _answer(request, role, page, form, do)
-    except _Sign as ask:
-        named = list(form.cleaned_data["rules"])
-        return _show(
-            request, role, page, Answered(form, sign=(named, _options(page, ask.challenge)))
-        )
-
-
-class _Sign(Exception):
-    """Nothing is written yet: this is signed first."""
-
-    def __init__(self, challenge: bytes) -> None:
-        super().__init__("It is signed first.")
-        self.challenge = challenge
+    except ToSign as asked:
+        options = _options(page, asked.challenge)
+        return _show(request, role, page, Answered(form, context={"to_sign": options}))
 
 
 def _find(pk: UUID, request: HttpRequest) -> AskPage:
@@ -200,10 +197,10 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         yes=forms[Yes],
         no=forms[No],
         glass=forms.get(Glass),
-        sign=answered.sign,
         options=_options(page, page.challenge(person)),
         has_code=not page.question.by_passkey and passkeys.has_code(request.user),  # type: ignore[arg-type]
         at=clock.system.now(),
+        **answered.context,
     )
 
 

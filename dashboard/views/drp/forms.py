@@ -47,10 +47,10 @@ class No(Reason):
 
 
 class Glass(Reason):
-    """Each rule by its name. `answer`: the signature over them and the reason, in a second step."""
+    """Each rule by its name; first without an `answer`, then with the signature over both."""
 
-    seen = forms.CharField(max_length=60_000, widget=forms.HiddenInput, strip=False)
     answer = forms.CharField(required=False, max_length=20_000, widget=forms.HiddenInput)
+    seen = forms.CharField(max_length=60_000, widget=forms.HiddenInput, strip=False)
     rules = forms.MultipleChoiceField(
         label="I override",
         widget=forms.CheckboxSelectMultiple,

@@ -46,7 +46,7 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
         told["runbook"], Mode(told["mode"]), told["lost"], told["into"], brief.sentence
     )
     try:
-        seen = _preview(wish)
+        seen = _preview(wish, request.user.get_username())
     except TocsinError as error:
         which.add_error(None, str(error))
         return _ask(request, role, which, has_books=True, status=403)
@@ -68,10 +68,10 @@ def _first(known: list[tuple[str, str]], sites: list[str], request: HttpRequest)
     )
 
 
-def _preview(wish: acts.Start) -> Preview:
+def _preview(wish: acts.Start, person: str) -> Preview:
     row = find_book(wish.runbook)
     assert row is not None, "the form offers those that are in force"
-    return preview(row, wish.wish)
+    return preview(row, wish.wish, person)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,33 @@ from recovery.core.archive import (
 from recovery.core.archive.manifest import BadManifest
 from recovery.core.clock import system
 from recovery.core.errors import Refused
-from recovery.core.ports import NoSuchObject, ObjectInfo, ObjectStore, StoreAway
+from recovery.core.ports import (
+    EngineFailed,
+    NoSuchObject,
+    ObjectInfo,
+    ObjectStore,
+    StoreAway,
+)
 
 AT_ONCE = 4
+HOST = "host:"
+"""How words begin about this host, whatever the archive holds."""
+_OF_HOSTS = (
+    "No space left",
+    "Disk quota",
+    "Cannot allocate memory",
+    "out of memory",
+    "Out of memory",
+    "Permission denied",
+    "Operation not permitted",
+    "Read-only file system",
+    "Too many open files",
+    "could not fork",
+    "shared memory",
+    "semaphore",
+    "Address already in use",
+    "lock file",
+)
 
 
 class RestoreRefused(Refused):
@@ -37,6 +61,22 @@ class RestoreRefused(Refused):
     def __init__(self, refusal: Refusal, broken: str = "") -> None:
         super().__init__(refusal.sentence)
         self.refusal, self.broken = refusal, broken
+        self.blames_archive = not refusal.sentence.startswith(HOST)
+
+
+class ArchiveFault(EngineFailed):
+    """What was archived cannot be what was there: the fault is not this host's."""
+
+    blames_archive = True
+
+
+def blamed(words: str) -> EngineFailed:
+    """Of a restored server, or of what unpacks, that failed with these words."""
+    if words.startswith(HOST):
+        return EngineFailed(words)
+    if any(each in words for each in _OF_HOSTS):
+        return EngineFailed(f"{HOST} {words}")
+    return ArchiveFault(words)
 
 
 class Source:

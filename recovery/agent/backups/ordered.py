@@ -37,6 +37,8 @@ _log = logging.getLogger("tocsin.agent.restores")
 PASSING = "store: "
 """How the detail begins of what only a store was in the way of: it may be asked for again."""
 NOTHING = "nothing of this restore is here to be adopted"
+ARCHIVE = "archive: "
+"""And of what is wrong with the archive itself: only that disproves a replica."""
 UNREAD = "its note cannot be read"
 ADOPTED = "adopted"
 """Beside the data: the name of the restore that they came from."""
@@ -123,11 +125,11 @@ class Restores:
                 return await self._discard(order, spec)
             return await self._restore(order, spec)
         except (Refused, BadConfiguration) as error:
-            return _outcome(order, "refused", str(error))
+            return _outcome(order, "refused", _words(error))
         except (StoreAway, StoreFull) as error:
             return _outcome(order, "failed", f"{PASSING}{error}")
         except (TocsinError, OSError) as error:
-            return _outcome(order, "failed", str(error))
+            return _outcome(order, "failed", _words(error))
 
     async def _restore(self, order: DatabaseOrder, spec: RestoreSpec) -> Outcome:
         async with self._turns[spec.restore]:
@@ -294,6 +296,11 @@ def _staged(name: str, note: Note) -> RestoreFact:
         speed=speed,
         left_ms=0,
     )
+
+
+def _words(error: Exception) -> str:
+    """Nothing but what says so itself is held against the archive."""
+    return f"{ARCHIVE}{error}" if getattr(error, "blames_archive", False) else str(error)
 
 
 def _read(path: Path) -> str:

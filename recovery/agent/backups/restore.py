@@ -24,11 +24,11 @@ from psycopg import sql
 
 from recovery.adapters.databases import leftovers
 from recovery.adapters.databases.folders import Folder, sync_folder
-from recovery.adapters.databases.postgresql.layout import Layout
+from recovery.adapters.databases.postgresql.layout import Layout, failure
 from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
-from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.fetch import ArchiveFault, RestoreRefused, Source, blamed
 from recovery.agent.backups.lineage import Lineage, replayed
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.scratch import Scratch
@@ -204,7 +204,7 @@ class Restore:
             )
             (tables,) = await scratch.row(inside.database, "SELECT count(*) FROM pg_class")
             if not tables:
-                raise EngineFailed("the restored database has no catalogue")
+                raise ArchiveFault("the restored database has no catalogue")
             seen = await _canary(scratch, inside.database)
             end = await asyncio.to_thread(replayed, layout.files.data / "pg_wal", int(timeline))
             if refusal := refuse_short(plan, end, seen):
@@ -217,7 +217,10 @@ class Restore:
             await scratch.kill()
         if check_pages:
             self.progress.phase = "reading every page"
-            await layout.must("pg_checksums", "--check", "-D", str(layout.files.data), keep=lock)
+            data = str(layout.files.data)
+            done = await layout.run("pg_checksums", "--check", "-D", data, keep=lock)
+            if done.code:
+                raise blamed(str(failure("pg_checksums", done)))
         return Restored(plan.name.backup, plan.moment, seen, int(timeline), 0, 0.0, 0.0)
 
     def _replayed(self, plan: RestorePlan) -> Callable[[int], None]:
@@ -240,7 +243,7 @@ async def _canary(scratch: Scratch, database: str) -> datetime | None:
         return None
     (newest,) = await scratch.row(database, canary.NEWEST)
     if newest is not None and not isinstance(newest, datetime):
-        raise EngineFailed(f"the newest canary is {newest!r}")
+        raise ArchiveFault(f"the newest canary is {newest!r}")
     return newest
 
 

@@ -21,7 +21,7 @@ from recovery.adapters.databases.running import alone
 from recovery.adapters.databases.valkey.comparing import private_server
 from recovery.adapters.databases.valkey.programs import installed, major, program_for
 from recovery.adapters.databases.valkey.session import Session
-from recovery.agent.backups.fetch import RestoreRefused, Source
+from recovery.agent.backups.fetch import HOST, ArchiveFault, RestoreRefused, Source, blamed
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restored, put_in_place, sweep
 from recovery.agent.backups.snapshot import CANARY
@@ -62,7 +62,7 @@ class RestoreValkey:
                 data = folder / "data"
                 await self._fill(data, plan, manifest)
                 fetched = system.monotonic() - began
-                canary = await self._prove(data, lock)
+                canary = await self._proven(data, lock)
                 self.progress.phase = "putting in place"
                 await settle(folder)
                 await self._swap(data)
@@ -112,6 +112,12 @@ class RestoreValkey:
         await settle(data.parent)
         progress.brought()
 
+    async def _proven(self, data: Path, lock: int) -> datetime | None:
+        try:
+            return await self._prove(data, lock)
+        except EngineFailed as error:
+            raise blamed(str(error)) from error
+
     async def _prove(self, data: Path, lock: int) -> datetime | None:
         self.progress.phase = "loading it"
         program = program_for(self._version)
@@ -146,7 +152,7 @@ async def _written(session: Session) -> None:
         running = info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]
         if not running and info["aof_enabled"]:
             if info["aof_last_bgrewrite_status"] != "ok":
-                raise EngineFailed("the restored server could not write its log")
+                raise EngineFailed(f"{HOST} the restored server could not write its log")
             return
         if system.monotonic() > deadline:
             raise EngineAway("the restored server did not write its log in time")
@@ -167,7 +173,7 @@ def check_same(loaded: dict[str, Any], again: dict[str, Any]) -> None:
     count, came = _keys(loaded), _keys(again)
     passing = sum(_keys(loaded, field) for field in _PASSING)
     if not count - passing <= came <= count:
-        raise EngineFailed(f"{count} keys were restored, {came} came back after a start")
+        raise ArchiveFault(f"{count} keys were restored, {came} came back after a start")
 
 
 def _keys(info: dict[str, Any], field: str = "keys") -> int:

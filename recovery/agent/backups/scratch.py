@@ -21,6 +21,7 @@ from psycopg import sql
 from recovery.adapters.databases.leftovers import marked
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
 from recovery.adapters.databases.postgresql.opening import opened
+from recovery.agent.backups.fetch import blamed
 from recovery.agent.backups.lineage import Lineage
 from recovery.core.archive import lsn_number
 from recovery.core.clock import system
@@ -28,6 +29,8 @@ from recovery.core.ports import EngineFailed, Login
 
 _PORT = 5432
 _PAUSE = 0.05
+_MEANS = ("08", "53", "57", "58")
+"""Classes of what a server says of its connections, means, operators and disks."""
 _STOP_SECONDS = 60.0
 _REPLAYING = re.compile(r"redo in progress, .* current LSN: ([0-9A-F]+/[0-9A-F]+)")
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
@@ -71,7 +74,7 @@ class Scratch:
             assert self._process is not None
             if self._process.poll() is not None:
                 self._process = None
-                raise EngineFailed(f"the restored server ended: {self._fatal()}")
+                raise blamed(f"the restored server ended: {self._fatal()}")
             await asyncio.to_thread(self._tell, replayed)
             if system.monotonic() > deadline:
                 raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
@@ -160,7 +163,7 @@ class Scratch:
             async with opened(words) as connection:
                 yield connection
         except (psycopg.Error, OSError) as error:
-            raise EngineFailed(" ".join(str(error).split())) from error
+            raise _said(error) from error
 
     async def stop(self) -> None:
         """In order, with a last checkpoint."""
@@ -177,7 +180,7 @@ class Scratch:
             await asyncio.sleep(_PAUSE)
         self._process = None
         if process.returncode:
-            raise EngineFailed(f"the restored server ended badly: {self._fatal()}")
+            raise blamed(f"the restored server ended badly: {self._fatal()}")
 
     async def kill(self) -> None:
         """Every process of it; nothing of its data is wanted any more."""
@@ -197,3 +200,10 @@ class Scratch:
         lines = self._layout.files.log.read_text(errors="replace").splitlines()
         fatal = [each for each in lines if "FATAL:" in each or "PANIC:" in each]
         return " | ".join((fatal or lines)[-3:]) or "it said nothing"
+
+
+def _said(error: psycopg.Error | OSError) -> EngineFailed:
+    """What the server itself answers speaks of its data; no answer, or one about means, of none."""
+    words = " ".join(str(error).split())
+    code = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return blamed(words) if code and not code.startswith(_MEANS) else EngineFailed(words)

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from recovery.adapters.backups.threads import in_thread
+from recovery.agent.backups.fetch import blamed
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
-from recovery.core.ports import EngineFailed
 
 AHEAD = 64 << 20
 """So many bytes may wait for the disk."""
@@ -57,7 +57,7 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int, pace: Pa
         words = await asyncio.to_thread(tar.stderr.read)
     if await asyncio.to_thread(tar.wait):
         said = " | ".join(words.decode(errors="replace").strip().splitlines()[:3])
-        raise EngineFailed(f"the backup could not be unpacked: {said}")
+        raise blamed(f"the backup could not be unpacked: {said}")
 
 
 class Pace:

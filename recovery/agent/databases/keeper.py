@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery.adapters.databases.choice import engine_for
@@ -19,6 +19,7 @@ from recovery.adapters.fencing.watchdog import WatchdogGate
 from recovery.agent.backups.keeper import BackupKeeper
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases import asking, letters
+from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.doors import Door, Reply, Request
 from recovery.agent.databases.leash import Leash, WatchdogAway
 from recovery.agent.databases.orders import DatabaseOrders
@@ -54,6 +55,7 @@ class Setting:
     peer_port: int
     gate: GateKind
     boot: str
+    approvals: Approvals = field(default_factory=Approvals)
 
 
 class DatabaseKeeper:
@@ -102,7 +104,7 @@ class DatabaseKeeper:
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self.orders = DatabaseOrders(self._replicas.get, clock, self._restores)
+        self.orders = DatabaseOrders(self._replicas.get, clock, self._restores, setting.approvals)
 
     # ------------------------------------------------------------------ life
 

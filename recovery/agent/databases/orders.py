@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from recovery.agent.backups.ordered import Restores
+from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.replica import Replica
 from recovery.core.clock import SystemClock
@@ -38,8 +39,13 @@ class DatabaseOrders:
     """The orders on this host's database servers."""
 
     def __init__(
-        self, replicas: Callable[[str], Replica | None], clock: SystemClock, restores: Restores
+        self,
+        replicas: Callable[[str], Replica | None],
+        clock: SystemClock,
+        restores: Restores,
+        approvals: Approvals,
     ) -> None:
+        self.refuse = approvals.refuse
         self._replicas, self._clock, self._restores = replicas, clock, restores
         self._verbs: dict[DatabaseVerb, Verb] = {
             "ask": self._ask,

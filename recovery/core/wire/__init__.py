@@ -82,6 +82,7 @@ from recovery.core.wire.keys import (
     hello_bytes,
     receipt_bytes,
 )
+from recovery.core.wire.plans import PlanWord, pack_mandate, unpack_mandate
 from recovery.core.wire.witnesses import Checkpoint, Cosigned
 
 __all__ = [
@@ -119,6 +120,7 @@ __all__ = [
     "Outcome",
     "OutcomeState",
     "Peer",
+    "PlanWord",
     "Probe",
     "Refusal",
     "Renewal",
@@ -139,9 +141,11 @@ __all__ = [
     "enrol_bytes",
     "hello_bytes",
     "pack_heartbeat",
+    "pack_mandate",
     "peek_host",
     "receipt_bytes",
     "unpack_heartbeat",
+    "unpack_mandate",
 ]
 
 FromAgent = (

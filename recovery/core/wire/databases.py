@@ -8,6 +8,7 @@ import msgspec
 
 from recovery.core.wire.backups import BackupFact, BackupSpec, RestoreFact, RestoreSpec
 from recovery.core.wire.frame import Frame, Whole
+from recovery.core.wire.plans import PlanWord
 
 EngineName = Literal["postgresql", "valkey"]
 ReplicaRole = Literal["primary", "standby", "out"]
@@ -171,6 +172,7 @@ class DatabaseOrder(Frame, frozen=True):
     `restore`: bring it back from a store and prove it, beside the place where it would serve;
     `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
     replica, which the list names as primary. `discard`: nothing of that restore is left here.
+    `plan`: a recovery plan wants it, and what shows that people agreed; None: failover itself does.
     """
 
     operation: str
@@ -179,3 +181,4 @@ class DatabaseOrder(Frame, frozen=True):
     database: DatabaseSpec
     take_over: bool = False
     restore: RestoreSpec | None = None
+    plan: PlanWord | None = None

@@ -13,6 +13,7 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question
+from recovery.drp.actions.undoing import undo_seats
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
@@ -52,6 +53,8 @@ def press(
         if press in {Press.TELL, Press.REPORT}:
             done = was_done or press is Press.REPORT
             _on_act(key, done=done, actor=actor, reason=reason, now=now)
+        elif press is Press.UNDO:
+            undo_seats(run=row, step=step, actor=actor, reason=reason, now=now)
         else:
             _on_step(row, press, step, actor=actor, reason=reason, now=now)
         return row

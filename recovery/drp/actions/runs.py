@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -17,9 +18,9 @@ from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run, RunbookVersion, RunStep
-from recovery.drp.plan import Plan, canonical, digest, digest_of, unsigned
-from recovery.drp.queries.approvals import plan_of
+from recovery.drp.plan import Plan, canonical, digest, digest_of
 from recovery.drp.queries.linting import findings_of
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
@@ -55,10 +56,11 @@ def prepare_run(
         _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    shown = resolve(found, runbook.digest, wish, there)
-    if why := refuse(shown):
+    signed = replace(wish, requester=actor.id, last_editor=runbook.written_by)
+    plan = resolve(found, runbook.digest, signed, there)
+    if why := refuse(plan):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
-    if seen and seen != digest(shown):
+    if seen and seen != digest(plan):
         raise Conflict(
             "What was shown is not so any more: the plan is another one now.",
             kept="Nothing was prepared.",
@@ -67,14 +69,27 @@ def prepare_run(
     said = override.reason if override else ""
     with transaction.atomic():
         RunbookVersion.objects.select_for_update().get(pk=runbook.pk)
-        there_already = Run.objects.filter(
-            runbook=runbook, state=RunState.PREPARED, decision=decision
-        )
-        for prepared in there_already:
-            if unsigned(plan_of(prepared)) == shown:
-                return prepared
-        plan = msgspec.structs.replace(shown, requester=actor.id, last_editor=runbook.written_by)
+        if (prepared := _prepared(runbook, plan, decision)) is not None:
+            return prepared
         return _keep(runbook, plan, said, decision, actor=actor, reason=reason, now=now)
+
+
+def _prepared(runbook: RunbookVersion, plan: Plan, decision: Decision | None) -> Run | None:
+    """The run of just this plan, whoever asked for it, of which nothing has begun."""
+    rows = Run.objects.filter(
+        runbook=runbook,
+        state=RunState.PREPARED,
+        mode=plan.mode,
+        lost=plan.lost.name,
+        into=plan.into.name,
+        decision=decision,
+    )
+    wanted = digest(msgspec.structs.replace(plan, requester=""))
+    for row in rows:
+        with suppress(Refused):  # one that cannot be read is not this one
+            if digest(msgspec.structs.replace(plan_of(row), requester="")) == wanted:
+                return row
+    return None
 
 
 def _check_stale(findings: Sequence[Finding], override: Override | None) -> None:

@@ -31,8 +31,8 @@ def fingerprint(person: str, handle: str, public: str) -> str:
 
 
 def make_pin(person: str, handle: str, public: str, roles: Collection[str]) -> Pin:
-    """`roles`: for which the person may count at this moment, as the administrator confirmed them:
-    each by name."""
+    """`roles`: the person's at this moment, as the administrator confirmed them: whoever writes
+    rows later can take from them and add nothing."""
     return Pin(person, handle, public, tuple(sorted(roles)))
 
 

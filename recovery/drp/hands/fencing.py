@@ -14,9 +14,10 @@ from uuid import UUID
 from recovery.brief.facts import Cause as SiteCause
 from recovery.brief.models import ProviderWord
 from recovery.core import control
+from recovery.core.errors import Refused
+from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
-from recovery.drp.hands.intended import intended, refuse_target
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.failovers import order as order_act
 from recovery.failover.actions.fences import BY_RECEIPT, Cause, note_proofs, raise_fence
@@ -60,11 +61,13 @@ class Fencing:
 
     def act(self, order: Order) -> Outcome:
         bench = self._bench
-        if why := refuse_target(bench, order):
-            return Outcome(Heard.FAILED, why)
-        assert order.target is not None, "it was looked at"
+        assert order.target is not None, "an act has a target"
+        try:
+            bench.refuse_drill(order.target)
+        except Refused as error:
+            return Outcome(Heard.FAILED, str(error))
         cause = Cause(order.key, bench.run.pk, str(bench.run), order.step, bench.run.requested_by)
-        with intended(order, bench.actor):
+        with beginning(order, bench.actor):
             raise_fence(
                 datacenter=UUID(order.target.id),
                 cause=cause,

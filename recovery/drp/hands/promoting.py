@@ -10,10 +10,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from recovery.core.errors import Refused
+from recovery.drp.actions.effects import beginning
 from recovery.drp.facts import Mode
 from recovery.drp.hands.bench import Bench
-from recovery.drp.hands.intended import intended, people_of, refuse_target
-from recovery.drp.models import Act
+from recovery.drp.models import Act, ApprovalUse
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.plans import Wish, promote_by_plan
 from recovery.failover.elect import WORSE
@@ -31,11 +31,10 @@ class Promoting:
 
     def act(self, order: Order) -> Outcome:
         bench = self._bench
-        if why := refuse_target(bench, order):
-            return Outcome(Heard.FAILED, why)
-        assert order.target is not None, "it was looked at"
-        with intended(order, bench.actor) as act:
+        assert order.target is not None, "an act has a target"
+        with beginning(order, bench.actor) as act:
             try:
+                bench.refuse_drill(order.target)
                 promote_by_plan(
                     database=UUID(order.target.id),
                     wish=self._wish(order, act),
@@ -53,7 +52,7 @@ class Promoting:
 
     def _wish(self, order: Order, act: Act) -> Wish:
         bench, target = self._bench, order.target
-        assert target is not None, "it was looked at"
+        assert target is not None, "an act has a target"
         return Wish(
             act=order.key,
             run=bench.run.pk,
@@ -61,10 +60,17 @@ class Promoting:
             step=order.step,
             into=bench.plan.into.name,
             loss=0.0,
-            people=people_of(bench, act),
+            people=_people(bench, act),
             epoch=target.epoch,
             is_planned=bench.plan.mode is Mode.PLANNED and _lives(target.id),
         )
+
+
+def _people(bench: Bench, act: Act) -> tuple[str, ...]:
+    """Who asked for the run, and who approved this round of the step: the first comes first."""
+    uses = ApprovalUse.objects.filter(step=act.step_id, round=act.round).order_by("used_at", "pk")
+    approved = uses.values_list("approval__approver", flat=True)
+    return tuple(dict.fromkeys([bench.run.requested_by, *approved]))
 
 
 def _lives(database: str) -> bool:

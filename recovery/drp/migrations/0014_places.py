@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                             ("seat", "seat"),
                             ("route", "route"),
                             ("unseated", "unseated"),
+                            ("undone", "undone"),
                         ],
                         max_length=10,
                     ),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from recovery.drp.facts import ENDED, ActState, Mode
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
+from recovery.failover.models import Failover
+from recovery.failover.phases import ENDED as OVER
 from recovery.inventory.models import Placement
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
@@ -28,19 +30,28 @@ def restores_above_pause() -> frozenset[UUID]:
 
 def operations_above_pause() -> frozenset[UUID]:
     """What waits for the governor, of what these runs began: also a second seat of a container
-    whose first one did not start."""
+    whose first one did not start, and the stop of what people took back."""
     waiting = Operation.objects.filter(state=OperationState.WAITING)
     restores = [str(pk) for pk in restores_above_pause()]
     seats = Placement.objects.filter(pk__in=_begun(EffectKind.SEAT))
+    keys = list(_untold().values_list("key", flat=True))
+    promoting = Failover.objects.filter(act__in=keys).exclude(phase__in=sorted(OVER))
+    undone = Effect.objects.filter(kind=EffectKind.UNDONE)
     found = waiting.filter(
         Q(params__restore__in=restores)
+        | Q(verb=Verb.STOP, placement__in=undone.values("object"))
+        | Q(params__plan__act__in=keys)
+        | Q(replica__database__in=promoting.values("database"))
         | Q(verb=Verb.START, placement__container__in=seats.values("container"))
     )
     return frozenset(found.values_list("pk", flat=True))
 
 
-def _begun(kind: EffectKind) -> frozenset[UUID]:
+def _untold() -> QuerySet[Act]:
     acts = Act.objects.filter(state__in=UNTOLD, step__run__mode__in=REAL)
-    acts = acts.exclude(step__run__state__in=sorted(ENDED))
-    rows = Effect.objects.filter(kind=kind, key__in=acts.values("key"))
+    return acts.exclude(step__run__state__in=sorted(ENDED))
+
+
+def _begun(kind: EffectKind) -> frozenset[UUID]:
+    rows = Effect.objects.filter(kind=kind, key__in=_untold().values("key"))
     return frozenset(rows.values_list("object", flat=True))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
+
+from django.conf import settings
 
 from recovery.access.actions import ROLES
 from recovery.backups.queries import database_facts
@@ -35,7 +38,14 @@ def lint_facts(row: RunbookVersion) -> LintFacts:
         changed=row.activated_at.date() if row.activated_at else None,
         room=_room(),
         unproven=_unproven(now),
+        secrets=_secrets(),
     )
+
+
+def _secrets() -> frozenset[str]:
+    """Names of the keys that webhooks are signed with: files that no row and no plan holds."""
+    folder = Path(settings.TOCSIN_WEBHOOK_KEYS)
+    return frozenset(path.name for path in folder.glob("*") if path.is_file())
 
 
 def _people() -> dict[str, frozenset[str]]:

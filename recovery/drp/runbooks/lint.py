@@ -117,4 +117,5 @@ def _world(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
         secret = getattr(step.do, "secret", None)
         if secret is not None and secret not in facts.secrets:
             said = f"{step.id}: nobody keeps a key named {secret}."
-            yield Finding("no_secret", said, "Add it with manage.py drp secret.", is_stale=True)
+            todo = f"Put its whsec_… into a file {secret} in TOCSIN_WEBHOOK_KEYS."
+            yield Finding("no_secret", said, todo, is_stale=True)

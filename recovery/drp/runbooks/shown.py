@@ -103,7 +103,7 @@ def says(step: Step) -> str:
     if isinstance(act, ForEach):
         inner = _sentence(act.do)
         return (
-            f"{inner} {act.wave} at a time; after each wave {CONDITIONS[act.gate.that]}"
+            f"{inner}, {act.wave} at a time; after each wave {CONDITIONS[act.gate.that]}"
             f" ({act.gate.at_least} %)."
         )
     return f"{_sentence(act)}."

@@ -26,7 +26,9 @@ from recovery.drp.plan import LeftOut, Plan, PlannedStep, Quote, Target
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.runbooks.reading import reread_runbook
-from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.runbooks.shown import StepLine
+from recovery.drp.views.lines import named_lines
+from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
@@ -64,6 +66,7 @@ class AskPage:
     drift: tuple[str, ...]
     said: tuple[SaidView, ...]
     quotes: tuple[Quote, ...]
+    losses: tuple[LossLine, ...]
     left_out: tuple[LeftOut, ...]
     broken: BreakGlass | None
     principal: str
@@ -101,6 +104,11 @@ class AskPage:
         return ", ".join(counted(n, kind) for kind, n in counts.items())
 
     @property
+    def may_lose(self) -> bool:
+        """It decides which copy is the truth."""
+        return self.planned.kind in LOSING
+
+    @property
     def is_dangerous(self) -> bool:
         return self.planned.kind in DANGEROUS
 
@@ -123,7 +131,11 @@ class AskPage:
 
 
 def find_ask(pk: UUID) -> Ask | None:
-    return Ask.objects.select_related("step__run__runbook").filter(pk=pk).first()
+    return (
+        Ask.objects.select_related("step__run__runbook", "step__run__decision")
+        .filter(pk=pk)
+        .first()
+    )
 
 
 def view_ask(pk: UUID, person: str) -> AskPage | None:
@@ -136,17 +148,19 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
     question = question_of(run, plan, row.step, row)
     planned = plan.step(row.step.name)
     rights = principals(person, question, people)
-    own = refuse_answer(person, person, people.rights(person, person), question)
+    counted_roles = people.counted(person, person, pins())
+    own = refuse_answer(person, person, counted_roles, question)
     return AskPage(
         row=row,
         run=run,
         plan=plan,
         planned=planned,
-        line=_line(run, row.step.name),
+        line=_line(run, plan, row.step.name),
         question=question,
         drift=queries.run_sight(run).drift,
         said=_said(row),
         quotes=_quotes(plan, planned),
+        losses=_losses(run, planned),
         left_out=tuple(one for one in plan.left_out if one.step == planned.id),
         broken=BreakGlass.objects.filter(ask=row).first(),
         principal=rights[0] if rights else "",
@@ -159,9 +173,9 @@ def _credentials(pinned: Sequence[Pin], person: str) -> tuple[str, ...]:
     return tuple(pin.credential for pin in pinned if pin.person == person)
 
 
-def _line(run: Run, step: str) -> StepLine:
+def _line(run: Run, plan: Plan, step: str) -> StepLine:
     book = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
-    return next(line for line in step_lines(book) if line.id == step)
+    return next(line for line in named_lines(book, plan) if line.id == step)
 
 
 def _said(row: Ask) -> tuple[SaidView, ...]:
@@ -186,6 +200,15 @@ def _quotes(plan: Plan, planned: PlannedStep) -> tuple[Quote, ...]:
     every = planned.kind is Kind.APPROVAL
     found = [q for q in plan.quotes if every or f"database:{q.database}" in keys]
     return tuple(sorted(found, key=lambda one: one.moment))
+
+
+def _losses(run: Run, planned: PlannedStep) -> tuple[LossLine, ...]:
+    """The decision's, of the same databases."""
+    if planned.kind not in LOSING:
+        return ()
+    names = {one.name for wave in planned.waves for one in wave}
+    every = planned.kind is Kind.APPROVAL
+    return tuple(one for one in losses_of(run) if every or one.database in names)
 
 
 def breakable(page: AskPage, person: str) -> tuple[Rule, ...]:

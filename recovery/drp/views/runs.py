@@ -16,8 +16,10 @@ from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote, Target
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Runbook
-from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.sights import RunSight, StepSight
+from recovery.drp.views.lines import named_lines
+from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
 from recovery.drp.views.waiting import NextView, next_views
 from recovery.restores import screens as restoring
 from recovery.restores.screens import ProgressView
@@ -165,7 +167,7 @@ class RunView:
     next: tuple[NextView, ...]
     since: datetime | None
     promises: tuple[PromiseView, ...]
-    worst: tuple[Quote, timedelta] | None
+    risk: Risk | None
     longest: int
     decision: int | None
 
@@ -240,7 +242,7 @@ def view_run(number: int) -> RunView | None:
         next=next_views(row, sight),
         since=since,
         promises=_promises(row, book, since),
-        worst=_worst(sight.plan.quotes, since),
+        risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
         longest=0 if sight.state in ENDED else longest,
         decision=row.decision.number if row.decision else None,
     )
@@ -267,14 +269,16 @@ def _promises(row: Run, book: Runbook, since: datetime | None) -> tuple[PromiseV
     return tuple(found)
 
 
-def _worst(quotes: Sequence[Quote], since: datetime | None) -> tuple[Quote, timedelta] | None:
-    """The quote that goes back furthest, and how far before the loss that is."""
+def _quoted(quotes: Sequence[Quote], since: datetime | None) -> tuple[LossLine, ...]:
+    """Without a decision: what the plan quoted, before what was lost when."""
     known = [(quote, parse_datetime(quote.moment)) for quote in quotes]
-    spans = [(since - at, quote) for quote, at in known if at and since]
-    if not spans:
-        return None
-    lost, quote = max(spans, key=lambda one: one[0])
-    return quote, max(lost, timedelta(0))
+    return tuple(
+        LossLine(
+            quote.name, max(since - at, timedelta(0)), is_all=False, at=at, source=quote.source
+        )
+        for quote, at in known
+        if at and since
+    )
 
 
 def _steps(
@@ -293,7 +297,7 @@ def _steps(
             _waves(sight.steps[line.id], acts.get(line.id, {}), going),
             is_critical=line.id in critical,
         )
-        for line in step_lines(book)
+        for line in named_lines(book, sight.plan)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recovery.brief.facts import Choice
 from recovery.brief.models import Decision
@@ -18,8 +18,9 @@ from recovery.drp.queries.world import world
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
-from recovery.drp.runbooks.shown import StepLine, step_lines
+from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
+from recovery.drp.views.lines import named_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +98,19 @@ def refuse_undecided(mode: Mode, lost: str, decision: Decision | None) -> str:
     return ""
 
 
-def preview(row: RunbookVersion, wish: Wish) -> Preview:
-    """`TocsinError` where it is no plan for this."""
+def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
+    """`TocsinError` where it is no plan for this. Who asks is part of it: they never approve it."""
     book = reread_runbook(row.raw.encode(), f"{row.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
-    plan = resolve(book, row.digest, wish, there)
+    asked = replace(wish, requester=requester, last_editor=row.written_by)
+    plan = resolve(book, row.digest, asked, there)
     found = expected(plan, world(plan.lost.name, plan.into.name))
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(
         plan=plan,
         digest=digest(plan),
         title=book.title,
-        steps=tuple(_step(line, plan, found[line.id]) for line in step_lines(book)),
+        steps=tuple(_step(line, plan, found[line.id]) for line in named_lines(book, plan)),
         seconds=critical_path(plan)[1],
         refusal=refuse_plan(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),

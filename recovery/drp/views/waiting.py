@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recovery.backups.words import joined
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
+from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import ActState, Kind, StepState
 from recovery.drp.models import Ask, Run
@@ -74,7 +76,10 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         return NextView(one.who, may, f"approve “{title}”", one.reason, there)
     there = f"{at}#step-{one.step}"
     if any(act.state is ActState.UNKNOWN for act in step.acts):
-        return NextView(one.who, able, f"say how “{title}” ended", one.reason, there)
+        gone = {act.target for act in step.acts if act.state is ActState.UNKNOWN}
+        names = [t.name for wave in step.planned.waves for t in wave if t.key in gone]
+        said = f"Nobody knows it of {joined(tuple(names))}: look at the target itself."
+        return NextView(one.who, able, f"say how “{title}” ended", said, there)
     if step.state is StepState.FAILED:
         return NextView(one.who, able, f"retry or skip “{title}”", one.reason, there)
     if step.planned.kind is Kind.MANUAL:
@@ -99,10 +104,11 @@ def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
 def principals(person: str, question: Question, people: People) -> tuple[str, ...]:
     """Whose rights this person may answer with: their own first, then those that are lent."""
     lent = sorted(giver for giver, taker in people.lent if taker == person)
+    pinned = pins()
     return tuple(
         one
         for one in (person, *lent)
-        if not refuse_answer(person, one, people.rights(person, one), question)
+        if not refuse_answer(person, one, people.counted(person, one, pinned), question)
     )
 
 

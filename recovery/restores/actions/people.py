@@ -23,7 +23,7 @@ from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database, Host
 from recovery.restores import lost, queries
 from recovery.restores.actions.steps import note_step, reach
-from recovery.restores.decide import refuse_less
+from recovery.restores.agreed import refuse_less
 from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
 from recovery.restores.in_place import refuse_here, refuse_moment
 from recovery.restores.models import Restore

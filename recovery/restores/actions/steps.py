@@ -13,7 +13,7 @@ from recovery.restores.models import Restore, RestoreStep
 
 LINES: Mapping[Phase, str] = {
     Phase.RESTORE: "{row} restores {database} from replica {number} on {host}",
-    Phase.SWITCH: "{database} belongs on {host} now, with everything up to {upto}",
+    Phase.SWITCH: "{database} leads on {host} from now on, with everything up to {upto}",
     Phase.DONE: "{row} is over: {database} is written to again on {host}",
     Phase.ABANDONED: "{row} ends, and {database} is not restored by it",
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.drp.carrying import make_cycle
+from recovery.failover.models import Lease
 from recovery.inventory import actions
 from recovery.inventory.facts import Durability, Role
 from recovery.restores.queries import Leases
@@ -18,6 +19,8 @@ from tests.actions.failover.agents import Play
 from tests.actions.failover.fleet import Pair, copy, describe
 from tests.support.fleet import BY, NOW, make_fleet
 
+TICK = 0.5
+"""Coarse: a lease is renewed as often."""
 HOSTS = ("par1-r1-h1", "par1-r2-h1", "osu2-r1-h1")
 
 
@@ -40,7 +43,7 @@ class Loss:
 
     def look(self) -> None:
         """A round of agents, of failovers and of runs."""
-        self.play.tick()
+        self.play.tick(TICK)
         self.ground.now = self.play.now
         try:
             self.ground.look(0.0)
@@ -49,11 +52,11 @@ class Loss:
             self.lead()
 
     def run(self, seconds: float) -> None:
-        for _ in range(round(seconds * 5)):
+        for _ in range(round(seconds / TICK)):
             self.look()
 
     def until(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
-        for _ in range(round(seconds * 5)):
+        for _ in range(round(seconds / TICK)):
             if holds():
                 return
             self.look()
@@ -88,7 +91,9 @@ def make_loss(pins: Path, durability: Durability = Durability.SYNCHRONOUS) -> Lo
     )
     database.refresh_from_db()
     play = Play(Pair(database, tuple(replicas), fleet))
-    play.settle()
+    for _ in range(7):
+        play.tick(1.0)
+    assert Lease.objects.get().sequence > 0
     epoch = control.read_beat()[0]
     ground = with_people(pins)
     assert control.read_beat()[0] in {epoch, epoch + 1}

@@ -94,17 +94,22 @@ def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) ->
     assert said["silent"][1].startswith("0 of 2 hosts of PAR1 are lost. Not yet: par1-r1-h1")
     assert said["promote-business"] == (
         "done",
-        "Asks 1 of role approver. 2 in 1 waves: ident, orders.",
+        "Asks 1 of role approver. 2 in 1 wave: ident, orders.",
     )
     assert not Act.objects.exists()
     assert not Alarm.objects.exists()
 
 
 def test_what_has_no_hand_yet_is_simulated_and_not_run(ground: Ground) -> None:
-    row = active(raw())
-    with pytest.raises(Refused, match="simulates place_applications"):
+    row = active(raw("evacuation"))
+    with pytest.raises(Refused, match="simulates place_applications, and does not carry"):
         prepare(row, Mode.PLANNED)
     assert not Run.objects.exists()
+
+
+def test_every_step_of_a_lost_datacenter_has_a_hand(ground: Ground) -> None:
+    prepare(active(raw()), Mode.DISASTER)
+    assert ground.run.state == "prepared"
 
 
 def test_looks_words_and_messages_are_carried_out_by_the_products_own_hands(

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from recovery.agent.databases.approved import Approvals
+from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict, Refused
 from recovery.detection.models import Freeze
+from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Mode
 from recovery.drp.models import Act, Approval
 from recovery.drp.press import Press
 from recovery.failover.actions.plans import Wish, promote_by_plan
 from recovery.failover.models import Failover, Fence, Lease
+from recovery.gateway.databases import order_of, specs_of
+from recovery.gateway.plans import plan_words
 from recovery.inventory.facts import Durability
 from recovery.inventory.models import Epoch
 from recovery.operations.models import Operation
@@ -96,6 +101,20 @@ def test_a_lost_pair_is_promoted_where_the_plan_says_and_nowhere_before(loss: Lo
     told = promotes.get().params["plan"]
     assert told == {"run": str(loss.ground.run.pk), "step": "promote", "act": act.key}
     assert loss.ground.run.state_reason == "Every step is over.", "its own epochs are no drift"
+    _is_believed_by_its_agent(loss, promotes.get())
+
+
+def _is_believed_by_its_agent(loss: Loss, op: Operation) -> None:
+    """It asks its own keys about what the order carries, and refuses what carries nobody's."""
+    approvals = Approvals(loss.ground.pins, party())
+    spec = specs_of([loss.play.database.pk])[op.replica_id or op.pk]
+    word = plan_words([op])[op.pk]
+    assert approvals.refuse(order_of(op, spec, 1, word)) == ""
+    op.params = {"plan": op.params["plan"] | {"act": "forged/promote/x/1"}}
+    forged = order_of(op, spec, 1, plan_words([op])[op.pk])
+    assert approvals.refuse(forged) == "mandate: it carries nobody's approval"
+    loss.ground.pins.write_bytes(write_pins([]))
+    assert "0 of 1 people have signed it" in approvals.refuse(order_of(op, spec, 1, word))
 
 
 @pytest.mark.parametrize("point", ["after_intent", "after_act"])
@@ -124,10 +143,10 @@ def test_more_loss_than_was_approved_pauses_the_run_and_promotes_nobody(pinned: 
     loss = make_loss(pinned, Durability.ASYNCHRONOUS)
     copy = loss.play.servers[loss.play.pair.replicas[2].pk]
     primary = loss.play.servers[loss.play.pair.primary.pk]
-    for _ in range(60):
-        primary.position += 10
+    for _ in range(12):
+        primary.position += 50
         loss.play.servers[loss.play.pair.replicas[1].pk].position = primary.position
-        loss.play.tick()
+        loss.play.tick(1.0)
     assert copy.position < primary.position
     loss.kill_site()
     loss.run(10.0)

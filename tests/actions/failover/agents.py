@@ -43,6 +43,7 @@ class Server:
     promised: float = 0.0
     sequence: int = 0
     timeline: int = 1
+    adopted: str = ""
     detail: str = ""
     settings: dict[str, float] = field(default_factory=dict)
 
@@ -168,6 +169,7 @@ class Play:
             "healthy_ms": 0 if server.leads else 90_000,
             "promised_ms": int(server.promised * 1000),
             "lag_ms": 0,
+            "adopted": server.adopted,
             "detail": server.detail,
             "settings": server.settings,
             "standbys": [

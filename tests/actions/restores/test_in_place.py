@@ -287,6 +287,15 @@ def not_to_be_put_in_place(ground: Ground, carry: Carrying) -> None:
     carry()
 
 
+def put_in_place_by_the_list_alone(ground: Ground, carry: Carrying) -> None:
+    """Its agent says so before it could say how the order went."""
+    carry()
+    ground.prove(TO)
+    carry()
+    ground.serve()
+    carry()
+
+
 def its_host_is_lost_after_the_switch(ground: Ground, carry: Carrying) -> None:
     carry()
     ground.prove(TO)
@@ -297,6 +306,7 @@ def its_host_is_lost_after_the_switch(ground: Ground, carry: Carrying) -> None:
 
 STORIES: tuple[Story, ...] = (
     done_in_place,
+    put_in_place_by_the_list_alone,
     called_off_while_it_runs,
     of_unknown_outcome,
     less_than_agreed,

@@ -72,7 +72,7 @@ def test_one_is_restored_elsewhere_and_its_proof_stands(ground: Ground) -> None:
 def test_a_failure_is_kept_in_the_agents_words_and_rings(ground: Ground) -> None:
     drawn(ground)
     said = "part-00001 was altered. The newest moment that can be restored is 03:00:00.000 UTC."
-    ground.answer(Verb.RESTORE, OperationState.REFUSED, said)
+    ground.answer(Verb.RESTORE, OperationState.REFUSED, f"archive: {said}")
     assert drawn(ground, 3)
     proof = Proof.objects.get()
     assert (proof.state, proof.said) == ("failed", said)

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
+from typing import cast
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from recovery.backups.facts import LoanState
-from recovery.backups.models import BackupReplica, Loan
+from recovery.backups.lending import lend_volumes
+from recovery.backups.models import BackupReplica, Loan, Store
+from recovery.backups.snapshots import OUTSIDE
+from recovery.core.ports import SnapshotProvider
+from recovery.core.ports.snapshots import Volume
 from recovery.restores import actions
 from tests.actions.restores.ground import FIRST, POINT, keep_snapshot, make_ground
 from tests.support.fleet import NOW
 
 
+@dataclass
+class Slow:
+    """A provider that answers late what it has."""
+
+    asked: Event = field(default_factory=Event)
+    answers: Event = field(default_factory=Event)
+    volumes: list[Volume] = field(default_factory=list)
+    calls: int = 0
+
+    def made(self, tags: Mapping[str, str]) -> Sequence[Volume]:
+        del tags
+        self.calls += 1
+        found = list(self.volumes)
+        self.asked.set()
+        assert self.answers.wait(60)
+        return found
+
+    def delete_volume(self, volume: str) -> None:
+        self.volumes = [one for one in self.volumes if one.id != volume]
+
+    def provider(self, store: Store) -> SnapshotProvider:
+        del store
+        return cast(SnapshotProvider, self)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_the_leader_does_not_wait_for_a_worker_that_asks_a_slow_provider() -> None:
+def test_the_leader_ends_a_loan_while_a_worker_asks_a_slow_provider_about_it() -> None:
     ground = make_ground()
     keep_snapshot(ground.database, "MRS1", POINT - timedelta(hours=3))
     ground.now += timedelta(seconds=1)
@@ -25,24 +57,27 @@ def test_the_leader_does_not_wait_for_a_worker_that_asks_a_slow_provider() -> No
     ground.give()
     assert ground.carry_on() == "place"
     actions.call_off(restore=ground.restore, actor=FIRST, reason="Not that.", now=NOW)
-    taken, answered = Event(), Event()
+    slow = Slow(volumes=[Volume("vol-9", "snap-1", is_ready=True)])
+    outside = replace(OUTSIDE, provider=slow.provider)
 
     def worker() -> None:
         try:
-            with transaction.atomic():
-                Loan.objects.select_for_update().get()
-                taken.set()
-                answered.wait(60)
+            lend_volumes(outside=outside, now=NOW)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(worker)
         try:
-            assert taken.wait(30)
-            assert ground.carry_on() == "place", "not this round"
+            assert slow.asked.wait(30)
+            lend_volumes(outside=outside, now=NOW)
+            assert slow.calls == 1, "one worker at a time"
+            assert ground.carry_on() == "abandoned"
         finally:
-            answered.set()
+            slow.answers.set()
         asking.result()
-    assert ground.carry_on() == "abandoned"
-    assert Loan.objects.get().state == LoanState.OVER
+    assert Loan.objects.get().state == LoanState.OVER, "what ended meanwhile is not lent"
+    lend_volumes(outside=outside, now=NOW)
+    assert slow.volumes == []
+    lend_volumes(outside=outside, now=NOW)
+    assert Loan.objects.get().state == LoanState.GONE

@@ -140,8 +140,8 @@ async def test_what_is_not_staged_takes_no_place_and_the_old_data_serve_on_at_th
     notes: Notes,
 ) -> None:
     await listed(notes, 2)
-    await notes.pair.gateway.until(lambda: fact(notes).state == "down", 30)
-    assert "they are not here" in fact(notes).detail
+    await notes.pair.gateway.until(lambda: "they are not here" in fact(notes).detail, 30)
+    assert fact(notes).state == "down"
     order = await notes.send(A, "adopt", operation="op-1", epoch=2)
     failed = await notes.outcome(A, order)
     assert (failed.state, failed.detail) == (

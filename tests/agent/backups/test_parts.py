@@ -17,7 +17,8 @@ from recovery.adapters.backups.directory import DirectoryStore
 from recovery.agent.backups import canary
 from recovery.agent.backups.base import BaseBackup
 from recovery.agent.backups.fetch import RestoreRefused, Source
-from recovery.agent.backups.progress import Progress
+from recovery.agent.backups.progress import Measured, Progress
+from recovery.agent.backups.progress.eta import Paces
 from recovery.agent.backups.restore import Restore
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
@@ -79,14 +80,17 @@ def test_bytes_before_the_base_are_not_laid_out(tmp_path: Path) -> None:
 
 
 def test_the_time_left_is_told_after_the_first_tenth_and_to_the_end() -> None:
-    progress = Progress()
+    progress = Progress(measured=Measured(Paces(proof=0.4, is_measured=True)))
     progress.begin("fetching the base", total=100, replay=0)
-    told = [progress.seconds_left]
+    began, told = progress.began, [progress.seconds_left]
     for size in (9, 41):
         progress.came(size)
         told.append(progress.seconds_left)
-    assert told[:2] == [None, None]
-    assert told[2] is not None
+    assert told == [None, None, None], "the disk has taken nothing yet"
+    progress.began -= 9
+    progress._came[0] = progress._safe[0] = (began - 9, 0)
+    progress.is_safe(50)
+    assert progress.seconds_left is not None
     progress.came(50)
     progress.brought()
     proof = progress.measured.paces.proof

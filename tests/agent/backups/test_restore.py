@@ -13,7 +13,7 @@ from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import Keys, seal
 from recovery.agent.backups.fetch import RestoreRefused, Source
 from recovery.agent.backups.restore import Restore, Restored, sentence
-from recovery.core.archive import Chunk, ManifestName, coverage, lsn_text, parse
+from recovery.core.archive import Chunk, ManifestName, coverage, parse
 from recovery.core.ports import ObjectStore
 from tests.adapters.backups.conftest import KEYS, OTHER_KEYS
 from tests.adapters.databases.servers import Family, Server
@@ -215,18 +215,14 @@ async def test_a_missing_chunk_moves_the_newest_moment_before_the_gap(
 async def test_a_log_that_cannot_be_replayed_to_its_promise_is_refused_with_what_came_back(
     scene: Archived, folder_store: DirectoryStore
 ) -> None:
-    """The newest piece is whole by its name and its seal, and nothing of it can be read."""
-    chunks = sorted(
-        (found.stop, each.name)
-        for each in await folder_store.list("shop/")
-        if isinstance(found := parse(each.name), Chunk) and found.stop > found.start
-    )
-    name = chunks[-1][1]
-    piece = parse(name)
-    assert isinstance(piece, Chunk)
-    nothing = seal(bytes(piece.stop - piece.start), name=name, keys=KEYS)
-    (folder_store.folder / name).write_bytes(nothing)
-    words = f"could be replayed to 0/.* and it was promised to {lsn_text(piece.stop)}"
+    """The newest piece that proves a moment is whole by its name and its seal, and nothing of it
+    can be read. It is longer than a record that the piece before it may have cut."""
+    found = [parse(each.name) for each in await folder_store.list("shop/")]
+    chunks = [one for one in found if isinstance(one, Chunk) and one.stop - one.start > 1 << 16]
+    piece = max((one for one in chunks if one.moment), key=lambda one: one.stop)
+    nothing = seal(bytes(piece.stop - piece.start), name=str(piece), keys=KEYS)
+    (folder_store.folder / str(piece)).write_bytes(nothing)
+    words = "the log could be replayed to 0/.* and no further, and it was promised to 0/"
     with pytest.raises(RestoreRefused, match=words) as refused:
         await back(scene.family, folder_store)
     assert litter(scene.family) == []

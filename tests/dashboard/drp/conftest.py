@@ -12,19 +12,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from fido2.utils import websafe_encode
 
-from recovery.audit.facts import Actor
-from recovery.core.consent import Assertion, challenge
-from recovery.drp.actions.answers import glass_to_break
-from recovery.drp.approvals.facts import Rule
+from recovery.core.consent import Assertion
 from recovery.drp.approvals.proofs import write_assertion
 from recovery.drp.models import BreakGlass
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from tests.actions.drp.ground import Ground, make_ground
 from tests.dashboard.fleet import plain
-from tests.support.passkeys import Passkey
 
 Enter = Callable[[str], Client]
 
@@ -82,22 +77,18 @@ class Desk:
         return self.client.post(f"{self.path}deny/", {"seen": self.seen, "reason": reason})
 
     def break_glass(
-        self, *rules: str, reason: str = "Nobody else answers.", key: Passkey | None = None
+        self, *rules: str, reason: str = "Nobody else answers.", signs: bool = True
     ) -> Any:
-        """Named, then signed: what the page asks the passkey for, over these rules."""
+        """Named, then signed as the second page asks."""
+        path = f"{self.path}break-glass/"
         told = {"seen": self.seen, "rules": list(rules), "reason": reason}
-        answer = self.client.post(f"{self.path}break-glass/", told)
-        if answer.status_code != 200:
-            return answer
-        assert not BreakGlass.objects.exists(), "nothing is broken before it is signed"
-        ask, actor = self.ground.ask(self.step), Actor("person", self.who)
-        names = [Rule(rule) for rule in rules]
-        row = glass_to_break(ask, rules=names, actor=actor, reason=reason)
-        word = glass_word(self.ground.run, ask.step, ask, row)
-        assert websafe_encode(challenge(word)) in html.unescape(answer.content.decode())
-        signed = (key or self.ground.keys[self.who]).sign(word)
-        told["answer"] = write_assertion(signed)
-        return self.client.post(f"{self.path}break-glass/", told)
+        asked = self.client.post(path, told)
+        if not signs or "data-passkey-said" not in asked.content.decode():
+            return asked
+        ask = self.ground.ask(self.step)
+        broken = BreakGlass(ask=ask, by=self.who, rules=sorted(rules), reason=reason)
+        signed = self.ground.keys[self.who].sign(glass_word(self.ground.run, ask.step, ask, broken))
+        return self.client.post(path, told | {"answer": write_assertion(signed)})
 
 
 def seen_of(page: str) -> str:

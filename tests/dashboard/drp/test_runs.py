@@ -90,6 +90,8 @@ def test_an_unknown_outcome_waits_for_a_persons_word(ground: Ground, enter: Ente
     ground.look()
     steps = panel(ground, "steps")
     assert "nobody knows how it ended" in steps
+    assert "waits for a person’s word: Freeze." in panel(ground, "voice")
+    assert "Nobody knows it of Freeze: look at the target itself." in panel(ground, "next")
     assert "Say of Freeze…" in steps
     assert "Say of" not in panel(ground, "steps", Role.VIEWER)
     key = ground.step("freeze").acts.get().key

@@ -16,6 +16,7 @@ from recovery.brief.queries import fleet_at
 from recovery.core import clock
 from recovery.drp import actions
 from recovery.drp.models import Run
+from recovery.drp.views.losses import losses_of, risk_of
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter, seen_of, text
@@ -52,11 +53,12 @@ STEPS = """\
 WHICH = "/recovery/start/?runbook=plain&mode={}&lost=PAR1&into=OSU2"
 
 
-def write_plain() -> None:
-    """A runbook whose every step can be carried out today."""
+def write_plain(steps: str = STEPS, modes: str = "") -> None:
+    """A runbook of a check, a call and a question."""
     head = raw().split("steps:\n")[0].replace("runbook: datacenter-lost", "runbook: plain")
+    head = head.replace("modes: [simulation, drill, disaster]", modes) if modes else head
     row = actions.write_runbook(
-        raw=(head + "steps:\n" + STEPS).encode(),
+        raw=(head + "steps:\n" + steps).encode(),
         actor=Actor("person", "emil"),
         reason="New.",
         now=clock.system.now(),
@@ -101,14 +103,19 @@ def test_a_simulation_says_of_each_step_what_it_would_do(ground: Ground, enter: 
 
 
 def test_what_cannot_be_carried_out_yet_is_simulated_alone(ground: Ground, enter: Enter) -> None:
-    write_plain()
-    ground.write()
-    decide()
-    where = WHICH.format("disaster").replace("plain", "datacenter-lost")
+    """What still lives is moved by draining, which no run does yet."""
+    steps = STEPS.replace(
+        "do: {kind: approval, question: Does everybody agree}",
+        "do: {kind: place_applications, select: {of: lost}}",
+    )
+    write_plain(steps, "modes: [simulation, planned]")
+    where = WHICH.format("planned")
     page = text(enter("amelie").get(where))
     assert "does not carry it out yet" in page
-    assert "Prepare the disaster" not in page
-    assert prepare(enter("amelie"), where).status_code == 422 or not Run.objects.exists()
+    assert "Prepare the planned" not in page
+    seen = {"seen": "0" * 64, "reason": "Go.", "override": "It burns."}
+    assert enter("amelie").post(where, seen).status_code == 403
+    assert not Run.objects.exists()
 
 
 def test_a_disaster_follows_a_decision_and_names_it(ground: Ground, enter: Enter) -> None:
@@ -186,3 +193,20 @@ def test_without_a_runbook_in_force_the_page_says_how_to_get_one(
     ground: Ground, enter: Enter
 ) -> None:
     assert "No runbook is in force yet." in text(enter("amelie").get("/recovery/start/"))
+
+
+def test_what_was_decided_on_is_what_is_shown_as_lost(ground: Ground, enter: Enter) -> None:
+    write_plain()
+    client = enter("amelie")
+    decide()
+    done = prepare(client, WHICH.format("disaster"), override="It burns.")
+    page = text(client.get(done["Location"]))
+    assert "Data at risk" in page
+    told = {one.database: one for one in losses_of(Run.objects.get())}
+    assert set(told) == {"ident", "orders"}
+    assert not any(one.is_all for one in told.values())
+    risk = risk_of(tuple(told.values()))
+    assert risk is not None
+    assert risk.unknown == ("ident", "orders"), "nobody saw how far their standbys are"
+    assert "not known" in page
+    assert "; of 2 nobody knows" in page

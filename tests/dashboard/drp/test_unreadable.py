@@ -14,7 +14,7 @@ from tests.dashboard.drp.conftest import Enter, text
 from tests.support.fleet import BY
 
 NO_PLAN = (
-    '{"mode": "disaster", "lost": {"name": "PAR1"}, "requester": "amelie", "last_editor": "emil"}'
+    '{"lost": {"name": "PAR1"}, "mode": "disaster", "requester": "amelie", "last_editor": "emil"}'
 )
 
 

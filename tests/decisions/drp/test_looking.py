@@ -77,8 +77,8 @@ def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
     assert told["room"] == (True, "900 MiB are needed, 1000 MiB are free in OSU2.")
     works, said = told["promote-business"]
     assert not works
-    assert "2 in 1 waves: ident, orders. Left out: 1. crm: it has no standby in OSU2" in said
-    assert told["fence"] == (True, "Asks 1 of role approver. 1 in 1 waves: PAR1.")
+    assert "2 in 1 wave: ident, orders. Left out: 1. crm: it has no standby in OSU2" in said
+    assert told["fence"] == (True, "Asks 1 of role approver. 1 in 1 wave: PAR1.")
     assert told["verify"][0], "the run itself brings it about"
     alive = expected(there, OPPOSITE)
     assert alive["silent"] == (False, "0 of 1 hosts of PAR1 are lost. Not yet: p2.")

@@ -39,7 +39,7 @@ def test_every_step_says_how_it_is_undone_or_why_it_cannot_be(name: str) -> None
 def test_a_runbook_reads_as_a_list_of_sentences() -> None:
     lines = {line.id: line for line in step_lines(book())}
     assert lines["promote-business"].does == (
-        "Promotes the standbys of the business databases of the datacenter that is left 8 at a"
+        "Promotes the standbys of the business databases of the datacenter that is left, 8 at a"
         " time; after each wave the databases accept writes (100 %)."
     )
     assert lines["promote-business"].gate == "1 of role approver, by passkey"

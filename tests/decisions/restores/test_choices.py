@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import Site
+from recovery.backups.facts import Copy, Database, Point, Site
+from recovery.backups.loss import quote_site
 from recovery.inventory.facts import Verdict
 from recovery.restores.decide import choose, place, refuse_host, refuse_source
 from recovery.restores.facts import Home, HostSight, Source
@@ -117,6 +119,57 @@ def test_of_equals_one_that_can_be_read_is_chosen_and_the_words_say_who_cannot()
     assert choice.why_not == ("Replica 1 (s3) goes as far, and cannot be read now.",)
     alone = choose((away,), HOME, frozenset()).reason
     assert "It may be away (not read since 03:00: it is down)" in alone
+
+
+def test_one_that_cannot_be_read_comes_after_those_that_can_within_the_promise() -> None:
+    """And goes before those that would lose more than the promise."""
+    away = Source("k1", 1, "s3", HOME, NOW, unread="not read since 03:00: it is down.")
+    near = Source("k2", 2, "s3", SITES[1], NOW - timedelta(minutes=30))
+    choice = choose((away, near), HOME, frozenset())
+    assert choice.source == near
+    assert choice.reason.startswith(
+        "Replica 2 in OSU2 goes furthest of those that can be read, to "
+    )
+    assert choice.why_not == (
+        "Replica 1 (s3) goes 30 min further, and cannot be read now (not read since 03:00: it is "
+        "down).",
+    )
+    late = replace(near, at=NOW - timedelta(minutes=30, seconds=1))
+    assert choose((away, late), HOME, frozenset()).source == away
+    daily = choose((away, late), HOME, frozenset(), promise=timedelta(hours=24))
+    assert daily.source == late
+    bad = replace(near, key="k3", number=3, at=NOW, disproof="a flipped byte")
+    reason = choose((away, near, bad), HOME, frozenset()).reason
+    assert "goes furthest of those not disproven and that can be read, to " in reason
+
+
+@settings(max_examples=150, derandomize=True)
+@given(st.data())
+def test_what_is_quoted_is_what_a_restore_would_choose(data: st.DataObject) -> None:
+    def drawn(number: int) -> Copy:
+        at = NOW - timedelta(minutes=10 * data.draw(st.integers(0, 9)))
+        return Copy(
+            key=f"k{number}",
+            number=number,
+            store="s3",
+            place=data.draw(st.sampled_from(SITES[:3])),
+            since=NOW,
+            read_at=NOW,
+            error=data.draw(st.sampled_from(["", "it is down."])),
+            point=Point(at, at),
+            disproof=data.draw(st.sampled_from(["", "", "a flipped byte"])),
+        )
+
+    copies = tuple(drawn(number) for number in (1, 2, 3))
+    notes = Database("d", "notes", "postgresql", HOME, "PAR1", copies)
+    (line,) = quote_site("PAR1", [notes], NOW).lines
+    sources = [
+        Source(c.key, c.number, c.store, c.place, c.point.at, "", c.disproof, c.error)
+        for c in copies
+        if c.point
+    ]
+    chosen = choose(sources, HOME, frozenset({"PAR1"})).source
+    assert (chosen and chosen.key) == (line.used and line.used.key)
 
 
 hosts = st.lists(

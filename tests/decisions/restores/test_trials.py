@@ -69,7 +69,7 @@ def test_what_runs_ends_by_its_outcome_alone() -> None:
     for state, orders, quiet, hindered in product(
         OperationState, (1, MOST_ORDERS), (0.0, 60.0), ("", "INC-0001 lasts")
     ):
-        running = Running(OrderSight(state, "its words"), orders, quiet)
+        running = Running(OrderSight(state, "archive: its words"), orders, quiet)
         turn = next_turn(trial(running=running, hindered=hindered), 0.0)
         assert not isinstance(turn, Begin), "one at a time"
         if state in UNDER_WAY:
@@ -94,6 +94,7 @@ def test_what_is_no_fault_of_the_archive_is_void() -> None:
             "host: the restored data need 900 MiB, 12 MiB are free",
             "keys: The key file has no key 'k9'.",
             "[Errno 28] No space left on device",
+            "words that nobody has thought of",
             "",
         ),
     ):

@@ -44,7 +44,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until its data are in place; None before a tenth has come."""
+        """Until its data are in place; None while it is measured (eta.py)."""
         if self.phase == "done":
             return 0.0
         return seconds_left(
@@ -101,7 +101,7 @@ class Progress:
                 replay = self.replay / max(1e-3, took)
             else:
                 proof += max(0.0, took - self.replay / replay)
-            self.measured.paces = Paces(replay, proof)
+            self.measured.paces = Paces(replay, proof, is_measured=True)
         self.phase = "done"
 
 

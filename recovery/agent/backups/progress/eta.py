@@ -16,7 +16,7 @@ Point = tuple[float, int]
 """Seconds of some clock, and the bytes that were done then."""
 
 FIRST_SHARE = 0.1
-"""Before so much has come nobody says anything."""
+"""Before so much has come, and so much of the time is over, nobody says anything."""
 _RECENT = 0.5
 """How much of what was done counts as recent."""
 _LEAST = 1.0
@@ -42,23 +42,33 @@ class Flow:
 @dataclass(frozen=True, slots=True)
 class Paces:
     """Of what comes after the last byte. `replay`: bytes of the log a second; `proof`: seconds to
-    start a server, ask it, end it and put its data in place."""
+    start a server, ask it, end it and put its data in place. `is_measured`: on this host; else it
+    is what most do, and one may need four times as long."""
 
     replay: float = 300e6
     proof: float = 0.4
+    is_measured: bool = False
 
 
 def seconds_left(
     came: Flow, safe: Flow, replayed: Flow, paces: Paces, *, now: float, proof_since: float | None
 ) -> float | None:
-    """Until its data are in place; None before a tenth has come. `proof_since`: when the replay
-    ended."""
-    if came.total > 0 and came.done < FIRST_SHARE * came.total:
-        return None
+    """Until its data are in place; None while it is measured: before a tenth has come, before the
+    disk has taken anything for good, before a tenth of all the time that it would take by this very
+    word is over, and while more than a tenth of it is only what most hosts need. `proof_since`:
+    when the replay ended."""
+    since = now - came.points[0][0] if came.points else 0.0
     if proof_since is not None:
-        return max(0.0, paces.proof - (now - proof_since))
+        left = max(0.0, paces.proof - (now - proof_since))
+        return left if paces.is_measured or paces.proof <= FIRST_SHARE * since else None
+    if (came.left or safe.left) and (came.done < FIRST_SHARE * came.total or not safe.done):
+        return None
     brought = max(_until(came, now), _until(safe, now))
-    return brought + _replay(replayed, paces, now) + paces.proof
+    replay = _replay(replayed, paces, now)
+    left = brought + replay + paces.proof
+    tenth = FIRST_SHARE * (since + left)
+    guessed = 0.0 if paces.is_measured else (1 - _known(replayed)) * replay + paces.proof
+    return left if since >= tenth >= guessed else None
 
 
 def _until(flow: Flow, now: float) -> float:
@@ -79,10 +89,15 @@ def _replay(flow: Flow, paces: Paces, now: float) -> float:
     speed = paces.replay
     measured = pace_of(flow.points, now)
     if measured:
-        share = min(1.0, 4 * flow.done / flow.total)
+        share = _known(flow)
         speed = 1 / (share / measured + (1 - share) / speed)
     since = now - flow.points[-1][0] if flow.points else 0.0
     return max(0.0, flow.left / max(_LEAST, speed) - since)
+
+
+def _known(replayed: Flow) -> float:
+    """How much what was measured of a replay counts."""
+    return min(1.0, 4 * replayed.done / replayed.total) if replayed.total else 1.0
 
 
 def pace_of(points: Sequence[Point], now: float) -> float | None:

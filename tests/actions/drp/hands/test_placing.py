@@ -8,11 +8,14 @@ import msgspec
 import pytest
 
 from recovery.core import transitions
+from recovery.core.errors import Conflict, Refused
+from recovery.detection.actions import set_pause
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.hands import refuse_plan
 from recovery.drp.hands.placing import Placing
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
+from recovery.drp.press import Press
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Heard
 from recovery.inventory import actions as inventory
@@ -203,6 +206,34 @@ def test_leaders_killed_in_and_after_each_transaction_start_nothing_twice(
     assert len(seats()) == 2
     assert Operation.objects.filter(verb=Verb.START).count() == 1
     assert Placement.objects.count() == 3
+
+
+def test_what_a_step_started_is_stopped_again_while_nothing_would_start_it(
+    product: Product,
+) -> None:
+    product.begin()
+    play(product)
+    with pytest.raises(Refused, match="role approver"):
+        product.press(Press.UNDO, step="place")
+    with pytest.raises(Refused, match="start them again at once"):
+        product.press(Press.UNDO, "bruno", step="place")
+    with pytest.raises(Refused, match="is not undone here"):
+        product.press(Press.UNDO, "bruno", step="freeze")
+    set_pause(actor=BY, reason="It comes back.", now=product.now)
+    product.paused = "It comes back."
+    product.press(Press.UNDO, "bruno", step="place", reason="It comes back.")
+    assert seats() == [("shop-1", "osu2-r1-h1", "stopping"), ("shop-2", "mrs1-r1-h1", "running")]
+    product.carry()
+    stop = Operation.objects.get(verb=Verb.STOP)
+    assert stop.state == OperationState.INTENDED, "a pause does not hold what people took back"
+    record_outcome(operation=stop.pk, state=OperationState.DONE, detail="", actor=BY, now=NOW)
+    play(product, 3)
+    waiting = Operation.objects.filter(verb=Verb.START, state=OperationState.WAITING)
+    assert waiting.count() == 1, "it is wanted, and waits until the pause is over"
+    kinds = Effect.objects.order_by("at").values_list("kind", flat=True)
+    assert list(kinds) == [EffectKind.SEAT, EffectKind.UNDONE]
+    with pytest.raises(Conflict, match="runs any more"):
+        product.press(Press.UNDO, "bruno", step="place")
 
 
 def test_what_still_lives_is_moved_by_no_run_yet(product: Product) -> None:
