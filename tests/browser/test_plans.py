@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from recovery.core import clock
 from tests.browser.conftest import Open, Site
 from tests.browser.test_looks import AXE
-from tests.dashboard.plans.seeding import (
+from tests.dashboard.drp.plans.seeding import (
     seed_ground,
     seed_proposal,
     seed_run,
