@@ -11,14 +11,13 @@ from playwright.sync_api import Page, expect
 from recovery.core import clock
 from tests.browser.conftest import Open, Site
 from tests.browser.test_looks import AXE
-from tests.dashboard.plans.seeding import (
+from tests.dashboard.drp.plans.seeding import (
     seed_ground,
     seed_proposal,
     seed_run,
     seed_simulation,
 )
 
-LOOKS = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"))
 PAGES = (
     "/recovery/runs/{run}/report/",
     "/recovery/runs/{simulation}/report/",
@@ -29,7 +28,9 @@ PAGES = (
     "/recovery/runbooks/datacenter-lost/2/review/",
 )
 PICTURES = os.environ.get("TOCSIN_PICTURES", "")
-"""A folder: every page is kept there as a picture, for a person to look at."""
+"""A folder: every page is kept there as a picture, for a person to look at, in every look."""
+LOOKS = ((1440, "dark"), (390, "light"))
+EVERY_LOOK = (*LOOKS, (1440, "light"), (390, "dark"), (320, "light"))
 
 
 def look(page: Page, url: str, name: str) -> None:
@@ -74,7 +75,7 @@ def test_reports_and_runbooks_are_accessible_and_fit(
         ground = seed_ground(site.hosts, now, tmp_path / "pins")
         numbers = {"run": seed_run(ground, now), "simulation": seed_simulation(ground)}
         seed_proposal(ground)
-    for width, scheme in LOOKS:
+    for width, scheme in EVERY_LOOK if PICTURES else LOOKS:
         page = open_page("/", viewport={"width": width, "height": 844}, color_scheme=scheme)
         for at, path in enumerate(PAGES):
             look(page, site.url + path.format(**numbers), f"{at}-{width}-{scheme}")

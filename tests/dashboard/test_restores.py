@@ -14,6 +14,7 @@ from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.backups.models import ArchiveSight
 from recovery.core import clock
+from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.actions import retire_replica
 from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions
@@ -267,3 +268,18 @@ def test_one_that_leads_alone_is_given_a_standby_by_one_person(
     made = Replica.objects.get(database__name="orders-pg", number=3)
     assert (made.role, made.host.name) == ("standby", host)
     assert path not in page(client, "/databases/orders-pg/")
+
+
+@pytest.mark.usefixtures("lost")
+def test_what_a_host_holds_of_a_restore_that_nobody_asks_for_is_shown(sign_in: SignIn) -> None:
+    client = sign_in("viewer")
+    assert "nobody asks for any more" not in page(client)
+    replica = Replica.objects.get(database__name="wiki-pg")
+    host = Host.objects.get(name="par1-r1-h01")
+    facts = [
+        RestoreFact(restore=str(UUID(int=7)), replica=str(replica.pk), state="staged", done=5 << 20)
+    ]
+    actions.hear_restores(host=host.pk, facts=facts, now=clock.system.now())
+    shown = " ".join(page(client).split())
+    assert "<b>par1-r1-h01</b> holds 5.0 MB of a restore that nobody asks for any more" in shown
+    assert "1 host’s leftover" in shown

@@ -51,11 +51,31 @@ class Passkey:
         cross_origin: bool = False,
     ) -> Assertion:
         """Its answer to our challenge."""
+        return self.answer(
+            challenge(word),
+            party=party,
+            origin=origin,
+            kind=kind,
+            flags=flags,
+            cross_origin=cross_origin,
+        )
+
+    def answer(
+        self,
+        asked: bytes,
+        *,
+        party: str = PARTY.name,
+        origin: str = "https://tocsin.example",
+        kind: str = "webauthn.get",
+        flags: int = FLAG.UP | FLAG.UV,
+        cross_origin: bool = False,
+    ) -> Assertion:
+        """To whatever a page asks it to sign."""
         self.uses += 1
         data = AuthenticatorData.create(
             hashlib.sha256(party.encode()).digest(), FLAG(flags), self.uses
         )
-        told = CollectedClientData.create(kind, challenge(word), origin, cross_origin)
+        told = CollectedClientData.create(kind, asked, origin, cross_origin)
         message = bytes(data) + told.hash
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
             signature = self.key.sign(message, ec.ECDSA(hashes.SHA256()))

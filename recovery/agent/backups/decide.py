@@ -157,14 +157,17 @@ def base_is_due(
     system: str,
     spared: timedelta = timedelta(0),
 ) -> bool:
-    """None that the newest log can follow, or the newest one is old. `spared`: how old the newest
-    has to be where its log was forgotten for want of room, so that bases do not fill it."""
+    """None that the newest log can follow, or the newest one is old: by its position, for a clock
+    that stood ahead names one after every later one, and none for years.
+
+    `spared`: how old the newest has to be where its log was forgotten for want of room, so that
+    bases do not fill it."""
     ours = [each for each in seen.backups if each.name.line.system == system]
     if not ours:
         return True
-    newest = ours[-1]
+    newest = max(ours, key=lambda each: (each.name.timeline, each.name.start))
     begun = begun_at(newest.name.backup)
-    if begun is None or now - begun >= every:
+    if begun is None or not -PATIENCE <= now - begun < every:
         return True
     if newest.chain.gap:
         return now - begun >= spared

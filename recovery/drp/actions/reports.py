@@ -11,12 +11,14 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Max
 
+from recovery.alarms.actions import end_alarms, raise_alarm
+from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused, TocsinError
+from recovery.core.errors import Conflict, Refused
 from recovery.drp.models import Run
 from recovery.drp.queries.people import rights_of
 from recovery.drp.queries.reports import report_facts, unreported_runs
@@ -31,6 +33,7 @@ log = structlog.get_logger()
 SEAL_PATIENCE = timedelta(seconds=60)
 """I-AU-3: by then every entry is under a checkpoint; a report waits no longer for one."""
 WORKER = Actor("worker", "reports")
+MISSING = "report-missing"
 
 
 def write_report(*, run: Run, actor: Actor, reason: str, now: datetime) -> Report:
@@ -69,13 +72,31 @@ def write_due_reports(*, now: datetime) -> int:
         waited = now - (run.ended_at or run.state_at)
         if not is_covered(run) and waited < SEAL_PATIENCE:
             continue
-        try:
-            write_report(run=run, actor=WORKER, reason=f"{run} has ended.", now=now)
-        except TocsinError as error:
-            log.warning("no report", run=str(run), error=str(error))
-            continue
-        written += 1
+        written += _written(run, now)
     return written
+
+
+def _written(run: Run, now: datetime) -> bool:
+    key = f"{MISSING}:{run.pk}"
+    try:
+        write_report(run=run, actor=WORKER, reason=f"{run} has ended.", now=now)
+    except DatabaseError:
+        raise
+    except Exception as error:  # whatever is wrong with one run, the next one has its report
+        log.exception("no report", run=str(run))
+        raise_alarm(
+            key=key,
+            severity=Severity.NOTICE,
+            title=f"{run} has ended and its report cannot be written",
+            body=f"{type(error).__name__}: {error}",
+            incident=None,
+            actor=WORKER,
+            reason="It is tried again all the time.",
+            now=now,
+        )
+        return False
+    end_alarms(keys=[key], actor=WORKER, reason="It is written.", now=now)
+    return True
 
 
 # ------------------------------------------------------------------ findings

@@ -59,7 +59,7 @@ def report_facts(run: Run) -> facts.Facts:
     moments = _moments([run, *steps])
     run_fact = _run(run, plan, moments[str(run.pk)])
     rows = _Rows(run)
-    window = Window(lost_at_of(run, run_fact), run_fact.started_at, run_fact.ended_at or now)
+    window = _window(run, run_fact, now)
     return facts.Facts(
         made_at=now,
         version=next_number(run),
@@ -72,6 +72,13 @@ def report_facts(run: Run) -> facts.Facts:
         log=log_of(run, rows.entries(steps), run_fact.started_at or run_fact.requested_at),
         lost_at=window.lost_at,
     )
+
+
+def _window(run: Run, fact: facts.RunFact, now: datetime) -> Window:
+    """Of a simulation none: whatever users saw meanwhile is not its doing."""
+    if run.mode == Mode.SIMULATION:
+        return Window(None, None, now)
+    return Window(lost_at_of(run, fact), fact.started_at, fact.ended_at or now)
 
 
 def _moments(rows: Iterable[Run | RunStep]) -> Mapping[str, tuple[Moment, ...]]:

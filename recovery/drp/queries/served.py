@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from recovery.traffic.models import Outage, Pulse
 STALE = timedelta(seconds=10)
 """The word of a user who writes or asks all the time, older than this, says nothing about now."""
 SERVICES = ("database", "application")
+_ROW = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,9 @@ def targets_of(
 
 
 def _ids(keys: Iterable[str], kind: str) -> list[UUID]:
+    """Those that are rows of ours: a drill's own targets may be named otherwise."""
     pairs = [key.partition(":") for key in keys]
-    return [UUID(id) for type_, _, id in pairs if type_ == kind]
+    return [UUID(id) for type_, _, id in pairs if type_ == kind and _ROW.fullmatch(id)]
 
 
 def _target(
@@ -191,13 +194,8 @@ def events_of(plan: Plan, window: Window) -> tuple[EventFact, ...]:
     """Incidents in the run's time; failovers and restores of the plan's databases."""
     if window.begin is None:
         return ()
-    keys = [
-        UUID(one.id)
-        for step in plan.steps
-        for wave in step.waves
-        for one in wave
-        if one.type == "database"
-    ]
+    taken = [one.key for step in plan.steps for wave in step.waves for one in wave]
+    keys = _ids(dict.fromkeys(taken), "database")
     still = Q(resolved_at=None) | Q(resolved_at__gte=window.begin)
     incidents = Incident.objects.filter(still, happened_at__lte=window.ended_at)
     return (

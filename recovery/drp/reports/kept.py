@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from recovery.drp.reports import document as doc
 from recovery.drp.reports.measure import BROKEN, KEPT, UNKNOWN
 from recovery.drp.reports.parts import MOST_ROWS, Row, Section
-from recovery.drp.reports.words import NOT_KNOWN, spoken
+from recovery.drp.reports.words import NOT_KNOWN, lasting
 
 TONES = {BROKEN: "risk", UNKNOWN: "unknown"}
 
@@ -31,10 +31,10 @@ def services(rows: Sequence[doc.Service]) -> Section:
                 (
                     one.promise.name + (f". {one.said}" if one.said else ""),
                     str(one.targets),
-                    spoken(one.promise.rto),
+                    lasting(one.promise.rto),
                     _worst(one.rto, one.targets),
                     _tally(one.rto),
-                    spoken(one.promise.rpo),
+                    lasting(one.promise.rpo),
                     _worst(one.rpo, one.targets),
                     _tally(one.rpo),
                 ),
@@ -48,7 +48,7 @@ def services(rows: Sequence[doc.Service]) -> Section:
 
 def _worst(tally: doc.Tally, targets: int) -> str:
     if tally.worst is not None:
-        return spoken(tally.worst)
+        return lasting(tally.worst)
     return NOT_KNOWN if tally.unknown or tally.broken else "–"
 
 
@@ -111,14 +111,14 @@ def _figure(measure: doc.Measure) -> str:
         return "–"
     if measure.seconds is None:
         return NOT_KNOWN
-    return f"at most {spoken(measure.seconds)}" if measure.is_bound else spoken(measure.seconds)
+    return f"at most {lasting(measure.seconds)}" if measure.is_bound else lasting(measure.seconds)
 
 
 def _promise(measure: doc.Measure) -> str:
     if measure.promised is None:
         return "nothing"
     word = measure.verdict if measure.verdict in {KEPT, BROKEN} else ""
-    return f"{spoken(measure.promised)}{', ' + word if word else ''}"
+    return f"{lasting(measure.promised)}{', ' + word if word else ''}"
 
 
 def missing(rows: Sequence[doc.Missing]) -> Section:

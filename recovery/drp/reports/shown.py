@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from recovery.drp.reports import document as doc
 from recovery.drp.reports.kept import each_service, missing, services
 from recovery.drp.reports.parts import MOST_ROWS, Row, Section, in_a_row, said_or, when
-from recovery.drp.reports.words import clock, counted, spoken
+from recovery.drp.reports.words import clock, counted, lasting
 
 
 def sections(report: doc.Report) -> tuple[Section, ...]:
@@ -49,7 +49,7 @@ def _run(report: doc.Report) -> Section:
         ("Silent since", when(run.lost_at)),
         ("Started", f"{run.started_by}, {when(run.started_at)}" if run.started_by else "never"),
         ("Ended", f"{when(run.ended_at)}: {run.state}"),
-        ("Took", spoken(run.seconds)),
+        ("Took", lasting(run.seconds)),
         ("Last word", said_or(run.end_reason)),
     ]
     return Section("The run", run.name, tuple(facts))
@@ -64,7 +64,7 @@ def _deviations(rows: Sequence[doc.Deviation]) -> Section:
             Row(
                 (
                     when(one.at) if one.at else "to the end",
-                    one.what + (f", {spoken(one.seconds)}" if one.seconds is not None else ""),
+                    one.what + (f", {lasting(one.seconds)}" if one.seconds is not None else ""),
                     one.about,
                     one.who or "Tocsin",
                     said_or(one.reason, "no reason was given"),
@@ -93,7 +93,7 @@ def _phases(rows: Sequence[doc.Phase]) -> Section:
         "NIST SP 800-34",
         columns=("Phase", "Began", "Ended", "Took", "Steps"),
         rows=tuple(
-            Row((p.stage, when(p.began_at), when(p.ended_at), spoken(p.seconds), _count(p.steps)))
+            Row((p.stage, when(p.began_at), when(p.ended_at), lasting(p.seconds), _count(p.steps)))
             for p in rows
         ),
     )
@@ -110,8 +110,8 @@ def _steps(rows: Sequence[doc.Step]) -> Section:
                     f"{one.number}. {one.title}",
                     one.state,
                     when(one.began_at) if one.began_at else "never",
-                    spoken(one.seconds) if one.began_at else "–",
-                    spoken(one.waited) if one.waited is not None else "–",
+                    lasting(one.seconds) if one.began_at else "–",
+                    lasting(one.waited) if one.waited is not None else "–",
                     _acts(one.operations),
                     one.said,
                 ),
@@ -145,7 +145,7 @@ def _operations(steps: Sequence[doc.Step]) -> Section | None:
                     one.name or one.target,
                     one.state + (f", as {one.by_word} says" if one.by_word else ""),
                     when(one.intended_at),
-                    spoken(one.seconds),
+                    lasting(one.seconds),
                     one.said,
                 ),
                 {"failed": "down", "unknown": "unknown"}.get(one.state, ""),

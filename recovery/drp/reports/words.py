@@ -32,6 +32,11 @@ def spoken(seconds: float | None) -> str:
     return " ".join(said) or "0 s"
 
 
+def lasting(seconds: float | None) -> str:
+    """The same, in one piece on every screen and paper."""
+    return spoken(seconds).replace(" ", "\u00a0") if seconds is not None else NOT_KNOWN
+
+
 def clock(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 

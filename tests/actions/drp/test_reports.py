@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.test import override_settings
 
+from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core.errors import Refused
 from recovery.core.tlog.notes import VerifierKey
 from recovery.drp import actions
 from recovery.drp.actions.reports import SEAL_PATIENCE, write_due_reports
-from recovery.drp.facts import RunState
+from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
 from recovery.drp.queries.people import database_now
 from recovery.drp.reports import document as doc
@@ -27,7 +29,7 @@ WHO = Actor("person", "amelie")
 
 
 @pytest.fixture(autouse=True)
-def key_file(tmp_path: Path) -> object:
+def key_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "report-key"
     with override_settings(TOCSIN_REPORT_KEY_FILE=str(path)):
         yield path
@@ -143,6 +145,34 @@ def test_there_is_no_report_while_the_run_goes_on_and_one_by_itself_once_it_ende
     assert write_due_reports(now=ground.now + SEAL_PATIENCE) == 1
     assert write_due_reports(now=ground.now + SEAL_PATIENCE) == 0
     assert Report.objects.get().made_by == "reports"
+
+
+def test_a_report_that_cannot_be_written_is_told_of_and_tried_again(
+    ground: Ground, key_file: Path
+) -> None:
+    ground.begin()
+    ground.press(Press.ABORT, reason="PAR1 answers.")
+    ground.look()
+    late = ground.now + SEAL_PATIENCE
+    key_file.write_text("no key\n")
+    key_file.chmod(0o600)
+    assert write_due_reports(now=late) == 0
+    assert "BadConfiguration" in Alarm.objects.get(key__startswith="report-missing").body
+    key_file.unlink()
+    assert write_due_reports(now=late) == 1
+    assert not Alarm.objects.filter(key__startswith="report-missing").exclude(state="ended")
+
+
+def test_a_simulation_measures_nothing_of_what_users_saw_meanwhile(ground: Ground) -> None:
+    ground.prepare(Mode.SIMULATION)
+    ground.press(Press.START)
+    ground.press(Press.ABORT, reason="Read aloud.")
+    ground.look()
+    _gap(Database.objects.all()[0], seconds=95.0, lost=7)
+    _, found = report_of(ground)
+    assert {one.rto.verdict for one in found.targets} == {"unknown"}
+    assert found.events == ()
+    assert found.watermark == "SIMULATION"
 
 
 def test_a_report_never_changes_and_is_never_of_a_run_that_goes_on(ground: Ground) -> None:

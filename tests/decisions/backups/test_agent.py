@@ -130,6 +130,17 @@ def test_the_end_of_a_log_may_come_a_little_after_its_base() -> None:
     assert due([*whole(late), chunk(3, 3.5, 1)], 11)
 
 
+def test_a_base_that_was_named_by_a_clock_ahead_keeps_no_later_one_away() -> None:
+    """And the later one, whose name is older, is the newest: none is made again and again."""
+    ahead = base(60 * DAY / timedelta(minutes=1), position(3))
+    objects = [*whole(ahead), chunk(3, 4, 1)]
+    assert due(objects, 5)
+    later = [*objects, *whole(base(5, position(4))), chunk(4, 5, 6)]
+    assert not due(later, 7)
+    assert not due([*later, chunk(5, 6, 8)], 24 * 60)
+    assert due([*later, chunk(5, 6, 8)], 24 * 60 + 5)
+
+
 @pytest.mark.parametrize(
     ("failed", "seconds"), [(0, 30), (1, 60), (2, 120), (5, 960), (7, 3600), (2000, 3600)]
 )

@@ -15,7 +15,7 @@ from recovery.core.tlog.notes import VerifierKey
 from recovery.drp.models import RunbookVersion
 from recovery.drp.reports.signing import signer_of
 from tests.actions.drp.ground import Ground, short_runbook
-from tests.dashboard.plans.test_reports import ended
+from tests.dashboard.drp.plans.test_reports import ended
 from tests.support.fleet import BY
 
 

@@ -20,7 +20,7 @@ from recovery.drp.facts import Mode
 from recovery.drp.press import Press
 from recovery.drp.reports.models import Report, ReportFinding
 from tests.actions.drp.ground import Ground
-from tests.dashboard.plans.conftest import Enter, text
+from tests.dashboard.drp.plans.conftest import Enter, text
 
 WHO = Actor("person", "amelie")
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from recovery.drp.models import RunbookVersion
 from tests.actions.drp.ground import Ground, short_runbook
-from tests.dashboard.plans.conftest import Enter, text
+from tests.dashboard.drp.plans.conftest import Enter, text
 
 BOOK = "/recovery/runbooks/datacenter-lost/"
 

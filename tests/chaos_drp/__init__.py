@@ -1,0 +1,1 @@
+"""Runs of recovery plans while Tocsin's own processes die: `make chaos-drp`."""

@@ -1,0 +1,148 @@
+"""Those who start, answer and do what a run asks for, as far as the web process is there."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from fido2.utils import websafe_decode
+
+from recovery.drp.approvals.proofs import write_assertion
+from tests.chaos_drp.book import NAME
+from tests.chaos_drp.ground import APPROVERS, Ground
+
+LOOKS_EVERY = 0.5
+COOKIE = "tocsin_session"
+SEEN = re.compile(r'name="seen" value="([^"]*)"')
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]*)"')
+OPTIONS = re.compile(r'data-options="([^"]*)"')
+
+
+@dataclass(slots=True)
+class People:
+    """Inside, they look twice a second. `taken`: (approver, question) of each yes that the page
+    said it took; `sent`: of each that left the passkey."""
+
+    ground: Ground
+    number: int = 0
+    sent: set[tuple[str, str]] = field(default_factory=set)
+    taken: set[tuple[str, str]] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    token: str = ""
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._watch, name="people", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def begin(self) -> int:
+        """amelie prepares and starts it, in fair weather; its number."""
+        sites = [name for (name,) in self.ground.stack.rows(SITES)]
+        which = {"runbook": NAME, "mode": "planned", "lost": sites[0], "into": sites[1]}
+        plan = self._api("POST", "/drp/plan", **which).raise_for_status().json()
+        why = {"reason": "Works on the power.", "override": "It is the test of it."}
+        self._api("POST", "/drp/runs", **which, **why, digest=plan["digest"]).raise_for_status()
+        runs = self._api("GET", "/drp/runs").raise_for_status().json()
+        self.number = max(int(run["number"]) for run in runs)
+        press = {"reason": "It begins.", "typed": sites[0]}
+        self._api("POST", f"/drp/runs/{self.number}/start", **press).raise_for_status()
+        return self.number
+
+    def _api(self, method: str, path: str, **body: object) -> httpx.Response:
+        if not self.token:
+            self.token = self.ground.stack.manage("token", "amelie")
+        return httpx.request(
+            method,
+            f"{self.ground.stack.url}/api{path}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            json=body or None,
+            timeout=10,
+        )
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOKS_EVERY):
+            try:
+                self.look()
+            except (httpx.HTTPError, json.JSONDecodeError):
+                continue  # away: asked again
+
+    def look(self) -> None:
+        """One look at the run, and whatever it asks people for."""
+        answer = self._api("GET", f"/drp/runs/{self.number}")
+        if answer.status_code != httpx.codes.OK:
+            return
+        run = answer.json()
+        if run["state"] == "paused":
+            self._press("resume")
+        for step in run["steps"]:
+            self._do(step)
+
+    def _do(self, step: Mapping[str, Any]) -> None:
+        if step["state"] == "failed":
+            self._press("retry", step=step["id"])
+        if step["ask"]:
+            for who in APPROVERS:
+                self._approve(who, step["ask"])
+        if step["id"] in {"call", "look"}:
+            for item in step["items"]:
+                if item["state"] == "intended":
+                    self._press("report", step=step["id"], key=item["key"])
+
+    def _press(self, verb: str, **more: object) -> None:
+        told = {"reason": "The duty desk, at 03:12.", **more}
+        self._api("POST", f"/drp/runs/{self.number}/{verb}", **told)
+
+    def _approve(self, who: str, ask: str) -> None:
+        """They open the question's page, and their passkey signs what it asks for."""
+        if (who, ask) in self.taken:
+            return
+        stack, path = self.ground.stack, f"/recovery/approve/{ask}/"
+        cookies = {COOKIE: self.ground.sessions[who]}
+        with httpx.Client(base_url=stack.url, cookies=cookies, timeout=10) as browser:
+            page = browser.get(path)
+            form = _form(page.text)
+            if page.status_code != httpx.codes.OK or form is None:
+                return
+            seen, token, asked = form
+            party = self.ground.party
+            signed = self.ground.keys[who].answer(
+                asked, party=party.name, origin=next(iter(party.origins))
+            )
+            told = {"seen": seen, "answer": write_assertion(signed), "csrfmiddlewaretoken": token}
+            self.sent.add((who, ask))
+            done = browser.post(path, data=told, headers={"Referer": f"{stack.url}{path}"})
+        if done.status_code == httpx.codes.FOUND:
+            self.taken.add((who, ask))
+        elif done.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+            self.refused.append(f"{who}: {done.status_code}")
+
+
+SITES = "SELECT name FROM inventory_datacenter ORDER BY name"
+
+
+def _form(page: str) -> tuple[str, str, bytes] | None:
+    """(seen, token, challenge) of the form that a passkey answers; None where it is not there."""
+    options, seen, token = (each.search(page) for each in (OPTIONS, SEEN, TOKEN))
+    if options is None or seen is None or token is None:
+        return None
+    asked = json.loads(html.unescape(options[1]))["challenge"]
+    return html.unescape(seen[1]), token[1], websafe_decode(asked)

@@ -1,0 +1,93 @@
+"""One round: a run is prepared and started, processes die while it goes on, then the checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+
+import psycopg
+
+from recovery.core.clock import system
+from tests.chaos.rounds import strike
+from tests.chaos_drp import checks
+from tests.chaos_drp.ground import Ground
+from tests.chaos_drp.people import People
+from tests.chaos_drp.plan import Round
+
+ENDS_SECONDS = 180.0
+"""After the last strike; a run of the book takes half a minute where nothing dies."""
+SEALED_SECONDS = 60.0
+"""I-AU-3: every record is under a signed checkpoint by then."""
+LOOK_SECONDS = 0.5
+STATE = "SELECT state FROM drp_run WHERE number = %s"
+RAN = "SELECT extract(epoch FROM ended_at - started_at) FROM drp_run WHERE number = %s"
+UNSIGNED = """
+SELECT count(*) FROM audit_entry e WHERE NOT EXISTS (
+  SELECT FROM audit_leaf l WHERE l.entry_id = e.id
+    AND l.index < (SELECT coalesce(max(size), 0) FROM audit_checkpoint))
+  AND e.recorded_at < %s
+"""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a round found, as it is kept. `ran`: seconds from the run's start to its end."""
+
+    seed: int
+    round: int
+    plan: str
+    run: int = 0
+    died: list[str] = field(default_factory=list)
+    seconds: float | None = None
+    ran: float = 0.0
+    approvals: int = 0
+    refused: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def as_json(self) -> dict[str, object]:
+        return {"ok": self.ok, **asdict(self)}
+
+
+def play(ground: Ground, seed: int, plan: Round) -> Result:
+    """The run from its preparation to its end."""
+    result = Result(seed, plan.number, str(plan))
+    people = People(ground)
+    result.run = people.begin()
+    began = system.monotonic()
+    with people:
+        result.died = strike(ground.stack, plan.strikes, began)
+        result.seconds = _until(lambda: _is_over(ground, result.run), ENDS_SECONDS, began)
+    ((ran,),) = ground.stack.rows(RAN, result.run)
+    result.ran = round(float(ran or 0.0), 1)
+    result.approvals, result.refused = len(people.taken), people.refused
+    if result.seconds is None:
+        result.faults.append(f"not over {ENDS_SECONDS:.0f} s after the last strike")
+    ((now,),) = ground.stack.rows("SELECT clock_timestamp()")
+    fair = system.monotonic()
+    unsigned = lambda: ground.stack.rows(UNSIGNED, now) == [(0,)]  # noqa: E731
+    if _until(unsigned, SEALED_SECONDS, fair) is None:
+        result.faults.append("entries are under no checkpoint after a minute")
+    result.faults += checks.faults(ground, people)
+    return result
+
+
+def _is_over(ground: Ground, number: int) -> bool:
+    return ground.stack.rows(STATE, number) in ([("done",)], [("aborted",)])
+
+
+def _until(holds: Callable[[], bool], seconds: float, since: float) -> float | None:
+    """Seconds from `since` until it held; None when it did not within `seconds` from now. While
+    PostgreSQL is on its way back nothing holds."""
+    deadline = system.monotonic() + seconds
+    while system.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            if holds():
+                return round(system.monotonic() - since, 1)
+        time.sleep(LOOK_SECONDS)
+    return None
