@@ -1,4 +1,5 @@
-"""freeze_automation: a row that every decider obeys, until a person lifts it."""
+"""freeze_automation: a row that every decider obeys, until a person lifts it. In a drill: nothing,
+for what is frozen would be production's (I-DR-4)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from recovery.core import control
 from recovery.detection.facts import Part
 from recovery.detection.freezes import Cause, freeze_automation
 from recovery.detection.models import Freeze
+from recovery.drp.facts import Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.sights import Heard, Order, Outcome
 
@@ -18,6 +20,8 @@ class Freezing:
 
     def act(self, order: Order) -> Outcome:
         bench = self._bench
+        if bench.plan.mode not in {Mode.PLANNED, Mode.DISASTER}:
+            return Outcome(Heard.DONE, f"A {bench.plan.mode} freezes nothing of production.")
         with control.deciding(bench.actor.epoch):
             row = freeze_automation(
                 cause=Cause(

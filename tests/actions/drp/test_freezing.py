@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
 import pytest
 
 from recovery.alarms.models import Alarm
@@ -12,13 +15,22 @@ from recovery.detection import queries
 from recovery.detection.facts import Part
 from recovery.detection.freezes import lift_freeze
 from recovery.detection.models import Freeze
-from recovery.drp.executing import FAIL_POINTS
+from recovery.drp.executing import FAIL_POINTS, Hand
+from recovery.drp.facts import Mode
+from recovery.drp.hands.bench import Bench
+from recovery.drp.hands.fencing import Fencing
+from recovery.drp.hands.freezing import Freezing
+from recovery.drp.hands.promoting import Promoting
 from recovery.drp.looking import Look, look
 from recovery.drp.models import Act
+from recovery.drp.queries.approvals import plan_of
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
+from recovery.drp.sights import Do, Heard, Order
+from recovery.failover.models import Failover, Fence
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.killing import Failing, begin, carry
+from tests.support.fleet import NOW
 
 PERSON = Actor("person", "bruno")
 STEPS = """\
@@ -63,6 +75,29 @@ def test_it_stands_for_every_decider_until_a_person_lifts_it_once(ground: Ground
     assert Alarm.objects.get(key=f"frozen:{row.pk}").state == "ended"
     with pytest.raises(Conflict, match="bruno lifted it already"):
         lift_freeze(freeze=row.pk, actor=PERSON, reason="Twice.", now=ground.now)
+
+
+def test_a_drill_freezes_fences_and_promotes_nothing_of_production(ground: Ground) -> None:
+    """The engine begins none of it; neither would the hands (I-DR-4)."""
+    ground.prepare()
+    run = ground.run
+    plan = msgspec.structs.replace(plan_of(run), mode=Mode.DRILL)
+    bench = Bench(run, plan, lambda _: world("PAR1", "OSU2"), ground.actor, NOW, lambda: 0.0)
+    site, base = plan.lost, plan.step("promote").waves[0][0]
+    made: dict[str, Hand] = {
+        "freeze": Freezing(bench),
+        "fence": Fencing(bench),
+        "promote": Promoting(bench),
+    }
+    for name, hand in made.items():
+        target = base if name == "promote" else site
+        order = Order(Do.INTEND, "Injected.", name, f"{run.pk}/{name}/x/1", target, 1)
+        with suppress(Conflict):
+            assert "never touches it" in hand.act(order).said or name == "freeze"
+        assert hand.look(order).heard is Heard.NEVER
+    assert not Freeze.objects.exists()
+    assert not Fence.objects.exists()
+    assert not Failover.objects.exists()
 
 
 def test_a_person_s_pause_stops_more_than_a_freeze(ground: Ground) -> None:
