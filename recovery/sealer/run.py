@@ -40,11 +40,11 @@ def run_sealer(
         try:
             if sealer is None or load_key(key_file) != sealer.key:
                 sealer = begin(name, key_file, host, clock)
-            if not _round(sealer, copies, clock):
-                sealer = None  # begins anew: people may have put the rows or the key right
             if clock.monotonic() - watched_at >= WATCH_SECONDS:
                 watched_at = clock.monotonic()
-                watch.watch_sealing(now=clock.now())
+                watch.watch_sealing(now=clock.now())  # before the round: one that fails is told
+            if not _round(sealer, copies, clock):
+                sealer = None  # begins anew: people may have put the rows or the key right
         except DatabaseError as error:
             log.warning("rows are away", error=str(error).strip())
         except TocsinError:

@@ -24,7 +24,7 @@ from recovery.sealer.copies import Aside
 from recovery.sealer.keys import Memory, load_key, make_key, make_key_anew
 from recovery.sealer.seal import Altered
 from tests.actions.audit.ground import KEY, sealed, sealer, write
-from tests.support.databases import Database
+from tests.support.databases import Database, django_on
 from tests.support.fleet import NOW
 
 
@@ -242,6 +242,42 @@ def test_a_running_sealer_takes_a_new_key_and_stops_at_the_last_checkpoint(
     found = verify_log()
     assert (found.findings, found.unsealed) == ([], 1)
     assert found.proven == queries.head().size
+
+
+def test_a_sealer_that_was_not_given_its_own_role_rings(rows: Database, tmp_path: Path) -> None:
+    """It has the application's way into the database, and PostgreSQL lets it seal nothing."""
+    last = write(2)
+    with psycopg.connect(rows.superuser_url, autocommit=True) as superuser:
+        superuser.execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
+        superuser.execute(
+            "UPDATE audit_entry SET recorded_at = recorded_at - interval '41 s' WHERE id = %s",
+            [last],
+        )
+
+    class Stop(threading.Event):
+        rounds = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.rounds += 1
+            return self.rounds > 30
+
+    class Never:
+        """In the place of the copies: no round gets so far."""
+
+        def keep_up(self) -> None:
+            raise AssertionError
+
+    with django_on(rows):
+        run.run_sealer(
+            name="one",
+            key_file=tmp_path / "audit-key",
+            host="",
+            copies=Never(),
+            clock=Ticking(NOW),
+            stop=Stop(),
+        )
+    assert Alarm.objects.get(key=watch.LATE).state == "raised"
+    assert queries.head().size == 0
 
 
 def restore_to_first_checkpoint(rows: Database) -> None:
