@@ -22,7 +22,8 @@ from recovery.inventory.models import Database, Datacenter, Host, Replica
 from recovery.operations.facts import UNDER_WAY, OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
-from recovery.restores.decide import choose, drops_stray, place, refuse_agreed, refuse_source
+from recovery.restores.choices import choose, place, refuse_agreed, refuse_source
+from recovery.restores.decide import drops_stray
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,

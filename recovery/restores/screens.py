@@ -10,7 +10,8 @@ from uuid import UUID
 from recovery.inventory.models import Database
 from recovery.restores import queries
 from recovery.restores.actions.people import refuse, say_risk
-from recovery.restores.decide import refuse_host, refuse_source, unlent
+from recovery.restores.choices import refuse_host, refuse_source
+from recovery.restores.decide import unlent
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
 from recovery.restores.models import Restore, RestoreSight, Stray
 

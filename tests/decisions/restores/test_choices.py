@@ -12,7 +12,7 @@ from recovery.backups.distance import kilometres
 from recovery.backups.facts import Copy, Database, Point, Site
 from recovery.backups.loss import quote_site
 from recovery.inventory.facts import Verdict
-from recovery.restores.decide import choose, place, refuse_host, refuse_source
+from recovery.restores.choices import choose, place, refuse_host, refuse_source
 from recovery.restores.facts import Home, HostSight, Source
 
 NOW = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)

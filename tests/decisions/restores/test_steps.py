@@ -13,7 +13,8 @@ import pytest
 
 from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
-from recovery.restores.decide import MOST_ORDERS, SLACK, next_step, refuse_agreed
+from recovery.restores.choices import refuse_agreed
+from recovery.restores.decide import MOST_ORDERS, SLACK, next_step
 from recovery.restores.facts import (
     BEFORE_SWITCH,
     ENDED,
