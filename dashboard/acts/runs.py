@@ -34,6 +34,7 @@ DONE: Mapping[Press, str] = {
     Press.SKIP: "{step} is skipped.",
     Press.TELL: "Your word on {step} stands in the log.",
     Press.REPORT: "{step} is done, with what you wrote down.",
+    Press.UNDO: "What {step} started is ordered to stop.",
 }
 
 

@@ -18,13 +18,12 @@ from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.core.errors import Refused
 from recovery.drp.facts import Mode
-from recovery.drp.press import Press
+from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
 from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import AskLine, open_asks
 
 router = Router()
-ON_STEP = frozenset({Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT})
 
 
 class RunOut(Schema):

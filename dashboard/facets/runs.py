@@ -183,7 +183,7 @@ def _step_buttons(run: RunView, step: StepView, roles: frozenset[str]) -> Iterat
     """Per step: what failed is tried again or skipped, what a person does is written down, and
     what nobody knows is told."""
     at, name, title = f"/recovery/runs/{run.row.number}", step.line.id, step.line.title
-    for press in (Press.RETRY, Press.SKIP):
+    for press in (Press.RETRY, Press.SKIP, Press.UNDO):
         if step.state is not StepState.FAILED and press is Press.SKIP:
             continue
         if not refuse_press(press, run.sight, roles, step=name, said="It is asked for."):

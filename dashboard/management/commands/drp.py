@@ -26,7 +26,7 @@ from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import open_asks
 
 ON_RUN = (Press.START, Press.WITHDRAW, Press.PAUSE, Press.RESUME, Press.ABORT)
-ON_STEP = (Press.RETRY, Press.SKIP)
+ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO)
 
 
 class Command(BaseCommand):

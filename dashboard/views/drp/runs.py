@@ -16,12 +16,11 @@ from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from recovery.drp.facts import Mode
-from recovery.drp.press import Press
+from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunView, view_run
 
 PARTS = ("voice", "next", "steps", "promises", "facts")
-ON_STEP = frozenset({Press.RETRY, Press.SKIP, Press.TELL, Press.REPORT})
-GRAVE = frozenset({Press.ABORT, Press.SKIP})
+GRAVE = frozenset({Press.ABORT, Press.SKIP, Press.UNDO})
 SAYS: Mapping[Press, tuple[str, str, str]] = {
     Press.START: (
         "Start",
@@ -60,6 +59,12 @@ SAYS: Mapping[Press, tuple[str, str, str]] = {
         "Your word stands in the log under your name.",
     ),
     Press.REPORT: ("Write down", "", "The step is done with it."),
+    Press.UNDO: (
+        "Undo",
+        "What this step started is ordered to stop: nothing else is, and what it replaced is not"
+        " started again by it.",
+        "It cannot be taken back; rescheduling may start them anew once the freeze is lifted.",
+    ),
 }
 
 

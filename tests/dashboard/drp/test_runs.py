@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from dashboard.acts.runs import DONE
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
+from dashboard.views.drp.runs import SAYS
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
 from recovery.drp.sights import Heard
@@ -132,6 +134,19 @@ def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> Non
     )
     assert refused.status_code == 403
     assert "is never skipped" in text(refused)
+
+
+def test_every_press_has_its_words_and_an_undo_that_is_none_is_refused(
+    ground: Ground, enter: Enter
+) -> None:
+    assert set(SAYS) == set(Press) == set(DONE)
+    ground.begin()
+    client = enter("bruno")
+    assert "is ordered to stop" in text(client.get(path(ground, "undo", "tell")))
+    refused = client.post(
+        path(ground, "undo", "tell"), {"reason": "Back."}, headers={"HX-Request": "1"}
+    )
+    assert "is not undone here" in text(refused)
 
 
 def test_addresses_of_nothing_are_not_found(ground: Ground, enter: Enter) -> None:
