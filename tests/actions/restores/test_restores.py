@@ -263,8 +263,8 @@ def test_a_blink_of_its_new_host_throws_nothing_away(ground: Ground) -> None:
 def test_who_chooses_is_told_that_a_replica_could_not_be_read(ground: Ground) -> None:
     ArchiveSight.objects.filter(replica__number=2).update(error="s3-osu2: it is down.")
     asked = ground.ask()
-    assert asked.source.number == 2, "it loses least"
-    assert "It may be away (not read since" in asked.why
+    assert asked.source.number == 1, "2 loses least, and 1 keeps the promise and can be read"
+    assert "cannot be read now (not read since" in asked.why
     assert "s3-osu2: it is down" in asked.why
 
 
