@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from recovery.failover.decide import next_step
 from recovery.failover.elect import elect
-from recovery.failover.facts import Act, Facts, Failover, Proof, ProofKind, ReplicaSight, Step
+from recovery.failover.facts import (
+    Act,
+    Authority,
+    Facts,
+    Failover,
+    Proof,
+    ProofKind,
+    ReplicaSight,
+    Step,
+)
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.proofs import refuse_promotion, refuse_proof
 from recovery.inventory.facts import Durability, ReplicaState, Role, Verdict
@@ -28,6 +37,7 @@ from tests.decisions.failover.build import (
 )
 
 PEOPLE = ("amelie", "bruno")
+PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "OSU", 0.0, PEOPLE)
 WORDS = st.text("abcdefgh-", max_size=8)
 
 
@@ -39,13 +49,18 @@ def _proof(kind: ProofKind) -> Proof:
         ProofKind.POWERED_OFF: {"receipt": "pdu"},
         ProofKind.VOUCHED: {"people": PEOPLE, "typed": "orders", "after": 0.0},
         ProofKind.HANDED_OVER: {"receipt": "op", "position": WRITTEN},
+        ProofKind.APPROVED: {"people": PEOPLE},
     }
     return Proof(kind, "a", 3, "It is so.", **more[kind])
 
 
 def _promoting(proof: Proof | None) -> tuple[Facts, Failover]:
     one = failover(Phase.PROMOTE, new_epoch=4, target="b", wanted="b", proof=proof)
-    return facts(primary(age=6.5), standby(), failover=one), one
+    seen = facts(primary(age=6.5), standby(), failover=one)
+    if proof is None or proof.kind is not ProofKind.APPROVED:
+        return seen, one
+    one = replace(one, authority=PLAN)
+    return replace(seen, lease=None, failover=one), one
 
 
 KINDS = st.sampled_from(list(ProofKind))
@@ -58,6 +73,16 @@ def test_each_kind_of_proof_alone_is_enough(kind: ProofKind) -> None:
     step = next_step(seen, POLICY, ENDED)
     assert isinstance(step, Step)
     assert (step.act, step.proof) == (Act.PROMOTE, one.proof)
+
+
+@given(st.sampled_from([(), ("amelie",), ("amelie", "amelie"), ("amelie", "")]))
+def test_a_plan_proves_nothing_without_two_people_nor_where_a_lease_lived(
+    people: tuple[str, ...],
+) -> None:
+    seen, one = _promoting(_proof(ProofKind.APPROVED))
+    assert refuse_promotion(replace(seen, lease=facts().lease), one)
+    assert refuse_promotion(seen, replace(one, authority=None))
+    assert refuse_promotion(seen, replace(one, authority=replace(PLAN, people=people)))
 
 
 @given(
@@ -87,6 +112,7 @@ def test_what_is_taken_from_a_proof_refuses_the_promotion(
             {"position": None},
             {"position": data.draw(st.integers(WRITTEN + 1, WRITTEN + 10**6))},
         ],
+        ProofKind.APPROVED: [{"people": ()}, {"people": ("amelie",)}, {"people": ("amelie", "c")}],
     }
     ways: list[dict[str, Any]] = [{"replica": other}, {"epoch": epoch}, *essence[kind]]
     broken = data.draw(st.sampled_from(ways))
