@@ -285,11 +285,19 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     env = environment(folder, **(wishes | more))
     with started(folder, env) as running:
         stack = Stack(running, env)
-        wait_for(stack.is_calm, 180)
         try:
+            _rest(stack)
             yield stack
         finally:
             stack.close()
+
+
+def _rest(stack: Stack) -> None:
+    """Or what its own terminal says, which knows why not: a lab's file that nobody can read."""
+    try:
+        wait_for(stack.is_calm, 180)
+    except AssertionError:
+        raise AssertionError(f"not at rest:\n{stack.running.said[-2000:]}") from None
 
 
 def stopwatch() -> float:
