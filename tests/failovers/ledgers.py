@@ -15,17 +15,31 @@ EVERY = 0.02
 
 @dataclass(slots=True)
 class Ledger:
-    """One file: when it last grew, and its longest time without."""
+    """One file: when it last grew, and its longest time without, which began at `stopped`."""
 
     path: Path
     size: int = 0
     grew_at: float = 0.0
     longest: float = 0.0
+    stopped: float = 0.0
+    grew: list[tuple[int, float]] = field(default_factory=list)
 
     def look(self, now: float) -> None:
         if (size := self.path.stat().st_size) != self.size:
-            self.longest = max(self.longest, now - self.grew_at)
+            if now - self.grew_at > self.longest:
+                self.longest, self.stopped = now - self.grew_at, self.grew_at
             self.size, self.grew_at = size, now
+            self.grew.append((size, now))
+
+    def lost(self, missing: set[int]) -> float:
+        """Seconds of writes before the longest gap that these numbers were."""
+        upto = 0
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            upto += len(line)
+            if int(line) in missing:
+                first = next(at for size, at in self.grew if size >= upto)
+                return max(self.stopped - first, 0.0)
+        return 0.0
 
 
 @dataclass(slots=True)

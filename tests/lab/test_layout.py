@@ -10,6 +10,13 @@ from recovery.core.errors import BadConfiguration
 from recovery.lab import layout
 from tests.lab.conftest import FILE
 
+STORIES = [
+    "browser/two_people.yaml",
+    "drp_story/lab.yaml",
+    "failovers/restores.yaml",
+]
+"""Labs of stories that no run tells: what is wrong with one is found here, not after minutes."""
+
 
 def test_the_shipped_lab_fits_even_after_three_lost_hosts() -> None:
     shipped = layout.load()
@@ -22,6 +29,11 @@ def test_the_shipped_lab_fits_even_after_three_lost_hosts() -> None:
     there = sorted(host.cpu_millis for rack in racks for host in rack.hosts)
     assert wanted <= sum(there[:-3])
     assert {app.containers for app in shipped.applications} >= {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_has_a_lab_that_can_be_read(story: str) -> None:
+    assert layout.load(Path(__file__).parents[1] / story).databases
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -189,11 +190,24 @@ class Stack:
             self.token = self.manage("token", "responder")
         return httpx.request(
             method,
-            f"http://localhost:{self.env['TOCSIN_PORT']}/api{path}",
+            f"{self.door}/api{path}",
             headers={"Authorization": f"Bearer {self.token}"},
             json=json_body or None,
             timeout=10,
+            verify=self.trust,
         )
+
+    @property
+    def door(self) -> str:
+        """For whoever knows no other name of this machine than localhost."""
+        scheme = "https" if self.env.get("TOCSIN_HOST") else "http"
+        return f"{scheme}://localhost:{self.env['TOCSIN_PORT']}"
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """Its own authority, where it has a name."""
+        authority = self.running.state.folder / "tls" / "ca.crt"
+        return ssl.create_default_context(cafile=authority if authority.exists() else None)
 
     @property
     def edge(self) -> str:
@@ -285,11 +299,19 @@ def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     env = environment(folder, **(wishes | more))
     with started(folder, env) as running:
         stack = Stack(running, env)
-        wait_for(stack.is_calm, 180)
         try:
+            _rest(stack)
             yield stack
         finally:
             stack.close()
+
+
+def _rest(stack: Stack) -> None:
+    """Or what its own terminal says, which knows why not: a lab's file that nobody can read."""
+    try:
+        wait_for(stack.is_calm, 180)
+    except AssertionError:
+        raise AssertionError(f"not at rest:\n{stack.running.said[-2000:]}") from None
 
 
 def stopwatch() -> float:
