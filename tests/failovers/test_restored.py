@@ -142,6 +142,7 @@ def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
     name = "notes-pg"
     old = bases.host_of(name)
     left = bases.replica_on(name, old)
+    beside = [other for other in ALL if other != name and old in members(bases, other)]
     covered(bases, name, 1, 2)
     gone = bases.missing(name)
     since = lose(bases, old)
@@ -152,7 +153,8 @@ def test_a_lost_starter_database_is_restored_and_its_old_copy_never_leads_again(
     told = loss(bases, name, since, gone)
     diary(f"{name}: down {told.down:.1f} s, {len(told.numbers)} writes lost: {told.seconds:.1f} s")
     assert told.seconds < MINUTE
-    at_rest(bases)
+    if not beside:  # another story may have brought one there, which waits for its host
+        at_rest(bases)
     (seen,) = [o for o in bases.stack.api("GET", "/databases").json() if o["name"] == name]
     assert seen["service"]["used"] >= told.down - 1, "the seconds of the service level add up"
     bases.stack.lab("restart", host=old)
