@@ -100,16 +100,19 @@ class Fleet:
 
     @cached_property
     def causes(self) -> dict[str, tuple[int, datetime]]:
-        """Of each host (id) that an unresolved incident is about and that is not whole again: its
-        number, and since when; where there are several, the newest: an older loss is another."""
+        """Of each host (id) that an unresolved incident is about: its number, and since when; where
+        there are several, the newest: an older loss is another. So is one that it had come back
+        from; a host that is whole because what ran there runs elsewhere is gone all the same."""
         rows = Member.objects.filter(
-            kind=MemberKind.HOST,
-            is_cause=True,
-            whole_at=None,
-            incident__state__in=sorted(UNRESOLVED),
+            kind=MemberKind.HOST, is_cause=True, incident__state__in=sorted(UNRESOLVED)
         ).order_by("since", "incident__number")
-        found = rows.values_list("object_id", "incident__number", "since")
-        return {host: (number, at) for host, number, at in found}
+        judged = {str(pk): host.since for hosts in self.hosts.values() for pk, host in hosts}
+        found = rows.values_list("object_id", "incident__number", "since", "whole_at")
+        return {
+            host: (number, at)
+            for host, number, at, whole in found
+            if whole is None or (verdict_at := judged.get(host)) is None or whole >= verdict_at
+        }
 
     @cached_property
     def words(self) -> dict[str, ProviderWord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,13 @@ import pytest
 from recovery.agent.backups.ordered import Note, Restores
 from recovery.agent.databases.decide import decide
 from recovery.agent.databases.facts import Act, Deed, Picture, Wait
+from recovery.agent.databases.leash import Leash, Sight
+from recovery.agent.databases.replica import Replica
 from recovery.core.errors import Refused
 from recovery.core.ports import Place
 from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import RestoreResult
+from tests.agent.databases.test_gate_of_a_server import RecordingGate, tools
 
 SPEC = DatabaseSpec(
     replica="a",
@@ -110,3 +114,40 @@ async def test_while_an_order_about_it_is_carried_out_the_list_waits(
             await restores.take_place(SPEC)
     assert words(tmp_path / "engine" / "data") == ["data old"]
     assert len(left(tmp_path)) == 2, "both the data and their note"
+
+
+class Idle(Leash):
+    """Of a server that does not run."""
+
+    async def hold(self) -> Sight:
+        return Sight(
+            pid=0,
+            watchdog=0,
+            ended="",
+            is_paused=False,
+            is_primary=True,
+            is_gate=False,
+            epoch=0,
+            fenced=0,
+            left=0.0,
+        )
+
+
+async def test_once_it_serves_a_list_that_asks_for_it_no_more_ends_no_server(
+    restores: Restores, tmp_path: Path
+) -> None:
+    """What its data are of is judged by the list that holds now: by the one before they would be
+    of another restore than wanted, and a server that serves would end."""
+    await restores.take_place(SPEC)
+    plain = tools(tmp_path, RecordingGate())
+    own = replace(plain, leash=lambda replica: Idle(tmp_path / replica), restored=restores)
+    replica = Replica(SPEC, own)
+    await replica.look()
+    assert replica.picture().is_adopted
+    await replica.take(msgspec.structs.replace(SPEC, adopts=""))
+    await replica.adopt()
+    assert replica.picture().is_adopted
+    await replica.take(msgspec.structs.replace(SPEC, adopts="r-2"))
+    await replica.adopt()
+    assert not replica.picture().is_adopted, "these data are of another one"
+    await replica.close()

@@ -69,6 +69,15 @@ def point(bases: Bases, name: str, replica: int) -> datetime | None:
     return rows[0][0] if rows else None
 
 
+def under_way(bases: Bases) -> list[str]:
+    """Databases that are being restored just now."""
+    sql = (
+        "SELECT d.name FROM restores_restore r JOIN inventory_database d ON d.id = r.database_id"
+        " WHERE r.phase NOT IN ('done', 'abandoned', 'expired')"
+    )
+    return [str(name) for (name,) in bases.stack.rows(sql)]
+
+
 def covered(bases: Bases, name: str, *replicas: int) -> None:
     """These hold what is written by now."""
     written = now()

@@ -82,6 +82,7 @@ class Replica:
             return
         self.server.spec, self._is_adopted = self._wanted, True
         self._streak, self._not_before, self._is_measured = 0, 0.0, False
+        self._look_at_origin()
         if self.server.is_running:
             await self._guarded(self.server.guard())
 
@@ -139,8 +140,7 @@ class Replica:
         server = self.server
         await server.look()
         self._look_at_data()
-        wants = bool(server.spec.adopts)
-        self._adopted = self._tools.restored.adopted(server.spec) if wants else ""
+        self._look_at_origin()
         self._following = self._following.look(
             is_streaming=server.seen is not None and server.seen.is_streaming,
             is_running=server.is_running,
@@ -150,6 +150,12 @@ class Replica:
         if (told := matters(self.fact())) != self._told:
             self._told = told
             self._tools.changed()
+
+    def _look_at_origin(self) -> None:
+        """Of which restore the data are, by what is wanted now: a list that asks for none any more
+        ends no server, and one that asks for another ends it."""
+        spec = self.server.spec
+        self._adopted = self._tools.restored.adopted(spec) if spec.adopts else ""
 
     def _look_at_data(self) -> None:
         """Whether there are data, and programs for them."""

@@ -342,6 +342,24 @@ def test_a_database_was_written_no_longer_than_its_primarys_host_was_heard(town:
     assert silent < found.lost_at
 
 
+def test_a_host_that_is_whole_without_its_containers_is_silent_since_it_fell_silent(
+    town: Town,
+) -> None:
+    """What ran there runs elsewhere: its verdict, some seconds later, dates nothing."""
+    town.lose()
+    WriteProbe.objects.all().delete()
+    before = town.brief()
+    members = Member.objects.filter(is_cause=True)
+    judged = Host.objects.get(pk=members[0].object_id).verdict_at
+    members.update(whole_at=judged)
+    assert town.brief().lost_at == before.lost_at
+    assert before.lost_at is not None
+    assert judged is not None
+    assert before.lost_at < judged
+    members.update(whole_at=judged - timedelta(milliseconds=1))
+    assert town.brief().lost_at == judged, "it had come back, and this is another loss"
+
+
 def test_an_old_word_of_who_writes_there_says_nothing(lost: Town) -> None:
     assert lost.brief(after=1).wait.unseen == 0
     assert lost.brief(after=3600).wait.unseen == 3

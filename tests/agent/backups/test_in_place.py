@@ -75,6 +75,12 @@ async def led(notes: Notes, epoch: int, adopted: str = RESTORE) -> None:
     await notes.pair.gateway.until(leads, 60.0)
 
 
+def server(notes: Notes) -> str:
+    """The process that serves."""
+    (told,) = engine(notes).rglob("data/postmaster.pid")
+    return told.read_text().partition("\n")[0]
+
+
 async def power_cut(notes: Notes) -> None:
     host = notes.pair.hosts[A]
     await host.stop()
@@ -97,8 +103,9 @@ async def test_a_dropped_table_is_back_at_the_moment_before_and_what_replaced_it
     order = await notes.send(A, "adopt", operation="op-2", epoch=2)
     assert (await notes.outcome(A, order)).state == "done", "its list was enough"
     assert await notes.pair.writer(A).try_write(4)
-    after = system.now()
+    after, pid = system.now(), server(notes)
     await listed(notes, 2, "")
+    await led(notes, 2, "")
 
     async def covers() -> bool:
         moment = coverage(await notes.store.list(f"{NAME}/")).moment
@@ -107,6 +114,7 @@ async def test_a_dropped_table_is_back_at_the_moment_before_and_what_replaced_it
     await until(covers, 90)
     assert await notes.numbers(A) == {1, 2, 3, 4}
     assert fact(notes).timeline == 2
+    assert server(notes) == pid, "it ran on when its list asked for nothing any more"
 
 
 async def test_what_lost_its_power_between_the_renames_serves_the_restored_data_alone(

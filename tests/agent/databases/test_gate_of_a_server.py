@@ -70,13 +70,14 @@ def _spec(
     )  # fmt: skip
 
 
-def _server(folder: Path, gate: RecordingGate, spec: wire.DatabaseSpec) -> Server:
+def tools(folder: Path, gate: RecordingGate) -> Tools:
+    """Of a host without a control plane and without peers."""
     clock = SystemClock()
 
     async def ask(spec: wire.DatabaseSpec, member: wire.Member, span: float) -> bool | None:
         return None
 
-    tools = Tools(
+    return Tools(
         clock=clock,
         records=Records(folder / "records", "boot", clock.boottime()),
         fences=Fences(folder / "fences.json"),
@@ -90,7 +91,10 @@ def _server(folder: Path, gate: RecordingGate, spec: wire.DatabaseSpec) -> Serve
         changed=lambda: None,
         restored=Restores(folder, lambda spec: Place(folder, ""), lambda: None, lambda _: True),
     )
-    return Server(spec, tools, lambda: None)
+
+
+def _server(folder: Path, gate: RecordingGate, spec: wire.DatabaseSpec) -> Server:
+    return Server(spec, tools(folder, gate), lambda: None)
 
 
 @pytest.mark.parametrize(
