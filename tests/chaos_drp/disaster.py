@@ -34,7 +34,7 @@ ACTS = """
 SELECT a.key, a.state, s.name FROM drp_act a JOIN drp_runstep s ON s.id = a.step_id
 """
 FAILOVERS = """
-SELECT d.name, f.act, f.phase FROM failover_failover f
+SELECT d.name, f.act, f.promoted_at IS NOT NULL AND f.phase <> 'abandoned' FROM failover_failover f
 JOIN inventory_database d ON d.id = f.database_id WHERE f.act <> ''
 """
 RESTORES = """
@@ -146,7 +146,7 @@ def _of_intents(ground: Ground) -> list[str]:
 
 def _once_a_database(ground: Ground) -> list[str]:
     stack = ground.stack
-    done = Counter(name for name, _, phase in stack.rows(FAILOVERS) if phase == "done")
+    done = Counter(name for name, _, led in stack.rows(FAILOVERS) if led)
     back = Counter(name for name, phase in stack.rows(RESTORES) if phase == "done")
     said = []
     if (done, back) != (Counter({PROMOTED: 1}), Counter({RESTORED: 1})):
