@@ -99,7 +99,7 @@ chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUND
 chaos-failover: install-dev ## random schedules against databases: make chaos-failover N=60 [SEED=1] [MODE=netns]
 	TOCSIN_LAB_MODE=$(or $(MODE),$(TOCSIN_LAB_MODE),relay) python -m tests.chaos_failover
 
-chaos-drp: install-dev ## kill -9 of every process during runs of a recovery plan: make chaos-drp N=15 [SEED=1]
+chaos-drp: install-dev ## kill -9 of every process during runs of a recovery plan: make chaos-drp N=15 [SEED=1] [BOOK=disaster]
 	python -m tests.chaos_drp
 
 failovers: install-dev ## databases on the lab: hosts lost, Tocsin away, old primaries back, switchovers

@@ -99,10 +99,19 @@ def _silent(world: World) -> Look:
 
 
 def _back(world: World) -> Look:
-    hosts = world.hosts_of(world.lost)
+    return _heard(world, world.lost)
+
+
+def _there(world: World) -> Look:
+    """Not behind a fence: its hosts would be heard and not trusted."""
+    return _heard(world, world.into)
+
+
+def _heard(world: World, site: str) -> Look:
+    hosts = world.hosts_of(site)
     heard = [one for one in hosts if one.is_heard]
     rest = [one.name for one in hosts if not one.is_heard]
-    return _counted(heard, rest, len(hosts), f"hosts of {world.lost} answer and are trusted")
+    return _counted(heard, rest, len(hosts), f"hosts of {site} answer and are trusted")
 
 
 def _sees(world: World) -> Look:
@@ -165,6 +174,7 @@ def _fenced(world: World) -> Look:
 _LOOKS: Mapping[Condition, Callable[[World], Look]] = {
     Condition.DATACENTER_IS_SILENT: _silent,
     Condition.DATACENTER_IS_BACK: _back,
+    Condition.DESTINATION_IS_THERE: _there,
     Condition.DATACENTER_IS_FENCED: _fenced,
     Condition.TOCSIN_SEES: _sees,
     Condition.AUTOMATION_IS_FROZEN: _frozen,

@@ -63,6 +63,8 @@ def done_once(ground: Ground, number: int) -> list[str]:
     done = Counter((step, target) for step, _, target, state in acts if state == "done")
     said = [f"{step} was done {n} times on {target}" for (step, target), n in done.items() if n > 1]
     said += [f"{step}: {key} is {state}" for step, key, _, state in acts if state == "intended"]
+    ((_, _, _, plan),) = ground.stack.rows(RUN, number)
+    kinds = {step["id"]: step["kind"] for step in json.loads(plan)["steps"]}
     intents = {key: (step, state) for step, key, _, state in acts}
     names = {f"drp:{hashlib.sha256(key.encode()).hexdigest()}": key for key in intents}
     raised = Counter(
@@ -70,12 +72,12 @@ def done_once(ground: Ground, number: int) -> list[str]:
     )
     for name, key in names.items():
         step, state = intents[key]
-        wanted = int(step in {"tell", "over"} and state == "done")
+        wanted = int(kinds[step] == "notify" and state == "done")
         if raised[name] != wanted:
             said.append(f"{step}: {raised[name]} messages for an act that is {state}")
     freezes = Counter(key for (key,) in ground.stack.rows("SELECT key FROM detection_freeze"))
     for key, (step, state) in intents.items():
-        if step == "freeze" and freezes[key] != int(state == "done"):
+        if kinds[step] == "freeze_automation" and freezes[key] != int(state == "done"):
             said.append(f"{freezes[key]} freezes for an act that is {state}")
     return said
 

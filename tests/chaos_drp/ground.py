@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from recovery.core.consent import Party, Pin, write_pins
-from tests.chaos_drp import book
 from tests.support.passkeys import Passkey
 from tests.support.stack import Stack
 
@@ -64,13 +63,13 @@ class Ground:
         return Party(url.hostname or "", frozenset({f"{url.scheme}://{url.netloc}"}))
 
 
-def settle(stack: Stack) -> Ground:
-    """Once, before anything is away."""
+def settle(stack: Stack, raw: str) -> Ground:
+    """Once, before anything is away; with this runbook in force."""
     keys = {name: Passkey(name) for name in PEOPLE}
     pins = write_pins([key.pin for key in keys.values()])
     path = stack.running.state.folder / "secrets" / "approvers.json"
     path.write_bytes(pins)
-    told = json.dumps({"people": PEOPLE, "book": book.raw()})
+    told = json.dumps({"people": PEOPLE, "book": raw})
     said = stack.manage("shell", "--no-imports", "-c", SETTLE.format(told=told))
     found = next(line for line in said.splitlines() if line.startswith("SESSIONS "))
     return Ground(stack, keys, json.loads(found.removeprefix("SESSIONS ")))

@@ -54,20 +54,35 @@ class People:
         if self._thread is not None:
             self._thread.join()
 
-    def begin(self) -> int:
-        """amelie prepares and starts it, in fair weather; its number."""
-        sites = [name for (name,) in self.ground.stack.rows(SITES)]
-        which = {"runbook": NAME, "mode": "planned", "lost": sites[0], "into": sites[1]}
-        plan = self._api("POST", "/drp/plan", **which).raise_for_status().json()
-        why = {"reason": "Works on the power.", "override": "It is the test of it."}
-        self._api("POST", "/drp/runs", **which, **why, digest=plan["digest"]).raise_for_status()
-        runs = self._api("GET", "/drp/runs").raise_for_status().json()
-        self.number = max(int(run["number"]) for run in runs)
-        press = {"reason": "It begins.", "typed": sites[0]}
-        self._api("POST", f"/drp/runs/{self.number}/start", **press).raise_for_status()
-        return self.number
+    @property
+    def ends_seconds(self) -> float:
+        """After the last strike; a run of the book takes half a minute where nothing dies."""
+        return 180.0
 
-    def _api(self, method: str, path: str, **body: object) -> httpx.Response:
+    def begin(self) -> None:
+        """amelie prepares and starts it, in fair weather."""
+        sites = [name for (name,) in self.ground.stack.rows(SITES)]
+        self.prepare(NAME, "planned", sites[0], sites[1])
+        runs = self.api("GET", "/drp/runs").raise_for_status().json()
+        self.number = max(int(run["number"]) for run in runs)
+        self.start(self.number, sites[0])
+
+    def prepare(self, book: str, mode: str, lost: str, into: str) -> None:
+        """What she was shown."""
+        which = {"runbook": book, "mode": mode, "lost": lost, "into": into}
+        plan = self.api("POST", "/drp/plan", **which).raise_for_status().json()
+        why = {"reason": "It has to be.", "override": "It is the test of it."}
+        self.api("POST", "/drp/runs", **which, **why, digest=plan["digest"]).raise_for_status()
+
+    def start(self, number: int, lost: str) -> None:
+        press = {"reason": "It begins.", "typed": lost}
+        self.api("POST", f"/drp/runs/{number}/start", **press).raise_for_status()
+
+    def more_faults(self) -> list[str]:
+        """What only this book can do wrong."""
+        return []
+
+    def api(self, method: str, path: str, **body: object) -> httpx.Response:
         if not self.token:
             self.token = self.ground.stack.manage("token", "amelie")
         return httpx.request(
@@ -87,29 +102,30 @@ class People:
 
     def look(self) -> None:
         """One look at the run, and whatever it asks people for."""
-        answer = self._api("GET", f"/drp/runs/{self.number}")
+        answer = self.api("GET", f"/drp/runs/{self.number}")
         if answer.status_code != httpx.codes.OK:
             return
         run = answer.json()
         if run["state"] == "paused":
             self._press("resume")
+        planned = {step["id"]: step for step in run["plan"]["steps"]}
         for step in run["steps"]:
-            self._do(step)
+            self._do(step, planned[step["id"]])
 
-    def _do(self, step: Mapping[str, Any]) -> None:
+    def _do(self, step: Mapping[str, Any], planned: Mapping[str, Any]) -> None:
         if step["state"] == "failed":
             self._press("retry", step=step["id"])
         if step["ask"]:
             for who in APPROVERS:
                 self._approve(who, step["ask"])
-        if step["id"] in {"call", "look"}:
+        if planned["kind"] == "manual":
             for item in step["items"]:
                 if item["state"] == "intended":
                     self._press("report", step=step["id"], key=item["key"])
 
     def _press(self, verb: str, **more: object) -> None:
         told = {"reason": "The duty desk, at 03:12.", **more}
-        self._api("POST", f"/drp/runs/{self.number}/{verb}", **told)
+        self.api("POST", f"/drp/runs/{self.number}/{verb}", **told)
 
     def _approve(self, who: str, ask: str) -> None:
         """They open the question's page, and their passkey signs what it asks for."""

@@ -34,11 +34,11 @@ class Round:
         return f"round {self.number}: {', '.join(map(str, self.strikes))}"
 
 
-def plan_round(seed: int, number: int) -> Round:
+def plan_round(seed: int, number: int, within: float = WITHIN) -> Round:
     """The same each time it is asked. A process may die more than once."""
     rng = random.Random(f"drp/{seed}/{number}")
     strikes = [
-        Strike(round(rng.uniform(0.0, WITHIN), 2), rng.choice(STRUCK))
+        Strike(round(rng.uniform(0.0, within), 2), rng.choice(STRUCK))
         for _ in range(rng.randint(FEWEST, MOST))
     ]
     return Round(number, tuple(sorted(strikes, key=lambda one: one.moment)))

@@ -12,12 +12,9 @@ import psycopg
 from recovery.core.clock import system
 from tests.chaos.rounds import strike
 from tests.chaos_drp import checks
-from tests.chaos_drp.ground import Ground
 from tests.chaos_drp.people import People
 from tests.chaos_drp.plan import Round
 
-ENDS_SECONDS = 180.0
-"""After the last strike; a run of the book takes half a minute where nothing dies."""
 SEALED_SECONDS = 60.0
 """I-AU-3: every record is under a signed checkpoint by then."""
 LOOK_SECONDS = 0.5
@@ -54,31 +51,32 @@ class Result:
         return {"ok": self.ok, **asdict(self)}
 
 
-def play(ground: Ground, seed: int, plan: Round) -> Result:
+def play(people: People, seed: int, plan: Round) -> Result:
     """The run from its preparation to its end."""
-    result = Result(seed, plan.number, str(plan))
-    people = People(ground)
-    result.run = people.begin()
+    result, ground = Result(seed, plan.number, str(plan)), people.ground
+    people.begin()
     began = system.monotonic()
     with people:
         result.died = strike(ground.stack, plan.strikes, began)
-        result.seconds = _until(lambda: _is_over(ground, result.run), ENDS_SECONDS, began)
-    ((ran,),) = ground.stack.rows(RAN, result.run)
-    result.ran = round(float(ran or 0.0), 1)
+        result.seconds = _until(lambda: _is_over(people), people.ends_seconds, began)
+    result.run = people.number
+    ran = ground.stack.rows(RAN, people.number)
+    result.ran = round(float(ran[0][0] or 0.0), 1) if ran else 0.0
     result.approvals, result.refused = len(people.taken), people.refused
     if result.seconds is None:
-        result.faults.append(f"not over {ENDS_SECONDS:.0f} s after the last strike")
+        result.faults.append(f"not over {people.ends_seconds:.0f} s after the last strike")
     ((now,),) = ground.stack.rows("SELECT clock_timestamp()")
     fair = system.monotonic()
     unsigned = lambda: ground.stack.rows(UNSIGNED, now) == [(0,)]  # noqa: E731
     if _until(unsigned, SEALED_SECONDS, fair) is None:
         result.faults.append("entries are under no checkpoint after a minute")
-    result.faults += checks.faults(ground, people)
+    if result.run:
+        result.faults += [*checks.faults(ground, people), *people.more_faults()]
     return result
 
 
-def _is_over(ground: Ground, number: int) -> bool:
-    return ground.stack.rows(STATE, number) in ([("done",)], [("aborted",)])
+def _is_over(people: People) -> bool:
+    return people.ground.stack.rows(STATE, people.number) in ([("done",)], [("aborted",)])
 
 
 def _until(holds: Callable[[], bool], seconds: float, since: float) -> float | None:

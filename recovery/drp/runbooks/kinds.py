@@ -23,6 +23,7 @@ class Condition(StrEnum):
 
     DATACENTER_IS_SILENT = "datacenter_is_silent"
     DATACENTER_IS_BACK = "datacenter_is_back"
+    DESTINATION_IS_THERE = "destination_is_there"
     DATACENTER_IS_FENCED = "datacenter_is_fenced"
     TOCSIN_SEES = "tocsin_sees"
     AUTOMATION_IS_FROZEN = "automation_is_frozen"

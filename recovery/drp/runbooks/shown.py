@@ -29,6 +29,7 @@ from recovery.drp.runbooks.spans import write_span
 CONDITIONS: Mapping[str, str] = {
     "datacenter_is_silent": "the datacenter is silent, seen from elsewhere",
     "datacenter_is_back": "the datacenter answers, whole",
+    "destination_is_there": "the datacenter that takes over answers, whole",
     "datacenter_is_fenced": "nothing in the datacenter can be written to",
     "tocsin_sees": "Tocsin itself sees a majority and the outside",
     "automation_is_frozen": "automation is frozen",

@@ -10,7 +10,7 @@ from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode
 from recovery.drp.looking import HostLook, ServiceLook, World, look
 from recovery.drp.runbooks.kinds import Condition
-from tests.decisions.drp.worlds import plan
+from tests.decisions.drp.worlds import database, inventory, plan
 
 GONE = HostLook("p1", "PAR1", is_heard=False, is_gone=True)
 HEARD = HostLook("p2", "PAR1", is_heard=True, is_gone=False)
@@ -32,6 +32,7 @@ OPPOSITE = replace(
 NOW = {
     Condition.DATACENTER_IS_SILENT: (100, 0),
     Condition.DATACENTER_IS_BACK: (0, 100),
+    Condition.DESTINATION_IS_THERE: (100, 100),
     Condition.DATACENTER_IS_FENCED: (100, 0),
     Condition.TOCSIN_SEES: (100, 0),
     Condition.AUTOMATION_IS_FROZEN: (0, 100),
@@ -67,6 +68,18 @@ def test_who_is_missing_is_named() -> None:
 def test_a_database_that_only_does_not_serve_us_is_not_fenced() -> None:
     cut = replace(WORLD, services=(replace(DOWN, is_fenced=False),))
     assert look(Condition.DATACENTER_IS_FENCED, cut).share == 0
+
+
+def test_a_way_back_takes_what_is_led_elsewhere_once_the_fence_is_lifted() -> None:
+    there = plan("return", Mode.SIMULATION, inventory(databases=(database("orders"),)))
+    fenced = replace(ROOMY, is_heard=False)
+    told = expected(there, replace(WORLD, hosts=(HEARD, fenced)))
+    assert told["lift"] == (True, "Asks 1 of role approver. Nothing in the way.")
+    assert told["back"] == (False, "0 of 1 hosts of OSU2 answer and are trusted. Not yet: o1.")
+    lifted = expected(there, OPPOSITE)
+    assert [name for name, (works, _) in lifted.items() if not works] == []
+    assert lifted["switch-business"][1].endswith("1 in 1 wave: orders.")
+    assert lifted["place"][1].startswith("3 in 1 wave: ")
 
 
 def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
