@@ -1,12 +1,13 @@
 """What of a recovery plan goes along with an order: the approvals, for its agent to look at.
 
 Invariant: an operation that a plan's act asked for never leaves as one of no plan: where its
-approvals are not found it carries nobody's, and its agent refuses it.
+approvals are not found it carries nobody's, and its agent refuses it. Nor does one that says it is
+of none: the failover that it belongs to names the act, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from recovery.core.errors import TocsinError
@@ -14,6 +15,8 @@ from recovery.core.wire.plans import PlanWord, pack_mandate
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, RunStep
 from recovery.drp.queries.approvals import mandate_of
+from recovery.failover.models import Failover
+from recovery.failover.phases import ENDED
 from recovery.operations.models import Operation
 
 DANGEROUS = frozenset({"fence", "promote", "restore", "adopt"})
@@ -26,12 +29,31 @@ def plan_words(operations: Collection[Operation]) -> Mapping[UUID, PlanWord]:
     keys = {op.pk: str(_told(op)["act"]) for op in asked if "act" in _told(op)}
     rows = Effect.objects.filter(kind=EffectKind.RESTORE, object__in=list(restores))
     keys |= {restores[str(row.object)]: row.key for row in rows} if restores else {}
+    keys |= _of_failovers([op for op in asked if op.pk not in keys])
     if not keys:
         return {}
     acts = Act.objects.filter(key__in=list(keys.values())).select_related("step__run")
     steps = {act.key: act.step for act in acts}
     packed: dict[UUID, str] = {}
     return {pk: _word(key, steps.get(key), packed) for pk, key in keys.items()}
+
+
+def _of_failovers(operations: Sequence[Operation]) -> Mapping[UUID, str]:
+    """The acts that the failovers of these were begun for, by database and epoch."""
+    pairs = {op.pk: (op.replica.database_id, op.database_epoch) for op in operations if op.replica}
+    if not pairs:
+        return {}
+    rows = Failover.objects.exclude(act="").filter(
+        database__in={database for database, _ in pairs.values()}
+    )
+    acts = {(row.database_id, epoch): row.act for row in rows for epoch in _epochs(row)}
+    return {pk: acts[pair] for pk, pair in pairs.items() if pair in acts}
+
+
+def _epochs(row: Failover) -> tuple[int, ...]:
+    """Of its fence, while it goes on, and of its promotion."""
+    old = () if row.phase in ENDED else (row.old_epoch,)
+    return old if row.new_epoch is None else (*old, row.new_epoch)
 
 
 def _told(op: Operation) -> Mapping[str, object]:

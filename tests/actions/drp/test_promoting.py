@@ -113,6 +113,8 @@ def _is_believed_by_its_agent(loss: Loss, op: Operation) -> None:
     op.params = {"plan": op.params["plan"] | {"act": "forged/promote/x/1"}}
     forged = order_of(op, spec, 1, plan_words([op])[op.pk])
     assert approvals.refuse(forged) == "mandate: it carries nobody's approval"
+    op.params = {}
+    assert plan_words([op]) == {op.pk: word}, "its failover names the act, too"
     loss.ground.pins.write_bytes(write_pins([]))
     assert "0 of 1 people have signed it" in approvals.refuse(order_of(op, spec, 1, word))
 
