@@ -6,7 +6,14 @@ from recovery.failover.elect import elect
 from recovery.failover.facts import Act, Answer, Ask, Facts, Step, Wait
 from recovery.failover.phases import ENDED, FailoverKind
 from recovery.failover.policy import Policy
-from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
+from recovery.failover.trouble import (
+    braked,
+    hands_off,
+    has_crashed,
+    has_successor,
+    is_kept,
+    trouble,
+)
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, StandbyLoss
 
 
@@ -80,16 +87,17 @@ def refuse_switchover(facts: Facts, policy: Policy, now: float, *, target: str) 
 
 
 def _restart(facts: Facts, policy: Policy, wrong: str) -> Answer | None:
-    """A crashed server on a living host: in its place, if that is sooner by the prover."""
+    """A crashed server on a living host: in its place, if that is sooner by the prover, or nobody
+    could take over from it."""
     primary = facts.primary
     if primary is None or not has_crashed(primary, policy):
         return None
-    is_starter = facts.database.plan is Plan.STARTER
-    is_later = not is_starter and facts.restart_seconds > facts.failover_seconds
+    is_alone = facts.database.plan is Plan.STARTER or not has_successor(facts)
+    is_later = not is_alone and facts.restart_seconds > facts.failover_seconds
     if is_later or facts.database.restart_failed < policy.restart_memory:
         return None
     sooner = f"restarted in its place: {facts.restart_seconds:.0f} s"
-    other = "" if is_starter else f", a failover {facts.failover_seconds:.0f} s"
+    other = "" if is_alone else f", a failover {facts.failover_seconds:.0f} s"
     return Step(Act.BEGIN, f"{wrong} It is {sooner}{other}.", kind=FailoverKind.RESTART)
 
 

@@ -87,6 +87,11 @@ def _may_take_over(one: ReplicaSight, facts: Facts) -> bool:
     return is_other and one.may_be_promoted and one.role is Role.STANDBY
 
 
+def has_successor(facts: Facts) -> bool:
+    """Whether there is a standby at all that may be promoted, whatever it is like now."""
+    return any(_may_take_over(one, facts) for one in facts.replicas)
+
+
 def braked(facts: Facts, policy: Policy) -> Answer | None:
     """I-DB-8 and I-BR-1: a second failover within the hour, and a storm, ask a person. Whoever
     approved the step of a plan was asked."""
@@ -141,6 +146,5 @@ def is_self_fencing(facts: Facts) -> bool:
 
     Not without a standby that could be promoted: the lease would only stop it when we are gone.
     `is_degraded` is that very record, so a lease goes and comes with it, in its transaction."""
-    others = (one for one in facts.replicas if _may_take_over(one, facts))
     is_business = facts.database.plan is Plan.BUSINESS
-    return is_business and not facts.database.is_degraded and any(others)
+    return is_business and not facts.database.is_degraded and has_successor(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recovery.failover.facts import Act, Ask, Facts, ProofKind, Step, Wait
+from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
 from tests.decisions.failover.build import (
@@ -38,6 +38,20 @@ def test_a_crashed_server_is_failed_over_or_restarted_whichever_is_sooner() -> N
     tried = decide(crashed(restart_seconds=3.0, database=database(restart_failed=60.0)), NOW)
     assert isinstance(tried, Step)
     assert tried.kind is FailoverKind.FAILOVER
+
+
+def test_one_that_leads_alone_is_restarted_in_its_place_however_long_that_takes() -> None:
+    """A failover would have nobody to promote, and would ring for a person."""
+    alone = replace(crashed(), replicas=(primary(server="down", is_writable=False),))
+    assert alone.restart_seconds > alone.failover_seconds or alone.restart_seconds == NEVER
+    step = decide(alone, NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.kind) == (Act.BEGIN, FailoverKind.RESTART)
+    assert "a failover" not in step.reason
+    tried = replace(alone, database=database(restart_failed=60.0))
+    step = decide(tried, NOW)
+    assert isinstance(step, Step)
+    assert step.kind is FailoverKind.FAILOVER, "it failed lately: a person is asked"
 
 
 def test_the_agent_of_a_crashed_server_signs_that_its_gate_is_closed() -> None:
