@@ -19,6 +19,7 @@ from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.resolve import Wish
 from recovery.drp.views.asks import AskPage, view_ask
 from recovery.drp.views.runs import find_run
@@ -102,7 +103,8 @@ def press(
         reason=reason,
         now=clock.system.now(),
     )
-    return DONE[press].format(run=run, step=step)
+    title = plan_of(run).step(step).title if step else ""
+    return DONE[press].format(run=run, step=f"“{title}”")
 
 
 class Changed(Conflict):

@@ -76,7 +76,7 @@ def recovery_voice(screen: Screen, key: str) -> Context | None:
         "incident": incident,
         "alarm": alarm if brief.is_lost else "",
         "time": _time(brief),
-        "risk": _at_risk(brief),
+        "risk": at_risk(brief),
     }
 
 
@@ -84,7 +84,7 @@ def _incident(screen: Screen, brief: Brief) -> IncidentView | None:
     return next((one for one in screen.incidents if one.number == brief.incident), None)
 
 
-def _at_risk(brief: Brief) -> tuple[str, str, str]:
+def at_risk(brief: Brief) -> tuple[str, str, str]:
     """The second clock: digits, unit, and what they are of."""
     gone, unknown = brief.losing(Way.NONE), brief.losing(Way.UNKNOWN)
     known = [one for one in brief.activate.losses if one.lost is not None]
@@ -97,9 +97,8 @@ def _at_risk(brief: Brief) -> tuple[str, str, str]:
     if worst is None or worst.lost is None:
         return ("?", "", rest[0]) if unknown else ("none", "", "")
     digits, unit = _big(worst.lost)
-    spared = (
-        [f"{brief.unhurt} lose{'s' if brief.unhurt == 1 else ''} nothing"] if worst.lost else []
-    )
+    unhurt = brief.unhurt
+    spared = [f"{unhurt} lose{'s' if unhurt == 1 else ''} nothing"] if worst.lost and unhurt else []
     return digits, unit, "; ".join([f"worst is {worst.database}", *spared, *rest])
 
 

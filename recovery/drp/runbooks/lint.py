@@ -94,11 +94,11 @@ def _people(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
         pool = facts.people.get(step.approval.role, frozenset())
         if step.approval.of:
             pool = pool & frozenset(step.approval.of)
-        wanted = step.approval.count + 1  # the requester never counts
-        if len(pool) < max(wanted, FEWEST_APPROVERS):
+        wanted = max(step.approval.count + 1, FEWEST_APPROVERS)  # the requester never counts
+        if len(pool) < wanted:
             said = (
-                f"{step.id}: {len(pool)} who may approve can be reached, and it takes"
-                f" {step.approval.count} who neither asked for it nor wrote it."
+                f"{step.id}: {len(pool)} who may approve can be reached, and {wanted} are wanted:"
+                " one of them may be who asked for the run, or who wrote it."
             )
             todo = "Give more people the role, and let them register a passkey."
             yield Finding("too_few_approvers", said, todo, is_stale=True)

@@ -123,8 +123,10 @@ def test_what_failed_is_tried_again_or_skipped_by_an_approver(ground: Ground, en
         path(ground, "skip", "tell"), {"reason": "No."}, headers={"HX-Request": "1"}
     )
     assert "takes the role approver" in text(refused)
-    assert enter("amelie").post(path(ground, "retry", "tell"), {"reason": "x y"}).status_code == 302
+    client = enter("amelie")
+    assert client.post(path(ground, "retry", "tell"), {"reason": "x y"}).status_code == 302
     assert ground.step("tell").round == 2
+    assert "“Tell” is tried again." in text(client.get(path(ground, "pause"))), "by its title"
 
 
 def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> None:
