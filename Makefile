@@ -106,7 +106,7 @@ failovers: install-dev ## databases on the lab: hosts lost, Tocsin away, old pri
 	python -m pytest -n 0 -s $(APART:%=--ignore=%) tests/failovers
 
 two-people: install-dev ## a datacenter lost on a lab: one starts the plan at a desk, one approves it on a phone by passkey
-	python -m pytest -n 0 -s tests/browser/test_two_people.py tests/chaos_drp/test_rounds.py
+	python -m pytest -n 0 -s tests/browser/test_two_people.py
 
 restores: install-dev ## databases restored elsewhere on a lab with stores: a host lost, a datacenter lost
 	python -m pytest -n 0 -s tests/failovers/test_restored.py
