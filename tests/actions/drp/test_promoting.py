@@ -47,7 +47,7 @@ STEPS = """\
     stage: recovery
     owner: responder
     timeout: 5m
-    retries: 1
+    retries: 0
     point_of_no_return: There is no way back.
     needs: [fence]
     approval: {role: approver, count: 1}
