@@ -65,7 +65,10 @@ DATABASE_PAGES = (
 
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-LOOKS = tuple((width, scheme) for width in (1440, 390, 320) for scheme in SCHEMES)
+Looks = tuple[tuple[int, Literal["light", "dark"]], ...]
+LOOKS: Looks = tuple((width, scheme) for width in (1440, 390, 320) for scheme in SCHEMES)
+FEW: Looks = ((1440, "light"), (390, "dark"), (320, "light"))
+"""For pages that are looked at again and again while something goes on."""
 
 
 @pytest.mark.parametrize("pages", [PAGES, DATABASE_PAGES], ids=["fleet", "databases"])
@@ -111,19 +114,19 @@ def test_restores_and_a_lost_datacenter_are_accessible_and_fit(site: Site, open_
         if step is not None:
             step()
         for path in RESTORE_PAGES:
-            _look(page, site.url + path)
+            _look(page, site.url + path, FEW)
     decision = _decide_about_mrs1(site, now)
     for path in LOST_PAGES:
         _look(page, site.url + path.format(decision=decision))
 
 
-def _look(page: Page, url: str) -> None:
+def _look(page: Page, url: str, looks: Looks = LOOKS) -> None:
     """One page as everybody may see it: loaded once, looked at in each width and scheme."""
     page.goto(url)
     if "/account/" not in url:
         page.wait_for_selector("#live-word:has-text('live')")
     page.evaluate(AXE.read_text())
-    for width, scheme in LOOKS:
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme=scheme)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
