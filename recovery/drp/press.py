@@ -64,6 +64,9 @@ def refuse_press(
         return "Say why: it is kept with the run."
     if press in ON_STEP and step not in run.steps:
         return f"There is no step {step} in this run."
+    is_grave = press is Press.TELL and run.steps[step].planned.wants_passkey
+    if is_grave and "approver" not in roles:
+        return "What takes a passkey is told to be done, or not, by the role approver."
     return _RULES[press](run, step, key)
 
 

@@ -101,6 +101,8 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     offered = (one for one in facts.proofs if not refuse_proof(one, facts, failover))
     proof = next(offered, None) or lease_proof(facts, now)
     if proof is not None:
+        if why := _unnamed_risk(proof, facts, policy):
+            return Ask(why, "no-proof")
         proof = _with_risk(proof, facts, policy)
         return Step(Act.REVOKE, proof.said, Phase.FENCE, proof=proof)
     source = facts.replica(failover.source)
@@ -114,16 +116,34 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     return Wait(f"Its lease ends in {watch.left(now):.1f} s.", watch.left(now))
 
 
-def _with_risk(proof: Proof, facts: Facts, policy: Policy) -> Proof:
-    """A lease ends on our clock; a standby that we do not hear may have kept its holder going by
-    its promises (B6). Whoever approved the plan is named for that."""
-    authority = facts.authority
-    silent = [
+def _silent(proof: Proof, facts: Facts, policy: Policy) -> list[str]:
+    """Standbys that we do not hear and that may have kept the holder of this lease going by their
+    promises (B6); none where no plan reaches across datacenters."""
+    if facts.authority is None or proof.kind is not ProofKind.LEASE_ENDED:
+        return []
+    return [
         one.name
         for one in facts.replicas
         if one.may_be_promoted and one.replica != proof.replica and one.age > policy.heard_within
     ]
-    if authority is None or proof.kind is not ProofKind.LEASE_ENDED or not silent:
+
+
+def _unnamed_risk(proof: Proof, facts: Facts, policy: Policy) -> str:
+    """Two people stand for what nobody can prove (I-DB-4), also where one broke glass."""
+    authority, silent = facts.authority, _silent(proof, facts, policy)
+    if authority is None or not silent or len({one for one in authority.people if one}) >= 2:
+        return ""
+    return (
+        f"{', '.join(silent)}, unheard, may have prolonged its lease unseen, and the plan has the"
+        " word of one person: a second one vouches."
+    )
+
+
+def _with_risk(proof: Proof, facts: Facts, policy: Policy) -> Proof:
+    """A lease ends on our clock; whoever approved the plan is named for what may have prolonged
+    it."""
+    authority, silent = facts.authority, _silent(proof, facts, policy)
+    if authority is None or not silent:
         return proof
     said = (
         f"{proof.said} {', '.join(silent)}, unheard, may have prolonged it unseen: that they did"

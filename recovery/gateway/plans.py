@@ -7,7 +7,7 @@ of none: the failover that it belongs to names the act, too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from recovery.core.errors import TocsinError
@@ -17,6 +17,7 @@ from recovery.drp.models import Act, RunStep
 from recovery.drp.queries.approvals import mandate_of
 from recovery.failover.models import Failover
 from recovery.failover.phases import ENDED
+from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
 
 DANGEROUS = frozenset({"fence", "promote", "restore", "adopt"})
@@ -39,21 +40,26 @@ def plan_words(operations: Collection[Operation]) -> Mapping[UUID, PlanWord]:
 
 
 def _of_failovers(operations: Sequence[Operation]) -> Mapping[UUID, str]:
-    """The acts that the failovers of these were begun for, by database and epoch."""
-    pairs = {op.pk: (op.replica.database_id, op.database_epoch) for op in operations if op.replica}
-    if not pairs:
+    """The acts that the failovers of these were begun for, by database, verb and epoch. What is
+    ordered later in the epoch that a plan led to is no act of it."""
+    asked = {
+        op.pk: (op.replica.database_id, op.verb, op.database_epoch)
+        for op in operations
+        if op.replica and op.verb in {Verb.FENCE, Verb.PROMOTE}
+    }
+    if not asked:
         return {}
-    rows = Failover.objects.exclude(act="").filter(
-        database__in={database for database, _ in pairs.values()}
-    )
-    acts = {(row.database_id, epoch): row.act for row in rows for epoch in _epochs(row)}
-    return {pk: acts[pair] for pk, pair in pairs.items() if pair in acts}
+    rows = Failover.objects.exclude(act="").filter(database__in={one[0] for one in asked.values()})
+    acts = {(row.database_id, *each): row.act for row in rows for each in _orders(row)}
+    return {pk: acts[one] for pk, one in asked.items() if one in acts}
 
 
-def _epochs(row: Failover) -> tuple[int, ...]:
-    """Of its fence, while it goes on, and of its promotion."""
-    old = () if row.phase in ENDED else (row.old_epoch,)
-    return old if row.new_epoch is None else (*old, row.new_epoch)
+def _orders(row: Failover) -> Iterator[tuple[str, int]]:
+    """Its fence, while it goes on, and its promotion."""
+    if row.phase not in ENDED:
+        yield Verb.FENCE, row.old_epoch
+    if row.new_epoch is not None:
+        yield Verb.PROMOTE, row.new_epoch
 
 
 def _told(op: Operation) -> Mapping[str, object]:

@@ -18,6 +18,7 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.press import Press, refuse_press
+from recovery.failover.actions.plans import withdraw_authority
 
 ON_RUN: Mapping[Press, RunState] = {
     Press.START: RunState.RUNNING,
@@ -48,10 +49,14 @@ def press(
         rights = queries.rights_of(actor.id)
         if why := refuse_press(press, sight, rights, step=step, key=key, said=reason):
             raise Refused(why, kept="Nothing was changed.")
+        if press is Press.ABORT:
+            withdraw_authority(acts=f"{run}/", actor=actor, reason=reason, now=now)
         if press in ON_RUN:
             return _on_run(row, press, actor=actor, reason=reason, now=now)
         if press in {Press.TELL, Press.REPORT}:
             done = was_done or press is Press.REPORT
+            if not done:
+                withdraw_authority(acts=key, actor=actor, reason=reason, now=now)
             _on_act(key, done=done, actor=actor, reason=reason, now=now)
         elif press is Press.UNDO:
             undo_seats(run=row, step=step, actor=actor, reason=reason, now=now)

@@ -86,6 +86,23 @@ def promote_by_plan(
     )
 
 
+def withdraw_authority(*, acts: str, actor: Actor, reason: str, now: datetime) -> None:
+    """Failovers of these acts (how their keys begin) that still wait are no plan's any more: they
+    go on by failover's own rules. In the caller's transaction."""
+    rows = Failover.objects.select_for_update().filter(act__startswith=acts, phase__in=WAITING)
+    for held in rows.exclude(authority={}).order_by("pk"):
+        said = f"The plan's word for {held} is taken back"
+        tell(held, "taken back", said, why=reason, actor=actor, now=now)
+        transitions.amend(
+            held,
+            {"authority": {}, "waiting_for": ""},
+            action="the plan's word taken back",
+            actor=actor,
+            reason=reason,
+            now=now,
+        )
+
+
 def is_ours(database: Database, run: UUID) -> bool:
     """Whether nobody but this run has changed who leads it since the run began to."""
     newest = Failover.objects.filter(database=database).order_by("-number").first()

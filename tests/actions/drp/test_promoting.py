@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from recovery.agent.databases.approved import Approvals
+from recovery.audit.facts import Actor
 from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict, Refused
 from recovery.detection.models import Freeze
+from recovery.drp.actions import press
 from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Mode
 from recovery.drp.models import Act, Approval
 from recovery.drp.press import Press
 from recovery.failover.actions.plans import Wish, promote_by_plan
 from recovery.failover.models import Failover, Fence, Lease
+from recovery.failover.rounds.offered import authority_of
 from recovery.gateway.databases import order_of, specs_of
 from recovery.gateway.plans import plan_words
 from recovery.inventory.facts import Durability
@@ -115,8 +118,33 @@ def _is_believed_by_its_agent(loss: Loss, op: Operation) -> None:
     assert approvals.refuse(forged) == "mandate: it carries nobody's approval"
     op.params = {}
     assert plan_words([op]) == {op.pk: word}, "its failover names the act, too"
+    for verb in ("restore", "adopt", "fence"):
+        op.verb = verb
+        assert plan_words([op]) == {}, "what is ordered in that epoch later is no act of the plan"
+    op.verb = "promote"
     loss.ground.pins.write_bytes(write_pins([]))
     assert "0 of 1 people have signed it" in approvals.refuse(order_of(op, spec, 1, word))
+
+
+def test_an_aborted_run_leaves_no_authority_behind(loss: Loss) -> None:
+    """What waits goes on by failover's own rules: nobody is promoted across datacenters."""
+    loss.kill_site()
+    loss.play.kill(loss.play.pair.replicas[2])
+    start(loss)
+    approve(loss, "fence")
+    approve(loss)
+    loss.until(lambda: Failover.objects.exclude(act="").exists())
+    assert Failover.objects.get().authority
+    press(
+        run=loss.ground.run.pk,
+        press=Press.ABORT,
+        actor=Actor("person", "amelie"),
+        reason="It comes back.",
+        now=loss.play.now,
+    )
+    held = Failover.objects.get()
+    assert (held.authority, authority_of(held)) == ({}, None)
+    assert held.act, "whose it was is kept"
 
 
 @pytest.mark.parametrize("point", ["after_intent", "after_act"])

@@ -143,7 +143,8 @@ def test_more_than_five_seconds_beyond_what_was_approved_is_not_promoted(
 
 
 def test_nothing_is_revoked_while_the_old_lease_lives() -> None:
-    facts = gone(failover=replace(HERE, asked=(answered(replica="c"),)))
+    heard = replace(HERE, asked=(answered(replica="c"),))
+    facts = gone(failover=heard)
     waits = decide(facts, ENDED - 1.0)
     assert isinstance(waits, Wait)
     assert waits.reason.startswith("Its lease ends in 1.0 s")
@@ -154,6 +155,10 @@ def test_nothing_is_revoked_while_the_old_lease_lives() -> None:
     assert step.proof.kind is ProofKind.LEASE_ENDED
     said = "orders-2, unheard, may have prolonged it unseen: that they did not is on the word of"
     assert f"{said} amelie and bruno." in step.proof.said
+    alone = replace(HERE, authority=replace(PLAN, people=("amelie",)), asked=heard.asked)
+    asks = decide(replace(facts, failover=alone), ENDED)
+    assert isinstance(asks, Ask), "one who broke glass does not stand for it alone"
+    assert "the word of one person: a second one vouches" in asks.reason
 
 
 def test_where_no_lease_could_end_two_people_of_the_plan_are_the_proof() -> None:
