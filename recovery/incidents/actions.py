@@ -85,11 +85,16 @@ def join_incident(
 ) -> None:
     """It is a part of a wider one: that takes its members, and every later line of its story.
 
-    A member stays whole or hurt as it was, since when it was. Does nothing where it is over.
+    A member stays whole or hurt as it was, since when it was. Does nothing where either is over.
     """
-    if incident == into or incident.state not in UNRESOLVED:
+    if incident == into:
         return
     with transaction.atomic():
+        pair = Incident.objects.select_for_update().filter(pk__in=[incident.pk, into.pk])
+        found = {row.pk: row for row in pair.order_by("pk")}
+        incident, into = found[incident.pk], found[into.pk]
+        if incident.state not in UNRESOLVED or into.state not in UNRESOLVED:
+            return
         for member in Member.objects.filter(incident=incident).order_by("pk"):
             there, is_new = Member.objects.get_or_create(
                 incident=into,

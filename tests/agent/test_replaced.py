@@ -51,17 +51,19 @@ def picture(**changes: object) -> Picture:
 
 def test_what_runs_ends_and_what_is_staged_takes_its_place_and_nothing_else_starts() -> None:
     def deed(**changes: object) -> Deed | None:
-        answer = decide(picture(**changes))
+        answer = decide(picture(**({"is_fresh": True} | changes)))
         return answer.deed if isinstance(answer, Act) else None
 
     assert deed(is_running=True) is Deed.STOP
     assert deed(is_running=True, is_staged=True) is Deed.STOP
     assert deed(is_staged=True) is Deed.ADOPT, "also where nobody answers for its list any more"
+    assert deed(is_staged=True, is_fresh=False) is None, "given up while this host was away?"
+    assert deed(is_running=True, is_fresh=False) is None, "what serves goes on"
     assert deed(is_staged=True, is_made=False) is Deed.ADOPT, "killed between the two renames"
-    waits = decide(picture())
+    waits = decide(picture(is_fresh=True))
     assert isinstance(waits, Wait), "the old data are not started"
     assert "are not here" in waits.reason
-    assert deed(is_adopted=True, is_fresh=True) is Deed.START
+    assert deed(is_adopted=True) is Deed.START
 
 
 @pytest.fixture

@@ -39,7 +39,10 @@ def _set_apart(picture: Picture) -> Act | Wait:
 
 
 def _replaced(picture: Picture) -> Act | Wait:
-    """The list alone will do: whoever made it may be gone, and the data would serve nobody."""
+    """The list alone will do: whoever made it may be gone, and the data would serve nobody. One of
+    another life will not: the restore may have been given up meanwhile."""
+    if not picture.is_fresh:
+        return Wait("its list asks for restored data: waits for the control plane's list")
     if picture.is_running:
         return Act(Deed.STOP, "a restore takes the place of its data")
     if picture.is_staged:

@@ -22,6 +22,7 @@ from recovery.failover.models import Failover
 from recovery.incidents.models import Incident
 from recovery.inventory.facts import Plan as DatabasePlan
 from recovery.inventory.models import Application, Database, WriteGap, WriteProbe
+from recovery.restores.facts import Phase
 from recovery.restores.models import Restore
 from recovery.traffic.models import Outage, Pulse
 
@@ -138,7 +139,7 @@ def _add_losses(found: dict[str, dict[str, Any]], keys: Sequence[UUID], window: 
         bound = row.loss.get("bound")
         loss = LossFact(str(row.loss.get("said", "")), None if bound is None else float(bound))
         found[f"database:{row.database_id}"]["loss"] = loss if row.loss else None
-    done = _restores(keys, window).filter(new_epoch__isnull=False)
+    done = _restores(keys, window).filter(phase=Phase.DONE)
     for restore in done.order_by("number"):
         found[f"database:{restore.database_id}"] |= {
             "restored": True,
