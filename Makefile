@@ -9,8 +9,8 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py
-# Not part of every run yet: make backups, make restores, make told, make drp, make two-people, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story tests/browser/test_two_people.py tests/chaos_drp/test_rounds.py
+# Not part of every run yet: make backups, make own-rows, make restores, make told, make drp, make two-people, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/agent/backups tests/failovers/test_own_rows.py tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story tests/browser/test_two_people.py tests/chaos_drp/test_rounds.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers restores two-people told backups drp chaos chaos-drp chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers own-rows restores two-people told backups drp chaos chaos-drp chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -110,6 +110,9 @@ two-people: install-dev ## a datacenter lost on a lab: one starts the plan at a 
 
 restores: install-dev ## databases restored elsewhere on a lab with stores: a host lost, a datacenter lost
 	python -m pytest -n 0 -s tests/failovers/test_restored.py
+
+own-rows: install-dev ## Tocsin's own rows put back to before a failover on a lab: nobody moves until a person settles them
+	python -m pytest -n 0 -s tests/failovers/test_own_rows.py
 
 told: install-dev ## pieces gone, catalogues frozen, bytes flipped in a lab's stores; Tocsin's own data lost and back
 	python -m pytest -n 0 -s tests/failovers/test_archives_told.py
