@@ -21,6 +21,7 @@ from psycopg import sql
 from recovery.adapters.databases.leftovers import marked
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
 from recovery.adapters.databases.postgresql.opening import opened
+from recovery.agent.backups.child import Child
 from recovery.agent.backups.fetch import blamed
 from recovery.agent.backups.lineage import Lineage
 from recovery.core.archive import lsn_number
@@ -44,7 +45,7 @@ class Scratch:
     ) -> None:
         self._layout, self._lock, self.lineage = layout, lock, lineage
         self._admin = admin
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child = Child(signal.SIGQUIT)
 
     async def recover(
         self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
@@ -68,19 +69,20 @@ class Scratch:
         await asyncio.to_thread(self.lineage.reserve, folder)
         for path in folder.glob("*.history"):
             self._layout.own(path)
-        await asyncio.to_thread(self._start, to)
+        self._child = Child(signal.SIGQUIT)
+        await asyncio.to_thread(self._child.start, lambda: self._begin(to))
+        process = self._child.process
+        assert process is not None
         deadline = system.monotonic() + seconds
         while not await self._is_primary():
-            assert self._process is not None
-            if self._process.poll() is not None:
-                self._process = None
+            if process.poll() is not None:
                 raise blamed(f"the restored server ended: {self._fatal()}")
             await asyncio.to_thread(self._tell, replayed)
             if system.monotonic() > deadline:
                 raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
             await asyncio.sleep(_PAUSE)
 
-    def _start(self, to: datetime | None) -> None:
+    def _begin(self, to: datetime | None) -> subprocess.Popen[bytes]:
         layout = self._layout
         layout.open_socket_folder()
         layout.hba.write_text(f"local all {self._admin} trust\nlocal all all reject\n")
@@ -89,7 +91,7 @@ class Scratch:
         for name, value in self._settings(to).items():
             argv += ["-c", f"{name}={value}"]
         with layout.files.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 argv,
                 env=marked(clean_environment()),
                 cwd=layout.seat.folder,
@@ -167,7 +169,7 @@ class Scratch:
 
     async def stop(self) -> None:
         """In order, with a last checkpoint."""
-        process = self._process
+        process = self._child.process
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -178,22 +180,12 @@ class Scratch:
                 await self.kill()
                 raise EngineFailed(f"the restored server did not stop: {self._fatal()}")
             await asyncio.sleep(_PAUSE)
-        self._process = None
         if process.returncode:
             raise blamed(f"the restored server ended badly: {self._fatal()}")
 
     async def kill(self) -> None:
         """Every process of it; nothing of its data is wanted any more."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGQUIT)
-        try:
-            await asyncio.to_thread(process.wait, 5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+        await asyncio.to_thread(self._child.end)
 
     def _fatal(self) -> str:
         """What it said last that matters."""

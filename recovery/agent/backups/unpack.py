@@ -10,8 +10,10 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import IO
 
 from recovery.adapters.backups.threads import in_thread
+from recovery.agent.backups.child import child
 from recovery.agent.backups.fetch import blamed
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 
@@ -28,34 +30,31 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 async def unpack(pieces: AsyncIterator[bytes], folder: Path, lock: int, pace: Pace) -> None:
     """Through tar, which keeps up with a disk. `EngineFailed` in its words."""
     argv = ["tar", "-x", "-p", "--no-same-owner", *_WIDE, "-f", "-", "-C", str(folder)]
-    tar = await asyncio.to_thread(
-        lambda: subprocess.Popen(
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             argv,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(lock,),
             env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
         )
-    )
-    assert tar.stdin is not None
-    with contextlib.suppress(OSError):  # more than this user may have
-        fcntl.fcntl(tar.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
-    try:
-        async for piece in pieces:
-            await asyncio.to_thread(_feed, tar.stdin.fileno(), piece)
-            await pace.wrote(len(piece))
+
+    async with child(begin) as tar:
+        assert tar.stdin is not None
+        assert tar.stderr is not None
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(tar.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
+        with contextlib.suppress(BrokenPipeError):
+            async for piece in pieces:
+                await asyncio.to_thread(_feed, tar.stdin, piece)
+                await pace.wrote(len(piece))
         tar.stdin.close()
-    except BrokenPipeError:
-        tar.stdin.close()
-    except BaseException:
-        tar.kill()
-        await asyncio.to_thread(tar.communicate)
-        raise
-    assert tar.stderr is not None
-    with tar.stderr:
         words = await asyncio.to_thread(tar.stderr.read)
-    if await asyncio.to_thread(tar.wait):
+        ended = await asyncio.to_thread(tar.wait)
+    if ended:
         said = " | ".join(words.decode(errors="replace").strip().splitlines()[:3])
         raise blamed(f"the backup could not be unpacked: {said}")
 
@@ -108,10 +107,11 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _feed(pipe: int, piece: bytes) -> None:
+def _feed(pipe: IO[bytes], piece: bytes) -> None:
+    """By the pipe itself: a number of one that was closed meanwhile may be another file's."""
     left = memoryview(piece)
     while left:
-        left = left[os.write(pipe, left) :]
+        left = left[pipe.write(left) :]
 
 
 class Segments:
