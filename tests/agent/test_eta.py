@@ -7,10 +7,12 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from pathlib import Path
 from statistics import median
 
 import pytest
 
+from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.progress.eta import Flow, Paces, Point, pace_of, seconds_left
 
 MIB = 1 << 20
@@ -250,11 +252,30 @@ def test_a_pace_is_that_of_all_and_that_of_late_in_equal_parts() -> None:
 
 
 def test_a_restores_words_do_not_grow_with_what_is_counted() -> None:
-    from recovery.agent.backups.progress import Progress
-
     progress = Progress()
     progress.begin("fetching the base", total=100_000, replay=0)
     for _ in range(100_000):
         progress.came(1)
     assert len(progress._came) <= 513
     assert (progress._came[0][1], progress._came[-1][1]) == (0, 100_000)
+
+
+def test_what_a_restore_went_like_is_kept_for_the_next_agent(tmp_path: Path) -> None:
+    file = tmp_path / "paces.json"
+    assert not Measured.kept_in(file).paces.is_measured
+    progress = Progress(measured=Measured.kept_in(file))
+    progress.begin("fetching the base", total=10, replay=0)
+    progress.brought()
+    progress.proving()
+    progress.ended()
+    assert Measured.kept_in(file).paces == progress.measured.paces
+    assert progress.measured.paces.is_measured
+    for broken in (b"", b"{", b'{"replay": "fast"}', b"\xff"):
+        file.write_bytes(broken)
+        assert Measured.kept_in(file).paces == Paces(), "as if it had never been measured"
+
+
+def test_a_disk_that_keeps_nothing_ends_no_restore(tmp_path: Path) -> None:
+    measured = Measured.kept_in(tmp_path / "gone" / "paces.json")
+    measured.keep(Paces(proof=1.0, is_measured=True))
+    assert measured.paces.is_measured

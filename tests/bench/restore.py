@@ -1,6 +1,6 @@
 """`make bench-restore`: a PostgreSQL database out of a real SeaweedFS.
 
-`python -m tests.bench.restore` (MIB=512 of data, a quarter as much of log, ROUNDS=5). In the same
+`python -m tests.bench.restore` (MIB=2048 of data, a quarter as much of log, ROUNDS=4). In the same
 run, each alone: raw writing to the same disk until it is safe there, reading every object from the
 store, opening and unpacking them in memory. A restore's fetching and unpacking, until it is safe,
 must reach 0.8 of the least. What it tells of its end (replay and proof included) after the first
@@ -195,7 +195,7 @@ def _missed(misses: list[float]) -> str:
 def main(words: list[str]) -> int:
     """1 when the median misses the target."""
     given = {**os.environ, **dict(word.split("=", 1) for word in words)}
-    rounds = asyncio.run(measure(int(given.get("MIB", "512")), int(given.get("ROUNDS", "5"))))
+    rounds = asyncio.run(measure(int(given.get("MIB", "2048")), int(given.get("ROUNDS", "4"))))
     ratio = median(each.ratio for each in rounds)
     misses = [miss for each in rounds for miss in each.misses]
     later = [miss for each in rounds[1:] for miss in each.misses]

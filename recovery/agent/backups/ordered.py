@@ -147,7 +147,9 @@ class Restores:
         await self._write(spec.restore, Note(database=database))
         from recovery.agent.backups import bringing  # noqa: PLC0415 - where nothing is restored
 
-        self._measured = self._measured or bringing.Measured()
+        if self._measured is None:
+            paces = self._backups / "paces.json"
+            self._measured = await asyncio.to_thread(bringing.Measured.kept_in, paces)
         progress, place = bringing.Progress(measured=self._measured), self._place(database)
         if not spec.scratch and not self._is_listed(database.replica):
             await bringing.set_aside(database, place)

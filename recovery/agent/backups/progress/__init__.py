@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 from recovery.agent.backups.progress.eta import Flow, Paces, Point, seconds_left
+from recovery.agent.disk import write_atomic
 from recovery.core.clock import system
 
+_log = logging.getLogger(__name__)
 _MOST_POINTS = 512
 _TELLING = 32 << 20
 """A replay shorter than that says nothing of how fast a host replays."""
@@ -14,9 +20,31 @@ _TELLING = 32 << 20
 
 @dataclass
 class Measured:
-    """What this host's last restore went like; shared by its restores while the agent lives."""
+    """What this host's last restore went like; shared by its restores, kept in `file`."""
 
     paces: Paces = field(default_factory=Paces)
+    file: Path | None = None
+
+    @classmethod
+    def kept_in(cls, file: Path) -> Measured:
+        """What nobody can read counts as never measured."""
+        try:
+            return cls(msgspec.json.decode(file.read_bytes(), type=Paces), file)
+        except FileNotFoundError:
+            return cls(file=file)
+        except (msgspec.MsgspecError, OSError) as error:
+            _log.warning("%s: what the last restore went like cannot be read: %s", file, error)
+            return cls(file=file)
+
+    def keep(self, paces: Paces) -> None:
+        """A disk that takes it not costs the next agent its first words, and no restore."""
+        self.paces = paces
+        if self.file is None:
+            return
+        try:
+            write_atomic(self.file, msgspec.json.encode(paces))
+        except OSError as error:
+            _log.warning("%s: what this restore went like is not kept: %s", self.file, error)
 
 
 @dataclass
@@ -101,7 +129,7 @@ class Progress:
                 replay = self.replay / max(1e-3, took)
             else:
                 proof += max(0.0, took - self.replay / replay)
-            self.measured.paces = Paces(replay, proof, is_measured=True)
+            self.measured.keep(Paces(replay, proof, is_measured=True))
         self.phase = "done"
 
 
