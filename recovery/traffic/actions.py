@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from django.db import transaction
@@ -35,14 +36,22 @@ def open_outage(
 
 
 def end_outage(
-    *, application: UUID, ended_at: datetime, reason: str, actor: Actor, now: datetime
+    *,
+    application: UUID,
+    ended_at: datetime,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    is_seen: bool = True,
 ) -> list[Outage]:
-    """It answers again, or cannot be asked any more. Telling it twice changes nothing."""
+    """It answers again, or (`is_seen` false) cannot be asked any more: it lasted at least until
+    then. Telling it twice changes nothing."""
     with transaction.atomic():
         rows = Outage.objects.filter(application=application, state=OutageState.OPEN)
         changes = {
             row.pk: {
                 "ended_at": max(ended_at, row.started_at),
+                "is_end_seen": is_seen,
                 "incident": row.incident_id or queries.incident_of(application),
             }
             for row in rows
@@ -52,12 +61,19 @@ def end_outage(
         )
 
 
-def note_pulses(*, rates: Mapping[UUID, Rate], now: datetime) -> None:
-    """Overwrite each application's pulse: one statement, no history, no audit entry."""
+def note_pulses(
+    *,
+    rates: Mapping[UUID, Rate],
+    now: datetime,
+    since: Mapping[UUID, datetime] = MappingProxyType({}),
+) -> None:
+    """Overwrite each application's pulse: one statement, no history, no audit entry. `since`: when
+    the prober began to see an application without a break."""
     rows = [
         Pulse(
             application_id=application,
             at=now,
+            since=since.get(application),
             asked=rate.asked,
             answered=rate.answered,
             unknown=rate.unknown,
@@ -70,5 +86,5 @@ def note_pulses(*, rates: Mapping[UUID, Rate], now: datetime) -> None:
         rows,
         update_conflicts=True,
         unique_fields=["application"],
-        update_fields=["at", "asked", "answered", "unknown", "latency_ms", "last"],
+        update_fields=["at", "since", "asked", "answered", "unknown", "latency_ms", "last"],
     )

@@ -22,6 +22,8 @@ class Outage(Guarded):
     )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    is_end_seen = models.BooleanField(default=True)
+    """False: it could not be asked any more then, and lasted at least until then."""
     cause = models.TextField(blank=True)
     incident = models.ForeignKey(Incident, models.PROTECT, null=True, related_name="outages")
 
@@ -46,13 +48,15 @@ class Outage(Guarded):
 class Pulse(models.Model):
     """The prober's newest word, overwritten every second: nothing of it is history.
 
-    Older than a few seconds it means *unknown*, whatever it says.
+    Older than a few seconds it means *unknown*, whatever it says. `since`: from then on until `at`
+    no moment was missed.
     """
 
     application = models.OneToOneField(
         Application, models.CASCADE, primary_key=True, related_name="pulse"
     )
     at = models.DateTimeField()
+    since = models.DateTimeField(null=True)
     asked = models.IntegerField()
     answered = models.IntegerField()
     unknown = models.IntegerField()

@@ -116,11 +116,7 @@ class Prober:
             self._tell(pk, timeline.forget(now))
 
     def _tell(self, application: UUID, changes: list[Change]) -> None:
-        wall, mono = self.clock.now(), self.clock.monotonic()
-        self.told += [
-            Told(application, change, wall - timedelta(seconds=mono - change.at))
-            for change in changes
-        ]
+        self.told += [Told(application, change, self._wall(change.at)) for change in changes]
 
     def take(self) -> list[Told]:
         """What changed since the last call."""
@@ -131,6 +127,17 @@ class Prober:
         """The last minute of every application that was asked."""
         found = {pk: timeline.rate() for pk, timeline in self.timelines.items()}
         return {pk: rate for pk, rate in found.items() if rate is not None}
+
+    def seen_since(self) -> dict[UUID, datetime]:
+        """Since when nothing of an application was missed."""
+        return {
+            pk: self._wall(timeline.seen_since)
+            for pk, timeline in self.timelines.items()
+            if timeline.seen_since is not None
+        }
+
+    def _wall(self, mono: float) -> datetime:
+        return self.clock.now() - timedelta(seconds=self.clock.monotonic() - mono)
 
 
 async def ask_edge(client: httpx.AsyncClient, url: str) -> tuple[Answer, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -23,6 +25,14 @@ log = structlog.get_logger()
 TICK = 0.02
 WRITE_EVERY = 1.0
 ACTOR = Actor("worker", "prober")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is seen of each application now, and since when without a break."""
+
+    rates: dict[UUID, Rate]
+    since: dict[UUID, datetime]
 
 
 async def run_prober(*, edge: str, clock: Clock, stop: asyncio.Event) -> None:
@@ -46,7 +56,8 @@ async def _write_rows(prober: Prober, clock: Clock, stop: asyncio.Event) -> None
     with ThreadPoolExecutor(1, "prober-rows") as thread:
         while not stop.is_set():
             waiting += prober.take()
-            round_ = partial(_round, list(waiting), prober.rates(), clock, first=not is_resumed)
+            sight = Sight(prober.rates(), prober.seen_since())
+            round_ = partial(_round, list(waiting), sight, clock, first=not is_resumed)
             try:
                 prober.watch(await loop.run_in_executor(thread, round_))
                 is_resumed = True
@@ -63,13 +74,11 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-def _round(
-    told: list[Told], rates: dict[UUID, Rate], clock: Clock, *, first: bool
-) -> tuple[Target, ...]:
+def _round(told: list[Told], sight: Sight, clock: Clock, *, first: bool) -> tuple[Target, ...]:
     close_old_connections()
     if first:
         resume(clock)
-    return write(told, rates, clock)
+    return write(told, sight, clock)
 
 
 def resume(clock: Clock) -> None:
@@ -80,13 +89,14 @@ def resume(clock: Clock) -> None:
         actions.end_outage(
             application=application,
             ended_at=seen.get(application, outage.started_at),
+            is_seen=False,
             reason="The prober was restarted: unknown from here on.",
             actor=ACTOR,
             now=clock.now(),
         )
 
 
-def write(told: list[Told], rates: dict[UUID, Rate], clock: Clock) -> tuple[Target, ...]:
+def write(told: list[Told], sight: Sight, clock: Clock) -> tuple[Target, ...]:
     """Store what changed and the pulses; the applications to ask from now on."""
     now = clock.now()
     targets = tuple(Target(*row) for row in queries.probed_applications())
@@ -100,10 +110,16 @@ def write(told: list[Told], rates: dict[UUID, Rate], clock: Clock) -> tuple[Targ
                 now=now,
             )
         else:
-            why = "It answers again." if item.change.seen else "It could not be asked any more."
+            is_seen = item.change.seen
             actions.end_outage(
-                application=item.application, ended_at=item.at, reason=why, actor=ACTOR, now=now
+                application=item.application,
+                ended_at=item.at,
+                is_seen=is_seen,
+                reason="It answers again." if is_seen else "It could not be asked any more.",
+                actor=ACTOR,
+                now=now,
             )
     known = {target.id for target in targets}
-    actions.note_pulses(rates={pk: r for pk, r in rates.items() if pk in known}, now=now)
+    rates = {pk: rate for pk, rate in sight.rates.items() if pk in known}
+    actions.note_pulses(rates=rates, since=sight.since, now=now)
     return targets

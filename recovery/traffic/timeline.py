@@ -14,6 +14,8 @@ from recovery.traffic.facts import Answer, Probe
 
 WINDOW = 60.0
 """Seconds over which the answer rate is told."""
+HOLE = 2.0
+"""Seconds without a yes or a no: whatever users got meanwhile, nobody saw it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Timeline:
 
     is_out: bool = False
     last_bad: float = 0.0
+    seen_since: float | None = None
+    """Since when every moment lies between two answers that say yes or no."""
+    seen_at: float = 0.0
     sent: deque[float] = field(default_factory=deque)
     arrived: dict[float, Probe] = field(default_factory=dict)
     recent: deque[Probe] = field(default_factory=deque)
@@ -81,6 +86,10 @@ class Timeline:
         self.recent.append(probe)
         while self.recent[0].sent < probe.sent - WINDOW:
             self.recent.popleft()
+        if probe.answer is not Answer.UNKNOWN:
+            if self.seen_since is None or probe.sent - self.seen_at > HOLE:
+                self.seen_since = probe.sent
+            self.seen_at = probe.done
         match probe.answer:
             case Answer.NO:
                 self.last_bad = probe.done

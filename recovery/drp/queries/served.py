@@ -125,7 +125,7 @@ def _databases(keys: Sequence[UUID], window: Window) -> dict[str, dict[str, Any]
             "gaps": tuple(gaps.get(pk, ())),
             "is_measured": probe is not None
             and probe.last_ack_at is not None
-            and probe.at >= window.ended_at - STALE,
+            and _is_watched(probe.since, probe.at, window),
             "out_since": (probe.last_ack_at or probe.failing_since)
             if probe is not None and probe.failing_since is not None
             else None,
@@ -144,6 +144,7 @@ def _add_losses(found: dict[str, dict[str, Any]], keys: Sequence[UUID], window: 
         found[f"database:{restore.database_id}"] |= {
             "restored": True,
             "recovered_to": restore.recovered_to,
+            "restored_at": restore.ended_at,
         }
 
 
@@ -157,24 +158,39 @@ def _applications(keys: Sequence[UUID], window: Window) -> dict[str, dict[str, A
     }
     if window.begin is None:
         return found
-    pulses = dict(Pulse.objects.filter(application__in=keys).values_list("application", "at"))
+    pulses = {pulse.application_id: pulse for pulse in Pulse.objects.filter(application__in=keys)}
     gaps: dict[UUID, list[GapFact]] = defaultdict(list)
     out: dict[UUID, datetime] = {}
     inside = Outage.objects.filter(application__in=keys, started_at__lte=window.ended_at)
     still = Q(ended_at=None) | Q(ended_at__gte=window.begin)
     for row in inside.filter(still).order_by("started_at"):
         if row.ended_at is None:
-            out[row.application_id] = row.started_at
+            out[row.application_id] = _began(gaps[row.application_id], row)
         else:
-            gaps[row.application_id].append(GapFact(row.started_at, row.ended_at))
+            began = _began(gaps[row.application_id], row)
+            gap = GapFact(began, row.ended_at, is_end_seen=row.is_end_seen)
+            gaps[row.application_id].append(gap)
     for pk in (UUID(key.partition(":")[2]) for key in found):
-        at = pulses.get(pk)
+        pulse = pulses.get(pk)
         found[f"application:{pk}"] |= {
             "gaps": tuple(gaps.get(pk, ())),
-            "is_measured": at is not None and at >= window.ended_at - STALE,
+            "is_measured": pulse is not None and _is_watched(pulse.since, pulse.at, window),
             "out_since": out.get(pk),
         }
     return found
+
+
+def _is_watched(since: datetime | None, at: datetime, window: Window) -> bool:
+    """From the window's begin to its end, without a break."""
+    assert window.begin is not None
+    return since is not None and since <= window.begin and at >= window.ended_at - STALE
+
+
+def _began(gaps: list[GapFact], row: Outage) -> datetime:
+    """Whoever asked came back, and still nothing answered: that is one gap, not two."""
+    if gaps and not gaps[-1].is_end_seen and row.started_at - gaps[-1].ended <= STALE:
+        return gaps.pop().began
+    return row.started_at
 
 
 # ------------------------------------------------------------------ what happened meanwhile

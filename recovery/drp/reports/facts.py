@@ -172,11 +172,12 @@ class StepFact:
 @dataclass(frozen=True, slots=True)
 class GapFact:
     """A time without service that is over. `lost`: writes acknowledged before it and not there
-    after it."""
+    after it. `is_end_seen` false: whoever asked was away from `ended` on."""
 
     began: datetime
     ended: datetime
     lost: int = 0
+    is_end_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,9 @@ class LossFact:
 @dataclass(frozen=True, slots=True)
 class TargetFact:
     """A database or an application of the plan. `is_measured`: a user of ours wrote to it or asked
-    it all the time; `out_since`: it still does not serve; `recovered_to`: up to which moment a
-    restore brought it; `left_out`: why the plan did not take it; `failed`: why what was done to it
-    did not end well."""
+    it all the time, without a break; `out_since`: it still does not serve; `recovered_to`: up to
+    which moment a restore brought it, `restored_at`: when that had ended; `left_out`: why the plan
+    did not take it; `failed`: why what was done to it did not end well."""
 
     key: str
     type: str
@@ -204,6 +205,7 @@ class TargetFact:
     loss: LossFact | None = None
     restored: bool = False
     recovered_to: datetime | None = None
+    restored_at: datetime | None = None
     left_out: str = ""
     failed: str = ""
 

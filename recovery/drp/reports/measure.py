@@ -45,15 +45,30 @@ def recovery_time(one: TargetFact, promised: int | None, now: datetime) -> Measu
         said = f"Not back when this was written: no {what} since {clock(one.out_since)}."
         return Measure(promised, None, False, BROKEN if is_late else _open(promised), said)
     if one.gaps:
-        gap = longest(one.gaps)
-        seconds = span(gap.began, gap.ended)
-        more = f" The longest of {len(one.gaps)} gaps." if len(one.gaps) > 1 else ""
-        said = f"Last {what} {clock(gap.began)}, the first after it {clock(gap.ended)}.{more}"
-        return Measure(promised, seconds, False, verdict(promised, seconds), said)
+        return _longest_gap(one, promised, what)
     if one.is_measured:
         said = "No gap of a second or more was seen."
         return Measure(promised, GAP_SEEN, True, verdict(promised, GAP_SEEN, bound=True), said)
     return Measure(promised, None, False, _open(promised), "Nobody measured it.")
+
+
+def _longest_gap(one: TargetFact, promised: int | None, what: str) -> Measure:
+    """What nobody saw the end of, or was not watched all the time, may have been longer."""
+    gap = longest(one.gaps)
+    seconds = span(gap.began, gap.ended)
+    is_least = not (gap.is_end_seen and one.is_measured)
+    judged = verdict(promised, seconds)
+    if is_least and judged == KEPT:
+        judged = UNKNOWN
+    more = f" The longest of {len(one.gaps)} gaps." if len(one.gaps) > 1 else ""
+    if not gap.is_end_seen:
+        said = f"No {what} from {clock(gap.began)} to {clock(gap.ended)}; nobody saw its end.{more}"
+        return Measure(promised, None, False, judged, said)
+    more += (
+        "" if one.is_measured else " It was not watched all the time: there may be a longer one."
+    )
+    said = f"Last {what} {clock(gap.began)}, the first after it {clock(gap.ended)}.{more}"
+    return Measure(promised, seconds, False, judged, said)
 
 
 def data_lost(one: TargetFact, promised: int | None, lost_at: datetime | None) -> Measure:
@@ -90,7 +105,7 @@ def _nothing(promised: int | None, said: str) -> Measure:
 
 def _restored(one: TargetFact, promised: int | None, lost_at: datetime | None) -> Measure:
     """From the moment it was restored to until the last acknowledged write, or the loss."""
-    until = longest(one.gaps).began if one.gaps else one.out_since or lost_at
+    until = _written_until(one) or lost_at
     to = one.recovered_to
     if to is None:
         said = "Its restore has not said up to which moment it came."
@@ -101,6 +116,16 @@ def _restored(one: TargetFact, promised: int | None, lost_at: datetime | None) -
     seconds = 0.0 if to >= until else span(to, until)
     said = f"Restored up to {clock(to)}; it was written until {clock(until)}."
     return Measure(promised, seconds, False, verdict(promised, seconds), said)
+
+
+def _written_until(one: TargetFact) -> datetime | None:
+    """The last acknowledged write before the restored data served: longer gaps before and after
+    it are none of the restore's."""
+    began = [gap.began for gap in one.gaps]
+    if one.out_since is not None:
+        began.append(one.out_since)
+    at = one.restored_at
+    return max((each for each in began if at is None or each <= at), default=None)
 
 
 def _quoted(one: TargetFact, promised: int | None, said: str) -> Measure:

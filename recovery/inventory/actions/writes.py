@@ -24,6 +24,7 @@ class WriteSight:
     failing_since: datetime | None
     last_error: str
     lost: int
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def note_writes(*, sights: Iterable[WriteSight], now: datetime) -> None:
         WriteProbe(
             database_id=one.database,
             at=now,
+            since=one.since,
             acknowledged=one.acknowledged,
             last_ack_at=one.last_ack_at,
             gap_ms=one.gap_ms,
@@ -54,7 +56,8 @@ def note_writes(*, sights: Iterable[WriteSight], now: datetime) -> None:
         )
         for one in sights
     ]
-    fields = ("at", "acknowledged", "last_ack_at", "gap_ms", "failing_since", "last_error", "lost")
+    fields = ["at", "since", "acknowledged", "last_ack_at", "gap_ms", "failing_since"]
+    fields += ["last_error", "lost"]
     WriteProbe.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["database"], update_fields=fields
     )

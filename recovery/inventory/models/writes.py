@@ -11,13 +11,15 @@ class WriteProbe(models.Model):
     """The newest word of the user who writes all the time, overwritten at most once a second.
 
     `gap_ms`: the longest time between two acknowledged writes of the last seconds. Older than a
-    few seconds all of it means *unknown*, whatever it says.
+    few seconds all of it means *unknown*, whatever it says. `since`: when this user began; from
+    then on no moment was missed.
     """
 
     database = models.OneToOneField(
         Database, models.CASCADE, primary_key=True, related_name="probe"
     )
     at = models.DateTimeField()
+    since = models.DateTimeField(null=True)
     acknowledged = models.BigIntegerField(default=0)
     last_ack_at = models.DateTimeField(null=True)
     gap_ms = models.FloatField(null=True)

@@ -63,6 +63,7 @@ class Writers:
         self._folder, self._clock, self._wake = folder, clock, wake
         self._running: dict[Target, tuple[Writer, asyncio.Task[None]]] = {}
         self._ended: list[EndedGap] = []
+        self._since: dict[Target, datetime] = {}
 
     def watch(self, wanted: Iterable[Target]) -> None:
         """Write to these from now on."""
@@ -102,6 +103,7 @@ class Writers:
         task = asyncio.ensure_future(writer.run())
         task.add_done_callback(partial(self._stopped, target))
         self._running[target] = writer, task
+        self._since[target] = self._clock.now()
 
     def _stopped(self, target: Target, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -136,6 +138,7 @@ class Writers:
             ),
             last_error=gauge.error,
             lost=len(writer.lost),
+            since=self._since[target],
         )
 
     def _wall(self, mono: float) -> datetime:

@@ -88,6 +88,15 @@ def test_promised_against_measured_is_what_the_writing_user_saw(ground: Ground) 
     )
     _, found = report_of(ground)
     by = {one.name: one for one in found.targets}
+    assert (by["orders"].rto.seconds, by["orders"].rto.verdict) == (95.0, "unknown")
+    WriteProbe.objects.create(
+        database=orders,
+        at=ended + timedelta(days=999),
+        since=began - timedelta(days=1),
+        last_ack_at=ended,
+    )
+    _, found = report_of(ground)
+    by = {one.name: one for one in found.targets}
     assert by["orders"].rto.seconds == 95.0
     assert by["orders"].rto.verdict == by["orders"].rpo.verdict == "kept"
     assert by["orders"].rpo.seconds == 0.0
@@ -95,7 +104,7 @@ def test_promised_against_measured_is_what_the_writing_user_saw(ground: Ground) 
     assert [one.name for one in found.not_back] == ["ident"]
     assert found.services[0].targets == 2
     assert found.services[0].rto.worst == 95.0
-    assert found.version == 2
+    assert found.version == 3
 
 
 def _gap(database: Database, *, seconds: float, lost: int) -> None:

@@ -18,12 +18,13 @@ from recovery.traffic import actions, queries
 from recovery.traffic.facts import Answer, Level
 from recovery.traffic.models import Outage
 from recovery.traffic.prober import Told
-from recovery.traffic.prober_run import resume, write
+from recovery.traffic.prober_run import Sight, resume, write
 from recovery.traffic.timeline import Began, Ended, Rate
 from tests.actions.scheduling.fleet import NOW, SAID, application, hosts, judge, lead, obey
 
 pytestmark = pytest.mark.django_db
 RATE = Rate(asked=4, answered=3, unknown=0, latency_ms=7.0, last=Answer.NO)
+UNSEEN = Sight({}, {})
 
 
 def serve(name: str, copies: int) -> None:
@@ -69,12 +70,12 @@ def test_an_outage_is_opened_once_ended_once_and_counted() -> None:
     shop = application("shop", 2)
     clock = ManualClock(NOW)
     began = Told(shop.pk, Began(0.0, "the edge says 504"), NOW - timedelta(seconds=10))
-    assert write([began, began], {shop.pk: RATE}, clock)[0].name == "shop"
+    assert write([began, began], Sight({shop.pk: RATE}, {}), clock)[0].name == "shop"
     assert Outage.objects.count() == 1
     live = queries.live_answers(NOW)[shop.pk]
     assert (live.state, live.answer_rate) == (Answer.NO, 0.75)
-    write([Told(shop.pk, Ended(0.0), NOW - timedelta(seconds=2))], {}, clock)
-    write([Told(shop.pk, Ended(0.0), NOW)], {}, clock)
+    write([Told(shop.pk, Ended(0.0), NOW - timedelta(seconds=2))], UNSEEN, clock)
+    write([Told(shop.pk, Ended(0.0), NOW)], UNSEEN, clock)
     standing = queries.standings(NOW)[shop.pk]
     assert (standing.level, standing.used) == (Level.MANY, 8.0)
     said = AuditEntry.objects.filter(object_type="outage").order_by("id")
@@ -93,7 +94,17 @@ def test_an_old_pulse_is_unknown() -> None:
 def test_a_restarted_prober_ends_what_it_could_no_longer_see() -> None:
     shop = application("shop")
     clock = ManualClock(NOW + timedelta(minutes=5))
-    write([Told(shop.pk, Began(0.0, "504"), NOW)], {}, ManualClock(NOW))
+    write([Told(shop.pk, Began(0.0, "504"), NOW)], UNSEEN, ManualClock(NOW))
     actions.note_pulses(rates={shop.pk: RATE}, now=NOW + timedelta(seconds=30))
     resume(clock)
-    assert Outage.objects.get().ended_at == NOW + timedelta(seconds=30)
+    outage = Outage.objects.get()
+    assert (outage.ended_at, outage.is_end_seen) == (NOW + timedelta(seconds=30), False)
+
+
+def test_an_answer_ends_an_outage_in_sight_and_an_edge_that_is_away_does_not() -> None:
+    clock = ManualClock(NOW)
+    for name, is_seen in (("shop", True), ("books", False)):
+        pk = application(name).pk
+        write([Told(pk, Began(0.0, "504"), NOW)], UNSEEN, clock)
+        write([Told(pk, Ended(0.0, seen=is_seen), NOW)], UNSEEN, clock)
+        assert Outage.objects.get(application=pk).is_end_seen is is_seen

@@ -62,3 +62,12 @@ def test_the_rate_is_of_the_last_minute_and_leaves_unknown_out() -> None:
     assert rate is not None
     assert (rate.asked, rate.answered, rate.unknown, rate.last) == (2, 1, 1, UNKNOWN)
     assert round(rate.latency_ms) == 100
+
+
+def test_it_is_seen_without_a_break_from_its_first_answer_or_from_the_end_of_a_hole() -> None:
+    assert Timeline().seen_since is None
+    timeline = Timeline()
+    play(timeline, (0.0, 0.1, UNKNOWN), (0.25, 0.3, YES), (0.5, 0.6, UNKNOWN), (1.5, 1.6, NO))
+    assert timeline.seen_since == 0.25, "one word that was lost is no hole"
+    play(timeline, (2.0, 2.1, UNKNOWN), (3.0, 3.1, UNKNOWN), (4.0, 4.1, YES), (4.5, 4.6, NO))
+    assert timeline.seen_since == 4.0

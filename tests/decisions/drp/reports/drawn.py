@@ -120,7 +120,7 @@ class Dice:
     def gap(self) -> GapFact:
         began = self.at()
         ended = began + timedelta(seconds=self.random.randint(1, 9000))
-        return GapFact(began, ended, self.one((0, 0, 1, 7)))
+        return GapFact(began, ended, self.one((0, 0, 1, 7)), is_end_seen=self.yes())
 
     def loss(self) -> LossFact | None:
         bound = self.one((None, 0.0, self.random.uniform(0, 9000)))
@@ -139,6 +139,7 @@ class Dice:
             loss=self.loss(),
             restored=self.yes(),
             recovered_to=self.maybe(),
+            restored_at=self.maybe(),
             left_out=self.said(),
             failed=self.said(),
         )

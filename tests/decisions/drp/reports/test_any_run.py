@@ -66,6 +66,8 @@ def check_unknown(facts: Facts, report: Report) -> None:
             if row.loss is None and not row.restored:
                 assert target.rpo.seconds is None
                 assert target.rpo.verdict not in {KEPT, BROKEN}
+        if row.gaps and not row.is_measured:
+            assert target.rto.verdict != KEPT, "what nobody watched may have been longer"
         for measure in (target.rto, target.rpo):
             assert measure.said
             assert measure.verdict not in {KEPT, BROKEN} or measure.promised is not None
