@@ -75,6 +75,12 @@ async def test_the_spool_forgets_what_another_store_has_and_says_what_that_means
         gone.folder.mkdir()
         await until(lambda: keeping.carriers[1].missing == [], 60)
         assert NEEDS in keeping.fact().trouble
+        running.cancel()
+        await asyncio.wait({running})
+        spool = polite(folder)
+        keeping = OnlyKeeping("a", spool, [folder_store, gone], QUICK)
+        running = asyncio.create_task(keeping.run())
+        await until(lambda: NEEDS in keeping.fact().trouble, 20)
         second, end = base(90, 13 * SEGMENT, parts=1), chunk(13, 14, 91)
         for name in [str(second.part(0)), str(second), end.name]:
             await spool.put(name, b"x")

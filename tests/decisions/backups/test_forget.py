@@ -131,3 +131,36 @@ def test_whatever_stores_have_what_is_left_and_what_they_have_gives_back_everyth
     newest = coverage(left).newest
     assert newest is not None
     assert newest.name == NEW
+
+
+def test_what_two_stores_have_in_turn_goes_last_for_neither_could_go_on_alone() -> None:
+    first, second = EVERYTHING - {AFTER[2].name}, EVERYTHING - {AFTER[1].name}
+    assert names(first, second)[-2:] == [AFTER[1].name, AFTER[2].name]
+    assert names(first)[-1] == AFTER[1].name
+    left = [each for each in ALL if each != AFTER[1]]
+    assert names(second, there=left)[-1] == AFTER[2].name, "and only as the last of all"
+    behind = EVERYTHING - {AFTER[1].name, AFTER[3].name}
+    both = names(behind, second, there=[*left, chunk(9, 10, 60)])
+    assert both[-2:] == [AFTER[2].name, AFTER[3].name]
+
+
+@given(
+    st.lists(st.sets(st.integers(0, len(AFTER) - 1)), min_size=1, max_size=3),
+    st.integers(1, 4 * len(AFTER)),
+)
+@settings(max_examples=200, derandomize=True)
+def test_as_long_as_one_store_can_go_on_one_store_and_what_is_left_give_back_everything(
+    stores: list[set[int]], missing: int
+) -> None:
+    """What it takes away in the order in which it goes, as long as one store alone has it."""
+    answering = [
+        {each.name for each in [*whole(OLD), *BEFORE, *whole(NEW)]} | {AFTER[n].name for n in has}
+        for has in stores
+    ]
+    found = [each.name for each in forgettable(objects(*ALL), answering, at(60), POLICY)]
+    after = [name for name in found if name in {each.name for each in AFTER}]
+    best = max(answering, key=lambda has: sum(name in has for name in after))
+    gone = set(after[: min(missing, sum(name in best for name in after))])
+    left = objects(*(each for each in ALL if each.name not in gone))
+    assert any(gone <= has for has in answering)
+    assert any(not needs_base(has, left) for has in answering)

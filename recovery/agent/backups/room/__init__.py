@@ -17,7 +17,7 @@ from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import IN_FLIGHT, RESERVE
 from recovery.agent.backups.room.forget import enough, forgettable, is_broken, needs_base
 from recovery.agent.backups.spool import Spool
-from recovery.core.archive import RetentionPolicy
+from recovery.core.archive import RetentionPolicy, coverage
 from recovery.core.clock import system
 
 _log = logging.getLogger("tocsin.agent.backups")
@@ -41,6 +41,8 @@ class Relief:
         self._lacking: dict[str, int] = {}
         """Objects that were forgotten and that a store has not, by its name."""
         self._short: list[str] = []
+        self._begun: set[str] = set()
+        """Stores that were looked at since this process began: it knows of no earlier one."""
         self.is_spared = False
         """The log that follows the newest backup here was forgotten in part."""
         self.since: datetime | None = None
@@ -57,10 +59,29 @@ class Relief:
         if is_low and self._is_long_since(self._vain):
             names = await self._forget(wanted + reserve // 2 - free)
             self._vain = float("-inf") if names else system.monotonic()
+        await self._recall()
         is_amiss = bool(self._lacking) or self.is_spared
         if names or (is_amiss and self._is_long_since(self._looked)):
             await self._measure()
         self.trouble = self._said(is_full=free < reserve and not names)
+
+    async def _recall(self) -> None:
+        """What an earlier process forgot: what is here and a store's own do not join."""
+        fresh = [
+            each
+            for each in self._carriers
+            if each.is_listed and not each.trouble and each.store.name not in self._begun
+        ]
+        if not fresh:
+            return
+        objects = dict(self._spool.objects)
+        if coverage(objects.values()).newest is None:
+            return
+        self.is_spared = self.is_spared or await asyncio.to_thread(is_broken, objects)
+        for each in fresh:
+            self._begun.add(each.store.name)
+            if await asyncio.to_thread(needs_base, frozenset(each.has), objects):
+                self._lacking.setdefault(each.store.name, 0)
 
     def _is_long_since(self, moment: float) -> bool:
         return system.monotonic() - moment >= self._again
@@ -116,9 +137,16 @@ class Relief:
 
     def _said(self, *, is_full: bool) -> str:
         said = [
-            f"The spool's disk is nearly full: {count} objects that {name} lacks were forgotten, "
-            "for another store has them."
-            + (f" {name} will need a new base." if name in self._short else "")
+            _forgotten(name, count) + (f" {name} will need a new base." * (name in self._short))
             for name, count in sorted(self._lacking.items())
         ]
         return " ".join([*said, NOTHING] if is_full else said)
+
+
+def _forgotten(name: str, count: int) -> str:
+    if not count:
+        return f"{name} lacks log that was forgotten here, when the spool's disk was nearly full."
+    return (
+        f"The spool's disk is nearly full: {count} objects that {name} lacks were forgotten, "
+        "for another store has them."
+    )

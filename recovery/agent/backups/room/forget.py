@@ -38,12 +38,15 @@ def forgettable(
     since: datetime | None = None,
 ) -> tuple[ObjectInfo, ...]:
     """In the order in which they go: the log before the oldest kept backup, older backups, then the
-    log after the newest one, oldest first. `answering`: what each store that answers has now;
-    `since`: when the backup was begun that is being made."""
+    log after the newest one, oldest first: what one store has that can go on by itself, and at last
+    what no store alone has, for a database whose disk is full is worse. `answering`: what each
+    store that answers has now; `since`: when the backup was begun that is being made."""
     held: set[str] = set().union(*answering)
     old = retention(objects.values(), now, policy)
     log = [name for name in old if name in held and isinstance(parse(name), Chunk | History)]
-    names = [*log, *_backups(old, answering), *_after(objects, held, since)]
+    after = _after(objects, held, since)
+    alone = _alone(objects, answering, after)
+    names = [*log, *_backups(old, answering), *(name for name in after if name in alone), *after]
     return tuple(objects[name] for name in dict.fromkeys(names))
 
 
@@ -87,6 +90,15 @@ def _backups(old: Sequence[str], answering: Sequence[AbstractSet[str]]) -> list[
             finished.add(each.backup)
     whole = [each for each in finished if any(has >= {*names[each]} for has in answering)]
     return [name for each in sorted(whole) for name in names[each]]
+
+
+def _alone(
+    objects: Objects, answering: Sequence[AbstractSet[str]], after: Sequence[str]
+) -> AbstractSet[str]:
+    """What the one store has that has most of it: with what stays here it gives back everything.
+    Pieces in two stores of which neither has the other's would be of use to nobody."""
+    able = [has for has in answering if not needs_base(has, objects)]
+    return max(able, key=lambda has: sum(name in has for name in after), default=frozenset())
 
 
 def _after(objects: Objects, held: AbstractSet[str], since: datetime | None) -> list[str]:
