@@ -245,7 +245,7 @@ class Loader:
         newest: dict[str, f.Asked] = {}
         for op in orders:
             is_done = op.verb == "ask" and op.state == OperationState.DONE
-            answer = _answer(op.detail) if is_done else None
+            answer = read_answer(op.detail) if is_done else None
             if answer is not None:
                 before = newest.get(str(op.replica_id))
                 takes = bool(op.params.get("take_over", False))
@@ -373,7 +373,7 @@ def _proof(stored: Mapping[str, object] | None) -> f.Proof | None:
     )
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class SaidOfPromises(msgspec.Struct, frozen=True):
     """What an agent says to *ask*; without `promised_ms` it says nothing (B6)."""
 
     promised_ms: wire.Whole
@@ -381,10 +381,10 @@ class _Answer(msgspec.Struct, frozen=True):
     timeline: wire.Whole = 0
 
 
-def _answer(detail: str) -> _Answer | None:
+def read_answer(detail: str) -> SaidOfPromises | None:
     """None: no answer. Nothing is concluded from one that can't be read, least of all that no
     promise lives."""
     try:
-        return msgspec.json.decode(detail, type=_Answer)
+        return msgspec.json.decode(detail, type=SaidOfPromises)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return None
