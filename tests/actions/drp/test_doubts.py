@@ -11,10 +11,12 @@ from recovery.audit.facts import Actor
 from recovery.brief.actions import note_word
 from recovery.brief.facts import Cause
 from recovery.brief.queries import fleet_at
+from recovery.core import transitions
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import plan_of
 from recovery.drp.queries.inventory import inventory
 from recovery.failover.actions.fences import lift_fence
+from recovery.failover.facts import Around
 from recovery.failover.models import Failover, Fence
 from recovery.inventory.facts import Durability, Verdict
 from recovery.inventory.models import Host
@@ -24,6 +26,7 @@ from tests.actions.drp.test_promoting import approve, start
 
 pytestmark = pytest.mark.django_db
 PERSON = Actor("person", "chloe")
+FROZEN = Around(paused="A plan froze it.")
 
 
 @pytest.fixture
@@ -108,7 +111,8 @@ def test_the_word_is_about_hosts_that_were_silent_when_it_was_given(loss: Loss) 
     assert fleet_at(loss.play.now).gone_hosts("PAR1") == both
     assert fleet_at(loss.play.now).gone_hosts("OSU2") == frozenset()
     row = Host.objects.get(name="par1-r2-h1")
-    Host.objects.filter(pk=row.pk).update(verdict=Verdict.ISOLATED)
+    seen = {"verdict": Verdict.ISOLATED}
+    transitions.amend(row, seen, action="judged", actor=PERSON, reason="x", now=loss.play.now)
     assert here["par1-r2-h1"] not in fleet_at(loss.play.now).gone_hosts("PAR1"), "others see it"
 
 
@@ -128,11 +132,12 @@ def test_a_standby_that_answers_is_told_to_promise_nothing_and_its_promise_is_wa
 ) -> None:
     """A fence that said "proven" while that promise lived would lie; so would a promotion."""
     start(loss)
+    loss.play.around = FROZEN
     mate = loss.play.pair.replicas[1]
     loss.play.kill(loss.play.pair.primary)
     loss.play.servers[mate.pk].promised = 8.0
     approve(loss, "fence")
-    loss.until(lambda: "promised it 8 s more" in Fence.objects.get().told)
+    loss.until(lambda: Fence.objects.filter(told__contains="promised it 8 s more").exists())
     key = Fence.objects.get().key
     assert told(key) == [str(mate)]
     assert loss.ground.step("fence").state == "begun"
@@ -149,6 +154,7 @@ def test_a_standby_that_answers_is_told_to_promise_nothing_and_its_promise_is_wa
 
 def test_a_run_that_is_aborted_gives_back_the_promises_that_it_took_over(loss: Loss) -> None:
     start(loss)
+    loss.play.around = FROZEN
     mate = loss.play.pair.replicas[1]
     approve(loss, "fence")
     loss.until(lambda: bool(loss.ground.step("fence").state == "done"))
@@ -158,6 +164,7 @@ def test_a_run_that_is_aborted_gives_back_the_promises_that_it_took_over(loss: L
     loss.until(lambda: "promised its primary" in _waits(loss))
     act = Failover.objects.get().act
     assert told(act) == [str(mate)]
+    loss.ground.now = loss.play.now
     loss.ground.press(Press.ABORT)
     assert given_again(act) == [str(mate)]
     loss.run(3.0)
