@@ -101,6 +101,20 @@ def test_who_is_said_to_be_gone_is_answered_for_by_nobody_until_that_is_withdraw
     assert "status page says that PAR1 is cut off, not gone." in said
 
 
+def test_a_word_that_is_withdrawn_while_a_promotion_waits_stands_for_nothing(loss: Loss) -> None:
+    loss.kill_site()
+    loss.run(1.0)
+    say(loss, Cause.GONE)
+    loss.play.kill(loss.play.pair.replicas[2])
+    start(loss)
+    approve(loss, "fence")
+    approve(loss)
+    mate = str(loss.play.pair.replicas[1].pk)
+    loss.until(lambda: Failover.objects.filter(authority__gone=[mate]).exists())
+    say(loss, Cause.CUT)
+    loss.until(lambda: Failover.objects.filter(authority__gone=[]).exists())
+
+
 def test_the_word_is_about_hosts_that_were_silent_when_it_was_given(loss: Loss) -> None:
     loss.kill_site()
     loss.run(1.0)
