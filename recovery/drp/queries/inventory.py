@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
 
 from recovery.backups.queries import database_facts
 from recovery.drp.plan import Realm
+from recovery.drp.queries.once import once
 from recovery.drp.resolve import ApplicationSight, DatabaseSight, Inventory, SiteSight
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 
-_SEEN: ContextVar[dict[Realm, Inventory] | None] = ContextVar("drp inventory", default=None)
-"""What a round has read, while it lasts."""
-
-
-@contextmanager
-def one_look(*, anew: bool = False) -> Iterator[None]:
-    """The inventory is read once inside; with `anew` apart from what was read outside, for what is
-    about to begin."""
-    token = _SEEN.set({} if anew or _SEEN.get() is None else _SEEN.get())
-    try:
-        yield
-    finally:
-        _SEEN.reset(token)
-
 
 def inventory(realm: Realm = "production") -> Inventory:
     """Everything there is in this realm."""
-    seen = _SEEN.get()
-    if seen is None:
-        return _read(realm)
-    if realm not in seen:
-        seen[realm] = _read(realm)
-    return seen[realm]
+    return once(("inventory", realm), lambda: _read(realm))
 
 
 def _read(realm: Realm) -> Inventory:
