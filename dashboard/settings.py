@@ -317,6 +317,11 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "dashboard.codes.SignIn",
+    "reauthenticate": "dashboard.codes.SignInAgain",
+    "activate_totp": "dashboard.codes.SetUp",
+}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not TOCSIN_SECURE
 AUTH_PASSWORD_VALIDATORS = [
     {
