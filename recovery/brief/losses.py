@@ -7,7 +7,7 @@ Invariant: each database has exactly one line and stands in exactly one bin; wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.backups.words import instant, spoken
 from recovery.brief.facts import ArchiveFact, DatabaseFact, StandbyFact, Way
@@ -32,8 +32,7 @@ def _rank(loss: Loss) -> tuple[int, float, str]:
 
 def loss_of(database: DatabaseFact) -> Loss:
     """A standby that was seen comes first: it is there at once. Else the archive."""
-    seen = [one for one in database.standbys if one.at is not None]
-    best = max(seen, key=lambda one: (one.at, one.host), default=None)
+    best = best_standby(database.standbys)
     if best is not None:
         return _promoted(database, best)
     unseen = tuple(f"{one.host} in {one.site}: {one.why}" for one in database.standbys)
@@ -44,13 +43,29 @@ def loss_of(database: DatabaseFact) -> Loss:
     return _loss(database, way, source, (*unseen, *database.why_not))
 
 
+def best_standby(standbys: Sequence[StandbyFact]) -> StandbyFact | None:
+    """Of those that were seen the one that goes furthest; brief and plan name the same."""
+    seen = [(one.at, one.host, one) for one in standbys if one.at is not None]
+    return max(seen, key=lambda each: each[:2])[2] if seen else None
+
+
+def named_standby(one: StandbyFact) -> str:
+    """As a brief and a plan name it."""
+    return f"standby {one.host} in {one.site}"
+
+
+def lost_since(database: DatabaseFact, at: datetime | None) -> timedelta | None:
+    """What came after this moment, as far as anybody saw."""
+    return None if at is None else max(NOTHING, database.until - at)
+
+
 def _promoted(database: DatabaseFact, best: StandbyFact) -> Loss:
     notes = [best.why]
     assert best.at is not None, "it was seen"
     if database.archive and database.archive.at > best.at:
         further = spoken(database.archive.at - best.at)
         notes.append(f"replica {database.archive.replica} goes {further} further, and takes longer")
-    source = f"standby {best.host} in {best.site}"
+    source = named_standby(best)
     return _loss(database, Way.PROMOTE, source, tuple(notes), best)
 
 
@@ -75,7 +90,7 @@ def _loss(
     copy: StandbyFact | ArchiveFact | None = None,
 ) -> Loss:
     at = copy.at if copy is not None else None
-    lost = None if at is None else max(NOTHING, database.until - at)
+    lost = lost_since(database, at)
     return Loss(
         database=database.name,
         plan=database.plan,

@@ -14,6 +14,7 @@ from recovery.brief.decide import brief_of, look_of
 from recovery.brief.facts import (
     Cause,
     Choice,
+    DatabaseFact,
     Decided,
     Drill,
     Facts,
@@ -40,6 +41,10 @@ from recovery.traffic import screens as traffic
 
 SILENT_FOR = timedelta(seconds=5)
 """A store that was read so long after the loss is not part of it."""
+TOLD_TO = timedelta(minutes=1)
+"""The minute is what people write down of when something was said."""
+UNSEEN = (Verdict.LOST, Verdict.UNKNOWN)
+"""Nothing of such a host is seen by anybody."""
 OUT = (Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN, Verdict.ISOLATED, Verdict.AGENT_DOWN)
 
 
@@ -138,8 +143,7 @@ class Fleet:
         incident, lost_at = self._loss(name) if is_lost else (None, None)
         as_of = self.bases.as_of or self.now
         silent, answering = self._stores(name, lost_at)
-        silent_since = self._silences(name) if is_lost else {}
-        bases = self.bases.facts(name, lost_at or as_of, silent_since)
+        bases = self.databases(name)
         return Facts(
             site=site,
             others=tuple(one for other, one in self.sites.items() if other != name),
@@ -157,6 +161,14 @@ class Fleet:
             decided=self._decided(name, lost_at),
             incident=incident,
         )
+
+    def databases(self, name: str) -> tuple[DatabaseFact, ...]:
+        """Those that are led there, with the copies of them elsewhere."""
+        is_lost = look_of(self.sites[name]) is Look.LOST
+        lost_at = self._loss(name)[1] if is_lost else None
+        silent_since = self._silences(name) if is_lost else {}
+        until = lost_at or self.bases.as_of or self.now
+        return self.bases.facts(name, until, silent_since)
 
     def _loss(self, name: str) -> tuple[int | None, datetime | None]:
         """Its incident, and since when more than half of its hosts are gone: what was lost of it
@@ -207,10 +219,30 @@ class Fleet:
                 silent.add(copy.store)
         return tuple(sorted(silent - answering)), tuple(sorted(answering))
 
+    def gone_hosts(self, name: str) -> frozenset[UUID]:
+        """Of which the newest word of the provider, or of somebody there, says that they are gone:
+        given since the datacenter was lost and since each of them fell silent, and not withdrawn.
+        What others still see, or what spoke after that word, it says nothing about."""
+        site = self.sites.get(name)
+        if site is None or look_of(site) is not Look.LOST:
+            return frozenset()
+        word = self._word(name, self._loss(name)[1])
+        if word is None or word.cause is not Cause.GONE:
+            return frozenset()
+        silences = self._silences(name)
+        return frozenset(
+            pk
+            for pk, host in self.hosts[name]
+            if host.verdict in UNSEEN and pk in silences and word.at >= silences[pk]
+        )
+
     def _word(self, name: str, lost_at: datetime | None) -> Word | None:
-        """Said since the loss; what was said of another one does not count."""
+        """Said since the loss; what was said of another one does not count, whenever somebody wrote
+        it down."""
         row = self.words.get(name)
         if row is None or lost_at is None or row.at < lost_at:
+            return None
+        if row.said_at < lost_at - TOLD_TO:
             return None
         return Word(row.said, Cause(row.cause), row.source, row.said_at, row.until, row.by, row.at)
 

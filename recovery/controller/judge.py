@@ -268,7 +268,8 @@ class Judge:
 
     def _leases(self) -> Leases:
         """As this leader has watched them, now."""
-        return Leases(self.databases.watch.memory.leases, self.clock.monotonic())
+        memory = self.databases.watch.memory
+        return Leases(memory.leases, self.clock.monotonic(), memory.words)
 
     def _draw_lots(self) -> None:
         """Restore tests: seldom, and none while anything is wrong."""

@@ -196,30 +196,50 @@ class Promises:
     epochs below its own, and what was promised is still waited out. Each question has to come
     over a connection of its own, whose handshake is the two-way evidence that B7 asks for: else a
     primary that hears nobody is shut, and its standby promises for ever not to be promoted.
+
+    `taken`: who took the giving over by name, below which epoch: they alone give it again, so that
+    a late word of one that gave up opens nothing that another relies on.
     """
 
     epoch: int = 0
     until: float = NEVER
     span: float = 0.0
     refused_below: int = 0
+    taken: tuple[tuple[str, int], ...] = ()
 
     def ask(self, *, epoch: int, span: float, now: float) -> tuple[Promises, str]:
         """The primary of `epoch` asks for `span` (`guard_span` of its lease) from our receipt.
 
         The value to journal, and why not ("": promised)."""
-        if epoch < self.refused_below:
-            return self, f"Another takes over at epoch {self.refused_below}."
+        if epoch < self.closed_below:
+            return self, f"Another takes over at epoch {self.closed_below}."
         if epoch < self.epoch:
             return self, f"Epoch {epoch} is over: we know of epoch {self.epoch}."
         return replace(self, epoch=epoch, span=span, until=max(self.until, now + span)), ""
 
-    def take_over(self, epoch: int) -> Promises:
-        """No further promise to a primary below `epoch`."""
-        return replace(self, refused_below=max(self.refused_below, epoch))
+    @property
+    def closed_below(self) -> int:
+        """No primary below this epoch is promised anything."""
+        return max(self.refused_below, *(epoch for _, epoch in self.taken), 0)
+
+    def take_over(self, epoch: int, by: str = "") -> Promises:
+        """No further promise to a primary below `epoch`; with a name it can be given again."""
+        if not by:
+            return replace(self, refused_below=max(self.refused_below, epoch))
+        kept = dict(self.taken)
+        return replace(self, taken=tuple((kept | {by: max(kept.get(by, 0), epoch)}).items()))
+
+    def give_again(self, names: Iterable[str]) -> Promises:
+        """Whoever took over by these names has given up; what others took stays taken."""
+        over = frozenset(names)
+        return replace(self, taken=tuple(one for one in self.taken if one[0] not in over))
 
     def learn(self, epoch: int) -> Promises:
-        """A spec or an order of a higher epoch was seen."""
-        return self if epoch <= self.epoch else replace(self, epoch=epoch)
+        """A spec or an order of a higher epoch was seen: it refuses all below by itself."""
+        if epoch <= self.epoch:
+            return self
+        taken = tuple(one for one in self.taken if one[1] > epoch)
+        return replace(self, epoch=epoch, taken=taken)
 
     def left(self, now: float) -> float:
         """Seconds for which a promotion is still refused."""

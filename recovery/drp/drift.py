@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from recovery.drp.plan import Plan, PlannedStep, Target
+from recovery.drp.plan import Plan, PlannedStep, Quote, Target
 
 Epochs = Mapping[str, int]
+SLACK_MS = 5000
+"""By so much a promotion may lose more than was quoted (`elect.SLACK`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def drift(
                 *_head(approved, now),
                 *_steps(approved, now, _Ours(ours or {}, frozenset(busy)), ended),
                 *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
+                *_doubts(approved, now, _Ours(ours or {}, frozenset(busy))),
             ]
         )
     )
@@ -123,10 +126,12 @@ def _rest(step: PlannedStep) -> tuple[object, ...]:
 
 
 def _quotes(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
-    after = {quote.database: quote for quote in now.quotes}
+    after = {(quote.database, quote.way): quote for quote in now.quotes}
     for quote in approved.quotes:
-        found = after.get(quote.database)
-        if found is None:
+        found = after.get((quote.database, quote.way))
+        if quote.way == "promote":
+            yield from _promoted(quote, found, ours)
+        elif found is None:
             if not ours.touched(f"database:{quote.database}"):
                 yield f"{quote.name} has no copy to restore any more; it was quoted {quote.moment}."
         elif found.moment < quote.moment:
@@ -134,3 +139,27 @@ def _quotes(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
                 f"{quote.name} can be restored up to {found.moment} only; it was quoted up to"
                 f" {quote.moment}."
             )
+
+
+def _promoted(quote: Quote, found: Quote | None, ours: _Ours) -> Iterator[str]:
+    """More than was quoted, beyond the slack that a promotion has, or of nobody knows how much."""
+    if found is None or quote.lost_ms is None or ours.touched(f"database:{quote.database}"):
+        return
+    if found.lost_ms is None:
+        yield f"{quote.name}: nobody can tell any more what {found.source} lacks."
+    elif found.lost_ms > quote.lost_ms + SLACK_MS:
+        yield (
+            f"{quote.name} would lose {found.lost_ms / 1000:.0f} s ({found.source}); it was quoted"
+            f" {quote.lost_ms / 1000:.0f} s."
+        )
+
+
+def _doubts(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
+    """What nobody was shown. Whoever answered for more answered for less, too."""
+    known = {(one.database, one.replica, one.said) for one in approved.doubts}
+    if approved.v < 3:
+        return
+    for one in now.doubts:
+        is_known = (one.database, one.replica, one.said) in known
+        if not is_known and not ours.touched(f"database:{one.database}"):
+            yield f"{one.said} That was not on the page when it was approved."

@@ -81,12 +81,27 @@ class PlannedStep(Shape, frozen=True):
 
 
 class Quote(Shape, frozen=True):
-    """What of a database is certain to be there afterwards: everything up to `moment`."""
+    """What of a database is certain to be there afterwards: everything up to `moment`; of a standby
+    that nobody can tell of, "". `way`: how it comes back; `lost_ms`: what a promotion loses, as far
+    as anybody saw, None: nobody can tell."""
 
     database: str
     name: str
     source: str
     moment: str
+    way: Literal["restore", "promote"] = "restore"
+    lost_ms: int | None = None
+
+
+class Doubt(Shape, frozen=True):
+    """What nobody can prove of a database in the datacenter that is left, and who approves answers
+    for: that `replica` did not prolong its lease unseen, or, of a primary that lives by none, that
+    it is not written to."""
+
+    database: str
+    name: str
+    replica: str
+    said: str
 
 
 class LeftOut(Shape, frozen=True):
@@ -97,14 +112,15 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 """Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
-takes an approval begins."""
+takes an approval begins. Those of version 2 named no doubts and quoted no standby: nobody answers
+for the ones, and nothing beyond 5 s is lost by the others."""
 
 
 class Plan(Shape, frozen=True):
     """Everything that an approval is about. `requester` and `last_editor`: whose approval of it
-    counts for nothing."""
+    counts for nothing; `doubts`: what its approvers answer for."""
 
     runbook: str
     version: int
@@ -118,6 +134,7 @@ class Plan(Shape, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     requester: str = ""
     last_editor: str = ""
+    doubts: tuple[Doubt, ...] = ()
     v: int = VERSIONS[-1]
 
     def step(self, id: str) -> PlannedStep:
@@ -125,9 +142,15 @@ class Plan(Shape, frozen=True):
         return next(step for step in self.steps if step.id == id)
 
 
+QUOTED_BEFORE = ("database", "name", "source", "moment")
+
+
 def canonical(plan: Plan) -> bytes:
     """RFC 8785: one plan, one row of bytes."""
     told = msgspec.to_builtins(plan)
+    if plan.v < 3:
+        del told["doubts"]
+        told["quotes"] = [{key: one[key] for key in QUOTED_BEFORE} for one in told["quotes"]]
     if plan.v == 1:
         del told["requester"], told["last_editor"]
     return core.canonical(told)

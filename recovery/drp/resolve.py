@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
 from recovery.drp.plan import (
+    Doubt,
     Gate,
     LeftOut,
     Need,
@@ -38,9 +39,22 @@ class SiteSight:
 
 
 @dataclass(frozen=True, slots=True)
+class CopySight:
+    """A standby, named as the brief names it. `at`: it has all that was acknowledged up to then;
+    `lost`: what came after, as far as anybody saw; None: nobody can tell."""
+
+    site: str
+    source: str
+    at: datetime | None
+    lost: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSight:
     """`home`: where its primary is or was; `standbys`: datacenters with a copy that may be
-    promoted; `restorable`: (replica, newest moment) of the best copy outside its home."""
+    promoted; `restorable`: (replica, newest moment) of the best copy outside its home; `copies`: of
+    each datacenter that has one, its best standby; `doubts`: (replica, sentence) of what nobody
+    can prove of its primary."""
 
     id: str
     name: str
@@ -50,6 +64,8 @@ class DatabaseSight:
     epoch: int
     standbys: frozenset[str] = frozenset()
     restorable: tuple[str, datetime] | None = None
+    copies: tuple[CopySight, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +137,8 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         into=into,
         situation=wish.situation,
         steps=tuple(steps),
-        quotes=_quotes(runbook, wish, inventory, steps),
+        quotes=(*_quotes(runbook, wish, inventory, steps), *_promoted(wish, inventory, steps)),
+        doubts=_doubts(wish, inventory, steps),
         left_out=tuple(left),
         requester=wish.requester,
         last_editor=wish.last_editor,
@@ -250,16 +267,8 @@ def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...
 def _quotes(
     runbook: Runbook, wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]
 ) -> tuple[Quote, ...]:
-    """Of every starter database there that has a copy elsewhere, and of whatever a step restores;
-    one that is promoted or switched over loses what its lag says, and that is measured, not
-    quoted."""
-    restored = {
-        target.id
-        for step in steps
-        if step.kind is Kind.RESTORE_DATABASES
-        for wave in step.waves
-        for target in wave
-    }
+    """Of every starter database there that has a copy elsewhere, and of what a step restores."""
+    restored = _targets(steps, Kind.RESTORE_DATABASES)
     rows = sorted(inventory.databases, key=lambda row: row.name)
     return tuple(
         Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
@@ -271,3 +280,44 @@ def _quotes(
 
 def _is_starter_there(row: DatabaseSight, runbook: Runbook, wish: Wish) -> bool:
     return not runbook.is_lossless and row.home == wish.lost and row.plan == "starter"
+
+
+def _targets(steps: Iterable[PlannedStep], *kinds: Kind) -> frozenset[str]:
+    return frozenset(
+        target.id for step in steps if step.kind in kinds for wave in step.waves for target in wave
+    )
+
+
+def _promoted(wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]) -> tuple[Quote, ...]:
+    """Of whatever a step promotes: nothing waits for a standby of another datacenter. Who is handed
+    over while its primary lives loses nothing."""
+    if wish.mode is Mode.PLANNED:
+        return ()
+    promoted = _targets(steps, Kind.PROMOTE_DATABASES)
+    rows = sorted(inventory.databases, key=lambda row: row.name)
+    pairs = [(row, one) for row in rows for one in row.copies if one.site == wish.into]
+    return tuple(
+        Quote(
+            row.id,
+            row.name,
+            one.source,
+            one.at.isoformat() if one.at else "",
+            way="promote",
+            lost_ms=None if one.lost is None else round(one.lost / timedelta(milliseconds=1)),
+        )
+        for row, one in pairs
+        if row.id in promoted
+    )
+
+
+def _doubts(wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]) -> tuple[Doubt, ...]:
+    """Of each database there that a step promotes or restores, or that is fenced with its site."""
+    named = _targets(steps, Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES)
+    fenced = _targets(steps, Kind.FENCE_DATACENTER)
+    is_fenced = inventory.site(wish.lost).id in fenced
+    return tuple(
+        Doubt(row.id, row.name, replica, said)
+        for row in sorted(inventory.databases, key=lambda row: row.name)
+        if row.home == wish.lost and (is_fenced or row.id in named)
+        for replica, said in row.doubts
+    )

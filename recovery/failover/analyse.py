@@ -1,12 +1,11 @@
 """The phase *analyse*: is it so, is somebody safe, and has the old primary stopped? Pure.
 
-Invariant: nothing is revoked before a candidate is eligible and has said that no promise of its
-own lives (B6); a primary without a successor keeps its lease, so that it may simply come back.
+Invariant: nothing is revoked, and no promise taken over, before a candidate is eligible and has
+said that no promise of its own lives (B6); a primary without a successor keeps its lease and its
+standbys' promises, so that it may simply come back.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from recovery.failover.elect import WORSE, elect
 from recovery.failover.facts import (
@@ -17,13 +16,13 @@ from recovery.failover.facts import (
     Facts,
     Failover,
     Proof,
-    ProofKind,
     ReplicaSight,
     Step,
     Wait,
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
+from recovery.failover.prolonging import answered_for
 from recovery.failover.proofs import lease_proof, refuse_proof
 from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
 from recovery.operations.facts import UNDER_WAY, UNFINISHED, OperationState
@@ -37,6 +36,8 @@ def analyse(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         return _restart(facts, failover, policy)
     if (stop := hands_off(facts.around, facts.authority)) is not None:
         return stop
+    if facts.database.epoch != failover.old_epoch:
+        return _abandon("Its epoch is another by now: that is looked at anew.")
     wrong = trouble(facts, policy, now)
     if failover.kind is FailoverKind.SWITCHOVER:
         return _switch(facts, failover, policy, now, wrong)
@@ -46,8 +47,8 @@ def analyse(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
 def _fail_over(facts: Facts, failover: Failover, policy: Policy, now: float, wrong: str) -> Answer:
     if not wrong:
         return _abandon("Its primary renews its lease and serves: nothing was changed.")
-    if kept := is_kept(facts, policy):
-        return _take_over(facts, failover, policy, kept) or _abandon(kept)
+    if facts.authority is None and (kept := is_kept(facts, policy)):
+        return _abandon(kept)
     if (stop := braked(facts, policy)) is not None:
         return stop
     return _revoke_when_sure(facts, failover, policy, now)
@@ -71,20 +72,6 @@ def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: flo
     return _revoke(facts, failover, policy, now)
 
 
-def _take_over(facts: Facts, failover: Failover, policy: Policy, kept: str) -> Answer | None:
-    """People decided that it leads no more: whoever promised it anything promises nothing further,
-    and the last promise is waited out (B6). None: nobody decided that."""
-    if facts.authority is None:
-        return None
-    for one in facts.replicas:
-        asking = failover.order("ask", one.replica)
-        live = one.age <= policy.heard_within and one.promised_for > one.age
-        if live and (asking is None or asking.age > policy.answer_age):
-            said = f"{kept} {facts.authority.said} takes over: it promises nothing further."
-            return Step(Act.ASK, said, replica=one.replica, take_over=True)
-    return Wait(f"{kept} That is waited out.", 0.5)
-
-
 def _start_again(failover: Failover, source: ReplicaSight, policy: Policy) -> Step | None:
     """Nobody can take over from a server that crashed on a living host: it may serve again itself.
     Nothing was revoked, so it starts by its own lease, or not at all."""
@@ -101,10 +88,10 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     offered = (one for one in facts.proofs if not refuse_proof(one, facts, failover))
     proof = next(offered, None) or lease_proof(facts, now)
     if proof is not None:
-        if why := _unnamed_risk(proof, facts, policy):
-            return Ask(why, "no-proof")
-        proof = _with_risk(proof, facts, policy)
-        return Step(Act.REVOKE, proof.said, Phase.FENCE, proof=proof)
+        stands = answered_for(proof, facts, failover, policy)
+        if not isinstance(stands, Proof):
+            return stands
+        return Step(Act.REVOKE, stands.said, Phase.FENCE, proof=stands)
     source = facts.replica(failover.source)
     if source is not None and has_crashed(source, policy):
         said = "Its agent lives: it is asked to close the gate and to sign for it."
@@ -114,42 +101,6 @@ def _revoke(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
         said = "It lives by no lease that could end: power it off, or two people vouch."
         return Ask(said, "no-proof")
     return Wait(f"Its lease ends in {watch.left(now):.1f} s.", watch.left(now))
-
-
-def _silent(proof: Proof, facts: Facts, policy: Policy) -> list[str]:
-    """Standbys that we do not hear and that may have kept the holder of this lease going by their
-    promises (B6); none where no plan reaches across datacenters."""
-    if facts.authority is None or proof.kind is not ProofKind.LEASE_ENDED:
-        return []
-    return [
-        one.name
-        for one in facts.replicas
-        if one.may_be_promoted and one.replica != proof.replica and one.age > policy.heard_within
-    ]
-
-
-def _unnamed_risk(proof: Proof, facts: Facts, policy: Policy) -> str:
-    """Two people stand for what nobody can prove (I-DB-4), also where one broke glass."""
-    authority, silent = facts.authority, _silent(proof, facts, policy)
-    if authority is None or not silent or len({one for one in authority.people if one}) >= 2:
-        return ""
-    return (
-        f"{', '.join(silent)}, unheard, may have prolonged its lease unseen, and the plan has the"
-        " word of one person: a second one vouches."
-    )
-
-
-def _with_risk(proof: Proof, facts: Facts, policy: Policy) -> Proof:
-    """A lease ends on our clock; whoever approved the plan is named for what may have prolonged
-    it."""
-    authority, silent = facts.authority, _silent(proof, facts, policy)
-    if authority is None or not silent:
-        return proof
-    said = (
-        f"{proof.said} {', '.join(silent)}, unheard, may have prolonged it unseen: that they did"
-        f" not is on the word of {' and '.join(authority.people)}."
-    )
-    return replace(proof, said=said)
 
 
 def _ask(failover: Failover, election: Election, policy: Policy) -> Answer:

@@ -17,12 +17,14 @@ from recovery.failover.facts import (
     Facts,
     Failover,
     OrderSight,
+    Proof,
     ReplicaSight,
     Step,
     Wait,
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
+from recovery.failover.prolonging import answered_for
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
 from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import Plan, Role, StandbyLoss
@@ -40,7 +42,10 @@ def fence(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answe
     if failover.kind is FailoverKind.SWITCHOVER:
         return _hand_over(facts, failover, policy, now)
     if (proof := find_proof(facts, failover, now)) is not None:
-        return Step(Act.PROVE, proof.said, Phase.ELECT, proof=proof)
+        stands = answered_for(proof, facts, failover, policy)
+        if not isinstance(stands, Proof):
+            return stands
+        return Step(Act.PROVE, stands.said, Phase.ELECT, proof=stands)
     return _close_gate(facts, failover, policy, now)
 
 
@@ -75,7 +80,10 @@ def _hand_over(facts: Facts, failover: Failover, policy: Policy, now: float) -> 
     if proof is None and not lives:
         proof = find_proof(facts, failover, now)
     if proof is not None and not failover.called_off:
-        return Step(Act.PROVE, proof.said, Phase.ELECT, proof=proof)
+        stands = answered_for(proof, facts, failover, policy)
+        if not isinstance(stands, Proof):
+            return stands
+        return Step(Act.PROVE, stands.said, Phase.ELECT, proof=stands)
     if lives and (reason := _why_not_over(failover, policy, order)):
         return _give_back(reason)
     return Wait("The standby takes in the last writes.", 0.1)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from recovery.failover.authority import Authority
 from recovery.failover.facts import (
     NEVER,
-    Authority,
     Election,
     Facts,
     Quote,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recovery.failover.authority import Authority
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import (
@@ -169,11 +170,14 @@ class OrderSight:
     position: int | None = None
     """What a `fence` stopped at."""
     epoch: int = 0
+    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A standby's answer to `ask` (B6), `age` seconds after the question was sent."""
+    """A standby's answer to `ask` (B6), `age` seconds after the question was sent, `seen_for` after
+    the answer was first seen. `took_over`: it has said in this failover, under this very act, that
+    it promises nothing further."""
 
     replica: str
     age: float
@@ -181,22 +185,7 @@ class Asked:
     position: int = 0
     timeline: int = 0
     took_over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A step of a recovery plan that people approved: for it alone somebody is promoted across
-    datacenters, in a pause, in a storm, and within the hour.
-
-    `act`: the key of its act; `said`: whose it is, for people; `into`: the datacenter that takes
-    over; `loss`: seconds of writes that were approved to be lost; `people`: who asked for it and
-    who approved it."""
-
-    act: str
-    said: str
-    into: str
-    loss: float = 0.0
-    people: tuple[str, ...] = ()
+    seen_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

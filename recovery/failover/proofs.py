@@ -108,6 +108,8 @@ def _approved(proof: Proof, facts: Facts, failover: Failover) -> str:
         return "Two different people have to have agreed to a recovery plan."
     if set(proof.people) != set(authority.people):
         return "Other people agreed to this plan."
+    if failover.source not in authority.named:
+        return "Nobody who approved the plan was shown that it lives by no lease that could end."
     watch = facts.lease
     mine = (failover.source, failover.old_epoch)
     if watch is not None and (watch.row.replica, watch.row.epoch) == mine and watch.row.sequence:

@@ -7,7 +7,8 @@ standby that promised its primary, nothing is begun and nothing revoked.
 from __future__ import annotations
 
 from recovery.core.leases import LeaseRow
-from recovery.failover.facts import Answer, Around, Ask, Authority, Facts, ReplicaSight, Wait
+from recovery.failover.authority import Authority
+from recovery.failover.facts import Answer, Around, Ask, Facts, ReplicaSight, Wait
 from recovery.failover.policy import Policy
 from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 

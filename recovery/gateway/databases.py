@@ -174,6 +174,8 @@ def order_of(
         verb=VERBS[op.verb],
         database=msgspec.structs.replace(spec, epoch=op.database_epoch),
         take_over=bool(op.params.get("take_over", False)),
+        give_again=tuple(str(one) for one in op.params.get("give_again", ())),
+        by=str(op.params.get("by", "")),
         restore=restore_spec(op),
         plan=plan,
     )

@@ -49,7 +49,8 @@ def _of_failovers(operations: Sequence[Operation]) -> Mapping[UUID, str]:
     }
     if not asked:
         return {}
-    rows = Failover.objects.exclude(act="").filter(database__in={one[0] for one in asked.values()})
+    rows = Failover.objects.exclude(act="").exclude(authority={})
+    rows = rows.filter(database__in={one[0] for one in asked.values()})
     acts = {(row.database_id, *each): row.act for row in rows for each in _orders(row)}
     return {pk: acts[one] for pk, one in asked.items() if one in acts}
 

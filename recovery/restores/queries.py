@@ -16,6 +16,7 @@ from recovery.backups.queries import database_facts
 from recovery.backups.words import instant
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED as FAILOVER_ENDED
+from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica
@@ -49,10 +50,12 @@ VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
 @dataclass(frozen=True, slots=True)
 class Leases:
     """The leases of databases as the leading controller watches them, at `now` of its own clock.
-    One that it has not looked at may have been renewed this very moment (B3)."""
+    One that it has not looked at may have been renewed this very moment (B3). `words`: the newest
+    of each replica's agent."""
 
     watches: Mapping[str, LeaseWatch] = field(default_factory=dict)
     now: float = 0.0
+    words: Mapping[str, Word] = field(default_factory=dict)
 
     def sight(self, database: Database) -> LeaseSight | None:
         """None: its old primary lived by none."""

@@ -76,8 +76,13 @@ class DatabaseOrders:
     # ------------------------------------------------------------------ verbs
 
     async def _ask(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        promises, epoch = replica.server.record.promises, order.database.epoch
+        if order.give_again:
+            # its epoch comes with it: whoever leads by now, nobody below is promised anything
+            promises = promises.learn(epoch).give_again(order.give_again)
         if order.take_over:
-            promises = replica.server.record.promises.take_over(order.database.epoch)
+            promises = promises.take_over(epoch, order.by)
+        if promises != replica.server.record.promises:
             await replica.server.note(promises=promises)
         left = replica.server.record.promises.left(self._clock.boottime())
         fact = replica.fact()

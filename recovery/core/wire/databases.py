@@ -166,9 +166,10 @@ class DatabaseOrder(Frame, frozen=True):
     `fence`: close the gate and keep it closed below a higher epoch; `done` carries a receipt,
     `detail` the position at which it stopped. `ask`: what a promotion here would meet: `done`
     with a JSON detail {"promised_ms", "position", "timeline", "state"}; `take_over` makes this
-    host give no further promises below `database.epoch` (B6). `promote`: become the primary of
-    `database.epoch`; refused while a promise lives. `restart`: start a crashed server. `rejoin`:
-    follow `database`'s primary again, rewinding or reseeding after a snapshot (I-DB-5).
+    host give no further promises below `database.epoch` (B6), `by` a name; `give_again`: those of
+    these names have given up, and it promises as if they had not. `promote`: become the primary
+    of `database.epoch`; refused while a promise lives. `restart`: start a crashed server.
+    `rejoin`: follow `database`'s primary again, rewinding or reseeding after a snapshot (I-DB-5).
     `restore`: bring it back from a store and prove it, beside the place where it would serve;
     `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
     replica, which the list names as primary. `discard`: nothing of that restore is left here.
@@ -180,5 +181,7 @@ class DatabaseOrder(Frame, frozen=True):
     verb: DatabaseVerb
     database: DatabaseSpec
     take_over: bool = False
+    give_again: tuple[str, ...] = ()
+    by: str = ""
     restore: RestoreSpec | None = None
     plan: PlanWord | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from recovery.failover.prolonging import Prolonging
 from recovery.operations.facts import UNDER_WAY, OperationState
 
 AGAIN_SECONDS = 5.0
@@ -17,28 +18,33 @@ AGAIN_SECONDS = 5.0
 
 
 class Standing(StrEnum):
-    """`ask`: its agent is to be ordered to close the gate · `waits`: it is not known yet."""
+    """`ask`: its agent is to be ordered to close the gate · `tell`: its standbys are to be told to
+    promise nothing further · `waits`: it is not known yet."""
 
     PROVEN = "proven"
     ASK = "ask"
+    TELL = "tell"
     WAITS = "waits"
     UNPROVEN = "unproven"
+
+
+NOBODY = Prolonging()
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """A database whose primary is in the datacenter. `is_heard`: its agent answers; `left`: seconds
-    of the primary's lease, None: it lives by none; `silent`: who could have promised it more,
-    unheard; `is_gone`: the provider, or somebody on site, said that the datacenter is gone;
-    `proof`: of its failover; `receipt`, `quiet`, `detail`: of the newest order to close the gate,
-    seconds ago."""
+    of the primary's lease, None: it lives by none; `more`: who may have given it more, by the rule
+    of every promotion across datacenters; `is_told`: its standbys were told a moment ago; `proof`:
+    of its failover; `receipt`, `quiet`, `detail`: of the newest order to close the gate, seconds
+    ago."""
 
     name: str
     host: str
     is_heard: bool
     left: float | None = None
-    silent: tuple[str, ...] = ()
-    is_gone: bool = False
+    more: Prolonging = NOBODY
+    is_told: bool = False
     proof: str = ""
     receipt: OperationState | None = None
     quiet: float = 0.0
@@ -48,31 +54,54 @@ class Held:
 def judge(held: Held) -> tuple[Standing, str]:
     """With a sentence about it, which names its host."""
     where = f"{held.name} on {held.host}"
+    standing, said = _proven(held) or _by_lease(held) or (Standing.UNPROVEN, _doubt(held))
+    return standing, f"{where}: {said}"
+
+
+def _proven(held: Held) -> tuple[Standing, str] | None:
     if held.proof:
-        return Standing.PROVEN, f"{where}: {held.proof}"
+        return Standing.PROVEN, held.proof
     if held.receipt is OperationState.DONE:
-        return Standing.PROVEN, f"{where}: its agent closed the gate and signed for it."
-    if held.left is not None and held.left <= 0 and (held.is_gone or not held.silent):
-        return Standing.PROVEN, f"{where}: its lease has ended."
+        return Standing.PROVEN, "its agent closed the gate and signed for it."
+    if held.left is not None and held.left <= 0 and held.more.is_over:
+        return Standing.PROVEN, "its lease has ended."
+    return None
+
+
+def _by_lease(held: Held) -> tuple[Standing, str] | None:
+    """What comes next; None: nobody there could say more."""
     if held.left is not None and held.left > 0:
-        return Standing.WAITS, f"{where}: its lease ends in {held.left:.0f} s."
+        return Standing.WAITS, f"its lease ends in {held.left:.0f} s."
     if held.is_heard:
-        return _asked(held, where)
-    return Standing.UNPROVEN, f"{where}: {_doubt(held)}"
+        return _asked(held)
+    return None if held.left is None else _prolonged(held)
 
 
-def _asked(held: Held, where: str) -> tuple[Standing, str]:
+def _prolonged(held: Held) -> tuple[Standing, str] | None:
+    """By those who answer; None: what is left to doubt is who does not."""
+    more = held.more
+    if more.open:
+        names = ", ".join(one.name for one in more.open)
+        said = f"its lease has ended; {names} may promise it more, and is told not to."
+        return (Standing.WAITS if held.is_told else Standing.TELL), said
+    if more.kept is not None:
+        said = f"its lease has ended, but {more.kept.name} promised it {more.kept.left:.0f} s more."
+        return Standing.WAITS, said
+    return None
+
+
+def _asked(held: Held) -> tuple[Standing, str]:
     if held.receipt in UNDER_WAY:
-        return Standing.WAITS, f"{where}: its agent is to close the gate."
+        return Standing.WAITS, "its agent is to close the gate."
     if held.receipt is not None and held.quiet < AGAIN_SECONDS:
-        return Standing.WAITS, f"{where}: its gate was not closed: {held.detail}"
-    return Standing.ASK, f"{where}: its agent is ordered to close the gate and to sign for it."
+        return Standing.WAITS, f"its gate was not closed: {held.detail}"
+    return Standing.ASK, "its agent is ordered to close the gate and to sign for it."
 
 
 def _doubt(held: Held) -> str:
     if held.left is None:
         return "it lives by no lease that could end, and nobody there answers."
     return (
-        f"its lease has ended, but {', '.join(held.silent)}, unheard, may have prolonged it unseen;"
-        " nobody has said that the datacenter is gone."
+        f"its lease has ended, but {held.more.named}, unheard, may have prolonged it unseen; nobody"
+        " has said that it is gone."
     )

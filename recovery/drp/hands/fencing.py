@@ -11,29 +11,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from recovery.brief.facts import Cause as SiteCause
-from recovery.brief.models import ProviderWord
+from recovery.brief.queries import Fleet, fleet_at
 from recovery.core import control
 from recovery.core.errors import Refused
 from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
+from recovery.drp.hands.promises import promisers
 from recovery.drp.sights import Heard, Order, Outcome
-from recovery.failover.actions.failovers import order as order_act
-from recovery.failover.actions.fences import BY_RECEIPT, Cause, note_proofs, raise_fence
+from recovery.failover.actions.fences import (
+    BY_RECEIPT,
+    Cause,
+    close_gate,
+    note_proofs,
+    raise_fence,
+    standing_fence,
+    tell_standby,
+)
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
-from recovery.inventory.facts import ReplicaState, Role, Verdict
+from recovery.failover.prolonging import prolonging
+from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Database, Host, Replica
-from recovery.operations.facts import OperationState, Verb
+from recovery.operations.facts import UNDER_WAY, OperationState, Verb
 from recovery.operations.models import Operation
 
 HEARD = (Verdict.ALIVE, Verdict.SUSPECT)
+NOT_YET = frozenset({Standing.ASK, Standing.TELL, Standing.WAITS})
+TOLD_AGAIN = 3.0
+"""Seconds after which a standby that has not answered is told again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One database: what is told of it, and what its proof rests on."""
+    """One database: what is told of it, and what its proof rests on. `epoch`: in which its primary
+    led; `open`: its standbys that may still promise."""
 
     database: Database
     primary: Replica
@@ -41,6 +53,8 @@ class Looked:
     said: str
     number: tuple[int, int, int] | None
     has_receipt: bool
+    epoch: int = 0
+    open: tuple[str, ...] = ()
 
     def told(self) -> dict[str, object]:
         return {
@@ -83,49 +97,55 @@ class Fencing:
             return Outcome(Heard.NEVER)
         if row.lifted_by:
             return Outcome(Heard.FAILED, f"{row.lifted_by} lifted the fence: {row.lift_reason}")
-        looked = [self._looked(database, row) for database in primaries_in(row)]
+        bench, fleet = self._bench, fleet_at(self._bench.now)
+        looked = [self._looked(database, row, fleet) for database in primaries_in(row)]
         told = say(looked, row)
-        waits = any(one.standing in {Standing.ASK, Standing.WAITS} for one in looked)
+        waits = any(one.standing in NOT_YET for one in looked)
         proven = [one.told() for one in looked if one.standing is Standing.PROVEN]
-        asked = [one for one in looked if one.standing is Standing.ASK]
-        bench = self._bench
         with control.deciding(bench.actor.epoch):
-            for one in asked:
-                self._close(one, order)
+            if not standing_fence(row.pk):
+                return Outcome(Heard.UNDER_WAY, "Somebody has just lifted the fence.")
+            for one in looked:
+                self._order(one, order)
             note_proofs(
                 fence=row, proofs=proven, told=told, is_over=not waits, actor=bench.actor,
                 now=bench.now,
             )  # fmt: skip
         return Outcome(Heard.UNDER_WAY if waits else Heard.DONE, told)
 
-    def _close(self, one: Looked, order: Order) -> None:
+    def _order(self, one: Looked, order: Order) -> None:
         bench = self._bench
-        order_act(
-            verb=Verb.FENCE,
-            replica=one.primary,
-            epoch=one.database.epoch,
-            urgency=one.database.priority,
-            plan={"run": str(bench.run.pk), "step": order.step, "act": order.key},
-            actor=bench.actor,
-            reason=one.said,
-            now=bench.now,
-        )
+        told: dict[str, str] = {"run": str(bench.run.pk), "step": order.step, "act": order.key}
+        if one.standing is Standing.ASK:
+            close_gate(
+                replica=one.primary, epoch=one.epoch, plan=told, actor=bench.actor,
+                reason=one.said, now=bench.now,
+            )  # fmt: skip
+        if one.standing is Standing.TELL:
+            for replica in one.open:
+                tell_standby(
+                    replica=UUID(replica), epoch=one.epoch, by=order.key, actor=bench.actor,
+                    reason=one.said, now=bench.now,
+                )  # fmt: skip
 
-    def _looked(self, database: Database, fence: Fence) -> Looked:
+    def _looked(self, database: Database, fence: Fence, fleet: Fleet) -> Looked:
         failover = Failover.objects.filter(database=database).exclude(phase__in=sorted(ENDED))
         running = failover.select_related("source__host").first()
         primary = database.primary or (running.source if running else None)
         assert primary is not None, "it was found by it"
         lease = self._lease(database, primary)
+        epoch = database.epoch if database.primary else (running.old_epoch if running else 0)
         closing = _closing(database, primary)
+        known = promisers(primary, fence.key, fleet, self._bench)
+        more = prolonging(known)
         proof = running.proof if running and running.promoted_at is None else None
         held = Held(
             name=database.name,
             host=primary.host.name,
             is_heard=primary.host.verdict in HEARD,
             left=lease[1] if lease else None,
-            silent=_silent(database, primary),
-            is_gone=_is_gone(fence),
+            more=more,
+            is_told=_is_told(fence.key, [UUID(one.replica) for one in more.open], self._bench),
             proof=str(proof["said"]) if proof else "",
             receipt=OperationState(closing.state) if closing else None,
             quiet=_quiet(closing, self._bench) if closing else 0.0,
@@ -133,7 +153,9 @@ class Fencing:
         )
         standing, said = judge(held)
         has_receipt = held.receipt is OperationState.DONE
-        return Looked(database, primary, standing, said, lease[0] if lease else None, has_receipt)
+        number = lease[0] if lease else None
+        open_ = tuple(one.replica for one in more.open)
+        return Looked(database, primary, standing, said, number, has_receipt, epoch, open_)
 
     def _lease(
         self, database: Database, primary: Replica
@@ -169,7 +191,7 @@ def say(looked: list[Looked], fence: Fence) -> str:
         f"Nothing starts on the {hosts} hosts of {site}.",
         f"{len(proven)} of {len(looked)} databases are proven not to be written to there.",
     ]
-    parts += [one.said for one in looked if one.standing in {Standing.ASK, Standing.WAITS}]
+    parts += [one.said for one in looked if one.standing in NOT_YET]
     doubts = [one.said for one in looked if one.standing is Standing.UNPROVEN]
     return " ".join([*parts, *(["Not proven:", *doubts] if doubts else [])])
 
@@ -184,23 +206,10 @@ def _quiet(op: Operation, bench: Bench) -> float:
     return (bench.now - (op.ended_at or op.requested_at)).total_seconds()
 
 
-def _silent(database: Database, primary: Replica) -> tuple[str, ...]:
-    """Who could have prolonged its lease by promises, and does not answer (B6)."""
-    rows = Replica.objects.filter(
-        database=database, role=Role.STANDBY, state=ReplicaState.MEMBER, may_be_promoted=True
-    ).exclude(pk=primary.pk)
-    return tuple(
-        f"{row} on {row.host.name}"
-        for row in rows.select_related("host", "database").order_by("number")
-        if row.host.verdict not in HEARD
+def _is_told(key: str, replicas: list[UUID], bench: Bench) -> bool:
+    """Whether each of them was told a moment ago, and has not answered."""
+    rows = Operation.objects.filter(
+        replica__in=replicas, verb=Verb.ASK, params__by=key, state__in=sorted(UNDER_WAY)
     )
-
-
-def _is_gone(fence: Fence) -> bool:
-    """The newest word of the provider, or of somebody on site, since the datacenter is silent."""
-    word = (
-        ProviderWord.objects.filter(datacenter=fence.datacenter_id).order_by("-at", "-id").first()
-    )
-    since = Host.objects.filter(datacenter=fence.datacenter_id, verdict_at__isnull=False)
-    first = since.order_by("verdict_at").values_list("verdict_at", flat=True).first()
-    return word is not None and word.cause == SiteCause.GONE and (first is None or word.at >= first)
+    young = {op.replica_id for op in rows if _quiet(op, bench) < TOLD_AGAIN}
+    return set(replicas) <= young

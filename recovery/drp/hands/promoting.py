@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from recovery.brief.queries import fleet_at
+from recovery.core import control
 from recovery.core.errors import Refused
 from recovery.drp.actions.effects import beginning
 from recovery.drp.facts import Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.models import Act, ApprovalUse
+from recovery.drp.plan import Plan
+from recovery.drp.queries.doubts import gone_replicas, mates_of
 from recovery.drp.sights import Heard, Order, Outcome
-from recovery.failover.actions.plans import Wish, promote_by_plan
+from recovery.failover.actions.plans import WAITING, Wish, hear_word, promote_by_plan
 from recovery.failover.elect import WORSE
 from recovery.failover.models import Failover, Fence
-from recovery.failover.phases import Phase
-from recovery.inventory.facts import Verdict
-from recovery.inventory.models import Database
+from recovery.failover.phases import ENDED, Phase
+from recovery.inventory.facts import ReplicaState, Verdict
+from recovery.inventory.models import Database, Replica
 
 
 class Promoting:
@@ -48,7 +52,34 @@ class Promoting:
 
     def look(self, order: Order) -> Outcome:
         row = Failover.objects.select_related("target__host").filter(act=order.key).first()
-        return Outcome(Heard.NEVER) if row is None else outcome_of(row)
+        if row is None:
+            return Outcome(Heard.NEVER)
+        if row.phase in WAITING and row.authority:
+            self._hear_word(row)
+        return outcome_of(row)
+
+    def _hear_word(self, row: Failover) -> None:
+        """Of the provider, or of somebody on site: it may be withdrawn until somebody leads."""
+        bench, gone = self._bench, self._gone(row.database_id)
+        if list(row.authority.get("gone", ())) == list(gone):
+            return
+        with control.deciding(bench.actor.epoch):
+            hear_word(
+                failover=row, gone=gone, actor=bench.actor,
+                reason=f"Said to be gone by now: {len(gone)} of its standbys.", now=bench.now,
+            )  # fmt: skip
+
+    def _gone(self, database: UUID) -> tuple[str, ...]:
+        rows = Replica.objects.filter(database=database).exclude(state=ReplicaState.RETIRED)
+        members = list(rows.select_related("host__datacenter").order_by("number"))
+        running = Failover.objects.filter(database=database).exclude(phase__in=sorted(ENDED))
+        led = Database.objects.values_list("primary", flat=True).get(pk=database)
+        key = led or running.values_list("source", flat=True).first()
+        holder = next((one for one in members if one.pk == key), None)
+        if holder is None:
+            return ()
+        gone = gone_replicas(fleet_at(self._bench.now), holder, mates_of(holder, members))
+        return tuple(sorted(gone))
 
     def _wish(self, order: Order, act: Act) -> Wish:
         bench, target = self._bench, order.target
@@ -59,11 +90,19 @@ class Promoting:
             name=str(bench.run),
             step=order.step,
             into=bench.plan.into.name,
-            loss=0.0,
+            loss=_quoted(bench.plan, target.id),
             people=_people(bench, act),
+            named=tuple(one.replica for one in bench.plan.doubts if one.database == target.id),
+            gone=self._gone(UUID(target.id)),
             epoch=target.epoch,
             is_planned=bench.plan.mode is Mode.PLANNED and _lives(target.id),
         )
+
+
+def _quoted(plan: Plan, database: str) -> float:
+    """Seconds that were on the page; where nobody could tell, nobody agreed to lose any."""
+    found = (one.lost_ms for one in plan.quotes if one.database == database)
+    return next((ms / 1000 for ms in found if ms is not None), 0.0)
 
 
 def _people(bench: Bench, act: Act) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def outcome_of(row: Restore) -> Outcome:
 
 
 def _quote(quotes: tuple[Quote, ...], database: str, name: str) -> Quote:
-    found = next((one for one in quotes if one.database == database), None)
+    found = next((one for one in quotes if one.database == database and one.way == "restore"), None)
     if found is None:
         raise Refused(f"The plan quotes no loss of {name}: nobody agreed to one.")
     return found

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recovery.backups.queries import database_facts
+from recovery.brief.facts import DatabaseFact
+from recovery.brief.losses import best_standby, lost_since, named_standby
+from recovery.brief.queries import fleet_at
 from recovery.drp.plan import Realm
+from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.once import once
-from recovery.drp.resolve import ApplicationSight, DatabaseSight, Inventory, SiteSight
+from recovery.drp.queries.people import database_now
+from recovery.drp.resolve import (
+    ApplicationSight,
+    CopySight,
+    DatabaseSight,
+    Inventory,
+    SiteSight,
+)
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 
@@ -36,14 +46,17 @@ def production_keys() -> frozenset[str]:
 
 
 def _databases() -> tuple[DatabaseSight, ...]:
+    """What a brief says of the same databases now: the same copies, as far back."""
+    fleet = fleet_at(database_now())
+    known = {fact.name: fact for site in fleet.sites for fact in fleet.databases(site)}
+    doubted = doubts(fleet)
+    rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(
+        "datacenter", "primary__host__datacenter"
+    )
     standbys: dict[object, set[str]] = {}
     members = Replica.objects.filter(role=Role.STANDBY, state=ReplicaState.MEMBER)
     for database, site in members.values_list("database", "host__datacenter__name"):
         standbys.setdefault(database, set()).add(site)
-    points = _restorable()
-    rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(
-        "datacenter", "primary__host__datacenter"
-    )
     return tuple(
         DatabaseSight(
             id=str(row.pk),
@@ -53,27 +66,31 @@ def _databases() -> tuple[DatabaseSight, ...]:
             priority=row.priority,
             epoch=row.epoch,
             standbys=frozenset(standbys.get(row.pk, ())),
-            restorable=points.get(row.name),
+            restorable=_restorable(known.get(row.name)),
+            copies=_copies(known.get(row.name)),
+            doubts=doubted.get(row.pk, ()),
         )
         for row in rows
     )
 
 
-def _restorable() -> dict[str, tuple[str, datetime]]:
-    """Of each database the copy outside its home that goes furthest."""
-    found: dict[str, tuple[str, datetime]] = {}
-    for facts in database_facts():
-        moments = [
-            (copy.point.at, copy.number)
-            for copy in facts.copies
-            if copy.point is not None
-            and copy.place is not None
-            and copy.place.name != facts.primary
-        ]
-        if moments:
-            at, number = max(moments)
-            found[facts.name] = (f"replica {number}", at)
-    return found
+def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
+    """The copy outside its home that a brief names, and a restore would choose."""
+    archive = fact.archive if fact else None
+    return (f"replica {archive.replica}", archive.at) if archive else None
+
+
+def _copies(fact: DatabaseFact | None) -> tuple[CopySight, ...]:
+    """Of each datacenter with a standby the one that a brief would name if there were no other."""
+    if fact is None:
+        return ()
+    found = []
+    for site in sorted({one.site for one in fact.standbys}):
+        there = [one for one in fact.standbys if one.site == site]
+        best = best_standby(there) or there[0]
+        lost = lost_since(fact, best.at)
+        found.append(CopySight(site, named_standby(best), best.at, lost))
+    return tuple(found)
 
 
 def _applications() -> tuple[ApplicationSight, ...]:

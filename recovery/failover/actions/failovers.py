@@ -17,14 +17,13 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict
 from recovery.failover.actions.epochs import name_leader, raise_epoch, set_role
 from recovery.failover.actions.leases import revoke_lease
+from recovery.failover.actions.orders import give_promises_again, order, plan_of
 from recovery.failover.facts import Election, Proof, ProofKind
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import FailoverKind, Phase, VouchState
 from recovery.incidents.models import Incident
 from recovery.inventory.facts import DatabaseState, Role
 from recovery.inventory.models import Database, Replica
-from recovery.operations.actions import request_acts
-from recovery.operations.facts import Act as Order
 from recovery.operations.facts import Verb
 
 BLOCKED_FOR = timedelta(hours=1)
@@ -114,6 +113,8 @@ def advance_failover(
         fields[REACHED[to]] = now
     if to in (Phase.DONE, Phase.ABANDONED):
         fields["end_reason"] = reason
+    if to is Phase.ABANDONED and failover.phase == Phase.ANALYSE:
+        give_promises_again(by=failover.act, actor=actor, reason=reason, now=now)
     return transitions.move(failover, to, changes=fields, actor=actor, reason=reason, now=now)
 
 
@@ -250,44 +251,6 @@ def order_promotion(
         reason=reason,
         now=now,
     )
-
-
-def order(
-    *,
-    verb: Verb,
-    replica: Replica,
-    epoch: int,
-    urgency: int,
-    take_over: bool = False,
-    plan: Mapping[str, object] | None = None,
-    actor: Actor,
-    reason: str,
-    now: datetime,
-) -> None:
-    """One act on a replica, as an operation's row. `plan`: which step of which run wants it."""
-    params: dict[str, object] = {"take_over": True} if take_over else {}
-    if plan:
-        params["plan"] = dict(plan)
-    act = Order(
-        verb=verb,
-        replica=replica.pk,
-        host=replica.host_id,
-        database_epoch=epoch,
-        urgency=urgency,
-        params=params,
-    )
-    request_acts(acts=[act], actor=actor, reason=reason, now=now)
-
-
-def plan_of(failover: Failover | None) -> Mapping[str, object] | None:
-    """What an order says of the recovery plan that it is for; None: it is for none."""
-    if failover is None or not failover.act:
-        return None
-    return {
-        "run": failover.authority["run"],
-        "step": failover.authority["step"],
-        "act": failover.act,
-    }
 
 
 def choose_again(*, failover: Failover, actor: Actor, reason: str, now: datetime) -> Failover:

@@ -2,7 +2,9 @@
 
 Invariants: from the commit of its row on, no lease of a host there is renewed (`leases.RENEW` looks
 at it), no host there is trusted, and no agent there is given anything to start; what is proven is
-written with what it rests on. Only a person lifts it.
+written with what it rests on. Only a person lifts it, and one commit undoes all that it ordered:
+gates that were closed, or that an order still under way may close, open at a higher epoch, and
+standbys that were told to promise nothing promise again.
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
 from recovery.failover.actions.epochs import raise_epoch
+from recovery.failover.actions.orders import Giving, give_promises_again, order
 from recovery.failover.models import Fence
 from recovery.inventory.facts import DatabaseState
-from recovery.inventory.models import Database, Datacenter, Host
+from recovery.inventory.models import Database, Datacenter, Host, Replica
+from recovery.operations.actions import withdraw_operations
+from recovery.operations.facts import OperationState, Verb
+from recovery.operations.models import Operation
 
 STANDING = "standing"
 BY_RECEIPT = "gate-closed"
@@ -116,17 +122,77 @@ def lift_fence(*, datacenter: str, actor: Actor, reason: str, now: datetime) -> 
         changes = {"lifted_at": now, "lifted_by": actor.id, "lift_reason": reason}
         keys = {row.pk: changes for row in rows}
         transitions.move_many(Fence, keys, "lifted", actor=actor, reason=reason, now=now)
-        for told in {str(one): one for row in rows for one in row.proofs}.values():
-            if told["kind"] == BY_RECEIPT:
-                _lead_again(told, actor=actor, reason=reason, now=now)
+        for key in sorted(row.key for row in rows):
+            for op in _closings(key):
+                _lead_again(op, actor=actor, reason=reason, now=now)
+            give_promises_again(by=key, actor=actor, reason=reason, now=now)
         alarms.end_alarms(keys=[_alarm(rows[0].datacenter)], actor=actor, reason=reason, now=now)
         return list(Fence.objects.filter(pk__in=keys))
 
 
-def _lead_again(told: Mapping[str, object], *, actor: Actor, reason: str, now: datetime) -> None:
-    """Its gate stays closed below a higher epoch; nobody else leads."""
-    row = Database.objects.select_for_update().get(pk=str(told["database"]))
-    if (str(row.primary_id), row.epoch) != (told["replica"], told["epoch"]):
+def standing_fence(fence: UUID) -> bool:
+    """Whether it stands still; nobody lifts it before the caller's transaction is over."""
+    rows = Fence.objects.select_for_update(no_key=True).filter(pk=fence, state=STANDING)
+    return rows.exists()
+
+
+def close_gate(
+    *,
+    replica: Replica,
+    epoch: int,
+    plan: Mapping[str, str],
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Its agent signs for it. In the caller's transaction, which holds the fence's row."""
+    order(
+        verb=Verb.FENCE,
+        replica=replica,
+        epoch=epoch,
+        urgency=replica.database.priority,
+        plan=plan,
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+
+
+def tell_standby(
+    *, replica: UUID, epoch: int, by: str, actor: Actor, reason: str, now: datetime
+) -> None:
+    """It promises nothing further to whoever led in this epoch, until the fence is lifted (B6). In
+    the caller's transaction, which holds the fence's row."""
+    row = Replica.objects.select_related("database").get(pk=replica)
+    order(
+        verb=Verb.ASK,
+        replica=row,
+        epoch=epoch + 1,
+        urgency=row.database.priority,
+        giving=Giving(is_taken=True, takes=by),
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+
+
+def _closings(key: str) -> list[Operation]:
+    """Orders of this act to close a gate, whatever became of them: one that is under way, or whose
+    outcome nobody knows, may close it yet."""
+    rows = Operation.objects.filter(verb=Verb.FENCE, params__plan__act=key)
+    rows = rows.exclude(state=OperationState.WITHDRAWN)
+    return list(rows.select_related("replica").order_by("requested_at", "pk"))
+
+
+def _lead_again(op: Operation, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Its gate stays closed below a higher epoch, and an order that comes later is late; nobody
+    else leads. Where it leads no more, a failover decided that; what was never handed out closed
+    nothing."""
+    if withdraw_operations(operations=[op.pk], actor=actor, reason=reason, now=now):
+        return
+    assert op.replica is not None, "a gate is a replica's"
+    row = Database.objects.select_for_update().get(pk=op.replica.database_id)
+    if (row.primary_id, row.epoch) != (op.replica_id, op.database_epoch):
         return
     raise_epoch(
         database=row,

@@ -7,6 +7,7 @@ somebody never is; everything that decides over it afterwards is failover's own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
 from recovery.failover.actions.failovers import begin_failover
+from recovery.failover.actions.orders import give_promises_again
 from recovery.failover.models import Failover
 from recovery.failover.phases import ENDED, FailoverKind, Phase
 from recovery.failover.rounds.telling import story_for, tell
@@ -28,7 +30,8 @@ WAITING = (Phase.ANALYSE, Phase.FENCE, Phase.ELECT)
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What the plan wants of one database: `epoch` is the one that it was shown in; `wanted`: a
-    planned hand-over to this datacenter, while its primary lives."""
+    planned hand-over to this datacenter, while its primary lives; `named`: replicas that its people
+    answer for; `gone`: those that are said to be gone."""
 
     act: str
     run: UUID
@@ -39,6 +42,8 @@ class Wish:
     people: tuple[str, ...]
     epoch: int
     is_planned: bool = False
+    named: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def told(self) -> dict[str, object]:
         return {
@@ -48,6 +53,8 @@ class Wish:
             "into": self.into,
             "loss": self.loss,
             "people": list(self.people),
+            "named": list(self.named),
+            "gone": list(self.gone),
         }
 
 
@@ -86,13 +93,35 @@ def promote_by_plan(
     )
 
 
+def hear_word(
+    *, failover: Failover, gone: Sequence[str], actor: Actor, reason: str, now: datetime
+) -> Failover:
+    """Who is said to be gone by now, while nobody was ordered to lead: a word that is withdrawn
+    stands for nothing any more. In the caller's transaction, under the leader's epoch."""
+    row = Failover.objects.select_for_update().get(pk=failover.pk)
+    told = row.authority
+    if row.phase not in WAITING or not told or list(told.get("gone", ())) == list(gone):
+        return failover
+    return transitions.amend(
+        row,
+        {"authority": {**told, "gone": list(gone)}, "waiting_for": ""},
+        action="word of who is gone",
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+
+
 def withdraw_authority(*, acts: str, actor: Actor, reason: str, now: datetime) -> None:
     """Failovers of these acts (how their keys begin) that still wait are no plan's any more: they
-    go on by failover's own rules. In the caller's transaction."""
+    go on by failover's own rules, and promises that they took over are given again. In the caller's
+    transaction."""
     rows = Failover.objects.select_for_update().filter(act__startswith=acts, phase__in=WAITING)
     for held in rows.exclude(authority={}).order_by("pk"):
         said = f"The plan's word for {held} is taken back"
         tell(held, "taken back", said, why=reason, actor=actor, now=now)
+        if held.phase == Phase.ANALYSE:
+            give_promises_again(by=held.act, actor=actor, reason=reason, now=now)
         transitions.amend(
             held,
             {"authority": {}, "waiting_for": ""},

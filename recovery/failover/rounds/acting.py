@@ -10,6 +10,7 @@ from uuid import UUID
 from recovery.audit.facts import Actor
 from recovery.failover.actions import failovers, standing
 from recovery.failover.actions.epochs import set_role
+from recovery.failover.actions.orders import NOTHING, Giving, order, plan_of
 from recovery.failover.facts import Act, Facts, Step
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind, Phase
@@ -105,15 +106,17 @@ def _begin(hand: Hand) -> None:
 def _order(hand: Hand) -> None:
     """At the epoch that the database has now: its agent has seen no higher one. To end the giving
     of promises to a primary that nobody revoked yet takes the one above."""
-    is_early = hand.failover is not None and hand.failover.phase == Phase.ANALYSE
-    ahead = 1 if hand.step.take_over and is_early else 0
-    failovers.order(
+    failover, takes = hand.failover, hand.step.take_over
+    is_early = failover is not None and failover.phase == Phase.ANALYSE
+    ahead = 1 if takes and is_early else 0
+    name = failover.act if failover is not None and is_early else ""
+    order(
         verb=ORDERS[hand.step.act],
         replica=hand.replicas[hand.step.replica],
         epoch=hand.database.epoch + ahead,
         urgency=hand.urgency,
-        take_over=hand.step.take_over,
-        plan=failovers.plan_of(hand.failover),
+        giving=Giving(is_taken=True, takes=name) if takes else NOTHING,
+        plan=plan_of(failover),
         actor=hand.actor,
         reason=hand.step.reason,
         now=hand.now,
@@ -214,7 +217,7 @@ def _rejoin(hand: Hand) -> None:
         reason=hand.step.reason,
         now=hand.now,
     )
-    failovers.order(
+    order(
         verb=Verb.REJOIN,
         replica=replica,
         epoch=hand.database.epoch,

@@ -213,7 +213,7 @@ class Loader:
             phase_age=self.memory.age_of("phase", key, row.phase, now),
             tried=tuple((str(one), str(why)) for one, why in row.tried),
             orders=tuple({(op.verb, op.replica_id): self._order(op) for op in orders}.values()),
-            asked=tuple(self._asked(orders)),
+            asked=tuple(self._asked(orders, row.act)),
             attempts=row.attempts,
             called_off=row.called_off,
             authority=authority_of(row),
@@ -237,21 +237,27 @@ class Loader:
             age=self._age(op),
             position=int(position) if is_number else None,
             epoch=op.database_epoch,
+            take_over=bool(op.params.get("take_over", False)),
         )
 
-    def _asked(self, orders: list[Operation]) -> Iterable[f.Asked]:
+    def _asked(self, orders: list[Operation], act: str) -> Iterable[f.Asked]:
+        """Who has said once, under this act, that it promises nothing further, keeps to it."""
         newest: dict[str, f.Asked] = {}
         for op in orders:
             is_done = op.verb == "ask" and op.state == OperationState.DONE
-            answer = _answer(op.detail) if is_done else None
+            answer = read_answer(op.detail) if is_done else None
             if answer is not None:
+                before = newest.get(str(op.replica_id))
+                takes = bool(op.params.get("take_over", False))
+                is_ours = takes and op.params.get("by", "") in {"", act}
                 newest[str(op.replica_id)] = f.Asked(
                     replica=str(op.replica_id),
                     age=self._age(op),
                     promised_for=answer.promised_ms / 1000,
                     position=answer.position,
                     timeline=answer.timeline,
-                    took_over=bool(op.params.get("take_over", False)),
+                    took_over=is_ours or (before is not None and before.took_over),
+                    seen_for=self.memory.age_of("answer", str(op.pk), "", self.monotonic),
                 )
         return newest.values()
 
@@ -367,7 +373,7 @@ def _proof(stored: Mapping[str, object] | None) -> f.Proof | None:
     )
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class SaidOfPromises(msgspec.Struct, frozen=True):
     """What an agent says to *ask*; without `promised_ms` it says nothing (B6)."""
 
     promised_ms: wire.Whole
@@ -375,10 +381,10 @@ class _Answer(msgspec.Struct, frozen=True):
     timeline: wire.Whole = 0
 
 
-def _answer(detail: str) -> _Answer | None:
+def read_answer(detail: str) -> SaidOfPromises | None:
     """None: no answer. Nothing is concluded from one that can't be read, least of all that no
     promise lives."""
     try:
-        return msgspec.json.decode(detail, type=_Answer)
+        return msgspec.json.decode(detail, type=SaidOfPromises)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return None

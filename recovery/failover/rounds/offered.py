@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recovery.failover.facts import Authority, Proof, ProofKind
+from recovery.failover.authority import Authority
+from recovery.failover.facts import Proof, ProofKind
 from recovery.failover.models import Failover
 
 
@@ -17,6 +18,8 @@ def authority_of(row: Failover) -> Authority | None:
         into=str(told["into"]),
         loss=float(told["loss"]),
         people=tuple(str(one) for one in told["people"]),
+        named=frozenset(str(one) for one in told.get("named", ())),
+        gone=frozenset(str(one) for one in told.get("gone", ())),
     )
 
 

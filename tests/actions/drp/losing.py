@@ -34,8 +34,11 @@ class Loss:
     def lead(self) -> None:
         """The play's leader carries the runs, too; a new one remembers nothing."""
         self.ground.epoch = self.play.epoch
-        watch = lambda: Leases(self.play.watch.memory.leases, self.play.mono)  # noqa: E731
-        self.ground.cycle = make_cycle(ManualClock(self.play.now), watch)
+        self.ground.cycle = make_cycle(ManualClock(self.play.now), self._watched)
+
+    def _watched(self) -> Leases:
+        memory = self.play.watch.memory
+        return Leases(memory.leases, self.play.mono, memory.words)
 
     def kill_site(self) -> None:
         for replica in self.play.pair.replicas[:2]:

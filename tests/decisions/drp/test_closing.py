@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from recovery.drp.hands.closing import Held, Standing, judge
+from recovery.failover.prolonging import Promiser, prolonging
 from recovery.operations.facts import OperationState
 
-MATE = ("orders-2 on par1-b1",)
+SILENT = Promiser("b", "orders-2 on par1-b1", is_heard=False)
+GONE = replace(SILENT, is_gone=True)
+OPEN = replace(SILENT, is_heard=True)
+CLOSED = replace(OPEN, is_closed=True)
+KEPT = replace(CLOSED, left=4.0)
 
 
 @pytest.mark.parametrize(
@@ -18,15 +24,20 @@ MATE = ("orders-2 on par1-b1",)
         ({"left": 4.2}, Standing.WAITS, "its lease ends in 4 s."),
         ({"left": 4.2, "is_heard": True}, Standing.WAITS, "its lease ends in 4 s."),
         ({"left": 0.0}, Standing.PROVEN, "its lease has ended."),
-        ({"left": 0.0, "silent": MATE, "is_gone": True}, Standing.PROVEN, "its lease has ended."),
+        ({"left": 0.0, "more": GONE}, Standing.PROVEN, "its lease has ended."),
+        ({"left": 0.0, "more": CLOSED}, Standing.PROVEN, "its lease has ended."),
         (
-            {"left": 0.0, "silent": MATE},
+            {"left": 0.0, "more": SILENT},
             Standing.UNPROVEN,
             "orders-2 on par1-b1, unheard, may have prolonged it",
         ),
-        ({"left": 0.0, "silent": MATE, "is_heard": True}, Standing.ASK, "ordered to close"),
+        ({"left": 0.0, "more": SILENT, "is_heard": True}, Standing.ASK, "ordered to close"),
+        ({"left": 0.0, "more": OPEN}, Standing.TELL, "may promise it more, and is told not to."),
+        ({"left": 0.0, "more": OPEN, "is_told": True}, Standing.WAITS, "is told not to."),
+        ({"left": 0.0, "more": KEPT}, Standing.WAITS, "orders-2 on par1-b1 promised it 4 s more."),
+        ({"left": 1.0, "more": OPEN}, Standing.WAITS, "its lease ends in 1 s."),
         ({}, Standing.UNPROVEN, "it lives by no lease that could end, and nobody there answers."),
-        ({"is_gone": True}, Standing.UNPROVEN, "it lives by no lease"),
+        ({"more": GONE}, Standing.UNPROVEN, "it lives by no lease"),
         ({"is_heard": True}, Standing.ASK, "its agent is ordered to close the gate"),
         ({"is_heard": True, "receipt": "handed"}, Standing.WAITS, "is to close the gate."),
         ({"is_heard": True, "receipt": "done"}, Standing.PROVEN, "and signed for it."),
@@ -40,6 +51,8 @@ MATE = ("orders-2 on par1-b1",)
 def test_each_database_is_told_by_what_it_rests_on(
     held: dict[str, Any], standing: Standing, said: str
 ) -> None:
+    if "more" in held:
+        held = held | {"more": prolonging([held["more"]])}
     if "receipt" in held:
         held = held | {"receipt": OperationState(held["receipt"])}
     found, sentence = judge(Held("orders", "par1-a1", **({"is_heard": False} | held)))

@@ -143,6 +143,20 @@ def test_after_a_take_over_nothing_more_is_promised_but_the_last_is_waited_out()
     assert promises.ask(epoch=4, span=6.0, now=51.0)[1] == ""
 
 
+def test_who_took_over_by_name_gives_it_again_and_nobody_elses() -> None:
+    """A plan that gave up before anything was revoked: its word, come late, opens nothing else."""
+    taken = Promises().take_over(4, "one").take_over(4, "other")
+    assert taken.ask(epoch=3, span=6.0, now=50.0)[1] == "Another takes over at epoch 4."
+    given = taken.give_again(["one"])
+    assert given.ask(epoch=3, span=6.0, now=50.0)[1], "another took it, too"
+    assert given.give_again(["other"]).ask(epoch=3, span=6.0, now=50.0)[1] == ""
+    for_good = taken.take_over(4).give_again(["one", "other"])
+    assert for_good.ask(epoch=3, span=6.0, now=50.0)[1], "who leads by now took it for good"
+    learnt = taken.learn(4)
+    assert learnt.taken == (), "epoch 4 refuses all below by itself"
+    assert learnt.ask(epoch=3, span=6.0, now=50.0)[1]
+
+
 def test_an_older_primary_gets_no_promise_and_a_late_order_promotes_nobody() -> None:
     promises = Promises().learn(5)
     assert "epoch 5" in promises.ask(epoch=4, span=6.0, now=0.0)[1]

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from recovery.failover.authority import Authority
 from recovery.failover.elect import WORSE, elect
 from recovery.failover.facts import (
     Act,
+    Answer,
     Around,
     Ask,
-    Authority,
+    Asked,
     Facts,
     Proof,
     ProofKind,
@@ -42,7 +44,8 @@ from tests.decisions.failover.build import (
 )
 
 PEOPLE = ("amelie", "bruno")
-PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "MRS", 0.0, PEOPLE)
+NAMED = frozenset({"a", "b"})
+PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "MRS", 0.0, PEOPLE, NAMED)
 HERE = failover(authority=PLAN)
 SEEN = (
     Standby("b", WRITTEN, is_streaming=True, is_synchronous=True),
@@ -154,11 +157,35 @@ def test_nothing_is_revoked_while_the_old_lease_lives() -> None:
     assert step.proof is not None
     assert step.proof.kind is ProofKind.LEASE_ENDED
     said = "orders-2, unheard, may have prolonged it unseen: that they did not is on the word of"
-    assert f"{said} amelie and bruno." in step.proof.said
-    alone = replace(HERE, authority=replace(PLAN, people=("amelie",)), asked=heard.asked)
-    asks = decide(replace(facts, failover=alone), ENDED)
+    assert f"{said} amelie and bruno, who were shown it." in step.proof.said
+
+
+@pytest.mark.parametrize("phase", [Phase.ANALYSE, Phase.FENCE])
+def test_who_may_have_prolonged_a_lease_unseen_is_answered_for_by_name_or_said_to_be_gone(
+    phase: Phase,
+) -> None:
+    def after(**changes: Any) -> Answer:
+        plan = replace(PLAN, **changes)
+        new_epoch = 4 if phase is Phase.FENCE else 0
+        one = failover(phase, authority=plan, asked=(answered(replica="c"),), new_epoch=new_epoch)
+        return decide(gone(failover=one, lease=watch(revoked=phase is Phase.FENCE)), ENDED)
+
+    proven = Act.REVOKE if phase is Phase.ANALYSE else Act.PROVE
+    assert act(after()) is proven
+    asks = after(people=("amelie",))
     assert isinstance(asks, Ask), "one who broke glass does not stand for it alone"
     assert "the word of one person: a second one vouches" in asks.reason
+    asks = after(named=frozenset({"x"}))
+    assert isinstance(asks, Ask)
+    said = (
+        "orders-2, unheard, may have prolonged its lease unseen, and nobody who approved the plan"
+    )
+    assert said in asks.reason
+    step = after(named=frozenset(), people=(), gone=frozenset({"b"}))
+    assert isinstance(step, Step)
+    assert step.act is proven
+    assert step.proof is not None
+    assert "unheard" not in step.proof.said, "nobody has to answer for who is gone"
 
 
 def test_where_no_lease_could_end_two_people_of_the_plan_are_the_proof() -> None:
@@ -175,6 +202,8 @@ def test_where_no_lease_could_end_two_people_of_the_plan_are_the_proof() -> None
     said = refuse_proof(offered, facts, failover(authority=alone))
     assert said == "Two different people have to have agreed to a recovery plan."
     assert "Two different people" in refuse_proof(offered, facts, failover())
+    unseen = failover(authority=replace(PLAN, named=frozenset({"b"})))
+    assert "was shown that it lives by no lease" in refuse_proof(offered, facts, unseen)
     with_lease = replace(facts, lease=watch())
     assert "its end is the proof" in refuse_proof(offered, with_lease, HERE)
 
@@ -197,14 +226,62 @@ def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
     mate = standby(promised_for=8.0, age=0.5)
     old = primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN)
     facts = replace(gone(), replicas=(old, mate, copy()))
-    step = decide(facts, ENDED)
+    assert act(decide(replace(facts, failover=failover()), ENDED)) is Act.ABANDON
+    copys = answered(replica="c")
+
+    def after(*asked: Asked, now: float = ENDED, **changes: Any) -> Answer:
+        return decide(replace(facts, failover=replace(HERE, asked=asked, **changes)), now)
+
+    step = after()
+    assert isinstance(step, Step)
+    assert (step.replica, step.take_over) == ("c", False), "first whether anybody could lead"
+    assert isinstance(after(copys, now=ENDED - 1.0), Wait), "its lease may still be renewed"
+    step = after(copys)
     assert isinstance(step, Step)
     assert (step.act, step.replica, step.take_over) == (Act.ASK, "b", True)
-    asked = failover(authority=PLAN, orders=(order("ask", "b", "done", age=0.1),))
-    waits = decide(replace(facts, failover=asked), ENDED)
+    asking = order("ask", "b", "handed", age=0.1, take_over=True)
+    assert isinstance(after(copys, orders=(asking,)), Wait)
+    closed = answered(promised_for=8.0, seen_for=0.5, took_over=True)
+    waits = after(copys, closed)
     assert isinstance(waits, Wait)
-    assert "promised it 7.5 s more" in waits.reason
-    assert act(decide(replace(facts, failover=failover()), ENDED)) is Act.ABANDON
+    assert "orders-2 promised its primary 7.5 s more. That is waited out." in waits.reason
+    quiet = replace(facts, replicas=(old, replace(mate, promised_for=0.0), copy()))
+    open_ = replace(HERE, asked=(copys, answered()))
+    step = decide(replace(quiet, failover=open_), ENDED)
+    assert isinstance(step, Step)
+    assert step.take_over, "who promises nothing now may do so in a moment"
+    over = replace(HERE, asked=(copys, answered(took_over=True, promised_for=0.2, seen_for=0.3)))
+    step = decide(replace(quiet, failover=over), ENDED)
+    assert isinstance(step, Step)
+    assert step.act is Act.REVOKE
+    assert step.proof is not None
+    assert "unheard" not in step.proof.said
+
+
+def test_nothing_is_taken_over_where_nobody_could_lead_or_more_would_be_lost() -> None:
+    """It may go on by its standby's promises: an election that is refused takes none of them."""
+    mate = standby(promised_for=8.0, age=0.5)
+    seen = (SEEN[0], replace(SEEN[1], position=WRITTEN - 900))
+    old = primary(age=20.0, verdict=Verdict.LOST, standbys=seen)
+    far = copy(position=WRITTEN - 900, lag=60.0)
+    asked = replace(HERE, asked=(answered(replica="c"),))
+    facts = replace(gone(failover=asked), replicas=(old, mate, far))
+    facts = replace(facts, database=database(durability=Durability.ASYNCHRONOUS))
+    assert act(decide(facts, ENDED)) is Act.ABANDON
+    sick = replace(facts, replicas=(old, mate, copy(server="down")))
+    assert isinstance(decide(sick, ENDED), Ask)
+    unnamed = replace(asked, authority=replace(PLAN, named=frozenset()))
+    silent = standby(replica="d", name="orders-4", age=20.0, verdict=Verdict.LOST)
+    risky = replace(
+        gone(failover=unnamed),
+        replicas=(primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN), mate, copy(), silent),
+    )
+    assert isinstance(decide(risky, ENDED), Ask)
+
+
+def test_what_was_begun_in_another_epoch_is_looked_at_anew() -> None:
+    facts = gone(failover=replace(HERE, asked=(answered(replica="c"),)), database=database(epoch=4))
+    assert act(decide(facts, ENDED)) is Act.ABANDON
 
 
 def test_a_planned_hand_over_goes_to_the_copy_that_the_plan_names() -> None:

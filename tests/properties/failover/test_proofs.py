@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recovery.failover.authority import Authority
 from recovery.failover.decide import next_step
 from recovery.failover.elect import elect
 from recovery.failover.facts import (
     Act,
-    Authority,
     Facts,
     Failover,
     Proof,
@@ -37,7 +37,8 @@ from tests.decisions.failover.build import (
 )
 
 PEOPLE = ("amelie", "bruno")
-PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "OSU", 0.0, PEOPLE)
+NAMED = frozenset({"a"})
+PLAN = Authority("r/promote/database:db/1", "DRP-0001, step promote,", "OSU", 0.0, PEOPLE, NAMED)
 WORDS = st.text("abcdefgh-", max_size=8)
 
 
@@ -83,6 +84,7 @@ def test_a_plan_proves_nothing_without_two_people_nor_where_a_lease_lived(
     assert refuse_promotion(replace(seen, lease=facts().lease), one)
     assert refuse_promotion(seen, replace(one, authority=None))
     assert refuse_promotion(seen, replace(one, authority=replace(PLAN, people=people)))
+    assert refuse_promotion(seen, replace(one, authority=replace(PLAN, named=frozenset({"b"}))))
 
 
 @given(
