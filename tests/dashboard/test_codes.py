@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -43,21 +44,28 @@ def restart() -> None:
     cache.clear()
 
 
+@pytest.fixture
+def asked() -> Iterator[None]:
+    with context.request_context(RequestFactory().post("/")):
+        yield
+
+
 @pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
 def test_a_code_that_let_somebody_in_approves_nothing_in_another_process() -> None:
     user, code = person()
-    request = RequestFactory().post("/")
-    with context.request_context(request):
-        assert SignIn({"code": code}, user=user).is_valid()
-        restart()
-        assert not SignIn({"code": code}, user=user).is_valid()
-        assert not SignInAgain({"code": code}, user=user).is_valid()
+    assert SignIn({"code": code}, user=user).is_valid()
+    restart()
+    assert not SignIn({"code": code}, user=user).is_valid()
+    restart()
+    assert not SignInAgain({"code": code}, user=user).is_valid()
     restart()
     with pytest.raises(Refused, match="or it was used"):
         check_code(user, code)
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
 def test_a_code_that_approved_something_lets_nobody_in_afterwards() -> None:
     user, code = person()
     check_code(user, code)
@@ -65,8 +73,7 @@ def test_a_code_that_approved_something_lets_nobody_in_afterwards() -> None:
     with pytest.raises(Refused, match="or it was used"):
         check_code(user, code)
     restart()
-    with context.request_context(RequestFactory().post("/")):
-        assert not SignIn({"code": code}, user=user).is_valid()
+    assert not SignIn({"code": code}, user=user).is_valid()
 
 
 @pytest.mark.django_db

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
-from recovery.brief.queries import fleet_at
 from recovery.drp.plan import Realm
 from recovery.drp.queries.doubts import doubts
+from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
 from recovery.drp.resolve import (
@@ -47,7 +47,7 @@ def production_keys() -> frozenset[str]:
 
 def _databases() -> tuple[DatabaseSight, ...]:
     """What a brief says of the same databases now: the same copies, as far back."""
-    fleet = fleet_at(database_now())
+    fleet = fleet_once(database_now())
     known = {fact.name: fact for site in fleet.sites for fact in fleet.databases(site)}
     doubted = doubts(fleet)
     rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(

@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
-import pytest
 from django.db import DatabaseError
 
 from recovery.alarms.models import Delivery
 from recovery.notifier.run import Hands
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_who_is_slow_holds_hands_of_its_own_and_of_nobody_else() -> None:
