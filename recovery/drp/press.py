@@ -99,10 +99,20 @@ def _resume(run: RunSight, step: str, key: str) -> str:
     return ""
 
 
-def _abort(run: RunSight, step: str, key: str) -> str:
-    if run.state in {RunState.RUNNING, RunState.PAUSED}:
+def refuse_abort(state: RunState, roles: frozenset[str], said: str) -> str:
+    """Why it is not aborted: by its state alone, for it may be that nothing else of it can be
+    read."""
+    if ROLE[Press.ABORT] not in roles:
+        return f"That takes the role {ROLE[Press.ABORT]}."
+    if not said.strip():
+        return "Say why: it is kept with the run."
+    if state in {RunState.RUNNING, RunState.PAUSED}:
         return ""
-    return f"It is {run.state}: there is nothing to abort."
+    return f"It is {state}: there is nothing to abort."
+
+
+def _abort(run: RunSight, step: str, key: str) -> str:
+    return refuse_abort(run.state, frozenset({ROLE[Press.ABORT]}), "It was said.")
 
 
 def _goes(run: RunSight) -> str:
