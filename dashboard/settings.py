@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
+
+import structlog
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.doors import read_block
@@ -369,3 +372,13 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
 }
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+"""With a development package beside it, structlog draws each local of each frame: for seconds, in
+the thread that detects."""

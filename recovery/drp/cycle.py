@@ -58,12 +58,11 @@ class Cycle:
 
     def carry_on(self, *, actor: Actor, now: datetime, monotonic: float, hold: str = "") -> int:
         """Carry out what follows now; the number of orders."""
-        self.memory.is_behind = False
         runs = queries.unended_runs()
         if self.seen is not None and runs:
             count_pulse([run.pk for run in runs], monotonic - self.seen)
         self.seen = monotonic
-        self.memory.forget_others(frozenset(run.pk for run in runs))
+        self.memory.begin_round(frozenset(run.pk for run in runs))
         if not runs:
             return 0
         budget = Budget.of(self.clock, self.budget)

@@ -42,8 +42,10 @@ class Memory:
     troubles: Troubles = field(default_factory=Troubles)
     is_behind: bool = False
 
-    def forget_others(self, runs: frozenset[object]) -> None:
-        """Each key begins with its run's."""
+    def begin_round(self, runs: frozenset[object]) -> None:
+        """What is about other runs is forgotten: each key begins with its run's."""
+        self.is_behind = False
+        self.troubles.round += 1
         self.turns.forget(lambda key: key[0] in runs)
         self.troubles.forget(lambda key: key[0] in runs)
 

@@ -15,12 +15,17 @@ Key = tuple[object, ...]
 
 @dataclass(slots=True)
 class Troubles:
-    """By what they are about."""
+    """By what they are about; each counts once a round. `round`: the number of this one."""
 
     counts: dict[Key, int] = field(default_factory=dict)
+    met_in: dict[Key, int] = field(default_factory=dict)
+    round: int = 0
 
     def met(self, key: Key, limit: int) -> bool:
-        """Once more; whether it is grave since this very time."""
+        """Whether it is grave since this very time."""
+        if self.met_in.get(key) == self.round:
+            return False
+        self.met_in[key] = self.round
         self.counts[key] = self.counts.get(key, 0) + 1
         return self.counts[key] == limit
 
@@ -29,8 +34,10 @@ class Troubles:
 
     def went_well(self, key: Key) -> int:
         """How often it had gone wrong before."""
+        self.met_in.pop(key, None)
         return self.counts.pop(key, 0)
 
     def forget(self, keep: Callable[[Key], bool]) -> None:
         """What it was about is there no more."""
         self.counts = {key: n for key, n in self.counts.items() if keep(key)}
+        self.met_in = {key: at for key, at in self.met_in.items() if keep(key)}

@@ -18,7 +18,8 @@ STOPPED = "drp-plans-stopped"
 
 def ring_unreadable(run: Run, why: str, *, actor: Actor, now: datetime) -> None:
     """Nothing of it goes on until somebody has looked."""
-    _ring(f"drp-unreadable:{run.pk}", f"{run} cannot be carried on", why, actor=actor, now=now)
+    said = f"{why} It can be aborted all the same: /recovery/runs/{run.number}/abort/"
+    _ring(f"drp-unreadable:{run.pk}", f"{run} cannot be carried on", said, actor=actor, now=now)
 
 
 def ring_pins(why: str, *, actor: Actor, now: datetime) -> None:

@@ -128,8 +128,10 @@ def test_who_has_waited_longest_comes_first() -> None:
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_a_trouble_is_grave_once_until_it_went_well(limit: int) -> None:
-    troubles = Troubles()
-    met = [troubles.met(("x",), limit) for _ in range(5)]
+    troubles, met = Troubles(), []
+    for troubles.round in range(5):
+        met.append(troubles.met(("x",), limit))
+        assert not troubles.met(("x",), limit), "it counts once a round"
     assert met.count(True) == 1
     assert met[limit - 1]
     assert troubles.went_well(("x",)) == 5
