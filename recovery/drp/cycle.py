@@ -20,13 +20,16 @@ from recovery.audit.facts import Actor
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.drp import queries
 from recovery.drp.actions import RowLedger, count_pulse
+from recovery.drp.actions.announcements import announce
 from recovery.drp.actions.giving_up import rest_unreadable
 from recovery.drp.actions.unreadable import end_unreadable, ring_pins, ring_unreadable
+from recovery.drp.announcing import Promise, announcements
 from recovery.drp.approvals.proofs import refuse_pins
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import RunState
 from recovery.drp.models import Run
 from recovery.drp.queries.once import look_again, one_look
+from recovery.drp.queries.promises import lost_at, promised
 from recovery.drp.sights import GateSight, RunSight, with_looks
 from recovery.drp.taking import Hands, Memory, Round, Turn, raise_if_away, told
 from recovery.drp.troubles import STRIKES
@@ -135,5 +138,29 @@ class Cycle:
         plain = queries.run_sight(queries.load_run(run.pk), hold=ledger.hold)
         ledger.gates, ledger.expected = self.gates(plain), self.expected(plain)
         sight = with_looks(plain, ledger.gates, ledger.expected)
+        self._announce(run, sight, round)
         hands = self.hands(run, round.actor, round.now)
         return Turn(round, run, sight, ledger, hands).take()
+
+    def _announce(self, run: Run, sight: RunSight, round: Round) -> None:
+        """What is not told by now is in the next round; the run goes on all the same."""
+        memory = self.memory
+        try:
+            if run.pk not in memory.since:
+                memory.since[run.pk] = lost_at(run)
+            for one in announcements(sight, _promises(run, memory.since[run.pk], round.now)):
+                if (run.pk, one.key) not in memory.told:
+                    announce(run=run, told=one, actor=round.actor, now=round.now)
+                    memory.told.add((run.pk, one.key))
+        except NotLeader:
+            raise
+        except Exception as error:
+            raise_if_away(error)
+            log.exception("its time is not told", run=str(run))
+
+
+def _promises(run: Run, since: datetime | None, now: datetime) -> list[Promise]:
+    if since is None:
+        return []
+    elapsed = (now - since).total_seconds()
+    return [Promise(name, rto, elapsed) for name, rto in promised(run)]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connection
@@ -25,7 +26,7 @@ from recovery.drp.models import Run
 from recovery.drp.queries.once import look_again
 from recovery.drp.sights import Do, Order, RunSight
 from recovery.drp.troubles import STANDSTILL, STRIKES, Troubles
-from recovery.drp.turns import OF_THE_RUN, Budget, Turns, batches
+from recovery.drp.turns import OF_THE_RUN, Budget, Key, Turns, batches
 
 log = structlog.get_logger()
 NOBODY = ByHand()
@@ -41,6 +42,10 @@ class Memory:
     turns: Turns = field(default_factory=Turns)
     troubles: Troubles = field(default_factory=Troubles)
     is_behind: bool = False
+    told: set[Key] = field(default_factory=set)
+    """What was announced."""
+    since: dict[UUID, datetime | None] = field(default_factory=dict)
+    """When what a run recovers was lost: its decision is frozen."""
 
     def begin_round(self, runs: frozenset[object]) -> None:
         """What is about other runs is forgotten: each key begins with its run's."""
@@ -48,6 +53,8 @@ class Memory:
         self.troubles.round += 1
         self.turns.forget(lambda key: key[0] in runs)
         self.troubles.forget(lambda key: key[0] in runs)
+        self.told = {key for key in self.told if key[0] in runs}
+        self.since = {run: at for run, at in self.since.items() if run in runs}
 
 
 @dataclass(frozen=True, slots=True)

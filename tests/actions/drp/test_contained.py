@@ -7,15 +7,22 @@ from dataclasses import dataclass, field
 import pytest
 from django.db import DatabaseError
 
-from recovery.alarms.models import Alarm
+from recovery.alarms.actions import register_channel
+from recovery.alarms.decide import STORM_WINDOW, is_storm
+from recovery.alarms.models import Alarm, Delivery
+from recovery.alarms.queries import raised_since
 from recovery.core.errors import Refused
 from recovery.drp import queries
 from recovery.drp.facts import Kind, Mode, RunState
 from recovery.drp.models import Act
 from recovery.drp.press import Press
+from recovery.drp.queries.promises import promised
 from recovery.drp.sights import Heard, Order, Outcome, RunSight
+from recovery.drp.taking import Memory
 from recovery.drp.troubles import STANDSTILL, STRIKES
+from recovery.drp.views.runs import view_run
 from tests.actions.drp.ground import Counting, Ground
+from tests.support.fleet import BY
 
 
 @dataclass
@@ -148,3 +155,25 @@ def test_of_two_runs_each_has_its_turn_where_the_time_is_for_one(ground: Ground)
         ground.look()
         assert ground.cycle.is_behind
         assert max(turns.served, key=lambda key: turns.served[key] * (len(key) == 1)) == (run.pk,)
+
+
+def test_that_time_is_over_is_told_once_by_every_leader_together_and_shown(ground: Ground) -> None:
+    register_channel(
+        name="desk", kind="mail", address="desk@example.net", actor=BY, reason="x", now=ground.now
+    )
+    ground.hand.outcome = Heard.UNDER_WAY
+    ground.begin()
+    (name, rto), *_ = promised(ground.run)
+    ground.look()
+    ground.look(rto * 0.6)
+    ground.cycle.memory = Memory()
+    ground.look()
+    title = f"{ground.run}: 50 % of the time promised for {name} is over"
+    told = Alarm.objects.get(title=title)
+    assert told.state == "ended", "it rings nowhere"
+    assert Delivery.objects.filter(alarm=told, channel__name="desk").count() == 1
+    ground.look(rto * 0.5)
+    titles = [one.title for one in view_run(ground.run.number).told]  # type: ignore[union-attr]
+    assert f"100 % of the time promised for {name} is over" in titles
+    assert f"50 % of the time promised for {name} is over" in titles
+    assert not is_storm(raised_since(ground.now - STORM_WINDOW)), "they are no alarms"
