@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
+
+import structlog
 
 from recovery.core.errors import BadConfiguration
 from recovery.engines.doors import read_block
@@ -317,6 +320,11 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "dashboard.codes.SignIn",
+    "reauthenticate": "dashboard.codes.SignInAgain",
+    "activate_totp": "dashboard.codes.SetUp",
+}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not TOCSIN_SECURE
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -364,3 +372,13 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
 }
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+"""With a development package beside it, structlog draws each local of each frame: for seconds, in
+the thread that detects."""

@@ -24,6 +24,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
+from dashboard.codes import is_right
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.consent import ALGORITHMS, UNREADABLE, Assertion
@@ -116,6 +117,6 @@ def check_code(user: User, code: str) -> None:
         clear = check_rate_limit(user)
     except ValidationError as error:
         raise Refused(" ".join(error.messages), kept="Nothing was said.") from error
-    if not row.wrap().validate_code(code.strip()):
+    if not is_right(row, code.strip()):
         raise Refused("That is not the code of now, or it was used.", kept="Nothing was said.")
     clear()

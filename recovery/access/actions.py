@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from recovery.access.models import ApiToken
+from recovery.access.models import ApiToken, LastCode
 from recovery.audit.actions import append_entries
 from recovery.audit.facts import Actor, Entry
 from recovery.core import transitions
@@ -44,6 +44,14 @@ def register_person(
             ]
         )
     return user
+
+
+def use_code(*, person: User, counter: int) -> bool:
+    """Whether this code is newer than any that was taken of them: by whichever process, before or
+    after whatever restart, one of all who bring it is the first."""
+    LastCode.objects.get_or_create(person=person)
+    newer = LastCode.objects.filter(person=person, counter__lt=counter)
+    return bool(newer.update(counter=counter))
 
 
 def issue_token(

@@ -1,4 +1,4 @@
-"""Tokens for machines that speak for a person. Only hashes are kept."""
+"""Tokens for machines that speak for a person (only hashes are kept), and which codes were used."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ class ApiToken(Guarded):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LastCode(models.Model):
+    """Of each person the newest code of their device that was taken: the number of its half minute.
+
+    Rises only; overwritten, and in no log: it says nothing but that they signed something."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"
+    )
+    counter = models.BigIntegerField(default=-1)

@@ -126,17 +126,19 @@ def send_message(
     audience: Audience,
     title: str,
     body: str,
+    needs_channel: bool = True,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Alarm:
-    """What others than the team are told, once for its key: it rings nowhere, and no all-clear
-    follows it. `Refused` where no channel reaches them."""
+    """What is told, and answered by nobody, once for its key: it rings nowhere, and no all-clear
+    follows it. `Refused` where no channel reaches them, unless it is shown elsewhere, too."""
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).first()
         if there is not None:
             return there
-        if not Channel.objects.filter(enabled=True, audience=audience).exists():
+        has_channel = Channel.objects.filter(enabled=True, audience=audience).exists()
+        if needs_channel and not has_channel:
             raise Refused(
                 f"No channel reaches {audience}.",
                 kept="Nobody was told.",

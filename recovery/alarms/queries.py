@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 
 from recovery.alarms.decide import STORM
@@ -14,8 +14,10 @@ from recovery.alarms.models import Alarm, Channel, Delivery
 
 
 def raised_since(start: datetime) -> int:
-    """How many alarms were raised after `start`, the storm's own left out."""
-    return Alarm.objects.filter(raised_at__gt=start).exclude(key=STORM).count()
+    """How many alarms were raised after `start`; the storm's own, and messages, which ring nowhere,
+    left out."""
+    rows = Alarm.objects.filter(raised_at__gt=start).exclude(key=STORM)
+    return rows.exclude(state=AlarmState.ENDED, ended_at=F("raised_at")).count()
 
 
 def told_alarms(alarms: Sequence[Alarm]) -> list[Alarm]:

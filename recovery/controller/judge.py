@@ -23,6 +23,7 @@ from recovery.core import control, incarnations
 from recovery.core.clock import Clock
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection.facts import Part
+from recovery.drp.actions.unreadable import ring_stopped
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
 from recovery.drp.queries import authority
@@ -245,15 +246,25 @@ class Judge:
 
     def _carry_plans(self) -> None:
         """Runs of recovery plans. People's words stand above a pause of automation, and not above
-        eyes that see nothing."""
+        eyes that see nothing. They have their time and no more: who still waits for a turn has it
+        in the next round. Whatever is wrong with plans, detection goes on."""
         now = self.clock.monotonic()
         if self.doubt or now < self._next_plans:
             return
         self._next_plans = now + PLANS_SECONDS
         if self._plans is None:
-            self._plans = make_cycle(self.clock, self._leases)
+            self._plans = make_cycle(self.clock, self._leases, lambda: self.sighted.blind)
         hold = self.sighted.hands_off
-        self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+        try:
+            self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+        except (Conflict, Refused, NotLeader, DatabaseError):
+            raise
+        except Exception as error:
+            log.exception("no plan is carried on")
+            why = f"{type(error).__name__}: {error}"
+            ring_stopped(why, actor=self.actor, now=self.clock.now())
+        if self._plans.is_behind:
+            self._next_plans = now
 
     def _leases(self) -> Leases:
         """As this leader has watched them, now."""

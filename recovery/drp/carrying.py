@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import structlog
+from django.db import DatabaseError
+
 from recovery.audit.facts import Actor
 from recovery.core.clock import Clock
-from recovery.drp.cycle import Cycle, Hands
+from recovery.core.errors import NotLeader
+from recovery.drp.cycle import Cycle
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode, StepState
 from recovery.drp.hands import hands_of
@@ -16,17 +20,24 @@ from recovery.drp.models import Run
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
+from recovery.drp.taking import Hands
 from recovery.drp.waves import current_wave
 from recovery.restores.queries import Leases
 
+log = structlog.get_logger()
+Blind = Callable[[], str]
 
-def make_cycle(clock: Clock, leases: Callable[[], Leases] = Leases) -> Cycle:
-    """For the leading controller: one for its whole life. `leases`: as it watches them."""
+
+def make_cycle(
+    clock: Clock, leases: Callable[[], Leases] = Leases, blind: Blind = lambda: ""
+) -> Cycle:
+    """For the leading controller: one for its whole life. `leases`: as it watches them; `blind`:
+    why it trusts its eyes in nothing now."""
     waiting: dict[str, float] = {}
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
         def there(order: Order) -> World:
-            return world(run.lost, run.into)
+            return world(run.lost, run.into, blind=blind())
 
         return hands_of(
             run,
@@ -38,27 +49,45 @@ def make_cycle(clock: Clock, leases: Callable[[], Leases] = Leases) -> Cycle:
             leases=leases,
         )
 
-    return Cycle(hands, gates=_gates, expected=_expected)
+    return Cycle(
+        hands,
+        gates=lambda run: _gates(run, blind()),
+        expected=lambda run: _expected(run, blind()),
+        clock=clock.monotonic,
+    )
 
 
-def _gates(run: RunSight) -> Mapping[str, GateSight]:
+def _gates(run: RunSight, blind: str) -> Mapping[str, GateSight]:
     """Of steps that have begun and have one."""
     begun = [step for step in run.steps.values() if step.state is StepState.BEGUN]
-    return {step.planned.id: _gate(step, run) for step in begun if step.planned.gate is not None}
+    return {
+        step.planned.id: _gate(step, run, blind) for step in begun if step.planned.gate is not None
+    }
 
 
-def _gate(step: StepSight, run: RunSight) -> GateSight:
-    """Of the wave that was begun last."""
+def _gate(step: StepSight, run: RunSight, blind: str) -> GateSight:
+    """Of the wave that was begun last. One that cannot be looked at stays shut, and says why."""
+    try:
+        return _looked(step, run, blind)
+    except (NotLeader, DatabaseError):
+        raise
+    except Exception as error:
+        log.exception("a gate cannot be looked at", run=run.id, step=step.planned.id)
+        said = f"It cannot be looked at. {type(error).__name__}: {error}"
+        return GateSight(False, said, step.quiet)
+
+
+def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
     gate = step.planned.gate
     assert gate is not None, "it was asked for"
     waves = step.planned.waves
     only = frozenset(target.key for target in waves[current_wave(step)]) if waves else frozenset()
-    there = world(run.plan.lost.name, run.plan.into.name, only=only)
+    there = world(run.plan.lost.name, run.plan.into.name, blind=blind, only=only)
     seen = look(Condition(gate.that), there)
     return GateSight(seen.holds(gate.at_least), seen.said, step.quiet)
 
 
-def _expected(run: RunSight) -> Mapping[str, tuple[bool, str]]:
+def _expected(run: RunSight, blind: str) -> Mapping[str, tuple[bool, str]]:
     if run.plan.mode is not Mode.SIMULATION:
         return {}
-    return expected(run.plan, world(run.plan.lost.name, run.plan.into.name))
+    return expected(run.plan, world(run.plan.lost.name, run.plan.into.name, blind=blind))

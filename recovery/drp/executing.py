@@ -7,7 +7,7 @@ assumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from recovery.drp.sights import Do, Heard, Order, Outcome
@@ -43,8 +43,10 @@ class Ledger(Protocol):
     def write(self, order: Order) -> None:
         """Everything that is no act: ask, begin, settle, pause, finish."""
 
-    def intend(self, order: Order) -> None:
-        """The act's row, after approvals, drift and the target's epoch were looked at in it."""
+    def intend_all(self, orders: Sequence[Order]) -> Sequence[Order]:
+        """The rows of these acts of one step, after approvals, drift and the targets' epochs were
+        looked at in it; of which there are rows now. `Conflict` where none of them follows any
+        more."""
 
     def check(self, order: Order) -> Outcome | None:
         """Before what was intended is begun after all: `Refused` unless it would be intended now,
@@ -64,12 +66,8 @@ def nowhere(name: str) -> None:
 def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> bool:
     """This one order; whether a row was written by it. Who still waits has got no further."""
     if order.do is Do.INTEND:
-        fail("before_intent")
-        ledger.intend(order)
-        fail("after_intent")
-        outcome = hand.act(order)
-        fail("after_act")
-        _keep(order, outcome, ledger, fail)
+        for each in intend([order], ledger, fail):
+            begin(each, ledger, hand, fail)
         return True
     if order.do is Do.LOOK:
         fail("before_look")
@@ -80,6 +78,21 @@ def carry_out(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowher
     ledger.write(order)
     fail("after_write")
     return True
+
+
+def intend(orders: Sequence[Order], ledger: Ledger, fail: FailPoint = nowhere) -> Sequence[Order]:
+    """Acts of one step in one transaction; those that are to be begun now."""
+    fail("before_intent")
+    intended = ledger.intend_all(orders)
+    fail("after_intent")
+    return intended
+
+
+def begin(order: Order, ledger: Ledger, hand: Hand, fail: FailPoint = nowhere) -> None:
+    """What was intended is done. Whoever dies before it is followed by a look."""
+    outcome = hand.act(order)
+    fail("after_act")
+    _keep(order, outcome, ledger, fail)
 
 
 def _seen(order: Order, ledger: Ledger, hand: Hand) -> Outcome:

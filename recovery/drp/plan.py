@@ -8,6 +8,7 @@ written, or nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -165,8 +166,10 @@ def digest_of(raw: bytes) -> str:
     return core.digest(raw)
 
 
+@lru_cache(maxsize=16)
 def read_plan(raw: bytes, expected: str) -> Plan:
-    """The plan that has this digest. `Refused` where these bytes are of no plan, or of another."""
+    """The plan that has this digest. `Refused` where these bytes are of no plan, or of another.
+    A run's is read many times a second, and the same bytes are the same plan."""
     if digest_of(raw) != expected:
         raise Refused("The plan is not the one that was approved: its digest is another.")
     try:

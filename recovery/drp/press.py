@@ -1,12 +1,14 @@
 """What people press: whether they may, now, each no with its reason. Pure.
 
-Invariants: abort is possible while anything may still begin, and needs nothing but itself; nothing
-is skipped that protects what comes after it; a run whose failure nobody answered is not resumed.
+Invariants: abort is possible while anything may still begin, and needs nothing but itself; what is
+done by hand is reported by the role that owns it; nothing is skipped that protects what comes after
+it; a run whose failure nobody answered is not resumed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from recovery.drp.decide import is_satisfied
@@ -48,6 +50,15 @@ UNDOABLE = frozenset({Kind.PLACE_APPLICATIONS})
 stands (a freeze)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Presser:
+    """Who presses: their own roles, and those that are `lent` to them now."""
+
+    name: str
+    roles: frozenset[str]
+    lent: frozenset[str] = frozenset()
+
+
 def refuse_press(
     press: Press,
     run: RunSight,
@@ -57,7 +68,7 @@ def refuse_press(
     key: str = "",
     said: str = "",
 ) -> str:
-    """Why it does nothing; empty where it does."""
+    """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more."""
     if ROLE[press] not in roles:
         return f"That takes the role {ROLE[press]}."
     if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
@@ -68,6 +79,25 @@ def refuse_press(
     if is_grave and "approver" not in roles:
         return "What takes a passkey is told to be done, or not, by the role approver."
     return _RULES[press](run, step, key)
+
+
+def refuse_presser(press: Press, run: RunSight, who: Presser, step: str) -> str:
+    """Why this very person does not press it. A manual step is reported by the role that owns it:
+    their own, or one that is lent to them (an administrator has each of them). And whoever asked
+    for the run, or wrote its runbook, is not the one to say that what takes a passkey was done."""
+    planned = run.steps[step].planned if step in run.steps else None
+    if planned is None:
+        return ""
+    if press is Press.REPORT and planned.owner not in who.roles | who.lent:
+        return (
+            f"{planned.title} is done, and written down, by the role {planned.owner}: ask one of"
+            " them, or let one lend you the role."
+        )
+    if press is Press.TELL and planned.wants_passkey:
+        for word, person in (("asked for", run.plan.requester), ("wrote", run.plan.last_editor)):
+            if who.name == person:
+                return f"{who.name} {word} it: somebody else says whether it was done."
+    return ""
 
 
 def _start(run: RunSight, step: str, key: str) -> str:
@@ -99,10 +129,20 @@ def _resume(run: RunSight, step: str, key: str) -> str:
     return ""
 
 
-def _abort(run: RunSight, step: str, key: str) -> str:
-    if run.state in {RunState.RUNNING, RunState.PAUSED}:
+def refuse_abort(state: RunState, roles: frozenset[str], said: str) -> str:
+    """Why it is not aborted: by its state alone, for it may be that nothing else of it can be
+    read."""
+    if ROLE[Press.ABORT] not in roles:
+        return f"That takes the role {ROLE[Press.ABORT]}."
+    if not said.strip():
+        return "Say why: it is kept with the run."
+    if state in {RunState.RUNNING, RunState.PAUSED}:
         return ""
-    return f"It is {run.state}: there is nothing to abort."
+    return f"It is {state}: there is nothing to abort."
+
+
+def _abort(run: RunSight, step: str, key: str) -> str:
+    return refuse_abort(run.state, frozenset({ROLE[Press.ABORT]}), "It was said.")
 
 
 def _goes(run: RunSight) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -61,10 +61,12 @@ class StepSight:
     expected: tuple[bool, str] = (True, "")
     unauthorised: str = ""
 
-    def newest(self, target: Target) -> ActSight | None:
-        """The newest act on this target."""
-        found = [act for act in self.acts if act.target == target.key]
-        return max(found, key=lambda act: act.number, default=None)
+    def by_target(self) -> Mapping[str, Sequence[ActSight]]:
+        """Its acts, of each target the newest last."""
+        found: dict[str, list[ActSight]] = {}
+        for act in sorted(self.acts, key=lambda act: act.number):
+            found.setdefault(act.target, []).append(act)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

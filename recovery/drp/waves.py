@@ -7,7 +7,7 @@ person to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from recovery.drp.facts import LOOKS, ActState, Kind, StepState
 from recovery.drp.plan import Target
@@ -52,18 +52,22 @@ def _look(step: StepSight, act: ActSight, target: Target | None) -> Order:
     return Order(Do.LOSE_SIGHT, said, name, act.key, target, act.number)
 
 
+Acts = Mapping[str, Sequence[ActSight]]
+"""By target, the newest last: looked through once for all of a wave."""
+
+
 def next_acts(step: StepSight, run: str) -> Iterator[Order]:
     """What is intended next, or how the step ends; nothing while it has to wait."""
     waves = step.planned.waves
     if not waves:
         yield Order(Do.SETTLE_DONE, "There is nothing to do it to.", step.planned.id)
         return
-    at = current_wave(step)
-    intents = [order for target in waves[at] if (order := _next(step, target, run))]
+    at, acts = current_wave(step), step.by_target()
+    intents = [order for target in waves[at] if (order := _next(step, acts, target, run))]
     if intents:
         yield from intents
-    elif all(_is_over(step, target) for target in waves[at]):
-        yield from _after(step, at, run)
+    elif all(_is_over(step, acts.get(target.key, ())) for target in waves[at]):
+        yield from _after(step, acts, at, run)
 
 
 def current_wave(step: StepSight) -> int:
@@ -75,12 +79,13 @@ def current_wave(step: StepSight) -> int:
     return max(touched, default=0)
 
 
-def _next(step: StepSight, target: Target, run: str) -> Order | None:
+def _next(step: StepSight, acts: Acts, target: Target, run: str) -> Order | None:
     """The act that is due for this target."""
-    act = step.newest(target)
-    if act is None:
+    tried = acts.get(target.key, ())
+    if not tried:
         return _intend(step, target, 1, run, "It is its turn.")
-    if act.state is not ActState.FAILED or _is_spent(step, act):
+    act = tried[-1]
+    if act.state is not ActState.FAILED or _is_spent(step, tried):
         return None
     if act.round == step.round and step.quiet < AGAIN_SECONDS:
         return None
@@ -92,24 +97,25 @@ def _intend(step: StepSight, target: Target, number: int, run: str, said: str) -
     return Order(Do.INTEND, said, step.planned.id, key, target, number)
 
 
-def _is_spent(step: StepSight, act: ActSight) -> bool:
-    """Whether a failed act is not tried again by itself in this round."""
+def _is_spent(step: StepSight, tried: Sequence[ActSight]) -> bool:
+    """Whether what failed on this target is not tried again by itself in this round."""
+    act = tried[-1]
     if act.round < step.round:
         return False
-    tried = [one for one in step.acts if one.target == act.target and one.round == step.round]
-    return act.by_word or len(tried) > step.planned.retries
+    count = sum(one.round == step.round for one in tried)
+    return act.by_word or count > step.planned.retries
 
 
-def _is_over(step: StepSight, target: Target) -> bool:
-    act = step.newest(target)
-    if act is None:
+def _is_over(step: StepSight, tried: Sequence[ActSight]) -> bool:
+    if not tried:
         return False
-    return act.state is ActState.DONE or (act.state is ActState.FAILED and _is_spent(step, act))
+    state = tried[-1].state
+    return state is ActState.DONE or (state is ActState.FAILED and _is_spent(step, tried))
 
 
-def _after(step: StepSight, at: int, run: str) -> Iterator[Order]:
+def _after(step: StepSight, acts: Acts, at: int, run: str) -> Iterator[Order]:
     """A wave is over: the next one, or the end."""
-    if why := _short(step, at):
+    if why := _short(step, acts, at):
         yield Order(Do.SETTLE_FAILED, why, step.planned.id)
         return
     gate = step.gate
@@ -122,21 +128,27 @@ def _after(step: StepSight, at: int, run: str) -> Iterator[Order]:
         for target in step.planned.waves[at + 1]:
             yield _intend(step, target, 1, run, said)
         return
-    yield Order(Do.SETTLE_DONE, _told(step), step.planned.id)
+    yield Order(Do.SETTLE_DONE, _told(step, acts), step.planned.id)
 
 
-def _short(step: StepSight, at: int) -> str:
+def _newest(acts: Acts, wave: Sequence[Target], state: ActState) -> list[ActSight]:
+    """Of these targets, the newest acts that are in this state."""
+    found = [tried[-1] for one in wave if (tried := acts.get(one.key, ()))]
+    return [act for act in found if act.state is state]
+
+
+def _short(step: StepSight, acts: Acts, at: int) -> str:
     """Why too much of this wave failed; empty where it may go on."""
     wave = step.planned.waves[at]
-    failed = [act for one in wave if (act := step.newest(one)) and act.state is ActState.FAILED]
+    failed = _newest(acts, wave, ActState.FAILED)
     wanted = step.planned.gate.at_least if step.planned.gate else 100
     if (len(wave) - len(failed)) * 100 >= wanted * len(wave):
         return ""
     return f"{len(failed)} of {len(wave)} failed: {failed[0].said}"
 
 
-def _told(step: StepSight) -> str:
+def _told(step: StepSight, acts: Acts) -> str:
     targets = [target for wave in step.planned.waves for target in wave]
-    done = [act for one in targets if (act := step.newest(one)) and act.state is ActState.DONE]
+    done = _newest(acts, targets, ActState.DONE)
     said = done[-1].said if len(targets) == 1 and done else ""
     return said or f"{len(done)} of {len(targets)} done."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import structlog
+from django.db import DatabaseError
 
 from recovery import wiring
 from recovery.audit.facts import Actor
@@ -22,8 +23,8 @@ def claimed_calls(clock: Clock, at_most: int) -> list[Call]:
 
 
 def deliver_call(call: Call, clock: Clock) -> None:
-    """One webhook to its receiver. What is not taken is failed, with its reason: whether it is
-    tried again is the plan's to say."""
+    """One webhook to its receiver. What is not taken, for whatever reason, is failed with it:
+    whether it is tried again is the plan's to say."""
     try:
         letter = letter_of(call)
         receiver = wiring.receiver_at(letter.url, letter.secret)
@@ -32,6 +33,11 @@ def deliver_call(call: Call, clock: Clock) -> None:
     except TocsinError as refusal:
         said, was_taken = str(refusal), False
         log.warning("webhook not taken", call=str(call), reason=said)
+    except DatabaseError:
+        raise
+    except Exception as error:  # what raises once raises again: it is not tried for ever
+        said, was_taken = f"{type(error).__name__}: {error}", False
+        log.exception("webhook met an error", call=str(call))
     try:
         end_call(call=call, was_taken=was_taken, said=said, actor=BY, now=clock.now())
     except Conflict as error:

@@ -60,10 +60,12 @@ class Leases:
     def sight(self, database: Database) -> LeaseSight | None:
         """None: its old primary lived by none."""
         row = Lease.objects.filter(database=database).first()
-        if row is None:
-            return None
+        return None if row is None else self.sight_of(row)
+
+    def sight_of(self, row: Lease) -> LeaseSight:
+        """Of this very row."""
         number = (row.epoch, row.incarnation, row.sequence)
-        watch, left = self.watches.get(str(database.pk)), UNSEEN
+        watch, left = self.watches.get(str(row.database_id)), UNSEEN
         if watch is not None:
             seen = watch.row
             same = (seen.epoch, seen.incarnation, seen.sequence) == number

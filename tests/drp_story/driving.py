@@ -107,10 +107,15 @@ def _help(run: Any, key: Any, who: Any) -> None:
                 press=Press.REPORT,
                 step=act.step.name,
                 key=act.key,
-                actor=Actor("person", ASKED_BY),
+                actor=Actor("person", _reports(plan.step(act.step.name).owner)),
                 reason="The duty desk, a minute ago.",
                 now=system.now(),
             )
+
+
+def _reports(owner: str) -> str:
+    """Somebody of the role that owns the step."""
+    return ASKED_BY if owner == "responder" else APPROVES
 
 
 def _told(run: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from recovery.core.errors import Conflict
@@ -93,6 +93,11 @@ class Book:
                     Do.REST: RunState.ABORTED,
                 }
                 self.move(to[order.do])
+
+    def intend_all(self, orders: Sequence[Order]) -> Sequence[Order]:
+        for order in orders:
+            self.intend(order)
+        return orders
 
     def intend(self, order: Order) -> None:
         step = self.steps[order.step]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -17,8 +18,9 @@ from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.views.runs import RunView, view_run
+from recovery.drp.views.runs import RunView, find_run, view_run
 
+log = structlog.get_logger()
 PARTS = ("voice", "next", "steps", "promises", "facts")
 GRAVE = frozenset({Press.ABORT, Press.SKIP, Press.UNDO})
 SAYS: Mapping[Press, tuple[str, str, str]] = {
@@ -103,6 +105,8 @@ def _find(number: int) -> RunView:
 @or_unreadable
 def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = "") -> HttpResponse:
     """The act with its meaning and a reason; what refuses it is said by the room."""
+    if verb == Press.ABORT and not step:
+        return _abort(request, role, number)
     found = _find(number)
     if verb not in set(Press) or (Press(verb) in ON_STEP) != bool(step):
         raise Http404(f"A run cannot be asked to {verb}.")
@@ -142,6 +146,48 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
         back=f"/recovery/runs/{number}/",
         status=422 if form.is_bound else 200,
     )
+
+
+def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
+    """It needs nothing but its row, for it may be that nothing else of it can be read."""
+    row = find_run(number)
+    if row is None:
+        raise Http404(f"There is no DRP-{number:04d}.")
+    form, back = Reason(request.POST or None), f"/recovery/runs/{number}/"
+    if form.is_valid():
+        actor, reason = actor_of(request), form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.press(number, Press.ABORT, actor=actor, reason=reason),
+            back=back,
+        )
+    said, meaning, ends = SAYS[Press.ABORT]
+    target = f"{row}, a {row.mode}"
+    return show(
+        request,
+        role,
+        "run-press",
+        area="recovery",
+        topics=(f"run-voice:{number}",) if _is_readable(number) else (),
+        heading=f"{said} {target}",
+        form=form,
+        said=said,
+        target=target,
+        meaning=meaning,
+        ends=ends,
+        grave=True,
+        back=back,
+        status=422 if form.is_bound else 200,
+    )
+
+
+def _is_readable(number: int) -> bool:
+    """Whether its page can be drawn; whatever is wrong with it, it can be aborted."""
+    try:
+        return view_run(number) is not None
+    except Exception:
+        log.exception("a run cannot be drawn", run=number)
+        return False
 
 
 def _is_real_start(found: RunView, pressed: Press) -> bool:

@@ -3,7 +3,8 @@
 Invariants: a name is resolved once, and the connection goes to the address that was looked at, so
 that no second answer of a name server leads elsewhere; an address that is not public, or a port
 that is not 443, is refused unless an operator named its network; nothing is followed, no proxy of
-the surroundings is used, and nothing of an answer but its status is read or shown.
+the surroundings is used, and nothing of an answer but its status is read or shown; the exchange as
+a whole, from the connection to the answer, is over in time.
 """
 
 from __future__ import annotations
@@ -14,18 +15,28 @@ import hmac
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 
+from recovery.adapters.notifiers.bounded import Network as Bounded
+from recovery.adapters.notifiers.bounded import left_until
+from recovery.core import clock
 from recovery.core.ports import NotAccepted
 
 PATIENCE = 10.0
 SHORTEST_KEY = 24
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+TRANSLATED = tuple(
+    ipaddress.IPv6Network(each) for each in ("::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
+)
+"""Where an IPv4 address is hidden inside, or a translator of the surroundings decides what it leads
+to: IPv4-compatible, NAT64 of one's own (RFC 8215), Teredo, 6to4."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Headers = Mapping[bytes | str, bytes | str]
 Resolve = Callable[[str, int], Sequence[str]]
 
 
@@ -55,14 +66,32 @@ def read_key(text: str) -> bytes:
 def refuse_address(text: str, port: int, networks: Sequence[Network]) -> str:
     """Why nothing is sent there; empty where it may be."""
     address: Address = ipaddress.ip_address(text)
-    mapped = getattr(address, "ipv4_mapped", None)
-    if any(each in network for network in networks for each in (address, mapped) if each):
+    inside = _inside(address)
+    if any(each in network for network in networks for each in (address, inside) if each):
         return ""
     if port != 443:
         return f"Port {port} of it is none that we send to."
-    if mapped is not None or not address.is_global or address.is_multicast:
+    if not all(_is_public(each) for each in (address, inside) if each):
         return f"{address} is no public address."
     return ""
+
+
+def _inside(address: Address) -> ipaddress.IPv4Address | None:
+    """Which machine of the older internet it stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped
+
+
+def _is_public(address: Address) -> bool:
+    if address in NAT64:
+        return True  # what is inside says where it leads
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return False
+    is_hidden = any(address in network for network in TRANSLATED)
+    return address.is_global and not address.is_multicast and not is_hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +104,33 @@ class Hook:
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     resolve: Resolve = resolve
     patience: float = PATIENCE
+    clock: Callable[[], float] = clock.system.monotonic
 
     def post(self, *, id: str, at: int, body: bytes) -> str:
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port or 443
-        if parts.scheme != "https" or not host or parts.username is not None:
-            raise NotAccepted("Its address is not https://host/…")
+        host, port, path = self._parts()
         there = self._look_up(host, port)
-        headers = {
+        left = left_until(self.clock() + self.patience, self.clock)
+        headers: Headers = {
             "Host": host if port == 443 else f"{host}:{port}",
             "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
             "webhook-id": id,
             "webhook-timestamp": str(at),
             "webhook-signature": sign(self.key, id, at, body),
         }
-        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        return self._send(f"https://{there}:{port}{path}", host, headers, body)
+        with httpcore.ConnectionPool(ssl_context=self.trust, network_backend=Bounded(left)) as pool:
+            return self._send(pool, f"https://{there}:{port}{path}", host, headers, body)
+
+    def _parts(self) -> tuple[str, int, str]:
+        """Name, port and path of where it goes."""
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname or "", 443 if parts.port is None else parts.port
+        except ValueError as error:
+            raise NotAccepted(f"Its address cannot be read: {error}.") from error
+        if parts.scheme != "https" or not host or not port or parts.username is not None:
+            raise NotAccepted("Its address is not https://host/…")
+        return host, port, f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
 
     def _look_up(self, host: str, port: int) -> str:
         try:
@@ -104,20 +144,30 @@ class Hook:
             raise NotAccepted(f"{host} has no address.")
         return f"[{found[0]}]" if ":" in found[0] else found[0]
 
-    def _send(self, url: str, host: str, headers: dict[str, str], body: bytes) -> str:
+    def _send(
+        self,
+        pool: httpcore.ConnectionPool,
+        url: str,
+        host: str,
+        headers: Headers,
+        body: bytes,
+    ) -> str:
         options = {"sni_hostname": host}
         try:
-            with (
-                httpx.Client(verify=self.trust, timeout=self.patience, trust_env=False) as client,
-                client.stream(
-                    "POST", url, headers=headers, content=body, extensions=options
-                ) as answer,
-            ):
-                said = f"{answer.status_code} {answer.reason_phrase}".strip()
-                if not answer.is_success:
+            with pool.stream("POST", url, headers=headers, content=body, extensions=options) as got:
+                said = f"{got.status} {_phrase(got)}".strip()
+                if not 200 <= got.status < 300:
                     raise NotAccepted(f"{host} answered {said}.")
                 return f"{host} answered {said}."
-        except httpx.TimeoutException as error:
+        except httpcore.TimeoutException as error:
             raise NotAccepted(f"{host} did not answer within {self.patience:.0f} s.") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except FAULTS as error:
             raise NotAccepted(f"{host} cannot be told: {error}.") from error
+
+
+FAULTS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError)
+
+
+def _phrase(answer: httpcore.Response) -> str:
+    found = answer.extensions.get("reason_phrase", b"")
+    return found.decode("ascii", "ignore") if isinstance(found, bytes) else ""

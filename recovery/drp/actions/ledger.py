@@ -7,7 +7,7 @@ approvals that are proven in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,18 +15,19 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from recovery.alarms.actions import end_alarms, raise_alarm
+from recovery.alarms.actions import raise_alarm
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import control, incarnations, transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question, late, open_ask
+from recovery.drp.actions.giving_up import end_alarms_of
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.decide import next_orders, refuse_act
 from recovery.drp.facts import ActState, RunState, StepState
-from recovery.drp.models import Act, Approval, ApprovalUse, BreakGlass, Run, RunStep
-from recovery.drp.queries.inventory import one_look
+from recovery.drp.models import Act, Approval, ApprovalUse, Run, RunStep
+from recovery.drp.queries.once import one_look
 from recovery.drp.queries.runs import pulse_of, refuse_authority
 from recovery.drp.sights import (
     NEVER_BEGUN,
@@ -46,6 +47,19 @@ ON_RUN = {
     Do.FINISH: RunState.DONE,
     Do.REST: RunState.ABORTED,
 }
+
+
+def _act(row: RunStep, order: Order, at: datetime) -> Act:
+    assert order.target is not None, "an act has a target"
+    return Act(
+        step=row,
+        key=order.key,
+        target=order.target.key,
+        target_name=order.target.name,
+        number=order.number,
+        round=row.round,
+        intended_at=at,
+    )
 
 
 @dataclass(slots=True)
@@ -71,14 +85,19 @@ class RowLedger:
             )
 
     def _still(self, run: Run, order: Order) -> RunSight:
-        """The engine gives this very order on the rows as they are now; what may begin something is
-        compared with an inventory that is read in this transaction."""
-        with one_look(anew=order.do in {Do.BEGIN, Do.INTEND, Do.LOOK}):
-            seen = queries.run_sight(run, hold=self.hold)
-        sight = with_looks(seen, self.gates, self.expected)
-        if order not in next_orders(sight):
+        """The engine gives this very order on the rows as they are now."""
+        sight, follow = self._now(run, anew=order.do in {Do.BEGIN, Do.LOOK})
+        if order not in follow:
             raise Conflict(f"{order.do} {order.step} is not what follows any more.")
         return sight
+
+    def _now(self, run: Run, *, anew: bool) -> tuple[RunSight, tuple[Order, ...]]:
+        """The run, and what follows. `anew`: what may begin something is compared with an inventory
+        that is read in this transaction."""
+        with one_look(anew=anew):
+            seen = queries.run_sight(run, hold=self.hold)
+        sight = with_looks(seen, self.gates, self.expected)
+        return sight, next_orders(sight)
 
     def write(self, order: Order) -> None:
         """Everything that is no act."""
@@ -121,26 +140,24 @@ class RowLedger:
             case _:
                 raise Refused(f"{order.do} is nothing that is written.")
 
-    def intend(self, order: Order) -> None:
-        """The act's row, before anything is done."""
-        assert order.target is not None, "an act has a target"
+    def intend_all(self, orders: Sequence[Order]) -> Sequence[Order]:
+        """The acts' rows, of one step, before anything is done; of those that still follow."""
         with self._deciding() as run:
-            self._still(run, order)
-            row = run.steps.select_for_update(of=("self",)).get(name=order.step)
+            _, follow = self._now(run, anew=True)
+            standing = frozenset(follow)
+            due = [order for order in orders if order in standing]
+            if not due:
+                raise Conflict(f"{orders[0].step}: to begin it is not what follows any more.")
+            row = run.steps.select_for_update(of=("self",)).get(name=due[0].step)
             self._authorised(run, row)
-            act = Act(
-                step=row,
-                key=order.key,
-                target=order.target.key,
-                target_name=order.target.name,
-                number=order.number,
-                round=row.round,
-                intended_at=queries.database_now(),
-            )
+            at = queries.database_now()
+            acts = [_act(row, order, at) for order in due]
+            reason = due[0].reason
             try:
-                transitions.create([act], actor=self.actor, reason=order.reason, now=self.now)
+                transitions.create(acts, actor=self.actor, reason=reason, now=self.now)
             except IntegrityError as error:
-                raise Conflict(f"{order.key} is intended already.") from error
+                raise Conflict(f"{due[0].key} is intended already.") from error
+        return due
 
     def check(self, order: Order) -> Outcome | None:
         """As strict as to intend it: nothing is begun in a pause, blind, or after a drift."""
@@ -195,9 +212,7 @@ class RowLedger:
         changes: dict[str, object] = {"state_at": self.now, "state_reason": order.reason}
         if to in {RunState.DONE, RunState.ABORTED}:
             changes["ended_at"] = self.now
-            broken = BreakGlass.objects.filter(ask__step__run=run).values_list("ask", flat=True)
-            keys = [f"break-glass:{ask}" for ask in broken]
-            end_alarms(keys=keys, actor=self.actor, reason=order.reason, now=self.now)
+            end_alarms_of(run, actor=self.actor, reason=order.reason, now=self.now)
         transitions.move(
             run, to, actor=self.actor, reason=order.reason, now=self.now, changes=changes
         )

@@ -17,7 +17,7 @@ from recovery.drp.actions.undoing import undo_seats
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
-from recovery.drp.press import Press, refuse_press
+from recovery.drp.press import Press, Presser, refuse_abort, refuse_press, refuse_presser
 from recovery.failover.actions.plans import withdraw_authority
 
 ON_RUN: Mapping[Press, RunState] = {
@@ -45,12 +45,13 @@ def press(
     `reason` is also the evidence of a manual step."""
     with transaction.atomic():
         row = Run.objects.select_for_update().get(pk=run)
-        sight = queries.run_sight(queries.load_run(run), hold=hold)
-        rights = queries.rights_of(actor.id)
-        if why := refuse_press(press, sight, rights, step=step, key=key, said=reason):
-            raise Refused(why, kept="Nothing was changed.")
         if press is Press.ABORT:
-            withdraw_authority(acts=f"{run}/", actor=actor, reason=reason, now=now)
+            return _abort(row, actor=actor, reason=reason, now=now)
+        sight = queries.run_sight(queries.load_run(run), hold=hold)
+        who = _presser(actor.id)
+        why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason)
+        if why := why or refuse_presser(press, sight, who, step):
+            raise Refused(why, kept="Nothing was changed.")
         if press in ON_RUN:
             return _on_run(row, press, actor=actor, reason=reason, now=now)
         if press in {Press.TELL, Press.REPORT}:
@@ -63,6 +64,19 @@ def press(
         else:
             _on_step(row, press, step, actor=actor, reason=reason, now=now)
         return row
+
+
+def _presser(name: str) -> Presser:
+    people = queries.people_of()
+    return Presser(name, people.rights(name, name), people.lent_to(name))
+
+
+def _abort(row: Run, *, actor: Actor, reason: str, now: datetime) -> Run:
+    """It needs nothing but itself: neither a plan that can be read, nor a runbook."""
+    if why := refuse_abort(RunState(row.state), queries.rights_of(actor.id), reason):
+        raise Refused(why, kept="Nothing was changed.")
+    withdraw_authority(acts=f"{row.pk}/", actor=actor, reason=reason, now=now)
+    return _on_run(row, Press.ABORT, actor=actor, reason=reason, now=now)
 
 
 def _on_run(row: Run, press: Press, *, actor: Actor, reason: str, now: datetime) -> Run:

@@ -11,13 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from recovery.brief.queries import Fleet, fleet_at
+from recovery.brief.queries import Fleet
 from recovery.core import control
 from recovery.core.errors import Refused
 from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
 from recovery.drp.hands.promises import promisers
+from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.held import Known, known_of
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.fences import (
     BY_RECEIPT,
@@ -28,16 +30,18 @@ from recovery.failover.actions.fences import (
     standing_fence,
     tell_standby,
 )
-from recovery.failover.models import Failover, Fence, Lease
-from recovery.failover.phases import ENDED
+from recovery.failover.models import Fence
 from recovery.failover.prolonging import prolonging
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Database, Host, Replica
-from recovery.operations.facts import UNDER_WAY, OperationState, Verb
+from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
 
 HEARD = (Verdict.ALIVE, Verdict.SUSPECT)
 NOT_YET = frozenset({Standing.ASK, Standing.TELL, Standing.WAITS})
+AT_ONCE = 8
+"""So many databases are ordered about in one look; who waited longest comes first."""
+NEVER_ORDERED = float("-inf")
 TOLD_AGAIN = 3.0
 """Seconds after which a standby that has not answered is told again."""
 
@@ -97,15 +101,16 @@ class Fencing:
             return Outcome(Heard.NEVER)
         if row.lifted_by:
             return Outcome(Heard.FAILED, f"{row.lifted_by} lifted the fence: {row.lift_reason}")
-        bench, fleet = self._bench, fleet_at(self._bench.now)
-        looked = [self._looked(database, row, fleet) for database in primaries_in(row)]
+        bench, fleet, known = self._bench, fleet_once(self._bench.now), known_of(row)
+        looked = [self._looked(database, row, known, fleet) for database in known.databases]
         told = say(looked, row)
         waits = any(one.standing in NOT_YET for one in looked)
         proven = [one.told() for one in looked if one.standing is Standing.PROVEN]
+        due = [one for one in looked if one.standing in {Standing.ASK, Standing.TELL}]
         with control.deciding(bench.actor.epoch):
             if not standing_fence(row.pk):
                 return Outcome(Heard.UNDER_WAY, "Somebody has just lifted the fence.")
-            for one in looked:
+            for one in sorted(due, key=self._ordered_at)[:AT_ONCE]:
                 self._order(one, order)
             note_proofs(
                 fence=row, proofs=proven, told=told, is_over=not waits, actor=bench.actor,
@@ -113,8 +118,13 @@ class Fencing:
             )  # fmt: skip
         return Outcome(Heard.UNDER_WAY if waits else Heard.DONE, told)
 
+    def _ordered_at(self, one: Looked) -> float:
+        """By this leader's clock; before all others, who never was."""
+        return self._bench.waiting.get(f"ordered:{one.database.pk}", NEVER_ORDERED)
+
     def _order(self, one: Looked, order: Order) -> None:
         bench = self._bench
+        bench.waiting[f"ordered:{one.database.pk}"] = bench.monotonic()
         told: dict[str, str] = {"run": str(bench.run.pk), "step": order.step, "act": order.key}
         if one.standing is Standing.ASK:
             close_gate(
@@ -128,16 +138,12 @@ class Fencing:
                     reason=one.said, now=bench.now,
                 )  # fmt: skip
 
-    def _looked(self, database: Database, fence: Fence, fleet: Fleet) -> Looked:
-        failover = Failover.objects.filter(database=database).exclude(phase__in=sorted(ENDED))
-        running = failover.select_related("source__host").first()
-        primary = database.primary or (running.source if running else None)
-        assert primary is not None, "it was found by it"
-        lease = self._lease(database, primary)
+    def _looked(self, database: Database, fence: Fence, known: Known, fleet: Fleet) -> Looked:
+        running, primary = known.running.get(database.pk), known.primary(database)
+        lease = self._lease(database, primary, known)
         epoch = database.epoch if database.primary else (running.old_epoch if running else 0)
-        closing = _closing(database, primary)
-        known = promisers(primary, fence.key, fleet, self._bench)
-        more = prolonging(known)
+        closing = known.closings.get((primary.pk, database.epoch))
+        more = prolonging(promisers(primary, known, fleet, self._bench))
         proof = running.proof if running and running.promoted_at is None else None
         held = Held(
             name=database.name,
@@ -145,7 +151,7 @@ class Fencing:
             is_heard=primary.host.verdict in HEARD,
             left=lease[1] if lease else None,
             more=more,
-            is_told=_is_told(fence.key, [UUID(one.replica) for one in more.open], self._bench),
+            is_told=all(self._is_told(UUID(one.replica), known) for one in more.open),
             proof=str(proof["said"]) if proof else "",
             receipt=OperationState(closing.state) if closing else None,
             quiet=_quiet(closing, self._bench) if closing else 0.0,
@@ -158,28 +164,21 @@ class Fencing:
         return Looked(database, primary, standing, said, number, has_receipt, epoch, open_)
 
     def _lease(
-        self, database: Database, primary: Replica
+        self, database: Database, primary: Replica, known: Known
     ) -> tuple[tuple[int, int, int], float] | None:
         """Its number and the seconds left of it; None: it lives by none."""
-        mine = Lease.objects.filter(
-            database=database, replica=primary, epoch=database.epoch, sequence__gt=0
-        )
-        sight = self._bench.leases().sight(database) if mine.exists() else None
-        return (sight.number, sight.left) if sight else None
+        row = known.leases.get(database.pk)
+        if row is None or not row.sequence:
+            return None
+        if (row.replica_id, row.epoch) != (primary.pk, database.epoch):
+            return None
+        sight = self._bench.leases().sight_of(row)
+        return sight.number, sight.left
 
-
-def primaries_in(fence: Fence) -> list[Database]:
-    """Databases that are, or were last, led from there."""
-    rows = Database.objects.select_related("primary__host").order_by("name")
-    here = fence.datacenter_id
-    left = Failover.objects.filter(source__host__datacenter=here).exclude(phase__in=sorted(ENDED))
-    orphans = set(left.values_list("database", flat=True))
-    return [
-        row
-        for row in rows
-        if (row.primary and row.primary.host.datacenter_id == here)
-        or (row.primary is None and row.pk in orphans)
-    ]
+    def _is_told(self, replica: UUID, known: Known) -> bool:
+        """Whether it was told a moment ago, and has not answered."""
+        asked = known.asked.get(replica, ())
+        return any(_quiet(op, self._bench) < TOLD_AGAIN for op in asked)
 
 
 def say(looked: list[Looked], fence: Fence) -> str:
@@ -196,20 +195,5 @@ def say(looked: list[Looked], fence: Fence) -> str:
     return " ".join([*parts, *(["Not proven:", *doubts] if doubts else [])])
 
 
-def _closing(database: Database, primary: Replica) -> Operation | None:
-    """The newest order to close its gate in this epoch."""
-    rows = Operation.objects.filter(replica=primary, verb=Verb.FENCE, database_epoch=database.epoch)
-    return rows.order_by("-requested_at", "-pk").first()
-
-
 def _quiet(op: Operation, bench: Bench) -> float:
     return (bench.now - (op.ended_at or op.requested_at)).total_seconds()
-
-
-def _is_told(key: str, replicas: list[UUID], bench: Bench) -> bool:
-    """Whether each of them was told a moment ago, and has not answered."""
-    rows = Operation.objects.filter(
-        replica__in=replicas, verb=Verb.ASK, params__by=key, state__in=sorted(UNDER_WAY)
-    )
-    young = {op.replica_id for op in rows if _quiet(op, bench) < TOLD_AGAIN}
-    return set(replicas) <= young

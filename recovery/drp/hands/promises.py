@@ -9,42 +9,37 @@ from __future__ import annotations
 from recovery.brief.queries import Fleet
 from recovery.drp.hands.bench import Bench
 from recovery.drp.queries.doubts import gone_replicas, mates_of
+from recovery.drp.queries.held import Known
 from recovery.failover.facts import NEVER
 from recovery.failover.policy import Policy
 from recovery.failover.prolonging import Promiser
 from recovery.failover.rounds.loading import read_answer
-from recovery.inventory.facts import ReplicaState
-from recovery.inventory.models import Replica, ReplicaSight
-from recovery.operations.facts import OperationState, Verb
-from recovery.operations.models import Operation
+from recovery.inventory.models import Replica
 
 HEARD_WITHIN = Policy().heard_within
 
 
-def promisers(primary: Replica, key: str, fleet: Fleet, bench: Bench) -> tuple[Promiser, ...]:
-    """Of this primary; `key`: whose act took their promises over, if anybody's did."""
-    rows = Replica.objects.filter(database=primary.database_id).exclude(state=ReplicaState.RETIRED)
-    mates = mates_of(primary, rows.select_related("host", "database").order_by("number"))
+def promisers(primary: Replica, known: Known, fleet: Fleet, bench: Bench) -> tuple[Promiser, ...]:
+    """Of this primary; their answers are to the fence that `known` is of."""
+    mates = mates_of(primary, known.members.get(primary.database_id, ()))
     if not mates:
         return ()
-    gone = gone_replicas(fleet, primary, mates)
-    sights = {row.replica_id: row for row in ReplicaSight.objects.filter(replica__in=mates)}
-    return tuple(
-        _promiser(one, sights.get(one.pk), key, bench, is_gone=str(one.pk) in gone) for one in mates
-    )
+    gone = gone_replicas(fleet, _with_site(primary, known), mates)
+    return tuple(_promiser(one, known, bench, is_gone=str(one.pk) in gone) for one in mates)
 
 
-def _promiser(
-    one: Replica, sight: ReplicaSight | None, key: str, bench: Bench, *, is_gone: bool
-) -> Promiser:
-    leases = bench.leases()
+def _with_site(primary: Replica, known: Known) -> Replica:
+    """The same with its datacenter, which was read with its mates'."""
+    there = known.members.get(primary.database_id, ())
+    return next((one for one in there if one.pk == primary.pk), primary)
+
+
+def _promiser(one: Replica, known: Known, bench: Bench, *, is_gone: bool) -> Promiser:
+    leases, sight = bench.leases(), known.sights.get(one.pk)
     word = leases.words.get(str(one.pk))
     age = word.age(leases.now) if word else NEVER
     promised = sight.fact.get("promised_ms", 0) / 1000 if sight else 0.0
-    answers = Operation.objects.filter(
-        replica=one, verb=Verb.ASK, params__by=key, state=OperationState.DONE
-    )
-    answer = answers.order_by("-requested_at", "-pk").first()
+    answer = known.answers.get(one.pk)
     left = [promised - age]
     told = read_answer(answer.detail) if answer is not None else None
     if answer is not None and told is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from recovery.brief.queries import fleet_at
 from recovery.core import control
 from recovery.core.errors import Refused
 from recovery.drp.actions.effects import beginning
@@ -18,6 +17,7 @@ from recovery.drp.hands.bench import Bench
 from recovery.drp.models import Act, ApprovalUse
 from recovery.drp.plan import Plan
 from recovery.drp.queries.doubts import gone_replicas, mates_of
+from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.plans import WAITING, Wish, hear_word, promote_by_plan
 from recovery.failover.elect import WORSE
@@ -78,7 +78,7 @@ class Promoting:
         holder = next((one for one in members if one.pk == key), None)
         if holder is None:
             return ()
-        gone = gone_replicas(fleet_at(self._bench.now), holder, mates_of(holder, members))
+        gone = gone_replicas(fleet_once(self._bench.now), holder, mates_of(holder, members))
         return tuple(sorted(gone))
 
     def _wish(self, order: Order, act: Act) -> Wish:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
 
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
-from recovery.brief.queries import fleet_at, lost_sites
+from recovery.brief.queries import lost_sites
 from recovery.drp.plan import Realm
 from recovery.drp.queries.doubts import doubts
+from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
 from recovery.drp.resolve import (
     ApplicationSight,
@@ -23,29 +22,10 @@ from recovery.drp.resolve import (
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 
-_SEEN: ContextVar[dict[Realm, Inventory] | None] = ContextVar("drp inventory", default=None)
-"""What a round has read, while it lasts."""
-
-
-@contextmanager
-def one_look(*, anew: bool = False) -> Iterator[None]:
-    """The inventory is read once inside; with `anew` apart from what was read outside, for what is
-    about to begin."""
-    token = _SEEN.set({} if anew or _SEEN.get() is None else _SEEN.get())
-    try:
-        yield
-    finally:
-        _SEEN.reset(token)
-
 
 def inventory(realm: Realm = "production") -> Inventory:
     """Everything there is in this realm."""
-    seen = _SEEN.get()
-    if seen is None:
-        return _read(realm)
-    if realm not in seen:
-        seen[realm] = _read(realm)
-    return seen[realm]
+    return once(("inventory", realm), lambda: _read(realm))
 
 
 def _read(realm: Realm) -> Inventory:
@@ -68,7 +48,7 @@ def production_keys() -> frozenset[str]:
 
 def _databases() -> tuple[DatabaseSight, ...]:
     """What a brief says of the same databases now: the same copies, as far back."""
-    fleet = fleet_at(database_now())
+    fleet = fleet_once(database_now())
     known = {fact.name: fact for site in fleet.sites for fact in fleet.databases(site)}
     lost = set(lost_sites(fleet))
     doubted = doubts(fleet)

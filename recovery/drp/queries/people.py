@@ -33,6 +33,11 @@ class People:
             return own
         return own & self.lent.get((principal, person), NOBODY)
 
+    def lent_to(self, person: str) -> frozenset[str]:
+        """All roles that somebody lends them now, and has."""
+        givers = [giver for giver, taker in self.lent if taker == person]
+        return NOBODY.union(*(self.rights(person, giver) for giver in givers))
+
     def counted(self, person: str, principal: str, pins: Sequence[Pin]) -> frozenset[str]:
         """Their rights as far as the file of pinned keys has them too: rows alone make nobody an
         approver, and a delegation in the rows neither. Who has no pinned key signs nothing."""

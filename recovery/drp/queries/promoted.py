@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recovery.drp.models import Run
-from recovery.failover.actions.plans import is_ours
 from recovery.failover.models import Failover
 
 
 def promoted_epochs(run: Run) -> Mapping[str, int]:
     """By the targets' keys: the epoch that each has now, while nobody else changed who leads it.
     What a promotion does on its way, and a lease that follows it, is no drift."""
-    rows = Failover.objects.filter(act__startswith=f"{run.pk}/").select_related("database")
-    databases = {row.database_id: row.database for row in rows}
+    ours = Failover.objects.filter(act__startswith=f"{run.pk}/").values("database")
+    rows = Failover.objects.filter(database__in=ours).select_related("database")
+    newest = rows.order_by("database_id", "-number").distinct("database_id")
     return {
-        f"database:{key}": database.epoch
-        for key, database in databases.items()
-        if is_ours(database, run.pk)
+        f"database:{row.database_id}": row.database.epoch
+        for row in newest
+        if row.act.startswith(f"{run.pk}/")
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import F, Sum
 
-from recovery.detection.queries import pause_reason, standing_freezes
+from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.queries.inventory import inventory
+from recovery.drp.queries.once import once
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
@@ -18,15 +20,20 @@ from recovery.restores.lost import GONE
 
 
 def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = frozenset()) -> World:
-    """As of now. `only`: keys of the services that are asked about."""
+    """As of now. `blind`: what whoever looks knows of its own eyes; the rows say it, too. `only`:
+    keys of the services that are asked about."""
+    there = once(("world", lost, into), lambda: _read(lost, into))
+    return replace(there, blind=blind or there.blind, only=only)
+
+
+def _read(lost: str, into: str) -> World:
     return World(
         lost=lost,
         into=into,
         hosts=_hosts(),
         services=(*_databases(lost), *_applications(lost)),
-        blind=blind,
+        blind=blind_reason(),
         frozen=_frozen(),
-        only=only,
     )
 
 

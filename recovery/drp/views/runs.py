@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.dateparse import parse_datetime
 
+from recovery.alarms.models import Alarm
+from recovery.detection.queries import blind_reason
 from recovery.drp import queries
+from recovery.drp.actions.announcements import prefix
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote, Target
+from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Runbook
 from recovery.drp.runbooks.shown import StepLine
@@ -21,6 +24,7 @@ from recovery.drp.sights import RunSight, StepSight
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
 from recovery.drp.views.waiting import NextView, next_views
+from recovery.drp.views.whys import whys
 from recovery.restores import screens as restoring
 from recovery.restores.screens import ProgressView
 
@@ -75,7 +79,8 @@ class WaveView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """`line`: as the runbook says it; `ask`: the id of its open question."""
+    """`line`: as the runbook says it; `ask`: the id of its open question; `why`: what it waits for
+    that is not so yet."""
 
     line: StepLine
     kind: Kind
@@ -89,6 +94,7 @@ class StepView:
     missing: str
     is_critical: bool
     is_own: bool
+    why: str = ""
 
     @property
     def tone(self) -> str:
@@ -157,8 +163,18 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldView:
+    """That 50, 80 or 100 % of the time of something is over: told once, to whom it waits for."""
+
+    at: datetime
+    title: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
-    """`since`: when what it recovers was lost, or it began; `broken`: why it cannot be read."""
+    """`since`: when what it recovers was lost, or it began; `told`: whose time is over in part, the
+    newest first; `hold`: why nothing of it begins now."""
 
     row: Run
     sight: RunSight
@@ -170,6 +186,8 @@ class RunView:
     risk: Risk | None
     longest: int
     decision: int | None
+    told: tuple[ToldView, ...] = ()
+    hold: str = ""
 
     @property
     def mode(self) -> Mode:
@@ -245,18 +263,20 @@ def view_run(number: int) -> RunView | None:
         risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
         longest=0 if sight.state in ENDED else longest,
         decision=row.decision.number if row.decision else None,
+        told=_announced(row),
+        hold="" if sight.state in ENDED else blind_reason(),
+    )
+
+
+def _announced(row: Run) -> tuple[ToldView, ...]:
+    rows = Alarm.objects.filter(key__startswith=prefix(row.pk)).order_by("-raised_at", "-pk")
+    name = f"{row}: "
+    return tuple(
+        ToldView(one.raised_at, one.title.removeprefix(name), one.body) for one in rows[:SHOWN]
     )
 
 
 _OVER = frozenset({StepState.DONE, StepState.SKIPPED})
-
-
-def lost_at(row: Run) -> datetime | None:
-    """When what it recovers was lost, as its decision has it, else when it began."""
-    if row.decision is None:
-        return row.started_at
-    told = json.loads(row.decision.shown).get("lost_at") or ""
-    return parse_datetime(told) or row.started_at
 
 
 def _promises(row: Run, book: Runbook, since: datetime | None) -> tuple[PromiseView, ...]:
@@ -292,6 +312,7 @@ def _steps(
     acts: dict[str, dict[str, list[Act]]] = {}
     for act in Act.objects.filter(step__run=row).select_related("step").order_by("number"):
         acts.setdefault(act.step.name, {}).setdefault(act.target, []).append(act)
+    why = whys(row, sight)
     going = {one.database: one.progress for one in restoring.restores() if one.is_running}
     return tuple(
         _step(
@@ -300,6 +321,7 @@ def _steps(
             sight.steps[line.id],
             _waves(sight.steps[line.id], acts.get(line.id, {}), going),
             is_critical=line.id in critical,
+            why=why.get(line.id, ""),
         )
         for line in named_lines(book, sight.plan)
     )
@@ -321,6 +343,7 @@ def _step(
     waves: tuple[WaveView, ...],
     *,
     is_critical: bool,
+    why: str,
 ) -> StepView:
     return StepView(
         line=line,
@@ -334,6 +357,7 @@ def _step(
         ask=sight.ask.id if sight.ask else "",
         missing=sight.ask.weighed.missing if sight.ask else "",
         is_critical=is_critical,
+        why=why,
         is_own=all(one.type == "tocsin" for wave in sight.planned.waves for one in wave),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
@@ -31,6 +32,7 @@ class Machine:
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
     asked: int = 0
+    pause: float = 0.0
 
     def hook(self, **changes: object) -> Hook:
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
@@ -65,11 +67,21 @@ def machine(folder: Path) -> Iterator[Machine]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.got.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+            if found.pause:
+                self.drip()
+                return
             self.send_response(found.status)
             if found.status == 302:
                 self.send_header("Location", f"https://{NAME}:{found.port}/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def drip(self) -> None:
+            """A byte now and then, until nobody reads any more."""
+            with suppress(OSError):
+                for each in b"HTTP/1.1 204 No Content" + b" " * 400:
+                    self.wfile.write(bytes([each]))
+                    threading.Event().wait(found.pause)
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is written beside the tests."""
@@ -138,6 +150,41 @@ def test_a_receiver_that_is_silent_is_given_up() -> None:
         hook = Hook(f"https://127.0.0.1:{quiet.server_port}/", KEY, HERE, patience=0.3)
         with pytest.raises(NotAccepted, match="did not answer within 0 s"):
             hook.post(id="d-1", at=1, body=b"{}")
+
+
+def test_a_receiver_that_sends_a_byte_now_and_then_is_given_up_in_time(machine: Machine) -> None:
+    """Each byte comes in time; the whole of it does not."""
+    machine.pause = 0.1
+    began = system.monotonic()
+    with pytest.raises(NotAccepted, match="did not answer within"):
+        machine.hook(patience=1.0).post(id="d-1", at=1, body=b"{}")
+    assert machine.got
+    assert system.monotonic() - began < 8.0, "forty seconds of bytes were to come"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.example:99999/", "https://a.example:x/", "https://[::/"]
+)
+def test_an_address_that_cannot_be_read_is_refused_as_such(url: str) -> None:
+    with pytest.raises(NotAccepted, match="cannot be read"):
+        Hook(url, KEY).post(id="d-1", at=1, body=b"{}")
+
+
+HIDDEN = [
+    *("64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::169.254.169.254"),
+    *("64:ff9b:1::10.0.0.1", "64:ff9b:1:abcd::5db8:d822", "::10.0.0.1", "::93.184.216.34"),
+    *("2002:a00:1::1", "2002:5db8:d822::1", "2001:0:a00:1::1", "2001:0:5db8:d822::f5ff:fffe"),
+]
+
+
+@pytest.mark.parametrize("address", HIDDEN)
+def test_a_private_machine_inside_a_public_looking_address_is_refused(address: str) -> None:
+    assert refuse_address(address, 443, ())
+
+
+def test_what_a_translator_leads_to_counts_where_it_is_known() -> None:
+    assert refuse_address("64:ff9b::93.184.216.34", 443, ()) == ""
+    assert refuse_address("64:ff9b::10.0.0.1", 8443, (ip_network("10.0.0.0/8"),)) == ""
 
 
 NOWHERE = [

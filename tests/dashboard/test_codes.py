@@ -1,0 +1,105 @@
+"""A code of a device is taken once, whichever process looks at it, and at whichever door."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from allauth.core import context
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.utils import get_form_class
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.test import RequestFactory
+
+from dashboard.acts.passkeys import check_code
+from dashboard.codes import SetUp, SignIn, SignInAgain
+from recovery.access.actions import register_person, use_code
+from recovery.core.errors import Refused
+from tests.support.fleet import BY, NOW
+
+
+def person() -> tuple[User, str]:
+    """Somebody with a device, and what it shows now."""
+    register_person(username="bruno", role="approver", password="x", actor=BY, reason="x", now=NOW)
+    user, secret = User.objects.get(username="bruno"), generate_totp_secret()
+    TOTP.activate(user, secret)
+    counter = next(iter(yield_hotp_counters_from_time()))
+    return user, str(format_hotp_value(hotp_value(secret, counter)))
+
+
+def restart() -> None:
+    """Another process, or this one after its restart: it remembers nothing."""
+    cache.clear()
+
+
+@pytest.fixture
+def asked() -> Iterator[None]:
+    with context.request_context(RequestFactory().post("/")):
+        yield
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
+def test_a_code_that_let_somebody_in_approves_nothing_in_another_process() -> None:
+    user, code = person()
+    assert SignIn({"code": code}, user=user).is_valid()
+    restart()
+    assert not SignIn({"code": code}, user=user).is_valid()
+    restart()
+    assert not SignInAgain({"code": code}, user=user).is_valid()
+    restart()
+    with pytest.raises(Refused, match="or it was used"):
+        check_code(user, code)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
+def test_a_code_that_approved_something_lets_nobody_in_afterwards() -> None:
+    user, code = person()
+    check_code(user, code)
+    restart()
+    with pytest.raises(Refused, match="or it was used"):
+        check_code(user, code)
+    restart()
+    assert not SignIn({"code": code}, user=user).is_valid()
+
+
+@pytest.mark.django_db
+def test_every_form_of_a_code_is_one_of_ours() -> None:
+    ours = {name: get_form_class(settings.MFA_FORMS, name, None) for name in settings.MFA_FORMS}
+    assert ours == {
+        "authenticate": SignIn,
+        "reauthenticate": SignInAgain,
+        "activate_totp": SetUp,
+    }
+    assert Authenticator.Type.TOTP in settings.MFA_SUPPORTED_TYPES
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_bring_one_code_at_once_one_is_the_first() -> None:
+    user, _ = person()
+    together = threading.Barrier(4)
+
+    def bring(_: int) -> bool:
+        together.wait(10)
+        try:
+            return use_code(person=user, counter=7)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(bring, range(4))) == 1
+    assert not use_code(person=user, counter=6), "an older one is over, too"
+    assert use_code(person=user, counter=8)
