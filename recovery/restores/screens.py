@@ -12,7 +12,7 @@ from recovery.restores import queries
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.choices import refuse_host, refuse_source
 from recovery.restores.decide import unlent
-from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
+from recovery.restores.facts import ENDED, Choice, HostSight, Phase, Place, Source, may_call_off
 from recovery.restores.models import Restore, RestoreSight, Stray
 
 SHOWN = 12
@@ -99,7 +99,7 @@ class RestoreView:
 
     @property
     def may_be_called_off(self) -> bool:
-        return self.phase in BEFORE_SWITCH and not self.called_off
+        return may_call_off(self.phase, in_place=self.in_place) and not self.called_off
 
     @property
     def step(self) -> str:
