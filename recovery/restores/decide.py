@@ -192,7 +192,8 @@ def _served(facts: Facts) -> Answer:
     if facts.phase is Phase.SWITCH:
         said = f"{facts.host} leads with the restored data, by its agent's word."
         return Step(Act.ADVANCE, Phase.ROUTE, said)
-    late = f" {facts.called_off} called it off too late for that." if facts.called_off else ""
+    is_late = facts.in_place and facts.called_off
+    late = f" {facts.called_off} called it off too late for that." if is_late else ""
     said = f"It accepts writes on {facts.host}, and its users are led there.{late}"
     return Step(Act.END, Phase.DONE, said)
 

@@ -138,8 +138,6 @@ def left(folder: Path) -> list[str]:
     """What lies there of what was staged."""
     found = [path.name for path in folder.rglob("*")]
     return [name for name in found if "r-1" in name and ".r-1" not in name]
-        path.name for path in folder.rglob("*") if "r-1" in path.name and ".r-1" not in path.name
-    ]
 
 
 async def test_while_an_order_about_it_is_carried_out_the_list_waits(
