@@ -131,6 +131,16 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One of the two ways of a restore. `refusal`: why it may not be gone now; `reason`: why it
+    may, where that is empty."""
+
+    name: str
+    refusal: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderSight:
     """The newest order of one verb for this restore."""
 
