@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_what_is_given_up_gets_its_standbys_back_and_its_hosts_are_told(pair: Pair) -> None:
-    left = copy(pair.database, pair.hosts["par1-r2-h2"], 3, Role.STANDBY)
+    left = copy(pair.database, pair.hosts["osu2-r1-h1"], 3, Role.STANDBY)
     set_role(replica=left, role=Role.OUT, actor=BY, reason="left out", now=NOW)
     before = pair.database
     go_back(pair)
@@ -51,7 +51,7 @@ def test_what_is_given_up_gets_its_standbys_back_and_its_hosts_are_told(pair: Pa
     assert roles() == {1: "primary", 2: "standby", 3: "out"}, "who was left out before stays so"
     assert after.degraded_reason.startswith("A restore in its place was given up")
     assert after.degraded_at is not None, "nobody is promoted before a standby follows again"
-    told = {"par1-r1-h1": (str(row.pk),), "par1-r2-h1": (), "par1-r2-h2": ()}
+    told = {"par1-r1-h1": (str(row.pk),), "par1-r2-h1": (), "osu2-r1-h1": ()}
     assert gave_up(after) == told
     pair.serve()
     assert gave_up(pair.database) == told, "its data may be those, however often it is listed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -26,6 +27,7 @@ from recovery.restores.facts import (
 )
 from recovery.restores.in_place import SERVES_WITHIN, STARTS_WITHIN, given_up
 from recovery.restores.lost import GONE
+from recovery.restores.words import follows, holds
 from tests.decisions.restores.test_steps import facts
 
 AT = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
@@ -127,3 +129,20 @@ def test_what_others_moved_on_is_told_to_nobody() -> None:
     assert given_up([switched("a", 2)], [epoch(2), epoch(7)]) == ()
     promoted = [epoch(2), epoch(3, given=2), epoch(4, "b"), epoch(5, "a")]
     assert given_up([switched("a", 2)], promoted) == (), "its host followed another since"
+
+
+# ---------------------------------------------------------------------- what people read
+
+
+def test_each_phase_says_what_holds_and_who_has_to_do_what() -> None:
+    for phase, in_place, off in product(Phase, (False, True), ("", "bruno")):
+        held = holds(phase, "notes", "h-1", in_place=in_place)
+        then = follows(phase, "h-1", in_place=in_place, called_off=off)
+        assert bool(held) is bool(then) is (phase in UNFINISHED)
+        if phase in UNFINISHED:
+            assert held.endswith(".")
+            assert then.endswith(".")
+            assert ("bruno called it off" in then) is bool(off)
+    route = follows(Phase.ROUTE, "h-1", in_place=True)
+    assert "does not start within 2 min is taken out again" in route
+    assert "What was there before is kept on h-1" in holds(Phase.ROUTE, "n", "h-1", in_place=True)
