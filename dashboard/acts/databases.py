@@ -133,10 +133,10 @@ def restore(
 
 
 def call_off_restore(name: str, actor: Actor, reason: str) -> str:
-    """While nothing was switched."""
+    """While there is a way back."""
     _database(name)
     row = restoring.find(name)
     if row is None:
         raise Refused(f"No restore of {name} is under way.")
     restores.call_off(restore=row, actor=actor, reason=reason, now=clock.system.now())
-    return f"{row} is called off: it ends at the next look, and nothing of it is left."
+    return f"{row} is called off: it ends at the next look, and what was there before stays."

@@ -13,6 +13,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find
+from dashboard.views.restores import other_way
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
@@ -91,7 +92,7 @@ def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView |
     if running is not None and first is None:
         return f"{running.name} restores it already: {running.word}."
     if preview.refusal:
-        return preview.refusal
+        return f"{preview.refusal}{other_way(preview)}"
     if preview.choice.source is None:
         return " ".join([preview.choice.reason, *preview.choice.why_not])
     return ""
@@ -122,7 +123,6 @@ def _ends(first: RestoreView | None, *, is_refused: bool) -> str:
     if first is None:
         return (
             "A second person has to say so too, within 30 minutes, before anything happens. Until"
-            " what was restored is proven and takes the place, it can be called off, and nothing"
-            " of it is left."
+            " the restored data serve, it can be called off: what is there now serves on, or again."
         )
     return f"{first.asked_by} says so already."

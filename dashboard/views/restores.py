@@ -17,7 +17,7 @@ from dashboard.views.databases import confirm, find
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import HostSight, Phase
+from recovery.restores.facts import BEFORE_SWITCH, HostSight, Phase
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -93,12 +93,19 @@ def _refusal(preview: Preview, running: RestoreView | None) -> str:
     if running is not None and running.phase != Phase.ASKED:
         return f"{running.name} restores it already: {running.word}."
     if preview.refusal:
-        return preview.refusal
+        return f"{preview.refusal}{other_way(preview)}"
     if preview.choice.source is None:
         return " ".join([preview.choice.reason, *preview.choice.why_not])
     if preview.place.host is None:
         return " ".join([preview.place.reason, *preview.place.why_not])
     return ""
+
+
+def other_way(preview: Preview) -> str:
+    """Where this one is refused and that one is not."""
+    if preview.other.refusal:
+        return ""
+    return f" It can be restored {preview.other.name}. {preview.other.reason}"
 
 
 def _meaning(preview: Preview, first: RestoreView | None) -> str:
@@ -128,7 +135,7 @@ def _ends(first: RestoreView | None, *, is_refused: bool) -> str:
 @require_http_methods(["GET", "POST"])
 @for_people(May.RESTORE)
 def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
-    """Until the switch; later the sentence says why not."""
+    """Elsewhere until the switch, in place until it serves; later the sentence says why not."""
     view, running = find(name), screens.unfinished(name)
     form = Reason(request.POST or None)
     if form.is_valid():
@@ -147,10 +154,22 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Call off {what}",
         said="Call off",
         target=what,
-        meaning=(
-            f"What its host has restored so far is removed, and {name} goes on"
-            f" {'as it is' if running and running.in_place else 'waiting'}. Once the restored data"
-            " are to lead it is refused."
-        ),
+        meaning=_called_off(name, running),
         ends="It can be asked for again at once.",
+    )
+
+
+def _called_off(name: str, running: RestoreView | None) -> str:
+    """What becomes of what was restored, and of what was there before."""
+    if running is None or not running.in_place:
+        return (
+            f"What its host has restored so far is removed, and {name} goes on waiting. Once the"
+            " restored data are to lead it is refused."
+        )
+    if running.phase in BEFORE_SWITCH:
+        return f"What its host has restored so far is removed, and {name} goes on as it is."
+    return (
+        f"{running.host} takes the restored data out again and keeps them for 14 days; what was"
+        f" there before serves, and its standbys follow it. Once {name} serves with the restored"
+        " data it is too late: then it can go back to another moment."
     )

@@ -35,15 +35,14 @@ def begin(facts: Facts, policy: Policy, now: float) -> Answer:
 def _adopting(facts: Facts, policy: Policy) -> Answer:
     """Two people chose what it leads with: that its server ends for it is no crash, nobody else may
     lead instead, and what its agent says of the data before is no word of these."""
-    database, primary = facts.database, facts.primary
-    is_there = primary is not None and primary.adopted == database.adopting
-    if database.state is DatabaseState.SERVING or not (is_there and _serves(facts, policy)):
+    if facts.database.state is DatabaseState.SERVING or not _serves(facts, policy):
         return Wait("Its restored data take the place of what was there.")
     return Step(Act.RESUME, "Its primary accepts writes, from what was restored in place.")
 
 
 def _serves(facts: Facts, policy: Policy) -> bool:
-    """By the newest word of its agent, in this epoch."""
+    """By the newest word of its agent, in this epoch, and with the data that it is to have: those
+    of a restore that was given up serve nobody, also while their server still runs."""
     primary = facts.primary
     return (
         primary is not None
@@ -51,6 +50,7 @@ def _serves(facts: Facts, policy: Policy) -> bool:
         and primary.server == "running"
         and primary.is_writable
         and primary.epoch == facts.database.epoch
+        and primary.adopted == facts.database.adopting
     )
 
 

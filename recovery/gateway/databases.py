@@ -20,7 +20,7 @@ from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
 from recovery.operations.models import Operation
-from recovery.restores.specs import restore_spec
+from recovery.restores.specs import gave_up, restore_spec
 
 ENGINES: Mapping[str, wire.EngineName] = {"postgresql": "postgresql", "valkey": "valkey"}
 ROLES: Mapping[str, wire.ReplicaRole] = {
@@ -98,16 +98,28 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
             database__in=databases, revoked=False, epoch=F("database__epoch")
         ).values_list("database_id", flat=True)
     )
+    given_up = gave_up(databases)
     backups = backup_specs(databases, keeps_all=bool(frozen_reason(Part.RETENTION)))
     return {
-        row.pk: _spec(row, group, is_leased=database in leased, backup=backups.get(database))
+        row.pk: _spec(
+            row,
+            group,
+            is_leased=database in leased,
+            backup=backups.get(database),
+            given_up=given_up.get(database, ()),
+        )
         for database, group in members.items()
         for row in group
     }
 
 
 def _spec(
-    row: Replica, group: Sequence[Replica], *, is_leased: bool, backup: BackupSpec | None
+    row: Replica,
+    group: Sequence[Replica],
+    *,
+    is_leased: bool,
+    backup: BackupSpec | None,
+    given_up: tuple[str, ...],
 ) -> wire.DatabaseSpec:
     """Invariant (I-DB-7): somebody is named as promotable exactly while the primary lives by a
     lease of this epoch. Where there is none, nobody is promoted, so nobody has to stop."""
@@ -129,6 +141,7 @@ def _spec(
         settings=dict(database.settings),
         backup=backup,
         adopts=str(database.adopting or "") if row.pk == database.primary_id else "",
+        gave_up=given_up if row.pk == database.primary_id else (),
     )
 
 

@@ -15,14 +15,17 @@ from recovery.backups.facts import CONTINUOUS, Site
 from recovery.backups.ranking import Rated
 from recovery.backups.ranking import best as best_of
 from recovery.backups.words import instant, spoken
-from recovery.inventory.facts import Verdict
+from recovery.inventory.facts import Plan, Verdict
 from recovery.restores.facts import (
     Choice,
     Home,
     HostSight,
     Place,
     Source,
+    Way,
 )
+from recovery.restores.in_place import refuse_here
+from recovery.restores.lost import Standing, refuse
 
 
 def choose(
@@ -110,6 +113,39 @@ def _after(source: Source, best: Source | None) -> str:
     return f"{name} goes as far, and is no nearer."
 
 
+# ---------------------------------------------------------------------- which way
+
+
+def ways(standing: Standing) -> tuple[Way, Way]:
+    """In its own place, and on another host: whether it may go so now, and why."""
+    return (
+        Way("in its own place", refuse_here(standing), _here(standing)),
+        Way("on another host", refuse(standing), _elsewhere(standing)),
+    )
+
+
+def _here(standing: Standing) -> str:
+    lead = standing.lead
+    if lead is None:
+        return ""
+    if lead.is_down:
+        return (
+            f"{lead.name} on {lead.host} does not start ({lead.server}): its host lives and can"
+            " take it."
+        )
+    return f"{lead.name} on {lead.host} goes on until what was restored is proven."
+
+
+def _elsewhere(standing: Standing) -> str:
+    if standing.plan is Plan.STARTER:
+        return f"{standing.name} waits, and has no other copy."
+    how = [
+        f"{one.name} on {one.host} is {one.server if one.is_down else one.verdict}"
+        for one in standing.members
+    ]
+    return f"No copy of it can serve: {', '.join(how)}."
+
+
 # ---------------------------------------------------------------------- where
 
 
@@ -130,7 +166,12 @@ def place(hosts: Sequence[HostSight], home: Home, wanted: str = "") -> Place:
 def refuse_host(host: HostSight, home: Home) -> str:
     """Why it cannot take the database; empty where it can."""
     no = (
-        (host.key == home.host, "is the host that is gone."),
+        (
+            host.key == home.host,
+            "has it already: in its own place is another way."
+            if host.verdict is Verdict.ALIVE
+            else "is the host that is gone.",
+        ),
         (host.verdict is not Verdict.ALIVE, f"is {host.verdict}."),
         (host.site in home.lost, f"is in {host.site}, which is lost."),
         (host.is_cordoned, "is cordoned: nothing new goes there."),

@@ -26,8 +26,8 @@ from recovery.restores.facts import (
     Step,
     Wait,
 )
-from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led
-from recovery.restores.lost import GONE, Standing, is_back, is_open
+from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led, starts, way_back
+from recovery.restores.lost import GONE, is_back, is_open
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
@@ -67,7 +67,7 @@ def _before_switch(facts: Facts) -> Answer:
 
 def _waits(facts: Facts) -> str:
     """What passes by itself, or by somebody else's act."""
-    if facts.failover:
+    if facts.failover and facts.plan is Plan.STARTER and not facts.in_place:
         return f"{facts.failover} of {facts.database}, is under way."
     if facts.paused:
         return f"Everything is paused: {facts.paused}"
@@ -84,7 +84,7 @@ def _off(facts: Facts) -> str:
     """Why it must not go on at all, or nothing."""
     if facts.called_off:
         return f"{facts.called_off} called it off."
-    if not facts.in_place and (back := is_back(_standing(facts))):
+    if not facts.in_place and (back := is_back(facts.standing)):
         return back
     if facts.epoch != facts.old_epoch:
         return f"{facts.database} is in epoch {facts.epoch} now; both words were about another."
@@ -92,10 +92,6 @@ def _off(facts: Facts) -> str:
     if is_starter and facts.state is not DatabaseState.WAITING:
         return f"{facts.database} is {facts.state}: it does not wait any more."
     return ""
-
-
-def _standing(facts: Facts) -> Standing:
-    return Standing(facts.database, facts.plan, facts.state, True, facts.members)
 
 
 def _choose(facts: Facts) -> Answer:
@@ -183,29 +179,38 @@ def _after_switch(facts: Facts) -> Answer:
     if facts.epoch != facts.new_epoch:
         return _end(f"{facts.database} is in epoch {facts.epoch} now: somebody moved it on.")
     serves = facts.state is DatabaseState.SERVING and facts.routed_epoch == facts.epoch
-    if facts.phase is Phase.ROUTE and serves:
-        said = f"It accepts writes on {facts.host}, and its users are led there."
-        return Step(Act.END, Phase.DONE, said)
-    if facts.phase is Phase.SWITCH and facts.in_place and serves:
+    if serves and (facts.in_place or facts.phase is Phase.ROUTE):
+        return _served(facts)
+    if facts.in_place and facts.called_off:
+        return _end(f"{facts.called_off} called it off. {way_back(facts)}")
+    if facts.verdict in GONE:
+        return _end(f"{facts.host} is {facts.verdict}. {way_back(facts)}")
+    return _start(facts) if facts.phase is Phase.ROUTE else _adopt(facts)
+
+
+def _served(facts: Facts) -> Answer:
+    if facts.phase is Phase.SWITCH:
         said = f"{facts.host} leads with the restored data, by its agent's word."
         return Step(Act.ADVANCE, Phase.ROUTE, said)
-    if facts.verdict in GONE:
-        return _end(f"{facts.host} is {facts.verdict}. {_left(facts)}")
-    if facts.phase is Phase.ROUTE:
-        return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
-    return _adopt(facts)
+    is_late = facts.in_place and facts.called_off
+    late = f" {facts.called_off} called it off too late for that." if is_late else ""
+    said = f"It accepts writes on {facts.host}, and its users are led there.{late}"
+    return Step(Act.END, Phase.DONE, said)
+
+
+def _start(facts: Facts) -> Answer:
+    """What does not start is not waited for without end, while its host is there to say so."""
+    if waits := _awaited(facts):
+        return Wait(waits)
+    if why := starts(facts):
+        return _end(f"{why} {way_back(facts)}")
+    return Wait(f"{facts.host} starts it; users follow as soon as it accepts writes.")
 
 
 def _adopt(facts: Facts) -> Answer:
     if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
         return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
     return _ordered(facts, facts.adopt, "Its data could not be put in place")
-
-
-def _left(facts: Facts) -> str:
-    if facts.in_place:
-        return f"{facts.database} waits for it, and serves what lies in its place there."
-    return f"Ask anew: {facts.database} waits."
 
 
 def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
@@ -225,7 +230,8 @@ def _again(facts: Facts, said: str, failed: str) -> Answer:
         return Wait(waits)
     is_replacing = facts.in_place and facts.phase is Phase.SWITCH
     if facts.orders >= (MOST_ADOPTIONS if is_replacing else MOST_ORDERS):
-        return _end(f"{failed} in {facts.orders} attempts: {said}")
+        back = f". {way_back(facts)}" if is_replacing else ""
+        return _end(f"{failed} in {facts.orders} attempts: {said}{back}")
     if facts.quiet < AGAIN_SECONDS:
         return Wait(f"{said}. It is asked for again.")
     return Step(Act.ORDER, facts.phase, f"Asked for again: {said}")

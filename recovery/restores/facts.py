@@ -10,7 +10,7 @@ from enum import StrEnum
 from recovery.backups.facts import LoanState, Site
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import OperationState
-from recovery.restores.lost import LeaseSight, Member
+from recovery.restores.lost import LeaseSight, Member, Standing
 
 
 class Phase(StrEnum):
@@ -47,12 +47,12 @@ NAMED_MOVES: Mapping[tuple[Phase, Phase], str] = {
     (Phase.VERIFY, Phase.SWITCH): "switch",
     (Phase.VERIFY, Phase.ABANDONED): "call_off",
     (Phase.SWITCH, Phase.ROUTE): "see_adopted",
-    (Phase.SWITCH, Phase.ABANDONED): "lose_the_new_host",
+    (Phase.SWITCH, Phase.ABANDONED): "give_up",
     (Phase.ROUTE, Phase.DONE): "see_served",
-    (Phase.ROUTE, Phase.ABANDONED): "lose_the_new_host",
+    (Phase.ROUTE, Phase.ABANDONED): "give_up",
 }
-"""Every move by name. From `switch` on there is no way back to the old host, and nobody calls it
-off."""
+"""Every move by name. From `switch` on there is no way back to the old host; in place there is one
+to what was there before, until what was restored serves."""
 
 PHASE_MOVES: Mapping[str, frozenset[str]] = {
     phase: frozenset(str(after) for before, after in NAMED_MOVES if before is phase)
@@ -61,6 +61,11 @@ PHASE_MOVES: Mapping[str, frozenset[str]] = {
 ENDED = frozenset({Phase.DONE, Phase.ABANDONED, Phase.EXPIRED})
 UNFINISHED = frozenset(Phase) - ENDED
 BEFORE_SWITCH = UNFINISHED - {Phase.SWITCH, Phase.ROUTE}
+
+
+def may_call_off(phase: str, *, in_place: bool) -> bool:
+    """Whether a person may end it: elsewhere until the switch, in place until it serves."""
+    return phase in (UNFINISHED if in_place else BEFORE_SWITCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,16 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One of the two ways of a restore. `refusal`: why it may not be gone now; `reason`: why it
+    may, where that is empty."""
+
+    name: str
+    refusal: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderSight:
     """The newest order of one verb for this restore."""
 
@@ -161,9 +176,11 @@ class Facts:
     people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
-    `members`, `lease`: every copy of a business database, and what its old primary lived by.
+    `members`, `lead`, `lease`: every copy of a business database, who led it last, and what that
+    one lived by; `is_undecided`, `is_degraded`: as in `Standing`.
     `loan`: the volume that a provider's snapshot is read from, None: it is read without one.
-    `in_place`: `host` is its own, and it serves there until the switch.
+    `in_place`: `host` is its own, and it serves there until the switch. `settled`: seconds in this
+    phase; `server`, `said`: by its agent's newest word of who leads.
     """
 
     phase: Phase
@@ -191,9 +208,41 @@ class Facts:
     paused: str = ""
     plan: Plan = Plan.STARTER
     members: tuple[Member, ...] = ()
+    lead: Member | None = None
+    is_undecided: bool = False
+    is_degraded: bool = False
     lease: LeaseSight | None = None
     loan: LoanSight | None = None
     in_place: bool = False
+    settled: float = 0.0
+    server: str = ""
+    said: str = ""
+
+    @property
+    def standing(self) -> Standing:
+        """Of its database."""
+        return Standing(
+            self.database,
+            self.plan,
+            self.state,
+            True,
+            self.members,
+            self.failover,
+            self.lead,
+            is_undecided=self.is_undecided,
+            is_degraded=self.is_degraded,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A restore that reached its switch, at `epoch`, and how it stands. `key`: as hosts know it."""
+
+    key: str
+    phase: Phase
+    in_place: bool
+    epoch: int
+    ended_at: datetime | None
 
 
 class Act(StrEnum):

@@ -1,30 +1,40 @@
 """Whether every copy of a database is lost, and with them the right to write to it. Pure.
 
 Invariants: a database is put elsewhere only while nobody lives who could serve it (I-DB-1): on the
-starter plan it waits, on the business plan each of its hosts is gone and the lease that its primary
-lived by has ended on the leader's own clock (B2); whoever is seen again before the switch ends it.
+starter plan it waits, on the business plan each of its hosts is gone, or says itself that its data
+do not start, or may not be promoted, and the lease that its primary lived by has ended on the
+leader's own clock (B2); whoever is seen again before the switch ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 
 GONE = frozenset({Verdict.LOST, Verdict.HUNG})
 """A host of which nobody expects an outcome."""
+DOWN = frozenset({"absent", "down", "failed"})
+"""What its agent says of a server that does not run."""
 UNSEEN = float("inf")
 """Left of a lease whose newest number this leader has not seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A copy of the database, and what is held to be true of its host."""
+    """A copy of the database, and what is held to be true of its host. `server`: by the newest word
+    of its agent, empty where that is not heard; `is_lead`: it led last."""
 
     name: str
     host: str
     verdict: Verdict
+    server: str = ""
+    is_lead: bool = True
+
+    @property
+    def is_down(self) -> bool:
+        """Its host lives, and its own agent says that nothing runs there."""
+        return self.verdict is Verdict.ALIVE and self.server in DOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,9 @@ class LeaseSight:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a database stands. `leads`: whether it is known who led it last; `lead`: its primary's
-    copy, None where it has none; `failover`: its unfinished one, by name and kind."""
+    copy, None where it has none; `failover`: its unfinished one, by name and kind; `is_undecided`:
+    that has revoked nothing and ordered nobody to lead; `is_degraded`: writes may have been
+    acknowledged without its standbys, so nobody is promoted (I-DB-2)."""
 
     name: str
     plan: Plan
@@ -49,6 +61,13 @@ class Standing:
     members: tuple[Member, ...] = ()
     failover: str = ""
     lead: Member | None = None
+    is_undecided: bool = False
+    is_degraded: bool = False
+
+
+def is_down(standing: Standing) -> bool:
+    """Who led it last lives, and its data do not start."""
+    return standing.lead is not None and standing.lead.is_down
 
 
 def refuse(standing: Standing) -> str:
@@ -64,27 +83,37 @@ def refuse(standing: Standing) -> str:
 
 
 def _refuse_business(standing: Standing) -> str:
-    """Its unfinished failover is no reason: it waits for a candidate, and all of them are gone."""
+    """Its unfinished failover is no reason: it waits for a candidate, and there is none."""
     if standing.state is DatabaseState.MAKING or not standing.leads:
         return f"{standing.name} never served: there is nothing to bring back."
-    return lives(standing.members)
+    return lives(standing)
 
 
-def lives(members: Sequence[Member]) -> str:
-    """Who may still serve it, as a sentence; empty: every copy is lost."""
-    for one in members:
-        if one.verdict not in GONE:
+def lives(standing: Standing) -> str:
+    """Who may still serve it, as a sentence; empty: nobody."""
+    for one in standing.members:
+        if one.verdict not in GONE and not _is_out(one, standing):
+            how = f"{one.verdict}, and runs" if one.server == "running" else str(one.verdict)
             return (
-                f"{one.name} on {one.host} is {one.verdict}: while one of its copies may live, it"
+                f"{one.name} on {one.host} is {how}: while one of its copies may live, it"
                 " fails over or waits, and no backup takes its place."
             )
-    return "" if members else "It has no copy that could be lost."
+    return "" if standing.members else "It has no copy that could be lost."
+
+
+def _is_out(one: Member, standing: Standing) -> bool:
+    """Its host lives, and it can serve nobody: its own agent says that its data do not start; or it
+    is a standby that may not be promoted, for writes were acknowledged without it. Not while a
+    failover may have ordered somebody to lead."""
+    if standing.failover and not standing.is_undecided:
+        return False
+    return one.is_down or (standing.is_degraded and not one.is_lead)
 
 
 def is_back(standing: Standing) -> str:
     """Why a restore that was agreed to ends before its switch: somebody lives again."""
     if standing.plan is Plan.BUSINESS:
-        found = lives(standing.members)
+        found = lives(standing)
         return f"{found} Nothing was replaced." if found else ""
     if standing.state is DatabaseState.SERVING:
         return f"{standing.name} serves again: its host is back. Nothing was replaced."

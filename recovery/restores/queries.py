@@ -14,8 +14,7 @@ from recovery.backups.facts import Copy, LoanState, Site, SnapshotState, StoreKi
 from recovery.backups.models import BackupReplica, Loan, SnapshotRun
 from recovery.backups.queries import database_facts
 from recovery.backups.words import instant
-from recovery.failover.models import Failover, Lease
-from recovery.failover.phases import ENDED as FAILOVER_ENDED
+from recovery.failover.models import Lease
 from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
@@ -39,8 +38,16 @@ from recovery.restores.facts import (
     Source,
 )
 from recovery.restores.in_place import place_here
-from recovery.restores.lost import GONE, UNSEEN, LeaseSight, Member, Standing
+from recovery.restores.lost import GONE, UNSEEN, LeaseSight
 from recovery.restores.models import Restore, Stray
+from recovery.restores.standings import (
+    is_undecided,
+    lead_of,
+    leader_of,
+    members_of,
+    said_of,
+    unfinished_failover,
+)
 
 DISCARDED_WITHIN = timedelta(days=30)
 UNKEPT = "no snapshot of it is kept at the provider yet."
@@ -140,9 +147,11 @@ def home_of(database: Database) -> Home:
 
 
 def hosts_for(database: Database) -> tuple[HostSight, ...]:
-    """Every host, as one that this database could go to."""
-    members = Replica.objects.exclude(state=ReplicaState.RETIRED).exclude(database=database)
-    taken = {row.host_id: str(row) for row in members.filter(port=database.port)}
+    """Every host, as one that this database could go to: not where another copy of it lives."""
+    members = Replica.objects.exclude(state=ReplicaState.RETIRED).filter(port=database.port)
+    led = leader_of(database)
+    own = Q(database=database) & (Q(host__verdict__in=sorted(GONE)) | Q(pk=led and led.pk))
+    taken = {row.host_id: str(row) for row in members.exclude(own).select_related("database")}
     return _hosts(taken)
 
 
@@ -208,50 +217,6 @@ def here(database: Database) -> Place:
     led = database.primary
     hosts = hosts_for(database) if led else ()
     return place_here(next((one for one in hosts if led and one.key == str(led.host_id)), None))
-
-
-def failover_of(database: Database) -> Failover | None:
-    """Its unfinished one."""
-    rows = Failover.objects.filter(database=database).exclude(phase__in=FAILOVER_ENDED)
-    return rows.select_related("source__host").first()
-
-
-def unfinished_failover(database: Database) -> str:
-    """Its name, or nothing."""
-    row = failover_of(database)
-    return f"{row}, a {row.kind}" if row else ""
-
-
-def leader_of(database: Database) -> Replica | None:
-    """Who led it last: between a revocation and its successor it has no primary."""
-    if database.primary is not None:
-        return database.primary
-    running = failover_of(database)
-    return running.source if running else None
-
-
-def standing_of(database: Database) -> Standing:
-    """How it stands now."""
-    return Standing(
-        name=database.name,
-        plan=Plan(database.plan),
-        state=DatabaseState(database.state),
-        leads=leader_of(database) is not None,
-        members=members_of(database),
-        failover=unfinished_failover(database),
-        lead=_member(database.primary) if database.primary else None,
-    )
-
-
-def _member(row: Replica) -> Member:
-    return Member(str(row), row.host.name, Verdict(row.host.verdict))
-
-
-def members_of(database: Database) -> tuple[Member, ...]:
-    """Every copy of it that was not given up."""
-    rows = Replica.objects.filter(database=database).exclude(state=ReplicaState.RETIRED)
-    wanted = rows.select_related("host", "database").order_by("number")
-    return tuple(_member(row) for row in wanted)
 
 
 def unfinished_restores() -> list[Restore]:
@@ -330,6 +295,7 @@ def facts_of(
     is_business = database.plan == Plan.BUSINESS
     orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT]))
     running = [op for op in orders if op.verb == VERBS.get(phase)]
+    lead = lead_of(database)
     return Facts(
         phase=phase,
         database=database.name,
@@ -343,7 +309,7 @@ def facts_of(
         is_quarantined=row.host.quarantined_at is not None,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
-        failover="" if is_business and not row.in_place else unfinished_failover(database),
+        failover=unfinished_failover(database),
         source_gone=_gone(row) if phase is Phase.CHOOSE else "",
         host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
         quoted=row.quoted,
@@ -356,9 +322,15 @@ def facts_of(
         paused=paused,
         plan=Plan(database.plan),
         members=members_of(database) if is_business else (),
+        lead=lead,
+        is_undecided=is_undecided(database),
+        is_degraded=database.degraded_at is not None,
         lease=(leases or Leases()).sight(database) if is_business else None,
         loan=loan_of(row.pk),
         in_place=row.in_place,
+        settled=(now - row.phase_at).total_seconds(),
+        server=lead.server if lead else "",
+        said=said_of(database),
     )
 
 

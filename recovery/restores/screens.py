@@ -8,12 +8,22 @@ from datetime import datetime
 from uuid import UUID
 
 from recovery.inventory.models import Database
-from recovery.restores import queries
+from recovery.restores import queries, standings
 from recovery.restores.actions.people import refuse, say_risk
-from recovery.restores.choices import refuse_host, refuse_source
+from recovery.restores.choices import refuse_host, refuse_source, ways
 from recovery.restores.decide import unlent
-from recovery.restores.facts import BEFORE_SWITCH, ENDED, Choice, HostSight, Phase, Place, Source
+from recovery.restores.facts import (
+    ENDED,
+    Choice,
+    HostSight,
+    Phase,
+    Place,
+    Source,
+    Way,
+    may_call_off,
+)
 from recovery.restores.models import Restore, RestoreSight, Stray
+from recovery.restores.words import follows, holds
 
 SHOWN = 12
 SAYS = {
@@ -61,7 +71,8 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class RestoreView:
-    """One restore. `waits_for`: the volume of a provider's snapshot, while it is made."""
+    """One restore. `waits_for`: the volume of a provider's snapshot, while it is made; `holds`,
+    `follows`: what is so now, and who has to do what."""
 
     id: str
     name: str
@@ -90,6 +101,8 @@ class RestoreView:
     called_off: str
     in_place: bool
     waits_for: str
+    holds: str
+    follows: str
     progress: ProgressView | None
     steps: tuple[StepView, ...]
 
@@ -99,7 +112,7 @@ class RestoreView:
 
     @property
     def may_be_called_off(self) -> bool:
-        return self.phase in BEFORE_SWITCH and not self.called_off
+        return may_call_off(self.phase, in_place=self.in_place) and not self.called_off
 
     @property
     def step(self) -> str:
@@ -115,9 +128,11 @@ class RestoreView:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a restore would do if it were asked for now. `refusal`: why it would be refused."""
+    """What a restore would do if it were asked for now. `refusal`: why it would be refused;
+    `other`: the other way to go."""
 
     refusal: str
+    other: Way
     risk: str
     choice: Choice
     place: Place
@@ -186,6 +201,7 @@ def preview(
     upto = to or (choice.source.at if choice.source else None)
     return Preview(
         refusal=refuse(row, in_place=in_place),
+        other=ways(standings.standing_of(row))[1 if in_place else 0],
         risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
         choice=choice,
         place=place,
@@ -225,6 +241,10 @@ def _view(row: Restore) -> RestoreView:
         called_off=row.called_off,
         in_place=row.in_place,
         waits_for=unlent(queries.loan_of(row.pk)) if row.phase == Phase.PLACE else "",
+        holds=holds(Phase(row.phase), row.database.name, row.host.name, in_place=row.in_place),
+        follows=follows(
+            Phase(row.phase), row.host.name, in_place=row.in_place, called_off=row.called_off
+        ),
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -12,8 +14,11 @@ from recovery.backups.models import ArchiveSight, BackupReplica, Loan
 from recovery.backups.reading import timeline_of
 from recovery.backups.specs import store_spec
 from recovery.core.wire.backups import RestoreSpec, StoreSpec
-from recovery.inventory.models import Replica, ReplicaSight
+from recovery.inventory.models import Epoch, Replica, ReplicaSight
 from recovery.operations.models import Operation
+from recovery.restores.facts import Phase, Switched
+from recovery.restores.in_place import given_up
+from recovery.restores.models import Restore
 
 
 def restore_spec(op: Operation) -> RestoreSpec | None:
@@ -31,6 +36,25 @@ def restore_spec(op: Operation) -> RestoreSpec | None:
         scratch=bool(op.params.get("scratch", False)),
         timeline=_highest_timeline(op.replica) if op.replica else 0,
     )
+
+
+def gave_up(databases: Collection[UUID]) -> Mapping[UUID, tuple[str, ...]]:
+    """Of each database the restores whose data may not serve, the newest first. Asked for after the
+    database's own row: then it is never missing in the epoch that gave it up."""
+    rows = Restore.objects.filter(database__in=databases, new_epoch__isnull=False)
+    switched: dict[UUID, list[Switched]] = defaultdict(list)
+    for row in rows.order_by("-number"):
+        seen = Switched(
+            str(row.pk), Phase(row.phase), row.in_place, row.new_epoch or 0, row.ended_at
+        )
+        switched[row.database_id].append(seen)
+    epochs: dict[UUID, list[tuple[int, str, object]]] = defaultdict(list)
+    if switched:
+        told = Epoch.objects.filter(database__in=switched).order_by("number")
+        for epoch in told:
+            leader = str(epoch.replica_id or "")
+            epochs[epoch.database_id].append((epoch.number, leader, epoch.began_at))
+    return {key: given_up(found, epochs[key]) for key, found in switched.items()}
 
 
 def _highest_timeline(replica: Replica) -> int:

@@ -3,6 +3,7 @@
     data/            the server's, complete; absent while it is made
     data.partial/    being made, cloned or rewound; of no worth to anybody
     kept/STAMP/      data that were replaced, as they were (I-DB-5: at least 14 days)
+    kept/STAMP.ID/   the same, replaced by the restore of that name
 
 Invariants: `data` appears by one rename; what it replaces goes to `kept` by one rename before.
 """
@@ -51,13 +52,17 @@ class Folder:
         self.partial.rename(self.data)
         sync_folder(self.path)
 
-    def put_aside(self) -> Path:
-        """The data go to `kept`; afterwards there are none."""
+    def put_aside(self, restore: str = "") -> Path:
+        """The data go to `kept`; afterwards there are none. `restore`: what replaces them."""
         self.kept.mkdir(mode=0o700, exist_ok=True)
-        place = self.kept / system.now().strftime(_STAMP)
+        place = self.kept / ".".join(filter(None, [system.now().strftime(_STAMP), restore]))
         self.data.rename(place)
         sync_folder(self.kept)
         return place
+
+    def replaced_by(self, restore: str) -> Path | None:
+        """What this restore took the place of, where it is kept."""
+        return min(self.kept.glob(f"*Z.{restore}"), default=None)
 
     def forget_kept(self, before: datetime) -> int:
         """Removes what was kept for longer than it must be; gives their number."""

@@ -61,7 +61,7 @@ class BackupKeeper:
             if running.task.done():
                 _log.error("backups of %s ended: %r", running.spec.name, running.task.exception())
                 del self._running[name]
-            elif spec is None or spec.role != "primary" or _differs(spec, running.spec):
+            elif spec is None or not _may_be_archived(spec) or _differs(spec, running.spec):
                 running.task.cancel()
                 del self._running[name]
             else:
@@ -133,8 +133,14 @@ class BackupKeeper:
 
 
 def _is_archived(spec: DatabaseSpec, fact: ReplicaFact) -> bool:
-    is_primary = spec.role == "primary" and fact.role == "primary"
-    return spec.backup is not None and is_primary and fact.state == "running"
+    leads = fact.role == "primary" and not fact.adopted
+    return spec.backup is not None and _may_be_archived(spec) and leads and fact.state == "running"
+
+
+def _may_be_archived(spec: DatabaseSpec) -> bool:
+    """Not before a restore in its place is over: if that is given up, the archive would have a
+    history that was left, and refuse the one that serves."""
+    return spec.role == "primary" and not spec.adopts
 
 
 def _differs(spec: DatabaseSpec, other: DatabaseSpec) -> bool:

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from recovery.adapters.databases.folders import Folder
+from recovery.agent.backups import places
+from recovery.agent.databases.facts import Origin
 from recovery.agent.databases.replica import Replica
 from recovery.agent.disk import private_folder, write_atomic
 from recovery.core.errors import BadConfiguration, BadMessage, Refused, TocsinError
@@ -40,8 +43,6 @@ NOTHING = "nothing of this restore is here to be adopted"
 ARCHIVE = "archive: "
 """And of what is wrong with the archive itself: only that disproves a replica."""
 UNREAD = "its note cannot be read"
-ADOPTED = "adopted"
-"""Beside the data: the name of the restore that they came from."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +80,7 @@ class Restores:
         """Restores whose notes nobody can read: something of them may be here."""
         self._running: dict[str, _Work] = {}
         self._measured: Measured | None = None
+        self._targets: dict[tuple[str, str], Folder] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self) -> None:
@@ -152,7 +154,7 @@ class Restores:
             self._measured = await asyncio.to_thread(bringing.Measured.kept_in, paces)
         progress, place = bringing.Progress(measured=self._measured), self._place(database)
         if not spec.scratch and not self._is_listed(database.replica):
-            await bringing.set_aside(database, place)
+            await places.set_aside(database, place)
         work = bringing.bring(database, spec, place, self._backups, progress)
         task = asyncio.create_task(work, name=f"restore {spec.restore}")
         self._running[spec.restore] = _Work(database.replica, progress, task)
@@ -185,9 +187,18 @@ class Restores:
         self._changed()
         return _outcome(order, "done", "nothing of it is left")
 
-    def adopted(self, database: DatabaseSpec) -> str:
-        """The restore that the data in place are of; empty where they are of none."""
-        return _read(self._place(database).folder / ADOPTED)
+    def origin(self, database: DatabaseSpec) -> Origin:
+        """Of which restore the data in place are, as its list asks. Without programs of its version
+        nobody knows where they are, and nothing starts."""
+        if not database.adopts and not database.gave_up:
+            return Origin()
+        key = (database.replica, database.version)
+        try:
+            if key not in self._targets:
+                self._targets[key] = places.target_of(database, self._place(database))
+        except EngineFailed:
+            return Origin()
+        return places.origin(database, self._targets[key])
 
     async def adopt(self, order: DatabaseOrder, replica: Replica) -> Outcome:
         """The staged data become the replica's. Whatever is in their place is kept; a server that
@@ -197,7 +208,8 @@ class Restores:
         async with self._turns[spec.restore], replica.turn:
             await replica.adopt()
             await replica.look()
-            if await asyncio.to_thread(self.adopted, order.database) != spec.restore:
+            origin = await asyncio.to_thread(self.origin, _adopting(order.database, spec))
+            if origin.adopted != spec.restore:
                 note = self._notes.get(spec.restore)
                 if note is None or note.result is None:
                     return _outcome(order, "failed", NOTHING)
@@ -227,11 +239,15 @@ class Restores:
         note = self._notes.get(database.adopts)
         return note is not None and note.result is not None
 
-    async def _put(self, database: DatabaseSpec, name: str) -> None:
-        from recovery.agent.backups import bringing  # noqa: PLC0415 - as in _run
+    async def put_back(self, database: DatabaseSpec) -> None:
+        """By its list: what a restore that was given up took the place of."""
+        await places.put_back(database, self._place(database))
 
-        place = self._place(database)
-        await bringing.put(database, name, place, place.folder / ADOPTED)
+    async def _put(self, database: DatabaseSpec, name: str) -> None:
+        """A note whose data are gone is forgotten: nothing is stopped for it again."""
+        if not await places.put(database, name, self._place(database)):
+            await self._forget(database, name)
+            raise Refused(NOTHING)
 
     async def _forget(self, database: DatabaseSpec, name: str) -> None:
         """It is in place: nothing is staged any more."""
@@ -270,6 +286,11 @@ def _named(order: DatabaseOrder) -> RestoreSpec:
     return spec
 
 
+def _adopting(database: DatabaseSpec, spec: RestoreSpec) -> DatabaseSpec:
+    """An order says so where the list does not: on another host than before nothing is replaced."""
+    return msgspec.structs.replace(database, adopts=spec.restore)
+
+
 def _running(name: str, work: _Work) -> RestoreFact:
     progress = work.progress
     left = progress.seconds_left
@@ -303,10 +324,6 @@ def _staged(name: str, note: Note) -> RestoreFact:
 def _words(error: Exception) -> str:
     """Nothing but what says so itself is held against the archive."""
     return f"{ARCHIVE}{error}" if getattr(error, "blames_archive", False) else str(error)
-
-
-def _read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
 
 
 def _outcome(order: DatabaseOrder, state: OutcomeState, detail: str) -> Outcome:

@@ -4,7 +4,8 @@ Invariants: what was a standby becomes a primary by an order alone, never by a l
 is bound to a lease starts only for a list that a control plane confirmed in this life, above every
 epoch at which it was fenced; data that were a primary's follow another only after `REJOIN`, which
 keeps what only they have; a crashed primary with a rival waits for an order; what a restore is to
-take the place of serves no more from the list on that says so.
+take the place of serves no more from the list on that says so, once what replaces it is here; and
+what was given up never serves: what it took the place of does, or nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def decide(picture: Picture) -> Act | Wait:
     """The next act, one at a time."""
     if picture.spec.role == "out":
         return _set_apart(picture)
+    if picture.is_given_up:
+        return _given_up(picture)
     if not picture.is_adopted:
         return _replaced(picture)
     if not picture.is_made:
@@ -38,16 +41,29 @@ def _set_apart(picture: Picture) -> Act | Wait:
     return Wait("set apart: it may not run for clients")
 
 
+def _given_up(picture: Picture) -> Act | Wait:
+    """Also by a list of another life: what was given up stays so."""
+    if picture.is_running:
+        return Act(Deed.STOP, "the restore that its data are of was given up")
+    if picture.may_return:
+        return Act(Deed.RETURN, "the restore was given up: what it took the place of is here")
+    return Wait(
+        "the restore that its data are of was given up, and what it took the place of is not here"
+        " any more: restore it anew"
+    )
+
+
 def _replaced(picture: Picture) -> Act | Wait:
     """The list alone will do: whoever made it may be gone, and the data would serve nobody. One of
-    another life will not: the restore may have been given up meanwhile."""
+    another life will not: the restore may have been given up meanwhile. Without anything that could
+    take its place nothing is stopped."""
     if not picture.is_fresh:
         return Wait("its list asks for restored data: waits for the control plane's list")
+    if not picture.is_staged:
+        return Wait("its list asks for restored data, and they are not here")
     if picture.is_running:
         return Act(Deed.STOP, "a restore takes the place of its data")
-    if picture.is_staged:
-        return Act(Deed.ADOPT, "its restored data are here, and proven")
-    return Wait("its list asks for restored data, and they are not here")
+    return Act(Deed.ADOPT, "its restored data are here, and proven")
 
 
 def _without_data(picture: Picture) -> Act | Wait:
@@ -63,6 +79,8 @@ def _without_data(picture: Picture) -> Act | Wait:
 def _stopped(picture: Picture) -> Act | Wait:
     if picture.quarantined and picture.is_fresh:
         return Wait("quarantine: this host starts nothing new yet")
+    if picture.spec.adopts and not picture.is_fresh:
+        return Wait("its restore may have been given up: waits for the control plane's list")
     if picture.spec.role == "standby":
         if picture.role != "primary":
             return Act(Deed.START, "a standby that does not run")

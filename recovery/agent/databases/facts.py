@@ -21,6 +21,8 @@ class Deed(StrEnum):
     CONFIGURE = "configure"
     ADOPT = "adopt"
     """What a restore staged becomes its data; what was there is kept."""
+    RETURN = "return"
+    """What a restore that was given up took the place of becomes its data again."""
     MEASURE = "measure"
     """What only it has, for the report of one that may not run."""
 
@@ -45,6 +47,17 @@ AS_WANTED = Wait("")
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Of which restore the data in place are; empty: of none that its list asks for or gave up.
+    `is_given_up`: they may not serve, or none are in place and what was replaced is kept;
+    `may_return`: that can be put in its place again."""
+
+    adopted: str = ""
+    is_given_up: bool = False
+    may_return: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """Everything one round decides on.
 
@@ -54,7 +67,8 @@ class Picture:
     answer. `fenced`: the epoch at which its gate was closed for good. `unstreaming`: seconds for
     which a standby has received nothing. `configured`: the spec that the server runs with.
     `is_adopted`: its data are of the restore that its list asks for, or it asks for none;
-    `is_staged`: those of that restore lie here, proven.
+    `is_staged`: those of that restore lie here, proven. `is_given_up`: they are of a restore that
+    its list gave up, or half replaced by it; `may_return`: what was there before is here.
     """
 
     spec: DatabaseSpec
@@ -72,6 +86,8 @@ class Picture:
     is_ordered: bool = False
     is_adopted: bool = True
     is_staged: bool = False
+    is_given_up: bool = False
+    may_return: bool = False
 
 
 def admits_by_address(spec: DatabaseSpec) -> bool:

@@ -31,6 +31,7 @@ from recovery.core.wire import (
 OBSERVE_SECONDS = 10.0
 _PAUSE = 0.02
 Verb = Callable[[DatabaseOrder, Replica], Awaitable[Outcome]]
+GIVEN_UP = "its data are of a restore that was given up: what was there before is put back"
 IN_QUARANTINE = {"fence", "ask", "discard"}
 """What a host may do that is not trusted yet."""
 
@@ -118,6 +119,8 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await server.look()
+            if replica.is_given_up:
+                return outcome(order, "unknown", GIVEN_UP)
             if server.seen is None:
                 return outcome(order, _unanswered(replica, epoch), "its server does not answer")
             if server.seen.role != "primary" or server.record.led < epoch:
@@ -131,6 +134,8 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await replica.look()
+            if replica.is_given_up:
+                return outcome(order, "unknown", GIVEN_UP)
             if not replica.server.is_running:
                 await replica.server.start()
                 await replica.look()

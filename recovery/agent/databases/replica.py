@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from recovery.agent.databases import decide
-from recovery.agent.databases.facts import AS_WANTED, Act, Deed, Picture
+from recovery.agent.databases.facts import AS_WANTED, Act, Deed, Origin, Picture
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
 from recovery.agent.databases.server import Server
@@ -50,7 +50,7 @@ class Replica:
         self._told: tuple[object, ...] = ()
         self._wanted, self._is_adopted = spec, False
         self._following = Following()
-        self._gate_left, self._adopted = 0.0, ""
+        self._gate_left, self._origin = 0.0, Origin()
 
     @property
     def spec(self) -> DatabaseSpec:
@@ -97,6 +97,11 @@ class Replica:
     def _heard_end(self) -> None:
         self.wake()
         self._tools.changed()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its data may not serve, by what was looked at last."""
+        return self._origin.is_given_up
 
     # ------------------------------------------------------------------ the rounds
 
@@ -153,9 +158,8 @@ class Replica:
 
     def _look_at_origin(self) -> None:
         """Of which restore the data are, by what is wanted now: a list that asks for none any more
-        ends no server, and one that asks for another ends it."""
-        spec = self.server.spec
-        self._adopted = self._tools.restored.adopted(spec) if spec.adopts else ""
+        ends no server; one that asks for another, or gave this one up, ends it."""
+        self._origin = self._tools.restored.origin(self.server.spec)
 
     def _look_at_data(self) -> None:
         """Whether there are data, and programs for them."""
@@ -182,6 +186,8 @@ class Replica:
         try:
             if act.deed is Deed.ADOPT:
                 await self._tools.restored.take_place(self.server.spec)
+            elif act.deed is Deed.RETURN:
+                await self._tools.restored.put_back(self.server.spec)
             else:
                 await self.server.perform(act)
         except (EngineFailed, EngineAway, WatchdogAway, Refused, OSError) as error:
@@ -227,8 +233,10 @@ class Replica:
             configured=server.configured,
             is_measured=self._is_measured,
             is_ordered=self.is_ordered,
-            is_adopted=self._adopted == server.spec.adopts,
+            is_adopted=server.spec.adopts in {"", self._origin.adopted},
             is_staged=self._tools.restored.is_staged(server.spec),
+            is_given_up=self._origin.is_given_up,
+            may_return=self._origin.may_return,
         )
 
     # ------------------------------------------------------------------ what is told
@@ -248,7 +256,7 @@ class Replica:
             promised_ms=int(record.promises.left(now) * 1000),
             healthy_ms=int(self._following.seconds * 1000),
             alone=record.alone[:1000],
-            adopted=self._adopted,
+            adopted=self._origin.adopted,
             detail=(self._trouble or self._waits_for)[:300],
         )
         return fact if seen is None else with_sight(fact, seen)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from recovery.adapters.fencing.fences import Fences
+from recovery.agent.databases.facts import Origin
 from recovery.agent.databases.lease import Ask
 from recovery.agent.databases.leash import Leash
 from recovery.agent.databases.records import Records
@@ -19,14 +20,17 @@ from recovery.core.wire import DatabaseSpec, Renewal
 class Restored(Protocol):
     """What restores brought to this host."""
 
-    def adopted(self, database: DatabaseSpec) -> str:
-        """The restore that the data in place are of; empty where they are of none."""
+    def origin(self, database: DatabaseSpec) -> Origin:
+        """Of which restore the data in place are, as its list asks."""
 
     def is_staged(self, database: DatabaseSpec) -> bool:
         """Whether what its list asks for lies here, proven."""
 
     async def take_place(self, database: DatabaseSpec) -> None:
         """It is in place afterwards. Its server must be stopped, and its turn held."""
+
+    async def put_back(self, database: DatabaseSpec) -> None:
+        """So is what a restore took the place of that was given up. In the same way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     recorded that this does not hold until the standby has caught up. `backup` None: nobody backs
     it up. `adopts`: the restore whose data it has to lead this epoch with; what lies there serves
     no more, and what is staged is put in its place by an order. Empty: whatever it has.
+    `gave_up`: the restores whose data may not serve, the newest first: what each of them replaced
+    is put in its place again.
     """
 
     replica: str
@@ -68,6 +70,7 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str] = {}
     backup: BackupSpec | None = None
     adopts: str = ""
+    gave_up: tuple[str, ...] = ()
 
 
 ServerState = Literal["absent", "making", "starting", "running", "down", "fenced", "failed"]
@@ -93,7 +96,7 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     live promise not to be promoted (B6). `gate`: whether clients' writes can get through;
     `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
     `settings`: what the worst case is computed from. `alone`: rows that only this one has.
-    `adopted`: the restore that its data are of, while its list asks for one.
+    `adopted`: the restore that its data are of, where its list asks for it or gave it up.
     """
 
     replica: str

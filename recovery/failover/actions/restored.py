@@ -2,10 +2,12 @@
 in its own place, at a moment that two people chose.
 
 Invariants: in one transaction the lease of the old primary is revoked at the very number that was
-judged to have ended (B1), every old copy is out of its lists for good, and the epoch is above all
-before (I-DB-3), so that whoever comes back is told of it no more: its server ends and its data stay
-where they are. It has no standby, so it is recorded as degraded: it lives by no lease, nobody is
-promoted, and it goes on without us (I-DB-7) until a standby holds everything again.
+judged (B1), and the epoch is above all before (I-DB-3). Elsewhere every old copy is out of its
+lists for good, so that whoever comes back is told of it no more: its server ends and its data stay
+where they are. In place the other copies are set apart with their data, and given up only once what
+was restored is seen to serve: until then there is a way back to all of them. It has no standby, so
+it is recorded as degraded: it lives by no lease, nobody is promoted, and it goes on without us
+(I-DB-7) until a standby holds everything again.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import UNFINISHED, Phase
 from recovery.inventory.actions import retire_replica
 from recovery.inventory.facts import DatabaseState, ReplicaState, Role
-from recovery.inventory.models import Database, Host, Replica
+from recovery.inventory.models import Database, Epoch, Host, Replica
 
 ALONE = "It was restored from a backup and has no standby yet: nobody could take over from it."
+APART = "Its standbys are set apart while a restore takes its place: nobody could take over."
+BACK = "A restore in its place was given up: nobody could take over until a standby follows."
 
 
 def lead_alone(
@@ -45,7 +49,10 @@ def lead_alone(
     which holds the database's row."""
     _end_lease(row, lease, actor=actor, reason=why, now=now)
     _end_failover(row, actor=actor, reason=why, now=now)
-    _give_up(row, led, actor=actor, reason=why, now=now)
+    if adopting is None:
+        _retire(row, led, actor=actor, reason=why, now=now)
+    else:
+        _set_apart(row, led, actor=actor, reason=why, now=now)
     changes = {"host": host, "role": str(Role.PRIMARY), "role_at": now, "reason": why}
     action = "restored in place" if adopting else "moved"
     replica = transitions.amend(led, changes, action=action, actor=actor, reason=why, now=now)
@@ -55,7 +62,7 @@ def lead_alone(
         state=DatabaseState.WAITING,
         changes={
             "degraded_at": now,
-            "degraded_reason": ALONE,
+            "degraded_reason": ALONE if adopting is None else APART,
             "restoring_at": None,
             "adopting": adopting,
         },
@@ -86,14 +93,19 @@ def lead_again(
     )
 
 
-def give_up_restored(row: Database, *, actor: Actor, reason: str, now: datetime) -> Database:
-    """What is in place leads on, whichever data these are: an order to adopt that is still on its
-    way is late from this epoch on. In the caller's transaction."""
+def give_up_restored(
+    row: Database, *, began: int, actor: Actor, reason: str, now: datetime
+) -> Database:
+    """What the restore took the place of leads on, and its standbys follow it again: its hosts are
+    told so by this epoch, above `began`, that of the switch. An order to adopt that is still on its
+    way is late from here on. In the caller's transaction."""
+    _take_back(row, began, actor=actor, reason=reason, now=now)
+    marks = {"degraded_reason": BACK} if row.degraded_reason == APART else {}
     return raise_epoch(
         database=row,
         replica=row.primary,
         state=DatabaseState(row.state),
-        changes={"state_at": row.state_at},
+        changes={"state_at": row.state_at, **marks},
         actor=actor,
         reason=reason,
         now=now,
@@ -101,8 +113,12 @@ def give_up_restored(row: Database, *, actor: Actor, reason: str, now: datetime)
 
 
 def end_adopting(row: Database, *, actor: Actor, reason: str, now: datetime) -> Database:
-    """The restored data serve: it fails over and is restarted as any other."""
-    changes = {"adopting": None}
+    """The restored data serve: the copies of what was there before are given up, and it fails over
+    and is restarted as any other."""
+    if row.primary is not None:
+        _retire(row, row.primary, actor=actor, reason=reason, now=now)
+    marks = {"degraded_reason": ALONE} if row.degraded_reason == APART else {}
+    changes = {"adopting": None, **marks}
     return transitions.amend(row, changes, action="restored", actor=actor, reason=reason, now=now)
 
 
@@ -121,9 +137,29 @@ def _end_failover(row: Database, *, actor: Actor, reason: str, now: datetime) ->
         advance_failover(failover=failover, to=Phase.ABANDONED, actor=actor, reason=reason, now=now)
 
 
-def _give_up(row: Database, led: Replica, *, actor: Actor, reason: str, now: datetime) -> None:
+def _others(row: Database, led: Replica) -> list[Replica]:
+    found = Replica.objects.filter(database=row).exclude(pk=led.pk)
+    return list(found.exclude(state=ReplicaState.RETIRED).order_by("number"))
+
+
+def _retire(row: Database, led: Replica, *, actor: Actor, reason: str, now: datetime) -> None:
     """Every other copy, whatever it was to become: its data stay on its host (I-DB-5)."""
-    others = Replica.objects.filter(database=row).exclude(pk=led.pk)
-    for other in others.exclude(state=ReplicaState.RETIRED).order_by("number"):
+    for other in _others(row, led):
         out = set_role(replica=other, role=Role.OUT, actor=actor, reason=reason, now=now)
         retire_replica(replica=out, actor=actor, reason=reason, now=now)
+
+
+def _set_apart(row: Database, led: Replica, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Every other copy ends its server and keeps its data; nobody is promoted meanwhile."""
+    for other in _others(row, led):
+        set_role(replica=other, role=Role.OUT, actor=actor, reason=reason, now=now)
+
+
+def _take_back(row: Database, began: int, *, actor: Actor, reason: str, now: datetime) -> None:
+    """Those that the switch set apart; who had been left out before stays so."""
+    epoch = Epoch.objects.filter(database=row, number=began).first()
+    if row.primary is None or epoch is None:
+        return
+    for other in _others(row, row.primary):
+        if other.role == Role.OUT and other.role_at == epoch.began_at:
+            set_role(replica=other, role=Role.STANDBY, actor=actor, reason=reason, now=now)

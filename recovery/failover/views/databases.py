@@ -14,6 +14,7 @@ from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
 from recovery.failover.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
+from recovery.failover.trouble import SERVER_DOWN as DOWN
 from recovery.failover.views.copies import RUNS, CopyView
 from recovery.failover.words import GONE, Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
@@ -217,6 +218,27 @@ class DatabaseView:
         return self.is_business and is_made and all(one.verdict in GONE for one in self.copies)
 
     @property
+    def is_stuck(self) -> bool:
+        """Its primary's host lives, its server does not run there, and nobody was ordered to lead
+        instead: its data may not start."""
+        one = self.primary
+        lives = one is not None and one.verdict == Verdict.ALIVE and one.server in DOWN
+        return lives and (self.running is None or self.running.phase == Phase.ANALYSE)
+
+    @property
+    def has_nobody(self) -> bool:
+        """On the business plan, with no copy that could serve by what is known of each."""
+        if not self.is_business or self.state == DatabaseState.MAKING or not self.copies:
+            return False
+        leads = self.primary
+        return all(
+            one.verdict in GONE
+            or (one is leads and self.is_stuck)
+            or (one is not leads and bool(self.degraded_at) and self.running is None)
+            for one in self.copies
+        )
+
+    @property
     def is_alone(self) -> bool:
         """On the business plan, serving, and with no other copy, not even one that may return."""
         serves = self.state == DatabaseState.SERVING and self.running is None
@@ -226,15 +248,16 @@ class DatabaseView:
     def may_be_restored(self) -> bool:
         """Two people may put it elsewhere from a backup (`recovery.restores.lost` decides)."""
         is_waiting = not self.is_business and self.state == DatabaseState.WAITING
-        return is_waiting or self.has_lost_all
+        return is_waiting or self.has_lost_all or self.has_nobody
 
     @property
     def may_go_back(self) -> bool:
         """Two people may restore it in its own place (`recovery.restores.in_place` decides)."""
         lives = self.primary is not None and self.primary.verdict == Verdict.ALIVE
-        waits = not self.is_business and self.state == DatabaseState.WAITING
+        waits = self.state == DatabaseState.WAITING and (not self.is_business or self.is_stuck)
         fits = waits or self.state == DatabaseState.SERVING
-        return lives and fits and self.running is None and not self.is_adopting
+        is_free = self.running is None or self.is_stuck
+        return lives and fits and is_free and not self.is_adopting
 
     @property
     def waits_for_disk(self) -> bool:

@@ -33,7 +33,7 @@ from recovery.inventory.models import Database, Replica
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
 from recovery.operations.facts import OperationState, Verb
-from recovery.restores import lost, queries
+from recovery.restores import lost, queries, standings
 from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.in_place import refuse_here
@@ -101,7 +101,7 @@ def _order(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
 
 
 def _ask(row: Restore, verb: Verb, *, actor: Actor, reason: str, now: datetime) -> None:
-    led = queries.leader_of(row.database)
+    led = standings.leader_of(row.database)
     assert led is not None, "somebody led what is restored"
     params: dict[str, object] = {"restore": str(row.pk)}
     if verb is Verb.RESTORE:
@@ -144,7 +144,7 @@ def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mappi
     said = f"{row} restored it: {row.host} puts its data in place and starts it."
     adopting = row.pk if row.in_place else None
     if database.plan == Plan.BUSINESS:
-        led = queries.leader_of(database)
+        led = standings.leader_of(database)
         assert led is not None, "it was checked"
         moved = lead_alone(
             database,
@@ -167,7 +167,7 @@ def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mappi
 
 
 def _refusal(row: Restore) -> str:
-    standing = queries.standing_of(row.database)
+    standing = standings.standing_of(row.database)
     if not row.in_place:
         return lost.refuse(standing)
     led = row.database.primary
@@ -176,12 +176,18 @@ def _refusal(row: Restore) -> str:
 
 
 def _end_here(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
-    """A restore in place that ends after its switch: what it brought serves, or whatever is there
-    goes on at an epoch that no order of it reaches."""
+    """A restore in place that ends after its switch: what it brought serves, or what was there
+    before does, at an epoch that no order of it reaches and that says so to its host."""
     if row.database.adopting != row.pk:
         return
-    end = end_adopting if step.to is Phase.DONE else give_up_restored
-    row.database = end(row.database, actor=actor, reason=step.reason, now=now)
+    database, reason = row.database, step.reason
+    if step.to is Phase.DONE:
+        row.database = end_adopting(database, actor=actor, reason=reason, now=now)
+        return
+    assert row.new_epoch is not None, "it was switched"
+    row.database = give_up_restored(
+        database, began=row.new_epoch, actor=actor, reason=reason, now=now
+    )
 
 
 def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
@@ -192,5 +198,5 @@ def _end(row: Restore, step: Step, *, actor: Actor, now: datetime) -> None:
     end_loan(borrower=row.pk, actor=actor, reason=step.reason, now=now)
     ordered = [op.pk for op in queries.orders_of(row, [Verb.RESTORE, Verb.ADOPT])]
     withdraw_operations(operations=ordered, actor=actor, reason=step.reason, now=now)
-    if step.to is Phase.ABANDONED and ordered and queries.leader_of(row.database) is not None:
+    if step.to is Phase.ABANDONED and ordered and standings.leader_of(row.database) is not None:
         _ask(row, Verb.DISCARD, actor=actor, reason=step.reason, now=now)

@@ -21,11 +21,12 @@ from recovery.failover.actions.moves import ask_word, check_second, use_word
 from recovery.failover.actions.people import check_typed
 from recovery.inventory.facts import Plan
 from recovery.inventory.models import Database, Host
-from recovery.restores import lost, queries
+from recovery.restores import lost, queries, standings
 from recovery.restores.actions.steps import note_step, reach
 from recovery.restores.agreed import refuse_less
-from recovery.restores.facts import BEFORE_SWITCH, UNFINISHED, Choice, Phase, Place
+from recovery.restores.facts import UNFINISHED, Choice, Phase, Place, may_call_off
 from recovery.restores.in_place import refuse_here, refuse_moment
+from recovery.restores.lost import is_down
 from recovery.restores.models import Restore
 
 
@@ -168,20 +169,26 @@ def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
     said = (
         f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, and"
         " all that it acknowledges until the restored data take its place, is lost to its users."
-        f" It serves until they are proven, then it is down for some seconds. What {host} has now"
-        " is set aside there, for 14 days."
+        f"{_serves_until(row)} What {host} has now is set aside there, for 14 days, and serves"
+        " again if they do not start."
     )
     if row.plan != Plan.BUSINESS:
         return said
     return (
-        f"{said} Its standbys are given up: they hold what is to go. It has none afterwards, and"
-        " nobody takes over from it until it gets one."
+        f"{said} Its standbys are given up: they hold what is to go. They are set apart until the"
+        " restored data serve; then it has none, and nobody takes over from it until it gets one."
     )
+
+
+def _serves_until(row: Database) -> str:
+    if is_down(standings.standing_of(row)):
+        return " Its data do not start now; if they do meanwhile, they are replaced all the same."
+    return " It serves until they are proven, then it is down for some seconds."
 
 
 def old_hosts(row: Database) -> str:
     """Where its copies were."""
-    names = [one.host for one in queries.members_of(row)]
+    names = [one.host for one in standings.members_of(row)]
     return " and ".join(names) or "its old host"
 
 
@@ -204,7 +211,7 @@ def _check(row: Database, *, in_place: bool) -> None:
 
 def refuse(row: Database, *, in_place: bool = False) -> str:
     """Why this database is not restored elsewhere, or where it is, now; empty where it may be."""
-    standing = queries.standing_of(row)
+    standing = standings.standing_of(row)
     return refuse_here(standing) if in_place else lost.refuse(standing)
 
 
@@ -227,12 +234,13 @@ def give_restore(
 
 
 def call_off(*, restore: Restore, actor: Actor, reason: str, now: datetime) -> Restore:
-    """It ends at the next look, and what is staged is dropped. `Refused` from the switch on."""
+    """It ends at the next look, and what is staged is dropped. Elsewhere `Refused` from the switch
+    on; in place what was there before serves again, unless what was restored serves by then."""
     with transaction.atomic():
         row = Restore.objects.select_for_update().get(pk=restore.pk)
         if row.called_off:
             raise Conflict(f"{row.called_off} called {row} off already.")
-        if row.phase not in BEFORE_SWITCH:
+        if not may_call_off(row.phase, in_place=row.in_place):
             raise Refused(
                 f"{row} is in {row.phase}: too late to call it off.",
                 kept=f"{row.database} belongs on {row.host}.",

@@ -53,6 +53,10 @@ class Pair(Ground):
 
 @pytest.fixture
 def pair() -> Pair:
+    return make_pair()
+
+
+def make_pair() -> Pair:
     hosts = make_fleet().hosts
     database = describe("notes")
     primary = copy(database, hosts["par1-r1-h1"], 1, Role.PRIMARY)

@@ -15,14 +15,14 @@ from recovery.failover.phases import FailoverKind
 from recovery.failover.phases import Phase as FailoverPhase
 from recovery.gateway.databases import databases_of
 from recovery.incidents.models import Incident
-from recovery.inventory.facts import DatabaseState, ReplicaState, Verdict
+from recovery.inventory.facts import DatabaseState, ReplicaState, Role, Verdict
 from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores import actions
 from recovery.restores.lost import LeaseSight
 from recovery.restores.queries import Leases
-from tests.actions.restores.ground import FIRST, OPENS, POINT, Ground, make_ground
+from tests.actions.restores.ground import FIRST, OPENS, POINT, SECOND, Ground, make_ground
 from tests.actions.restores.test_business import SEEN, Pair, renew
 from tests.actions.restores.test_business import pair as pair  # noqa: PLC0414 - a fixture
 from tests.actions.restores.test_killed import (
@@ -35,6 +35,7 @@ from tests.actions.restores.test_killed import (
     of_unknown_outcome,
     told_without_a_death,
 )
+from tests.actions.restores.told import gave_up, roles, see
 from tests.support.fleet import BY, NOW, lose
 
 pytestmark = pytest.mark.django_db
@@ -163,8 +164,11 @@ def test_a_business_database_leads_alone_and_nobody_else_can_from_the_switch_on(
     moved = pair.database
     assert (moved.state, moved.adopting) == ("waiting", pair.restore.pk)
     assert Lease.objects.get().revoked
-    assert Replica.objects.get(number=2).state == ReplicaState.RETIRED
+    other = Replica.objects.get(number=2)
+    assert (other.state, other.role) == (ReplicaState.MEMBER, Role.OUT), "set apart, not given up"
+    assert roles() == {1: "primary", 2: "out"}
     assert moved.degraded_at is not None
+    assert "set apart while a restore" in moved.degraded_reason
     with pytest.raises(Conflict, match="takes the place of notes's data"):
         failovers.begin_failover(
             database=moved,
@@ -188,6 +192,8 @@ def test_a_business_database_leads_alone_and_nobody_else_can_from_the_switch_on(
     assert pair.carry_on() == "route"
     pair.serve()
     assert pair.carry_on() == "done"
+    assert Replica.objects.get(number=2).state == ReplicaState.RETIRED
+    assert "has no standby yet" in pair.database.degraded_reason
     ((spec,),) = databases_of([host.pk for host in Host.objects.all()]).values()
     assert (spec.role, spec.epoch, spec.lease, spec.degraded) == ("primary", 2, None, True)
 
@@ -304,14 +310,40 @@ def its_host_is_lost_after_the_switch(ground: Ground, carry: Carrying) -> None:
     carry()
 
 
+def called_off_after_its_switch(ground: Ground, carry: Carrying) -> None:
+    carry()
+    ground.prove(TO)
+    carry()
+    ground.answer(Verb.ADOPT, OperationState.DONE, "its data are in place")
+    carry()
+    actions.call_off(restore=ground.restore, actor=FIRST, reason="Enough.", now=ground.now)
+    carry()
+
+
+def it_does_not_start(ground: Ground, carry: Carrying) -> None:
+    carry()
+    ground.prove(TO)
+    carry()
+    ground.answer(Verb.ADOPT, OperationState.DONE, "its data are in place")
+    carry()
+    see(ground, 1, "failed", "start: ended while it started")
+    ground.now += timedelta(minutes=2)
+    carry()
+
+
+GIVEN_UP: tuple[Story, ...] = (
+    not_to_be_put_in_place,
+    its_host_is_lost_after_the_switch,
+    called_off_after_its_switch,
+    it_does_not_start,
+)
 STORIES: tuple[Story, ...] = (
     done_in_place,
     put_in_place_by_the_list_alone,
     called_off_while_it_runs,
     of_unknown_outcome,
     less_than_agreed,
-    not_to_be_put_in_place,
-    its_host_is_lost_after_the_switch,
+    *GIVEN_UP,
 )
 
 
@@ -330,7 +362,8 @@ def test_a_leader_killed_at_each_step_changes_no_ending(
     assert database.primary is not None
     if wanted.phase == "done":
         assert (wanted.state, wanted.epoch) == ("serving", 2)
-    elif story in (not_to_be_put_in_place, its_host_is_lost_after_the_switch):
+    elif story in GIVEN_UP:
+        assert gave_up(database) == {"par1-r1-h1": (str(ground.restore.pk),)}
         assert wanted.epoch == 3, "an order to adopt that is on its way is late"
         assert database.state == DatabaseState.WAITING
         assert Operation.objects.filter(verb=Verb.DISCARD).count() == 1
@@ -338,15 +371,19 @@ def test_a_leader_killed_at_each_step_changes_no_ending(
         assert (wanted.state, wanted.epoch) == ("serving", 1), "as if nothing had been"
 
 
-def test_it_can_be_called_off_until_the_switch_and_goes_on_serving() -> None:
+def test_it_can_be_called_off_until_it_serves_and_goes_on_serving() -> None:
     ground = begun()
     ground.carry_on()
     actions.call_off(restore=ground.restore, actor=FIRST, reason="Found it.", now=ground.now)
     assert ground.carry_on() == "abandoned"
     assert (ground.database.state, ground.database.epoch) == ("serving", 1)
     again = switched_again(ground)
+    actions.call_off(restore=again.restore, actor=FIRST, reason="No.", now=again.now)
+    again.serve()
+    assert again.carry_on() == "done", "it serves already: nothing is gone back from"
+    assert "amelie called it off too late" in again.restore.end_reason
     with pytest.raises(Refused, match="too late to call it off"):
-        actions.call_off(restore=again.restore, actor=FIRST, reason="No.", now=again.now)
+        actions.call_off(restore=again.restore, actor=SECOND, reason="No.", now=again.now)
 
 
 def switched_again(ground: Ground) -> Ground:

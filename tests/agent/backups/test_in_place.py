@@ -56,9 +56,11 @@ async def staged(notes: Notes, to: datetime) -> RestoreResult:
     return msgspec.json.decode(done.detail, type=RestoreResult)
 
 
-async def listed(notes: Notes, epoch: int, adopts: str = RESTORE) -> None:
+async def listed(
+    notes: Notes, epoch: int, adopts: str = RESTORE, gave_up: tuple[str, ...] = ()
+) -> None:
     """The control plane's decision, as this host's list has it."""
-    spec = msgspec.structs.replace(notes.spec(A, epoch), adopts=adopts)
+    spec = msgspec.structs.replace(notes.spec(A, epoch), adopts=adopts, gave_up=gave_up)
     await notes.pair.gateway.desire(notes.pair.hosts[A].name, databases=(spec,))
 
 
@@ -134,14 +136,61 @@ async def test_what_lost_its_power_between_the_renames_serves_the_restored_data_
     assert await notes.numbers(A) == {1, 2, 3}
     assert await notes.pair.writer(A).try_write(4)
     await power_cut(notes)
-    (engine(notes) / "adopted").unlink()
     note.write_bytes(text)
     await notes.pair.back(A)
     await listed(notes, 2)
     await led(notes, 2)
     assert await notes.numbers(A) == {1, 2, 3, 4}, "it was in place already"
     assert len(kept(notes)) == 1
+    order = await notes.send(A, "adopt", operation="op-2", epoch=2)
+    assert (await notes.outcome(A, order)).state == "done"
     assert not note.exists()
+
+
+async def test_what_was_given_up_while_its_host_was_away_never_serves_there_again(
+    notes: Notes,
+) -> None:
+    """Its power fails after its data were put in place, and it is back when they are no more
+    wanted: until its list comes nothing starts, and then what was there before serves."""
+    await staged(notes, await drop(notes))
+    await listed(notes, 2)
+    await led(notes, 2)
+    assert await notes.pair.writer(A).try_write(4)
+    await power_cut(notes)
+    await notes.pair.back(A)
+    await notes.pair.gateway.until(lambda: "may have been given up" in told(notes), 60.0)
+    assert fact(notes).state == "down", "by the list of its life before it would serve"
+    served: set[tuple[int, str]] = set()
+    listen = asyncio.create_task(watch(notes, served))
+    await listed(notes, 3, "", (RESTORE,))
+    await led(notes, 3, "")
+    listen.cancel()
+    assert await tables(notes) == {"after_it"}, "what somebody dropped is dropped again"
+    assert served == {(3, "")}
+    assert len(kept(notes)) == 1, "the restored data, with what was written to them"
+
+
+def told(notes: Notes) -> str:
+    """What its agent says, once it does."""
+    found = notes.pair.gateway.member(notes.pair.hosts[A].name).replicas.get(A)
+    return found.detail if found else ""
+
+
+async def watch(notes: Notes, served: set[tuple[int, str]]) -> None:
+    """Of which epoch and restore whatever accepted writes was, by its agent's words."""
+    while True:
+        told = fact(notes)
+        if told.is_writable:
+            served.add((told.epoch, told.adopted))
+        await asyncio.sleep(0.01)
+
+
+async def tables(notes: Notes) -> set[str]:
+    async with await notes.pair.writer(A)._connect() as connection:
+        found = await connection.execute(
+            "SELECT tablename FROM pg_tables WHERE tablename IN ('ledger', 'after_it')"
+        )
+        return {name for (name,) in await found.fetchall()}
 
 
 async def test_what_is_not_staged_takes_no_place_and_the_old_data_serve_on_at_the_next_epoch(
@@ -149,7 +198,7 @@ async def test_what_is_not_staged_takes_no_place_and_the_old_data_serve_on_at_th
 ) -> None:
     await listed(notes, 2)
     await notes.pair.gateway.until(lambda: "they are not here" in fact(notes).detail, 30)
-    assert fact(notes).state == "down"
+    assert fact(notes).state == "running", "nothing could take its place, so nothing is stopped"
     order = await notes.send(A, "adopt", operation="op-1", epoch=2)
     failed = await notes.outcome(A, order)
     assert (failed.state, failed.detail) == (

@@ -3,6 +3,8 @@ it serves again only by an agent's word of these very data."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recovery.failover.decide import next_step
@@ -48,3 +50,15 @@ def test_it_serves_again_by_its_agents_word_of_the_restored_data() -> None:
     assert isinstance(answer, Step)
     assert answer.act is Act.RESUME
     assert isinstance(next_step(facts(state=DatabaseState.SERVING), POLICY, RENEWED), Wait)
+
+
+@pytest.mark.parametrize("plan", list(Plan))
+def test_what_a_restore_that_was_given_up_brought_serves_nobody(plan: Plan) -> None:
+    """Its server may still run for a moment, in the new epoch."""
+    row = database(state=DatabaseState.WAITING, plan=plan)
+    given_up = Facts(database=row, replicas=(primary(adopted="rs"),), restart_seconds=1.0)
+    assert isinstance(next_step(given_up, POLICY, RENEWED), Wait)
+    before = replace(given_up, replicas=(primary(),))
+    answer = next_step(before, POLICY, RENEWED)
+    assert isinstance(answer, Step)
+    assert answer.act is Act.RESUME

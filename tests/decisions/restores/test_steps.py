@@ -138,7 +138,7 @@ def test_until_the_switch_a_person_or_the_old_hosts_return_ends_it() -> None:
             assert (answer.act, answer.to) == (Act.END, Phase.ABANDONED)
 
 
-def test_after_the_switch_nobody_calls_it_off() -> None:
+def test_after_the_switch_nobody_calls_it_off_elsewhere() -> None:
     for one in everything():
         if one.phase in {Phase.SWITCH, Phase.ROUTE}:
             assert next_step(one) == next_step(replace(one, called_off="")), one

@@ -1,0 +1,52 @@
+"""What holds while a restore is in a phase, and who has to do what. Pure."""
+
+from __future__ import annotations
+
+from recovery.backups.words import spoken
+from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
+from recovery.restores.in_place import STARTS_WITHIN
+
+NOBODY = "Nobody has to do anything"
+
+
+def holds(phase: Phase, database: str, host: str, *, in_place: bool) -> str:
+    """For a person who looks at it now; empty once it is over."""
+    if phase in ENDED:
+        return ""
+    if phase in BEFORE_SWITCH:
+        if in_place:
+            return f"What {host} has stays in its place until what is restored is proven."
+        return f"{database} waits, and nothing of it has been changed."
+    kept = f"What was there before is kept on {host} until the restored data serve"
+    if in_place and phase is Phase.SWITCH:
+        return f"{database} is down while {host} puts the restored data in its place. {kept}."
+    if in_place:
+        return f"The restored data are in their place, and {host} starts them. {kept}."
+    return f"{database} belongs on {host} from now on, which starts it with the restored data."
+
+
+def follows(phase: Phase, host: str, *, in_place: bool, called_off: str = "") -> str:
+    """Who has to do what next, and what happens by itself."""
+    if phase in ENDED:
+        return ""
+    if called_off:
+        back = " what was there before serves again" if in_place and _is_after(phase) else ""
+        return f"{called_off} called it off: at the next look{back or ' it ends'}."
+    if phase is Phase.ASKED:
+        return "A second person confirms it, or it runs out after 30 minutes."
+    if not _is_after(phase):
+        return f"{NOBODY}: {host} restores and proves it, then it is switched to."
+    if not in_place:
+        return (
+            f"{NOBODY}: users follow as soon as it accepts writes. What does not start within"
+            f" {spoken(STARTS_WITHIN)} ends the restore; then two people ask anew."
+        )
+    return (
+        f"{NOBODY}: users follow as soon as it accepts writes. What does not start within"
+        f" {spoken(STARTS_WITHIN)} is taken out again, and what was there before serves; a person"
+        " who calls it off gets that at once."
+    )
+
+
+def _is_after(phase: Phase) -> bool:
+    return phase not in BEFORE_SWITCH
