@@ -4,6 +4,7 @@ at a desk, another approves each dangerous step on a phone, by passkey over HTTP
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ row = RunbookVersion.objects.get(name="datacenter-lost")
 who = Actor("person", "viewer")
 activate_runbook(runbook=row, actor=who, reason="I read it.", now=clock.now())
 """
+PICTURES = os.environ.get("TOCSIN_PICTURES", "")
+"""A folder: what the two see is kept there, for a person to look at."""
 WORST = 900.0
 """Seconds for the whole plan on the busiest machine."""
 APART = 2.0
@@ -184,7 +187,9 @@ def _decided(two: Two) -> None:
     desk.click("text=/^Acknowledge INC-/", timeout=60_000)
     desk.click(f"text='Activate or wait? {LOST}'", timeout=60_000)
     expect(desk.locator("#p-recovery-voice")).to_contain_text("looks lost", timeout=10_000)
+    _shoot(desk, "brief")
     desk.click(f"text='Recover {LOST} elsewhere…'")
+    _shoot(desk, "decide")
     desk.fill("#id_typed", LOST)
     desk.fill("#id_reason", "The fire brigade says that it is over.")
     for _ in range(5):
@@ -202,6 +207,7 @@ def _started(two: Two) -> None:
     desk.select_option("#id_mode", "disaster")
     desk.select_option("#id_into", INTO)
     desk.click("text='Show what it would do'")
+    _shoot(desk, "prepare")
     for _ in range(5):
         desk.fill("#id_override", "It was never drilled, and it burns.")
         desk.fill("#id_reason", "AAA1 is lost for good.")
@@ -210,6 +216,7 @@ def _started(two: Two) -> None:
             break
     desk.wait_for_url("**/recovery/runs/*/")
     desk.click("text=/^Start DRP-/")
+    _shoot(desk, "start")
     desk.fill("#id_typed", LOST)
     desk.fill("#id_reason", "AAA1 is lost for good.")
     desk.click("main button[type=submit]")
@@ -232,8 +239,11 @@ def _approves(two: Two, ask: str) -> None:
     """Led there by the overview."""
     phone = two.phone
     phone.goto(f"{two.stack.url}/")
+    _shoot(phone, f"led-{ask[:4]}")
     phone.click("text=/^Read and answer: /", timeout=15_000)
     phone.wait_for_url("**/recovery/approve/*/")
+    _shoot(phone, f"approve-{ask[:4]}")
+    _shoot(two.desk, f"run-{ask[:4]}")
     phone.click(".seal >> text=/^Approve: /")
     phone.wait_for_url("**/recovery/runs/*/", timeout=20_000)
     said = "SELECT count(*) FROM drp_approval WHERE ask_id = %s AND is_yes"
@@ -252,6 +262,7 @@ def _lifts_the_freeze(two: Two) -> None:
     """The approver is asked to, and is still at the phone, on the run's page."""
     phone, run = two.phone, two.desk.url
     phone.goto(f"{two.stack.url}/")
+    _shoot(phone, "frozen")
     phone.click("#p-frozen >> text='Lift the freeze'")
     expect(phone.locator("#p-frozen >> text='Lift the freeze'")).to_have_count(0)
     phone.goto(run)
@@ -270,6 +281,7 @@ def _is_recovered(two: Two, bases: Bases) -> None:
     signed = two.stack.rows("SELECT DISTINCT approver, factor FROM drp_approval")
     assert signed == [("approver", "passkey")]
     expect(two.desk.locator("#p-run-voice")).to_contain_text(f"{LOST} into {INTO} is done.")
+    _shoot(two.desk, "done")
 
 
 def _signed_report(two: Two, folder: Path) -> Report:
@@ -278,6 +290,7 @@ def _signed_report(two: Two, folder: Path) -> Report:
     wait_for(lambda: two.stack.rows(rows), 90)
     two.desk.goto(two.desk.url + "report/")
     expect(two.desk.locator("main")).to_contain_text("15 of 15 steps done")
+    _shoot(two.desk, "report")
     raw, line = two.stack.rows(rows)[0]
     (file, signature) = folder / "report.json", folder / "report.sig"
     file.write_text(raw)
@@ -304,6 +317,13 @@ def _agrees(report: Report, bases: Bases, ledgers: Ledgers, gone: dict[str, set[
         assert abs(one.rto.seconds - out) <= APART
         assert lost <= one.rpo.seconds + APART
         assert one.rpo.is_bound or one.rpo.seconds - lost <= APART
+
+
+def _shoot(page: Page, name: str) -> None:
+    """By day and by night."""
+    for scheme in ("light", "dark") if PICTURES else ():
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}.png", full_page=True)
 
 
 def _serves_elsewhere(bases: Bases, name: str) -> bool:
