@@ -1,5 +1,7 @@
 """The worst day, as two people live it: a datacenter is killed with its stores; one starts the plan
 at a desk, another approves each dangerous step on a phone, by passkey over HTTPS, until its end.
+
+On the same lab before: runs of another plan, while Tocsin's own processes die.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from recovery.core import clock
 from recovery.drp.reports.document import Report, read_report
 from tests.browser.onlab import Person, person
 from tests.browser.passkeys import put_authenticator
+from tests.chaos_drp.before import rounds_before
+from tests.chaos_drp.rounds import Result
 from tests.failovers.briefing import WITHIN
 from tests.failovers.ledgers import Ledgers, watching
 from tests.failovers.restoring import covered, has_points
@@ -53,18 +57,39 @@ activate_runbook(runbook=row, actor=who, reason="I read it.", now=clock.now())
 """
 PICTURES = os.environ.get("TOCSIN_PICTURES", "")
 """A folder: what the two see is kept there, for a person to look at."""
+RUN = "SELECT state, state_reason FROM drp_run ORDER BY number DESC LIMIT 1"
+STEPS = """
+SELECT s.name, s.state FROM drp_runstep s JOIN drp_run r ON r.id = s.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
+SIGNED = """
+SELECT DISTINCT a.approver, a.factor FROM drp_approval a JOIN drp_ask q ON q.id = a.ask_id
+JOIN drp_runstep s ON s.id = q.step_id JOIN drp_run r ON r.id = s.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
+REPORT = """
+SELECT p.raw, p.signature FROM drp_report p JOIN drp_run r ON r.id = p.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
 WORST = 900.0
 """Seconds for the whole plan on the busiest machine."""
 APART = 2.0
 """Seconds by which a report may differ from this test's own stopwatch and the writers' ledger."""
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     needs("chromium")
+    folder = tmp_path_factory.mktemp("worst") / "var"
     more = {"TOCSIN_LAB_DATABASES": "1", "TOCSIN_LAB_STORES": "1", "TOCSIN_HOST": HOST}
-    with whole_stack(tmp_path / "var", TOCSIN_LAB_FILE=str(LAB), **more) as made:
+    with whole_stack(folder, TOCSIN_LAB_FILE=str(LAB), **more) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def struck(stack: Stack) -> list[Result]:
+    """While the archives get their first points."""
+    return rounds_before(stack)
 
 
 @dataclass
@@ -76,10 +101,10 @@ class Two:
     phone: Page
 
     def state(self) -> str:
-        return str(self.stack.rows("SELECT state FROM drp_run ORDER BY number DESC LIMIT 1")[0][0])
+        return str(self.stack.rows(RUN)[0][0])
 
     def steps(self) -> dict[str, str]:
-        return dict(self.stack.rows("SELECT name, state FROM drp_runstep"))
+        return dict(self.stack.rows(STEPS))
 
     def asked(self) -> list[str]:
         rows = self.stack.rows("SELECT id FROM drp_ask WHERE state = 'open' ORDER BY asked_at")
@@ -87,11 +112,21 @@ class Two:
         return [str(ask) for (ask,) in rows if str(ask) not in said]
 
 
-def test_a_lost_datacenter_is_recovered_by_two_people(
-    stack: Stack, chromium: Browser, tmp_path: Path
+def test_runs_under_kill_nine_end_right_do_nothing_twice_and_lose_no_word(
+    struck: list[Result],
 ) -> None:
+    for result in struck:
+        diary(f"{result.plan}: over after {result.ran} s, {result.approvals} approvals")
+    assert [result for result in struck if not result.ok] == []
+
+
+def test_a_lost_datacenter_is_recovered_by_two_people(
+    stack: Stack, struck: list[Result], chromium: Browser, tmp_path: Path
+) -> None:
+    assert all(result.seconds for result in struck), struck
     bases = Bases(stack)
     bases.settle()
+    stack.calm(180)
     with (
         watching(bases.writers) as ledgers,
         person(stack, chromium, "responder", **DESK) as responder,
@@ -156,7 +191,7 @@ def _done_at(two: Two) -> float:
 
 
 def _reason(stack: Stack) -> str:
-    return str(stack.rows("SELECT state_reason FROM drp_run ORDER BY number DESC LIMIT 1")[0][0])
+    return str(stack.rows(RUN)[0][1])
 
 
 def _with_a_passkey(stack: Stack, approver: Person) -> Page:
@@ -278,20 +313,18 @@ def _is_recovered(two: Two, bases: Bases) -> None:
         wait_for(partial(_serves_elsewhere, bases, name), 60)
     twice = "SELECT target, count(*) FROM drp_act WHERE state = 'done' GROUP BY step_id, target"
     assert {n for _, n in two.stack.rows(twice)} == {1}
-    signed = two.stack.rows("SELECT DISTINCT approver, factor FROM drp_approval")
-    assert signed == [("approver", "passkey")]
+    assert two.stack.rows(SIGNED) == [("approver", "passkey")]
     expect(two.desk.locator("#p-run-voice")).to_contain_text(f"{LOST} into {INTO} is done.")
     _shoot(two.desk, "done")
 
 
 def _signed_report(two: Two, folder: Path) -> Report:
     """Found by the person at the desk, and checked as an auditor does, by the public key alone."""
-    rows = "SELECT raw, signature FROM drp_report"
-    wait_for(lambda: two.stack.rows(rows), 90)
+    wait_for(lambda: two.stack.rows(REPORT), 90)
     two.desk.goto(two.desk.url + "report/")
     expect(two.desk.locator("main")).to_contain_text("15 of 15 steps done")
     _shoot(two.desk, "report")
-    raw, line = two.stack.rows(rows)[0]
+    raw, line = two.stack.rows(REPORT)[0]
     (file, signature) = folder / "report.json", folder / "report.sig"
     file.write_text(raw)
     signature.write_text(line)

@@ -87,10 +87,11 @@ class People:
             self.token = self.ground.stack.manage("token", "amelie")
         return httpx.request(
             method,
-            f"{self.ground.stack.url}/api{path}",
+            f"{self.ground.stack.door}/api{path}",
             headers={"Authorization": f"Bearer {self.token}"},
             json=body or None,
             timeout=10,
+            verify=self.ground.stack.trust,
         )
 
     def _watch(self) -> None:
@@ -133,7 +134,9 @@ class People:
             return
         stack, path = self.ground.stack, f"/recovery/approve/{ask}/"
         cookies = {COOKIE: self.ground.sessions[who]}
-        with httpx.Client(base_url=stack.url, cookies=cookies, timeout=10) as browser:
+        with httpx.Client(
+            base_url=stack.door, cookies=cookies, timeout=10, verify=stack.trust
+        ) as browser:
             page = browser.get(path)
             form = _form(page.text)
             if page.status_code != httpx.codes.OK or form is None:
