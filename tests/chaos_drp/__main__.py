@@ -79,8 +79,10 @@ def tell(result: Result) -> None:
     say(f"{'ok ' if result.ok else 'BAD'} {result.plan}")
     say(
         f"    DRP-{result.run:04d} ran {result.ran} s, {result.approvals} approvals;"
-        f" died: {', '.join(result.died) or 'nothing'}; refused: {result.refused or 'nothing'}"
+        f" refused: {result.refused or 'nothing'}; died in the middle of:"
     )
+    for each in result.during:
+        say(f"    {each}")
     for fault in result.faults:
         say(f"    FAULT {fault}")
 
