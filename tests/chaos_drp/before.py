@@ -11,8 +11,9 @@ from tests.chaos_drp.plan import plan_round
 from tests.chaos_drp.rounds import Result, play
 from tests.support.stack import Stack
 
-SEED = 1
+SEED = 5
 ROUNDS = (1, 2, 3)
+"""Between them they strike everything, as `test_plan` says."""
 STANDING = "SELECT id FROM detection_freeze WHERE state = 'standing'"
 
 
