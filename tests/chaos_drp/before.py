@@ -18,9 +18,12 @@ STANDING = "SELECT id FROM detection_freeze WHERE state = 'standing'"
 
 
 def rounds_before(stack: Stack) -> list[Result]:
-    """Three, one after another, then the log is looked at once."""
-    ground = settle(stack, book.raw())
-    results = [play(People(ground), SEED, plan_round(SEED, number)) for number in ROUNDS]
+    """Three, one after another, as far as nothing is wrong; then the log is looked at once."""
+    ground, results = settle(stack, book.raw()), []
+    for number in ROUNDS:
+        results.append(play(People(ground), SEED, plan_round(SEED, number)))
+        if not results[-1].ok:
+            return results
     results[-1].faults += checks.sealed(ground)
     headers = {"Authorization": f"Bearer {stack.manage('token', 'approver')}"}
     for (freeze,) in stack.rows(STANDING):

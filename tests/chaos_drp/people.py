@@ -19,7 +19,6 @@ from tests.chaos_drp.book import NAME
 from tests.chaos_drp.ground import APPROVERS, Ground
 
 LOOKS_EVERY = 0.5
-COOKIE = "tocsin_session"
 SEEN = re.compile(r'name="seen" value="([^"]*)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]*)"')
 OPTIONS = re.compile(r'data-options="([^"]*)"')
@@ -133,7 +132,7 @@ class People:
         if (who, ask) in self.taken:
             return
         stack, path = self.ground.stack, f"/recovery/approve/{ask}/"
-        cookies = {COOKIE: self.ground.sessions[who]}
+        cookies = {self.ground.cookie: self.ground.sessions[who]}
         with httpx.Client(
             base_url=stack.door, cookies=cookies, timeout=10, verify=stack.trust
         ) as browser:
