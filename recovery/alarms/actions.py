@@ -171,8 +171,10 @@ def acknowledge_alarm(*, alarm: Alarm, actor: Actor, reason: str, now: datetime)
 def acknowledge_incident(
     *, incident: Incident, actor: Actor, reason: str, now: datetime
 ) -> Incident:
-    """A person has the incident and every alarm of it that rings."""
+    """A person has the incident and every alarm of it that rings. Of a part of a wider one that
+    one is taken, because that one rings."""
     with transaction.atomic():
+        incident = incidents.hold_whole(incident)
         if incident.acknowledged_at is not None:
             raise Conflict(
                 f"{incident} was already acknowledged by {incident.acknowledged_by}.",

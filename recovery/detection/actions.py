@@ -16,7 +16,7 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import queries, stories
 from recovery.detection.facts import DOWN, Part, VerdictChange
-from recovery.detection.folding import Fold, OpenRow, fold
+from recovery.detection.folding import Fold, OpenRow, closing, fold
 from recovery.detection.models import Brake, PolicyVersion, Situation
 from recovery.detection.policy import Policy
 from recovery.detection.situations import Scope
@@ -169,6 +169,7 @@ def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime
     rows = {str(row.pk): row for row in queries.open_situations()}
     folds, over = fold(found, [_open_row(row) for row in reversed(rows.values())])
     with transaction.atomic():
+        stories.hold_stories([rows[pk] for pk in closing(folds, over)])
         for one in folds:
             swallowed = [rows[pk] for pk in one.swallowed]
             _close(swallowed, "It is part of a wider one.", actor, now)

@@ -6,7 +6,7 @@ ones that it swallows are closed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from recovery.detection.situations import Scope, Situation
@@ -56,6 +56,12 @@ def fold(
         folds.append(Fold(situation, first.row, narrower, others))
     over = tuple(row.row for row in rows if row.row not in taken | swallowed)
     return tuple(folds), over
+
+
+def closing(folds: Sequence[Fold], over: Collection[str]) -> set[str]:
+    """Rows that end, and those that take others in."""
+    joined = [(one.row, *one.swallowed) for one in folds if one.swallowed]
+    return {*over, *(pk for pks in joined for pk in pks if pk is not None)}
 
 
 def _share(row: OpenRow, situation: Situation) -> bool:

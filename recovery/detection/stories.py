@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from recovery.audit.facts import Actor
 from recovery.detection import queries, telling
 from recovery.detection.facts import DOWN, VerdictChange
+from recovery.detection.models import Situation
 from recovery.detection.telling import Line
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident
@@ -17,6 +18,14 @@ from recovery.inventory.models import Host
 
 STILL = frozenset({*DOWN, Verdict.ISOLATED, Verdict.AGENT_DOWN})
 """Verdicts that begin with a heartbeat that does not come."""
+
+
+def hold_stories(rows: Sequence[Situation]) -> None:
+    """Their incidents, before their alarms end: a person may be taking them just now."""
+    held = incidents.hold_incidents([row.incident_id for row in rows if row.incident_id])
+    for row in rows:
+        if row.incident_id:
+            row.incident = held[row.incident_id]
 
 
 def tell_verdicts(*, written: Sequence[VerdictChange], actor: Actor, now: datetime) -> None:

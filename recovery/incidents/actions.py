@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -80,6 +81,25 @@ def widen_incident(
     return widened
 
 
+def hold_incidents(keys: Collection[UUID]) -> dict[UUID, Incident]:
+    """Lock these, in one order, as they are now.
+
+    Invariant: who writes an incident and alarms of it takes the incident first, or a person's
+    acknowledgement and the controller each wait for what the other one holds.
+    """
+    rows = Incident.objects.select_for_update().filter(pk__in=keys).order_by("pk")
+    return {row.pk: row for row in rows}
+
+
+def hold_whole(incident: Incident) -> Incident:
+    """Lock the incident that this one is a part of by now, or itself."""
+    while True:
+        held = hold_incidents([incident.whole.pk])
+        (incident,) = held.values()
+        if incident.joined_id is None:
+            return incident
+
+
 def join_incident(
     *, incident: Incident, into: Incident, actor: Actor, reason: str, now: datetime
 ) -> None:
@@ -90,8 +110,7 @@ def join_incident(
     if incident == into:
         return
     with transaction.atomic():
-        pair = Incident.objects.select_for_update().filter(pk__in=[incident.pk, into.pk])
-        found = {row.pk: row for row in pair.order_by("pk")}
+        found = hold_incidents([incident.pk, into.pk])
         incident, into = found[incident.pk], found[into.pk]
         if incident.state not in UNRESOLVED or into.state not in UNRESOLVED:
             return

@@ -1,9 +1,12 @@
 """The worst day, as two people live it: a datacenter is killed with its stores; one starts the plan
 at a desk, another approves each dangerous step on a phone, by passkey over HTTPS, until its end.
+
+On the same lab before: runs of another plan, while Tocsin's own processes die.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +22,8 @@ from recovery.core import clock
 from recovery.drp.reports.document import Report, read_report
 from tests.browser.onlab import Person, person
 from tests.browser.passkeys import put_authenticator
+from tests.chaos_drp.before import rounds_before
+from tests.chaos_drp.rounds import Result
 from tests.failovers.briefing import WITHIN
 from tests.failovers.ledgers import Ledgers, watching
 from tests.failovers.restoring import covered, has_points
@@ -50,18 +55,41 @@ row = RunbookVersion.objects.get(name="datacenter-lost")
 who = Actor("person", "viewer")
 activate_runbook(runbook=row, actor=who, reason="I read it.", now=clock.now())
 """
+PICTURES = os.environ.get("TOCSIN_PICTURES", "")
+"""A folder: what the two see is kept there, for a person to look at."""
+RUN = "SELECT state, state_reason FROM drp_run ORDER BY number DESC LIMIT 1"
+STEPS = """
+SELECT s.name, s.state FROM drp_runstep s JOIN drp_run r ON r.id = s.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
+SIGNED = """
+SELECT DISTINCT a.approver, a.factor FROM drp_approval a JOIN drp_ask q ON q.id = a.ask_id
+JOIN drp_runstep s ON s.id = q.step_id JOIN drp_run r ON r.id = s.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
+REPORT = """
+SELECT p.raw, p.signature FROM drp_report p JOIN drp_run r ON r.id = p.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
 WORST = 900.0
 """Seconds for the whole plan on the busiest machine."""
 APART = 2.0
 """Seconds by which a report may differ from this test's own stopwatch and the writers' ledger."""
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     needs("chromium")
+    folder = tmp_path_factory.mktemp("worst") / "var"
     more = {"TOCSIN_LAB_DATABASES": "1", "TOCSIN_LAB_STORES": "1", "TOCSIN_HOST": HOST}
-    with whole_stack(tmp_path / "var", TOCSIN_LAB_FILE=str(LAB), **more) as made:
+    with whole_stack(folder, TOCSIN_LAB_FILE=str(LAB), **more) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def struck(stack: Stack) -> list[Result]:
+    """While the archives get their first points."""
+    return rounds_before(stack)
 
 
 @dataclass
@@ -73,10 +101,10 @@ class Two:
     phone: Page
 
     def state(self) -> str:
-        return str(self.stack.rows("SELECT state FROM drp_run ORDER BY number DESC LIMIT 1")[0][0])
+        return str(self.stack.rows(RUN)[0][0])
 
     def steps(self) -> dict[str, str]:
-        return dict(self.stack.rows("SELECT name, state FROM drp_runstep"))
+        return dict(self.stack.rows(STEPS))
 
     def asked(self) -> list[str]:
         rows = self.stack.rows("SELECT id FROM drp_ask WHERE state = 'open' ORDER BY asked_at")
@@ -84,11 +112,21 @@ class Two:
         return [str(ask) for (ask,) in rows if str(ask) not in said]
 
 
-def test_a_lost_datacenter_is_recovered_by_two_people(
-    stack: Stack, chromium: Browser, tmp_path: Path
+def test_runs_under_kill_nine_end_right_do_nothing_twice_and_lose_no_word(
+    struck: list[Result],
 ) -> None:
+    for result in struck:
+        diary(f"{result.plan}: over after {result.ran} s, {result.approvals} approvals")
+    assert [result for result in struck if not result.ok] == []
+
+
+def test_a_lost_datacenter_is_recovered_by_two_people(
+    stack: Stack, struck: list[Result], chromium: Browser, tmp_path: Path
+) -> None:
+    assert all(result.seconds for result in struck), struck
     bases = Bases(stack)
     bases.settle()
+    stack.calm(180)
     with (
         watching(bases.writers) as ledgers,
         person(stack, chromium, "responder", **DESK) as responder,
@@ -153,7 +191,7 @@ def _done_at(two: Two) -> float:
 
 
 def _reason(stack: Stack) -> str:
-    return str(stack.rows("SELECT state_reason FROM drp_run ORDER BY number DESC LIMIT 1")[0][0])
+    return str(stack.rows(RUN)[0][1])
 
 
 def _with_a_passkey(stack: Stack, approver: Person) -> Page:
@@ -184,7 +222,9 @@ def _decided(two: Two) -> None:
     desk.click("text=/^Acknowledge INC-/", timeout=60_000)
     desk.click(f"text='Activate or wait? {LOST}'", timeout=60_000)
     expect(desk.locator("#p-recovery-voice")).to_contain_text("looks lost", timeout=10_000)
+    _shoot(desk, "brief")
     desk.click(f"text='Recover {LOST} elsewhere…'")
+    _shoot(desk, "decide")
     desk.fill("#id_typed", LOST)
     desk.fill("#id_reason", "The fire brigade says that it is over.")
     for _ in range(5):
@@ -202,6 +242,7 @@ def _started(two: Two) -> None:
     desk.select_option("#id_mode", "disaster")
     desk.select_option("#id_into", INTO)
     desk.click("text='Show what it would do'")
+    _shoot(desk, "prepare")
     for _ in range(5):
         desk.fill("#id_override", "It was never drilled, and it burns.")
         desk.fill("#id_reason", "AAA1 is lost for good.")
@@ -210,6 +251,7 @@ def _started(two: Two) -> None:
             break
     desk.wait_for_url("**/recovery/runs/*/")
     desk.click("text=/^Start DRP-/")
+    _shoot(desk, "start")
     desk.fill("#id_typed", LOST)
     desk.fill("#id_reason", "AAA1 is lost for good.")
     desk.click("main button[type=submit]")
@@ -232,8 +274,11 @@ def _approves(two: Two, ask: str) -> None:
     """Led there by the overview."""
     phone = two.phone
     phone.goto(f"{two.stack.url}/")
+    _shoot(phone, f"led-{ask[:4]}")
     phone.click("text=/^Read and answer: /", timeout=15_000)
     phone.wait_for_url("**/recovery/approve/*/")
+    _shoot(phone, f"approve-{ask[:4]}")
+    _shoot(two.desk, f"run-{ask[:4]}")
     phone.click(".seal >> text=/^Approve: /")
     phone.wait_for_url("**/recovery/runs/*/", timeout=20_000)
     said = "SELECT count(*) FROM drp_approval WHERE ask_id = %s AND is_yes"
@@ -252,6 +297,7 @@ def _lifts_the_freeze(two: Two) -> None:
     """The approver is asked to, and is still at the phone, on the run's page."""
     phone, run = two.phone, two.desk.url
     phone.goto(f"{two.stack.url}/")
+    _shoot(phone, "frozen")
     phone.click("#p-frozen >> text='Lift the freeze'")
     expect(phone.locator("#p-frozen >> text='Lift the freeze'")).to_have_count(0)
     phone.goto(run)
@@ -267,18 +313,18 @@ def _is_recovered(two: Two, bases: Bases) -> None:
         wait_for(partial(_serves_elsewhere, bases, name), 60)
     twice = "SELECT target, count(*) FROM drp_act WHERE state = 'done' GROUP BY step_id, target"
     assert {n for _, n in two.stack.rows(twice)} == {1}
-    signed = two.stack.rows("SELECT DISTINCT approver, factor FROM drp_approval")
-    assert signed == [("approver", "passkey")]
+    assert two.stack.rows(SIGNED) == [("approver", "passkey")]
     expect(two.desk.locator("#p-run-voice")).to_contain_text(f"{LOST} into {INTO} is done.")
+    _shoot(two.desk, "done")
 
 
 def _signed_report(two: Two, folder: Path) -> Report:
     """Found by the person at the desk, and checked as an auditor does, by the public key alone."""
-    rows = "SELECT raw, signature FROM drp_report"
-    wait_for(lambda: two.stack.rows(rows), 90)
+    wait_for(lambda: two.stack.rows(REPORT), 90)
     two.desk.goto(two.desk.url + "report/")
     expect(two.desk.locator("main")).to_contain_text("15 of 15 steps done")
-    raw, line = two.stack.rows(rows)[0]
+    _shoot(two.desk, "report")
+    raw, line = two.stack.rows(REPORT)[0]
     (file, signature) = folder / "report.json", folder / "report.sig"
     file.write_text(raw)
     signature.write_text(line)
@@ -304,6 +350,13 @@ def _agrees(report: Report, bases: Bases, ledgers: Ledgers, gone: dict[str, set[
         assert abs(one.rto.seconds - out) <= APART
         assert lost <= one.rpo.seconds + APART
         assert one.rpo.is_bound or one.rpo.seconds - lost <= APART
+
+
+def _shoot(page: Page, name: str) -> None:
+    """By day and by night."""
+    for scheme in ("light", "dark") if PICTURES else ():
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}.png", full_page=True)
 
 
 def _serves_elsewhere(bases: Bases, name: str) -> bool:

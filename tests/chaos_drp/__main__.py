@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.chaos_drp import book, disaster
+from tests.chaos_drp import book, checks, disaster
 from tests.chaos_drp.ground import Ground, settle
 from tests.chaos_drp.people import People
 from tests.chaos_drp.plan import plan_round
@@ -48,7 +48,7 @@ def run(seed: int, numbers: Iterable[int]) -> Iterator[Result]:
     """Nothing is lost: every round on one ground."""
     with tempfile.TemporaryDirectory(prefix=PREFIX) as home, ground_in(home) as ground:
         for number in numbers:
-            yield play(People(ground), seed, plan_round(seed, number))
+            yield whole(ground, play(People(ground), seed, plan_round(seed, number)))
 
 
 def lose(seed: int, numbers: Iterable[int]) -> Iterator[Result]:
@@ -59,7 +59,13 @@ def lose(seed: int, numbers: Iterable[int]) -> Iterator[Result]:
             tempfile.TemporaryDirectory(prefix=PREFIX) as home,
             disaster.ground_in(home) as ground,
         ):
-            yield play(disaster.Losers(ground), seed, plan)
+            yield whole(ground, play(disaster.Losers(ground), seed, plan))
+
+
+def whole(ground: Ground, result: Result) -> Result:
+    """With what the log itself says of it."""
+    result.faults += checks.sealed(ground)
+    return result
 
 
 @contextmanager
@@ -73,8 +79,10 @@ def tell(result: Result) -> None:
     say(f"{'ok ' if result.ok else 'BAD'} {result.plan}")
     say(
         f"    DRP-{result.run:04d} ran {result.ran} s, {result.approvals} approvals;"
-        f" died: {', '.join(result.died) or 'nothing'}; refused: {result.refused or 'nothing'}"
+        f" refused: {result.refused or 'nothing'}; died in the middle of:"
     )
+    for each in result.during:
+        say(f"    {each}")
     for fault in result.faults:
         say(f"    FAULT {fault}")
 

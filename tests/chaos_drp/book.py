@@ -51,7 +51,7 @@ steps:
     timeout: 15m
     undo: Nothing is changed by it.
     needs: [freeze]
-    do: {kind: wait_until, that: tocsin_sees, holds_for: 15s}
+    do: {kind: wait_until, that: tocsin_sees, holds_for: 6s}
 
   - id: tell
     title: Tell the team

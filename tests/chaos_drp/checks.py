@@ -34,7 +34,7 @@ BEHIND = "SELECT a.approver, q.id::text FROM drp_approval a JOIN drp_ask q ON q.
 
 
 def faults(ground: Ground, people: People) -> list[str]:
-    """Everything that is wrong now that the run should be over."""
+    """Everything that its rows tell to be wrong now that the run should be over."""
     number = people.number
     return [
         *ended(ground, number),
@@ -43,7 +43,6 @@ def faults(ground: Ground, people: People) -> list[str]:
         *mandates(ground, number),
         *audit_gaps(ground.stack),
         *epochs(ground.stack),
-        *sealed(ground),
     ]
 
 

@@ -41,16 +41,17 @@ for name, role in told["people"].items():
     keys[name] = session.session_key
 row = write_runbook(raw=told["book"].encode(), actor=Actor("person", "emil"), reason="x", now=now)
 activate_runbook(runbook=row, actor=Actor("person", "dora"), reason="I read it.", now=now)
-print("SESSIONS " + json.dumps(keys))
+print("SESSIONS " + json.dumps([settings.SESSION_COOKIE_NAME, keys]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """`sessions`: cookies by name."""
+    """`sessions`: by name, what the cookie of that name holds."""
 
     stack: Stack
     keys: dict[str, Passkey]
+    cookie: str
     sessions: dict[str, str]
 
     @property
@@ -72,4 +73,5 @@ def settle(stack: Stack, raw: str) -> Ground:
     told = json.dumps({"people": PEOPLE, "book": raw})
     said = stack.manage("shell", "--no-imports", "-c", SETTLE.format(told=told))
     found = next(line for line in said.splitlines() if line.startswith("SESSIONS "))
-    return Ground(stack, keys, json.loads(found.removeprefix("SESSIONS ")))
+    cookie, sessions = json.loads(found.removeprefix("SESSIONS "))
+    return Ground(stack, keys, cookie, sessions)

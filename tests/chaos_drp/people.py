@@ -19,7 +19,6 @@ from tests.chaos_drp.book import NAME
 from tests.chaos_drp.ground import APPROVERS, Ground
 
 LOOKS_EVERY = 0.5
-COOKIE = "tocsin_session"
 SEEN = re.compile(r'name="seen" value="([^"]*)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]*)"')
 OPTIONS = re.compile(r'data-options="([^"]*)"')
@@ -87,10 +86,11 @@ class People:
             self.token = self.ground.stack.manage("token", "amelie")
         return httpx.request(
             method,
-            f"{self.ground.stack.url}/api{path}",
+            f"{self.ground.stack.door}/api{path}",
             headers={"Authorization": f"Bearer {self.token}"},
             json=body or None,
             timeout=10,
+            verify=self.ground.stack.trust,
         )
 
     def _watch(self) -> None:
@@ -132,8 +132,10 @@ class People:
         if (who, ask) in self.taken:
             return
         stack, path = self.ground.stack, f"/recovery/approve/{ask}/"
-        cookies = {COOKIE: self.ground.sessions[who]}
-        with httpx.Client(base_url=stack.url, cookies=cookies, timeout=10) as browser:
+        cookies = {self.ground.cookie: self.ground.sessions[who]}
+        with httpx.Client(
+            base_url=stack.door, cookies=cookies, timeout=10, verify=stack.trust
+        ) as browser:
             page = browser.get(path)
             form = _form(page.text)
             if page.status_code != httpx.codes.OK or form is None:

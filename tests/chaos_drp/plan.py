@@ -18,8 +18,8 @@ STRUCK = (
     "valkey",
 )
 """What `kill -9` may hit. Valkey loses its data with it."""
-WITHIN = 40.0
-"""A run of the book takes half a minute where nothing dies."""
+WITHIN = 20.0
+"""A run of the book takes about as long: what dies later dies beside it."""
 FEWEST, MOST = 4, 9
 
 

@@ -12,11 +12,14 @@ import psycopg
 from recovery.core.clock import system
 from tests.chaos.rounds import strike
 from tests.chaos_drp import checks
+from tests.chaos_drp.moments import moments
 from tests.chaos_drp.people import People
 from tests.chaos_drp.plan import Round
+from tests.support.stack import Stack
 
 SEALED_SECONDS = 60.0
 """I-AU-3: every record is under a signed checkpoint by then."""
+BACK_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 STATE = "SELECT state FROM drp_run WHERE number = %s"
 RAN = "SELECT extract(epoch FROM ended_at - started_at) FROM drp_run WHERE number = %s"
@@ -30,13 +33,15 @@ SELECT count(*) FROM audit_entry e WHERE NOT EXISTS (
 
 @dataclass(slots=True)
 class Result:
-    """What a round found, as it is kept. `ran`: seconds from the run's start to its end."""
+    """What a round found, as it is kept. `ran`: seconds from the run's start to its end;
+    `during`: in the middle of what each process died."""
 
     seed: int
     round: int
     plan: str
     run: int = 0
     died: list[str] = field(default_factory=list)
+    during: list[str] = field(default_factory=list)
     seconds: float | None = None
     ran: float = 0.0
     approvals: int = 0
@@ -55,11 +60,16 @@ def play(people: People, seed: int, plan: Round) -> Result:
     """The run from its preparation to its end."""
     result, ground = Result(seed, plan.number, str(plan)), people.ground
     people.begin()
-    began = system.monotonic()
+    began, at = system.monotonic(), system.now()
     with people:
         result.died = strike(ground.stack, plan.strikes, began)
         result.seconds = _until(lambda: _is_over(people), people.ends_seconds, began)
     result.run = people.number
+    if not _is_reached_again(ground.stack):
+        result.faults.append("PostgreSQL takes no new connection a minute after the last strike")
+        return result
+    died = [each for each in plan.strikes if str(each) in result.died]
+    result.during = moments(ground.stack, result.run, at, died)
     ran = ground.stack.rows(RAN, people.number)
     result.ran = round(float(ran[0][0] or 0.0), 1) if ran else 0.0
     result.approvals, result.refused = len(people.taken), people.refused
@@ -73,6 +83,12 @@ def play(people: People, seed: int, plan: Round) -> Result:
     if result.run:
         result.faults += [*checks.faults(ground, people), *people.more_faults()]
     return result
+
+
+def _is_reached_again(stack: Stack) -> bool:
+    """By a new connection: an old one goes on in a process that outlived its killed server."""
+    stack.close()
+    return _until(lambda: bool(stack.rows("SELECT 1")), BACK_SECONDS, 0.0) is not None
 
 
 def _is_over(people: People) -> bool:

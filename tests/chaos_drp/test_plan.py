@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recovery.drp.runbooks.reading import read_runbook
-from tests.chaos_drp import book
+from tests.chaos_drp import before, book
 from tests.chaos_drp.plan import FEWEST, MOST, STRUCK, WITHIN, plan_round
 
 
@@ -19,6 +19,12 @@ def test_rounds_strike_everything_within_the_run() -> None:
     assert struck == set(STRUCK)
     assert all(FEWEST <= len(one.strikes) <= MOST for one in rounds)
     assert all(0 <= strike.moment <= WITHIN for one in rounds for strike in one.strikes)
+
+
+def test_the_three_rounds_of_every_run_strike_everything() -> None:
+    rounds = [plan_round(before.SEED, number) for number in before.ROUNDS]
+    assert len(rounds) == 3
+    assert {strike.process for one in rounds for strike in one.strikes} == set(STRUCK)
 
 
 def test_its_runbook_is_whole_and_asks_for_signatures() -> None:

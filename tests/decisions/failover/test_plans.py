@@ -108,7 +108,6 @@ def test_a_plan_promotes_the_copy_that_it_names_and_quotes_it_as_what_it_is() ->
         ({"server": "down"}, "its server is down."),
         ({"timeline": 2}, "its history forked"),
         ({"system": "8"}, "it is a copy of another database"),
-        ({"healthy_for": 10.0}, "it has been well for 10 s, not for 60 s."),
         ({"replica": "x"}, "it did not follow its primary at the moment of loss."),
         ({"position": WRITTEN - 1}, "it lost data."),
         ({"position": 1 << 40}, "nobody writes so fast"),
@@ -117,6 +116,15 @@ def test_a_plan_promotes_the_copy_that_it_names_and_quotes_it_as_what_it_is() ->
 )
 def test_every_other_rule_of_a_failover_stays(changes: dict[str, Any], said: str) -> None:
     assert said in chosen(gone(copy(**changes)))
+
+
+def test_a_copy_that_was_well_for_a_moment_leads_where_people_approved_what_is_lost_with_it() -> (
+    None
+):
+    """It would never be well for longer: its primary is gone."""
+    assert chosen(gone(copy(healthy_for=1.0))) == "c"
+    alone = lost(primary(age=20.0), standby(healthy_for=1.0))
+    assert "it has been well for 1 s, not for 60 s." in chosen(alone)
 
 
 @pytest.mark.parametrize(
