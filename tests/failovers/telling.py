@@ -22,7 +22,7 @@ from tests.browser.onlab import passwords
 from tests.support.running import wait_for
 from tests.support.stack import Stack
 
-WELL = 20
+WELL = 10
 """Seconds for which a standby has to be well here: stories would mostly wait for its minute."""
 UNSETTLED = """
 SELECT d.name FROM inventory_database d
