@@ -22,7 +22,7 @@ from tests.browser.onlab import passwords
 from tests.support.running import wait_for
 from tests.support.stack import Stack
 
-WELL = 20
+WELL = 10
 """Seconds for which a standby has to be well here: stories would mostly wait for its minute."""
 UNSETTLED = """
 SELECT d.name FROM inventory_database d
@@ -34,14 +34,19 @@ WHERE d.state <> 'serving' OR d.degraded_at IS NOT NULL OR p.last_ack_at IS NULL
    OR (d.plan = 'business' AND l.id IS NULL)
    OR EXISTS (SELECT FROM inventory_replica r WHERE r.database_id = d.id AND r.role = 'out'
               AND r.state <> 'retired')
+   OR EXISTS (SELECT FROM inventory_replica r JOIN inventory_replicasight s
+              ON s.replica_id = r.id JOIN inventory_host h ON h.id = r.host_id
+              WHERE r.database_id = d.id AND r.role <> 'out' AND r.state <> 'retired'
+              AND h.verdict = 'alive' AND s.at < now() - interval '5 s')
    OR EXISTS (SELECT FROM failover_failover f WHERE f.database_id = d.id
               AND f.phase NOT IN ('done', 'abandoned'))
 """
+"""Rows outlive an outage of Tocsin: until its agents are heard again they tell of before it."""
 UNPROVEN = """
 SELECT d.name FROM inventory_database d JOIN inventory_replica r ON r.database_id = d.id
 LEFT JOIN inventory_replicasight s ON s.replica_id = r.id
 WHERE r.role = 'standby' AND (coalesce(s.fact->>'follows', '') = ''
-      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < %s)
+      OR coalesce((s.fact->>'healthy_ms')::bigint, 0) < %s OR s.at < now() - interval '5 s')
 """
 GAP = """
 SELECT g.seconds, g.lost, g.last_before, g.first_after FROM inventory_writegap g

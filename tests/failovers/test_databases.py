@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from tests.failovers.account import accounting
 from tests.failovers.lagging import receiving_nothing
 from tests.failovers.telling import Bases, Wait, now
 from tests.stories.telling import diary
@@ -28,11 +29,12 @@ def _lose_primary(bases: Bases, name: str, promise: float, *, behind: float = 0.
     bases.allow(name)
     host, epoch = bases.host_of(name), bases.one(name, "epoch")
     standby = bases.host_of(name, "standby")
-    with receiving_nothing(bases, name, standby) if behind else nullcontext():
-        acknowledged, since = bases.acknowledged(name), now()
-        wait_for(lambda: bases.acknowledged(name) >= acknowledged + behind * RATE)
-        bases.stack.lab("kill", host=host)
-    wait_for(lambda: bases.waited(name, since) is not None, 2 * promise + 30)
+    with accounting(bases, name):
+        with receiving_nothing(bases, name, standby) if behind else nullcontext():
+            acknowledged, since = bases.acknowledged(name), now()
+            wait_for(lambda: bases.acknowledged(name) >= acknowledged + behind * RATE)
+            bases.stack.lab("kill", host=host)
+        wait_for(lambda: bases.waited(name, since) is not None, 2 * promise + 30)
     waited = bases.waited(name, since)
     assert waited is not None
     assert bases.one(name, "epoch") > epoch

@@ -17,8 +17,9 @@ from tests.stories.telling import diary
 from tests.support.running import wait_for
 from tests.support.stack import Stack, stopwatch
 
-AWAY = float(os.environ.get("TOCSIN_STORY_OUTAGE", "45"))
-"""Seconds without Tocsin; the issue's five minutes in the long run."""
+AWAY = float(os.environ.get("TOCSIN_STORY_OUTAGE", "30"))
+"""Seconds without Tocsin: the longest lease ends within 20. The issue's five minutes in the long
+run."""
 CONTROL_PLANE = ("controller", "controller-2", "gateway", "postgres", "valkey")
 LEASE = 6.0
 """L of the fast profile."""

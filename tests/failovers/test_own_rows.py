@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from tests.failovers.account import accounting
 from tests.failovers.telling import Bases
 from tests.stories.telling import diary
 from tests.support.running import wait_for
@@ -23,11 +24,17 @@ def test_rows_from_before_a_failover_move_nobody_and_the_old_primary_stays_out(
     bases: Bases, tmp_path: Path
 ) -> None:
     """They say that a dead host leads; its successor goes on, and leads when they are settled."""
-    name, stack = "orders-pg", bases.stack
+    name = "orders-pg"
     bases.prove(name)
     bases.allow(name)
+    with accounting(bases, name):
+        _tell(bases, name, tmp_path / "copy")
+
+
+def _tell(bases: Bases, name: str, copy: Path) -> None:
+    stack = bases.stack
     old, new = bases.host_of(name), bases.host_of(name, "standby")
-    copy, gone = tmp_path / "copy", bases.missing(name)
+    gone = bases.missing(name)
     between(stack, lambda data: shutil.copytree(data, copy, symlinks=True))
     wait_for(bases.has_rows, 60)
     stack.calm()

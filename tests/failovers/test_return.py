@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.failovers.account import accounting
 from tests.failovers.telling import Bases
 from tests.stories.telling import diary
 from tests.support.running import wait_for
@@ -19,10 +20,11 @@ def test_an_old_primary_with_rows_of_its_own_rejoins_and_they_are_kept_and_shown
     bases.allow(name)
     host, standby = bases.host_of(name), bases.host_of(name, "standby")
     gone = bases.missing(name)
-    bases.stack.lab("partition", host=host, way="out")
-    wait_for(lambda: bases.is_failing(name), 10)
-    bases.stack.lab("kill", host=host)
-    wait_for(lambda: bases.host_of(name) == standby, 60)
+    with accounting(bases, name):
+        bases.stack.lab("partition", host=host, way="out")
+        wait_for(lambda: bases.is_failing(name), 10)
+        bases.stack.lab("kill", host=host)
+        wait_for(lambda: bases.host_of(name) == standby, 60)
     wait_for(lambda: not bases.is_failing(name), 30)
     bases.stack.lab("restart", host=host)
     wait_for(lambda: bases.host_of(name, "standby") == host, 90)

@@ -54,7 +54,13 @@ def cut_the_controllers_off(town: Town) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    "harm", [stop_the_gateway, kill_the_gateway, stop_all_heartbeats, cut_the_controllers_off]
+    "harm",
+    [
+        pytest.param(stop_the_gateway, marks=pytest.mark.told_in("relay")),
+        pytest.param(kill_the_gateway, marks=pytest.mark.told_in("netns")),
+        stop_all_heartbeats,
+        pytest.param(cut_the_controllers_off, marks=pytest.mark.told_in("relay")),
+    ],
 )
 def test_without_eyes_it_rings_that_it_is_blind_and_does_nothing(
     town: Town, harm: Callable[[Town], Callable[[], object]]

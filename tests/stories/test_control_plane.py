@@ -7,6 +7,7 @@ import signal
 from datetime import datetime
 
 import psycopg
+import pytest
 
 from recovery.alarms.decide import DIGEST_EVERY
 from recovery.core.clock import system
@@ -21,6 +22,7 @@ DEAF = float(os.environ.get("TOCSIN_STORY_DEAF", "10"))
 """Seconds without Valkey after the loss; the issue's two minutes in the long run."""
 
 
+@pytest.mark.told_in("netns")
 def test_another_controller_goes_on_with_decided_work_and_does_nothing_twice(stack: Stack) -> None:
     host = victims(stack)[0]
     seats, before = seats_at(stack, host), stack.placements()
@@ -54,6 +56,7 @@ def _given_twice(stack: Stack) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.told_in("relay")
 def test_without_valkey_the_mail_still_leaves_within_five_seconds_of_the_verdict(
     town: Town,
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.stories.telling import (
     cast,
     copies_of,
@@ -107,6 +109,7 @@ def test_a_host_that_was_cut_off_returns_and_its_old_generation_is_gone(
     assert _failed(gets, [n for n, c in copies_of(stack).items() if c > 1], since=cut) == []
 
 
+@pytest.mark.told_in("netns")
 def test_the_third_host_within_a_minute_is_held_and_one_press_releases_it(stack: Stack) -> None:
     hosts = victims(stack, of=3)
     for host in hosts[:2]:
@@ -134,6 +137,7 @@ def _waiting(stack: Stack) -> set[str]:
     return {str(hold["container"]) for hold in stack.api("GET", "/held").json()["unseated"]}
 
 
+@pytest.mark.told_in("relay")
 def test_a_lost_singleton_waits_for_a_persons_word_and_then_runs_elsewhere(
     stack: Stack, tmp_path: Path
 ) -> None:

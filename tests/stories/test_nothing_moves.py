@@ -10,7 +10,11 @@ from tests.support.stack import Stack
 
 
 @pytest.mark.parametrize(
-    ("verb", "verdict"), [("stop-agent", "agent-down"), ("isolate", "isolated")]
+    ("verb", "verdict"),
+    [
+        pytest.param("stop-agent", "agent-down", marks=pytest.mark.told_in("relay")),
+        ("isolate", "isolated"),
+    ],
 )
 def test_a_host_that_serves_without_being_heard_keeps_its_containers(
     stack: Stack, verb: str, verdict: str
@@ -26,6 +30,7 @@ def test_a_host_that_serves_without_being_heard_keeps_its_containers(
     assert (acts(stack), what_runs(stack)) == (before, running)
 
 
+@pytest.mark.told_in("netns")
 def test_an_agent_that_is_killed_comes_back_to_its_containers(stack: Stack) -> None:
     host = victims(stack)[0]
     before, running = acts(stack), what_runs(stack)

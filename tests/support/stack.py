@@ -241,9 +241,10 @@ class Stack:
         )
 
     def is_watching(self) -> bool:
-        """Somebody leads, and has watched long enough to judge again (B3)."""
+        """A living controller leads, and has watched long enough to judge again (B3): a row that
+        names a dead one stands until it is replaced."""
         sql = "SELECT now() - taken_at > interval '6.5 s' FROM core_leader"
-        return self.rows(sql) == [(True,)]
+        return bool(self.leader()) and self.rows(sql) == [(True,)]
 
     def epoch(self) -> int:
         return int(self.rows("SELECT epoch FROM core_leader")[0][0])
