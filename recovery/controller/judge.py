@@ -25,6 +25,7 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection.facts import Part
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
+from recovery.drp.drills.cycle import clean_up
 from recovery.drp.queries import authority
 from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
@@ -254,6 +255,7 @@ class Judge:
             self._plans = make_cycle(self.clock, self._leases)
         hold = self.sighted.hands_off
         self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+        clean_up(actor=self.actor, now=self.clock.now())
 
     def _leases(self) -> Leases:
         """As this leader has watched them, now."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core.clock import Clock
 from recovery.drp.cycle import Cycle, Hands
+from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode, StepState
 from recovery.drp.hands import hands_of
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
@@ -26,6 +29,8 @@ def make_cycle(clock: Clock, leases: Callable[[], Leases] = Leases) -> Cycle:
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
         def there(order: Order) -> World:
+            if run.mode == Mode.DRILL:
+                return drill_world(run.pk, plan_of(run))
             return world(run.lost, run.into)
 
         return hands_of(
@@ -53,7 +58,10 @@ def _gate(step: StepSight, run: RunSight) -> GateSight:
     assert gate is not None, "it was asked for"
     waves = step.planned.waves
     only = frozenset(target.key for target in waves[current_wave(step)]) if waves else frozenset()
-    there = world(run.plan.lost.name, run.plan.into.name, only=only)
+    if run.plan.mode is Mode.DRILL:
+        there = drill_world(UUID(run.id), run.plan, only=only)
+    else:
+        there = world(run.plan.lost.name, run.plan.into.name, only=only)
     seen = look(Condition(gate.that), there)
     return GateSight(seen.holds(gate.at_least), seen.said, step.quiet)
 

@@ -29,7 +29,7 @@ from recovery.core.wire import DatabaseSpec
 from recovery.core.wire.backups import RestoreResult, RestoreSpec
 from recovery.engines.places import short_place
 
-__all__ = ["Measured", "Progress", "bring", "put", "remove", "set_aside"]
+__all__ = ["Measured", "Progress", "bring", "put", "remove", "set_aside", "staging_of"]
 
 
 async def bring(
@@ -71,7 +71,7 @@ async def set_aside(database: DatabaseSpec, place: Place) -> None:
 
 async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
     """Nothing of it is left. Raises `OSError` where some of it stays."""
-    staging = await asyncio.to_thread(_staging, database, name, place)
+    staging = await asyncio.to_thread(staging_of, database, name, place)
     elsewhere = short_place(staging, "/var/lib")  # a dropped user's files
     for folder in (staging, elsewhere):
         with contextlib.suppress(FileNotFoundError):
@@ -81,7 +81,7 @@ async def remove(database: DatabaseSpec, name: str, place: Place) -> None:
 def _work(
     database: DatabaseSpec, spec: RestoreSpec, place: Place, source: Source
 ) -> Restore | RestoreValkey:
-    folder = _staging(database, spec.restore, place)
+    folder = staging_of(database, spec.restore, place)
     if database.engine == "postgresql":
         return Restore(source, replace(place, folder=folder), database.version)
     return RestoreValkey(source, folder, database.version)
@@ -89,7 +89,7 @@ def _work(
 
 def _folders(database: DatabaseSpec, name: str, place: Place) -> tuple[Folder, Folder]:
     """Where it is staged and where it would serve."""
-    staging = _staging(database, name, place)
+    staging = staging_of(database, name, place)
     target = _target(database, place)
     if database.engine != "postgresql":
         return Folder(staging), target
@@ -103,7 +103,8 @@ def _target(database: DatabaseSpec, place: Place) -> Folder:
     return Layout(place, database.version).files
 
 
-def _staging(database: DatabaseSpec, name: str, place: Place) -> Path:
+def staging_of(database: DatabaseSpec, name: str, place: Place) -> Path:
+    """Where everything of one restore is, until it is adopted."""
     home = place.folder
     if database.engine == "postgresql":
         home = Layout(place, database.version).seat.folder

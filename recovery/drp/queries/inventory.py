@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime
 
 from recovery.backups.queries import database_facts
+from recovery.drp.drills.facts import twin
 from recovery.drp.plan import Realm
 from recovery.drp.resolve import ApplicationSight, DatabaseSight, Inventory, SiteSight
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
@@ -39,11 +41,21 @@ def inventory(realm: Realm = "production") -> Inventory:
 
 
 def _read(realm: Realm) -> Inventory:
-    """Of drills: nothing, until there are targets for them."""
+    """A drill's is production's under other ids, so that the same steps are planned, and nothing
+    that is named in them is production's."""
     if realm == "drill":
-        return Inventory("drill", (), (), ())
+        return _mirrored(inventory())
     sites = tuple(SiteSight(str(row.pk), row.name, row.version) for row in Datacenter.objects.all())
     return Inventory("production", sites, _databases(), _applications())
+
+
+def _mirrored(there: Inventory) -> Inventory:
+    return Inventory(
+        "drill",
+        tuple(replace(row, id=twin(row.id)) for row in there.sites),
+        tuple(replace(row, id=twin(row.id)) for row in there.databases),
+        tuple(replace(row, id=twin(row.id)) for row in there.applications),
+    )
 
 
 def production_keys() -> frozenset[str]:
