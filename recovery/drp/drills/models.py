@@ -6,7 +6,6 @@ reads other tables, so that it cannot take one of these for production's (I-DR-4
 
 from __future__ import annotations
 
-
 from django.db import models
 
 from recovery.core.guarded import Guarded

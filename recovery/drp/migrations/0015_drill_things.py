@@ -1,8 +1,9 @@
-import django.db.models.deletion
-import recovery.drp.drills.facts
 import uuid
+
+import django.db.models.deletion
 from django.db import migrations, models
 
+import recovery.drp.drills.facts
 from recovery.audit.guard import guard_tables
 
 MOVES = """
