@@ -81,6 +81,10 @@ def issue_drill_token(*, host: DrillHost, actor: Actor, reason: str, now: dateti
     return token
 
 
+def is_drill_token(host: DrillHost, token: str) -> bool:
+    return host.digest == digest_token(token)
+
+
 def know_drill_host(token: str) -> DrillHost:
     """Whose token that is; `Refused` where it is nobody's."""
     row = DrillHost.objects.filter(digest=digest_token(token)).first() if token else None
