@@ -1,6 +1,6 @@
 """Two people lead a run on a whole Tocsin, by its rows, with passkeys in Python.
 
-`python -m tests.drp_story.driving LOST INTO SECONDS [MODE]`: what they sign is what the product asks.
+`python -m tests.drp_story.driving LOST INTO SECONDS [MODE]`: they sign what the product asks.
 
 Prints the run's end as one line of JSON.
 """

@@ -35,8 +35,8 @@ log = structlog.get_logger()
 SEAL_PATIENCE = timedelta(seconds=60)
 """I-AU-3: by then every entry is under a checkpoint; a report waits no longer for one."""
 PROOF_PATIENCE = timedelta(minutes=2)
-"""A drill's clean-up is proven in seconds. A report that says that it is not is followed by one that
-says that it is."""
+"""A drill's clean-up is proven in seconds. A report that says that it is not is followed by one
+that says that it is."""
 WORKER = Actor("worker", "reports")
 MISSING = "report-missing"
 
