@@ -15,6 +15,8 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
 from recovery.drp.press import Press, refuse_press
 from recovery.drp.views.asks import find_ask
+from recovery.drp.views.drills import drill_hosts as view_hosts
+from recovery.drp.views.drills import view_drill
 from recovery.drp.views.runs import RunView, StepView, run_lines
 from recovery.drp.views.waiting import LIFE
 
@@ -212,6 +214,18 @@ def _shown(step: StepView) -> tuple[list[Any], int]:
     order = {"unknown": 0, "failed": 1, "intended": 2, "": 3, "done": 4}
     rows = sorted(step.items, key=lambda one: order[one.state])
     return rows[:ITEMS_SHOWN], max(0, len(rows) - ITEMS_SHOWN)
+
+
+def run_drill(screen: Screen, key: str) -> Context | None:
+    """Where a drill is carried out, and that nothing of it is left."""
+    run = _run(screen, key)
+    view = view_drill(run.row, is_over=run.is_over) if run else None
+    return {"view": view} if view else None
+
+
+def drill_hosts(screen: Screen, key: str) -> Context | None:
+    rows = view_hosts()
+    return {"rows": rows} if rows else None
 
 
 def run_promises(screen: Screen, key: str) -> Context | None:

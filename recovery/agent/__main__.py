@@ -23,7 +23,12 @@ async def serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel) if task else None
     with contextlib.suppress(asyncio.CancelledError):
-        await Agent(config).run()
+        if config.realm == "drill":
+            from recovery.agent.drills.serving import serve_drills  # noqa: PLC0415 - there alone
+
+            await serve_drills(config)
+        else:
+            await Agent(config).run()
 
 
 def main(arguments: list[str] | None = None) -> int:

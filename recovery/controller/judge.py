@@ -26,6 +26,7 @@ from recovery.detection.facts import Part
 from recovery.drp.actions.unreadable import ring_stopped
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle as Plans
+from recovery.drp.drills.cycle import clean_up
 from recovery.drp.queries import authority
 from recovery.failover.actions.incarnations import recognise_incarnation
 from recovery.failover.cycle import watch_databases
@@ -257,6 +258,7 @@ class Judge:
         hold = self.sighted.hands_off
         try:
             self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
+            clean_up(actor=self.actor, now=self.clock.now())
         except (Conflict, Refused, NotLeader, DatabaseError):
             raise
         except Exception as error:

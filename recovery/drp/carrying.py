@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError
@@ -12,11 +13,13 @@ from recovery.audit.facts import Actor
 from recovery.core.clock import Clock
 from recovery.core.errors import NotLeader
 from recovery.drp.cycle import Cycle
+from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode, StepState
 from recovery.drp.hands import hands_of
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
+from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
@@ -37,6 +40,8 @@ def make_cycle(
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
         def there(order: Order) -> World:
+            if run.mode == Mode.DRILL:
+                return drill_world(run.pk, plan_of(run), blind=blind())
             return world(run.lost, run.into, blind=blind())
 
         return hands_of(
@@ -82,7 +87,10 @@ def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
     assert gate is not None, "it was asked for"
     waves = step.planned.waves
     only = frozenset(target.key for target in waves[current_wave(step)]) if waves else frozenset()
-    there = world(run.plan.lost.name, run.plan.into.name, blind=blind, only=only)
+    if run.plan.mode is Mode.DRILL:
+        there = drill_world(UUID(run.id), run.plan, blind=blind, only=only)
+    else:
+        there = world(run.plan.lost.name, run.plan.into.name, blind=blind, only=only)
     seen = look(Condition(gate.that), there)
     return GateSight(seen.holds(gate.at_least), seen.said, step.quiet)
 

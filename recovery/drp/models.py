@@ -7,6 +7,7 @@ from django.db import models
 from recovery.brief.models import Decision
 from recovery.core.guarded import Guarded
 from recovery.drp.approvals.facts import ASK_MOVES, AskState
+from recovery.drp.drills import models as drills  # noqa: F401 - Django finds them from here
 from recovery.drp.facts import (
     ACT_MOVES,
     MOVES,
@@ -98,9 +99,14 @@ class Run(Guarded):
             models.UniqueConstraint(
                 fields=["lost"],
                 condition=models.Q(state__in=["running", "paused", "aborting"])
-                & ~models.Q(mode=Mode.SIMULATION),
+                & ~models.Q(mode__in=["drill", "simulation"]),
                 name="one_run_at_a_time_per_datacenter",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["lost"],
+                condition=models.Q(state__in=["running", "paused", "aborting"], mode="drill"),
+                name="one_drill_at_a_time_per_datacenter",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,3 +21,11 @@ def door(near: Path) -> Path:
     if len(str(near)) < MAX_SOCKET_PATH:
         return near
     return short_place(near.parent, "/tmp") / near.name  # noqa: S108 - made 0700 by its server
+
+
+def beside(folder: Path) -> tuple[Path, ...]:
+    """The short places that servers on this folder may have made for themselves; a dropped user's
+    files are in the first one."""
+    dropped = short_place(folder, "/var/lib")
+    sockets = (folder / "socket", dropped / "state" / "socket", folder)
+    return (dropped, *(short_place(near, "/tmp") for near in sockets))  # noqa: S108 - 0700, ours

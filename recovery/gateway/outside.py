@@ -1,7 +1,7 @@
 """The gateway's door for agents on other machines: TLS, and agents alone.
 
-Invariant: nothing but `/agent` (and `/healthz`) is behind it; controllers and metrics have the door
-on this machine's own side.
+Invariant: nothing but `/agent` and `/drill` (and `/healthz`) is behind it; controllers and metrics
+have the door on this machine's own side.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Outside:
 
 
 def _admit(socket: ServerConnection, request: Request) -> Response | None:
-    if request.path == "/agent":
+    if request.path in ("/agent", "/drill"):
         return None
     if request.path == "/healthz":
         return socket.respond(200, "ok\n")

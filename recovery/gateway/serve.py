@@ -24,6 +24,7 @@ from recovery.core.clock import system
 from recovery.gateway import queries
 from recovery.gateway.databases import stamps_of
 from recovery.gateway.decide import watches
+from recovery.gateway.drills import serve_drill_host
 from recovery.gateway.link import serve_controller
 from recovery.gateway.metrics import metrics
 from recovery.gateway.outside import Outside
@@ -118,6 +119,8 @@ def _route(state: State) -> Callable[[ServerConnection], Awaitable[None]]:
         path = socket.request.path if socket.request else ""
         if path == "/control":
             await serve_controller(socket, state)
+        elif path == "/drill":
+            await serve_drill_host(socket, state)
         else:
             await serve_agent(socket, state)
 
@@ -132,7 +135,7 @@ def _admit(
             return socket.respond(200, "ok\n")
         if request.path == "/metrics":
             return socket.respond(200, metrics(state))
-        if request.path == "/agent":
+        if request.path in ("/agent", "/drill"):
             return None
         shown = request.headers.get("Authorization", "")
         if request.path == "/control" and hmac.compare_digest(shown, f"Bearer {state.secret}"):

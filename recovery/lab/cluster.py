@@ -54,7 +54,8 @@ class Machine:
 
     @property
     def is_host(self) -> bool:
-        return self.host.kind == "host"
+        """It runs an agent, of production or for drills; everything else is a store."""
+        return self.host.kind in ("host", "drill")
 
 
 class Lab:
@@ -78,6 +79,8 @@ class Lab:
         if self._settings.has_stores:
             hosts += self._layout.places(self._ground.network)
             self._secrets.ensure(*self._layout.store_names())
+        if self._settings.has_drills:
+            hosts += self._layout.drill_hosts(self._ground.network)
         self._ground.open(hosts)
         for host in hosts:
             try:
@@ -254,6 +257,7 @@ class Lab:
             "pins": str(self._settings.pins),
             "party": self._settings.party,
             "origins": [self._settings.url],
+            "realm": "drill" if machine.host.kind == "drill" else "production",
         }
         return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 

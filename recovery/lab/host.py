@@ -145,6 +145,7 @@ def _agent(config: Path) -> int:
 
 _PROGRAMS: dict[str, Callable[[Path], int]] = {
     "host": _agent,
+    "drill": _agent,
     "bucket": stores.serve,
     "snapshots": provider.serve,
 }

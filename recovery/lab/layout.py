@@ -31,6 +31,14 @@ class HostEntry(Entry):
     labels: dict[str, str] = {}
 
 
+class DrillEntry(Entry):
+    """A host for drills: in no datacenter, and no host of the inventory."""
+
+    name: Name
+    cpu_millis: Cpu
+    memory_mib: Memory
+
+
 class RackEntry(Entry):
     name: Code
     hosts: list[HostEntry] = Field(min_length=1, max_length=100)
@@ -81,6 +89,7 @@ class Layout(Entry):
     applications: list[ApplicationEntry] = []
     databases: list[DatabaseEntry] = []
     stores: list[StoreEntry] = []
+    drills: list[DrillEntry] = Field(default=[], max_length=100)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Layout:
@@ -96,7 +105,10 @@ class Layout(Entry):
         return {
             "datacenters": [d.name for d in self.datacenters],
             "racks": [r.name for d in self.datacenters for r in d.racks],
-            "hosts": [h.name for d in self.datacenters for r in d.racks for h in r.hosts],
+            "hosts": [
+                *(h.name for d in self.datacenters for r in d.racks for h in r.hosts),
+                *(drill.name for drill in self.drills),
+            ],
             "applications": [a.name for a in self.applications],
             "databases": [d.name for d in self.databases],
             "stores": [s.name for s in self.stores],
@@ -132,6 +144,13 @@ class Layout(Entry):
             own = beside if within.is_loopback else "127.0.0.1"
             yield LabHost(entry.name, entry.datacenter, "", address, inner, "", entry.kind, own)
 
+    def drill_hosts(self, network: str = "") -> Iterator[LabHost]:
+        """Those for drills, beyond the last datacenter."""
+        within = network_of(network or self.network)
+        for place, entry in enumerate(self.drills, start=1):
+            address, inner, uplink = addresses_of(within, len(self.datacenters) + 1, place)
+            yield LabHost(entry.name, "", "", address, inner, uplink, "drill")
+
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
@@ -145,7 +164,7 @@ class LabHost:
     address: str
     inner: str
     uplink: str
-    kind: Literal["host"] | stores.Kind = "host"
+    kind: Literal["host", "drill"] | stores.Kind = "host"
     beside: str = ""
 
 

@@ -8,6 +8,7 @@ from recovery.agent.disk import private_folder, write_atomic
 from recovery.alarms.actions import register_channel
 from recovery.alarms.facts import Audience
 from recovery.audit.facts import Actor
+from recovery.drp.drills.actions import add_drill_host, is_drill_token, issue_drill_token
 from recovery.inventory import actions
 from recovery.inventory.facts import ApplicationKind, DomainKind
 from recovery.inventory.models import Datacenter, FailureDomain, Host
@@ -47,6 +48,8 @@ def load_lab(layout: Layout, settings: LabSettings, *, actor: Actor, now: dateti
                 )
                 tokens += _invite(row, settings, actor=actor, now=now)
     _register_applications(layout, actor=actor, now=now)
+    if settings.has_drills:
+        _register_drills(layout, settings, actor=actor, now=now)
     for name, audience in (("ops", Audience.TEAM), ("customers", Audience.CUSTOMERS)):
         register_channel(
             name=f"{name} by mail",
@@ -79,6 +82,25 @@ def _invite(host: Host, settings: LabSettings, *, actor: Actor, now: datetime) -
     private_folder(settings.host_folder(host.name))
     write_atomic(settings.token_file(host.name), token.encode())
     return 1
+
+
+def _register_drills(layout: Layout, settings: LabSettings, *, actor: Actor, now: datetime) -> None:
+    """Each with the token that opens the drills' door, unless its file has one that does."""
+    for entry in layout.drills:
+        row = add_drill_host(
+            name=entry.name,
+            cpu_millis=entry.cpu_millis,
+            memory_mib=entry.memory_mib,
+            actor=actor,
+            reason=_REASON,
+            now=now,
+        )
+        path = settings.token_file(entry.name)
+        if path.exists() and is_drill_token(row, path.read_text().strip()):
+            continue
+        token = issue_drill_token(host=row, actor=actor, reason=_REASON, now=now)
+        private_folder(settings.host_folder(entry.name))
+        write_atomic(path, token.encode())
 
 
 def _register_applications(layout: Layout, *, actor: Actor, now: datetime) -> None:

@@ -7,6 +7,7 @@ TOCSIN_GATEWAY_HOST and _PORT), TOCSIN_LAB_MODE (auto, which is relay; relay; ne
 TOCSIN_LAB_CLOCKS (libfaketime, so that clocks can be stepped: clocks.py), TOCSIN_LAB_DATABASES
 (1, the default: the file's databases too; 0: hosts and applications alone), TOCSIN_LAB_STORES (1,
 the default: the file's stores too, so that its databases are backed up; 0: none of them),
+TOCSIN_LAB_DRILLS (1, the default: the file's hosts for drills too; 0: none of them),
 TOCSIN_PINS and TOCSIN_URL (whose passkeys its hosts believe, and where they sign).
 """
 
@@ -37,6 +38,7 @@ class LabSettings:
     mode: str
     has_databases: bool = False
     has_stores: bool = False
+    has_drills: bool = False
     url: str = "http://localhost:8000"
     pins: Path = Path("approvers.json")
 
@@ -98,6 +100,7 @@ def from_environment() -> LabSettings:
         mode=mode,
         has_databases=has_databases,
         has_stores=has_databases and _is_on("TOCSIN_LAB_STORES"),
+        has_drills=_is_on("TOCSIN_LAB_DRILLS"),
         url=os.environ.get("TOCSIN_URL", "http://localhost:8000"),
         pins=Path(os.environ.get("TOCSIN_PINS") or var / "secrets" / "approvers.json"),
     )

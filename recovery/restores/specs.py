@@ -30,7 +30,7 @@ def restore_spec(op: Operation) -> RestoreSpec | None:
     row = BackupReplica.objects.select_related("store").get(pk=UUID(source)) if source else None
     return RestoreSpec(
         restore=name,
-        store=_store_spec(row, UUID(name)) if row else None,
+        store=store_of(row, UUID(name)) if row else None,
         key=str(settings.TOCSIN_BACKUP_KEY),
         to=int(op.params.get("to", 0)),
         scratch=bool(op.params.get("scratch", False)),
@@ -70,7 +70,7 @@ def _highest_timeline(replica: Replica) -> int:
     return max([*told, *read], default=0)
 
 
-def _store_spec(row: BackupReplica, borrower: UUID) -> StoreSpec:
+def store_of(row: BackupReplica, borrower: UUID) -> StoreSpec:
     """A snapshot is read as the folder in which the volume appears that was made of it."""
     if row.store.kind != StoreKind.SNAPSHOT:
         return store_spec(row.store)

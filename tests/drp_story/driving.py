@@ -1,6 +1,6 @@
 """Two people lead a run on a whole Tocsin, by its rows, with passkeys in Python.
 
-`python -m tests.drp_story.driving LOST INTO SECONDS`: what they sign is what the product asks.
+`python -m tests.drp_story.driving LOST INTO SECONDS [MODE]`: they sign what the product asks.
 
 Prints the run's end as one line of JSON.
 """
@@ -19,7 +19,7 @@ import django
 ASKED_BY, APPROVES, WROTE = "responder", "approver", "admin"
 
 
-def lead(lost: str, into: str, seconds: float) -> dict[str, Any]:
+def lead(lost: str, into: str, seconds: float, mode: str = "disaster") -> dict[str, Any]:
     """To its end, or until that many seconds went by."""
     from django.conf import settings
 
@@ -35,7 +35,7 @@ def lead(lost: str, into: str, seconds: float) -> dict[str, Any]:
     key, who = Passkey(APPROVES), party()
     assert isinstance(who, Party)
     pins.write_bytes(write_pins([key.pin]))
-    run = _begin(lost, into)
+    run = _begin(lost, into, mode)
     until = system.monotonic() + seconds
     while system.monotonic() < until:
         row = Run.objects.get(pk=run)
@@ -53,7 +53,7 @@ def _sleep(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def _begin(lost: str, into: str) -> Any:
+def _begin(lost: str, into: str, mode: str) -> Any:
     from recovery.audit.facts import Actor
     from recovery.core.clock import system
     from recovery.drp import actions
@@ -71,7 +71,7 @@ def _begin(lost: str, into: str) -> Any:
     by = Actor("person", ASKED_BY)
     run = actions.prepare_run(
         runbook=row,
-        wish=Wish(Mode.DISASTER, lost, into, f"{lost} is dark."),
+        wish=Wish(Mode(mode), lost, into, f"{lost} is dark."),
         override=Override("The story drills it now."),
         refuse=refuse_plan,
         actor=by,
@@ -135,4 +135,4 @@ def _told(run: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     django.setup()
-    print(json.dumps(lead(sys.argv[1], sys.argv[2], float(sys.argv[3]))))  # noqa: T201
+    print(json.dumps(lead(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:])))  # noqa: T201

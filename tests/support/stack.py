@@ -296,6 +296,7 @@ def lab_of_its_own(mode: str = "") -> dict[str, str]:
 def whole_stack(folder: Path, **more: str) -> Iterator[Stack]:
     """Inside, a whole Tocsin runs and is at rest; without databases unless they are asked for."""
     wishes = {"TOCSIN_WITHOUT": "", "TOCSIN_LAB_DATABASES": "0", "TOCSIN_LAB_STORES": "0"}
+    wishes |= {"TOCSIN_LAB_DRILLS": "0"}
     wishes |= lab_of_its_own(more.get("TOCSIN_LAB_MODE", ""))
     env = environment(folder, **(wishes | more))
     with started(folder, env) as running:

@@ -21,7 +21,7 @@ from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunView, find_run, view_run
 
 log = structlog.get_logger()
-PARTS = ("voice", "next", "steps", "promises", "facts")
+PARTS = ("voice", "next", "drill", "steps", "promises", "facts")
 GRAVE = frozenset({Press.ABORT, Press.SKIP, Press.UNDO})
 SAYS: Mapping[Press, tuple[str, str, str]] = {
     Press.START: (
@@ -73,7 +73,7 @@ SAYS: Mapping[Press, tuple[str, str, str]] = {
 @require_GET
 @for_people(May.VIEW)
 def runs(request: HttpRequest, role: Role) -> HttpResponse:
-    topics = ("runs", "asked")
+    topics = ("runs", "asked", "drill-hosts")
     return show(request, role, "runs", area="recovery", topics=topics, heading="Recovery runs")
 
 

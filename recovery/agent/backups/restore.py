@@ -36,6 +36,7 @@ from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
+from recovery.engines.places import beside
 
 _log = logging.getLogger("tocsin.agent.restore")
 _RESERVE = 256 << 20
@@ -116,7 +117,7 @@ class Restore:
                 await settle(folder)
                 await self._swap(layout)
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(clear, folder)
         self.progress.ended()
         seconds = system.monotonic() - began
         return replace(restored, size=self.progress.done, seconds=seconds, fetched=fetched)
@@ -256,6 +257,12 @@ def put_in_place(target: Folder, data: Path) -> None:
     sync_folder(target.path)
 
 
+def clear(folder: Path) -> None:
+    """Nothing is left of it, nor of the places that its server made for itself elsewhere."""
+    for place in (*beside(folder), folder):
+        shutil.rmtree(place, ignore_errors=True)
+
+
 async def sweep(folder: Path) -> int:
     """What killed restores left in a replica's folder is gone afterwards; gives their number."""
     count = 0
@@ -263,7 +270,7 @@ async def sweep(folder: Path) -> int:
         with contextlib.suppress(EngineFailed):
             async with alone(left, seconds=1.0):
                 await asyncio.to_thread(leftovers.end, left / LOCK)
-                await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+                await asyncio.to_thread(clear, left)
                 count += 1
     return count
 

@@ -23,7 +23,7 @@ from recovery.adapters.databases.valkey.programs import installed, major, progra
 from recovery.adapters.databases.valkey.session import Session
 from recovery.agent.backups.fetch import HOST, ArchiveFault, RestoreRefused, Source, blamed
 from recovery.agent.backups.progress import Progress
-from recovery.agent.backups.restore import Restored, put_in_place, sweep
+from recovery.agent.backups.restore import Restored, clear, put_in_place, sweep
 from recovery.agent.backups.snapshot import CANARY
 from recovery.agent.backups.unpack import Pace, settle
 from recovery.core.archive import Manifest, RestorePlan
@@ -67,7 +67,7 @@ class RestoreValkey:
                 await settle(folder)
                 await self._swap(data)
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(clear, folder)
         self.progress.ended()
         seconds = system.monotonic() - began
         size = self.progress.done

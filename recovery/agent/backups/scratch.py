@@ -11,7 +11,7 @@ import contextlib
 import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -37,58 +37,25 @@ _REPLAYING = re.compile(r"redo in progress, .* current LSN: ([0-9A-F]+/[0-9A-F]+
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 
 
-class Scratch:
-    """The server on `layout.files.data`. `admin`: its superuser, by whom it is asked."""
+class Private:
+    """A server on `layout.files.data`. `admin`: its superuser, by whom it is asked."""
 
-    def __init__(
-        self, layout: Layout, lock: int, lineage: Lineage, admin: str = Login.ADMIN.value
-    ) -> None:
-        self._layout, self._lock, self.lineage = layout, lock, lineage
+    def __init__(self, layout: Layout, lock: int, admin: str = Login.ADMIN.value) -> None:
+        self._layout, self._lock = layout, lock
         self._admin = admin
         self._child = Child(signal.SIGQUIT)
 
-    async def recover(
-        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
-    ) -> None:
-        """Replays up to `to`, or everything, and is a primary then. Where the log ends before `to`
-        nothing was committed after it, so everything is right. `replayed`: is told positions."""
-        try:
-            await self._recover(to, seconds, replayed)
-        except EngineFailed as error:
-            if to is None or _ENDED_BEFORE not in str(error):
-                raise
-            await self._recover(None, seconds, replayed)
+    async def serve(self, seconds: float) -> None:
+        """On data that a server ended in order: it is a primary when this returns."""
+        await self._serves({}, seconds, lambda: None)
 
-    async def _recover(
-        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
-    ) -> None:
-        mark = self._layout.files.data / "recovery.signal"
-        mark.touch(mode=0o600)
-        self._layout.own(mark)
-        folder = self._layout.files.data / "pg_wal"
-        await asyncio.to_thread(self.lineage.reserve, folder)
-        for path in folder.glob("*.history"):
-            self._layout.own(path)
-        self._child = Child(signal.SIGQUIT)
-        await asyncio.to_thread(self._child.start, lambda: self._begin(to))
-        process = self._child.process
-        assert process is not None
-        deadline = system.monotonic() + seconds
-        while not await self._is_primary():
-            if process.poll() is not None:
-                raise blamed(f"the restored server ended: {self._fatal()}")
-            await asyncio.to_thread(self._tell, replayed)
-            if system.monotonic() > deadline:
-                raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
-            await asyncio.sleep(_PAUSE)
-
-    def _begin(self, to: datetime | None) -> subprocess.Popen[bytes]:
+    def _begin(self, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
         layout = self._layout
         layout.open_socket_folder()
         layout.hba.write_text(f"local all {self._admin} trust\nlocal all all reject\n")
         layout.own(layout.hba)
         argv = layout.argv("postgres", "-D", str(layout.files.data))
-        for name, value in self._settings(to).items():
+        for name, value in {**self._settings(), **more}.items():
             argv += ["-c", f"{name}={value}"]
         with layout.files.log.open("wb") as log:
             return subprocess.Popen(
@@ -102,17 +69,13 @@ class Scratch:
                 pass_fds=(self._lock,),
             )
 
-    def _settings(self, to: datetime | None) -> dict[str, str]:
-        target = {"recovery_target_time": to.astimezone(UTC).isoformat(" ")} if to else {}
-        return target | {
+    def _settings(self) -> dict[str, str]:
+        return {
             "listen_addresses": "",
             "port": str(_PORT),
             "unix_socket_directories": str(self._layout.socket),
             "unix_socket_permissions": "0700",
             "hba_file": str(self._layout.hba),
-            "restore_command": "false",
-            "recovery_target_timeline": self.lineage.target,
-            "recovery_target_action": "promote",
             "hot_standby": "off",
             "archive_mode": "off",
             "fsync": "off",
@@ -124,12 +87,22 @@ class Scratch:
             "log_startup_progress_interval": "500ms",
         }
 
-    def _tell(self, replayed: Callable[[int], None]) -> None:
-        """How far it has replayed, by its own word."""
-        text = self._layout.files.log.read_text(errors="replace")
-        found = _REPLAYING.findall(text)
-        if found:
-            replayed(lsn_number(found[-1]))
+    async def _serves(
+        self, more: Mapping[str, str], seconds: float, look: Callable[[], None]
+    ) -> None:
+        """By these settings, too; `look` is called now and then until it is a primary."""
+        self._child = Child(signal.SIGQUIT)
+        await asyncio.to_thread(self._child.start, lambda: self._begin(more))
+        process = self._child.process
+        assert process is not None
+        deadline = system.monotonic() + seconds
+        while not await self._is_primary():
+            if process.poll() is not None:
+                raise blamed(f"the restored server ended: {self._fatal()}")
+            await asyncio.to_thread(look)
+            if system.monotonic() > deadline:
+                raise EngineFailed(f"not recovered in {seconds:.0f} s: {self._fatal()}")
+            await asyncio.sleep(_PAUSE)
 
     async def _is_primary(self) -> bool:
         try:
@@ -192,6 +165,55 @@ class Scratch:
         lines = self._layout.files.log.read_text(errors="replace").splitlines()
         fatal = [each for each in lines if "FATAL:" in each or "PANIC:" in each]
         return " | ".join((fatal or lines)[-3:]) or "it said nothing"
+
+
+class Scratch(Private):
+    """One that replays first."""
+
+    def __init__(
+        self, layout: Layout, lock: int, lineage: Lineage, admin: str = Login.ADMIN.value
+    ) -> None:
+        super().__init__(layout, lock, admin)
+        self.lineage = lineage
+
+    async def recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
+        """Replays up to `to`, or everything, and is a primary then. Where the log ends before `to`
+        nothing was committed after it, so everything is right. `replayed`: is told positions."""
+        try:
+            await self._recover(to, seconds, replayed)
+        except EngineFailed as error:
+            if to is None or _ENDED_BEFORE not in str(error):
+                raise
+            await self._recover(None, seconds, replayed)
+
+    async def _recover(
+        self, to: datetime | None, seconds: float, replayed: Callable[[int], None]
+    ) -> None:
+        mark = self._layout.files.data / "recovery.signal"
+        mark.touch(mode=0o600)
+        self._layout.own(mark)
+        folder = self._layout.files.data / "pg_wal"
+        await asyncio.to_thread(self.lineage.reserve, folder)
+        for path in folder.glob("*.history"):
+            self._layout.own(path)
+        await self._serves(self._target(to), seconds, lambda: self._tell(replayed))
+
+    def _target(self, to: datetime | None) -> dict[str, str]:
+        target = {"recovery_target_time": to.astimezone(UTC).isoformat(" ")} if to else {}
+        return target | {
+            "restore_command": "false",
+            "recovery_target_timeline": self.lineage.target,
+            "recovery_target_action": "promote",
+        }
+
+    def _tell(self, replayed: Callable[[int], None]) -> None:
+        """How far it has replayed, by its own word."""
+        text = self._layout.files.log.read_text(errors="replace")
+        found = _REPLAYING.findall(text)
+        if found:
+            replayed(lsn_number(found[-1]))
 
 
 def _said(error: psycopg.Error | OSError) -> EngineFailed:

@@ -90,7 +90,7 @@ def _on_run(row: Run, press: Press, *, actor: Actor, reason: str, now: datetime)
         with transaction.atomic():
             return transitions.move(row, to, actor=actor, reason=reason, now=now, changes=changes)
     except IntegrityError as error:
-        if "one_run_at_a_time_per_datacenter" not in str(error):
+        if "_at_a_time_per_datacenter" not in str(error):
             raise
         raise Conflict(
             f"Another run of {row.lost} is under way.",

@@ -19,7 +19,9 @@ from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
+from recovery.drp.facts import Mode
 from recovery.drp.models import Run
+from recovery.drp.queries.drilled import is_proven, outdated_reports
 from recovery.drp.queries.people import rights_of
 from recovery.drp.queries.reports import report_facts, unreported_runs
 from recovery.drp.queries.sealed import is_covered
@@ -32,6 +34,9 @@ from recovery.drp.reports.signing import report_key, sign
 log = structlog.get_logger()
 SEAL_PATIENCE = timedelta(seconds=60)
 """I-AU-3: by then every entry is under a checkpoint; a report waits no longer for one."""
+PROOF_PATIENCE = timedelta(minutes=2)
+"""A drill's clean-up is proven in seconds. A report that says that it is not is followed by one
+that says that it is."""
 WORKER = Actor("worker", "reports")
 MISSING = "report-missing"
 
@@ -72,14 +77,18 @@ def write_due_reports(*, now: datetime) -> int:
         waited = now - (run.ended_at or run.state_at)
         if not is_covered(run) and waited < SEAL_PATIENCE:
             continue
-        written += _written(run, now)
+        if run.mode == Mode.DRILL and not is_proven(run) and waited < PROOF_PATIENCE:
+            continue
+        written += _written(run, f"{run} has ended.", now)
+    for run in outdated_reports():
+        written += _written(run, "All that it began was seen gone since.", now)
     return written
 
 
-def _written(run: Run, now: datetime) -> bool:
+def _written(run: Run, reason: str, now: datetime) -> bool:
     key = f"{MISSING}:{run.pk}"
     try:
-        write_report(run=run, actor=WORKER, reason=f"{run} has ended.", now=now)
+        write_report(run=run, actor=WORKER, reason=reason, now=now)
     except DatabaseError:
         raise
     except Exception as error:  # whatever is wrong with one run, the next one has its report

@@ -15,6 +15,7 @@ from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.hands.calling import Calling
+from recovery.drp.hands.drilling import DrillWatching, Staging, Would
 from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.placing import Placing
@@ -54,6 +55,22 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.WEBHOOK: Calling,
 }
 """One line a kind."""
+DRILL_MAKERS: Mapping[Kind, Maker] = {
+    Kind.CHECK: DrillWatching,
+    Kind.WAIT_UNTIL: DrillWatching,
+    Kind.VERIFY: DrillWatching,
+    Kind.MANUAL: lambda bench: ByHand(),
+    Kind.APPROVAL: lambda bench: ByHand(),
+    Kind.FREEZE_AUTOMATION: Would,
+    Kind.FENCE_DATACENTER: Would,
+    Kind.SWITCH_TRAFFIC: Would,
+    Kind.NOTIFY: Would,
+    Kind.WEBHOOK: Would,
+    Kind.PROMOTE_DATABASES: Staging,
+    Kind.RESTORE_DATABASES: Staging,
+    Kind.PLACE_APPLICATIONS: Staging,
+}
+"""In a drill no hand of production is even made. In place of a promotion, a copy is restored."""
 HANDED = frozenset(MAKERS)
 """Kinds that have a hand."""
 
@@ -88,4 +105,5 @@ def hands_of(
 ) -> Mapping[Kind, Hand]:
     """Of one run, for one round of the leader."""
     bench = Bench(run, plan_of(run), world, actor, now, monotonic, waiting, leases)
-    return {kind: make(bench) for kind, make in MAKERS.items()}
+    makers = DRILL_MAKERS if bench.plan.mode is Mode.DRILL else MAKERS
+    return {kind: make(bench) for kind, make in makers.items()}

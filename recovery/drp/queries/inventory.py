@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
+from recovery.drp.drills.facts import twin
 from recovery.drp.plan import Realm
 from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.fleets import fleet_once
@@ -29,11 +31,21 @@ def inventory(realm: Realm = "production") -> Inventory:
 
 
 def _read(realm: Realm) -> Inventory:
-    """Of drills: nothing, until there are targets for them."""
+    """A drill's is production's under other ids, so that the same steps are planned, and nothing
+    that is named in them is production's."""
     if realm == "drill":
-        return Inventory("drill", (), (), ())
+        return _mirrored(inventory())
     sites = tuple(SiteSight(str(row.pk), row.name, row.version) for row in Datacenter.objects.all())
     return Inventory("production", sites, _databases(), _applications())
+
+
+def _mirrored(there: Inventory) -> Inventory:
+    return Inventory(
+        "drill",
+        tuple(replace(row, id=twin(row.id)) for row in there.sites),
+        tuple(replace(row, id=twin(row.id)) for row in there.databases),
+        tuple(replace(row, id=twin(row.id)) for row in there.applications),
+    )
 
 
 def production_keys() -> frozenset[str]:

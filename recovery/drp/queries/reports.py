@@ -22,6 +22,7 @@ from recovery.drp.models import (
     RunStep,
 )
 from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.queries.drilled import drill_facts, with_covers
 from recovery.drp.queries.people import database_now
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.sealed import log_of
@@ -66,12 +67,17 @@ def report_facts(run: Run) -> facts.Facts:
         run=run_fact,
         plan=_plan(run.runbook),
         steps=tuple(rows.step(row, plan.step(row.name), moments[str(row.pk)]) for row in steps),
-        targets=targets_of(plan, rows.acts_by_target(), window),
+        targets=_targets(run, targets_of(plan, rows.acts_by_target(), window)),
         events=events_of(plan, window),
         findings=tuple(_finding(row) for row in ReportFinding.objects.filter(run=run)),
         log=log_of(run, rows.entries(steps), run_fact.started_at or run_fact.requested_at),
         lost_at=window.lost_at,
+        drill=drill_facts(run),
     )
+
+
+def _targets(run: Run, found: tuple[facts.TargetFact, ...]) -> tuple[facts.TargetFact, ...]:
+    return with_covers(found) if run.mode == Mode.DRILL else found
 
 
 def _window(run: Run, fact: facts.RunFact, now: datetime) -> Window:

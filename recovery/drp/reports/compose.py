@@ -13,6 +13,7 @@ from datetime import datetime
 from recovery.drp.facts import ENDED, STAGES, Mode, Stage, StepState
 from recovery.drp.reports import document as doc
 from recovery.drp.reports.deviations import deviations
+from recovery.drp.reports.drilled import drilled
 from recovery.drp.reports.facts import (
     ActFact,
     CheckpointFact,
@@ -83,6 +84,7 @@ def compose(facts: Facts) -> doc.Report:
         ),
         test=_test(facts),
         log=_log(facts.log),
+        drill=drilled(facts.drill),
     )
 
 

@@ -247,6 +247,38 @@ class Test(Shape, frozen=True):
     result: str
 
 
+class DrillThing(Shape, frozen=True):
+    """What was begun on a drill host. `evidence`: who saw it gone, or why nobody knows."""
+
+    kind: str
+    name: str
+    target: str
+    host: str
+    said: str
+    begun_at: datetime
+    stood_at: datetime | None
+    removed_at: datetime | None
+    gone_at: datetime | None
+    evidence: str
+    size: int | None
+    seconds: float | None
+    speed: float | None
+    recoverable_to: datetime | None
+    canary: datetime | None
+
+
+class Drill(Shape, frozen=True):
+    """Where it was carried out, and that nothing of it is left: of `begun` things so many were
+    removed, and so many seen gone by whoever had them; `gone_at`: the last one."""
+
+    hosts: tuple[str, ...]
+    begun: int
+    removed: int
+    gone: int
+    gone_at: datetime | None
+    things: tuple[DrillThing, ...]
+
+
 class Checkpoint(Shape, frozen=True):
     size: int
     signed_at: datetime
@@ -295,6 +327,7 @@ class Report(Shape, frozen=True):
     log: Log
     kind: str = KIND
     v: int = 1
+    drill: Drill | None = None
 
     @property
     def watermark(self) -> str:
@@ -303,8 +336,11 @@ class Report(Shape, frozen=True):
 
 
 def canonical(report: Report) -> bytes:
-    """RFC 8785: one report, one row of bytes."""
-    return rfc8785.dumps(msgspec.to_builtins(report))
+    """RFC 8785: one report, one row of bytes. What is no drill says nothing of one, as ever."""
+    told = msgspec.to_builtins(report)
+    if report.drill is None:
+        del told["drill"]
+    return rfc8785.dumps(told)
 
 
 def digest_of(raw: bytes) -> str:

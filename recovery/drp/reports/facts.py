@@ -269,6 +269,39 @@ class LogFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ThingFact:
+    """One thing that a drill began on a drill host, or borrowed for it. `unproven`: why nobody has
+    seen it gone, once it was removed; figures of a restore, None where it was none."""
+
+    key: str
+    kind: str
+    name: str
+    target: str
+    host: str
+    state: str
+    said: str
+    begun_at: datetime
+    stood_at: datetime | None
+    removed_at: datetime | None
+    gone_at: datetime | None
+    gone_said: str = ""
+    unproven: str = ""
+    size: int | None = None
+    seconds: float | None = None
+    speed: float | None = None
+    recoverable_to: datetime | None = None
+    canary: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFacts:
+    """`hosts`: all that are there for drills."""
+
+    hosts: tuple[str, ...]
+    things: tuple[ThingFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything at `made_at`. `lost_at`: when what was lost fell silent, None where nothing did or
     where nobody saw."""
@@ -283,3 +316,4 @@ class Facts:
     findings: tuple[FindingFact, ...] = ()
     log: LogFact = field(default_factory=lambda: LogFact(0))
     lost_at: datetime | None = None
+    drill: DrillFacts | None = None

@@ -12,7 +12,7 @@ from recovery.drp.reports.words import NOT_KNOWN, lasting
 TONES = {BROKEN: "risk", UNKNOWN: "unknown"}
 
 
-def services(rows: Sequence[doc.Service]) -> Section:
+def services(rows: Sequence[doc.Service], *, is_drill: bool = False) -> Section:
     columns = (
         "Promise",
         "Services",
@@ -24,7 +24,7 @@ def services(rows: Sequence[doc.Service]) -> Section:
     )
     return Section(
         "Promised and measured",
-        "as the product's own users saw it",
+        "as the drill took it: no user waited" if is_drill else "as the product's own users saw it",
         columns=(*columns, "Losses"),
         rows=tuple(
             Row(

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from recovery.drp.reports.document import Measure, Missing, Promise, Service, Tally, Target
+from recovery.drp.reports.drilled import stood
 from recovery.drp.reports.facts import Facts, GapFact, PromiseFact, TargetFact
+from recovery.drp.reports.parts import when
 from recovery.drp.reports.words import clock, counted, span
 from recovery.drp.runbooks.covers import Covers
 
@@ -30,10 +32,32 @@ def measured_targets(facts: Facts) -> tuple[Target, ...]:
 
 
 def _target(one: TargetFact, promise: PromiseFact | None, facts: Facts) -> Target:
+    if facts.drill is not None:
+        return _drilled(one, promise, facts)
     rto = recovery_time(one, promise.rto if promise else None, facts.made_at)
     rpo = data_lost(one, promise.rpo if promise else None, facts.lost_at)
     name = promise.name if promise else ""
     return Target(one.key, one.type, one.name, name, rto=rto, rpo=rpo)
+
+
+def _drilled(one: TargetFact, promise: PromiseFact | None, facts: Facts) -> Target:
+    """In a drill nobody of production waited: what is measured is what the drill took."""
+    thing = stood(one, facts)
+    began, name = facts.run.started_at, promise.name if promise else ""
+    rto, rpo = (promise.rto, promise.rpo) if promise else (None, None)
+    waits = Measure(rto, None, False, _open(rto), "In the drill nothing stood for it.")
+    loses = Measure(rpo, None, False, _open(rpo), "In the drill it was not restored.")
+    if one.type != "database":
+        loses = Measure(rpo, None, False, DOES_NOT_APPLY, "It keeps no data of its own.")
+    if thing is not None:
+        seconds = span(began, thing.stood_at)
+        said = f"From the drill's start until it stood on {thing.host}."
+        waits = Measure(rto, seconds, False, verdict(rto, seconds), said)
+    if thing is not None and thing.recoverable_to is not None:
+        gone = 0.0 if began and thing.recoverable_to >= began else span(thing.recoverable_to, began)
+        said = f"Restored up to {clock(thing.recoverable_to)}; the drill began {when(began)}."
+        loses = Measure(rpo, gone, False, verdict(rpo, gone), said)
+    return Target(one.key, one.type, one.name, name, rto=waits, rpo=loses)
 
 
 def recovery_time(one: TargetFact, promised: int | None, now: datetime) -> Measure:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from recovery.drp.reports import document as doc
+from recovery.drp.reports import drilled
 from recovery.drp.reports.kept import each_service, missing, services
 from recovery.drp.reports.parts import MOST_ROWS, Row, Section, in_a_row, said_or, when
 from recovery.drp.reports.words import clock, counted, lasting
@@ -18,7 +19,7 @@ def sections(report: doc.Report) -> tuple[Section, ...]:
     """In the order in which they are asked for: what was promised, what went wrong, then all."""
     found = (
         _run(report),
-        services(report.services),
+        services(report.services, is_drill=report.drill is not None),
         each_service(report.targets),
         missing(report.not_back),
         _deviations(report.deviations),
@@ -30,6 +31,7 @@ def sections(report: doc.Report) -> tuple[Section, ...]:
         _events(report.events),
         _findings(report.findings),
         _test(report.test),
+        drilled.section(report.drill),
         _plan(report.plan),
         _log(report.log),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from recovery.brief.facts import Choice
 from recovery.brief.models import Decision
 from recovery.drp import queries
+from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
@@ -80,6 +82,10 @@ def books() -> tuple[BookLine, ...]:
     )
 
 
+NO_RUN = UUID(int=0)
+"""Nothing stands of it yet."""
+
+
 def find_book(name: str) -> RunbookVersion | None:
     """The version of this name that is in force."""
     return RunbookVersion.objects.filter(state=RunbookState.ACTIVE, name=name).first()
@@ -104,7 +110,11 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     asked = replace(wish, requester=requester, last_editor=row.written_by)
     plan = resolve(book, row.digest, asked, there)
-    found = expected(plan, world(plan.lost.name, plan.into.name))
+    if plan.mode is Mode.DRILL:
+        looked = drill_world(NO_RUN, plan)
+    else:
+        looked = world(plan.lost.name, plan.into.name)
+    found = expected(plan, looked)
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(
         plan=plan,

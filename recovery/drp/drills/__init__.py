@@ -1,0 +1,1 @@
+"""Where drills are carried out: hosts of their own, what is begun there, and that it is gone."""
