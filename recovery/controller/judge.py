@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
@@ -256,17 +257,22 @@ class Judge:
         if self._plans is None:
             self._plans = make_cycle(self.clock, self._leases, lambda: self.sighted.blind)
         hold = self.sighted.hands_off
+        carry_on = partial(self._plans.carry_on, monotonic=now, hold=hold)
+        self._contained(partial(carry_on, actor=self.actor, now=self.clock.now()))
+        self._contained(partial(clean_up, actor=self.actor, now=self.clock.now()))
+        if self._plans.is_behind:
+            self._next_plans = now
+
+    def _contained(self, act: Callable[[], object]) -> None:
+        """What nobody foresaw in plans and drills is rung, and ends here."""
         try:
-            self._plans.carry_on(actor=self.actor, now=self.clock.now(), monotonic=now, hold=hold)
-            clean_up(actor=self.actor, now=self.clock.now())
+            act()
         except (Conflict, Refused, NotLeader, DatabaseError):
             raise
         except Exception as error:
             log.exception("no plan is carried on")
             why = f"{type(error).__name__}: {error}"
             ring_stopped(why, actor=self.actor, now=self.clock.now())
-        if self._plans.is_behind:
-            self._next_plans = now
 
     def _leases(self) -> Leases:
         """As this leader has watched them, now."""

@@ -24,7 +24,8 @@ TAKEN = "a drill takes it as frozen"
 def drill_world(
     run: UUID, plan: Plan, *, blind: str = "", only: frozenset[str] = frozenset()
 ) -> World:
-    """As of now; `blind` as world() has it. What is to be lost is taken as lost, fenced and frozen; nothing of it is."""
+    """As of now; `blind` as world() has it. What is to be lost is taken as lost, fenced and frozen;
+    nothing of it is."""
     up = _up(run)
     return World(
         lost=plan.lost.name,
