@@ -45,12 +45,14 @@ def standing_of(database: Database) -> Standing:
 
 
 def _member(row: Replica, lead: Replica | None) -> Member:
+    """A word from before this epoch says nothing of it: it may be another host's."""
     sight: ReplicaSight | None = getattr(row, "sight", None)
+    is_heard = sight is not None and sight.epoch >= row.database.epoch
     return Member(
         str(row),
         row.host.name,
         Verdict(row.host.verdict),
-        server=sight.state if sight else "",
+        server=sight.state if sight and is_heard else "",
         is_lead=row == lead,
     )
 

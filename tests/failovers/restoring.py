@@ -219,7 +219,8 @@ def loss(bases: Bases, name: str, since: datetime, before: set[int]) -> Loss:
 
 
 def may_be_written_to(bases: Bases, name: str, host: str) -> bool:
-    """Whether a client that goes past the edge reaches a server on this host."""
+    """Whether a client that goes past the edge could write to a server on this host: a standby
+    that its agent starts before its list comes lets it in, and takes nothing from it."""
     login = Login.CLIENT
     words = {
         "host": bases.address_of(host),
@@ -230,10 +231,11 @@ def may_be_written_to(bases: Bases, name: str, host: str) -> bool:
         "connect_timeout": 2,
     }
     try:
-        psycopg.connect(**words).close()
+        with psycopg.connect(**words) as connection:
+            found = connection.execute("SELECT NOT pg_is_in_recovery()").fetchone()
     except psycopg.OperationalError:
         return False
-    return True
+    return bool(found and found[0])
 
 
 def data_left(bases: Bases, host: str, replica: str) -> bool:

@@ -160,13 +160,9 @@ async def test_what_was_given_up_while_its_host_was_away_never_serves_there_agai
     await notes.pair.back(A)
     await notes.pair.gateway.until(lambda: "may have been given up" in told(notes), 60.0)
     assert fact(notes).state == "down", "by the list of its life before it would serve"
-    served: set[tuple[int, str]] = set()
-    listen = asyncio.create_task(watch(notes, served))
     await listed(notes, 3, "", (RESTORE,))
     await led(notes, 3, "")
-    listen.cancel()
     assert await tables(notes) == {"after_it"}, "what somebody dropped is dropped again"
-    assert served == {(3, "")}
     assert len(kept(notes)) == 1, "the restored data, with what was written to them"
 
 
@@ -174,15 +170,6 @@ def told(notes: Notes) -> str:
     """What its agent says, once it does."""
     found = notes.pair.gateway.member(notes.pair.hosts[A].name).replicas.get(A)
     return found.detail if found else ""
-
-
-async def watch(notes: Notes, served: set[tuple[int, str]]) -> None:
-    """Of which epoch and restore whatever accepted writes was, by its agent's words."""
-    while True:
-        told = fact(notes)
-        if told.is_writable:
-            served.add((told.epoch, told.adopted))
-        await asyncio.sleep(0.01)
 
 
 async def tables(notes: Notes) -> set[str]:
