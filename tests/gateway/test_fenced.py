@@ -11,6 +11,7 @@ from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
+from recovery.core.wire import DatabaseOrder
 from recovery.failover.actions.fences import (
     Cause,
     close_gate,
@@ -200,6 +201,10 @@ def test_what_gives_promises_again_is_not_lost_to_a_later_question(pair: Pair) -
     order(verb=Verb.ASK, replica=mate, epoch=epoch, urgency=1, actor=BY, reason="test", now=NOW)
     (op,) = Operation.objects.filter(verb=Verb.ASK).exclude(state="withdrawn")
     assert op.params["give_again"] == [row.key]
+    admit_operations(operations=[op.pk], actor=BY, reason="test", now=NOW)
+    (errand,) = errands([mate.host_id], epoch=1, resend_before=NOW)
+    assert isinstance(errand.order, DatabaseOrder)
+    assert errand.order.give_again == (row.key,), "its agent is told"
 
 
 def test_proofs_are_written_once(pair: Pair) -> None:
