@@ -17,9 +17,9 @@ from recovery.drp.facts import Kind, Mode, RunState
 from recovery.drp.models import Act
 from recovery.drp.press import Press
 from recovery.drp.queries.promises import promised
+from recovery.drp.rounds.taking import Memory
+from recovery.drp.rounds.troubles import STANDSTILL, STRIKES
 from recovery.drp.sights import Heard, Order, Outcome, RunSight
-from recovery.drp.taking import Memory
-from recovery.drp.troubles import STANDSTILL, STRIKES
 from recovery.drp.views.runs import view_run
 from tests.actions.drp.ground import Counting, Ground
 from tests.support.fleet import BY

@@ -12,10 +12,10 @@ from recovery.audit.facts import Actor
 from recovery.drp.facts import ActState, Kind
 from recovery.drp.models import Run
 from recovery.drp.press import Press
+from recovery.drp.rounds.taking import Memory, Round, Turn
+from recovery.drp.rounds.troubles import Troubles
+from recovery.drp.rounds.turns import BATCH, Budget, Turns, batches
 from recovery.drp.sights import Do, Heard, Order, Outcome
-from recovery.drp.taking import Memory, Round, Turn
-from recovery.drp.troubles import Troubles
-from recovery.drp.turns import BATCH, Budget, Turns, batches
 from tests.decisions.drp.steps import plan, step
 from tests.support.drp_book import Book
 from tests.support.fleet import NOW
