@@ -219,14 +219,18 @@ class Fleet:
                 silent.add(copy.store)
         return tuple(sorted(silent - answering)), tuple(sorted(answering))
 
+    def word(self, name: str) -> Word | None:
+        """The newest of the provider, or of somebody there, about this very loss of it."""
+        site = self.sites.get(name)
+        if site is None or look_of(site) is not Look.LOST:
+            return None
+        return self._word(name, self._loss(name)[1])
+
     def gone_hosts(self, name: str) -> frozenset[UUID]:
         """Of which the newest word of the provider, or of somebody there, says that they are gone:
         given since the datacenter was lost and since each of them fell silent, and not withdrawn.
         What others still see, or what spoke after that word, it says nothing about."""
-        site = self.sites.get(name)
-        if site is None or look_of(site) is not Look.LOST:
-            return frozenset()
-        word = self._word(name, self._loss(name)[1])
+        word = self.word(name)
         if word is None or word.cause is not Cause.GONE:
             return frozenset()
         silences = self._silences(name)

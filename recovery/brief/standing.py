@@ -13,6 +13,8 @@ from recovery.brief.facts import StandbyFact
 from recovery.inventory.facts import Verdict
 
 RUNS = "running"
+GRID = 10
+"""Seconds: two looks at one lag differ by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,17 @@ def _holds(one: Standby, primary: Sight | None, until: datetime) -> tuple[dateti
         return seen, "it holds all that its primary last told of"
     if one.sight.lag is None:
         return None, "it is behind its primary, nobody knows by how long"
-    behind = min(seen, one.sight.at) - timedelta(seconds=one.sight.lag)
-    return behind, f"it was {one.sight.lag:.1f} s behind its primary"
+    at = _replayed(one.sight, one.sight.lag, seen)
+    return at, f"it was {(seen - at).total_seconds():.1f} s behind its primary"
+
+
+def _replayed(sight: Sight, lag: float, seen: datetime) -> datetime:
+    """A standby counts its lag until now, however long its primary is silent: one that reaches back
+    before the primary's last word says what it holds, and every look says the same."""
+    reached = sight.at - timedelta(seconds=lag)
+    if reached <= seen < sight.at:
+        return reached.replace(second=reached.second // GRID * GRID, microsecond=0)
+    return min(seen, sight.at) - timedelta(seconds=lag)
 
 
 def _unseen(one: Standby, primary: Sight | None) -> str:

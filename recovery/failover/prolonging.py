@@ -25,7 +25,6 @@ from recovery.failover.facts import (
     Wait,
 )
 from recovery.failover.policy import Policy
-from recovery.operations.facts import UNDER_WAY
 
 CLOSED = frozenset({ProofKind.GATE_CLOSED, ProofKind.POWERED_OFF, ProofKind.HANDED_OVER})
 """What says of the gate itself that it is closed: no promise opens it."""
@@ -147,11 +146,7 @@ def _take_over(
     one: Promiser, failover: Failover, authority: Authority, policy: Policy
 ) -> Answer | None:
     order = failover.order("ask", one.replica)
-    if (
-        order is not None
-        and order.take_over
-        and (order.state in UNDER_WAY and order.age <= policy.answer_age)
-    ):
+    if order is not None and order.take_over and order.age <= policy.answer_age:
         return Wait(f"{one.name} is asked to promise nothing further.", 0.2)
     said = f"{authority.said} takes over: {one.name} promises its primary nothing further."
     return Step(Act.ASK, said, replica=one.replica, take_over=True)

@@ -6,20 +6,32 @@ from uuid import uuid4
 
 import pytest
 
+from recovery.alarms import actions as alarms
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Refused
-from recovery.failover.actions.fences import Cause, lift_fence, note_proofs, raise_fence
+from recovery.core.wire import DatabaseOrder
+from recovery.failover.actions.fences import (
+    Cause,
+    close_gate,
+    lift_fence,
+    note_proofs,
+    raise_fence,
+    standing_fence,
+    tell_standby,
+)
 from recovery.failover.actions.leases import Renewed, grant_lease, renew_leases
+from recovery.failover.actions.orders import order
 from recovery.failover.models import Fence
 from recovery.gateway.actions import release_quarantine
 from recovery.gateway.databases import stamps_of
 from recovery.gateway.queries import desired_of, errands
 from recovery.inventory.facts import DatabaseState
-from recovery.inventory.models import Datacenter, Host
+from recovery.inventory.models import Database, Datacenter, Host
 from recovery.operations.actions import admit_operations, request_acts
 from recovery.operations.facts import Act, Verb
+from recovery.operations.models import Operation
 from tests.actions.failover.fleet import Pair, make_pair
 from tests.support.fleet import BY, NOW
 
@@ -107,21 +119,97 @@ def test_no_lease_of_it_is_renewed_from_that_commit_on(pair: Pair) -> None:
     assert renewed(pair, 4)
 
 
-def test_who_closed_its_gate_for_us_leads_again_above_that_epoch(pair: Pair) -> None:
+def close(pair: Pair, row: Fence, state: str) -> Operation:
+    """An order of this fence to close the primary's gate, and what became of it."""
+    database = Database.objects.get(pk=pair.database.pk)
+    plan = {"run": str(row.run), "step": "fence", "act": row.key}
+    close_gate(
+        replica=pair.primary, epoch=database.epoch, plan=plan, actor=BY, reason="test", now=NOW
+    )
+    op = Operation.objects.get(verb=Verb.FENCE, params__plan__act=row.key)
+    admit_operations(operations=[op.pk], actor=BY, reason="test", now=NOW)
+    for move in MOVES[state]:
+        op.refresh_from_db()
+        transitions.move(op, move, actor=BY, reason="test", now=NOW)
+    return op
+
+
+MOVES = {"intended": [], "handed": ["handed"], "done": ["handed", "done"],
+         "unknown": ["handed", "unknown"], "failed": ["handed", "failed"]}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", MOVES)
+def test_what_a_fence_closed_or_may_yet_close_leads_again_above_that_epoch(
+    pair: Pair, state: str
+) -> None:
+    """A gate that was closed opens; an order that comes later is late."""
     row, database = fence(), pair.database
-    told = {
-        "database": str(database.pk),
-        "replica": str(pair.primary.pk),
-        "epoch": database.epoch,
-        "number": None,
-        "kind": "gate-closed",
-        "said": "It signed.",
-    }
-    noted = {"proofs": [told], "told": "All.", "is_over": True, "actor": BY, "now": NOW}
+    op, before = close(pair, row, state), database.epoch
+    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    database.refresh_from_db()
+    op.refresh_from_db()
+    assert database.primary == pair.primary
+    if state == "intended":
+        assert (database.epoch, op.state) == (before, "withdrawn"), "it never left"
+        return
+    assert database.epoch == before + 1
+    assert op.database_epoch == before
+
+
+def test_a_lift_is_whole_or_nothing_and_once_is_enough(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before its commit, it has done nothing; the next one does all of it."""
+    row, database = fence(), pair.database
+    close(pair, row, "done")
+    mate = pair.replicas[1]
+    told = {"replica": mate.pk, "epoch": database.epoch, "by": row.key}
+    tell_standby(**told, actor=BY, reason="test", now=NOW)  # type: ignore[arg-type]
+
+    def killed(**_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alarms, "end_alarms", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    row.refresh_from_db()
+    epoch = Database.objects.get(pk=database.pk).epoch
+    assert (row.state, epoch) == ("standing", database.epoch)
+    assert not Operation.objects.filter(params__has_key="give_again").exists()
+    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    assert Database.objects.get(pk=database.pk).epoch == database.epoch + 1
+    op = Operation.objects.get(params__has_key="give_again")
+    assert (op.replica, op.params["give_again"]) == (mate, [row.key])
+    with pytest.raises(Refused, match="is not fenced"):
+        lift_fence(datacenter="PAR1", actor=PERSON, reason="Twice.", now=NOW)
+    assert Operation.objects.filter(params__has_key="give_again").count() == 1
+
+
+def test_a_fence_that_was_lifted_orders_nothing_more(pair: Pair) -> None:
+    row = fence()
+    assert standing_fence(row.pk)
+    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    assert not standing_fence(row.pk)
+
+
+def test_what_gives_promises_again_is_not_lost_to_a_later_question(pair: Pair) -> None:
+    row, mate = fence(), pair.replicas[1]
+    epoch = pair.database.epoch
+    tell_standby(replica=mate.pk, epoch=epoch, by=row.key, actor=BY, reason="test", now=NOW)
+    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    order(verb=Verb.ASK, replica=mate, epoch=epoch, urgency=1, actor=BY, reason="test", now=NOW)
+    (op,) = Operation.objects.filter(verb=Verb.ASK).exclude(state="withdrawn")
+    assert op.params["give_again"] == [row.key]
+    admit_operations(operations=[op.pk], actor=BY, reason="test", now=NOW)
+    (errand,) = errands([mate.host_id], epoch=1, resend_before=NOW)
+    assert isinstance(errand.order, DatabaseOrder)
+    assert errand.order.give_again == (row.key,), "its agent is told"
+
+
+def test_proofs_are_written_once(pair: Pair) -> None:
+    row = fence()
+    noted = {"proofs": [], "told": "All.", "is_over": True, "actor": BY, "now": NOW}
     row = note_proofs(fence=row, **noted)  # type: ignore[arg-type]
     assert row.proven_at == NOW
     assert note_proofs(fence=row, **noted).version == row.version, "nothing new"  # type: ignore[arg-type]
-    before = database.epoch
-    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
-    database.refresh_from_db()
-    assert (database.epoch, database.primary) == (before + 1, pair.primary)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from recovery.brief.facts import Cause
 from recovery.brief.queries import Fleet
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED
@@ -77,7 +78,14 @@ def _doubts(
         )
         for one in mates
     ).silent
-    return tuple(
-        (one.replica, f"{one.name}, unheard, may have prolonged the lease of {where} unseen.")
-        for one in silent
-    )
+    what = f"may have prolonged the lease of {where} unseen, and {_told(fleet, holder)}"
+    return tuple((one.replica, f"{one.name}, unheard, {what}") for one in silent)
+
+
+def _told(fleet: Fleet, holder: Replica) -> str:
+    """What is said of the place, in this outage: where it lives on, its users may write on."""
+    site = holder.host.datacenter.name
+    word = fleet.word(site)
+    if word is not None and word.cause is Cause.CUT:
+        return f"{word.source} says that {site} is cut off, not gone."
+    return "nobody who can know says that it is gone."

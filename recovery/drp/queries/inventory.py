@@ -6,6 +6,7 @@ from datetime import datetime
 
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
+from recovery.brief.queries import lost_sites
 from recovery.drp.plan import Realm
 from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.fleets import fleet_once
@@ -49,6 +50,7 @@ def _databases() -> tuple[DatabaseSight, ...]:
     """What a brief says of the same databases now: the same copies, as far back."""
     fleet = fleet_once(database_now())
     known = {fact.name: fact for site in fleet.sites for fact in fleet.databases(site)}
+    lost = set(lost_sites(fleet))
     doubted = doubts(fleet)
     rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(
         "datacenter", "primary__host__datacenter"
@@ -61,17 +63,21 @@ def _databases() -> tuple[DatabaseSight, ...]:
         DatabaseSight(
             id=str(row.pk),
             name=row.name,
-            home=row.primary.host.datacenter.name if row.primary else row.datacenter.name,
+            home=_home(row),
             plan=row.plan,
             priority=row.priority,
             epoch=row.epoch,
             standbys=frozenset(standbys.get(row.pk, ())),
             restorable=_restorable(known.get(row.name)),
-            copies=_copies(known.get(row.name)),
+            copies=_copies(known.get(row.name)) if _home(row) in lost else (),
             doubts=doubted.get(row.pk, ()),
         )
         for row in rows
     )
+
+
+def _home(row: Database) -> str:
+    return row.primary.host.datacenter.name if row.primary else row.datacenter.name
 
 
 def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
@@ -81,7 +87,8 @@ def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
 
 
 def _copies(fact: DatabaseFact | None) -> tuple[CopySight, ...]:
-    """Of each datacenter with a standby the one that a brief would name if there were no other."""
+    """Of each datacenter with a standby the one that a brief would name if there were no other. Not
+    while what leads lives: then what a standby lacks is another with every word."""
     if fact is None:
         return ()
     found = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import rfc8785
@@ -22,7 +22,7 @@ from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind
 from recovery.drp.models import Ask, BreakGlass, Run
-from recovery.drp.plan import LeftOut, Plan, PlannedStep, Quote, Target
+from recovery.drp.plan import Doubt, LeftOut, Plan, PlannedStep, Quote, Target
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.runbooks.reading import reread_runbook
@@ -53,9 +53,24 @@ class SaidView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """`lost`: of a promotion, None where nobody can tell; `moment`: "" where nobody can tell."""
+
+    name: str
+    lost: timedelta | None
+    moment: str
+    source: str
+    is_promoted: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        return not self.moment
+
+
+@dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked."""
+    `drift`: what is no longer as it was asked; `quotes`, `doubts`: of the plan that is signed."""
 
     row: Ask
     run: Run
@@ -65,7 +80,8 @@ class AskPage:
     question: Question
     drift: tuple[str, ...]
     said: tuple[SaidView, ...]
-    quotes: tuple[Quote, ...]
+    quotes: tuple[QuoteLine, ...]
+    doubts: tuple[Doubt, ...]
     losses: tuple[LossLine, ...]
     left_out: tuple[LeftOut, ...]
     broken: BreakGlass | None
@@ -160,6 +176,7 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
         drift=queries.run_sight(run).drift,
         said=_said(row),
         quotes=_quotes(plan, planned),
+        doubts=_doubts(plan, planned),
         losses=_losses(run, planned),
         left_out=tuple(one for one in plan.left_out if one.step == planned.id),
         broken=BreakGlass.objects.filter(ask=row).first(),
@@ -192,14 +209,29 @@ def _said(row: Ask) -> tuple[SaidView, ...]:
     )
 
 
-def _quotes(plan: Plan, planned: PlannedStep) -> tuple[Quote, ...]:
-    """Of what this step decides about; of everything, where people are asked as such."""
+def _quotes(plan: Plan, planned: PlannedStep) -> tuple[QuoteLine, ...]:
+    """Of what this step decides about; of everything, where people are asked as such. Worst first:
+    what nobody can tell, then what goes back furthest."""
     if planned.kind not in LOSING:
         return ()
     keys = {one.key for wave in planned.waves for one in wave}
     every = planned.kind is Kind.APPROVAL
-    found = [q for q in plan.quotes if every or f"database:{q.database}" in keys]
-    return tuple(sorted(found, key=lambda one: one.moment))
+    found = [_quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
+    return tuple(sorted(found, key=lambda one: (one.moment, one.name)))
+
+
+def _quote_line(one: Quote) -> QuoteLine:
+    lost = None if one.lost_ms is None else timedelta(milliseconds=one.lost_ms)
+    return QuoteLine(one.name, lost, one.moment, one.source, is_promoted=one.way == "promote")
+
+
+def _doubts(plan: Plan, planned: PlannedStep) -> tuple[Doubt, ...]:
+    """What a yes to this step answers for; a fence is about all that stands behind it."""
+    if planned.kind not in LOSING | {Kind.FENCE_DATACENTER}:
+        return ()
+    keys = {one.key for wave in planned.waves for one in wave}
+    every = planned.kind in {Kind.APPROVAL, Kind.FENCE_DATACENTER}
+    return tuple(one for one in plan.doubts if every or f"database:{one.database}" in keys)
 
 
 def _losses(run: Run, planned: PlannedStep) -> tuple[LossLine, ...]:

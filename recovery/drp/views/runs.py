@@ -293,12 +293,16 @@ def _quoted(quotes: Sequence[Quote], since: datetime | None) -> tuple[LossLine, 
     """Without a decision: what the plan quoted, before what was lost when."""
     known = [(quote, parse_datetime(quote.moment)) for quote in quotes]
     return tuple(
-        LossLine(
-            quote.name, max(since - at, timedelta(0)), is_all=False, at=at, source=quote.source
-        )
+        LossLine(quote.name, _lost(quote, at, since), is_all=False, at=at, source=quote.source)
         for quote, at in known
-        if at and since
+        if since and (at or quote.way == "promote")
     )
+
+
+def _lost(quote: Quote, at: datetime | None, since: datetime | None) -> timedelta | None:
+    if quote.way == "promote":
+        return None if quote.lost_ms is None else timedelta(milliseconds=quote.lost_ms)
+    return max(since - at, timedelta(0)) if since and at else None
 
 
 def _steps(

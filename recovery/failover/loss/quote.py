@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recovery.failover.facts import Facts, Failover, ProofKind, Quote, ReplicaSight
+from recovery.failover.facts import NEVER, Facts, Failover, ProofKind, Quote, ReplicaSight
 from recovery.failover.loss.track import Track, Word
 from recovery.failover.phases import Phase
 from recovery.failover.terms import Terms
@@ -57,8 +57,17 @@ class Loss:
         if not behind:
             return 0.0
         if word is None or newest is None or newest is word:
-            return candidate.lag
+            return self._lagged(candidate)
         return newest.seen_at - word.seen_at
+
+    def _lagged(self, candidate: ReplicaSight) -> float | None:
+        """Its lag, which it counts on while its primary is silent, without that silence; one that
+        is shorter than the silence says nothing about it."""
+        lag = candidate.lag
+        if lag is None or NEVER in {self.age, candidate.age}:
+            return lag
+        silence = self.age - candidate.age
+        return lag - silence if 0 < silence <= lag else lag
 
 
 def _likely(behind: int, seconds: float | None) -> str:

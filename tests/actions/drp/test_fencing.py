@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from recovery.audit.facts import Actor
+from recovery.drp.hands import fencing
+from recovery.drp.hands.closing import Standing
+from recovery.drp.hands.fencing import Looked
 from recovery.drp.looking import look
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
+from recovery.failover.actions.fences import lift_fence
 from recovery.failover.models import Fence, Lease
 from recovery.failover.queries import fenced_sites
+from recovery.operations.models import Operation
 from tests.actions.drp.losing import Loss, make_loss
 from tests.actions.drp.test_promoting import approve, start
 
@@ -59,3 +65,24 @@ def test_a_living_datacenter_is_closed_by_its_own_agents_receipts_or_its_leases(
     assert fenced_share() == 100
     Lease.objects.update(sequence=sequence + 1)
     assert fenced_share() == 0, "the number that was proven is another now"
+
+
+def test_a_look_that_is_under_way_orders_nothing_once_the_fence_is_lifted(
+    loss: Loss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between what it saw and what it orders somebody lifts it: no gate is closed after that."""
+    start(loss)
+    loss.play.failing = fenced_sites
+    approve(loss, "fence")
+    real = fencing.say
+
+    def lifted(looked: list[Looked], row: Fence) -> str:
+        if any(one.standing is Standing.ASK for one in looked):
+            who = Actor("person", "chloe")
+            lift_fence(datacenter="PAR1", actor=who, reason="A mistake.", now=loss.play.now)
+        return real(looked, row)
+
+    monkeypatch.setattr(fencing, "say", lifted)
+    loss.until(lambda: bool(loss.ground.step("fence").state == "failed"))
+    assert "chloe lifted the fence: A mistake." in loss.ground.step("fence").said
+    assert not Operation.objects.filter(verb="fence").exists()

@@ -16,6 +16,7 @@ from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Mode
 from recovery.drp.models import Act, Approval
 from recovery.drp.press import Press
+from recovery.drp.queries.approvals import plan_of
 from recovery.failover.actions.plans import Wish, promote_by_plan
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.rounds.offered import authority_of
@@ -26,6 +27,7 @@ from recovery.inventory.models import Epoch
 from recovery.operations.models import Operation
 from tests.actions.drp.killing import begin
 from tests.actions.drp.losing import Loss, make_loss
+from tests.actions.failover.agents import Server
 
 pytestmark = pytest.mark.django_db
 STEPS = """\
@@ -169,17 +171,41 @@ def is_once(loss: Loss, point: str, times: int) -> None:
     assert Act.objects.count() == 3
 
 
-def test_more_loss_than_was_approved_pauses_the_run_and_promotes_nobody(pinned: Path) -> None:
-    loss = make_loss(pinned, Durability.ASYNCHRONOUS)
+def leave_behind(loss: Loss, seconds: int) -> Server:
+    """The copy takes nothing in for so long; then the site is gone, for a while."""
     copy = loss.play.servers[loss.play.pair.replicas[2].pk]
     primary = loss.play.servers[loss.play.pair.primary.pk]
-    for _ in range(12):
+    for _ in range(seconds):
         primary.position += 50
         loss.play.servers[loss.play.pair.replicas[1].pk].position = primary.position
         loss.play.tick(1.0)
     assert copy.position < primary.position
     loss.kill_site()
     loss.run(10.0)
+    return copy
+
+
+def test_what_was_quoted_may_be_lost(pinned: Path) -> None:
+    """Two people were shown how much."""
+    loss = make_loss(pinned, Durability.ASYNCHRONOUS)
+    behind = loss.play.servers[loss.play.pair.replicas[2].pk]
+    behind.replayed_at = loss.play.mono
+    leave_behind(loss, 12)
+    start(loss)
+    (quote,) = plan_of(loss.ground.run).quotes
+    assert quote.lost_ms is not None
+    assert 12_000 <= quote.lost_ms <= 12_000 + 11_000, "to the ten seconds before"
+    approve(loss, "fence")
+    approve(loss)
+    loss.until(lambda: is_over(loss))
+    row = Failover.objects.get()
+    assert row.authority["loss"] == quote.lost_ms / 1000
+    assert row.loss["seconds"] == pytest.approx(12.0, abs=1.0)
+
+
+def test_more_loss_than_was_approved_pauses_the_run_and_promotes_nobody(pinned: Path) -> None:
+    loss = make_loss(pinned, Durability.ASYNCHRONOUS)
+    leave_behind(loss, 12)
     start(loss)
     approve(loss, "fence")
     approve(loss)

@@ -46,6 +46,11 @@ class Server:
     adopted: str = ""
     detail: str = ""
     settings: dict[str, float] = field(default_factory=dict)
+    replayed_at: float | None = None
+    """Of a standby that is behind: when what it replayed last was written; it counts until now."""
+
+    def lag(self, now: float) -> float:
+        return 0.0 if self.replayed_at is None else now - self.replayed_at
 
 
 @dataclass
@@ -168,7 +173,7 @@ class Play:
             "version": "18.6",
             "healthy_ms": 0 if server.leads else 90_000,
             "promised_ms": int(server.promised * 1000),
-            "lag_ms": 0,
+            "lag_ms": int(server.lag(self.mono) * 1000),
             "adopted": server.adopted,
             "detail": server.detail,
             "settings": server.settings,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 import pytest
@@ -98,13 +99,13 @@ class Pair:
         return facts[replica]
 
     async def order(
-        self, replica: str, verb: wire.DatabaseVerb, *, epoch: int = 0, take_over: bool = False
+        self, replica: str, verb: wire.DatabaseVerb, *, epoch: int = 0, **more: Any
     ) -> wire.Outcome:
         """Sends it and waits for what became of it."""
-        return await self.outcome(replica, await self.send(replica, verb, epoch, take_over))
+        return await self.outcome(replica, await self.send(replica, verb, epoch, **more))
 
     async def send(
-        self, replica: str, verb: wire.DatabaseVerb, epoch: int = 0, take_over: bool = False
+        self, replica: str, verb: wire.DatabaseVerb, epoch: int = 0, **more: Any
     ) -> wire.DatabaseOrder:
         spec = self.spec(replica)
         if epoch:
@@ -114,7 +115,7 @@ class Pair:
             epoch=1,
             verb=verb,
             database=spec,
-            take_over=take_over,
+            **more,
         )
         await self.gateway.send(self.hosts[replica].name, order)
         return order

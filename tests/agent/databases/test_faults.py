@@ -256,8 +256,15 @@ async def test_a_promise_is_given_once_to_a_member_that_knows_the_secret(up: Pai
     assert not await asked(question(2, epoch=0))
     assert await asked(question(3))
     up.gateway.leaders = {}
-    await up.order(B, "ask", epoch=2, take_over=True)
+    await up.order(B, "ask", epoch=2, take_over=True, by="a plan")
     assert not await asked(question(4))
+    await up.order(B, "ask", give_again=("another",))
+    assert not await asked(question(5))
+    await up.order(B, "ask", give_again=("a plan",))
+    assert await asked(question(6)), "the plan gave up"
+    await up.order(B, "ask", epoch=2, take_over=True)
+    await up.order(B, "ask", give_again=("a plan", ""))
+    assert not await asked(question(7)), "who leads by now took it for good"
 
 
 async def test_orders_of_a_lower_database_epoch_are_refused(up: Pair) -> None:

@@ -21,10 +21,10 @@ from recovery.core import transitions
 from recovery.drp import actions, queries
 from recovery.drp.models import Approval, BreakGlass
 from recovery.drp.press import Press
-from recovery.inventory.models import Database
+from recovery.inventory.models import Database, Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Desk, Enter, text
-from tests.support.fleet import BY, NOW
+from tests.support.fleet import BY, NOW, lose
 
 
 def move_on(name: str) -> None:
@@ -59,6 +59,23 @@ def test_the_page_says_what_happens_to_what_what_is_lost_and_who_asked(
     assert "Approve: Promote, 2 databases" in page
     assert "Asks for your passkey" in page
     assert "Approve with a code" not in page, "no code does for what cannot be taken back"
+
+
+def test_what_nobody_can_prove_is_on_the_page_that_is_signed(ground: Ground, enter: Enter) -> None:
+    for name in ("par1-r1-h1", "par1-r2-h1"):
+        lose(Host.objects.get(name=name))
+    page = desk(ground, enter, "bruno").read()
+    assert "What you answer for" in page
+    assert "orders-1 on par1-r1-h1 lives by no lease that could end" in page
+    assert "2 doubts that you answer for" in page
+    for who in ("bruno", "chloe"):
+        ground.say("fence", who)
+    ground.look()
+    ground.look()
+    page = Desk(ground, enter("bruno"), "bruno", "promote").read()
+    assert "ident-1 on par1-r1-h1 lives by no lease that could end" in page
+    assert "nobody can tell" in page, "no agent told what the standby holds"
+    assert "standby osu2-r1-h1 in OSU2" in page
 
 
 def test_a_passkey_over_this_very_question_is_taken_once(ground: Ground, enter: Enter) -> None:

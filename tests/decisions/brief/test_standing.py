@@ -40,6 +40,18 @@ def test_one_that_is_behind_holds_less_by_its_lag() -> None:
     assert "3.0 s behind" in fact.why
 
 
+@pytest.mark.parametrize("silence", [60, 1400, 1403])
+def test_what_one_holds_stays_the_same_however_long_its_primary_is_silent(silence: int) -> None:
+    """PostgreSQL counts the lag of a standby that streams no more until now."""
+    held = TOLD - timedelta(seconds=27)
+    at = UNTIL + timedelta(seconds=silence)
+    lag = (at - held).total_seconds()
+    behind = replace(ONE, sight=replace(FOLLOWS, at=at, position=400, lag=lag))
+    fact = standby_fact(behind, LEADS, UNTIL)
+    assert fact.at == held.replace(second=10)
+    assert "30.0 s behind" in fact.why
+
+
 @pytest.mark.parametrize(
     ("one", "primary", "why"),
     [

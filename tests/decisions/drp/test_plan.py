@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from recovery.core.errors import Refused
 from recovery.drp.drift import drift
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.resolve import CopySight, Wish, resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import NAMES, raw
 from tests.decisions.drp.worlds import POINT, database, drill, inventory, later, plan
@@ -176,7 +177,7 @@ def test_what_our_own_promotion_moves_is_no_drift_while_it_is_on_its_way() -> No
     assert drift(was, now, busy={other.key})
 
 
-def test_whatever_a_step_restores_is_quoted_and_what_is_promoted_is_not() -> None:
+def test_whatever_a_step_restores_is_quoted() -> None:
     text = raw().replace("plan: starter", "plan: business", 1)
     there = read_runbook(text.encode(), "lost.yaml")
     wish = Wish(Mode.DISASTER, "PAR1", "OSU2", "Dark.")
@@ -191,3 +192,52 @@ def test_whatever_a_step_restores_is_quoted_and_what_is_promoted_is_not() -> Non
     assert "db-orders" in restored, "the test says something"
     assert restored <= {quote.database for quote in found.quotes}
     assert "db-orders" not in {quote.database for quote in plan().quotes}
+
+
+def copied(lost: float | None = 12.0, *, doubts: tuple[tuple[str, str], ...] = ()) -> Plan:
+    """Of an asynchronous standby in OSU2 that lacks so much."""
+    at = None if lost is None else POINT
+    span = None if lost is None else timedelta(seconds=lost)
+    copy = CopySight("OSU2", "standby osu2-a1 in OSU2", at, span)
+    other = CopySight("MRS1", "standby mrs1-a1 in MRS1", POINT, timedelta(0))
+    rows = [row for row in inventory().databases if row.name != "ident"]
+    ident = database("ident", priority=90, copies=(other, copy), doubts=doubts)
+    return plan(there=inventory(databases=(*rows, ident)))
+
+
+def test_what_is_promoted_is_quoted_by_the_standby_that_the_plan_takes() -> None:
+    (quote,) = [one for one in copied().quotes if one.way == "promote"]
+    assert (quote.name, quote.source, quote.lost_ms) == ("ident", "standby osu2-a1 in OSU2", 12_000)
+    (unknown,) = [one for one in copied(None).quotes if one.way == "promote"]
+    assert (unknown.moment, unknown.lost_ms) == ("", None)
+
+
+def test_more_loss_than_was_quoted_is_a_drift_and_less_is_none() -> None:
+    key = "database:db-ident"
+    assert drift(copied(), copied(16.0)) == drift(copied(), copied(3.0)) == ()
+    (said,) = drift(copied(), copied(18.0))
+    assert said == "ident would lose 18 s (standby osu2-a1 in OSU2); it was quoted 12 s."
+    (said,) = drift(copied(), copied(None))
+    assert "nobody can tell any more" in said
+    assert drift(copied(), copied(18.0), busy={key}) == ()
+
+
+def test_what_nobody_can_prove_is_signed_and_a_new_doubt_is_a_drift() -> None:
+    one, other = ("r-2", "orders-2, unheard."), ("r-3", "orders-3, unheard.")
+    was = copied(doubts=(one,))
+    assert [(doubt.name, doubt.replica) for doubt in was.doubts] == [("ident", "r-2")]
+    assert digest(was) != digest(copied()), "it is under the signature"
+    (said,) = drift(was, copied(doubts=(one, other)))
+    assert said == "orders-3, unheard. That was not on the page when it was approved."
+    assert drift(was, copied()) == (), "who answered for more answered for less"
+    key = "database:db-ident"
+    assert drift(was, copied(doubts=(one, other)), ours={key: 8}) == ()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_plans_of_before_are_read_as_they_were_written(version: int) -> None:
+    old = msgspec.structs.replace(plan(), v=version)
+    raw_ = canonical(old)
+    assert b"doubts" not in raw_
+    assert b"lost_ms" not in raw_
+    assert read_plan(raw_, digest(old)).v == version

@@ -30,6 +30,7 @@ from tests.decisions.failover.build import (
     ENDED,
     LEASE_PROOF,
     POLICY,
+    RENEWED,
     WRITTEN,
     act,
     answered,
@@ -131,7 +132,8 @@ def test_more_than_five_seconds_beyond_what_was_approved_is_not_promoted(
         failover=failover(authority=replace(PLAN, loss=approved)),
         database=database(durability=Durability.ASYNCHRONOUS),
     )
-    facts = replace(facts, replicas=(old, copy(position=WRITTEN - 900, lag=lag)))
+    silence = ENDED - RENEWED - copy().age
+    facts = replace(facts, replicas=(old, copy(position=WRITTEN - 900, lag=lag + silence)))
     said = chosen(facts)
     assert (said == "c") is works, said
     if not works:
@@ -143,6 +145,19 @@ def test_more_than_five_seconds_beyond_what_was_approved_is_not_promoted(
         waits = decide(replace(facts, failover=later), ENDED)
         assert isinstance(waits, Ask)
         assert waits.reason.startswith(WORSE)
+
+
+def test_a_lag_that_is_counted_on_after_the_end_is_no_loss_of_that_time() -> None:
+    seen = (SEEN[0], replace(SEEN[1], position=WRITTEN - 900))
+    old = primary(age=20.0, verdict=Verdict.LOST, standbys=seen)
+    for age in (0.5, 600.0, 1400.0):
+        there = replace(gone(lease=None), replicas=(replace(old, age=age + 20.0), copy(
+            position=WRITTEN - 900, lag=age + 22.5)))  # fmt: skip
+        source = there.replica("a")
+        assert source is not None
+        quote = elect(there, POLICY, ENDED, source=source).quote
+        assert quote is not None
+        assert quote.seconds == pytest.approx(3.0)
 
 
 def test_nothing_is_revoked_while_the_old_lease_lives() -> None:
