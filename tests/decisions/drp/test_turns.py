@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
+import structlog
 
 from recovery.audit.facts import Actor
 from recovery.drp.facts import ActState, Kind
@@ -136,3 +137,8 @@ def test_a_trouble_is_grave_once_until_it_went_well(limit: int) -> None:
     assert met[limit - 1]
     assert troubles.went_well(("x",)) == 5
     assert not troubles.is_grave(("x",), 1)
+
+
+def test_a_traceback_is_written_plainly_for_it_is_written_by_who_detects() -> None:
+    renderer = structlog.get_config()["processors"][-1]
+    assert renderer._exception_formatter is structlog.dev.plain_traceback
