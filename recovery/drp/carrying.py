@@ -21,9 +21,9 @@ from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
+from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
-from recovery.drp.taking import Hands
 from recovery.drp.waves import current_wave
 from recovery.restores.queries import Leases
 

@@ -30,10 +30,10 @@ from recovery.drp.facts import RunState
 from recovery.drp.models import Run
 from recovery.drp.queries.once import look_again, one_look
 from recovery.drp.queries.promises import lost_at, promised
+from recovery.drp.rounds.taking import Hands, Memory, Round, Turn, raise_if_away, told
+from recovery.drp.rounds.troubles import STRIKES
+from recovery.drp.rounds.turns import BUDGET_SECONDS, Budget
 from recovery.drp.sights import GateSight, RunSight, with_looks
-from recovery.drp.taking import Hands, Memory, Round, Turn, raise_if_away, told
-from recovery.drp.troubles import STRIKES
-from recovery.drp.turns import BUDGET_SECONDS, Budget
 
 log = structlog.get_logger()
 MOST_TURNS = 4

@@ -11,6 +11,7 @@ from aiosmtpd.handlers import Message
 from django.db import transaction
 from pytest_django import Settings
 
+from recovery import wiring
 from recovery.alarms import actions
 from recovery.alarms.cycle import end_storm
 from recovery.alarms.facts import Audience, Severity
@@ -274,3 +275,25 @@ def test_a_storm_is_over_when_alarms_come_singly_again() -> None:
     end_storm(actor=leader, now=NOW + timedelta(minutes=11))
     storm.refresh_from_db()
     assert storm.state == "ended"
+
+
+class Broken:
+    """A channel with a fault in it."""
+
+    def send(self, **_: str) -> str:
+        raise ValueError("Port out of range 0-65535")
+
+
+def test_an_error_of_a_channel_that_nobody_foresaw_is_a_try_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    channel()
+    actions.raise_alarm(
+        key="x", severity=Severity.PAGE, title="x", body="", incident=None, actor=BY, reason="x",
+        now=NOW,
+    )  # fmt: skip
+    monkeypatch.setattr(wiring, "notifier_for", lambda kind, address: Broken())
+    (due,) = actions.claim_deliveries(now=NOW)
+    deliver(due, ManualClock(NOW))
+    due.refresh_from_db()
+    assert (due.state, due.last_error) == ("waiting", "ValueError: Port out of range 0-65535")

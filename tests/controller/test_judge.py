@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from django.db import connection, transaction
 
+from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.controller.eyes import Eyes
 from recovery.controller.judge import Judge
@@ -189,3 +190,39 @@ def test_a_judgement_that_waited_for_its_disk_goes_on_judging() -> None:
     clock.advance(2.0)
     play(leader, fleet, clock, 0.2)
     assert leader.sighted.is_grace, "this time nobody took digests: the process stood still"
+
+
+class Plans:
+    """In place of recovery plans: how often they were carried on, and what became of it."""
+
+    def __init__(self, *, is_behind: bool = False, error: Exception | None = None) -> None:
+        self.is_behind, self.error, self.rounds = is_behind, error, 0
+
+    def carry_on(self, **_: object) -> int:
+        self.rounds += 1
+        if self.error is not None:
+            raise self.error
+        return 0
+
+
+def test_whatever_is_wrong_with_plans_detection_goes_on_and_it_rings_once() -> None:
+    fleet, clock = make_fleet(copies=0), ManualClock(NOW)
+    lone = judge("one", clock)
+    play(lone, fleet, clock, 3.0)
+    lone._plans = Plans(error=KeyError("who?"))  # type: ignore[assignment]
+    play(lone, fleet, clock, 3.0)
+    assert lone.epoch == 1
+    assert Alarm.objects.get(key="drp-plans-stopped").body == "KeyError: 'who?'"
+
+
+def test_who_waits_for_a_turn_of_plans_has_it_in_the_very_next_round() -> None:
+    fleet, clock = make_fleet(copies=0), ManualClock(NOW)
+    lone = judge("one", clock)
+    play(lone, fleet, clock, 3.0)
+    rounds = {}
+    for is_behind in (False, True):
+        lone._plans = plans = Plans(is_behind=is_behind)  # type: ignore[assignment]
+        play(lone, fleet, clock, 2.0)
+        rounds[is_behind] = plans.rounds
+    assert rounds[False] <= 3
+    assert rounds[True] >= 9

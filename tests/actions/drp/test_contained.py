@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+import msgspec
 import pytest
 from django.db import DatabaseError
 
 from recovery.alarms.actions import register_channel
-from recovery.alarms.decide import STORM_WINDOW, is_storm
 from recovery.alarms.models import Alarm, Delivery
 from recovery.alarms.queries import raised_since
+from recovery.core.clock import ManualClock
 from recovery.core.errors import Refused
 from recovery.drp import queries
-from recovery.drp.facts import Kind, Mode, RunState
+from recovery.drp.carrying import make_cycle
+from recovery.drp.facts import Kind, Mode, RunState, StepState
 from recovery.drp.models import Act
+from recovery.drp.plan import Gate
 from recovery.drp.press import Press
 from recovery.drp.queries.promises import promised
+from recovery.drp.rounds.taking import Memory
+from recovery.drp.rounds.troubles import STANDSTILL, STRIKES
 from recovery.drp.sights import Heard, Order, Outcome, RunSight
-from recovery.drp.taking import Memory
-from recovery.drp.troubles import STANDSTILL, STRIKES
 from recovery.drp.views.runs import view_run
 from tests.actions.drp.ground import Counting, Ground
-from tests.support.fleet import BY
+from tests.decisions.drp.steps import plan, step
+from tests.support.drp_book import Book
+from tests.support.fleet import BY, NOW
 
 
 @dataclass
@@ -176,4 +182,17 @@ def test_that_time_is_over_is_told_once_by_every_leader_together_and_shown(groun
     titles = [one.title for one in view_run(ground.run.number).told]  # type: ignore[union-attr]
     assert f"100 % of the time promised for {name} is over" in titles
     assert f"50 % of the time promised for {name} is over" in titles
-    assert not is_storm(raised_since(ground.now - STORM_WINDOW)), "they are no alarms"
+    assert raised_since(NOW - timedelta(days=1)) == 0, "they make no storm"
+
+
+@pytest.mark.django_db
+def test_a_gate_that_cannot_be_looked_at_stays_shut_and_says_why() -> None:
+    planned = step(targets=(("a",), ("b",)))
+    odd = msgspec.structs.replace(planned, gate=Gate("the_moon_is_full", 100))
+    book = Book(plan(planned, msgspec.structs.replace(odd, id="two")))
+    for name in ("one", "two"):
+        book.change(name, state=StepState.BEGUN)
+    found = make_cycle(ManualClock(NOW), blind=lambda: "").gates(book.sight())
+    assert not found["two"].holds
+    assert "'the_moon_is_full' is not a valid Condition" in found["two"].said
+    assert found["one"].said == "There is nothing to look at: no databases accept writes."

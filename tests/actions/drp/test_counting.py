@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -75,7 +76,15 @@ def test_a_look_at_a_fence_and_what_a_round_reads_are_so_many_statements_for_any
     assert Database.objects.filter(primary__host__datacenter=site).count() == MANY
     assert many[0] <= few[0] <= 70, "the inventory and the world"
     assert many[1] <= few[1] <= 100, "the fence, and as many orders as go into one look"
-    assert Operation.objects.filter(verb="fence").count() == 2 * AT_ONCE
+    orders = Operation.objects.filter(verb="fence")
+    assert orders.count() == 2 * AT_ONCE
+    gone = {
+        pk: {"ended_at": NOW - timedelta(minutes=1)} for pk in orders.values_list("pk", flat=True)
+    }
+    transitions.move_many(Operation, gone, "withdrawn", actor=BY, reason="test", now=NOW)
+    asked(bench)
+    told = orders.values_list("replica", flat=True).distinct().count()
+    assert told == 3 * AT_ONCE, "who was never asked comes before who is asked again"
 
 
 def asked(bench: Bench) -> tuple[int, int]:

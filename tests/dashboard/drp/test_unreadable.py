@@ -59,3 +59,14 @@ def test_a_run_that_cannot_be_read_says_so_on_its_own_page_alone(
         assert page.status_code == 409, its
         assert "This is no plan" in text(page)
     assert client.get(f"/api/drp/runs/{run.number}").status_code == 403
+
+
+def test_a_run_that_cannot_be_read_is_aborted_from_its_page(ground: Ground, enter: Enter) -> None:
+    run, _ = damaged(ground)
+    client, at = enter("amelie"), f"/recovery/runs/{run.number}/abort/"
+    assert f"Abort {run}, a disaster" in text(client.get(at))
+    assert client.post(at, {"reason": ""}).status_code == 422
+    assert client.post(at, {"reason": "Nobody can read it."}).status_code == 302
+    run.refresh_from_db()
+    assert run.state == "aborting"
+    assert client.get("/recovery/runs/902/abort/").status_code == 404

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
+import structlog
 
 from recovery.audit.facts import Actor
 from recovery.drp.facts import ActState, Kind
 from recovery.drp.models import Run
 from recovery.drp.press import Press
+from recovery.drp.rounds.taking import Memory, Round, Turn
+from recovery.drp.rounds.troubles import Troubles
+from recovery.drp.rounds.turns import BATCH, Budget, Turns, batches
 from recovery.drp.sights import Do, Heard, Order, Outcome
-from recovery.drp.taking import Memory, Round, Turn
-from recovery.drp.troubles import Troubles
-from recovery.drp.turns import BATCH, Budget, Turns, batches
 from tests.decisions.drp.steps import plan, step
 from tests.support.drp_book import Book
 from tests.support.fleet import NOW
@@ -136,3 +137,8 @@ def test_a_trouble_is_grave_once_until_it_went_well(limit: int) -> None:
     assert met[limit - 1]
     assert troubles.went_well(("x",)) == 5
     assert not troubles.is_grave(("x",), 1)
+
+
+def test_a_traceback_is_written_plainly_for_it_is_written_by_who_detects() -> None:
+    renderer = structlog.get_config()["processors"][-1]
+    assert renderer._exception_formatter is structlog.dev.plain_traceback

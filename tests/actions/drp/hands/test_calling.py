@@ -48,9 +48,12 @@ class Receiver:
     """Whoever is called: drops what comes twice under one id."""
 
     refuses: str = ""
+    breaks: bool = False
     got: list[tuple[str, bytes]] = field(default_factory=list)
 
     def post(self, *, id: str, at: int, body: bytes) -> str:
+        if self.breaks:
+            raise ValueError("Port out of range 0-65535")
         if self.refuses:
             raise NotAccepted(self.refuses)
         self.got.append((id, body))
@@ -106,6 +109,18 @@ def test_a_no_is_a_failure_with_its_words(product: Product, receiver: Receiver) 
     carry(product)
     assert product.run.state == RunState.PAUSED
     assert "answered 503 Service Unavailable" in product.run.state_reason
+
+
+def test_an_error_that_nobody_foresaw_is_a_failure_and_is_not_tried_for_ever(
+    product: Product, receiver: Receiver
+) -> None:
+    receiver.breaks = True
+    product.begin()
+    carry(product)
+    assert deliver(product) == 1
+    assert Call.objects.get().said == "ValueError: Port out of range 0-65535"
+    product.now += CLAIM + timedelta(seconds=1)
+    assert deliver(product) == 0
 
 
 def test_a_key_that_is_not_there_is_told(product: Product) -> None:

@@ -24,9 +24,9 @@ from recovery.drp.facts import Kind, RunState
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.models import Run
 from recovery.drp.queries.once import look_again
+from recovery.drp.rounds.troubles import STANDSTILL, STRIKES, Troubles
+from recovery.drp.rounds.turns import OF_THE_RUN, Budget, Key, Turns, batches
 from recovery.drp.sights import Do, Order, RunSight
-from recovery.drp.troubles import STANDSTILL, STRIKES, Troubles
-from recovery.drp.turns import OF_THE_RUN, Budget, Key, Turns, batches
 
 log = structlog.get_logger()
 NOBODY = ByHand()

@@ -1,0 +1,1 @@
+"""One round of the leader: whose turn it is, for how long, and what goes wrong in it."""
