@@ -24,7 +24,7 @@ from recovery.backups.models import BackupReplica, Loan
 from recovery.core import incarnations, transitions
 from recovery.core.errors import Refused
 from recovery.core.wire.drills import DrillFact, DrillList, DrillReport
-from recovery.drp.drills.decide import UNPROVEN_SECONDS, seat
+from recovery.drp.drills.decide import seat
 from recovery.drp.drills.facts import DATABASE_MIB, ThingKind, ThingState
 from recovery.drp.drills.models import DrillHost, DrillSight, DrillThing
 from recovery.drp.drills.queries import (
@@ -293,14 +293,14 @@ def _see_gone(host: DrillHost, *, actor: Actor, now: datetime) -> None:
 # ---------------------------------------------------------------------- what nobody has seen
 
 
-def ring_unproven(*, actor: Actor, now: datetime) -> int:
+def ring_unproven(*, patience: float, actor: Actor, now: datetime) -> int:
     """One alarm a host for what should be gone, and nobody has seen that it is; it ends with the
     proof. How many things."""
     late: dict[DrillHost, list[str]] = {}
     instant = database_now()
     for row, why in unseen():
         assert row.removed_at is not None, "it is being removed"
-        if why and (instant - row.removed_at).total_seconds() >= UNPROVEN_SECONDS:
+        if why and (instant - row.removed_at).total_seconds() >= patience:
             late.setdefault(row.host, []).append(f"{row.name}: {why}")
     for host, lines in late.items():
         raise_alarm(
