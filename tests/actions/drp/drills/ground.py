@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from recovery.backups.models import BackupReplica
 from recovery.core.archive.names import milliseconds
 from recovery.core.wire.backups import RestoreResult
 from recovery.core.wire.drills import DrillFact, DrillList, DrillRemains, DrillReport
 from recovery.drp.drills import actions as drills
 from recovery.drp.drills.cycle import clean_up
-from recovery.drp.drills.models import DrillHost, DrillThing
-from recovery.drp.facts import Mode
+from recovery.drp.facts import ENDED, Mode
 from recovery.drp.models import Run
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Durability, Plan, Profile, Role
@@ -152,9 +150,12 @@ class Drill:
     agent: Agent | None = None
 
     def round(self, seconds: float = 6.0) -> None:
-        """A round of the leader, and of the host."""
+        """A round of the leader, and of the host; it stops at the end of the run, once."""
         ground = self.ground
+        was_over = ground.run.state in ENDED
         ground.look(seconds)
+        if not was_over and ground.run.state in ENDED:
+            return
         for row in ground.run.steps.filter(state="asking"):
             ground.say(row.name, "bruno")
         clean_up(actor=ground.actor, now=ground.now)
@@ -191,18 +192,3 @@ def make_drill(pins: Path, steps: str = STEPS, mode: Mode = Mode.DRILL) -> Drill
     begin(ground, steps, mode)
     return Drill(ground)
 
-
-def stamps() -> tuple[datetime | None, ...]:
-    return tuple(DrillThing.objects.values_list("gone_at", flat=True))
-
-
-__all__ = [
-    "Agent",
-    "BackupReplica",
-    "Drill",
-    "DrillHost",
-    "drill_host",
-    "make_drill",
-    "proven",
-    "stamps",
-]
