@@ -41,6 +41,8 @@ from recovery.drp.queries.people import database_now
 from recovery.inventory.actions import digest_token
 from recovery.inventory.models import Application
 
+MOST = 2**62
+"""Of a count: a host that reports more is believed in nothing of it."""
 _STATES = {"stands": ThingState.STANDS, "failed": ThingState.FAILED, "refused": ThingState.FAILED}
 
 
@@ -201,11 +203,28 @@ def hear_drill_host(*, host: UUID, report: DrillReport, now: datetime) -> DrillL
         row = DrillHost.objects.get(pk=host)
         _see(row, report)
         actor = Actor("agent", f"drill host {row}")
+        row = _overtake(row, report, actor=actor, now=now)
         known = (report.incarnation, report.revision) == stamp_of(row)
         if known:
             _hear_facts(row, report.facts, actor=actor, now=now)
         _see_gone(row, actor=actor, now=now)
         return None if known else list_of(row)
+
+
+def _overtake(host: DrillHost, report: DrillReport, *, actor: Actor, now: datetime) -> DrillHost:
+    """A host that has taken a list of which these rows know nothing (they were restored, or are a
+    new Tocsin's) takes no lower one: theirs goes above it."""
+    told = (report.incarnation, report.revision)
+    if told <= stamp_of(host) or max(told) > MOST:
+        return host
+    return transitions.amend(
+        DrillHost.objects.select_for_update().get(pk=host.pk),
+        {"life": report.incarnation, "revision": report.revision + 1},
+        action="list overtaken",
+        actor=actor,
+        reason="It has taken a list that these rows do not know.",
+        now=now,
+    )
 
 
 def _see(host: DrillHost, report: DrillReport) -> None:

@@ -149,6 +149,9 @@ class Drill:
     ground: Ground
     agent: Agent | None = None
 
+    def start(self, mode: Mode = Mode.DRILL) -> Run:
+        return begin(self.ground, STEPS, mode)
+
     def round(self, seconds: float = 6.0) -> None:
         """A round of the leader, and of the host; it stops at the end of the run, once."""
         ground = self.ground
@@ -173,7 +176,7 @@ class Drill:
         return self.ground.step(step).said
 
 
-def make_drill(pins: Path, steps: str = STEPS, mode: Mode = Mode.DRILL) -> Drill:
+def make_drill(pins: Path, mode: Mode = Mode.DRILL, *, started: bool = True) -> Drill:
     """`notes` and one container of `shop` in PAR1, which nothing befalls; a run was started."""
     fleet = make_fleet()
     database = describe(
@@ -188,7 +191,7 @@ def make_drill(pins: Path, steps: str = STEPS, mode: Mode = Mode.DRILL) -> Drill
     slot = Container.objects.filter(application=fleet.application).first()
     assert slot is not None
     seat(slot, fleet.hosts["par1-r2-h1"])
-    ground = Ground(people(pins), pins)
-    begin(ground, steps, mode)
-    return Drill(ground)
-
+    found = Drill(Ground(people(pins), pins))
+    if started:
+        found.start(mode)
+    return found

@@ -15,9 +15,11 @@ from django.db import IntegrityError, transaction
 
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
+from recovery.backups.actions import forget_loan, lend_volume
+from recovery.backups.models import Loan
 from recovery.core import control, transitions
 from recovery.core.errors import Refused
-from recovery.core.wire.drills import DrillReport
+from recovery.core.wire.drills import DrillList, DrillReport
 from recovery.core.wire.plans import unpack_mandate
 from recovery.detection.models import Freeze
 from recovery.drp.actions.reports import write_due_reports
@@ -46,6 +48,7 @@ from recovery.restores.models import Restore
 from tests.actions.drp.drills.ground import Drill, drill_host, make_drill
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.hands.ground import Killed
+from tests.actions.restores.ground import POINT, keep_snapshot
 from tests.support.fleet import NOW
 
 pytestmark = pytest.mark.django_db
@@ -362,6 +365,55 @@ def test_a_report_of_an_older_list_proves_nothing(drill: Drill) -> None:
     )
     drills.hear_drill_host(host=host.pk, report=blind, now=NOW)
     assert {state for _, state in things()} == {ThingState.REMOVING}
+
+
+def test_rows_that_know_less_than_their_host_go_above_what_it_has_taken(drill: Drill) -> None:
+    """They were restored, or are a new Tocsin's: it would take no lower list for ever."""
+    assert drill.agent is not None
+    drill.agent.told = DrillList(incarnation=7, revision=90)
+    drill.agent.turn(2)
+    assert (drill.agent.told.incarnation, drill.agent.told.revision) == (7, 91)
+    mad = DrillReport(boot="b", incarnation=7, revision=2**63 - 1)
+    drills.hear_drill_host(host=DrillHost.objects.get().pk, report=mad, now=NOW)
+    assert DrillHost.objects.get().revision == 91
+
+
+def test_a_volume_of_a_snapshot_is_given_back_before_anything_counts_as_gone(
+    pinned: Path,
+) -> None:
+    drill = make_drill(pinned, started=False)
+    snapshot = keep_snapshot(Database.objects.get(), "OSU2", POINT + timedelta(seconds=5))
+    drill.agent = drill_host()
+    drill.agent.turn()
+    drill.start()
+    for _ in range(6):
+        drill.round()
+    thing = DrillThing.objects.get()
+    assert (thing.copy, thing.is_told, thing.state) == (snapshot.pk, False, "wanted")
+    assert drill.agent.told.wishes == (), "nobody could read it yet"
+    loan = Loan.objects.get(borrower=thing.pk)
+    lend_volume(loan=loan, volume="vol-9", actor=drill.ground.actor, now=NOW)
+    for _ in range(4):
+        drill.round()
+    told = drill.agent.lists and next(iter(drill.agent.told.wishes))
+    assert told
+    assert told.restore is not None
+    assert told.restore.store is not None
+    assert told.restore.store.folder == "/mnt/volumes/vol-9"
+    drill.play()
+    for _ in range(3):
+        drill.round()
+    assert dict(things())["notes"] == "removing"
+    facts = drilled(drill_facts(drill.ground.run))
+    assert facts is not None
+    assert (facts.begun, facts.gone) == (3, 1), "the volume is one of them"
+    loan.refresh_from_db()
+    assert loan.state == "over"
+    forget_loan(loan=loan, actor=drill.ground.actor, now=NOW)
+    drill.round()
+    facts = drilled(drill_facts(drill.ground.run))
+    assert facts is not None
+    assert proof(facts).startswith("Begun 3, removed 3, seen gone 3 at ")
 
 
 def test_the_ground_s_other_runs_are_none_of_a_drill(ground: Ground) -> None:
