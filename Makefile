@@ -44,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers own-rows restores two-people told backups drp chaos chaos-drp chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers own-rows restores two-people told backups drp drill chaos chaos-drp chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -119,6 +119,9 @@ told: install-dev ## pieces gone, catalogues frozen, bytes flipped in a lab's st
 
 drp: install-dev ## recovery plans: leaders killed at every step of every hand; a datacenter lost on the lab
 	python -m pytest -n 0 -s tests/drp_story
+
+drill: install-dev ## a lost datacenter drilled on a lab: restored and started on a drill host, production serves on
+	python -m pytest -n 0 -s tests/drp_story/test_drill.py
 
 backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
 	python -m pytest -n $(WORKERS) tests/agent/backups

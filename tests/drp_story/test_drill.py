@@ -5,9 +5,11 @@ felt anything."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,14 @@ SELECT d.name, g.seconds FROM inventory_writegap g JOIN inventory_database d
 ON d.id = g.database_id WHERE g.first_after > %s
 """
 THINGS = "SELECT target_name, state, gone_said FROM drp_drillthing ORDER BY begun_at"
+STATES = """
+SELECT t.state FROM drp_drillthing t JOIN drp_run r ON r.id = t.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
+STEPS = """
+SELECT s.name, s.state FROM drp_runstep s JOIN drp_run r ON r.id = s.run_id
+WHERE r.number = (SELECT max(number) FROM drp_run)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +91,17 @@ def at_work_in(folder: Path) -> list[str]:
     return found
 
 
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def nothing_is_left(bases: Bases) -> None:
+    """By its own disk and its processes, without asking it."""
+    drills = bases.stack.running.state.folder / "lab" / "hosts" / "drill-1" / "state" / "drills"
+    assert list(drills.iterdir()) == []
+    assert at_work_in(drills.parent) == []
+
+
 def test_a_drill_restores_and_starts_on_its_own_host_and_leaves_nothing(bases: Bases) -> None:
     has_points(bases, NAMES, 1, 2)
     covered(bases, "notes-pg", 1, 2)
@@ -98,8 +119,51 @@ def test_a_drill_restores_and_starts_on_its_own_host_and_leaves_nothing(bases: B
     wait_for(lambda: {state for _, state, _ in bases.stack.rows(THINGS)} == {"gone"}, 60)
     for name, _, seen in bases.stack.rows(THINGS):
         diary(f"{name}: {seen}")
-    drills = bases.stack.running.state.folder / "lab" / "hosts" / "drill-1" / "state" / "drills"
-    assert list(drills.iterdir()) == []
-    assert at_work_in(drills.parent) == []
+    nothing_is_left(bases)
     assert production(bases) == before, "nothing of production was written"
     assert bases.stack.rows(GAPS, since) == [], "no user waited for a write"
+    page = words(bases.read("/recovery/runs/1/"))
+    assert "DRILL an exercise on hosts of its own" in page
+    assert "Begun 4, removed 4, seen gone 4 at " in page
+    wait_for(lambda: bases.stack.rows("SELECT 1 FROM drp_report") != [], 120)
+    report = words(bases.read("/recovery/runs/1/report/"))
+    assert "drill hosts: drill-1. Begun 4, removed 4, seen gone 4 at " in report
+    assert "drill-1 looked at its disk and its processes at " in report
+    assert "drill-1" in words(bases.read("/recovery/runs/"))
+
+
+def states(bases: Bases) -> set[str]:
+    return {state for (state,) in bases.stack.rows(STATES)}
+
+
+def is_past(bases: Bases, step: str) -> bool:
+    return dict(bases.stack.rows(STEPS)).get(step) == "done"
+
+
+def test_a_drill_whose_agent_dies_and_falls_silent_is_unproven_until_it_answers(
+    bases: Bases,
+) -> None:
+    """Killed while databases stand, silent while they are to be removed, killed again then; and so
+    is the leader."""
+    before = production(bases)
+    with ThreadPoolExecutor(1) as pool:
+        drilling = pool.submit(drilled, bases)
+        wait_for(lambda: is_past(bases, "promote-business"), 200)
+        bases.stack.lab("kill-agent", host="drill-1")
+        wait_for(lambda: is_past(bases, "verify"), 200)
+        bases.stack.lab("stop-agent", host="drill-1")
+        told = drilling.result()
+    assert told["state"] == "done", (told["state"], told["reason"], told["acts"])
+    wait_for(lambda: states(bases) == {"removing"}, 30)
+    bases.stack.kill("controller")
+    number = int(told["name"].removeprefix("DRP-"))
+    page = words(bases.read(f"/recovery/runs/{number}/"))
+    assert "Begun 4, removed 4, seen gone 0: the clean-up is not proven." in page
+    rung = "SELECT state FROM alarms_alarm WHERE key LIKE 'drill-unproven:%'"
+    wait_for(lambda: bases.stack.rows(rung) == [("raised",)], 90)
+    bases.stack.lab("kill-agent", host="drill-1")
+    wait_for(lambda: states(bases) == {"gone"}, 60)
+    wait_for(lambda: bases.stack.rows(rung) == [("ended",)], 30)
+    nothing_is_left(bases)
+    assert "Begun 4, removed 4, seen gone 4 at " in words(bases.read(f"/recovery/runs/{number}/"))
+    assert production(bases) == before

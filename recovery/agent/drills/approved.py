@@ -91,7 +91,7 @@ def _refuse_act(wish: DrillWish, word: PlanWord, plan: _Plan) -> str:
         ),
         (
             step is None or step.kind not in KINDS[kind],
-            f"step {word.step} of the plan is none that brings a {kind} about.",
+            f"step {word.step} of the plan is none that brings any {kind} about.",
         ),
         (
             any(target.realm != "drill" for target in targets),

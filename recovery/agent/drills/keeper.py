@@ -20,6 +20,7 @@ from recovery.core.wire.drills import DrillFact, DrillList, DrillRemains, DrillR
 _log = logging.getLogger("tocsin.agent.drills")
 ROUND_SECONDS = 0.5
 GRACE_SECONDS = 2.0
+_SHOWN = 3
 
 
 class DrillKeeper:
@@ -74,9 +75,11 @@ class DrillKeeper:
             DrillFact(name=name, state="refused", said=why) for name, why in self._refused.items()
         ]
         try:
-            for name in sorted(await self._names()):
-                what = await self._left(name)
-                left += [DrillRemains(name=name, what=what)] if what else []
+            names = sorted(await self._names())
+            working = await asyncio.to_thread(remains.look) if names else ()
+            for name in names:
+                what = await self._left(name, working)
+                left += [DrillRemains(name=name, what=_short(what))] if what else []
         except (OSError, EngineAway) as error:
             trouble = f"this host could not look everywhere: {error}"
         return DrillReport(
@@ -119,9 +122,9 @@ class DrillKeeper:
         seats = {sight.placement for sight in await self._ground.engine.look()}
         return on_disk | seats | self._things.keys()
 
-    async def _left(self, name: str) -> tuple[str, ...]:
+    async def _left(self, name: str, working: remains.Working | None = None) -> tuple[str, ...]:
         home, note = self._ground.home(name), self._ground.note(name)
-        found = await asyncio.to_thread(remains.remains_of, home, note)
+        found = await asyncio.to_thread(remains.remains_of, home, note, working)
         seats = [one for one in await self._ground.engine.look() if one.placement == name]
         at_work = ("its work",) if name in self._things else ()
         return (
@@ -129,6 +132,12 @@ class DrillKeeper:
             *found,
             *(f"container {one.container} ({'runs' if one.running else 'ended'})" for one in seats),
         )
+
+
+def _short(what: tuple[str, ...]) -> tuple[str, ...]:
+    """For a frame: what is first, and how much more there is."""
+    more = len(what) - _SHOWN
+    return what if more <= 0 else (*what[:_SHOWN], f"and {more} more")
 
 
 def _is_plain(name: str) -> bool:

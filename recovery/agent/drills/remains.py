@@ -20,6 +20,7 @@ from recovery.adapters.containers import proc
 from recovery.engines.places import beside
 
 _DELETED = " (deleted)"
+Working = tuple[tuple[int, str], ...]
 
 
 def names_in(folder: Path) -> frozenset[str]:
@@ -46,11 +47,17 @@ def _folders(place: Path, pattern: str) -> list[Path]:
     return sorted(path for path in place.glob(pattern) if path.is_dir())
 
 
-def processes_in(places: Iterable[Path]) -> dict[int, str]:
-    """Those that work in one of these places, by what /proc says now. Raises `OSError` where it
-    cannot be read at all."""
+def processes_in(places: Iterable[Path], working: Working | None = None) -> dict[int, str]:
+    """Those that work in one of these places. `working`: as it was looked at for all of them."""
     roots = [str(place.resolve()) for place in places]
-    return {pid: proc.name(pid) for pid, at in _working() if _is_below(at, roots)}
+    everybody = look() if working is None else working
+    return {pid: proc.name(pid) for pid, at in everybody if _is_below(at, roots)}
+
+
+def look() -> Working:
+    """Everybody's working folder, by what /proc says now. Raises `OSError` where it cannot be read
+    at all."""
+    return tuple(_working())
 
 
 def _working() -> Iterator[tuple[int, str]]:
@@ -68,10 +75,10 @@ def _is_below(at: str, roots: Iterable[str]) -> bool:
     return any(at == root or at.startswith(f"{root}/") for root in roots)
 
 
-def remains_of(home: Path, note: Path) -> tuple[str, ...]:
+def remains_of(home: Path, note: Path, working: Working | None = None) -> tuple[str, ...]:
     """What is there of it now, in words."""
-    places = places_of(home)
-    running = (f"process {pid} ({name})" for pid, name in processes_in(places).items())
+    places, found = places_of(home), look() if working is None else working
+    running = (f"process {pid} ({name})" for pid, name in processes_in(places, found).items())
     there = (f"folder {place}" for place in places if place.exists())
     return (*running, *there, *((f"note {note}",) if note.exists() else ()))
 

@@ -24,7 +24,7 @@ from recovery.backups.models import BackupReplica, Loan
 from recovery.core import incarnations, transitions
 from recovery.core.errors import Refused
 from recovery.core.wire.drills import DrillFact, DrillList, DrillReport
-from recovery.drp.drills.decide import UNPROVEN_SECONDS, seat
+from recovery.drp.drills.decide import seat
 from recovery.drp.drills.facts import DATABASE_MIB, ThingKind, ThingState
 from recovery.drp.drills.models import DrillHost, DrillSight, DrillThing
 from recovery.drp.drills.queries import (
@@ -41,6 +41,8 @@ from recovery.drp.queries.people import database_now
 from recovery.inventory.actions import digest_token
 from recovery.inventory.models import Application
 
+MOST = 2**62
+"""Of a count: a host that reports more is believed in nothing of it."""
 _STATES = {"stands": ThingState.STANDS, "failed": ThingState.FAILED, "refused": ThingState.FAILED}
 
 
@@ -201,11 +203,28 @@ def hear_drill_host(*, host: UUID, report: DrillReport, now: datetime) -> DrillL
         row = DrillHost.objects.get(pk=host)
         _see(row, report)
         actor = Actor("agent", f"drill host {row}")
+        row = _overtake(row, report, actor=actor, now=now)
         known = (report.incarnation, report.revision) == stamp_of(row)
         if known:
             _hear_facts(row, report.facts, actor=actor, now=now)
         _see_gone(row, actor=actor, now=now)
         return None if known else list_of(row)
+
+
+def _overtake(host: DrillHost, report: DrillReport, *, actor: Actor, now: datetime) -> DrillHost:
+    """A host that has taken a list of which these rows know nothing (they were restored, or are a
+    new Tocsin's) takes no lower one: theirs goes above it."""
+    told = (report.incarnation, report.revision)
+    if told <= stamp_of(host) or max(told) > MOST:
+        return host
+    return transitions.amend(
+        DrillHost.objects.select_for_update().get(pk=host.pk),
+        {"life": report.incarnation, "revision": report.revision + 1},
+        action="list overtaken",
+        actor=actor,
+        reason="It has taken a list that these rows do not know.",
+        now=now,
+    )
 
 
 def _see(host: DrillHost, report: DrillReport) -> None:
@@ -293,14 +312,14 @@ def _see_gone(host: DrillHost, *, actor: Actor, now: datetime) -> None:
 # ---------------------------------------------------------------------- what nobody has seen
 
 
-def ring_unproven(*, actor: Actor, now: datetime) -> int:
+def ring_unproven(*, patience: float, actor: Actor, now: datetime) -> int:
     """One alarm a host for what should be gone, and nobody has seen that it is; it ends with the
     proof. How many things."""
     late: dict[DrillHost, list[str]] = {}
     instant = database_now()
     for row, why in unseen():
         assert row.removed_at is not None, "it is being removed"
-        if why and (instant - row.removed_at).total_seconds() >= UNPROVEN_SECONDS:
+        if why and (instant - row.removed_at).total_seconds() >= patience:
             late.setdefault(row.host, []).append(f"{row.name}: {why}")
     for host, lines in late.items():
         raise_alarm(

@@ -11,17 +11,18 @@ from recovery.audit.facts import Actor
 from recovery.core import control, incarnations
 from recovery.core.errors import Conflict, Refused
 from recovery.drp.drills import actions, queries
+from recovery.drp.drills.decide import UNPROVEN_SECONDS
 
 log = structlog.get_logger()
 
 
-def clean_up(*, actor: Actor, now: datetime) -> int:
-    """One look; how many things were taken out of their lists."""
+def clean_up(*, actor: Actor, now: datetime, patience: float = UNPROVEN_SECONDS) -> int:
+    """One look; how many things were taken out of their lists. `patience`: until it rings."""
     if incarnations.quarantine_reason() or not queries.has_hosts():
         return 0
     removed = sum(_removed(actor, now, str(thing.pk)) for thing in queries.left_behind())
     with control.deciding(actor.epoch):
-        actions.ring_unproven(actor=actor, now=now)
+        actions.ring_unproven(patience=patience, actor=actor, now=now)
     return removed
 
 

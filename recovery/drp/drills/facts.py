@@ -10,7 +10,7 @@ from enum import StrEnum
 
 HEARD_SECONDS = 10.0
 """A drill host that has reported within them is there."""
-MOST_THINGS = 50
+MOST_THINGS = 30
 """On one host: its report has to fit a frame."""
 DATABASE_MIB = 160
 """What a restored server takes: its buffers, and what replays."""

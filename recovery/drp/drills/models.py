@@ -14,7 +14,8 @@ from recovery.inventory.models.places import choices
 
 
 class DrillHost(Guarded):
-    """`digest`: of the token that it shows; `revision`: counts the lists that it was told."""
+    """`digest`: of the token that it shows; `revision`: counts the lists that it was told; `life`:
+    the highest incarnation that one of them bore, also of rows that these know nothing of."""
 
     TYPE = "drill host"
 
@@ -23,6 +24,7 @@ class DrillHost(Guarded):
     cpu_millis = models.IntegerField()
     memory_mib = models.IntegerField()
     revision = models.BigIntegerField(default=1)
+    life = models.BigIntegerField(default=0)
     added_at = models.DateTimeField()
 
     class Meta:

@@ -47,7 +47,7 @@ def has_hosts() -> bool:
 def stamp_of(host: DrillHost) -> Stamp:
     """Of the list that it is to have now."""
     current = incarnations.newest()
-    return (current.number if current else 0, host.revision)
+    return (max(current.number if current else 0, host.life), host.revision)
 
 
 def looked_of(host: DrillHost) -> Looked | None:

@@ -19,7 +19,7 @@ from recovery.core import control
 from recovery.core.errors import Refused
 from recovery.drp.actions.effects import beginning
 from recovery.drp.drills.actions import Wanted, begin_thing, is_lent, tell_thing
-from recovery.drp.drills.facts import ThingKind, ThingState, twin
+from recovery.drp.drills.facts import HEARD_SECONDS, ThingKind, ThingState, twin
 from recovery.drp.drills.models import DrillSight, DrillThing
 from recovery.drp.facts import Kind, Mode, RunState
 from recovery.drp.hands.bench import Bench
@@ -27,6 +27,7 @@ from recovery.drp.hands.watching import Watching
 from recovery.drp.models import Act, Run
 from recovery.drp.plan import PlannedStep, Target
 from recovery.drp.queries.inventory import inventory, production_keys
+from recovery.drp.queries.people import database_now
 from recovery.drp.sights import Heard, Order, Outcome
 
 NOTHING = "Nothing of production was touched."
@@ -185,5 +186,7 @@ def _phase(row: DrillThing) -> str:
     if not row.is_told:
         return "a volume of its snapshot is being made"
     sight = DrillSight.objects.filter(host=row.host_id).first()
-    told = sight.facts.get(row.name, {}) if sight else {}
-    return str(told.get("said") or told.get("state") or "its host was not heard since")
+    if sight is None or (database_now() - sight.heard_at).total_seconds() > HEARD_SECONDS:
+        return "its host is not heard"
+    told = sight.facts.get(row.name, {})
+    return str(told.get("said") or told.get("state") or "its host was told")

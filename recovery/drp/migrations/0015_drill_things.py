@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ("cpu_millis", models.IntegerField()),
                 ("memory_mib", models.IntegerField()),
                 ("revision", models.BigIntegerField(default=1)),
+                ("life", models.BigIntegerField(default=0)),
                 ("added_at", models.DateTimeField()),
             ],
             options={

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from recovery.drp.drills.facts import NAMED_MOVES as THING_MOVES
+from recovery.drp.drills.facts import ThingState
 from recovery.drp.facts import (
     ACT_NAMED_MOVES,
     ENDED,
@@ -35,6 +37,7 @@ def table(moves: Mapping[Any, str], begins: str, ends: set[str]) -> Arrows:
         (0, table(NAMED_MOVES, RunState.PREPARED, set(ENDED))),
         (1, table(STEP_NAMED_MOVES, StepState.PENDING, {StepState.DONE, StepState.SKIPPED})),
         (2, table(ACT_NAMED_MOVES, ActState.INTENDED, {ActState.DONE, ActState.FAILED})),
+        (3, table(THING_MOVES, ThingState.WANTED, {ThingState.GONE})),
     ],
 )
 def test_the_pictures_show_each_move_and_no_other(nth: int, expected: Arrows) -> None:

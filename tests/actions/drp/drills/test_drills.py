@@ -1,0 +1,421 @@
+"""A drill really restores and starts on its own hosts, and proves that nothing of it is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+from django.db import IntegrityError, transaction
+
+from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
+from recovery.backups.actions import forget_loan, lend_volume
+from recovery.backups.models import Loan
+from recovery.core import control, transitions
+from recovery.core.errors import Refused
+from recovery.core.wire.drills import DrillList, DrillReport
+from recovery.core.wire.plans import unpack_mandate
+from recovery.detection.models import Freeze
+from recovery.drp.actions.reports import write_due_reports
+from recovery.drp.drills import actions as drills
+from recovery.drp.drills.cycle import clean_up
+from recovery.drp.drills.facts import ThingKind, ThingState, twin
+from recovery.drp.drills.models import DrillHost, DrillThing
+from recovery.drp.executing import FAIL_POINTS
+from recovery.drp.facts import Mode
+from recovery.drp.hands import DRILL_MAKERS, MAKERS
+from recovery.drp.hands.bench import Bench
+from recovery.drp.hands.drilling import DrillWatching, Staging, Would, refuse_real
+from recovery.drp.models import Act, Run
+from recovery.drp.plan import Target
+from recovery.drp.press import Press
+from recovery.drp.queries.approvals import plan_of
+from recovery.drp.queries.drilled import drill_facts
+from recovery.drp.queries.inventory import production_keys
+from recovery.drp.queries.world import world
+from recovery.drp.reports.document import read_report
+from recovery.drp.reports.drilled import drilled, proof, section
+from recovery.failover.models import Fence
+from recovery.inventory.models import Application, Database, Placement
+from recovery.operations.models import Operation
+from recovery.restores.models import Restore
+from tests.actions.drp.drills.ground import Drill, drill_host, make_drill
+from tests.actions.drp.ground import Ground
+from tests.actions.drp.hands.ground import Killed
+from tests.actions.restores.ground import POINT, keep_snapshot
+from tests.support.fleet import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def drill(pinned: Path) -> Drill:
+    found = make_drill(pinned)
+    found.agent = drill_host()
+    found.agent.turn()
+    return found
+
+
+def things() -> list[tuple[str, str]]:
+    return list(DrillThing.objects.values_list("target_name", "state"))
+
+
+def untouched() -> None:
+    """No row of production was written by it."""
+    assert not Freeze.objects.exists()
+    assert not Fence.objects.exists()
+    assert not Restore.objects.exists()
+    assert not Operation.objects.exists()
+    assert Placement.objects.count() == 1
+
+
+def test_it_restores_and_starts_on_its_own_host_and_touches_nothing_else(drill: Drill) -> None:
+    assert drill.play().state == "done", drill.ground.run.state_reason
+    assert drill.said("freeze").startswith("Drill: would freeze failover until a person lifts it.")
+    assert drill.said("fence").startswith("Drill: would fence PAR1, proven by leases ended")
+    assert "notes was restored as drp-" in drill.said("restore")
+    assert "48.0 MB in 2.0 s, 34.6 MB/s; recoverable to" in drill.said("restore")
+    assert "shop was started as drp-" in drill.said("place")
+    assert "nobody is led to it" in drill.said("place")
+    assert drill.said("traffic").startswith("Drill: would lead the users of shop to OSU2")
+    assert drill.said("verify") == (
+        "Drill: PAR1 is taken as lost. 1 of 1 databases accept writes."
+        " 1 of 1 applications answer outside PAR1."
+    )
+    assert drill.said("tell").startswith("Drill: would tell customers: “It is over.”")
+    assert things() == [("notes", "stands"), ("shop", "stands")]
+    untouched()
+
+
+def test_its_host_is_told_no_secret_and_no_id_of_production(drill: Drill) -> None:
+    drill.play()
+    assert drill.agent is not None
+    told = msgspec.json.encode(drill.agent.told).decode()
+    for row in (Database.objects.get(), Application.objects.get()):
+        assert str(row.pk) not in told
+        assert twin(str(row.pk)) in told
+    assert Database.objects.get().secret not in told
+    assert {word.step for word in drill.agent.told.words} == {"restore", "place"}
+    plan = unpack_mandate(drill.agent.told.words[0].mandate).plan
+    assert all(str(key).split(":")[1] not in plan for key in production_keys())
+
+
+def test_it_is_over_when_its_host_has_seen_everything_gone(drill: Drill) -> None:
+    drill.play()
+    clean_up(actor=drill.ground.actor, now=drill.ground.now)
+    assert {state for _, state in things()} == {"removing"}
+    assert drill.agent is not None
+    drill.agent.turn(1)
+    assert {state for _, state in things()} == {"removing"}, "that report was made before its list"
+    drill.agent.turn(1)
+    assert {state for _, state in things()} == {"gone"}
+    said = [row.gone_said for row in DrillThing.objects.all()]
+    assert all(one.startswith("drill-1 looked at its disk and its processes") for one in said)
+    facts = drill_facts(drill.ground.run)
+    told = drilled(facts)
+    assert told is not None
+    assert (told.begun, told.removed, told.gone) == (2, 2, 2)
+    assert proof(told).startswith("Begun 2, removed 2, seen gone 2 at ")
+
+
+def test_what_its_host_still_has_is_not_gone_and_rings_until_it_is(drill: Drill) -> None:
+    drill.play()
+    agent = drill.agent
+    assert agent is not None
+    agent.is_stuck = True
+    clean_up(actor=drill.ground.actor, now=drill.ground.now)
+    agent.turn(4)
+    assert {state for _, state in things()} == {"removing"}
+    clean_up(actor=drill.ground.actor, now=drill.ground.now, patience=0.0)
+    alarm = Alarm.objects.get(key__startswith="drill-unproven:")
+    assert alarm.title == "What a drill began on drill-1 is not proven to be gone: 2"
+    assert "Its host still has of it: folder x." in alarm.body
+    agent.has = set()
+    agent.turn(1)
+    clean_up(actor=drill.ground.actor, now=drill.ground.now, patience=0.0)
+    alarm.refresh_from_db()
+    assert alarm.state == "ended"
+    assert {state for _, state in things()} == {"gone"}
+
+
+def test_a_host_that_is_silent_leaves_it_unproven_and_the_report_says_so(drill: Drill) -> None:
+    drill.play()
+    clean_up(actor=drill.ground.actor, now=drill.ground.now, patience=0.0)
+    assert Alarm.objects.filter(key__startswith="drill-unproven:").exists()
+    told = drilled(drill_facts(drill.ground.run))
+    assert told is not None
+    assert proof(told) == "Begun 2, removed 2, seen gone 0: the clean-up is not proven."
+    assert {one.evidence for one in told.things} == {
+        "Its host has not reported since it was told to remove it."
+    }
+
+
+def test_the_report_waits_for_the_proof_and_tells_it(drill: Drill) -> None:
+    drill.play()
+    later = drill.ground.now
+    clean_up(actor=drill.ground.actor, now=later)
+    assert drill.agent is not None
+    run = drill.ground.run
+    assert write_due_reports(now=run.state_at) == 0
+    drill.agent.turn(3)
+    assert write_due_reports(now=run.state_at + timedelta(seconds=61)) == 1
+    report = read_report(run.reports.get().raw.encode())
+    assert report.watermark == "DRILL"
+    assert report.drill is not None
+    assert report.drill.gone == 2
+    part = section(report.drill)
+    assert part is not None
+    assert "Begun 2, removed 2, seen gone 2" in part.note
+    by_name = {one.name: one for one in report.targets}
+    assert by_name["notes"].rto.said == "From the drill's start until it stood on drill-1."
+    assert by_name["notes"].service, "it is held against the promise of its kind"
+
+
+def test_a_report_that_came_before_the_proof_is_followed_by_one_that_has_it(drill: Drill) -> None:
+    drill.play()
+    clean_up(actor=drill.ground.actor, now=drill.ground.now)
+    run = drill.ground.run
+    assert write_due_reports(now=run.state_at + timedelta(minutes=3)) == 1
+    assert write_due_reports(now=run.state_at + timedelta(minutes=4)) == 0
+    assert drill.agent is not None
+    drill.agent.turn(3)
+    assert write_due_reports(now=run.state_at + timedelta(minutes=5)) == 1
+    newest = read_report(run.reports.latest("number").raw.encode())
+    assert newest.drill is not None
+    assert (newest.version, newest.drill.gone) == (2, 2)
+    assert write_due_reports(now=run.state_at + timedelta(minutes=6)) == 0
+
+
+@pytest.mark.parametrize(
+    ("memory", "is_heard", "said"),
+    [
+        (None, False, "There is no host for drills"),
+        (1024, False, "No drill host is heard (drill-1, within 10 s)"),
+        (100, True, "The drill hosts are full: 160 MiB are needed, at most 100 MiB are free"),
+    ],
+)
+def test_without_room_of_its_own_it_says_so_and_takes_no_other(
+    pinned: Path, memory: int | None, is_heard: bool, said: str
+) -> None:
+    drill = make_drill(pinned)
+    if memory is not None:
+        agent = drill_host(memory=memory)
+        if is_heard:
+            drill.agent = agent
+            agent.turn()
+    run = drill.play("paused")
+    assert run.state == "paused"
+    assert said in drill.said("restore")
+    assert not DrillThing.objects.exists()
+    untouched()
+
+
+def test_what_its_host_cannot_do_fails_with_its_words_and_is_removed(drill: Drill) -> None:
+    assert drill.agent is not None
+    drill.agent.failing = "archive: a chunk is missing"
+    run = drill.play("paused")
+    assert run.state == "paused"
+    assert "a chunk is missing" in drill.said("restore")
+    drill.agent.failing = ""
+    drill.round()
+    drill.round()
+    assert things() == [("notes", "gone")], "it is not kept until the run is over"
+
+
+def test_an_aborted_drill_is_cleaned_up_too(drill: Drill) -> None:
+    agent, drill.agent = drill.agent, None
+    for _ in range(6):
+        drill.round()
+    assert things() == [("notes", "wanted")]
+    drill.ground.press(Press.ABORT)
+    drill.agent = agent
+    assert drill.play("aborted").state == "aborted"
+    for _ in range(3):
+        drill.round()
+    assert things() == [("notes", "gone")]
+
+
+def test_a_drill_keeps_no_recovery_of_the_same_datacenter_from_starting(drill: Drill) -> None:
+    ground = drill.ground
+    ground.prepare(Mode.DISASTER)
+    assert ground.press(Press.START).state == "running"
+    states = set(Run.objects.values_list("mode", "state"))
+    assert states == {("drill", "running"), ("disaster", "running")}
+
+
+# ------------------------------------------------------------------ I-DR-4
+
+
+def test_a_thousand_production_ids_injected_into_a_drill_begin_nothing(drill: Drill) -> None:
+    """Plans, acts and rows that name production's own: the hands refuse each, and so does the
+    host's list."""
+    ground, base, app = drill.ground, Database.objects.get(), Application.objects.get()
+    run = ground.run
+    real = [f"database:{base.pk}", f"application:{app.pk}"]
+    assert set(real) <= production_keys()
+    plan = plan_of(run)
+    bench = Bench(run, plan, lambda _: world("PAR1", "OSU2"), ground.actor, NOW, lambda: 0.0)
+    for n in range(1000):
+        kind, _, id = real[n % 2].partition(":")
+        realm = "production" if n % 4 < 2 else "drill"
+        target = Target(kind, id, f"injected-{n}", 1, realm)  # type: ignore[arg-type]
+        with pytest.raises(Refused, match=r"only a drill’s own|never touches it"):
+            refuse_real(bench, target)
+    assert not DrillThing.objects.exists()
+    untouched()
+
+
+def test_only_a_drill_begins_something_on_its_hosts_whoever_writes_the_row(pinned: Path) -> None:
+    """The second lock, in PostgreSQL."""
+    disaster = make_drill(pinned, mode=Mode.DISASTER)
+    drill_host()
+    forged = DrillThing(
+        run=disaster.ground.run, key="k", step="restore", kind=ThingKind.DATABASE, name="x",
+        target="t", target_name="notes", source=UUID(int=1), host=DrillHost.objects.get(),
+        memory_mib=1, port=1, begun_at=NOW,
+    )  # fmt: skip
+    with pytest.raises(IntegrityError, match="only a drill begins"), transaction.atomic():
+        transitions.create([forged], actor=Actor("person", "m"), reason="forged", now=NOW)
+
+
+def test_a_disaster_never_makes_a_hand_of_a_drill_and_a_drill_none_of_production() -> None:
+    assert set(DRILL_MAKERS) == set(MAKERS)
+    ours = {Staging, Would, DrillWatching}
+    assert not ours & {maker for maker in MAKERS.values() if isinstance(maker, type)}
+    assert {maker for maker in DRILL_MAKERS.values() if isinstance(maker, type)} == ours
+
+
+def test_a_token_of_nobody_opens_nothing_and_a_replaced_one_neither(drill: Drill) -> None:
+    assert drill.agent is not None
+    host = DrillHost.objects.get()
+    drills.issue_drill_token(host=host, actor=Actor("person", "dora"), reason="Lost.", now=NOW)
+    for token in ("", "x", drill.agent.token):
+        with pytest.raises(Refused, match="of no drill host"):
+            drills.know_drill_host(token)
+
+
+# ------------------------------------------------------------------ killed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leaders_killed_at_any_transaction_begin_and_remove_each_thing_once(
+    drill: Drill, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is orphaned, nothing counted twice, whoever dies around the clean-up."""
+    chance, deaths = random.Random(seed), 0
+    deciding = control.deciding
+
+    @contextmanager
+    def mortal(epoch: int) -> Iterator[None]:
+        turn = chance.randrange(4)
+        with deciding(epoch):
+            yield
+            if turn == 1:
+                raise Killed
+        if turn == 2:
+            raise Killed
+
+    ground = drill.ground
+    points = iter(lambda: chance.choice(FAIL_POINTS), None)
+
+    def fail(name: str) -> None:
+        if chance.randrange(6) == 0 and name == next(points):
+            raise Killed
+
+    ground.fail = fail
+    for _ in range(200):
+        with monkeypatch.context() as within:
+            within.setattr(control, "deciding", mortal)
+            try:
+                drill.round()
+            except Killed:
+                deaths += 1
+                seen, _ = control.read_beat()
+                ground.epoch = control.take_lead("next", seen_epoch=seen, now=ground.now) or 0
+                continue
+        if ground.run.state == "done" and {state for _, state in things()} == {"gone"}:
+            break
+    assert deaths > 3
+    assert things() == [("notes", "gone"), ("shop", "gone")]
+    assert drill.agent is not None
+    assert drill.agent.has == set()
+    begun = Act.objects.filter(step__name__in=["restore", "place"])
+    assert begun.count() == DrillThing.objects.count() == 2
+    untouched()
+
+
+def test_a_report_of_an_older_list_proves_nothing(drill: Drill) -> None:
+    """One that was late: it was made before the list that has it no more."""
+    drill.play()
+    clean_up(actor=drill.ground.actor, now=drill.ground.now)
+    assert drill.agent is not None
+    old = drill.agent.told
+    late = DrillReport(boot="b", incarnation=old.incarnation, revision=old.revision)
+    host = DrillHost.objects.get()
+    drills.hear_drill_host(host=host.pk, report=late, now=NOW)
+    assert {state for _, state in things()} == {ThingState.REMOVING}
+    blind = DrillReport(
+        boot="b", incarnation=old.incarnation, revision=host.revision, trouble="it could not look"
+    )
+    drills.hear_drill_host(host=host.pk, report=blind, now=NOW)
+    assert {state for _, state in things()} == {ThingState.REMOVING}
+
+
+def test_rows_that_know_less_than_their_host_go_above_what_it_has_taken(drill: Drill) -> None:
+    """They were restored, or are a new Tocsin's: it would take no lower list for ever."""
+    assert drill.agent is not None
+    drill.agent.told = DrillList(incarnation=7, revision=90)
+    drill.agent.turn(2)
+    assert (drill.agent.told.incarnation, drill.agent.told.revision) == (7, 91)
+    mad = DrillReport(boot="b", incarnation=7, revision=2**63 - 1)
+    drills.hear_drill_host(host=DrillHost.objects.get().pk, report=mad, now=NOW)
+    assert DrillHost.objects.get().revision == 91
+
+
+def test_a_volume_of_a_snapshot_is_given_back_before_anything_counts_as_gone(
+    pinned: Path,
+) -> None:
+    drill = make_drill(pinned, started=False)
+    snapshot = keep_snapshot(Database.objects.get(), "OSU2", POINT + timedelta(seconds=5))
+    drill.agent = drill_host()
+    drill.agent.turn()
+    drill.start()
+    for _ in range(6):
+        drill.round()
+    thing = DrillThing.objects.get()
+    assert (thing.copy, thing.is_told, thing.state) == (snapshot.pk, False, "wanted")
+    assert drill.agent.told.wishes == (), "nobody could read it yet"
+    loan = Loan.objects.get(borrower=thing.pk)
+    lend_volume(loan=loan, volume="vol-9", actor=drill.ground.actor, now=NOW)
+    for _ in range(4):
+        drill.round()
+    told = drill.agent.lists and next(iter(drill.agent.told.wishes))
+    assert told
+    assert told.restore is not None
+    assert told.restore.store is not None
+    assert told.restore.store.folder == "/mnt/volumes/vol-9"
+    drill.play()
+    for _ in range(3):
+        drill.round()
+    assert dict(things())["notes"] == "removing"
+    facts = drilled(drill_facts(drill.ground.run))
+    assert facts is not None
+    assert (facts.begun, facts.gone) == (3, 1), "the volume is one of them"
+    loan.refresh_from_db()
+    assert loan.state == "over"
+    forget_loan(loan=loan, actor=drill.ground.actor, now=NOW)
+    drill.round()
+    facts = drilled(drill_facts(drill.ground.run))
+    assert facts is not None
+    assert proof(facts).startswith("Begun 3, removed 3, seen gone 3 at ")
+
+
+def test_the_ground_s_other_runs_are_none_of_a_drill(ground: Ground) -> None:
+    ground.prepare()
+    assert drill_facts(ground.run) is None
