@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recovery.lab.databases.clients import NotWritten
 from tests.chaos import checks
 from tests.chaos_drp.ground import Ground, settle
 from tests.chaos_drp.people import People
@@ -158,7 +159,10 @@ def _once_a_database(ground: Ground) -> list[str]:
 def _kept(ground: Ground, before: set[int]) -> list[str]:
     """Both are led from where the plan said, and no more is gone than was approved."""
     bases = Bases(ground.stack)
-    gone = bases.missing(PROMOTED) - before
+    try:
+        gone = bases.missing(PROMOTED) - before
+    except NotWritten as error:
+        return [f"{PROMOTED} does not serve: {error}"]
     said = [f"{len(gone)} acknowledged writes are lost"] if len(gone) > MOST_LOST else []
     hosts = {name: bases.host_of(name) for name in (PROMOTED, RESTORED)}
     return said + [
