@@ -22,8 +22,8 @@ from recovery.failover.facts import (
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.prolonging import answered_for
 from recovery.failover.proofs import lease_proof, refuse_proof
+from recovery.failover.proofs.prolonging import answered_for
 from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
 from recovery.operations.facts import UNDER_WAY, UNFINISHED, OperationState
 

@@ -24,8 +24,8 @@ from recovery.failover.facts import (
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.prolonging import answered_for
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
+from recovery.failover.proofs.prolonging import answered_for
 from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import Plan, Role, StandbyLoss
 from recovery.operations.facts import UNDER_WAY, OperationState

@@ -13,7 +13,7 @@ from django.db.models import Max, Q
 
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
-from recovery.failover.prover import Case, WorstCase, worst_case
+from recovery.failover.proofs.prover import Case, WorstCase, worst_case
 from recovery.failover.queries import current_policy, self_fencing
 from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recovery.agent.backups.child import child
-from recovery.agent.backups.unpack import Pace, unpack
+from recovery.agent.backups.restoring.child import child
+from recovery.agent.backups.restoring.unpack import Pace, unpack
 
 SLEEPER = ["sleep", "600"]
 

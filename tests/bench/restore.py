@@ -27,7 +27,7 @@ from recovery.adapters.backups.sealing import unseal
 from recovery.agent.backups.fetch import AT_ONCE, Source
 from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored
-from recovery.agent.backups.unpack import settle
+from recovery.agent.backups.restoring.unpack import settle
 from recovery.core.archive import coverage
 from recovery.core.clock import system
 from tests.adapters.backups.conftest import KEYS

@@ -22,8 +22,8 @@ from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
+from tests.dashboard.archives.restoring import Restoring
 from tests.dashboard.losing import lose_datacenter
-from tests.dashboard.restoring import Restoring
 
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
 PAGES = (

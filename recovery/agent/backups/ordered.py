@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from recovery.adapters.databases.folders import Folder
-from recovery.agent.backups import places
+from recovery.agent.backups.restoring import places
 from recovery.agent.databases.facts import Origin
 from recovery.agent.databases.replica import Replica
 from recovery.agent.disk import private_folder, write_atomic
@@ -147,7 +147,7 @@ class Restores:
     async def _run(self, database: DatabaseSpec, spec: RestoreSpec) -> RestoreResult | None:
         """None: it was called off. The note is on the disk before anything else is."""
         await self._write(spec.restore, Note(database=database))
-        from recovery.agent.backups import bringing  # noqa: PLC0415 - where nothing is restored
+        from recovery.agent.backups.restoring import bringing  # noqa: PLC0415 - where nothing is restored
 
         if self._measured is None:
             paces = self._backups / "paces.json"
@@ -262,7 +262,7 @@ class Restores:
 
     async def _remove(self, name: str, database: DatabaseSpec) -> None:
         """The data first: the note stands while some of them may. Raises `OSError`."""
-        from recovery.agent.backups import bringing  # noqa: PLC0415
+        from recovery.agent.backups.restoring import bringing  # noqa: PLC0415
 
         try:
             await bringing.remove(database, name, self._place(database))

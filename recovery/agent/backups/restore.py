@@ -29,10 +29,10 @@ from recovery.adapters.databases.postgresql.programs import installed
 from recovery.adapters.databases.running import LOCK, alone
 from recovery.agent.backups import canary
 from recovery.agent.backups.fetch import ArchiveFault, RestoreRefused, Source, blamed
-from recovery.agent.backups.lineage import Lineage, replayed
 from recovery.agent.backups.progress import Progress
-from recovery.agent.backups.scratch import Scratch
-from recovery.agent.backups.unpack import Pace, Segments, settle, unpack
+from recovery.agent.backups.restoring.lineage import Lineage, replayed
+from recovery.agent.backups.restoring.scratch import Scratch
+from recovery.agent.backups.restoring.unpack import Pace, Segments, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place

@@ -24,8 +24,8 @@ from recovery.adapters.databases.valkey.session import Session
 from recovery.agent.backups.fetch import HOST, ArchiveFault, RestoreRefused, Source, blamed
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restored, clear, put_in_place, sweep
+from recovery.agent.backups.restoring.unpack import Pace, settle
 from recovery.agent.backups.snapshot import CANARY
-from recovery.agent.backups.unpack import Pace, settle
 from recovery.core.archive import Manifest, RestorePlan
 from recovery.core.archive.names import instant
 from recovery.core.clock import system

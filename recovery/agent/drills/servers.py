@@ -15,8 +15,8 @@ from recovery.adapters.databases.postgresql.layout import Layout
 from recovery.adapters.databases.running import alone
 from recovery.adapters.databases.valkey.comparing import private_server
 from recovery.adapters.databases.valkey.programs import program_for
-from recovery.agent.backups.places import staging_of
-from recovery.agent.backups.scratch import Private
+from recovery.agent.backups.restoring.places import staging_of
+from recovery.agent.backups.restoring.scratch import Private
 from recovery.core.ports import DATABASE, EngineFailed, Place
 from recovery.core.wire import DatabaseSpec
 from recovery.engines.places import door

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from recovery.agent.backups.bringing import Measured
+from recovery.agent.backups.restoring.bringing import Measured
 from recovery.agent.config import Config, boot_id
 from recovery.agent.disk import private_folder
 from recovery.agent.drills.approved import DrillApprovals

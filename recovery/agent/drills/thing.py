@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from recovery.agent.backups.bringing import Measured, Progress, bring
+from recovery.agent.backups.restoring.bringing import Measured, Progress, bring
 from recovery.agent.disk import write_atomic
 from recovery.agent.drills import remains
 from recovery.agent.drills.servers import Ask, standing

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recovery.failover.prolonging import Prolonging
+from recovery.failover.proofs.prolonging import Prolonging
 from recovery.operations.facts import UNDER_WAY, OperationState
 
 AGAIN_SECONDS = 5.0

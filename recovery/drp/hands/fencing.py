@@ -31,7 +31,7 @@ from recovery.failover.actions.fences import (
     tell_standby,
 )
 from recovery.failover.models import Fence
-from recovery.failover.prolonging import prolonging
+from recovery.failover.proofs.prolonging import prolonging
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import OperationState

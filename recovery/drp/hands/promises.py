@@ -12,7 +12,7 @@ from recovery.drp.queries.doubts import gone_replicas, mates_of
 from recovery.drp.queries.held import Known
 from recovery.failover.facts import NEVER
 from recovery.failover.policy import Policy
-from recovery.failover.prolonging import Promiser
+from recovery.failover.proofs.prolonging import Promiser
 from recovery.failover.rounds.loading import read_answer
 from recovery.inventory.models import Replica
 

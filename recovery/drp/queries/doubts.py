@@ -13,7 +13,7 @@ from recovery.brief.facts import Cause
 from recovery.brief.queries import Fleet
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED
-from recovery.failover.prolonging import Promiser, prolonging
+from recovery.failover.proofs.prolonging import Promiser, prolonging
 from recovery.inventory.facts import ReplicaState, Verdict
 from recovery.inventory.models import Database, Replica
 

@@ -15,7 +15,7 @@ from recovery.failover import facts as f
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.prover import Case, worst_case
+from recovery.failover.proofs.prover import Case, worst_case
 from recovery.failover.rounds.memory import Memory, Word
 from recovery.failover.rounds.offered import approved_by, authority_of
 from recovery.failover.rounds.rows import Rows

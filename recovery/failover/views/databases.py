@@ -12,7 +12,7 @@ from uuid import UUID
 
 from recovery.failover.facts import NEVER
 from recovery.failover.phases import FailoverKind, Phase, refuse_call_off
-from recovery.failover.prover import WorstCase
+from recovery.failover.proofs.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
 from recovery.failover.trouble import SERVER_DOWN as DOWN
 from recovery.failover.views.copies import RUNS, CopyView

@@ -20,9 +20,9 @@ from recovery.agent.backups.fetch import RestoreRefused, Source
 from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.progress.eta import Paces
 from recovery.agent.backups.restore import Restore
+from recovery.agent.backups.restoring.unpack import Segments
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
-from recovery.agent.backups.unpack import Segments
 from recovery.core.archive import (
     SEGMENT,
     Chunk,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recovery.drp.hands.closing import Held, Standing, judge
-from recovery.failover.prolonging import Promiser, prolonging
+from recovery.failover.proofs.prolonging import Promiser, prolonging
 from recovery.operations.facts import OperationState
 
 SILENT = Promiser("b", "orders-2 on par1-b1", is_heard=False)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recovery.failover.authority import Authority
 from recovery.failover.facts import Act, Asked, Proof, ReplicaSight, Step
-from recovery.failover.prolonging import answered_for
+from recovery.failover.proofs.prolonging import answered_for
 from tests.decisions.failover.build import (
     ENDED,
     LEASE_PROOF,

@@ -22,9 +22,9 @@ from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
+from tests.dashboard.archives.restoring import Restoring
 from tests.dashboard.conftest import SignIn
 from tests.dashboard.fleet import BY
-from tests.dashboard.restoring import Restoring
 
 PATH = "/databases/wiki-pg/restore/"
 

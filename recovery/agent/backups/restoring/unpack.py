@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from recovery.adapters.backups.threads import in_thread
-from recovery.agent.backups.child import child
 from recovery.agent.backups.fetch import blamed
+from recovery.agent.backups.restoring.child import child
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 
 AHEAD = 64 << 20

@@ -14,7 +14,7 @@ from recovery.restores.models import Restore
 from tests.dashboard import bases
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.conftest import SignIn
-from tests.dashboard.test_restores import chosen, page
+from tests.dashboard.archives.test_restores import chosen, page
 
 PATH = "/databases/orders-pg/restore-in-place/"
 

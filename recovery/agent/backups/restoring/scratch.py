@@ -21,9 +21,9 @@ from psycopg import sql
 from recovery.adapters.databases.leftovers import marked
 from recovery.adapters.databases.postgresql.layout import Layout, clean_environment
 from recovery.adapters.databases.postgresql.opening import opened
-from recovery.agent.backups.child import Child
 from recovery.agent.backups.fetch import blamed
-from recovery.agent.backups.lineage import Lineage
+from recovery.agent.backups.restoring.child import Child
+from recovery.agent.backups.restoring.lineage import Lineage
 from recovery.core.archive import lsn_number
 from recovery.core.clock import system
 from recovery.core.ports import EngineFailed, Login

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recovery.agent.backups.fetch import Source
-from recovery.agent.backups.places import staging_of
 from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.restore import Restore, Restored
 from recovery.agent.backups.restore_valkey import RestoreValkey
+from recovery.agent.backups.restoring.places import staging_of
 from recovery.agent.backups.stores import keys_for, store_for
 from recovery.core.archive.names import milliseconds
 from recovery.core.errors import BadMessage

@@ -1,0 +1,1 @@
+"""What a restore needs: where it stands, what unpacks it, the server that proves it."""
