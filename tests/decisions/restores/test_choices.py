@@ -47,7 +47,7 @@ def numbered(found: list[Source]) -> tuple[Source, ...]:
     )
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(sources, lost_sites)
 def test_the_newest_then_the_nearest_that_is_left_is_chosen(
     found: list[Source], lost: frozenset[str]
@@ -77,7 +77,7 @@ def test_the_newest_then_the_nearest_that_is_left_is_chosen(
     assert far[choice.source.key] == min(far.values())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sources, lost_sites, st.integers(1, 3))
 def test_a_replica_that_a_person_names_is_taken_or_refused_never_replaced(
     found: list[Source], lost: frozenset[str], number: int
@@ -189,7 +189,7 @@ hosts = st.lists(
 )
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(hosts, lost_sites, st.integers(0, 5))
 def test_it_goes_to_a_living_host_with_room_at_home_first(
     found: list[HostSight], lost: frozenset[str], old: int
