@@ -1,4 +1,4 @@
-"""A primary's standbys as the leader hears them, for the rule of `failover.prolonging`.
+"""A primary's standbys as the leader hears them, for the rule of `failover.proofs.prolonging`.
 
 Invariant: ages count on the leader's own clock; what it has not heard since it leads is unheard,
 and an answer counts from when it was first seen here.

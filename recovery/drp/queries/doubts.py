@@ -1,7 +1,7 @@
 """What nobody can prove of primaries that nobody hears: who approves a plan answers for it by name.
 
-Invariant: whoever a failover or a fence would find silent (`failover.prolonging`) is named here,
-unless the provider, or somebody on site, said in this very outage that it is gone.
+Invariant: whoever a failover or a fence would find silent (`failover.proofs.prolonging`) is named
+here, unless the provider, or somebody on site, said in this very outage that it is gone.
 """
 
 from __future__ import annotations
