@@ -139,13 +139,12 @@ def test_a_volume_of_a_snapshot_is_given_back_before_anything_counts_as_gone(
         drill.round()
     thing = DrillThing.objects.get()
     assert (thing.copy, thing.is_told, thing.state) == (snapshot.pk, False, "wanted")
-    assert drill.agent.told.wishes == (), "nobody could read it yet"
+    assert not list(drill.agent.told.wishes), "nobody could read it yet"
     loan = Loan.objects.get(borrower=thing.pk)
     lend_volume(loan=loan, volume="vol-9", actor=drill.ground.actor, now=NOW)
     for _ in range(4):
         drill.round()
-    told = drill.agent.lists and next(iter(drill.agent.told.wishes))
-    assert told
+    told = drill.agent.told.wishes[0]
     assert told.restore is not None
     assert told.restore.store is not None
     assert told.restore.store.folder == "/mnt/volumes/vol-9"
