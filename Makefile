@@ -121,7 +121,7 @@ drp: install-dev ## recovery plans: leaders killed at every step of every hand; 
 	python -m pytest -n 0 -s tests/drp_story
 
 drill: install-dev ## a lost datacenter drilled on a lab: restored and started on a drill host, production serves on
-	python -m pytest -n 0 -s tests/drp_story/test_drill.py
+	python -m pytest -n 0 -s tests/drp_story/test_drill.py tests/drp_story/test_drill_rows.py
 
 backups: install-dev ## archives of real servers: streamed, killed half-way, failed over, restored
 	python -m pytest -n $(WORKERS) tests/agent/backups

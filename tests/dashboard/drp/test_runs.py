@@ -13,6 +13,7 @@ from dashboard.views.drp.runs import SAYS
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
 from recovery.drp.sights import Heard
+from tests.actions.drp.drills.ground import drill_host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter, text
 from tests.dashboard.drp.test_approve import move_on
@@ -172,6 +173,20 @@ def test_a_drill_wears_its_mode_on_every_screen(ground: Ground, enter: Enter) ->
     page = text(enter("amelie").get(path(ground, "start")))
     assert "Simulation: nothing is done" in page
     assert "Type PAR1" not in page, "nothing is touched"
+
+
+def test_a_drill_says_where_it_is_carried_out_and_wears_its_watermark(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.prepare(Mode.DRILL)
+    shown = panel(ground, "drill")
+    assert ">DRILL<" in shown
+    assert "There is no host for drills." in shown
+    drill_host()
+    assert "drill-1" in text(enter("vera").get("/recovery/runs/"))
+    assert "not heard" in panel(ground, "drill")
+    ground.prepare()
+    assert ">DRILL<" not in panel(ground, "drill")
 
 
 def test_a_drifted_run_is_not_started_and_says_why(ground: Ground, enter: Enter) -> None:

@@ -9,13 +9,18 @@ from pathlib import Path
 from recovery.core.archive.names import milliseconds
 from recovery.core.wire.backups import RestoreResult
 from recovery.core.wire.drills import DrillFact, DrillList, DrillRemains, DrillReport
+from recovery.detection.models import Freeze
 from recovery.drp.drills import actions as drills
 from recovery.drp.drills.cycle import clean_up
+from recovery.drp.drills.models import DrillThing
 from recovery.drp.facts import ENDED, Mode
 from recovery.drp.models import Run
 from recovery.failover.actions import standing
+from recovery.failover.models import Fence
 from recovery.inventory.facts import Durability, Plan, Profile, Role
-from recovery.inventory.models import Container
+from recovery.inventory.models import Container, Placement
+from recovery.operations.models import Operation
+from recovery.restores.models import Restore
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.hands.ground import people
 from tests.actions.drp.killing import begin
@@ -195,3 +200,24 @@ def make_drill(pins: Path, mode: Mode = Mode.DRILL, *, started: bool = True) -> 
     if started:
         found.start(mode)
     return found
+
+
+def hosted(pins: Path) -> Drill:
+    """The same, and a drill host that reports."""
+    found = make_drill(pins)
+    found.agent = drill_host()
+    found.agent.turn()
+    return found
+
+
+def things() -> list[tuple[str, str]]:
+    return list(DrillThing.objects.values_list("target_name", "state"))
+
+
+def untouched() -> None:
+    """No row of production was written by it."""
+    assert not Freeze.objects.exists()
+    assert not Fence.objects.exists()
+    assert not Restore.objects.exists()
+    assert not Operation.objects.exists()
+    assert Placement.objects.count() == 1
