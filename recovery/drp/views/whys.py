@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recovery.drp.facts import Kind, StepState
+from recovery.drp.drills.world import drill_world
+from recovery.drp.facts import Kind, Mode, StepState
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.world import world
@@ -20,9 +21,17 @@ def whys(row: Run, sight: RunSight) -> Mapping[str, str]:
         return {}
     found = {}
     for step in waiting:
-        there = world(row.lost, row.into, only=_only(step))
+        there = _there(row, sight, step)
         found[step.planned.id] = " ".join(_not_yet(one, step, there) for one in _conditions(step))
     return {name: said.strip() for name, said in found.items() if said.strip()}
+
+
+def _there(row: Run, sight: RunSight, step: StepSight) -> World:
+    """As the hands of the run look at it: a drill at its own hosts."""
+    only = _only(step)
+    if sight.plan.mode is Mode.DRILL:
+        return drill_world(row.pk, sight.plan, only=only)
+    return world(row.lost, row.into, only=only)
 
 
 def _conditions(step: StepSight) -> tuple[str, ...]:
