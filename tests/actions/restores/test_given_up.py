@@ -38,6 +38,7 @@ pytestmark = pytest.mark.django_db
 def test_what_is_given_up_gets_its_standbys_back_and_its_hosts_are_told(pair: Pair) -> None:
     left = copy(pair.database, pair.hosts["osu2-r1-h1"], 3, Role.STANDBY)
     set_role(replica=left, role=Role.OUT, actor=BY, reason="left out", now=NOW)
+    pair.now += timedelta(seconds=1)
     before = pair.database
     go_back(pair)
     for _ in range(2):
