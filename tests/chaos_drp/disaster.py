@@ -26,7 +26,7 @@ from tests.support.stack import whole_stack
 NAME, LOST, INTO = "datacenter-lost", "AAA1", "BBB1"
 PROMOTED, RESTORED = "orders-pg", "notes-pg"
 LAB_FILE = ROOT / "tests" / "drp_story" / "lab.yaml"
-WITHIN = 70.0
+WITHIN = 55.0
 """From the kill on; where nothing else dies the run is over after forty seconds."""
 ENDS_SECONDS = 420.0
 MOST_LOST = 50
