@@ -94,12 +94,13 @@ class OneRunOut(Schema):
 
 
 class PlanIn(Schema):
-    """Which runbook, how, for what."""
+    """Which runbook, how, for what. `origin`: the number of the run that is taken back."""
 
     runbook: Words = Field(max_length=40)
     mode: Mode
     lost: Words = Field(max_length=80)
     into: Words = Field(max_length=80)
+    origin: int = Field(0, ge=0, le=10**9)
 
 
 class PlanOut(Schema):
@@ -240,7 +241,7 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
     if told.lost not in screen.recovery.sites:
         raise Refused(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
-    return acts.Start(told.runbook, told.mode, told.lost, told.into, said)
+    return acts.Start(told.runbook, told.mode, told.lost, told.into, said, told.origin)
 
 
 @router.post("/runs/{number}/{verb}", response=Done)

@@ -13,7 +13,8 @@ from recovery.drp.facts import Mode, StepState
 from recovery.drp.hands import hands_of
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
-from recovery.drp.queries.world import world
+from recovery.drp.queries.runs import plan_of
+from recovery.drp.queries.world import world, world_of
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
 from recovery.drp.waves import current_wave
@@ -25,8 +26,10 @@ def make_cycle(clock: Clock, leases: Callable[[], Leases] = Leases) -> Cycle:
     waiting: dict[str, float] = {}
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
+        plan = plan_of(run)
+
         def there(order: Order) -> World:
-            return world(run.lost, run.into)
+            return world_of(plan)
 
         return hands_of(
             run,
@@ -61,4 +64,4 @@ def _gate(step: StepSight, run: RunSight) -> GateSight:
 def _expected(run: RunSight) -> Mapping[str, tuple[bool, str]]:
     if run.plan.mode is not Mode.SIMULATION:
         return {}
-    return expected(run.plan, world(run.plan.lost.name, run.plan.into.name))
+    return expected(run.plan, world_of(run.plan))

@@ -41,6 +41,7 @@ def drift(
                 *_head(approved, now),
                 *_steps(approved, now, _Ours(ours or {}, frozenset(busy)), ended),
                 *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
+                *_moves(approved, now, _Ours(ours or {}, frozenset(busy))),
             ]
         )
     )
@@ -134,3 +135,15 @@ def _quotes(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
                 f"{quote.name} can be restored up to {found.moment} only; it was quoted up to"
                 f" {quote.moment}."
             )
+
+
+def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
+    """Which copies go back was approved one by one."""
+    if approved.origin != now.origin:
+        yield f"It takes back DRP-{approved.origin:04d}, and would take back DRP-{now.origin:04d}."
+    after = {move.target.key: move for move in now.moves}
+    for move in approved.moves:
+        found = after.get(move.target.key)
+        is_other = found is None or found.copies != move.copies
+        if is_other and not ours.touched(move.target.key):
+            yield f"{move.target.name}: what goes back of it is not what was approved."

@@ -96,6 +96,16 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
+class Move(Shape, frozen=True):
+    """What an earlier run moved, and this one moves back. `copies`: the ordinals of an
+    application's; `before`: the hosts on which it was; `reason`: why it is in the plan."""
+
+    target: Target
+    copies: tuple[int, ...] = ()
+    before: str = ""
+    reason: str = ""
+
+
 VERSIONS = (1, 2)
 """Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
 takes an approval begins."""
@@ -103,7 +113,7 @@ takes an approval begins."""
 
 class Plan(Shape, frozen=True):
     """Everything that an approval is about. `requester` and `last_editor`: whose approval of it
-    counts for nothing."""
+    counts for nothing. `origin`: the number of the run whose `moves` it takes back; 0: of none."""
 
     runbook: str
     version: int
@@ -118,6 +128,12 @@ class Plan(Shape, frozen=True):
     requester: str = ""
     last_editor: str = ""
     v: int = VERSIONS[-1]
+    origin: int = 0
+    moves: tuple[Move, ...] = ()
+
+    def move(self, target: Target) -> Move | None:
+        """What is taken back of it; None: all of it goes, or nothing was moved before."""
+        return next((one for one in self.moves if one.target.key == target.key), None)
 
     def step(self, id: str) -> PlannedStep:
         """The one of this id."""
@@ -129,6 +145,8 @@ def canonical(plan: Plan) -> bytes:
     told = msgspec.to_builtins(plan)
     if plan.v == 1:
         del told["requester"], told["last_editor"]
+    if not plan.origin:
+        del told["origin"], told["moves"]
     return core.canonical(told)
 
 

@@ -22,9 +22,10 @@ from recovery.drp.queries.approvals import (
     said_to,
     word_of,
 )
+from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
-from recovery.drp.queries.promoted import promoted_epochs
+from recovery.drp.queries.promoted import has_begun, promoted_epochs
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -131,6 +132,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
             plan.situation,
             requester=run.requested_by,
             last_editor=run.runbook.written_by,
+            back=back_of(plan.origin, out_of=run.lost, into=run.into) if plan.origin else None,
         )
         there = inventory("drill" if plan.mode is Mode.DRILL else "production")
         fresh = resolve(runbook, run.runbook.digest, wish, there)
@@ -143,9 +145,13 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
     ours |= promoted_epochs(run)
     ended = {name for name, step in steps.items() if step.state in over}
     acts = [act for step in steps.values() for act in step.acts]
-    busy = {act.target for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}}
-    moved = drift(plan, fresh, ours=ours, ended=ended)
-    return (drift(plan, fresh, ours=ours, ended=ended, busy=busy) if busy else moved), moved
+    untold = [act for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}]
+    busy = {act.target for act in untold}
+    begun = {act.target for act in untold if plan.mode is Mode.PLANNED and has_begun(act.key)}
+    moved = drift(plan, fresh, ours=ours, ended=ended, busy=begun)
+    if busy == begun:
+        return moved, moved
+    return drift(plan, fresh, ours=ours, ended=ended, busy=busy), moved
 
 
 # ---------------------------------------------------------------------- approvals

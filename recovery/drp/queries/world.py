@@ -9,6 +9,7 @@ from django.db.models import F, Sum
 
 from recovery.detection.queries import pause_reason, standing_freezes
 from recovery.drp.looking import HostLook, ServiceLook, World
+from recovery.drp.plan import Plan
 from recovery.drp.queries.inventory import inventory
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
@@ -28,6 +29,12 @@ def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = froze
         frozen=_frozen(),
         only=only,
     )
+
+
+def world_of(plan: Plan) -> World:
+    """As a plan asks: about what it moves back, where it takes an earlier run back."""
+    only = frozenset(move.target.key for move in plan.moves)
+    return world(plan.lost.name, plan.into.name, only=only)
 
 
 def _frozen() -> str:
