@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recovery.core.clock import system
-from recovery.core.ports import EngineFailed
+from recovery.core.ports import EngineFailed, Kept
 
 KEPT_FOR = timedelta(days=14)
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -58,6 +58,13 @@ class Folder:
         self.data.rename(place)
         sync_folder(self.kept)
         return place
+
+    def keep(self) -> Kept:
+        """The data are aside afterwards, whoever put them there; what was kept last is told."""
+        if self.data.exists():
+            self.put_aside()
+        found = sorted(self.kept.iterdir()) if self.kept.exists() else []
+        return Kept(found[-1].name, size_of(found[-1])) if found else Kept("", 0)
 
     def forget_kept(self, before: datetime) -> int:
         """Removes what was kept for longer than it must be; gives their number."""
