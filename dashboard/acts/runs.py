@@ -42,7 +42,9 @@ DONE: Mapping[Press, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the requester named. `origin`: the number of the run that is taken back; 0: of none."""
+    """What the requester named. `origin`: the number of the run that is taken back; 0: of none.
+    `keep`: databases, by id, of which what their returned copies hold is kept; None: of all of
+    which it is not known to be nothing."""
 
     runbook: str
     mode: Mode
@@ -50,11 +52,16 @@ class Start:
     into: str
     situation: str
     origin: int = 0
+    keep: frozenset[str] | None = None
 
     @property
     def wish(self) -> Wish:
         """`Refused` where that run is none to take back."""
-        back = back_of(self.origin, out_of=self.lost, into=self.into) if self.origin else None
+        back = (
+            back_of(self.origin, out_of=self.lost, into=self.into, keep=self.keep)
+            if self.origin
+            else None
+        )
         return Wish(self.mode, self.lost, self.into, self.situation, back=back)
 
 

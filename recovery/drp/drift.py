@@ -144,6 +144,6 @@ def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
     after = {move.target.key: move for move in now.moves}
     for move in approved.moves:
         found = after.get(move.target.key)
-        is_other = found is None or found.copies != move.copies
+        is_other = found is None or (found.copies, found.choice) != (move.copies, move.choice)
         if is_other and not ours.touched(move.target.key):
             yield f"{move.target.name}: what goes back of it is not what was approved."

@@ -7,8 +7,10 @@ it; what was moved again since is taken from where it is now, never from where t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from recovery.drp.plan import Move, Target, TargetType
@@ -25,7 +27,8 @@ class How(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One thing that a run moved, by its journal. `site`, `host`: where it was before; `copy`: the
-    ordinal of an application's; `epoch`: to which it brought it (a copy: the generation)."""
+    ordinal of an application's; `epoch`: to which it brought it (a copy: the generation); `until`:
+    when it stopped leading there."""
 
     how: How
     id: str
@@ -34,17 +37,46 @@ class Trace:
     host: str
     copy: int = 0
     epoch: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a copy that came back holds and its primary lacks, as far as its agent told. `why`: it
+    cannot be known, and why not; empty: it was looked at, or it never led."""
+
+    replica: str
+    host: str
+    alone: str = ""
+    why: str = ""
+    has_led: bool = True
+
+    @property
+    def is_fine(self) -> bool:
+        """Nothing is lost with it."""
+        return not self.alone and not self.why
+
+    @property
+    def said(self) -> str:
+        where = f"{self.replica} on {self.host}"
+        if self.why:
+            return f"{where}: not known: {self.why}"
+        if self.alone:
+            return f"{where}: {self.alone}"
+        if not self.has_led:
+            return f"{where} was a standby: all that it holds came from the primary of then"
+        return f"{where} holds nothing that the primary lacks"
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a database is led from now, or a copy runs. `epoch`: as in `Trace`; `copies`: the
-    datacenters in which the database has a copy of its own."""
+    """Where a database is led from now, or a copy runs. `epoch`: as in `Trace`; `copies`: of a
+    database, by datacenter, what each holds."""
 
     site: str
     host: str
     epoch: int
-    copies: frozenset[str] = frozenset()
+    copies: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +105,15 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Of which run; out of which datacenter, back into which."""
+    """Of which run; out of which datacenter, back into which. `keep`: databases, by id, of which
+    what their copies there hold is to be kept; None: of all of which it is not known to be nothing.
+    """
 
     number: int
     name: str
     out_of: str
     into: str
+    keep: frozenset[str] | None = None
 
 
 def way_back(way: Way, traces: Iterable[Trace], present: Present) -> Back:
@@ -97,15 +132,17 @@ def way_back(way: Way, traces: Iterable[Trace], present: Present) -> Back:
 
 
 def places_now(traces: Iterable[Trace], present: Present, *, but: str) -> tuple[str, ...]:
-    """Where what a run moved is now, by name, but in the datacenter that it left."""
-    found = set()
+    """Where the databases that a run moved are now, by name, but in the datacenter that it left;
+    without any, where most of the copies are: a plan leaves one, and copies go from everywhere."""
+    led: set[str] = set()
+    run: Counter[str] = Counter()
     for trace in traces:
-        copies = present.copies.get(trace.id, {})
-        placed = trace.how is How.PLACED
-        seat = copies.get(trace.copy) if placed else present.databases.get(trace.id)
-        if seat is not None and seat.site != but:
-            found.add(seat.site)
-    return tuple(sorted(found))
+        if trace.how is not How.PLACED:
+            seat = present.databases.get(trace.id)
+            led |= {seat.site} if seat and seat.site != but else set()
+        elif (seat := present.copies.get(trace.id, {}).get(trace.copy)) and seat.site != but:
+            run[seat.site] += 1
+    return tuple(sorted(led)) or tuple(sorted(run, key=lambda site: (-run[site], site)))[:1]
 
 
 Named = dict[tuple[str, str], list[Trace]]
@@ -132,14 +169,26 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
         return target, "it is retired since"
     if why := _not_back(way, first, now, "is led from"):
         return target, why
+    if now.site != way.out_of:
+        said = f"it was moved again since, to {now.site}: it is in a plan that leaves that one"
+        return target, said
     if way.into not in now.copies:
         how = "was restored elsewhere" if last.how is How.RESTORED else "was promoted elsewhere"
         return target, (
             f"it {how}, and no copy of it is left in {way.into}: a person moves it, with its owner"
         )
     since = "" if now.epoch == last.epoch else f" Moved again since: it is led from {now.host} now."
-    reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}.{since}"
-    return Move(target, before=first.host or way.into, reason=reason)
+    upto = f" until {first.until:%Y-%m-%d %H:%M:%S} UTC" if first.until else ""
+    reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}{upto}.{since}"
+    held = now.copies[way.into]
+    keeps = not all(one.is_fine for one in held) if way.keep is None else first.id in way.keep
+    return Move(
+        target,
+        before=first.host or way.into,
+        reason=reason,
+        held="; ".join(one.said for one in held) + ".",
+        choice="keep" if keeps else "discard",
+    )
 
 
 def _not_back(way: Way, trace: Trace, now: Seat, does: str) -> str:
@@ -148,8 +197,6 @@ def _not_back(way: Way, trace: Trace, now: Seat, does: str) -> str:
         return f"it was in {trace.site} before, and not in {way.into}"
     if now.site == way.into:
         return f"it {does} {way.into} again"
-    if now.site != way.out_of:
-        return f"it was moved again since, to {now.site}: it is in a plan that leaves that one"
     return ""
 
 
@@ -192,7 +239,7 @@ def _copy_stays(way: Way, trace: Trace, copies: Mapping[int, Seat | None]) -> st
     now = copies[trace.copy]
     if now is None:
         return "it runs nowhere now, and rescheduling finds it a host"
-    return _not_back(way, trace, now, "runs in")
+    return _not_back(way, trace, now, "runs in")  # it goes from wherever scheduling placed it
 
 
 def _target(type: TargetType, trace: Trace, present: Present) -> Target:

@@ -29,13 +29,17 @@ from recovery.scheduling.facts import (
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Of one application. `only`: the ordinals that go; empty: all that sit in `out_of`."""
+    """Of one application. `out_of` empty: from wherever else they sit; `only`: the ordinals that
+    go; empty: all that sit there."""
 
     application: str
     name: str
     out_of: str
     into: str
     only: frozenset[int] = frozenset()
+
+    def leaves(self, site: str) -> bool:
+        return site == self.out_of if self.out_of else site != self.into
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +81,16 @@ def next_turn(move: Move, snapshot: Snapshot, now: datetime) -> Turn:
 
 
 def _copies(move: Move, seats: Sequence[SeatFact], hosts: dict[str, HostFact]) -> tuple[_Copy, ...]:
-    """Of each that goes, its seats by datacenter; what sits in a third one is none of ours."""
+    """Of each that goes, its seats there and here; what sits elsewhere is none of ours."""
     sites = {seat.id: hosts[seat.host].datacenter for seat in seats}
-    there = {seat.ordinal for seat in seats if sites[seat.id] == move.out_of}
+    there = {seat.ordinal for seat in seats if move.leaves(sites[seat.id])}
     wanted = move.only or there | {
         seat.ordinal for seat in seats if seat.provisional and sites[seat.id] == move.into
     }
     return tuple(
         _Copy(
             ordinal,
-            tuple(one for one in seats if one.ordinal == ordinal and sites[one.id] == move.out_of),
+            tuple(one for one in seats if one.ordinal == ordinal and move.leaves(sites[one.id])),
             tuple(
                 one
                 for one in seats
@@ -151,7 +155,7 @@ def _waits(move: Move, copy: _Copy, decision: Decision, said: str) -> Outcome:
 
 def _done(move: Move, copies: Sequence[_Copy], hosts: dict[str, HostFact]) -> Outcome:
     if not copies:
-        return Outcome(Heard.DONE, f"{move.name}: no copy of it is in {move.out_of}.")
+        return Outcome(Heard.DONE, f"{move.name}: no copy of it is left to be moved.")
     where = ", ".join(hosts[copy.new[-1].host].name for copy in copies)
     return Outcome(
         Heard.DONE, f"{move.name}: {len(copies)} of {len(copies)} copies run on {where}."

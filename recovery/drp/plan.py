@@ -96,14 +96,21 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
+KEEP = "keep"
+Choice = Literal["", "keep", "discard"]
+
+
 class Move(Shape, frozen=True):
     """What an earlier run moved, and this one moves back. `copies`: the ordinals of an
-    application's; `before`: the hosts on which it was; `reason`: why it is in the plan."""
+    application's; `before`: the hosts on which it was; `reason`: why it is in the plan; `held`:
+    what the copies of a database that came back were seen to hold; `choice`: what becomes of it."""
 
     target: Target
     copies: tuple[int, ...] = ()
     before: str = ""
     reason: str = ""
+    held: str = ""
+    choice: Choice = ""
 
 
 VERSIONS = (1, 2)

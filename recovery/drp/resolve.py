@@ -17,6 +17,7 @@ from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
 from recovery.drp.failback import Back
 from recovery.drp.plan import (
+    KEEP,
     Gate,
     LeftOut,
     Need,
@@ -26,7 +27,18 @@ from recovery.drp.plan import (
     Realm,
     Target,
 )
-from recovery.drp.runbooks.kinds import Fence, ForEach, Place, Promote, Restore, Select, Traffic
+from recovery.drp.runbooks.kinds import (
+    Discard,
+    Fence,
+    ForEach,
+    Keep,
+    Lift,
+    Place,
+    Promote,
+    Restore,
+    Select,
+    Traffic,
+)
 from recovery.drp.runbooks.schema import Runbook, Step
 
 
@@ -136,7 +148,7 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
 
 def _narrowed(inventory: Inventory, wish: Wish) -> Inventory:
     """Where an earlier run is taken back: what it moved, and nothing else. A copy there that is set
-    apart follows again before anything is switched to it."""
+    apart follows again before anything is switched to it; containers go from wherever they are."""
     if wish.back is None:
         return inventory
     keys = wish.back.keys
@@ -148,7 +160,9 @@ def _narrowed(inventory: Inventory, wish: Wish) -> Inventory:
             if f"database:{row.id}" in keys
         ),
         applications=tuple(
-            row for row in inventory.applications if f"application:{row.id}" in keys
+            replace(row, seats_in=row.seats_in | {wish.lost})
+            for row in inventory.applications
+            if f"application:{row.id}" in keys
         ),
     )
 
@@ -195,7 +209,9 @@ def _site(inventory: Inventory, name: str) -> Target:
 # ---------------------------------------------------------------------- targets
 
 
-def _take(step: Step, wish: Wish, inventory: Inventory) -> _Taken:
+def _take(  # noqa: PLR0911 - one answer a kind
+    step: Step, wish: Wish, inventory: Inventory
+) -> _Taken:
     act = step.do.do if isinstance(step.do, ForEach) else step.do
     places = {"lost": wish.lost, "into": wish.into}
     match act:
@@ -205,11 +221,21 @@ def _take(step: Step, wish: Wish, inventory: Inventory) -> _Taken:
             return _databases(act.select, places, inventory, _no_copy)
         case Traffic(what="databases"):
             return _databases(act.select, places, inventory, _nothing)
+        case Keep() | Discard():
+            return _databases(act.select, places, _came_back(inventory, wish, act), _nothing)
         case Place() | Traffic():
             return _applications(act.select, places, inventory)
-        case Fence():
+        case Fence() | Lift():
             return _Taken((_site(inventory, places[act.datacenter]),))
     return _Taken((Target("tocsin", step.id, step.title, 0, inventory.realm),))
+
+
+def _came_back(inventory: Inventory, wish: Wish, act: Keep | Discard) -> Inventory:
+    """Databases that go back; of those to be kept only the ones of which that was decided."""
+    moves = wish.back.moves if wish.back else ()
+    wanted = {move.target.id for move in moves if move.choice == KEEP or not isinstance(act, Keep)}
+    rows = tuple(row for row in inventory.databases if row.id in wanted)
+    return replace(inventory, databases=rows)
 
 
 def _no_standby(row: DatabaseSight, into: str) -> str:

@@ -53,6 +53,7 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
         told["into"],
         brief.sentence,
         int(told["origin"] or 0),
+        frozenset(request.GET.getlist("keep")) if "decided" in request.GET else None,
     )
     try:
         seen = _preview(wish, request.user.get_username())
@@ -125,6 +126,8 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
         status=status,
         form=form,
         seen=seen,
+        held=[one for one in seen.plan.moves if one.held],
+        asked=[(name, which[name].value()) for name in which.fields],
         changed=changed,
         refusal=seen.refusal or refuse_undecided(wish.mode, wish.lost, decision_for(wish.lost)),
         decision=decision_for(wish.lost) if wish.mode is Mode.DISASTER else None,

@@ -21,6 +21,7 @@ from recovery.drp.hands.moving import Moving
 from recovery.drp.hands.placing import Placing
 from recovery.drp.hands.promoting import Promoting
 from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.returning import Discarding, Keeping, Lifting
 from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
@@ -56,6 +57,9 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.SWITCH_TRAFFIC: Switching,
     Kind.FENCE_DATACENTER: Fencing,
     Kind.PROMOTE_DATABASES: Promoting,
+    Kind.LIFT_FENCE: Lifting,
+    Kind.KEEP_COPIES: Keeping,
+    Kind.DISCARD_COPIES: Discarding,
     Kind.NOTIFY: Telling,
     Kind.WEBHOOK: Calling,
 }

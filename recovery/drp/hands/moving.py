@@ -64,7 +64,7 @@ class Moving:
         move = Move(
             order.target.id,
             order.target.name,
-            plan.lost.name,
+            "" if taken else plan.lost.name,
             plan.into.name,
             frozenset(taken.copies) if taken else self._begun(order),
         )

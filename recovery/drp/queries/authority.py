@@ -42,6 +42,7 @@ def operations_above_pause() -> frozenset[UUID]:
         Q(params__restore__in=restores)
         | Q(verb=Verb.STOP, placement__in=undone.values("object"))
         | Q(params__plan__act__in=keys)
+        | Q(verb=Verb.REJOIN, replica__in=_begun(EffectKind.RELEASED))
         | Q(replica__database__in=promoting.values("database"))
         | Q(
             verb__in=[Verb.START, Verb.STOP],

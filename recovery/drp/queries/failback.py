@@ -8,16 +8,24 @@ from uuid import UUID
 
 from recovery.core.errors import Refused
 from recovery.drp.facts import ENDED, Mode
-from recovery.drp.failback import Back, How, Present, Seat, Trace, Way, places_now, way_back
+from recovery.drp.failback import Back, Held, How, Present, Seat, Trace, Way, places_now, way_back
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, Run
 from recovery.failover.models import Failover
-from recovery.inventory.facts import SEATED, ReplicaState
-from recovery.inventory.models import Application, Container, Database, Placement, Replica
+from recovery.inventory.facts import SEATED, ReplicaState, Role, Verdict
+from recovery.inventory.models import (
+    Application,
+    Container,
+    Database,
+    Placement,
+    Replica,
+    ReplicaSight,
+)
 from recovery.restores.facts import Phase as RestorePhase
 from recovery.restores.models import Restore
 from recovery.scheduling.facts import ACTIVE
 
+HEARD = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
 REAL = (Mode.PLANNED, Mode.DISASTER)
 
 
@@ -27,7 +35,7 @@ def returnable_runs() -> list[Run]:
     return list(rows.defer("plan").order_by("-number"))
 
 
-def back_of(number: int, *, out_of: str, into: str) -> Back:
+def back_of(number: int, *, out_of: str, into: str, keep: frozenset[str] | None = None) -> Back:
     """What the run of this number moved, and goes back now. `Refused` where it is none to take
     back."""
     run = Run.objects.filter(number=number).defer("plan").first()
@@ -40,7 +48,7 @@ def back_of(number: int, *, out_of: str, into: str) -> Back:
             field="origin",
         )
     found = traces(run)
-    return way_back(Way(run.number, str(run), out_of, into), found, _present(found))
+    return way_back(Way(run.number, str(run), out_of, into, keep), found, _present(found))
 
 
 def ways_back(run: Run) -> list[tuple[str, Back]]:
@@ -69,7 +77,7 @@ def _promoted(run: Run) -> Iterator[Trace]:
         site = host.datacenter.name
         yield Trace(
             How.PROMOTED, str(row.database_id), row.database.name, site, host.name,
-            epoch=row.new_epoch or 0,
+            epoch=row.new_epoch or 0, until=row.happened_at,
         )  # fmt: skip
 
 
@@ -133,19 +141,40 @@ def _present(found: list[Trace]) -> Present:
 
 
 def _databases(rows: list[Database]) -> Mapping[str, Seat]:
-    copies: dict[UUID, set[str]] = defaultdict(set)
-    there = Replica.objects.filter(database__in=rows).exclude(state=ReplicaState.RETIRED)
-    for database, site in there.values_list("database", "host__datacenter__name"):
-        copies[database].add(site)
+    copies = _held(rows)
     return {
         str(row.pk): Seat(
             row.primary.host.datacenter.name if row.primary else row.datacenter.name,
             row.primary.host.name if row.primary else "",
             row.epoch,
-            frozenset(copies[row.pk]),
+            copies[row.pk],
         )
         for row in rows
     }
+
+
+def _held(rows: list[Database]) -> Mapping[UUID, dict[str, tuple[Held, ...]]]:
+    """Of each copy that does not lead, by datacenter, what its agent told of what only it has."""
+    found: dict[UUID, dict[str, tuple[Held, ...]]] = defaultdict(dict)
+    there = Replica.objects.filter(database__in=rows).exclude(state=ReplicaState.RETIRED)
+    leading = {row.primary_id for row in rows}
+    facts = dict(ReplicaSight.objects.filter(replica__in=there).values_list("replica", "fact"))
+    wanted = there.select_related("database", "host__datacenter").order_by("number")
+    for one in wanted:
+        if one.pk not in leading:
+            site = one.host.datacenter.name
+            told = _of_copy(one, facts.get(one.pk) or {})
+            found[one.database_id][site] = (*found[one.database_id].get(site, ()), told)
+    return found
+
+
+def _of_copy(one: Replica, fact: Mapping[str, object]) -> Held:
+    has_led, why = one.role == Role.OUT, ""
+    if one.host.verdict not in HEARD:
+        why = f"its host is {one.host.verdict}"
+    elif has_led and not fact.get("is_measured") and not fact.get("alone"):
+        why = str(fact.get("detail") or "its agent has not looked at it yet")
+    return Held(str(one), one.host.name, str(fact.get("alone", "")), why, has_led)
 
 
 def _copies(applications: list[UUID]) -> Mapping[str, Mapping[int, Seat | None]]:

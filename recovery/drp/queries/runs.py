@@ -12,8 +12,9 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.approvals.rules import weigh
 from recovery.drp.drift import drift
 from recovery.drp.facts import ENDED, ActState, Mode, RunState, StepState
+from recovery.drp.failback import Back
 from recovery.drp.models import Act, Ask, Run, RunStep
-from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.plan import KEEP, Plan, PlannedStep
 from recovery.drp.queries.approvals import (
     plan_of,
     pulse_of,
@@ -132,7 +133,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
             plan.situation,
             requester=run.requested_by,
             last_editor=run.runbook.written_by,
-            back=back_of(plan.origin, out_of=run.lost, into=run.into) if plan.origin else None,
+            back=_back(plan),
         )
         there = inventory("drill" if plan.mode is Mode.DRILL else "production")
         fresh = resolve(runbook, run.runbook.digest, wish, there)
@@ -152,6 +153,14 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
     if busy == begun:
         return moved, moved
     return drift(plan, fresh, ours=ours, ended=ended, busy=busy), moved
+
+
+def _back(plan: Plan) -> Back | None:
+    """What it takes back, as it is now; what is kept was decided with the plan."""
+    if not plan.origin:
+        return None
+    keep = frozenset(move.target.id for move in plan.moves if move.choice == KEEP)
+    return back_of(plan.origin, out_of=plan.lost.name, into=plan.into.name, keep=keep)
 
 
 # ---------------------------------------------------------------------- approvals

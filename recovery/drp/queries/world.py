@@ -114,13 +114,15 @@ def _behind_fences() -> set[UUID]:
 
 def _applications(lost: str) -> tuple[ServiceLook, ...]:
     running: dict[UUID, int] = defaultdict(int)
+    there: dict[UUID, int] = defaultdict(int)
     needs: dict[UUID, int] = defaultdict(int)
     rows = Placement.objects.filter(state__in=sorted(SEATED)).values_list(
-        "application", "host__datacenter__name", "state", "memory_mib"
+        "application", "host__datacenter__name", "state", "memory_mib", "host__verdict"
     )
-    for application, site, state, memory in rows:
+    for application, site, state, memory, verdict in rows:
         if site == lost:
             needs[application] += memory
+            there[application] += state == PlacementState.RUNNING and verdict == Verdict.ALIVE
         elif state == PlacementState.RUNNING:
             running[application] += 1
     return tuple(
@@ -129,7 +131,7 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
             name=row.name,
             site=lost if needs[row.pk] else "",
             is_serving=running[row.pk] > 0,
-            is_whole=running[row.pk] >= row.copies,
+            is_whole=running[row.pk] + there[row.pk] >= row.copies,
             needs=needs[row.pk],
         )
         for row in Application.objects.filter(copies__gt=0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recovery.drp.drift import drift
 from recovery.drp.facts import Mode
-from recovery.drp.failback import Back, How, Present, Seat, Trace, Way, way_back
+from recovery.drp.failback import Back, Held, How, Present, Seat, Trace, Way, way_back
 from recovery.drp.hands import refuse_plan
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
 from recovery.drp.resolve import Inventory, Wish, resolve
@@ -20,7 +20,8 @@ from tests.decisions.drp.worlds import application, database, inventory
 WAY = Way(7, "DRP-0007", out_of="OSU2", into="PAR1")
 ORDERS = Trace(How.PROMOTED, "d-orders", "orders", "PAR1", "par1-1", epoch=8)
 SHOP = Trace(How.PLACED, "a-shop", "shop", "PAR1", "par1-2", copy=1, epoch=3)
-THERE = Seat("OSU2", "osu2-1", 8, frozenset({"PAR1", "OSU2"}))
+FINE = Held("orders-1", "par1-1")
+THERE = Seat("OSU2", "osu2-1", 8, {"PAR1": (FINE,)})
 SITES = ("PAR1", "OSU2", "MRS1")
 
 
@@ -58,10 +59,9 @@ def test_what_was_moved_again_follows_the_present() -> None:
     assert "Moved again since: it is led from osu2-9 now." in why(again, "orders")
     assert "Moved again since: copy 1." in why(again, "shop")
     away = back(now=present(replace(THERE, site="MRS1"), {1: Seat("MRS1", "mrs1-1", 4)}))
-    assert not away.moves
     said = "it was moved again since, to MRS1: it is in a plan that leaves that one"
     assert why(away, "orders") == said
-    assert why(away, "shop") == f"copy 1: {said}"
+    assert [one.target.name for one in away.moves] == ["shop"], "from wherever it was placed"
 
 
 def test_what_is_back_already_or_retired_is_out_with_its_reason() -> None:
@@ -84,11 +84,33 @@ def test_what_was_never_there_is_not_brought_there() -> None:
 
 def test_what_has_no_copy_left_there_is_a_persons_to_move() -> None:
     restored = replace(ORDERS, how=How.RESTORED)
-    found = back(restored, now=present(replace(THERE, copies=frozenset({"OSU2"}))))
+    found = back(restored, now=present(replace(THERE, copies={})))
     assert why(found, "orders") == (
         "it was restored elsewhere, and no copy of it is left in PAR1: a person moves it, with its"
         " owner"
     )
+
+
+def kept(*held: Held, keep: frozenset[str] | None = None) -> tuple[str, str]:
+    """What is told of the copies of orders in PAR1, and what is decided of it."""
+    way, now = replace(WAY, keep=keep), present(replace(THERE, copies={"PAR1": held}))
+    (move,) = way_back(way, [ORDERS], now).moves
+    return move.held, move.choice
+
+
+def test_what_a_copy_alone_holds_or_may_hold_is_kept_unless_people_decide_otherwise() -> None:
+    differs = Held("orders-1", "par1-1", alone="3 transactions differ: public.orders: 3 inserts")
+    unknown = Held("orders-1", "par1-1", why="its host is lost")
+    mate = Held("orders-2", "par1-2", has_led=False)
+    assert kept(FINE, mate) == (
+        "orders-1 on par1-1 holds nothing that the primary lacks; orders-2 on par1-2 was a standby:"
+        " all that it holds came from the primary of then.",
+        "discard",
+    )
+    assert kept(differs)[1] == kept(unknown)[1] == kept(mate, unknown)[1] == "keep"
+    assert kept(unknown)[0] == "orders-1 on par1-1: not known: its host is lost."
+    assert kept(differs, keep=frozenset())[1] == "discard"
+    assert kept(FINE, keep=frozenset({"d-orders"}))[1] == "keep"
 
 
 def test_only_the_copies_that_the_run_moved_go_back() -> None:
@@ -106,7 +128,7 @@ SEATS = st.builds(
     st.sampled_from(SITES),
     st.just("h"),
     st.integers(1, 4),
-    st.frozensets(st.sampled_from(SITES)),
+    st.dictionaries(st.sampled_from(SITES), st.just((FINE,))),
 )
 TRACES = st.builds(
     Trace,
@@ -149,7 +171,7 @@ def test_whatever_the_run_moved_is_in_or_out_once_and_nothing_else_is(
         for ordinal in move.copies:
             there = now.copies[move.target.id][ordinal]
             assert there is not None
-            assert there.site == "OSU2"
+            assert there.site != "PAR1"
             assert any(one.copy == ordinal and one.id == move.target.id for one in traces)
 
 
@@ -212,6 +234,9 @@ def test_a_copy_that_goes_elsewhere_meanwhile_is_drift() -> None:
     fresh = msgspec.structs.replace(found, moves=(found.moves[0], shop))
     assert drift(found, fresh) == ("shop: what goes back of it is not what was approved.",)
     assert drift(found, fresh, busy={"application:app-shop"}) == (), "it moves by our own hand"
+    orders = msgspec.structs.replace(found.moves[0], choice="keep")
+    decided = msgspec.structs.replace(found, moves=(orders, found.moves[1]))
+    assert drift(found, decided) == ("orders: what goes back of it is not what was approved.",)
     of_another = msgspec.structs.replace(found, origin=8)
     assert "It takes back DRP-0007, and would take back DRP-0008." in drift(found, of_another)
 

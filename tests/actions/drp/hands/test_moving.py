@@ -17,11 +17,14 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.hands import refuse_plan
 from recovery.drp.journal import Effect, EffectKind
+from recovery.drp.looking import look
 from recovery.drp.models import Act
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
+from recovery.drp.queries.world import world
 from recovery.drp.resolve import Wish
+from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.inventory.facts import PlacementState, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
@@ -143,6 +146,14 @@ def test_of_what_only_one_may_run_the_old_one_is_gone_before_the_new_one_starts(
             break
     assert product.run.state == RunState.DONE, product.run.state_reason
     assert {host[:4] for _, host, _ in active()} == {"osu2"}
+
+
+def test_what_lives_where_it_is_left_is_whole_until_it_is_lost(product: Product) -> None:
+    """Or an evacuation would never begin, and a return would wait for its own end."""
+    whole = Condition.REDUNDANCY_IS_WHOLE
+    assert look(whole, world("PAR1", "OSU2")).share == 100
+    lose("par1-r1-h1")
+    assert look(whole, world("PAR1", "OSU2")).share == 0
 
 
 def test_what_finds_no_room_there_stays_where_it_is_and_says_so(product: Product) -> None:
