@@ -30,6 +30,9 @@ from recovery.drp.views.starts import (
     returns,
 )
 
+MOST_RUNS = 50
+"""That are offered to be taken back, the newest."""
+
 
 @require_http_methods(["GET", "POST"])
 @for_people(May.RUN)
@@ -38,7 +41,10 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
     known = [(one.name.split(" ")[0], f"{one.title} ({one.name})") for one in books()]
     screen = Screen(role)
     sites = list(screen.recovery.sites)
-    origins = [(run.number, f"what {run}, {run.lost} into {run.into}, moved") for run in offered()]
+    origins = [
+        (run.number, f"what {run}, {run.lost} into {run.into}, moved")
+        for run in offered()[:MOST_RUNS]
+    ]
     which = Which(known, sites, origins, request.GET if request.GET else None)
     if not which.is_bound or not which.is_valid():
         if _is_new(which):

@@ -24,6 +24,8 @@ from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.views.lines import named_lines
+from recovery.inventory.facts import Verdict
+from recovery.inventory.models import Host
 
 OFFERED = 8
 """Runs that are looked through for a way back."""
@@ -88,8 +90,8 @@ def books() -> tuple[BookLine, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ReturnLine:
-    """A way back that is offered: what run `name` moved out of `into` (which came back) and is in
-    `lost` now."""
+    """A way back that is offered: what run `name` moved out of `into` and is in `lost` now.
+    `heard`: hosts of `into` that answer, of `hosts`, behind a fence or not."""
 
     number: int
     name: str
@@ -99,6 +101,12 @@ class ReturnLine:
     ended_at: datetime | None
     databases: int
     applications: int
+    heard: int
+    hosts: int
+
+    @property
+    def is_back(self) -> bool:
+        return 0 < self.hosts == self.heard
 
 
 def returns() -> tuple[ReturnLine, ...]:
@@ -112,6 +120,7 @@ def returns() -> tuple[ReturnLine, ...]:
 
 def _return(run: Run, site: str, back: Back) -> ReturnLine:
     kinds = [move.target.type for move in back.moves]
+    hosts = Host.objects.filter(datacenter__name=run.lost)
     return ReturnLine(
         number=run.number,
         name=str(run),
@@ -121,6 +130,8 @@ def _return(run: Run, site: str, back: Back) -> ReturnLine:
         ended_at=run.ended_at,
         databases=kinds.count("database"),
         applications=kinds.count("application"),
+        heard=hosts.filter(verdict=Verdict.ALIVE).count(),
+        hosts=hosts.count(),
     )
 
 

@@ -85,6 +85,8 @@ BACK = """\
     approval: {role: approver, count: 1}
     do: {kind: promote_databases, select: {of: lost}}
 """
+KILLED = {"keep": "after_act", "lift": "after_intent", "discard": "before_record"}
+"""Where the leader dies in each step."""
 ALONE = "3 transactions differ: public.orders: 3 inserts"
 
 
@@ -93,7 +95,6 @@ def loss(pinned: Path) -> Loss:
     """PAR1 was lost and fenced; a run promoted in OSU2; now it answers behind its fence."""
     loss = make_loss(pinned)
     loss.kill_site()
-    loss.run(15.0)
     start(loss)
     approve(loss, "fence")
     approve(loss)
@@ -155,21 +156,37 @@ def start_them(loss: Loss) -> None:
         server.server, server.timeline = "running", 2
 
 
-def test_behind_its_fence_nothing_that_came_back_follows_or_is_promoted(loss: Loss) -> None:
+def test_behind_its_fence_nothing_follows_and_lifted_by_hand_it_does_by_itself(loss: Loss) -> None:
     loss.run(20.0)
     assert rejoins() == 0
     assert Replica.objects.get(number=1).role == Role.OUT
-    assert "set apart until people decide" not in Failover.objects.get().end_reason
-
-
-def test_a_fence_lifted_by_hand_lets_it_follow_by_itself_as_ever(loss: Loss) -> None:
     lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
     loss.run(5.0)
     assert rejoins() == 1
     assert Replica.objects.get(number=1).role == Role.STANDBY
 
 
-def test_what_each_copy_holds_is_in_the_plan_that_is_signed(loss: Loss) -> None:
+def unknown(loss: Loss) -> None:
+    """Until its agent has looked, it is said why it is not known; whatever may be lost is kept."""
+    first = loss.play.servers[loss.play.pair.replicas[0].pk]
+    first.alone, first.is_measured, first.detail = "", False, "measure: no server answers"
+    loss.run(1.0)
+    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
+    assert move.held.startswith("orders-1 on par1-r1-h1: not known: measure: no server answers;")
+    assert move.choice == "keep"
+    first.is_measured = True
+    loss.run(1.0)
+    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
+    assert "holds nothing that the primary lacks" in move.held
+    assert move.choice == "discard"
+    first.alone, first.detail = ALONE, ""
+    loss.run(1.0)
+
+
+def test_what_each_copy_holds_or_why_it_is_not_known_is_in_the_plan_that_is_signed(
+    loss: Loss,
+) -> None:
+    unknown(loss)
     plan = go_back(loss)
     (move,) = plan.moves
     assert move.held == (
@@ -185,20 +202,6 @@ def test_what_each_copy_holds_is_in_the_plan_that_is_signed(loss: Loss) -> None:
     assert "kept aside, then followed anew" in asked
     assert ALONE in text(client.get(f"/recovery/runs/{loss.ground.run.number}/"))
     assert "until 2026-11-" in move.reason
-
-
-def test_what_cannot_be_known_says_why_and_is_kept(loss: Loss) -> None:
-    first = loss.play.servers[loss.play.pair.replicas[0].pk]
-    first.alone, first.is_measured, first.detail = "", False, "measure: no server answers"
-    loss.run(1.0)
-    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
-    assert move.held.startswith("orders-1 on par1-r1-h1: not known: measure: no server answers;")
-    assert move.choice == "keep"
-    first.is_measured = True
-    loss.run(1.0)
-    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
-    assert "holds nothing that the primary lacks" in move.held
-    assert move.choice == "discard"
 
 
 def test_it_is_kept_then_let_in_then_let_go_and_then_it_leads_again(loss: Loss) -> None:
@@ -251,34 +254,19 @@ def test_nothing_is_let_go_before_what_was_to_be_kept_is_kept(loss: Loss) -> Non
     assert rejoins() == 0
 
 
-def test_what_is_not_to_be_kept_is_in_no_step_that_keeps(loss: Loss) -> None:
-    plan = go_back(loss, frozenset())
-    assert plan.moves[0].choice == "discard"
-    assert plan.step("keep").waves == ()
-    approve(loss, "keep")
-    approve(loss, "lift")
+@pytest.mark.parametrize("kept", [True, False])
+def test_leaders_killed_in_every_step_do_each_once(loss: Loss, *, kept: bool) -> None:
+    plan = go_back(loss, None if kept else frozenset())
+    assert (plan.step("keep").waves != ()) == kept, "what is not to be kept is in no such step"
     start_them(loss)
-    approve(loss, "discard")
-    loss.until(lambda: bool(loss.ground.step("discard").state == "done"))
-    assert not Operation.objects.filter(verb=Verb.KEEP).exists()
-
-
-@pytest.mark.parametrize(
-    ("step", "point"),
-    [("keep", "after_act"), ("lift", "after_intent"), ("discard", "before_record")],
-)
-def test_a_leader_killed_anywhere_does_each_once(loss: Loss, step: str, point: str) -> None:
-    go_back(loss)
-    start_them(loss)
-    for name in ("keep", "lift", "discard"):
+    for name, point in KILLED.items():
         loss.until(lambda name=name: bool(loss.ground.step(name).state == "asking"))  # type: ignore[misc]
-        if name == step:
-            loss.fail(point, 1)
+        loss.fail(point, 1)
         approve(loss, name)
     loss.until(lambda: bool(loss.ground.step("discard").state == "done"))
-    assert Operation.objects.filter(verb=Verb.KEEP).count() == 2
+    assert Operation.objects.filter(verb=Verb.KEEP).count() == (2 if kept else 0)
     assert Effect.objects.filter(kind=EffectKind.LIFTED).count() == 1
     assert Effect.objects.filter(kind=EffectKind.RELEASED).count() == 2
-    acts = Act.objects.filter(step__run=loss.ground.run, step__name__in=("keep", "lift", "discard"))
-    assert acts.count() == 3
+    acts = Act.objects.filter(step__run=loss.ground.run, step__name__in=KILLED)
+    assert acts.count() == (3 if kept else 2)
     assert rejoins() == 1

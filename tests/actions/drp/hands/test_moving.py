@@ -246,6 +246,7 @@ def offers_it(product: Product, line: ReturnLine) -> None:
     client.force_login(User.objects.get(username="amelie"))
     page = client.get("/recovery/start/?lost=PAR1").content.decode()
     assert f"Return from {product.run}" in page
+    assert "PAR1 answers, whole" in page
     where = f"/recovery/start/?runbook=return&mode=planned&lost={line.lost}&into=PAR1"
     shown = text(client.get(f"{where}&origin={line.number}"))
     assert "copy 1 was on par1-r1-h1" in shown
