@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,12 @@ from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.orders import DatabaseOrders
 from recovery.core import wire
 from recovery.core.clock import system
+from recovery.core.consent import write_pins
 from recovery.core.ports import Kept
+from recovery.drp.facts import Kind
+from tests.agent.databases.conftest import A, B, Pair, fail_over
+from tests.agent.databases.test_approved import PINS, made, mandate, word
+from tests.support.passkeys import PARTY
 
 SPEC = wire.DatabaseSpec(
     replica="r", database="d", name="orders", engine="postgresql", version="18", role="out",
@@ -94,3 +100,39 @@ async def test_a_server_that_still_runs_is_not_pulled_from_under_its_feet() -> N
     failed = await keep(replica)
     assert (failed.state, failed.detail) == ("failed", "its server has not ended yet")
     assert replica.server.kept == 0
+
+
+async def test_what_came_back_is_measured_kept_by_peoples_word_and_cloned_anew(
+    up: Pair, tmp_path: Path
+) -> None:
+    """On a real server: behind the fence its list says out; then it follows again."""
+    await fail_over(up)
+    host, pins = up.hosts[A], tmp_path / "approvers.json"
+    pins.write_bytes(write_pins(PINS))
+    await host.stop()
+    host.fields |= {"pins": str(pins), "party": PARTY.name, "origins": tuple(PARTY.origins)}
+    up.out.add(A)
+    await up.back(A)
+    await up.desire()
+    await up.until(A, 30.0, is_measured=True)
+    plain = wire.DatabaseOrder(operation="op-plain", epoch=1, verb="keep", database=up.spec(A))
+    signed = msgspec.structs.replace(
+        plain,
+        operation="op-signed",
+        database=msgspec.structs.replace(up.spec(A), database="id-shop"),
+        plan=word(mandate(made(Kind.KEEP_COPIES, names=("shop",)))),
+    )
+    for order in (plain, signed):
+        await up.gateway.send(host.name, order)
+    refused = await up.outcome(A, plain)
+    assert refused.state == "refused"
+    assert "is a recovery plan's alone" in refused.detail
+    done = await up.outcome(A, signed)
+    assert done.state == "done", done.detail
+    told = json.loads(done.detail)
+    assert told["bytes"] > 1_000_000
+    assert next(host.folder.rglob(f"kept/{told['name']}/PG_VERSION")).is_file()
+    up.out.clear()
+    await up.desire()
+    await up.until(A, 40.0, state="running", role="standby", follows=B)
+    assert next(host.folder.rglob(f"kept/{told['name']}/PG_VERSION")).is_file()

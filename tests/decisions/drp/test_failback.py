@@ -217,6 +217,16 @@ def test_what_always_was_there_stays_and_is_counted() -> None:
     )
 
 
+def test_only_what_was_decided_to_be_kept_is_in_the_step_that_keeps() -> None:
+    found = moved()
+    assert planned(found).step("keep").waves == ()
+    orders = msgspec.structs.replace(found.moves[0], choice="keep")
+    keeps = planned(replace(found, moves=(orders, found.moves[1])))
+    for step in ("keep", "discard"):
+        assert [one.name for wave in keeps.step(step).waves for one in wave] == ["orders"]
+    assert planned().step("discard").waves == (), "of no run nothing was left there"
+
+
 def test_what_goes_back_is_part_of_what_is_signed() -> None:
     found = planned(moved())
     assert read_plan(canonical(found), digest(found)) == found
