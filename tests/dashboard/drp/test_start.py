@@ -106,15 +106,15 @@ def test_a_way_back_of_a_run_that_moved_nothing_is_prepared_by_nobody(
     ground: Ground, enter: Enter
 ) -> None:
     write_plain(STEPS, "modes: [simulation, planned]")
-    ground.begin()
-    where = WHICH.format("planned")
-    assert "Select a valid choice" in text(enter("amelie").get(where + "&origin=1")), "it goes on"
+    run = ground.begin()
+    where = f"{WHICH.format('planned')}&origin={run.number}"
+    assert "Select a valid choice" in text(enter("amelie").get(where)), "it goes on"
     ground.press(Press.ABORT)
     ground.look()
-    page = text(enter("amelie").get(where + "&origin=1"))
-    assert "Nothing that DRP-0001 moved goes back from PAR1 into OSU2" in page
+    page = text(enter("amelie").get(where))
+    assert f"Nothing that {run} moved goes back from PAR1 into OSU2" in page
     said = {"seen": "0" * 64, "reason": "Go back.", "override": "It burns."}
-    answer = enter("amelie").post(where + "&origin=1", said)
+    answer = enter("amelie").post(where, said)
     assert answer.status_code == 403
     assert Run.objects.count() == 1
 
