@@ -19,6 +19,7 @@ from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
+from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.resolve import Wish
 from recovery.drp.views.asks import AskPage, view_ask
@@ -41,17 +42,27 @@ DONE: Mapping[Press, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the requester named."""
+    """What the requester named. `origin`: the number of the run that is taken back; 0: of none.
+    `keep`: databases, by id, of which what their returned copies hold is kept; None: of all of
+    which it is not known to be nothing."""
 
     runbook: str
     mode: Mode
     lost: str
     into: str
     situation: str
+    origin: int = 0
+    keep: frozenset[str] | None = None
 
     @property
     def wish(self) -> Wish:
-        return Wish(self.mode, self.lost, self.into, self.situation)
+        """`Refused` where that run is none to take back."""
+        back = (
+            back_of(self.origin, out_of=self.lost, into=self.into, keep=self.keep)
+            if self.origin
+            else None
+        )
+        return Wish(self.mode, self.lost, self.into, self.situation, back=back)
 
 
 def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str) -> Run:

@@ -94,12 +94,15 @@ class OneRunOut(Schema):
 
 
 class PlanIn(Schema):
-    """Which runbook, how, for what."""
+    """Which runbook, how, for what. `origin`: the number of the run that is taken back; `keep`: ids
+    of the databases of which what their returned copies hold is kept, null: Tocsin proposes."""
 
     runbook: Words = Field(max_length=40)
     mode: Mode
     lost: Words = Field(max_length=80)
     into: Words = Field(max_length=80)
+    origin: int = Field(0, ge=0, le=10**9)
+    keep: list[Words] | None = Field(None, max_length=10_000)
 
 
 class PlanOut(Schema):
@@ -240,7 +243,8 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
     if told.lost not in screen.recovery.sites:
         raise Refused(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
-    return acts.Start(told.runbook, told.mode, told.lost, told.into, said)
+    keep = frozenset(told.keep) if told.keep is not None else None
+    return acts.Start(told.runbook, told.mode, told.lost, told.into, said, told.origin, keep)
 
 
 @router.post("/runs/{number}/{verb}", response=Done)

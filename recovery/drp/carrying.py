@@ -20,7 +20,7 @@ from recovery.drp.hands import hands_of
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import world
+from recovery.drp.queries.world import world, world_of
 from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, Order, RunSight, StepSight
@@ -42,7 +42,7 @@ def make_cycle(
         def there(order: Order) -> World:
             if run.mode == Mode.DRILL:
                 return drill_world(run.pk, plan_of(run), blind=blind())
-            return world(run.lost, run.into, blind=blind())
+            return world_of(plan_of(run), blind=blind())
 
         return hands_of(
             run,
@@ -98,4 +98,4 @@ def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
 def _expected(run: RunSight, blind: str) -> Mapping[str, tuple[bool, str]]:
     if run.plan.mode is not Mode.SIMULATION:
         return {}
-    return expected(run.plan, world(run.plan.lost.name, run.plan.into.name, blind=blind))
+    return expected(run.plan, world_of(run.plan, blind=blind))

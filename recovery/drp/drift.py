@@ -44,6 +44,7 @@ def drift(
                 *_steps(approved, now, _Ours(ours or {}, frozenset(busy)), ended),
                 *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
                 *_doubts(approved, now, _Ours(ours or {}, frozenset(busy))),
+                *_moves(approved, now, _Ours(ours or {}, frozenset(busy))),
             ]
         )
     )
@@ -163,3 +164,15 @@ def _doubts(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
         is_known = (one.database, one.replica, one.said) in known
         if not is_known and not ours.touched(f"database:{one.database}"):
             yield f"{one.said} That was not on the page when it was approved."
+
+
+def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
+    """Which copies go back was approved one by one."""
+    if approved.origin != now.origin:
+        yield f"It takes back DRP-{approved.origin:04d}, and would take back DRP-{now.origin:04d}."
+    after = {move.target.key: move for move in now.moves}
+    for move in approved.moves:
+        found = after.get(move.target.key)
+        is_other = found is None or (found.copies, found.choice) != (move.copies, move.choice)
+        if is_other and not ours.touched(move.target.key):
+            yield f"{move.target.name}: what goes back of it is not what was approved."

@@ -39,6 +39,9 @@ class Kind(StrEnum):
     NOTIFY = "notify"
     FREEZE_AUTOMATION = "freeze_automation"
     FENCE_DATACENTER = "fence_datacenter"
+    LIFT_FENCE = "lift_fence"
+    KEEP_COPIES = "keep_copies"
+    DISCARD_COPIES = "discard_copies"
     PROMOTE_DATABASES = "promote_databases"
     RESTORE_DATABASES = "restore_databases"
     PLACE_APPLICATIONS = "place_applications"
@@ -48,7 +51,16 @@ class Kind(StrEnum):
     FOR_EACH = "for_each"
 
 
-DANGEROUS = frozenset({Kind.FENCE_DATACENTER, Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES})
+DANGEROUS = frozenset(
+    {
+        Kind.FENCE_DATACENTER,
+        Kind.LIFT_FENCE,
+        Kind.KEEP_COPIES,
+        Kind.DISCARD_COPIES,
+        Kind.PROMOTE_DATABASES,
+        Kind.RESTORE_DATABASES,
+    }
+)
 """Never begun without a passkey's signature, whatever the runbook says."""
 LOOKS = frozenset({Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY})
 """They change nothing: what is not known is looked at again."""

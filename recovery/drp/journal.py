@@ -14,13 +14,17 @@ from recovery.inventory.models.places import choices
 class EffectKind(StrEnum):
     """`restore`: a restore · `seat`: a container's new seat · `route`: where an application's users
     were led before · `unseated`: a container for which there was no host · `undone`: a seat that
-    was stopped because people took the step back."""
+    was stopped because people took the step back · `lifted`: a fence · `apart`: a copy that was set
+    apart with it · `released`: a copy that was let go to follow."""
 
     RESTORE = "restore"
     SEAT = "seat"
     ROUTE = "route"
     UNSEATED = "unseated"
     UNDONE = "undone"
+    LIFTED = "lifted"
+    APART = "apart"
+    RELEASED = "released"
 
 
 BEGUN = (EffectKind.RESTORE, EffectKind.SEAT)

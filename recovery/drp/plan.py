@@ -112,6 +112,23 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
+KEEP = "keep"
+Choice = Literal["", "keep", "discard"]
+
+
+class Move(Shape, frozen=True):
+    """What an earlier run moved, and this one moves back. `copies`: the ordinals of an
+    application's; `before`: the hosts on which it was; `reason`: why it is in the plan; `held`:
+    what the copies of a database that came back were seen to hold; `choice`: what becomes of it."""
+
+    target: Target
+    copies: tuple[int, ...] = ()
+    before: str = ""
+    reason: str = ""
+    held: str = ""
+    choice: Choice = ""
+
+
 VERSIONS = (1, 2, 3)
 """Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
 takes an approval begins. Those of version 2 named no doubts and quoted no standby: nobody answers
@@ -120,7 +137,8 @@ for the ones, and nothing beyond 5 s is lost by the others."""
 
 class Plan(Shape, frozen=True):
     """Everything that an approval is about. `requester` and `last_editor`: whose approval of it
-    counts for nothing; `doubts`: what its approvers answer for."""
+    counts for nothing; `doubts`: what its approvers answer for. `origin`: the number of the run
+    whose `moves` it takes back; 0: of none."""
 
     runbook: str
     version: int
@@ -136,6 +154,12 @@ class Plan(Shape, frozen=True):
     last_editor: str = ""
     doubts: tuple[Doubt, ...] = ()
     v: int = VERSIONS[-1]
+    origin: int = 0
+    moves: tuple[Move, ...] = ()
+
+    def move(self, target: Target) -> Move | None:
+        """What is taken back of it; None: all of it goes, or nothing was moved before."""
+        return next((one for one in self.moves if one.target.key == target.key), None)
 
     def step(self, id: str) -> PlannedStep:
         """The one of this id."""
@@ -153,6 +177,8 @@ def canonical(plan: Plan) -> bytes:
         told["quotes"] = [{key: one[key] for key in QUOTED_BEFORE} for one in told["quotes"]]
     if plan.v == 1:
         del told["requester"], told["last_editor"]
+    if not plan.origin:
+        del told["origin"], told["moves"]
     return core.canonical(told)
 
 

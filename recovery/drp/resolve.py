@@ -8,13 +8,16 @@ so that two looks at the same rows give the same plan.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
+from recovery.drp.failback import Back
 from recovery.drp.plan import (
+    KEEP,
     Doubt,
     Gate,
     LeftOut,
@@ -25,7 +28,18 @@ from recovery.drp.plan import (
     Realm,
     Target,
 )
-from recovery.drp.runbooks.kinds import Fence, ForEach, Place, Promote, Restore, Select, Traffic
+from recovery.drp.runbooks.kinds import (
+    Discard,
+    Fence,
+    ForEach,
+    Keep,
+    Lift,
+    Place,
+    Promote,
+    Restore,
+    Select,
+    Traffic,
+)
 from recovery.drp.runbooks.schema import Runbook, Step
 
 
@@ -109,6 +123,7 @@ class Wish:
     situation: str
     requester: str = ""
     last_editor: str = ""
+    back: Back | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +138,8 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
     """The plan. `Refused` where the runbook is not for this mode or these places."""
     _check(runbook, wish, inventory)
     lost, into = (_site(inventory, name) for name in (wish.lost, wish.into))
-    steps, left = [], []
+    steps, left = [], _stays(wish, inventory)
+    inventory = _narrowed(inventory, wish)
     for step in runbook.steps:
         taken = _take(step, wish, inventory)
         steps.append(_planned(step, taken.targets, (lost, into)))
@@ -142,7 +158,51 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         left_out=tuple(left),
         requester=wish.requester,
         last_editor=wish.last_editor,
+        origin=wish.back.number if wish.back else 0,
+        moves=wish.back.moves if wish.back else (),
     )
+
+
+def _narrowed(inventory: Inventory, wish: Wish) -> Inventory:
+    """Where an earlier run is taken back: what it moved, and nothing else. A copy there that is set
+    apart follows again before anything is switched to it; containers go from wherever they are."""
+    if wish.back is None:
+        return inventory
+    keys = wish.back.keys
+    return replace(
+        inventory,
+        databases=tuple(
+            replace(row, standbys=row.standbys | {wish.into})
+            for row in inventory.databases
+            if f"database:{row.id}" in keys
+        ),
+        applications=tuple(
+            replace(row, seats_in=row.seats_in | {wish.lost})
+            for row in inventory.applications
+            if f"application:{row.id}" in keys
+        ),
+    )
+
+
+def _stays(wish: Wish, inventory: Inventory) -> list[LeftOut]:
+    """What the earlier run moved and does not go back, one by one; what it never moved, counted."""
+    if wish.back is None:
+        return []
+    out = [LeftOut("", target, reason) for target, reason in wish.back.out]
+    told = wish.back.keys | {target.key for target, _ in wish.back.out}
+    databases = [row for row in inventory.databases if row.home == wish.lost]
+    applications = [row for row in inventory.applications if wish.lost in row.seats_in]
+    never = (
+        sum(f"database:{row.id}" not in told for row in databases),
+        sum(f"application:{row.id}" not in told for row in applications),
+    )
+    if any(never):
+        said = (
+            f"{counted(never[0], 'database')} and {counted(never[1], 'application')} there were"
+            f" never moved by {wish.back.name}, and stay"
+        )
+        out.append(LeftOut("", _site(inventory, wish.lost), said))
+    return out
 
 
 def _check(runbook: Runbook, wish: Wish, inventory: Inventory) -> None:
@@ -166,7 +226,9 @@ def _site(inventory: Inventory, name: str) -> Target:
 # ---------------------------------------------------------------------- targets
 
 
-def _take(step: Step, wish: Wish, inventory: Inventory) -> _Taken:
+def _take(  # noqa: PLR0911 - one answer a kind
+    step: Step, wish: Wish, inventory: Inventory
+) -> _Taken:
     act = step.do.do if isinstance(step.do, ForEach) else step.do
     places = {"lost": wish.lost, "into": wish.into}
     match act:
@@ -176,11 +238,21 @@ def _take(step: Step, wish: Wish, inventory: Inventory) -> _Taken:
             return _databases(act.select, places, inventory, _no_copy)
         case Traffic(what="databases"):
             return _databases(act.select, places, inventory, _nothing)
+        case Keep() | Discard():
+            return _databases(act.select, places, _came_back(inventory, wish, act), _nothing)
         case Place() | Traffic():
             return _applications(act.select, places, inventory)
-        case Fence():
+        case Fence() | Lift():
             return _Taken((_site(inventory, places[act.datacenter]),))
     return _Taken((Target("tocsin", step.id, step.title, 0, inventory.realm),))
+
+
+def _came_back(inventory: Inventory, wish: Wish, act: Keep | Discard) -> Inventory:
+    """Databases that go back; of those to be kept only the ones of which that was decided."""
+    moves = wish.back.moves if wish.back else ()
+    wanted = {move.target.id for move in moves if move.choice == KEEP or not isinstance(act, Keep)}
+    rows = tuple(row for row in inventory.databases if row.id in wanted)
+    return replace(inventory, databases=rows)
 
 
 def _no_standby(row: DatabaseSight, into: str) -> str:

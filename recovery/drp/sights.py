@@ -161,3 +161,4 @@ class Outcome:
 
 
 NEVER_BEGUN = Outcome(Heard.FAILED, "The run was aborted before it was begun.")
+HALF_DONE = Outcome(Heard.FAILED, "The run was aborted in the middle: the rest stays where it is.")

@@ -27,7 +27,7 @@ from recovery.failover.policy import Policy
 from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
 from recovery.failover.proofs.prolonging import answered_for
 from recovery.failover.trouble import has_crashed, trouble
-from recovery.inventory.facts import Plan, Role, StandbyLoss
+from recovery.inventory.facts import Plan, ReplicaState, Role, StandbyLoss
 from recovery.operations.facts import UNDER_WAY, OperationState
 
 NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
@@ -272,7 +272,21 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     returned = facts.replica(failover.source)
     if returned is None or returned.replica == facts.database.primary:
         return take_back(facts, policy) or Wait("It waits for a standby.")
-    return _rejoin(failover, returned, policy)
+    return _from_afar(facts, failover, returned) or _rejoin(failover, returned, policy)
+
+
+def _from_afar(facts: Facts, failover: Failover, returned: ReplicaSight) -> Step | None:
+    """A plan promoted in another datacenter, and the old one is back: no more is to be rebuilt by
+    itself, for nobody is promoted across. What comes next is a way back, or a new standby."""
+    primary = facts.primary
+    if primary is None or returned.datacenter == primary.datacenter:
+        return None
+    seen = returned.seen_by_primary(primary)
+    is_member = returned.role is Role.STANDBY and returned.state is ReplicaState.MEMBER
+    if not is_member or seen is None or not seen.is_streaming:
+        return None
+    said = f"{returned.name} follows from {returned.datacenter}; nobody here could take over."
+    return Step(Act.FINISH, f"{said}{_left_behind(facts, failover)}", Phase.DONE)
 
 
 def _left_behind(facts: Facts, failover: Failover) -> str:
@@ -287,6 +301,8 @@ def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answe
     """What only it has is no reason to wait: nothing is rewound before it is kept and told."""
     if returned.age > policy.heard_within:
         return Wait(f"{returned.name} has not come back; redundancy waits for it.")
+    if returned.state is ReplicaState.QUARANTINED:
+        return Wait(f"{returned.name} is set apart until people decide about what it holds.")
     order = failover.order("rejoin", returned.replica)
     if order is None:
         said = f"{returned.name} is back: after a snapshot it follows the new primary."

@@ -217,6 +217,7 @@ def _merge(rows: Rows, newer: Rows) -> None:
             else:
                 old.pop(key, None)
     rows.sights |= newer.sights
+    rows.fenced = newer.fenced
 
 
 def _tables(rows: Rows, newer: Rows) -> list[tuple[dict[UUID, object], Mapping[UUID, object]]]:

@@ -17,6 +17,7 @@ from recovery.failover.facts import (
     NEVER,
     Election,
     Facts,
+    ProofKind,
     Quote,
     Refusal,
     ReplicaSight,
@@ -184,7 +185,10 @@ def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
 
     The only standby that a synchronous primary could wait for has all that was acknowledged,
     whether or not it was connected in the last moment: without it nothing was acknowledged, until
-    the control plane recorded *degraded*, or the primary had not taken up its terms yet."""
+    the control plane recorded *degraded*, or the primary had not taken up its terms yet. To whom
+    it handed over holds all that was written before its gate closed: that is the proof itself."""
+    if _was_handed_over(one, facts):
+        return ""
     epoch = facts.failover.old_epoch if facts.failover else facts.database.epoch
     waits = facts.database.is_synchronous and facts.authority is None
     if source.epoch < epoch:
@@ -201,6 +205,15 @@ def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
     if one.position < confirmed and _came_after(one, source):
         return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
     return ""
+
+
+def _was_handed_over(one: ReplicaSight, facts: Facts) -> bool:
+    failover = facts.failover
+    if failover is None or failover.proof is None or failover.wanted != one.replica:
+        return False
+    proof = failover.proof
+    is_proven = proof.kind is ProofKind.HANDED_OVER and proof.position is not None
+    return is_proven and one.position >= (proof.position or 0)
 
 
 def _came_after(one: ReplicaSight, source: ReplicaSight) -> bool:

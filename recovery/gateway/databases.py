@@ -37,6 +37,7 @@ VERBS: Mapping[str, wire.DatabaseVerb] = {
     "restore": "restore",
     "adopt": "adopt",
     "discard": "discard",
+    "keep": "keep",
 }
 
 

@@ -44,8 +44,8 @@ UNDER_WAY = UNFINISHED - {"unknown"}
 
 class Verb(StrEnum):
     """The closed catalogue of what an agent may be ordered to do (A6). None destroys anything:
-    a rejoin and an adoption keep what they would overwrite (I-DB-5), and what is discarded is a
-    restore that serves nobody."""
+    a rejoin and an adoption keep what they would overwrite (I-DB-5), what is discarded is a restore
+    that serves nobody, and what is kept is put aside as it is."""
 
     START = "start"
     STOP = "stop"
@@ -57,6 +57,7 @@ class Verb(StrEnum):
     RESTORE = "restore"
     ADOPT = "adopt"
     DISCARD = "discard"
+    KEEP = "keep"
 
 
 DATABASE_VERBS = frozenset(Verb) - {Verb.START, Verb.STOP}

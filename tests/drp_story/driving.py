@@ -1,6 +1,7 @@
 """Two people lead a run on a whole Tocsin, by its rows, with passkeys in Python.
 
-`python -m tests.drp_story.driving LOST INTO SECONDS [MODE]`: they sign what the product asks.
+`python -m tests.drp_story.driving LOST INTO SECONDS [MODE [ORIGIN]]`: they sign what the product
+asks. With `ORIGIN`, the number of a run: they lift what it froze, and take it back.
 
 Prints the run's end as one line of JSON.
 """
@@ -19,7 +20,9 @@ import django
 ASKED_BY, APPROVES, WROTE = "responder", "approver", "admin"
 
 
-def lead(lost: str, into: str, seconds: float, mode: str = "disaster") -> dict[str, Any]:
+def lead(
+    lost: str, into: str, seconds: float, mode: str = "disaster", origin: int = 0
+) -> dict[str, Any]:
     """To its end, or until that many seconds went by."""
     from django.conf import settings
 
@@ -35,7 +38,7 @@ def lead(lost: str, into: str, seconds: float, mode: str = "disaster") -> dict[s
     key, who = Passkey(APPROVES), party()
     assert isinstance(who, Party)
     pins.write_bytes(write_pins([key.pin]))
-    run = _begin(lost, into, mode)
+    run = _begin_back(lost, into, origin) if origin else _begin(lost, into, mode)
     until = system.monotonic() + seconds
     while system.monotonic() < until:
         row = Run.objects.get(pk=run)
@@ -77,6 +80,43 @@ def _begin(lost: str, into: str, mode: str) -> Any:
         refuse=refuse_plan,
         actor=by,
         reason=f"{lost} burns.",
+        now=now,
+    )
+    actions.press(run=run.pk, press=Press.START, actor=by, reason="Now.", now=now)
+    return run.pk
+
+
+def _begin_back(lost: str, into: str, origin: int) -> Any:
+    """The shipped way back, with less time to watch."""
+    from recovery.audit.facts import Actor
+    from recovery.core.clock import system
+    from recovery.detection.freezes import lift_freeze
+    from recovery.detection.models import Freeze
+    from recovery.drp import actions
+    from recovery.drp.actions.runs import Override
+    from recovery.drp.facts import Mode
+    from recovery.drp.hands import refuse_plan
+    from recovery.drp.press import Press
+    from recovery.drp.queries.failback import back_of
+    from recovery.drp.resolve import Wish
+
+    now, second = system.now(), Actor("person", APPROVES)
+    for freeze in Freeze.objects.filter(lifted_at=None):
+        lift_freeze(freeze=freeze.pk, actor=second, reason="It is over.", now=now)
+    raw = Path("deploy/runbooks/return.yaml").read_text()
+    raw = raw.replace("holds_for: 30m", "holds_for: 5s").replace("holds_for: 5m", "holds_for: 65s")
+    writer = Actor("person", WROTE)
+    row = actions.write_runbook(raw=raw.encode(), actor=writer, reason="The story's.", now=now)
+    row = actions.activate_runbook(runbook=row, actor=second, reason="I read it.", now=now)
+    by = Actor("person", ASKED_BY)
+    back = back_of(origin, out_of=lost, into=into)
+    run = actions.prepare_run(
+        runbook=row,
+        wish=Wish(Mode.PLANNED, lost, into, f"{into} is back.", back=back),
+        override=Override("The story drills it now."),
+        refuse=refuse_plan,
+        actor=by,
+        reason=f"Back to {into}.",
         now=now,
     )
     actions.press(run=run.pk, press=Press.START, actor=by, reason="Now.", now=now)
@@ -126,6 +166,7 @@ def _told(run: Any) -> dict[str, Any]:
     acts = Act.objects.filter(step__run=row).order_by("intended_at")
     return {
         "name": str(row),
+        "number": row.number,
         "state": row.state,
         "reason": row.state_reason,
         "steps": {step.name: [step.state, step.said] for step in row.steps.all()},
@@ -136,4 +177,5 @@ def _told(run: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     django.setup()
-    print(json.dumps(lead(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:])))  # noqa: T201
+    lost, into, seconds, mode, number, *_ = [*sys.argv[1:], "disaster", "0"][:5]
+    print(json.dumps(lead(lost, into, float(seconds), mode, int(number))))  # noqa: T201

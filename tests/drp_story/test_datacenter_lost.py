@@ -47,9 +47,12 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
         yield formed
 
 
-def lead(bases: Bases, lost: str, into: str, seconds: float = 600.0) -> dict[str, Any]:
-    """Two people lead the run, in a process of their own."""
+def lead(
+    bases: Bases, lost: str, into: str, seconds: float = 600.0, *, origin: int = 0
+) -> dict[str, Any]:
+    """Two people lead the run, in a process of their own; with `origin`, its way back."""
     words = [sys.executable, "-m", "tests.drp_story.driving", lost, into, str(seconds)]
+    words += ["disaster", str(origin)] if origin else []
     done = subprocess.run(
         words, cwd=ROOT, env=dict(bases.stack.env), capture_output=True, text=True, check=False
     )

@@ -104,15 +104,18 @@ class Which(forms.Form):
     )
     lost = forms.ChoiceField(label="Datacenter that is left")
     into = forms.ChoiceField(label="Datacenter that takes over")
+    origin = forms.ChoiceField(required=False, label="Taking back")
 
     def __init__(
         self,
         books: Sequence[tuple[str, str]],
         sites: Sequence[str],
+        origins: Sequence[tuple[int, str]],
         *args: object,
         **kwargs: object,
     ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        self.fields["origin"].choices = [("", "no run: all that is there"), *origins]  # type: ignore[attr-defined]
         self.fields["runbook"].choices = list(books)  # type: ignore[attr-defined]
         for name in ("lost", "into"):
             self.fields[name].choices = [(site, site) for site in sites]  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from recovery.brief.losses import say
 from recovery.brief.parts import Brief
 from recovery.core.errors import Conflict, TocsinError
 from recovery.drp.facts import Mode
+from recovery.drp.queries.failback import returnable_runs as offered
 from recovery.drp.views.runs import run_lines
 from recovery.drp.views.starts import (
     Preview,
@@ -26,7 +27,11 @@ from recovery.drp.views.starts import (
     find_book,
     preview,
     refuse_undecided,
+    returns,
 )
+
+MOST_RUNS = 50
+"""That are offered to be taken back, the newest."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,14 +41,25 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
     known = [(one.name.split(" ")[0], f"{one.title} ({one.name})") for one in books()]
     screen = Screen(role)
     sites = list(screen.recovery.sites)
-    which = Which(known, sites, request.GET if request.GET else None)
+    origins = [
+        (run.number, f"what {run}, {run.lost} into {run.into}, moved")
+        for run in offered()[:MOST_RUNS]
+    ]
+    which = Which(known, sites, origins, request.GET if request.GET else None)
     if not which.is_bound or not which.is_valid():
-        which = _first(known, sites, request) if _is_new(which) else which
+        if _is_new(which):
+            which = Which(known, sites, origins, initial=_first(known, sites, request))
         return _ask(request, role, which, has_books=bool(known))
     told = which.cleaned_data
     brief = screen.brief(told["lost"])
     wish = acts.Start(
-        told["runbook"], Mode(told["mode"]), told["lost"], told["into"], brief.sentence
+        told["runbook"],
+        Mode(told["mode"]),
+        told["lost"],
+        told["into"],
+        brief.sentence,
+        int(told["origin"] or 0),
+        frozenset(request.GET.getlist("keep")) if "decided" in request.GET else None,
     )
     try:
         seen = _preview(wish, request.user.get_username())
@@ -58,14 +74,14 @@ def _is_new(which: Which) -> bool:
     return not which.is_bound or "mode" not in which.data
 
 
-def _first(known: list[tuple[str, str]], sites: list[str], request: HttpRequest) -> Which:
+def _first(
+    known: list[tuple[str, str]], sites: list[str], request: HttpRequest
+) -> dict[str, object]:
     lost = request.GET.get("lost", sites[0] if sites else "")
     into = next((site for site in sites if site != lost), "")
     book = next((name for name, _ in known if name == "datacenter-lost"), "")
     mode = Mode.DISASTER if decision_for(lost) else Mode.SIMULATION
-    return Which(
-        known, sites, initial={"lost": lost, "into": into, "runbook": book, "mode": str(mode)}
-    )
+    return {"lost": lost, "into": into, "runbook": book, "mode": str(mode)}
 
 
 def _preview(wish: acts.Start, person: str) -> Preview:
@@ -116,6 +132,8 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
         status=status,
         form=form,
         seen=seen,
+        held=[one for one in seen.plan.moves if one.held],
+        asked=[(name, which[name].value()) for name in which.fields],
         changed=changed,
         refusal=seen.refusal or refuse_undecided(wish.mode, wish.lost, decision_for(wish.lost)),
         decision=decision_for(wish.lost) if wish.mode is Mode.DISASTER else None,
@@ -138,5 +156,6 @@ def _ask(
         heading=f"Start a runbook for {lost}" if seen else "Start a runbook",
         which=which,
         has_books=has_books,
+        returns=() if seen else returns(),
         **context,  # type: ignore[arg-type]  # as `show` takes it
     )

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recovery.core.clock import system
-from recovery.core.ports import EngineFailed
+from recovery.core.ports import EngineFailed, Kept
 
 KEPT_FOR = timedelta(days=14)
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -63,6 +63,13 @@ class Folder:
     def replaced_by(self, restore: str) -> Path | None:
         """What this restore took the place of, where it is kept."""
         return min(self.kept.glob(f"*Z.{restore}"), default=None)
+
+    def keep(self) -> Kept:
+        """The data are aside afterwards, whoever put them there; what was kept last is told."""
+        if self.data.exists():
+            self.put_aside()
+        found = sorted(self.kept.iterdir()) if self.kept.exists() else []
+        return Kept(found[-1].name, size_of(found[-1])) if found else Kept("", 0)
 
     def forget_kept(self, before: datetime) -> int:
         """Removes what was kept for longer than it must be; gives their number."""

@@ -28,8 +28,11 @@ ACTS: Mapping[str, frozenset[str]] = {
     "promote": frozenset({"promote_databases"}),
     "restore": frozenset({"restore_databases"}),
     "adopt": frozenset({"restore_databases"}),
+    "keep": frozenset({"keep_copies"}),
 }
 """Which kinds of steps want what. Nothing else that an agent does is dangerous."""
+BY_A_PLAN_ALONE = frozenset({"keep"})
+"""What nobody but people wants."""
 NOBODY = Party("", frozenset())
 REALMS: Mapping[str, Realm] = {"drill": "drill", "planned": "production", "disaster": "production"}
 
@@ -62,6 +65,8 @@ class Approvals:
 
     def refuse(self, order: DatabaseOrder) -> str:
         """Why it is not carried out; empty where it is."""
+        if order.plan is None and order.verb in BY_A_PLAN_ALONE:
+            return f"to {order.verb} data is a recovery plan's alone, and it is of none"
         if order.plan is None or order.verb not in ACTS:
             return ""
         try:

@@ -32,7 +32,7 @@ OBSERVE_SECONDS = 10.0
 _PAUSE = 0.02
 Verb = Callable[[DatabaseOrder, Replica], Awaitable[Outcome]]
 GIVEN_UP = "its data are of a restore that was given up: what was there before is put back"
-IN_QUARANTINE = {"fence", "ask", "discard"}
+IN_QUARANTINE = {"fence", "ask", "discard", "keep"}
 """What a host may do that is not trusted yet."""
 
 
@@ -54,6 +54,7 @@ class DatabaseOrders:
             "promote": self._promote,
             "restart": self._restart,
             "rejoin": self._rejoin,
+            "keep": self._keep,
             "adopt": restores.adopt,
         }
 
@@ -159,6 +160,20 @@ class DatabaseOrders:
             alone = replica.server.record.alone
             return outcome(order, "done", alone or "follows its primary")
         return outcome(order, "unknown", "not following yet")
+
+    async def _keep(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        """Only of what its own list set apart, so that nothing serves from it."""
+        async with replica.turn:
+            await replica.adopt()
+            await replica.look()
+            if replica.spec.role != "out":
+                return outcome(order, "refused", "it is not set apart: it may serve")
+            if replica.server.is_running:
+                return outcome(order, "failed", "its server has not ended yet")
+            kept = await replica.server.keep()
+            await replica.look()
+        replica.wake()
+        return outcome(order, "done", json.dumps({"name": kept.name, "bytes": kept.size}))
 
     # ------------------------------------------------------------------ observing
 

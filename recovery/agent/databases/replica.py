@@ -256,6 +256,7 @@ class Replica:
             promised_ms=int(record.promises.left(now) * 1000),
             healthy_ms=int(self._following.seconds * 1000),
             alone=record.alone[:1000],
+            is_measured=self._is_measured,
             adopted=self._origin.adopted,
             detail=(self._trouble or self._waits_for)[:300],
         )

@@ -22,7 +22,7 @@ from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineAway, EngineFailed, ServerFacts
+from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
 
 _log = logging.getLogger("tocsin.agent.server")
@@ -237,6 +237,13 @@ class Server:
         if alone and done.kept:
             alone = f"{alone}; kept on its host in {done.kept}"
         await self.note(role="standby", led=0, alone=alone)
+
+    async def keep(self) -> Kept:
+        """Stopped data are put aside as they are: nothing is left that it could follow with, so
+        that it is cloned anew."""
+        kept = await self.engine.keep()
+        await self.note(role="out", led=0)
+        return kept
 
     async def promote(self) -> None:
         """A running standby becomes the primary of `spec.epoch`; open once its lease is granted."""

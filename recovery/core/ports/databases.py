@@ -141,6 +141,14 @@ class Rejoined:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Data that were put aside: under which name, and how large. Empty: there were none."""
+
+    name: str
+    size: int
+
+
 class DatabaseEngine(Protocol):
     """A database server of this host, stopped or running.
 
@@ -192,6 +200,9 @@ class DatabaseEngine(Protocol):
     async def rejoin(self, spec: DatabaseSpec) -> Rejoined:
         """A stopped server's data can follow the primary afterwards: as they are, rewound, or
         cloned anew; whatever only they had is kept."""
+
+    async def keep(self) -> Kept:
+        """A stopped server's data go to `kept` as they are; again, it tells those that went."""
 
     async def close(self) -> None:
         """Lets go of the server; it keeps running."""

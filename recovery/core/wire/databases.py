@@ -95,7 +95,8 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     newest moment of it: the end of its primary does not begin it anew. `promised_ms`: rest of a
     live promise not to be promoted (B6). `gate`: whether clients' writes can get through;
     `gate_kind`: "nftables" (the kernel's) or "watchdog" (weaker).
-    `settings`: what the worst case is computed from. `alone`: rows that only this one has.
+    `settings`: what the worst case is computed from. `alone`: rows that only this one has;
+    `is_measured`: of one that is set apart: it was looked at, so that none means none.
     `adopted`: the restore that its data are of, where its list asks for it or gave it up.
     """
 
@@ -118,6 +119,7 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, float] = {}
     cancelled_waits: Whole = 0
     alone: str = ""
+    is_measured: bool = False
     adopted: str = ""
     detail: str = ""
 
@@ -159,7 +161,7 @@ class Grant(Frame, frozen=True):
 
 
 DatabaseVerb = Literal[
-    "fence", "promote", "ask", "restart", "rejoin", "restore", "adopt", "discard"
+    "fence", "promote", "ask", "restart", "rejoin", "restore", "adopt", "discard", "keep"
 ]
 
 
@@ -176,6 +178,7 @@ class DatabaseOrder(Frame, frozen=True):
     `restore`: bring it back from a store and prove it, beside the place where it would serve;
     `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
     replica, which the list names as primary. `discard`: nothing of that restore is left here.
+    `keep`: the data of a replica that is set apart are put aside as they are; by a plan alone.
     `plan`: a recovery plan wants it, and what shows that people agreed; None: failover itself does.
     """
 

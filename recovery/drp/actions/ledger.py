@@ -28,8 +28,10 @@ from recovery.drp.decide import next_orders, refuse_act
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Approval, ApprovalUse, Run, RunStep
 from recovery.drp.queries.once import one_look
+from recovery.drp.queries.promoted import has_begun
 from recovery.drp.queries.runs import pulse_of, refuse_authority
 from recovery.drp.sights import (
+    HALF_DONE,
     NEVER_BEGUN,
     Do,
     GateSight,
@@ -164,7 +166,7 @@ class RowLedger:
         with self._deciding() as run:
             sight = self._still(run, order)
             if sight.state is RunState.ABORTING:
-                return NEVER_BEGUN
+                return HALF_DONE if has_begun(order.key) else NEVER_BEGUN
             if sight.moved and not sight.drift:
                 said = f"It was never begun, and meanwhile: {' '.join(sight.moved)}"
                 return Outcome(Heard.FAILED, said)

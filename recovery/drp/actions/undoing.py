@@ -13,6 +13,7 @@ from recovery.core.errors import Conflict, Refused
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions.effects import note_effects
+from recovery.drp.facts import Mode
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, Run
 from recovery.inventory.models import Placement
@@ -31,7 +32,14 @@ def undo_seats(*, run: Run, step: str, actor: Actor, reason: str, now: datetime)
     acts = {act.key: act for act in Act.objects.filter(step__run=run, step__name=step)}
     begun = Effect.objects.filter(kind=EffectKind.SEAT, key__in=list(acts))
     keys = dict(begun.values_list("object", "key"))
-    rows = list(Placement.objects.filter(pk__in=list(keys), state__in=sorted(ACTIVE)))
+    found = Placement.objects.filter(pk__in=list(keys), state__in=sorted(ACTIVE))
+    rows = list(found.filter(provisional=True) if run.mode == Mode.PLANNED else found)
+    if not rows and found:
+        raise Refused(
+            "The copies of before were stopped when these answered: too few would be left.",
+            kept="Nothing was stopped.",
+            todo=f"Go the other way: “Return from {run}” on the page that starts runbooks.",
+        )
     if not rows:
         raise Conflict("Nothing that it started runs any more.", todo="Nothing to do.")
     said = f"{run}, {step} is undone: {reason}"

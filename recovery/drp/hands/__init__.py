@@ -18,15 +18,17 @@ from recovery.drp.hands.calling import Calling
 from recovery.drp.hands.drilling import DrillWatching, Staging, Would
 from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
+from recovery.drp.hands.moving import Moving
 from recovery.drp.hands.placing import Placing
 from recovery.drp.hands.promoting import Promoting
 from recovery.drp.hands.restoring import Restoring
+from recovery.drp.hands.returning import Discarding, Keeping, Lifting
 from recovery.drp.hands.switching import Switching
 from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
 from recovery.drp.models import Run
-from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.plan import Plan
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Order
 from recovery.restores.queries import Leases
@@ -39,6 +41,11 @@ def _watching(bench: Bench) -> Hand:
     return Watching(bench.step, bench.world, bench.monotonic, bench.waiting)
 
 
+def _placing(bench: Bench) -> Hand:
+    """What lives is moved; what is gone is started elsewhere."""
+    return Moving(bench) if bench.plan.mode is Mode.PLANNED else Placing(bench)
+
+
 MAKERS: Mapping[Kind, Maker] = {
     Kind.CHECK: _watching,
     Kind.WAIT_UNTIL: _watching,
@@ -47,10 +54,13 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.APPROVAL: lambda bench: ByHand(),
     Kind.FREEZE_AUTOMATION: Freezing,
     Kind.RESTORE_DATABASES: Restoring,
-    Kind.PLACE_APPLICATIONS: Placing,
+    Kind.PLACE_APPLICATIONS: _placing,
     Kind.SWITCH_TRAFFIC: Switching,
     Kind.FENCE_DATACENTER: Fencing,
     Kind.PROMOTE_DATABASES: Promoting,
+    Kind.LIFT_FENCE: Lifting,
+    Kind.KEEP_COPIES: Keeping,
+    Kind.DISCARD_COPIES: Discarding,
     Kind.NOTIFY: Telling,
     Kind.WEBHOOK: Calling,
 }
@@ -76,21 +86,19 @@ HANDED = frozenset(MAKERS)
 
 
 def refuse_plan(plan: Plan) -> str:
-    """Why this version cannot carry a plan out; empty where it can."""
+    """Why this plan cannot be carried out by this version; empty where it can."""
+    if plan.origin and not plan.moves:
+        return (
+            f"Nothing that DRP-{plan.origin:04d} moved goes back from {plan.lost.name} into"
+            f" {plan.into.name}: what is left out says why."
+        )
     if plan.mode is Mode.SIMULATION:
         return ""
-    missing = {step.kind.value for step in plan.steps if not _has_hand(step, plan.mode)}
+    missing = {step.kind.value for step in plan.steps if step.kind not in HANDED}
     if not missing:
         return ""
     names = ", ".join(sorted(missing))
     return f"This version of Tocsin simulates {names}, and does not carry it out yet."
-
-
-def _has_hand(step: PlannedStep, mode: Mode) -> bool:
-    """What still lives is moved by draining its hosts, which no run does yet."""
-    if step.kind is Kind.PLACE_APPLICATIONS and mode is Mode.PLANNED:
-        return False
-    return step.kind in HANDED
 
 
 def hands_of(

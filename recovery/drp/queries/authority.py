@@ -30,7 +30,8 @@ def restores_above_pause() -> frozenset[UUID]:
 
 def operations_above_pause() -> frozenset[UUID]:
     """What waits for the governor, of what these runs began: also a second seat of a container
-    whose first one did not start, and the stop of what people took back."""
+    whose first one did not start, the stop of the one that it takes over from, and the stop of what
+    people took back."""
     waiting = Operation.objects.filter(state=OperationState.WAITING)
     restores = [str(pk) for pk in restores_above_pause()]
     seats = Placement.objects.filter(pk__in=_begun(EffectKind.SEAT))
@@ -41,8 +42,12 @@ def operations_above_pause() -> frozenset[UUID]:
         Q(params__restore__in=restores)
         | Q(verb=Verb.STOP, placement__in=undone.values("object"))
         | Q(params__plan__act__in=keys)
+        | Q(verb=Verb.REJOIN, replica__in=_begun(EffectKind.RELEASED))
         | Q(replica__database__in=promoting.values("database"))
-        | Q(verb=Verb.START, placement__container__in=seats.values("container"))
+        | Q(
+            verb__in=[Verb.START, Verb.STOP],
+            placement__container__in=seats.values("container"),
+        )
     )
     return frozenset(found.values_list("pk", flat=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recovery.drp.journal import Effect
 from recovery.drp.models import Run
 from recovery.failover.models import Failover
 
@@ -19,3 +20,8 @@ def promoted_epochs(run: Run) -> Mapping[str, int]:
         for row in newest
         if row.act.startswith(f"{run.pk}/")
     }
+
+
+def has_begun(key: str) -> bool:
+    """Whether the act of this key has brought anything about that its journal names."""
+    return Effect.objects.filter(key=key).exists()

@@ -12,8 +12,9 @@ from recovery.drp.approvals.facts import AskState
 from recovery.drp.approvals.rules import weigh
 from recovery.drp.drift import drift
 from recovery.drp.facts import ENDED, ActState, Mode, RunState, StepState
+from recovery.drp.failback import Back
 from recovery.drp.models import Act, Ask, Run, RunStep
-from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.plan import KEEP, Plan, PlannedStep
 from recovery.drp.queries.approvals import (
     plan_of,
     pulse_of,
@@ -22,9 +23,10 @@ from recovery.drp.queries.approvals import (
     said_to,
     word_of,
 )
+from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
-from recovery.drp.queries.promoted import promoted_epochs
+from recovery.drp.queries.promoted import has_begun, promoted_epochs
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -131,6 +133,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
             plan.situation,
             requester=run.requested_by,
             last_editor=run.runbook.written_by,
+            back=_back(plan),
         )
         there = inventory("drill" if plan.mode is Mode.DRILL else "production")
         fresh = resolve(runbook, run.runbook.digest, wish, there)
@@ -143,9 +146,21 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
     ours |= promoted_epochs(run)
     ended = {name for name, step in steps.items() if step.state in over}
     acts = [act for step in steps.values() for act in step.acts]
-    busy = {act.target for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}}
-    moved = drift(plan, fresh, ours=ours, ended=ended)
-    return (drift(plan, fresh, ours=ours, ended=ended, busy=busy) if busy else moved), moved
+    untold = [act for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}]
+    busy = {act.target for act in untold}
+    begun = {act.target for act in untold if plan.mode is Mode.PLANNED and has_begun(act.key)}
+    moved = drift(plan, fresh, ours=ours, ended=ended, busy=begun)
+    if busy == begun:
+        return moved, moved
+    return drift(plan, fresh, ours=ours, ended=ended, busy=busy), moved
+
+
+def _back(plan: Plan) -> Back | None:
+    """What it takes back, as it is now; what is kept was decided with the plan."""
+    if not plan.origin:
+        return None
+    keep = frozenset(move.target.id for move in plan.moves if move.choice == KEEP)
+    return back_of(plan.origin, out_of=plan.lost.name, into=plan.into.name, keep=keep)
 
 
 # ---------------------------------------------------------------------- approvals

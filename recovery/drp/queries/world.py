@@ -10,6 +10,7 @@ from django.db.models import F, Sum
 
 from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
 from recovery.drp.looking import HostLook, ServiceLook, World
+from recovery.drp.plan import Plan
 from recovery.drp.queries.inventory import inventory
 from recovery.drp.queries.once import once
 from recovery.failover.models import Failover, Fence, Lease
@@ -35,6 +36,12 @@ def _read(lost: str, into: str) -> World:
         blind=blind_reason(),
         frozen=_frozen(),
     )
+
+
+def world_of(plan: Plan, *, blind: str = "") -> World:
+    """As a plan asks: about what it moves back, where it takes an earlier run back."""
+    only = frozenset(move.target.key for move in plan.moves)
+    return world(plan.lost.name, plan.into.name, blind=blind, only=only)
 
 
 def _frozen() -> str:
@@ -114,13 +121,15 @@ def _behind_fences() -> set[UUID]:
 
 def _applications(lost: str) -> tuple[ServiceLook, ...]:
     running: dict[UUID, int] = defaultdict(int)
+    there: dict[UUID, int] = defaultdict(int)
     needs: dict[UUID, int] = defaultdict(int)
     rows = Placement.objects.filter(state__in=sorted(SEATED)).values_list(
-        "application", "host__datacenter__name", "state", "memory_mib"
+        "application", "host__datacenter__name", "state", "memory_mib", "host__verdict"
     )
-    for application, site, state, memory in rows:
+    for application, site, state, memory, verdict in rows:
         if site == lost:
             needs[application] += memory
+            there[application] += state == PlacementState.RUNNING and verdict == Verdict.ALIVE
         elif state == PlacementState.RUNNING:
             running[application] += 1
     return tuple(
@@ -129,7 +138,7 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
             name=row.name,
             site=lost if needs[row.pk] else "",
             is_serving=running[row.pk] > 0,
-            is_whole=running[row.pk] >= row.copies,
+            is_whole=running[row.pk] + there[row.pk] >= row.copies,
             needs=needs[row.pk],
         )
         for row in Application.objects.filter(copies__gt=0)

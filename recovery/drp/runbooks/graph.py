@@ -83,11 +83,15 @@ def _stages(steps: tuple[Step, ...]) -> Iterator[Wrong]:
                 yield Wrong(("steps", at, "needs", n), said)
 
 
+MOVE_NOTHING = frozenset({Kind.LIFT_FENCE, Kind.KEEP_COPIES, Kind.DISCARD_COPIES})
+"""They end nothing that serves: what came back is cleared away by automation meanwhile."""
+
+
 def _order(runbook: Runbook) -> Iterator[Wrong]:
     before = ancestors(runbook.steps)
     kinds = {step.id: step.kind for step in runbook.steps}
     for at, step in enumerate(runbook.steps):
-        if step.kind not in DANGEROUS:
+        if step.kind not in DANGEROUS or step.kind in MOVE_NOTHING:
             continue
         earlier = {kinds[name] for name in before[step.id]}
         if Kind.FREEZE_AUTOMATION not in earlier:

@@ -110,6 +110,30 @@ class Fence(BaseModel):
     proof: Literal["leases_ended", "receipts", "people"]
 
 
+class Lift(BaseModel):
+    """Of a datacenter that came back; copies that an earlier run left there stay set apart."""
+
+    model_config = STRICT
+    kind: Literal["lift_fence"]
+    datacenter: Where
+
+
+class Keep(BaseModel):
+    """Of the databases that go back and were decided to be kept: what their copies there hold."""
+
+    model_config = STRICT
+    kind: Literal["keep_copies"]
+    select: Select
+
+
+class Discard(BaseModel):
+    """Of the databases that go back: their copies there follow again, whatever only they held."""
+
+    model_config = STRICT
+    kind: Literal["discard_copies"]
+    select: Select
+
+
 class Promote(BaseModel):
     model_config = STRICT
     kind: Literal["promote_databases"]
@@ -153,7 +177,9 @@ class Gate(BaseModel):
     at_least: Percent
 
 
-Repeated = Annotated[Promote | Restore | Place | Traffic, Field(discriminator="kind")]
+Repeated = Annotated[
+    Promote | Restore | Place | Traffic | Keep | Discard, Field(discriminator="kind")
+]
 
 
 class ForEach(BaseModel):

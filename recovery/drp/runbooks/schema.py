@@ -17,9 +17,12 @@ from recovery.drp.runbooks.covers import Covers
 from recovery.drp.runbooks.kinds import (
     Approval,
     Check,
+    Discard,
     Fence,
     ForEach,
     Freeze,
+    Keep,
+    Lift,
     Manual,
     Notify,
     Place,
@@ -46,6 +49,9 @@ Act = Annotated[
     | Notify
     | Freeze
     | Fence
+    | Lift
+    | Keep
+    | Discard
     | Promote
     | Restore
     | Place

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from recovery.drp.facts import DANGEROUS, Kind
 from recovery.drp.runbooks.kinds import (
     Check,
+    Discard,
     Fence,
     ForEach,
     Freeze,
+    Keep,
+    Lift,
     Manual,
     Notify,
     Place,
@@ -135,12 +138,24 @@ def _sentence(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
     return _moves(act)
 
 
-def _moves(act: object) -> str:
+def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
     match act:
+        case Lift():
+            return f"Lifts the fence of {PLACES[act.datacenter]}; copies there stay set apart"
         case Promote():
             return f"Promotes the standbys of {_which(act.select, 'databases')}"
         case Restore():
             return f"Restores {_which(act.select, 'databases')} from their best copies"
+        case Keep():
+            return (
+                f"Keeps what the copies of {_which(act.select, 'databases')} hold that came back,"
+                " where that was decided"
+            )
+        case Discard():
+            return (
+                f"Lets the copies of {_which(act.select, 'databases')} that came back follow again;"
+                " what only they held is kept for 14 days at least, and serves nobody"
+            )
         case Place():
             return f"Starts {_which(act.select, 'applications')} elsewhere"
         case Traffic():

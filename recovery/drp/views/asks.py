@@ -22,7 +22,7 @@ from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind
 from recovery.drp.models import Ask, BreakGlass, Run
-from recovery.drp.plan import Doubt, LeftOut, Plan, PlannedStep, Quote, Target
+from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.runbooks.reading import reread_runbook
@@ -32,6 +32,7 @@ from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
+RETURNING = frozenset({Kind.KEEP_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
 OVER = {
     AskState.USED: "It was approved, and its step has begun.",
     AskState.DENIED: "Somebody said no to it.",
@@ -123,6 +124,12 @@ class AskPage:
     def may_lose(self) -> bool:
         """It decides which copy is the truth."""
         return self.planned.kind in LOSING
+
+    @property
+    def returned(self) -> tuple[Move, ...]:
+        """What the copies hold that came back, where it decides about them."""
+        is_about = self.planned.kind in RETURNING
+        return tuple(move for move in self.plan.moves if move.held and is_about)
 
     @property
     def is_dangerous(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from recovery.brief.facts import Choice
@@ -11,18 +12,25 @@ from recovery.drp import queries
 from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
+from recovery.drp.failback import Back
 from recovery.drp.hands import refuse_plan
-from recovery.drp.models import RunbookVersion
+from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
+from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
-from recovery.drp.queries.world import world
+from recovery.drp.queries.world import world_of
 from recovery.drp.resolve import Wish, resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.views.lines import named_lines
+from recovery.inventory.facts import Verdict
+from recovery.inventory.models import Host
+
+OFFERED = 8
+"""Runs that are looked through for a way back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,53 @@ NO_RUN = UUID(int=0)
 """Nothing stands of it yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnLine:
+    """A way back that is offered: what run `name` moved out of `into` and is in `lost` now.
+    `heard`: hosts of `into` that answer, of `hosts`, behind a fence or not."""
+
+    number: int
+    name: str
+    mode: Mode
+    lost: str
+    into: str
+    ended_at: datetime | None
+    databases: int
+    applications: int
+    heard: int
+    hosts: int
+
+    @property
+    def is_back(self) -> bool:
+        return 0 < self.hosts == self.heard
+
+
+def returns() -> tuple[ReturnLine, ...]:
+    """Of the newest runs that are over, what goes back now, from wherever it is."""
+    return tuple(
+        _return(run, site, back)
+        for run in returnable_runs()[:OFFERED]
+        for site, back in ways_back(run)
+    )
+
+
+def _return(run: Run, site: str, back: Back) -> ReturnLine:
+    kinds = [move.target.type for move in back.moves]
+    hosts = Host.objects.filter(datacenter__name=run.lost)
+    return ReturnLine(
+        number=run.number,
+        name=str(run),
+        mode=Mode(run.mode),
+        lost=site,
+        into=run.lost,
+        ended_at=run.ended_at,
+        databases=kinds.count("database"),
+        applications=kinds.count("application"),
+        heard=hosts.filter(verdict=Verdict.ALIVE).count(),
+        hosts=hosts.count(),
+    )
+
+
 def find_book(name: str) -> RunbookVersion | None:
     """The version of this name that is in force."""
     return RunbookVersion.objects.filter(state=RunbookState.ACTIVE, name=name).first()
@@ -110,10 +165,7 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     asked = replace(wish, requester=requester, last_editor=row.written_by)
     plan = resolve(book, row.digest, asked, there)
-    if plan.mode is Mode.DRILL:
-        looked = drill_world(NO_RUN, plan)
-    else:
-        looked = world(plan.lost.name, plan.into.name)
+    looked = drill_world(NO_RUN, plan) if plan.mode is Mode.DRILL else world_of(plan)
     found = expected(plan, looked)
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(

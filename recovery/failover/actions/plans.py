@@ -139,7 +139,9 @@ def is_ours(database: Database, run: UUID) -> bool:
 
 
 def _target(row: Database, wish: Wish) -> Replica:
-    rows = Replica.objects.filter(database=row, host__datacenter__name=wish.into, role="standby")
+    rows = Replica.objects.filter(
+        database=row, host__datacenter__name=wish.into, role="standby", state="member"
+    )
     found = rows.order_by("number").first()
     if found is None:
         raise Refused(f"{row} has no standby in {wish.into}.")

@@ -109,7 +109,15 @@ class Loader:
             if (sight := self.rows.sights.get(row.pk))
         }
         words = self._words(key, leader, told) if told else {}
-        return tuple(self._replica(row, words.get(str(row.pk))) for row in rows)
+        return tuple(
+            self._replica(row, words.get(str(row.pk)), self._standing(row, leader)) for row in rows
+        )
+
+    def _standing(self, row: Replica, leader: str) -> ReplicaState:
+        """Behind a fence whoever does not lead is set apart, whatever its row says: what it holds
+        is decided by people before it follows anybody."""
+        is_apart = row.host_id in self.rows.fenced and str(row.pk) != leader
+        return ReplicaState.QUARANTINED if is_apart else ReplicaState(row.state)
 
     def _words(
         self, key: UUID, leader: str, told: dict[str, tuple[int, int]]
@@ -124,7 +132,7 @@ class Loader:
             is_silent=sight is not None and sight.state != "running",
         )
 
-    def _replica(self, row: Replica, word: Word | None) -> f.ReplicaSight:
+    def _replica(self, row: Replica, word: Word | None, standing: ReplicaState) -> f.ReplicaSight:
         sight = self.rows.sights.get(row.pk)
         host = row.host
         fact = dict(sight.fact) if sight else {}
@@ -137,7 +145,7 @@ class Loader:
             domains=_domains(host),
             host_name=host.name,
             role=Role(row.role),
-            state=ReplicaState(row.state),
+            state=standing,
             may_be_promoted=row.may_be_promoted,
             verdict=Verdict(host.verdict),
             age=word.age(self.monotonic) if word else f.NEVER,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from recovery.failover.models import Failover, Lease, Vouch
 from recovery.failover.phases import ENDED, FailoverKind, Phase, VouchState
+from recovery.failover.queries import fenced_hosts
 from recovery.inventory.facts import ReplicaState
 from recovery.inventory.models import Database, Replica, ReplicaSight, WriteProbe
 from recovery.operations.facts import DATABASE_VERBS
@@ -20,7 +21,7 @@ RESTART_MEMORY = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class Rows:
-    """What was read at one instant, by database."""
+    """What was read at one instant, by database. `fenced`: hosts behind a fence."""
 
     databases: dict[UUID, Database] = field(default_factory=dict)
     replicas: dict[UUID, list[Replica]] = field(default_factory=lambda: defaultdict(list))
@@ -31,6 +32,7 @@ class Rows:
     vouches: dict[UUID, Vouch] = field(default_factory=dict)
     restarts: dict[UUID, datetime] = field(default_factory=dict)
     probes: dict[UUID, WriteProbe] = field(default_factory=dict)
+    fenced: frozenset[UUID] = frozenset()
 
 
 def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
@@ -51,6 +53,7 @@ def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
     found.failovers = {
         row.database_id: row for row in unfinished.select_related("database", "incident")
     }
+    found.fenced = fenced_hosts()
     _read_orders(found)
     probes = WriteProbe.objects.filter(database__in=keys)
     found.probes = {probe.database_id: probe for probe in probes}

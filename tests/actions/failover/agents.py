@@ -19,7 +19,7 @@ from recovery.failover.cycle import Watch, watch_databases
 from recovery.failover.facts import Around
 from recovery.failover.models import Failover, Lease
 from recovery.inventory.actions import see_replicas
-from recovery.inventory.facts import Role
+from recovery.inventory.facts import ReplicaState, Role
 from recovery.inventory.models import Database, Replica
 from recovery.operations.cycle import run_governor
 from recovery.operations.facts import OperationState
@@ -45,6 +45,8 @@ class Server:
     timeline: int = 1
     adopted: str = ""
     detail: str = ""
+    alone: str = ""
+    is_measured: bool = False
     settings: dict[str, float] = field(default_factory=dict)
     replayed_at: float | None = None
     """Of a standby that is behind: when what it replayed last was written; it counts until now."""
@@ -162,6 +164,7 @@ class Play:
             server.leads = False
         synchronous = row.database.degraded_at is None or row.database.restoring_at is not None
         others = [one for one in self.servers.values() if one.is_up and not one.leads]
+        following = {one.replica.pk for one in others if self._follows(one)}
         return {
             "state": server.server,
             "role": row.role,
@@ -176,13 +179,15 @@ class Play:
             "lag_ms": int(server.lag(self.mono) * 1000),
             "adopted": server.adopted,
             "detail": server.detail,
+            "alone": server.alone,
+            "is_measured": server.is_measured,
             "settings": server.settings,
             "standbys": [
                 {
                     "replica": str(one.replica.pk),
                     "position": one.position,
-                    "is_streaming": self._role(one) == Role.STANDBY,
-                    "is_synchronous": synchronous and self._role(one) == Role.STANDBY,
+                    "is_streaming": one.replica.pk in following,
+                    "is_synchronous": synchronous and one.replica.pk in following,
                 }
                 for one in others
             ]
@@ -190,8 +195,9 @@ class Play:
             else [],
         }
 
-    def _role(self, server: Server) -> str:
-        return Replica.objects.get(pk=server.replica.pk).role
+    def _follows(self, server: Server) -> bool:
+        row = Replica.objects.get(pk=server.replica.pk)
+        return row.role == Role.STANDBY and row.state == ReplicaState.MEMBER
 
     def _renew(self) -> None:
         lease = Lease.objects.filter(revoked=False).first()
@@ -236,6 +242,8 @@ class Play:
             server.leads, server.epoch, server.timeline = True, op.database_epoch, 2
         elif op.verb == "fence":
             server.leads, detail = False, str(server.position)
+        elif op.verb == "keep":
+            detail = json.dumps({"name": "20261129T031415.000000Z", "bytes": 48_000_000})
         elif op.verb == "restart":
             server.server = "running"
         fields = {"ended_at": self.now, "detail": detail}

@@ -90,6 +90,7 @@ def test_what_enough_pinned_people_signed_is_done(approvals: Approvals) -> None:
         (Kind.PROMOTE_DATABASES, "fence"),
         (Kind.RESTORE_DATABASES, "restore"),
         (Kind.RESTORE_DATABASES, "adopt"),
+        (Kind.KEEP_COPIES, "keep"),
     ):
         there = word(mandate(made(kind)))
         assert approvals.refuse(order(cast("wire.DatabaseVerb", verb), word=there)) == ""
@@ -101,6 +102,15 @@ def test_an_order_of_no_plan_is_failovers_own_with_and_without_a_file_of_keys(
     for verb in ("ask", "fence", "promote", "restart", "rejoin", "restore", "adopt", "discard"):
         plain = order(verb)
         assert approvals.refuse(plain) == Approvals().refuse(plain) == ""
+
+
+def test_data_are_put_aside_for_people_alone(approvals: Approvals) -> None:
+    said = "to keep data is a recovery plan's alone, and it is of none"
+    assert approvals.refuse(order("keep")) == Approvals().refuse(order("keep")) == said
+    of_another_kind = word(mandate(made(Kind.PROMOTE_DATABASES)))
+    assert "is none that would keep a database" in approvals.refuse(
+        order("keep", word=of_another_kind)
+    )
 
 
 def test_without_a_file_of_keys_nothing_of_a_plan_is_done_and_the_reason_is_told(

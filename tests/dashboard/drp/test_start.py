@@ -15,6 +15,7 @@ from recovery.brief.queries import fleet_at
 from recovery.core import clock
 from recovery.drp import actions
 from recovery.drp.models import Run
+from recovery.drp.press import Press
 from recovery.drp.views.losses import losses_of, risk_of
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
@@ -101,20 +102,21 @@ def test_a_simulation_says_of_each_step_what_it_would_do(ground: Ground, enter: 
     assert done["Location"] == f"/recovery/runs/{ground.run.number}/"
 
 
-def test_what_cannot_be_carried_out_yet_is_simulated_alone(ground: Ground, enter: Enter) -> None:
-    """What still lives is moved by draining, which no run does yet."""
-    steps = STEPS.replace(
-        "do: {kind: approval, question: Does everybody agree}",
-        "do: {kind: place_applications, select: {of: lost}}",
-    )
-    write_plain(steps, "modes: [simulation, planned]")
-    where = WHICH.format("planned")
+def test_a_way_back_of_a_run_that_moved_nothing_is_prepared_by_nobody(
+    ground: Ground, enter: Enter
+) -> None:
+    write_plain(STEPS, "modes: [simulation, planned]")
+    run = ground.begin()
+    where = f"{WHICH.format('planned')}&origin={run.number}"
+    assert "Select a valid choice" in text(enter("amelie").get(where)), "it goes on"
+    ground.press(Press.ABORT)
+    ground.look()
     page = text(enter("amelie").get(where))
-    assert "does not carry it out yet" in page
-    assert "Prepare the planned" not in page
-    seen = {"seen": "0" * 64, "reason": "Go.", "override": "It burns."}
-    assert enter("amelie").post(where, seen).status_code == 403
-    assert not Run.objects.exists()
+    assert f"Nothing that {run} moved goes back from PAR1 into OSU2" in page
+    said = {"seen": "0" * 64, "reason": "Go back.", "override": "It burns."}
+    answer = enter("amelie").post(where, said)
+    assert answer.status_code == 403
+    assert Run.objects.count() == 1
 
 
 def test_a_disaster_follows_a_decision_and_names_it(ground: Ground, enter: Enter) -> None:

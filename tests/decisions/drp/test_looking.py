@@ -74,7 +74,7 @@ def test_a_way_back_takes_what_is_led_elsewhere_once_the_fence_is_lifted() -> No
     there = plan("return", Mode.SIMULATION, inventory(databases=(database("orders"),)))
     fenced = replace(ROOMY, is_heard=False)
     told = expected(there, replace(WORLD, hosts=(HEARD, fenced)))
-    assert told["lift"] == (True, "Asks 1 of role approver. Nothing in the way.")
+    assert told["lift"] == (True, "Asks 1 of role approver. 1 in 1 wave: OSU2.")
     assert told["back"] == (False, "0 of 1 hosts of OSU2 answer and are trusted. Not yet: o1.")
     lifted = expected(there, OPPOSITE)
     assert [name for name, (works, _) in lifted.items() if not works] == []

@@ -16,16 +16,18 @@ from recovery.failover.facts import (
     Facts,
     Proof,
     ProofKind,
+    Standby,
     Step,
     Wait,
 )
 from recovery.failover.phases import FailoverKind, Phase
-from recovery.inventory.facts import Durability, Role, StandbyLoss, Verdict
+from recovery.inventory.facts import Durability, ReplicaState, Role, StandbyLoss, Verdict
 from tests.decisions.failover.build import (
     ENDED,
     LEASE_PROOF,
     POLICY,
     RENEWED,
+    WRITTEN,
     act,
     answered,
     database,
@@ -175,6 +177,33 @@ def test_rows_that_only_the_old_primary_has_are_kept_by_it_and_told_at_the_end()
     answer = decide(whole)
     assert act(answer) is Act.FINISH
     assert "12 transactions" in answer.reason
+
+
+def test_what_is_set_apart_does_not_rejoin_before_people_decided() -> None:
+    known = promoted(Phase.REBUILD)
+    apart = primary(age=0.5, role=Role.OUT, state=ReplicaState.QUARANTINED)
+    there = replace(known, replicas=(apart, known.replicas[1]))
+    said = "orders-1 is set apart until people decide about what it holds."
+    assert decide(there) == Wait(said)
+    over = replace(there, failover=None, database=database(epoch=4, primary="b"))
+    assert act(decide(over)) is not Act.REJOIN, "nor once its failover is over"
+    member = replace(apart, state=ReplicaState.MEMBER)
+    assert act(decide(replace(over, replicas=(member, known.replicas[1])))) is Act.REJOIN
+
+
+def test_a_failover_into_another_datacenter_is_over_once_the_old_one_follows() -> None:
+    known = promoted(Phase.REBUILD)
+    follows = Standby("a", WRITTEN, is_streaming=True, is_synchronous=False)
+    there = replace(known.replicas[1], datacenter="MRS", standbys=(follows,))
+    back = primary(age=0.5, role=Role.STANDBY, is_writable=False)
+    answer = decide(replace(known, replicas=(back, there)))
+    assert act(answer) is Act.FINISH
+    assert answer.reason == "orders-1 follows from OSU; nobody here could take over."
+    assert act(decide(replace(known, replicas=(back, replace(there, standbys=()))))) is Act.REJOIN
+    near = replace(there, datacenter="OSU")
+    assert act(decide(replace(known, replicas=(back, near)))) is not Act.FINISH
+    apart = replace(back, state=ReplicaState.QUARANTINED)
+    assert isinstance(decide(replace(known, replicas=(apart, there))), Wait)
 
 
 def test_a_rejoin_that_failed_asks_a_person_and_is_tried_again() -> None:

@@ -99,6 +99,26 @@ def test_a_plan_promotes_the_copy_that_it_names_and_quotes_it_as_what_it_is() ->
     assert "most likely nothing is lost" in quote.said, "no acknowledged write waited for it"
 
 
+def handed_over(**changes: Any) -> Facts:
+    """A planned switchover into MRS; its server ended with its gate, and names nobody any more."""
+    proof = Proof(ProofKind.HANDED_OVER, "a", 3, "It handed over.", position=WRITTEN)
+    at = failover(
+        Phase.ELECT, kind=FailoverKind.SWITCHOVER, wanted="c", proof=proof, authority=PLAN
+    )
+    ended = primary(server="down", is_writable=False, standbys=())
+    return lost(ended, standby(), copy(), failover=replace(at, **changes))
+
+
+def test_to_whom_it_handed_over_leads_although_its_server_ended_with_its_gate() -> None:
+    assert chosen(handed_over()) == "c", "that it holds everything is the proof itself"
+    other = chosen(handed_over(wanted="b"))
+    assert "orders-3: it did not follow its primary at the moment of loss." in other
+    unproven = handed_over(proof=replace(LEASE_PROOF, position=WRITTEN))
+    assert "it did not follow its primary at the moment of loss." in chosen(unproven)
+    short = Proof(ProofKind.HANDED_OVER, "a", 3, "It handed over.", position=WRITTEN + 1)
+    assert "it did not follow its primary" in chosen(handed_over(proof=short))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

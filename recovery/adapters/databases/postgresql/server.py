@@ -28,6 +28,7 @@ from recovery.core.ports import (
     Divergence,
     EngineAway,
     EngineFailed,
+    Kept,
     Login,
     Place,
     Rejoined,
@@ -226,6 +227,11 @@ class Postgres:
             done = await rejoin.run(lambda: self._copy_of_primary(spec, keep))
             self._mark_standby(self._layout.files.data)
             return done
+
+    async def keep(self) -> Kept:
+        async with alone(self._place.folder):
+            self._layout.check_stopped()
+            return await asyncio.to_thread(self._layout.files.keep)
 
     async def close(self) -> None:
         await self._session.close()

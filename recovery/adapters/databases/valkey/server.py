@@ -26,6 +26,7 @@ from recovery.core.ports import (
     Divergence,
     EngineAway,
     EngineFailed,
+    Kept,
     Login,
     Place,
     Rejoined,
@@ -250,6 +251,11 @@ class Valkey:
             kept = self._files.put_aside()
             self._files.complete()
             return Rejoined("reseeded", found, kept=str(kept))
+
+    async def keep(self) -> Kept:
+        async with alone(self._place.folder):
+            await self._check_stopped()
+            return await asyncio.to_thread(self._files.keep)
 
     async def close(self) -> None:
         await self._session.close()

@@ -65,9 +65,11 @@ class Killed(BaseException):
 
 @dataclass
 class Product(Ground):
-    """`tail`: the steps that are looked at; `fakes`: who freezes and fences."""
+    """`tail`: the steps that are looked at; `head`: the runbook whose other words they stand
+    under; `fakes`: who freezes and fences."""
 
     tail: str = ""
+    head: str = "datacenter-lost"
     fakes: Counting = field(default_factory=Counting)
     paused: str = ""
 
@@ -87,7 +89,7 @@ class Product(Ground):
         return {**found, **dict.fromkeys(FAKED, self.fakes)}
 
     def write(self) -> RunbookVersion:
-        text = raw().split("steps:\n")[0] + "steps:\n" + FREEZE + self.tail
+        text = raw(self.head).split("steps:\n")[0] + "steps:\n" + FREEZE + self.tail
         row = actions.write_runbook(
             raw=text.encode(), actor=Actor("person", "emil"), reason="New.", now=self.now
         )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.detection.actions import set_pause
 from recovery.drp.facts import Mode, RunState
-from recovery.drp.hands import refuse_plan
 from recovery.drp.hands.placing import Placing
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.press import Press
-from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Heard
 from recovery.inventory import actions as inventory
 from recovery.inventory.facts import ApplicationKind, PlacementState, Replace, Verdict
@@ -234,14 +231,6 @@ def test_what_a_step_started_is_stopped_again_while_nothing_would_start_it(
     assert list(kinds) == [EffectKind.SEAT, EffectKind.UNDONE]
     with pytest.raises(Conflict, match="runs any more"):
         product.press(Press.UNDO, "bruno", step="place")
-
-
-def test_what_still_lives_is_moved_by_no_run_yet(product: Product) -> None:
-    product.prepare()
-    plan = plan_of(product.run)
-    assert "place_applications" not in refuse_plan(plan)
-    planned = msgspec.structs.replace(plan, mode=Mode.PLANNED)
-    assert "place_applications" in refuse_plan(planned)
 
 
 def test_a_drill_moves_no_container_of_production(product: Product) -> None:

@@ -1,0 +1,237 @@
+"""lift_fence, keep_copies, discard_copies: a datacenter that came back is let in, and what its
+copies hold is decided about.
+
+Invariants: copies that an earlier run left there are set apart in the transaction that lifts the
+fence, so that none follows anybody before it was decided; none of them is let go before what was to
+be kept of it was put aside, by its own agent's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from recovery.core.errors import Refused
+from recovery.drp.actions.effects import Noted, beginning, note_effects
+from recovery.drp.facts import ActState, Kind
+from recovery.drp.hands.bench import Bench
+from recovery.drp.journal import Effect, EffectKind
+from recovery.drp.models import Act
+from recovery.drp.plan import KEEP, Target
+from recovery.drp.sights import Heard, Order, Outcome
+from recovery.failover.actions.apart import let_follow, returned_copies, set_apart
+from recovery.failover.actions.fences import lift_fence
+from recovery.failover.actions.orders import order as order_act
+from recovery.failover.models import Fence
+from recovery.inventory.facts import Role
+from recovery.inventory.models import Database, Replica, ReplicaSight
+from recovery.operations.facts import UNFINISHED, OperationState, Verb
+from recovery.operations.models import Operation
+
+KEPT_FOR = timedelta(days=14)
+"""At least (I-DB-5). Nothing removes it by itself."""
+
+
+@dataclass(slots=True)
+class Lifting:
+    """Its journal: the fences that it lifted, the copies that it set apart."""
+
+    bench: Bench
+
+    def act(self, order: Order) -> Outcome:
+        assert order.target is not None, "an act has a target"
+        bench, site = self.bench, order.target
+        with beginning(order, bench.actor) as act:
+            try:
+                bench.refuse_drill(site)
+            except Refused as error:
+                return Outcome(Heard.FAILED, str(error))
+            if not Fence.objects.filter(datacenter=UUID(site.id), state="standing").exists():
+                return Outcome(Heard.DONE, f"No fence of {site.name} stands: nothing was lifted.")
+            why = f"{bench.run}, {order.step}: {bench.run.request_reason}"
+            copies = returned_copies(_databases(bench), site.name)
+            apart = set_apart(
+                replicas=[row.pk for row in copies], actor=bench.actor, reason=why, now=bench.now
+            )
+            fences = lift_fence(datacenter=site.name, actor=bench.actor, reason=why, now=bench.now)
+            noted: list[Noted] = [(EffectKind.LIFTED, row.pk, str(row), why) for row in fences]
+            noted += [(EffectKind.APART, row.pk, str(row), why) for row in apart]
+            note_effects(act=act, noted=noted, actor=bench.actor, reason=why, now=bench.now)
+        return self.look(order)
+
+    def look(self, order: Order) -> Outcome:
+        assert order.target is not None, "an act has a target"
+        rows = Effect.objects.filter(key=order.key)
+        if not rows.filter(kind=EffectKind.LIFTED).exists():
+            return Outcome(Heard.NEVER)
+        apart = rows.filter(kind=EffectKind.APART).count()
+        said = f"The fence of {order.target.name} is lifted."
+        return Outcome(Heard.DONE, f"{said} Set apart until decided: {apart} copies.")
+
+
+def _databases(bench: Bench) -> list[UUID]:
+    """Those that go back."""
+    targets = [move.target for move in bench.plan.moves]
+    return [UUID(target.id) for target in targets if target.type == "database"]
+
+
+def _copies(bench: Bench, target: Target) -> list[Replica]:
+    """Of one database, those that came back."""
+    return returned_copies([UUID(target.id)], bench.plan.into.name)
+
+
+@dataclass(slots=True)
+class Keeping:
+    """Its journal: the operations that name its act."""
+
+    bench: Bench
+
+    def act(self, order: Order) -> Outcome:
+        assert order.target is not None, "an act has a target"
+        bench = self.bench
+        with beginning(order, bench.actor):
+            try:
+                bench.refuse_drill(order.target)
+            except Refused as error:
+                return Outcome(Heard.FAILED, str(error))
+            copies = _copies(bench, order.target)
+            if not copies:
+                said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
+                return Outcome(Heard.FAILED, said)
+            there = {op.replica_id for op in _orders(order)}
+            for row in copies:
+                if row.pk not in there:
+                    self._order(row, order)
+        return self.look(order)
+
+    def _order(self, row: Replica, order: Order) -> None:
+        bench = self.bench
+        order_act(
+            verb=Verb.KEEP,
+            replica=row,
+            epoch=row.database.epoch,
+            urgency=row.database.priority,
+            plan={"run": str(bench.run.pk), "step": order.step, "act": order.key},
+            actor=bench.actor,
+            reason=f"{bench.run}, {order.step}: what it holds is kept as it is.",
+            now=bench.now,
+        )
+
+    def look(self, order: Order) -> Outcome:
+        return kept_outcome(_orders(order))
+
+
+def _orders(order: Order) -> list[Operation]:
+    rows = Operation.objects.filter(verb=Verb.KEEP, params__plan__act=order.key)
+    return list(rows.select_related("replica__database", "host").order_by("replica__number"))
+
+
+def kept_outcome(orders: Sequence[Operation]) -> Outcome:
+    """Done once every copy's agent said under which name, and how much."""
+    if not orders:
+        return Outcome(Heard.NEVER)
+    bad = [op for op in orders if op.state not in UNFINISHED | {OperationState.DONE}]
+    if bad:
+        return Outcome(Heard.FAILED, f"{bad[0].replica} on {bad[0].host}: {bad[0].detail}")
+    waiting = [op for op in orders if op.state != OperationState.DONE]
+    if waiting:
+        names = ", ".join(f"{op.replica} on {op.host}" for op in waiting)
+        return Outcome(Heard.UNDER_WAY, f"Waits for the agents of {names}.")
+    return Outcome(Heard.DONE, f"{len(orders)} kept. {' '.join(_kept(op) for op in orders)}")
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What an agent says of data that it put aside."""
+
+    name: str
+    bytes: int
+
+
+def _kept(op: Operation) -> str:
+    try:
+        told = msgspec.json.decode(op.detail, type=_Told)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return f"{op.replica} on {op.host}: kept; its agent did not tell under which name."
+    if not told.name:
+        return f"{op.replica} on {op.host}: there were no data."
+    until = (op.ended_at or op.requested_at) + KEPT_FOR
+    return (
+        f"{op.replica} on {op.host}: kept/{told.name}, {told.bytes / 1e6:.1f} MB, until"
+        f" {until:%Y-%m-%d} at least."
+    )
+
+
+@dataclass(slots=True)
+class Discarding:
+    """Its journal: the copies that it let go."""
+
+    bench: Bench
+
+    def act(self, order: Order) -> Outcome:
+        assert order.target is not None, "an act has a target"
+        bench = self.bench
+        with beginning(order, bench.actor) as act:
+            try:
+                bench.refuse_drill(order.target)
+                self._refuse_unkept(order.target)
+            except Refused as error:
+                return Outcome(Heard.FAILED, str(error))
+            why = f"{bench.run}, {order.step}: {bench.run.request_reason}"
+            copies = _copies(bench, order.target)
+            let_follow(
+                replicas=[row.pk for row in copies], actor=bench.actor, reason=why, now=bench.now
+            )
+            noted: list[Noted] = [(EffectKind.RELEASED, row.pk, str(row), why) for row in copies]
+            note_effects(act=act, noted=noted, actor=bench.actor, reason=why, now=bench.now)
+            if not copies:
+                said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
+                return Outcome(Heard.FAILED, said)
+        return self.look(order)
+
+    def _refuse_unkept(self, target: Target) -> None:
+        """What was decided to be kept is kept first, whoever skipped what."""
+        move = self.bench.plan.move(target)
+        if move is None or move.choice != KEEP:
+            return
+        steps = [one.id for one in self.bench.plan.steps if one.kind is Kind.KEEP_COPIES]
+        acts = Act.objects.filter(step__run=self.bench.run, step__name__in=steps)
+        if not acts.filter(target=target.key, state=ActState.DONE).exists():
+            raise Refused(f"What {target.name} holds there was to be kept first, and is not.")
+
+    def look(self, order: Order) -> Outcome:
+        """Until each follows: its primary says so."""
+        assert order.target is not None, "an act has a target"
+        effects = Effect.objects.filter(key=order.key, kind=EffectKind.RELEASED)
+        keys = set(effects.values_list("object", flat=True))
+        if not keys:
+            return Outcome(Heard.NEVER)
+        database = Database.objects.get(pk=order.target.id)
+        rows = Replica.objects.filter(pk__in=keys).select_related("host", "database")
+        facts = {
+            sight.replica_id: sight.fact
+            for sight in ReplicaSight.objects.filter(replica__database=database)
+        }
+        leader = database.primary_id
+        streaming = _streaming(facts.get(leader) or {}) if leader else set()
+        behind = [row for row in rows if row.role != Role.STANDBY or str(row.pk) not in streaming]
+        if behind:
+            names = ", ".join(f"{row} on {row.host}" for row in behind)
+            return Outcome(Heard.UNDER_WAY, f"Let go, and not following yet: {names}.")
+        told = [f"{row}: {alone}." for row in rows if (alone := _alone(facts.get(row.pk) or {}))]
+        said = f"{order.target.name}: {len(rows)} follow {database.primary}."
+        return Outcome(Heard.DONE, " ".join([said, *told]))
+
+
+def _streaming(fact: dict[str, object]) -> set[str]:
+    """Who streams from it, by its own word."""
+    told = fact.get("standbys", ())
+    assert isinstance(told, (list, tuple)), "as its agent says"
+    return {str(one["replica"]) for one in told if one["is_streaming"]}
+
+
+def _alone(fact: dict[str, object]) -> str:
+    return str(fact.get("alone", ""))

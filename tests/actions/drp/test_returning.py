@@ -1,0 +1,270 @@
+"""A datacenter comes back: nothing of it follows before people decided, and then it leads again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from recovery.audit.facts import Actor
+from recovery.core import transitions
+from recovery.core.clock import ManualClock
+from recovery.detection.freezes import lift_freeze
+from recovery.detection.models import Freeze
+from recovery.drp import actions
+from recovery.drp.actions.runs import Override
+from recovery.drp.carrying import make_cycle
+from recovery.drp.facts import Mode
+from recovery.drp.hands import refuse_plan
+from recovery.drp.journal import Effect, EffectKind
+from recovery.drp.models import Act
+from recovery.drp.plan import Plan
+from recovery.drp.press import Press
+from recovery.drp.queries.failback import back_of
+from recovery.drp.queries.runs import plan_of
+from recovery.drp.resolve import Wish
+from recovery.failover.actions.fences import lift_fence
+from recovery.failover.models import Failover, Fence
+from recovery.gateway.plans import plan_words
+from recovery.inventory.facts import ReplicaState, Role, Verdict
+from recovery.inventory.models import Database, Host, Replica
+from recovery.operations.facts import Verb
+from recovery.operations.models import Operation
+from tests.actions.drp.losing import Loss, make_loss
+from tests.actions.drp.test_carrying import active
+from tests.actions.drp.test_promoting import approve, is_over, start
+from tests.dashboard.drp.conftest import text
+from tests.decisions.drp.books import raw
+from tests.support.fleet import BY
+
+pytestmark = pytest.mark.django_db
+BACK = """\
+  - id: keep
+    title: Keep
+    stage: activation
+    owner: approver
+    timeout: 1h
+    undo: Nothing follows yet.
+    approval: {role: approver, count: 1}
+    do: {kind: keep_copies, select: {of: lost}}
+  - id: lift
+    title: Lift
+    stage: activation
+    owner: approver
+    timeout: 1h
+    point_of_no_return: They are met again.
+    needs: [keep]
+    approval: {role: approver, count: 1}
+    do: {kind: lift_fence, datacenter: into}
+  - id: discard
+    title: Discard
+    stage: recovery
+    owner: approver
+    timeout: 1h
+    point_of_no_return: It is rewound.
+    needs: [lift]
+    approval: {role: approver, count: 1}
+    do: {kind: discard_copies, select: {of: lost}}
+  - id: freeze
+    title: Freeze
+    stage: recovery
+    owner: responder
+    timeout: 1m
+    undo: Thaw.
+    needs: [discard]
+    do: {kind: freeze_automation, what: [failover]}
+  - id: switch
+    title: Switch
+    stage: recovery
+    owner: responder
+    timeout: 1h
+    point_of_no_return: Another switchover.
+    needs: [freeze]
+    approval: {role: approver, count: 1}
+    do: {kind: promote_databases, select: {of: lost}}
+"""
+KILLED = {"keep": "after_act", "lift": "after_intent", "discard": "before_record"}
+"""Where the leader dies in each step."""
+ALONE = "3 transactions differ: public.orders: 3 inserts"
+
+
+@pytest.fixture
+def loss(pinned: Path) -> Loss:
+    """PAR1 was lost and fenced; a run promoted in OSU2; now it answers behind its fence."""
+    loss = make_loss(pinned)
+    loss.kill_site()
+    start(loss)
+    approve(loss, "fence")
+    approve(loss)
+    loss.until(lambda: is_over(loss))
+    lift_freeze(freeze=Freeze.objects.get().pk, actor=BY, reason="Over.", now=loss.play.now)
+    come_back(loss)
+    return loss
+
+
+def come_back(loss: Loss) -> None:
+    for replica in loss.play.pair.replicas[:2]:
+        server = loss.play.servers[replica.pk]
+        server.is_up, server.server = True, "down"
+        host = Host.objects.get(pk=replica.host_id)
+        transitions.move(host, Verdict.ALIVE, actor=BY, reason="it answers", now=loss.play.now)
+    first = loss.play.servers[loss.play.pair.replicas[0].pk]
+    first.alone, first.is_measured = ALONE, True
+    loss.run(2.0)
+
+
+def go_back(loss: Loss, keep: frozenset[str] | None = None) -> Plan:
+    """The way back of that run is prepared and started."""
+    number, text = loss.ground.run.number, raw("return").split("steps:\n")[0] + "steps:\n" + BACK
+    loss.ground.now = loss.play.now
+    actions.prepare_run(
+        runbook=active(text),
+        wish=Wish(
+            Mode.PLANNED,
+            "OSU2",
+            "PAR1",
+            "PAR1 is back.",
+            back=back_of(number, out_of="OSU2", into="PAR1", keep=keep),
+        ),
+        override=Override("It was never drilled."),
+        refuse=refuse_plan,
+        actor=Actor("person", "amelie"),
+        reason="Back.",
+        now=loss.play.now,
+    )
+    loss.ground.cycle = make_cycle(ManualClock(loss.ground.now))
+    loss.ground.press(Press.START)
+    loss.lead()
+    return plan_of(loss.ground.run)
+
+
+def states() -> list[tuple[int, str, str]]:
+    rows = Replica.objects.order_by("number")
+    return [(row.number, row.role, row.state) for row in rows]
+
+
+def rejoins() -> int:
+    return Operation.objects.filter(verb=Verb.REJOIN).count()
+
+
+def start_them(loss: Loss) -> None:
+    """Their agents start what may follow again, and it takes in the new primary's history."""
+    for replica in loss.play.pair.replicas[:2]:
+        server = loss.play.servers[replica.pk]
+        server.server, server.timeline = "running", 2
+
+
+def test_behind_its_fence_nothing_follows_and_lifted_by_hand_it_does_by_itself(loss: Loss) -> None:
+    loss.run(20.0)
+    assert rejoins() == 0
+    assert Replica.objects.get(number=1).role == Role.OUT
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    loss.run(5.0)
+    assert rejoins() == 1
+    assert Replica.objects.get(number=1).role == Role.STANDBY
+
+
+def unknown(loss: Loss) -> None:
+    """Until its agent has looked, it is said why it is not known; whatever may be lost is kept."""
+    first = loss.play.servers[loss.play.pair.replicas[0].pk]
+    first.alone, first.is_measured, first.detail = "", False, "measure: no server answers"
+    loss.run(1.0)
+    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
+    assert move.held.startswith("orders-1 on par1-r1-h1: not known: measure: no server answers;")
+    assert move.choice == "keep"
+    first.is_measured = True
+    loss.run(1.0)
+    (move,) = back_of(loss.ground.run.number, out_of="OSU2", into="PAR1").moves
+    assert "holds nothing that the primary lacks" in move.held
+    assert move.choice == "discard"
+    first.alone, first.detail = ALONE, ""
+    loss.run(1.0)
+
+
+def test_what_each_copy_holds_or_why_it_is_not_known_is_in_the_plan_that_is_signed(
+    loss: Loss,
+) -> None:
+    unknown(loss)
+    plan = go_back(loss)
+    (move,) = plan.moves
+    assert move.held == (
+        f"orders-1 on par1-r1-h1: {ALONE}; orders-2 on par1-r2-h1 was a standby: all that it holds"
+        " came from the primary of then."
+    )
+    assert move.choice == "keep", "it holds what its primary lacks"
+    loss.until(lambda: bool(loss.ground.step("keep").state == "asking"))
+    client = Client()
+    client.force_login(User.objects.get(username="bruno"))
+    asked = text(client.get(f"/recovery/approve/{loss.ground.ask('keep').pk}/"))
+    assert ALONE in asked
+    assert "kept aside, then followed anew" in asked
+    assert ALONE in text(client.get(f"/recovery/runs/{loss.ground.run.number}/"))
+    assert "until 2026-11-" in move.reason
+
+
+def test_it_is_kept_then_let_in_then_let_go_and_then_it_leads_again(loss: Loss) -> None:
+    go_back(loss)
+    approve(loss, "keep")
+    loss.until(lambda: bool(loss.ground.step("keep").state == "done"))
+    said = Act.objects.get(step__name="keep").said
+    assert said.startswith("2 kept. orders-1 on par1-r1-h1: kept/20261129T031415.000000Z, 48.0 MB")
+    assert "until 2026-12-" in said
+    kept = Operation.objects.filter(verb=Verb.KEEP)
+    assert set(plan_words(kept)) == {op.pk for op in kept}, "they leave with people's signatures"
+    assert Fence.objects.get().state == "standing"
+    approve(loss, "lift")
+    loss.until(lambda: bool(loss.ground.step("lift").state == "done"))
+    assert Fence.objects.get().state == "lifted"
+    assert states()[:2] == [(1, "out", "quarantined"), (2, "standby", "quarantined")]
+    loss.run(10.0)
+    assert rejoins() == 0, "nobody has said that they may follow"
+    start_them(loss)
+    approve(loss, "discard")
+    loss.until(lambda: bool(loss.ground.step("discard").state == "done"))
+    assert rejoins() == 1
+    assert states()[:2] == [(1, "standby", "member"), (2, "standby", "member")]
+    assert ALONE in loss.ground.step("discard").said
+    approve(loss, "switch")
+    loss.until(lambda: is_over(loss), 120.0)
+    row = Database.objects.select_related("primary__host__datacenter").get()
+    assert row.primary is not None
+    assert row.primary.host.datacenter.name == "PAR1"
+    assert row.state == "serving"
+    back = Failover.objects.get(act__startswith=str(loss.ground.run.pk))
+    assert back.kind == "switchover"
+    assert loss.ground.run.state_reason == "Every step is over."
+
+
+def test_nothing_is_let_go_before_what_was_to_be_kept_is_kept(loss: Loss) -> None:
+    go_back(loss)
+    loss.play.refuses["keep"] = "it is not set apart: it may serve"
+    approve(loss, "keep")
+    loss.until(lambda: bool(loss.ground.run.state == "paused"))
+    assert "it is not set apart: it may serve" in Act.objects.get(step__name="keep").said
+    loss.ground.press(Press.SKIP, "bruno", step="keep", reason="Never mind.")
+    loss.ground.press(Press.RESUME)
+    approve(loss, "lift")
+    approve(loss, "discard")
+    loss.until(lambda: bool(loss.ground.step("discard").state == "failed"))
+    said = Act.objects.get(step__name="discard").said
+    assert said == "What orders holds there was to be kept first, and is not."
+    assert Replica.objects.get(number=1).state == ReplicaState.QUARANTINED
+    assert rejoins() == 0
+
+
+def test_leaders_killed_in_every_step_do_each_once(loss: Loss) -> None:
+    go_back(loss)
+    start_them(loss)
+    for name, point in KILLED.items():
+        loss.until(lambda name=name: bool(loss.ground.step(name).state == "asking"))  # type: ignore[misc]
+        loss.fail(point, 1)
+        approve(loss, name)
+    loss.until(lambda: bool(loss.ground.step("discard").state == "done"))
+    assert Operation.objects.filter(verb=Verb.KEEP).count() == 2
+    assert Effect.objects.filter(kind=EffectKind.LIFTED).count() == 1
+    assert Effect.objects.filter(kind=EffectKind.RELEASED).count() == 2
+    acts = Act.objects.filter(step__run=loss.ground.run, step__name__in=KILLED)
+    assert acts.count() == 3
+    assert rejoins() == 1

@@ -1,0 +1,55 @@
+"""A lost datacenter comes back: what a run moved is moved back by the shipped runbook, everything
+is where it was, and no acknowledged write is lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drp_story.test_datacenter_lost import LEADS, bases, lead
+from tests.failovers.restoring import covered, has_points, lose_site, revive, serves
+from tests.failovers.telling import Bases
+from tests.stories.telling import diary
+from tests.support.running import wait_for
+
+__all__ = ["bases"]
+pytestmark = pytest.mark.timeout(2400)
+HOSTS = ("aaa1-a1", "aaa1-b1", "aaa1-c1")
+SEATS = """
+SELECT c.ordinal, h.name FROM inventory_placement p JOIN inventory_host h ON h.id = p.host_id
+JOIN inventory_container c ON c.id = p.container_id
+JOIN inventory_application a ON a.id = p.application_id
+WHERE a.name = 'portal' AND p.state = 'running'
+"""
+KEPT = "SELECT state, detail FROM operations_operation WHERE verb = 'keep'"
+
+
+def sites(bases: Bases) -> dict[int, str]:
+    """Of each copy of the application the datacenter in which it runs."""
+    return {ordinal: host[:4] for ordinal, host in bases.stack.rows(SEATS)}
+
+
+def test_what_a_run_moved_is_moved_back_and_nothing_is_lost(bases: Bases) -> None:
+    has_points(bases, ("notes-pg", "orders-pg"), 1, 2)
+    covered(bases, "notes-pg", 1, 2)
+    before = sites(bases)
+    lose_site(bases, "aaa1")
+    there = lead(bases, "AAA1", "BBB1")
+    assert there["state"] == "done", (there["state"], there["reason"], there["acts"])
+    wait_for(lambda: serves(bases, "orders-pg"), 60)
+    revive(bases, "aaa1")
+    wait_for(lambda: all(bases.stack.verdict(host) == "alive" for host in HOSTS), 120)
+    wait_for(bases.stack.is_watching, 30)
+    lost = bases.missing("orders-pg")
+    back = lead(bases, "BBB1", "AAA1", 900.0, origin=int(there["number"]))
+    assert back["state"] == "done", (back["state"], back["reason"], back["acts"])
+    failed = {name for name, said in back["steps"].items() if said[0] == "failed"}
+    assert failed <= {"tell-customers"}, "nobody configured a channel of customers"
+    assert all(state == "done" for state, _ in bases.stack.rows(KEPT))
+    assert bases.host_of("orders-pg").startswith("aaa1-")
+    assert bases.host_of("notes-pg").startswith("bbb1-"), "restored: its owner moves it"
+    assert sites(bases) == before
+    wait_for(lambda: serves(bases, "orders-pg"), 60)
+    more = bases.missing("orders-pg") - lost
+    told = dict(bases.stack.rows(LEADS, "orders-pg"))
+    diary(f"the way back: {len(more)} acknowledged writes lost; {told}")
+    assert not more, "a switchover loses nothing"
