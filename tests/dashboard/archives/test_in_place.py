@@ -13,8 +13,8 @@ from recovery.inventory.models import Database, Host
 from recovery.restores.models import Restore
 from tests.dashboard import bases
 from tests.dashboard.archives import seed_backups
-from tests.dashboard.conftest import SignIn
 from tests.dashboard.archives.test_restores import chosen, page
+from tests.dashboard.conftest import SignIn
 
 PATH = "/databases/orders-pg/restore-in-place/"
 
