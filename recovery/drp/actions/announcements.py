@@ -20,6 +20,11 @@ def prefix(run: UUID) -> str:
     return f"drp-time:{run}:"
 
 
+def heading(run: Run) -> str:
+    """A drill is told as one."""
+    return f"{run}, a {run.mode}: "
+
+
 def announce(*, run: Run, told: Announcement, actor: Actor, now: datetime) -> None:
     """Whoever led before may have told it: its key says so."""
     short = hashlib.sha256(told.key.encode()).hexdigest()[:32]
@@ -27,7 +32,7 @@ def announce(*, run: Run, told: Announcement, actor: Actor, now: datetime) -> No
         send_message(
             key=f"{prefix(run.pk)}{short}",
             audience=Audience.TEAM,
-            title=f"{run}: {told.title}",
+            title=f"{heading(run)}{told.title}",
             body=told.said,
             needs_channel=False,
             actor=actor,

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from recovery.alarms.models import Alarm
 from recovery.detection.queries import blind_reason
 from recovery.drp import queries
-from recovery.drp.actions.announcements import prefix
+from recovery.drp.actions.announcements import heading, prefix
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.path import critical_path
@@ -270,7 +270,7 @@ def view_run(number: int) -> RunView | None:
 
 def _announced(row: Run) -> tuple[ToldView, ...]:
     rows = Alarm.objects.filter(key__startswith=prefix(row.pk)).order_by("-raised_at", "-pk")
-    name = f"{row}: "
+    name = heading(row)
     return tuple(
         ToldView(one.raised_at, one.title.removeprefix(name), one.body) for one in rows[:SHOWN]
     )

@@ -174,7 +174,7 @@ def test_that_time_is_over_is_told_once_by_every_leader_together_and_shown(groun
     ground.look(rto * 0.6)
     ground.cycle.memory = Memory()
     ground.look()
-    title = f"{ground.run}: 50 % of the time promised for {name} is over"
+    title = f"{ground.run}, a disaster: 50 % of the time promised for {name} is over"
     told = Alarm.objects.get(title=title)
     assert told.state == "ended", "it rings nowhere"
     assert Delivery.objects.filter(alarm=told, channel__name="desk").count() == 1
