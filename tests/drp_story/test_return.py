@@ -20,6 +20,11 @@ JOIN inventory_container c ON c.id = p.container_id
 JOIN inventory_application a ON a.id = p.application_id
 WHERE a.name = 'portal' AND p.state = 'running'
 """
+WELL = """
+SELECT count(*) FROM inventory_replicasight s JOIN inventory_replica r ON r.id = s.replica_id
+JOIN inventory_database d ON d.id = r.database_id
+WHERE d.name = 'orders-pg' AND r.role = 'standby' AND (s.fact->>'healthy_ms')::bigint > 62000
+"""
 KEPT = "SELECT state, detail FROM operations_operation WHERE verb = 'keep'"
 
 
@@ -31,6 +36,7 @@ def sites(bases: Bases) -> dict[int, str]:
 def test_what_a_run_moved_is_moved_back_and_nothing_is_lost(bases: Bases) -> None:
     has_points(bases, ("notes-pg", "orders-pg"), 1, 2)
     covered(bases, "notes-pg", 1, 2)
+    wait_for(lambda: bases.stack.rows(WELL)[0][0] == 2, 120)
     before = sites(bases)
     lose_site(bases, "aaa1")
     there = lead(bases, "AAA1", "BBB1")
