@@ -142,7 +142,7 @@ def _help(run: Any, key: Any, who: Any) -> None:
         actions.answer(ask=ask.pk, answer=said, actor=by, reason="Yes.", now=system.now())
     acts = Act.objects.filter(step__run=run, state="intended").select_related("step")
     for act in acts:
-        if plan.step(act.step.name).kind == "manual":
+        if plan.step(act.step.name).kind == "manual" and not _is_held(act.step.name):
             actions.press(
                 run=run.pk,
                 press=Press.REPORT,
@@ -157,6 +157,12 @@ def _help(run: Any, key: Any, who: Any) -> None:
 def _reports(owner: str) -> str:
     """Somebody of the role that owns the step."""
     return ASKED_BY if owner == "responder" else APPROVES
+
+
+def _is_held(step: str) -> bool:
+    """Whether the story keeps them from this step while a file is there."""
+    held, _, path = os.environ.get("STORY_HOLDS", "").partition("=")
+    return step == held and Path(path).exists()
 
 
 def _told(run: Any) -> dict[str, Any]:

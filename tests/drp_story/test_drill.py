@@ -59,15 +59,15 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     with whole_stack(folder, TOCSIN_LAB_FILE=str(LAB_FILE), **more) as stack:
         formed = Bases(stack)
         formed.prove()
+        has_points(formed, NAMES, 1, 2)
         yield formed
 
 
-def drilled(bases: Bases, seconds: float = 400.0) -> dict[str, Any]:
+def drilled(bases: Bases, seconds: float = 400.0, holds: str = "") -> dict[str, Any]:
     """Two people lead the drill, in a process of their own."""
     words = [sys.executable, "-m", "tests.drp_story.driving", "AAA1", "BBB1", str(seconds), "drill"]
-    done = subprocess.run(
-        words, cwd=ROOT, env=dict(bases.stack.env), capture_output=True, text=True, check=False
-    )
+    env = dict(bases.stack.env) | {"STORY_HOLDS": holds}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     for name, (state, said) in told["steps"].items():
@@ -103,7 +103,6 @@ def nothing_is_left(bases: Bases) -> None:
 
 
 def test_a_drill_restores_and_starts_on_its_own_host_and_leaves_nothing(bases: Bases) -> None:
-    has_points(bases, NAMES, 1, 2)
     covered(bases, "notes-pg", 1, 2)
     before = production(bases)
     (since,) = bases.stack.rows("SELECT now()")[0]
@@ -141,17 +140,19 @@ def is_past(bases: Bases, step: str) -> bool:
 
 
 def test_a_drill_whose_agent_dies_and_falls_silent_is_unproven_until_it_answers(
-    bases: Bases,
+    bases: Bases, tmp_path: Path
 ) -> None:
     """Killed while databases stand, silent while they are to be removed, killed again then; and so
     is the leader."""
-    before = production(bases)
+    before, hold = production(bases), tmp_path / "hold"
+    hold.touch()
     with ThreadPoolExecutor(1) as pool:
-        drilling = pool.submit(drilled, bases)
+        drilling = pool.submit(drilled, bases, holds=f"thaw={hold}")
         wait_for(lambda: is_past(bases, "promote-business"), 200)
         bases.stack.lab("kill-agent", host="drill-1")
         wait_for(lambda: is_past(bases, "verify"), 200)
         bases.stack.lab("stop-agent", host="drill-1")
+        hold.unlink()
         told = drilling.result()
     assert told["state"] == "done", (told["state"], told["reason"], told["acts"])
     wait_for(lambda: states(bases) == {"removing"}, 30)

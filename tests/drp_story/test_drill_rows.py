@@ -131,7 +131,7 @@ def test_a_volume_of_a_snapshot_is_given_back_before_anything_counts_as_gone(
     pinned: Path,
 ) -> None:
     drill = make_drill(pinned, started=False)
-    snapshot = keep_snapshot(Database.objects.get(), "OSU2", POINT + timedelta(seconds=5))
+    snapshot = keep_snapshot(Database.objects.get(), "MRS1", POINT + timedelta(seconds=5))
     drill.agent = drill_host()
     drill.agent.turn()
     drill.start()

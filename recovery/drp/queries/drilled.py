@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import F, Max
+
 from recovery.backups.facts import LoanState
 from recovery.backups.models import Loan
 from recovery.drp.drills.facts import ThingState, twin
@@ -89,14 +91,10 @@ def is_proven(run: Run) -> bool:
 
 def outdated_reports() -> list[Run]:
     """Drills whose newest report was made before all that they began was seen gone."""
-    rows = Run.objects.filter(mode=Mode.DRILL, state__in=sorted(ENDED)).exclude(reports=None)
-    found = []
-    for run in rows.filter(things__state=ThingState.GONE).distinct().select_related("runbook"):
-        newest = run.reports.order_by("-number").first()
-        last = run.things.order_by("-gone_at").values_list("gone_at", flat=True).first()
-        if newest and last and newest.made_at < last and is_proven(run):
-            found.append(run)
-    return found
+    rows = Run.objects.filter(mode=Mode.DRILL, state__in=sorted(ENDED))
+    seen = rows.annotate(made=Max("reports__made_at"), last=Max("things__gone_at"))
+    late = seen.filter(last__gt=F("made")).select_related("runbook").order_by("number")
+    return [run for run in late if is_proven(run)]
 
 
 def with_covers(targets: Sequence[TargetFact]) -> tuple[TargetFact, ...]:

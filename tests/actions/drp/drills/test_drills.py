@@ -25,7 +25,7 @@ from recovery.drp.facts import Mode
 from recovery.drp.hands import DRILL_MAKERS, MAKERS
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.drilling import DrillWatching, Staging, Would, refuse_real
-from recovery.drp.models import Run
+from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.plan import Target
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import plan_of
@@ -37,6 +37,7 @@ from recovery.drp.reports.drilled import drilled, proof, section
 from recovery.inventory.models import Application, Database
 from tests.actions.drp.drills.ground import Drill, drill_host, hosted, make_drill, things, untouched
 from tests.actions.drp.ground import Ground
+from tests.actions.drp.test_carrying import prepare
 from tests.support.fleet import NOW
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +176,7 @@ def test_what_its_host_cannot_do_fails_with_its_words_and_is_removed(drill: Dril
 
 def test_a_drill_keeps_no_recovery_of_the_same_datacenter_from_starting(drill: Drill) -> None:
     ground = drill.ground
-    ground.prepare(Mode.DISASTER)
+    prepare(RunbookVersion.objects.get(), Mode.DISASTER)
     assert ground.press(Press.START).state == "running"
     states = set(Run.objects.values_list("mode", "state"))
     assert states == {("drill", "running"), ("disaster", "running")}
