@@ -39,7 +39,8 @@ class RestoreOut(Schema):
     """One restore. `quoted`: the newest moment that its replica held when it was asked for; `to`:
     the moment asked for, null the newest; `recovered_to`: what was read back, null until then;
     `in_place`: on its own host, where it serves until the switch; `waits_for`: the volume of a
-    provider's snapshot, while it is made."""
+    provider's snapshot, while it is made; `holds`, `follows`: what is so now, and who has to do
+    what."""
 
     id: str
     name: str
@@ -68,6 +69,8 @@ class RestoreOut(Schema):
     called_off: str
     in_place: bool
     waits_for: str
+    holds: str
+    follows: str
     is_running: bool
     may_be_called_off: bool
     progress: ProgressOut | None

@@ -3,7 +3,9 @@
 Invariants: nothing is promised that was not read in an archive; a replica in a lost site or of an
 unknown place is never chosen; until the switch everything can be called off and the old host's
 return ends it; the switch happens only from the state and epoch that two people agreed to, with a
-result that loses no more than they agreed to; an order is never taken for its outcome.
+result that loses no more than they agreed to; after it, what does not serve ends in bounded time
+while its host is there to say so, and in place it is gone back from until it serves; an order is
+never taken for its outcome.
 """
 
 from __future__ import annotations
