@@ -81,7 +81,8 @@ def _databases() -> tuple[DatabaseSight, ...]:
 
 
 def _restorable() -> dict[str, tuple[str, datetime]]:
-    """Of each database the copy outside its home that goes furthest."""
+    """Of each database the copy outside its home that goes furthest; of two that go equally far
+    the first, as in the brief."""
     found: dict[str, tuple[str, datetime]] = {}
     for facts in database_facts():
         moments = [
@@ -92,7 +93,7 @@ def _restorable() -> dict[str, tuple[str, datetime]]:
             and copy.place.name != facts.primary
         ]
         if moments:
-            at, number = max(moments)
+            at, number = max(moments, key=lambda one: (one[0], -one[1]))
             found[facts.name] = (f"replica {number}", at)
     return found
 
