@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 
+from recovery.backups.facts import Database as Archived
 from recovery.backups.queries import database_facts
 from recovery.drp.plan import Realm
 from recovery.drp.resolve import ApplicationSight, DatabaseSight, Inventory, SiteSight
@@ -81,21 +82,22 @@ def _databases() -> tuple[DatabaseSight, ...]:
 
 
 def _restorable() -> dict[str, tuple[str, datetime]]:
-    """Of each database the copy outside its home that goes furthest; of two that go equally far
-    the first, as in the brief."""
-    found: dict[str, tuple[str, datetime]] = {}
-    for facts in database_facts():
-        moments = [
-            (copy.point.at, copy.number)
-            for copy in facts.copies
-            if copy.point is not None
-            and copy.place is not None
-            and copy.place.name != facts.primary
-        ]
-        if moments:
-            at, number = max(moments, key=lambda one: (one[0], -one[1]))
-            found[facts.name] = (f"replica {number}", at)
-    return found
+    found = {facts.name: furthest(facts) for facts in database_facts()}
+    return {name: copy for name, copy in found.items() if copy is not None}
+
+
+def furthest(facts: Archived) -> tuple[str, datetime] | None:
+    """The copy outside its home that goes furthest; of two that go equally far the first, as in
+    the brief: people compare the two pages."""
+    moments = [
+        (copy.point.at, -copy.number)
+        for copy in facts.copies
+        if copy.point is not None and copy.place is not None and copy.place.name != facts.primary
+    ]
+    if not moments:
+        return None
+    at, number = max(moments)
+    return f"replica {-number}", at
 
 
 def _applications() -> tuple[ApplicationSight, ...]:
