@@ -89,7 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def ledgers(stack: Stack) -> Iterator[Ledgers]:
-    """Watched since before the archives get their first points: what is lost reaches back to one."""
+    """Since before the archives get their first points: what is lost reaches back to one."""
     bases = Bases(stack)
     bases.settle()
     with watching(bases.writers) as watched:
