@@ -142,7 +142,7 @@ def pause_automation(actor: Actor, reason: str) -> str:
 
 
 def lift_freeze(pk: str, actor: Actor, reason: str) -> str:
-    """One press: what a recovery plan froze begins again by itself."""
+    """What a recovery plan froze begins again by itself."""
     row = freezes.lift_freeze(freeze=_uuid(pk), actor=actor, reason=reason, now=clock.system.now())
     return f"What {row.run_name} froze begins again. What was held meanwhile stays held."
 

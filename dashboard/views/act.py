@@ -17,6 +17,9 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
 from recovery.core.errors import Refused, TocsinError, Unsure
+from recovery.detection.queries import standing_freezes
+from recovery.drp.facts import ENDED
+from recovery.drp.models import Run
 from recovery.failover.doubt.seen import doubt
 from recovery.inventory.screens import find_host
 from recovery.scheduling import screens as scheduling
@@ -250,11 +253,33 @@ def settle(request: HttpRequest, role: Role) -> HttpResponse:
     )
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @for_people(May.PAUSE)
 def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
-    return answer(
-        request, lambda: acts.lift_freeze(str(pk), actor_of(request), FROM_PAGE), back="/"
+    """Not with one press: it stands in the middle of the page that one looks at all night."""
+    row = next((one for one in standing_freezes() if one.pk == pk), None)
+    form = Reason(request.POST or None)
+    if form.is_valid() or row is None:
+        reason = form.data.get("reason", "") or FROM_PAGE
+        return answer(request, lambda: acts.lift_freeze(str(pk), actor_of(request), reason))
+    runs = Run.objects.filter(pk=row.run).exclude(state__in=ENDED).exists()
+    return show(
+        request,
+        role,
+        "confirm",
+        area="held",
+        heading="Lift the freeze",
+        form=form,
+        said="Lift the freeze",
+        target=f"of {row.run_name}",
+        grave=runs,
+        meaning=(
+            f"{', '.join(str(part).replace('_', ' ') for part in row.parts)} begin again by "
+            f"themselves. {row.run_name} {'still runs, and counts on it' if runs else 'is over'}."
+        ),
+        ends="It does not come back by itself.",
+        back="/",
+        status=422 if form.is_bound else 200,
     )
 
 

@@ -328,8 +328,11 @@ def _lifts_the_freeze(two: Two) -> None:
     phone, run = two.phone, two.desk.url
     phone.goto(f"{two.stack.url}/")
     _shoot(phone, "frozen")
-    phone.click("#p-frozen >> text='Lift the freeze'")
-    expect(phone.locator("#p-frozen >> text='Lift the freeze'")).to_have_count(0)
+    phone.click("#p-frozen >> text=Lift the freeze")
+    _shoot(phone, "thaw")
+    phone.fill("[name=reason]", "Everything of the plan is led from elsewhere.")
+    phone.click("button:has-text('Lift the freeze')")
+    expect(phone.locator("#p-frozen >> text=Lift the freeze")).to_have_count(0)
     phone.goto(run)
     expect(phone.locator("#p-run-next")).to_contain_text("do “Lift the freeze”")
     _writes_down(phone, two, "thaw")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from html import unescape
 from uuid import uuid4
+
+from django.test import Client
 
 from recovery.core import clock
 from recovery.detection.facts import Part
@@ -13,7 +16,7 @@ from tests.dashboard.conftest import SignIn
 from tests.support.freezes import freeze
 
 
-def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_one_press(
+def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_a_reason(
     sign_in: SignIn, hosts: dict[str, Host]
 ) -> None:
     row = freeze([Part.FAILOVER, Part.RESTORE_TESTS], clock.system.now())
@@ -24,10 +27,18 @@ def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_one_press(
     assert "Lift the freeze" in html
     assert "Lift the freeze" not in viewer.get("/").content.decode()
     assert viewer.post(f"/held/freezes/{row.pk}/lift/").status_code == 403
-    assert client.post(f"/held/freezes/{row.pk}/lift/").status_code in {302, 303}
+    path = f"/held/freezes/{row.pk}/lift/"
+    assert "restore tests begin again by themselves. DRP-0007 is over." in page(client, path)
+    assert client.post(path, {"reason": ""}).status_code == 422
+    assert client.post(path, {"reason": "Done."}).status_code in {302, 303}
     row.refresh_from_db()
     assert (row.state, row.lifted_by) == ("lifted", "responder")
-    assert "frozen by" not in client.get("/").content.decode()
+    assert "frozen by" not in page(client, "/")
+    assert client.get(path).status_code in {302, 303}, "there is nothing to ask any more"
+
+
+def page(client: Client, path: str) -> str:
+    return unescape(client.get(path).content.decode())
 
 
 def test_a_fence_is_shown_with_what_is_proven_and_lifted_by_an_approver_with_a_reason(

@@ -260,6 +260,7 @@ def test_every_panel_is_a_function_of_rows_and_role(hosts: dict[str, Host]) -> N
         "database": "orders-pg",
         "recovery": "PAR1",
         "backups": "",
+        "drill": "",
         "ask": "",
         "run": "",
     }

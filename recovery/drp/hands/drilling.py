@@ -59,6 +59,9 @@ def _would(step: PlannedStep, target: Target, bench: Bench) -> str:
         f" {str(params.get('proof', '')).replace('_', ' ')}, and start nothing there",
         Kind.SWITCH_TRAFFIC: f"lead the users of {target.name} to {plan.into.name}, and see them"
         " answered there",
+        Kind.LIFT_FENCE: f"lift the fence around {target.name}, and set apart what came back",
+        Kind.KEEP_COPIES: f"keep aside what came back of {target.name}",
+        Kind.DISCARD_COPIES: f"let the copies of {target.name} that came back follow again",
         Kind.NOTIFY: f"tell {params.get('audience')}: “{params.get('message')}”",
         Kind.WEBHOOK: f"call {params.get('url')} about {params.get('event')}",
     }

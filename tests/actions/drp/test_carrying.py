@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core.clock import ManualClock
-from recovery.core.errors import Refused
 from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
-from recovery.drp.facts import Mode, RunState
-from recovery.drp.hands import refuse_plan
+from recovery.drp.facts import Kind, Mode, RunState
+from recovery.drp.hands import DRILL_MAKERS, MAKERS, refuse_plan
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.press import Press
 from recovery.drp.resolve import Wish
@@ -100,11 +97,14 @@ def test_a_shipped_runbook_is_simulated_on_the_live_inventory(ground: Ground) ->
     assert not Alarm.objects.exists()
 
 
-def test_what_has_no_hand_yet_is_simulated_and_not_run(ground: Ground) -> None:
-    row = active(raw("evacuation"))
-    with pytest.raises(Refused, match="simulates place_applications, and does not carry"):
-        prepare(row, Mode.PLANNED)
-    assert not Run.objects.exists()
+def test_every_kind_of_step_has_a_hand_in_production_and_in_drills() -> None:
+    for_each = {Kind.FOR_EACH}  # is made into steps of other kinds
+    assert set(Kind) - for_each == set(MAKERS) == set(DRILL_MAKERS)
+
+
+def test_a_planned_evacuation_has_a_hand_for_each_step(ground: Ground) -> None:
+    prepare(active(raw("evacuation")), Mode.PLANNED)
+    assert ground.run.state == "prepared"
 
 
 def test_every_step_of_a_lost_datacenter_has_a_hand(ground: Ground) -> None:

@@ -207,7 +207,7 @@ def test_what_may_not_be_restored_says_why(sign_in: SignIn, hosts: dict[str, Hos
     now = clock.system.now()
     seed_backups(bases.seed_bases(hosts, now), now)
     html = page(sign_in("responder"), "/databases/orders-pg/restore/")
-    assert "orders-pg-1 on par1-r1-h01 is alive: while one of its copies may live" in html
+    assert "orders-pg-1 on par1-r1-h01 is alive, and runs: while one of its copies may live" in html
     assert "Nothing is changed." in html
 
 
