@@ -1,8 +1,9 @@
 """Keeps what the newest list wants, removes what it does not, and tells what is left.
 
-Invariants: a name that is in no list is removed whatever made it, and is told as left until neither
-the disk nor the table of processes has anything of it; what the plan or the pinned keys do not
-allow never begins; without a control plane everything stays as it was told last.
+Invariants: a name that is in no list is removed if this host has a note or a folder of it, and is
+told as left until neither the disk nor the table of processes has anything of it; what the engine
+has beyond that is none of ours: it is told and never touched; what the plan or the pinned keys do
+not allow never begins; without a control plane everything stays as it was told last.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class DrillKeeper:
         told = self._book.newest
         wanted = {wish.name: wish for wish in told.wishes}
         self._refused = {name: why for name, why in self._refused.items() if name in wanted}
-        for name in await self._names() - wanted.keys():
+        for name in await self._ours() - wanted.keys():
             await self._remove(name)
         for name, wish in wanted.items():
             if self._book.newest is not told:
@@ -116,11 +117,15 @@ class DrillKeeper:
         except (OSError, EngineAway) as error:
             _log.warning("%s: some of it is left: %s", name, error)
 
+    async def _ours(self) -> frozenset[str]:
+        """What was begun here: its note was on the disk before anything else of it."""
+        on_disk = await asyncio.to_thread(remains.names_in, self._ground.folder)
+        return on_disk | self._things.keys()
+
     async def _names(self) -> frozenset[str]:
         """Of whatever is here, or runs under our engine."""
-        on_disk = await asyncio.to_thread(remains.names_in, self._ground.folder)
         seats = {sight.placement for sight in await self._ground.engine.look()}
-        return on_disk | seats | self._things.keys()
+        return await self._ours() | seats
 
     async def _left(self, name: str, working: remains.Working | None = None) -> tuple[str, ...]:
         home, note = self._ground.home(name), self._ground.note(name)
