@@ -12,7 +12,7 @@ import asyncio
 import logging
 
 from recovery.agent.drills import remains
-from recovery.agent.drills.approved import DrillApprovals
+from recovery.agent.drills.approved import DrillApprovals, is_plain
 from recovery.agent.drills.book import DrillBook
 from recovery.agent.drills.thing import Ground, Thing
 from recovery.core.ports import EngineAway
@@ -95,7 +95,7 @@ class DrillKeeper:
     # ------------------------------------------------------------------ one of them
 
     def _begin(self, wish: DrillWish, told: DrillList) -> None:
-        why = "its name is no folder's." if not _is_plain(wish.name) else ""
+        why = "its name is no folder's." if not is_plain(wish.name) else ""
         why = why or self._approvals.refuse(wish, told.words)
         if why:
             _log.warning("%s is refused: %s", wish.name, why)
@@ -143,10 +143,6 @@ def _short(what: tuple[str, ...]) -> tuple[str, ...]:
     """For a frame: what is first, and how much more there is."""
     more = len(what) - _SHOWN
     return what if more <= 0 else (*what[:_SHOWN], f"and {more} more")
-
-
-def _is_plain(name: str) -> bool:
-    return 0 < len(name) <= 100 and name.replace("-", "").isalnum()
 
 
 def _but_note(left: tuple[str, ...]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from recovery.core.wire.backups import RestoreSpec
 from recovery.core.wire.drills import DrillList, DrillReport, DrillWish, decode_report
 from recovery.core.wire.plans import PlanWord
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.plan import Target
+from recovery.drp.plan import Need, Plan, Target
 from tests.agent.conftest import spec
 from tests.agent.databases.test_approved import PINS, made, mandate, order, word
 from tests.support import own
@@ -60,15 +60,22 @@ def placing(
     mode: Mode = Mode.DRILL, realm: str = "drill", names: tuple[str, ...] = ("shop",)
 ) -> PlanWord:
     """The word of a step that starts applications; it takes nobody's signature."""
+    return word(msgspec.structs.replace(mandate(placed(mode, realm, names)), yeses=()))
+
+
+def placed(
+    mode: Mode = Mode.DRILL,
+    realm: str = "drill",
+    names: tuple[str, ...] = ("shop",),
+    approval: Need | None = None,
+) -> Plan:
     there = made(Kind.PLACE_APPLICATIONS, mode, realm, names)  # type: ignore[arg-type]
     waves = tuple(
         tuple(Target("application", one.id, one.name, 1, one.realm) for one in wave)
         for wave in there.steps[0].waves
     )
-    there = msgspec.structs.replace(
-        there, steps=(msgspec.structs.replace(there.steps[0], waves=waves),)
-    )
-    return word(msgspec.structs.replace(mandate(there), yeses=()))
+    one = msgspec.structs.replace(there.steps[0], waves=waves, approval=approval)
+    return msgspec.structs.replace(there, steps=(one,))
 
 
 def listed(revision: int, *wishes: DrillWish, words: tuple[PlanWord, ...] = ()) -> DrillList:
@@ -110,6 +117,41 @@ def test_data_come_here_only_by_the_signatures_of_pinned_people(tmp_path: Path) 
     assert "Who asked for it does not approve it." in host.refuse(restored(), [asked])
     nobody = DrillApprovals(None, PARTY)
     assert "no keys of approvers are pinned" in nobody.refuse(restored(), [signed])
+
+
+@pytest.mark.parametrize(
+    ("database", "restore", "said"),
+    [
+        ("payroll", "r", "would open the data of payroll; the plan names orders."),
+        ("orders", "../../x", "its restore's name is no folder's."),
+        ("orders", "", "its restore's name is no folder's."),
+    ],
+)
+def test_the_signatures_are_for_the_data_that_people_read_of_and_for_its_own_folder(
+    tmp_path: Path, database: str, restore: str, said: str
+) -> None:
+    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    plain = restored()
+    assert plain.database is not None
+    wish = msgspec.structs.replace(
+        plain,
+        database=msgspec.structs.replace(plain.database, name=database),
+        restore=RestoreSpec(restore=restore),
+    )
+    assert said in approvals(tmp_path).refuse(wish, [signed])
+    nothing = msgspec.structs.replace(plain, restore=None)
+    assert "no folder's" in approvals(tmp_path).refuse(nothing, [signed])
+
+
+def test_an_application_whose_step_takes_an_approval_starts_by_signatures_alone(
+    tmp_path: Path,
+) -> None:
+    host, there = approvals(tmp_path), placed(approval=Need("approver", 1))
+    assert host.refuse(started(), [word(mandate(there))]) == ""
+    unsigned = word(msgspec.structs.replace(mandate(there), yeses=()))
+    assert "0 of 1 people have signed it." in host.refuse(started(), [unsigned])
+    nobody = DrillApprovals(None, PARTY)
+    assert "no keys of approvers are pinned" in nobody.refuse(started(), [unsigned])
 
 
 @pytest.mark.parametrize(
