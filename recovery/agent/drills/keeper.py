@@ -15,6 +15,7 @@ from recovery.agent.drills import remains
 from recovery.agent.drills.approved import DrillApprovals, is_plain
 from recovery.agent.drills.book import DrillBook
 from recovery.agent.drills.thing import Ground, Thing
+from recovery.core.errors import TocsinError
 from recovery.core.ports import EngineAway
 from recovery.core.wire.drills import DrillFact, DrillList, DrillRemains, DrillReport, DrillWish
 
@@ -38,7 +39,7 @@ class DrillKeeper:
         """Until cancelled."""
         try:
             while True:
-                await self.round()
+                await self._round()
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), ROUND_SECONDS)
@@ -48,6 +49,13 @@ class DrillKeeper:
             for thing in self._things.values():
                 await thing.close()
             await self._ground.engine.close()
+
+    async def _round(self) -> None:
+        """One that could not look is none; the next one does it."""
+        try:
+            await self.round()
+        except (OSError, TocsinError) as error:
+            _log.warning("a round of drills broke off: %s", error)
 
     async def take(self, told: DrillList) -> None:
         """Only a newer one."""

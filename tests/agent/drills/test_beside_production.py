@@ -29,11 +29,8 @@ class Engine(ProcessContainers):
 
     seen: tuple[Sight, ...] = ()
     stopped: list[str] = field(default_factory=list)
-    ails: list[Exception] = field(default_factory=list)
 
     async def look(self) -> tuple[Sight, ...]:
-        if self.ails:
-            raise self.ails.pop()
         return self.seen
 
     async def stop(self, placement: str, grace: float) -> None:

@@ -255,6 +255,24 @@ async def test_what_nobody_listed_is_told_and_removed_with_its_processes(tmp_pat
         left.wait()
 
 
+async def test_a_round_that_could_not_look_ends_no_drill(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk or an engine that hiccups: it is said, and the next round goes on."""
+    folder = tmp_path / "state" / "drills"
+    async with kept(tmp_path) as keeper:
+        folder.rename(tmp_path / "away")
+        folder.write_text("no folder")
+        report = await until(keeper, lambda _: "a round of drills broke off" in caplog.text)
+        assert "could not look everywhere" in report.trouble
+        folder.unlink()
+        (tmp_path / "away").rename(folder)
+        await keeper.take(listed(1, started()))
+        await until(keeper, stands)
+        await keeper.take(listed(2))
+        await until(keeper, lambda one: not one.left)
+
+
 async def test_an_older_list_begins_nothing_again_however_late(tmp_path: Path) -> None:
     async with kept(tmp_path) as keeper:
         await keeper.take(listed(2))
