@@ -119,7 +119,7 @@ class DrillKeeper:
             await thing.close()
         try:
             await self._ground.engine.stop(name, GRACE_SECONDS)
-            await asyncio.to_thread(remains.remove, self._ground.home(name))
+            await asyncio.to_thread(remains.remove, self._ground.spot(name))
             if not _but_note(await self._left(name)):
                 self._ground.note(name).unlink(missing_ok=True)
         except (OSError, EngineAway) as error:
@@ -136,8 +136,8 @@ class DrillKeeper:
         return await self._ours() | seats
 
     async def _left(self, name: str, working: remains.Working | None = None) -> tuple[str, ...]:
-        home, note = self._ground.home(name), self._ground.note(name)
-        found = await asyncio.to_thread(remains.remains_of, home, note, working)
+        spot, note = self._ground.spot(name), self._ground.note(name)
+        found = await asyncio.to_thread(remains.remains_of, spot, note, working)
         seats = [one for one in await self._ground.engine.look() if one.placement == name]
         at_work = ("its work",) if name in self._things else ()
         return (

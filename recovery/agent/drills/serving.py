@@ -13,7 +13,7 @@ from recovery.agent.drills.book import DrillBook
 from recovery.agent.drills.keeper import DrillKeeper
 from recovery.agent.drills.link import DrillLink
 from recovery.agent.drills.thing import Ground
-from recovery.agent.engines import engine_for
+from recovery.agent.engines import engine_for, seats_folder
 from recovery.core.consent import Party
 from recovery.core.errors import BadConfiguration
 
@@ -27,6 +27,7 @@ def keeper_of(config: Config) -> DrillKeeper:
     state, boot = private_folder(config.state_path), boot_id(config)
     ground = Ground(
         folder=private_folder(state / "drills"),
+        seats=seats_folder(config),
         backups=private_folder(state / "databases") / "backups",
         engine=engine_for(config, boot),
         address=config.container_address,

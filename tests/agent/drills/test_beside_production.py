@@ -42,7 +42,9 @@ class Engine(ProcessContainers):
 
 def beside_others(folder: Path, engine: Engine) -> DrillKeeper:
     private_folder(folder / "drills")
-    ground = Ground(folder / "drills", folder / "backups", engine, ADDRESS, Measured())
+    ground = Ground(
+        folder / "drills", folder / "seats", folder / "backups", engine, ADDRESS, Measured()
+    )
     return DrillKeeper(ground, DrillBook(folder / "drills.json"), approvals(folder), "b0" * 16)
 
 
