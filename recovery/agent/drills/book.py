@@ -1,11 +1,13 @@
 """The newest list that this host has taken, on its disk before anything of it begins.
 
-Invariant: no older list is ever taken, whoever brings it and however late, also after a crash (B5).
+Invariant: no older list is ever taken, whoever brings it and however late, also after a crash (B5)
+and beside another one: each control plane's link brings its own, in a thread.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import msgspec
@@ -22,16 +24,17 @@ class DrillBook:
     """What is to stand here."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._turn = path, threading.Lock()
         self.newest = _read(path)
 
     def take(self, told: DrillList) -> bool:
         """Whether it is newer than what was taken before; then it is on the disk."""
-        if (told.incarnation, told.revision) <= (self.newest.incarnation, self.newest.revision):
-            return False
-        private_folder(self._path.parent)
-        write_atomic(self._path, msgspec.json.encode(told))
-        self.newest = told
+        with self._turn:
+            if (told.incarnation, told.revision) <= (self.newest.incarnation, self.newest.revision):
+                return False
+            private_folder(self._path.parent)
+            write_atomic(self._path, msgspec.json.encode(told))
+            self.newest = told
         return True
 
 
