@@ -90,12 +90,14 @@ def owners() -> frozenset[int]:
 
 
 def _seen(path: Path) -> os.stat_result | None:
-    """What is there itself, not what it leads to; None: nothing, or nothing of ours."""
+    """What is there itself, not what it leads to; None: nothing, or, where anybody may lay
+    something, nothing of ours."""
     try:
-        found = path.lstat()
+        found, above = path.lstat(), path.parent.stat()
     except OSError:
         return None
-    return found if found.st_uid in owners() else None
+    is_anybodys = bool(above.st_mode & stat.S_IWOTH) and found.st_uid not in owners()
+    return None if is_anybodys else found
 
 
 def _is_folder(path: Path) -> bool:

@@ -82,6 +82,16 @@ def test_what_another_user_laid_into_a_drill_s_place_is_none_of_it(
         stranger.wait()
 
 
+def test_what_is_in_its_own_folder_is_left_of_it_whoever_owns_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that ran as root before: it cannot be removed, and is not gone."""
+    spot = at(tmp_path)
+    spot.home.mkdir(parents=True)
+    monkeypatch.setattr(remains, "owners", frozenset[int])
+    assert remains.remains_of(spot, tmp_path / "note") == (f"folder {spot.home}",)
+
+
 def test_a_plain_file_in_a_drill_s_place_is_removed(
     tmp_path: Path, laid: tuple[remains.Spot, Path]
 ) -> None:
