@@ -218,6 +218,19 @@ async def test_an_application_stands_until_no_list_has_it_and_nothing_is_left(
     assert list((folder / "drill-containers").iterdir()) == []
 
 
+async def test_a_database_that_cannot_be_restored_says_why_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    async with kept(tmp_path) as keeper:
+        await keeper.take(listed(1, restored(), words=(signed,)))
+        report = await until(keeper, lambda one: [f.state for f in one.facts] == ["failed"])
+        assert "a restore names its store" in report.facts[0].said
+        assert [one.name for one in report.left] == ["drp-1-orders"], "its note was first"
+        await keeper.take(listed(2))
+        await until(keeper, lambda one: not one.left)
+
+
 async def test_an_agent_killed_around_the_clean_up_leaves_nothing_behind(tmp_path: Path) -> None:
     """It is found again by whoever comes next: first as what stands, then as what is left."""
     async with kept(tmp_path) as keeper:
