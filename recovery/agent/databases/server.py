@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
 
+T = TypeVar("T")
 _log = logging.getLogger("tocsin.agent.server")
 STOP_SECONDS = 10.0
 START_SECONDS = 60.0
@@ -71,8 +73,11 @@ class Server:
 
     async def note(self, **changes: object) -> None:
         """The record with these changes, durable when this returns."""
-        record = msgspec.structs.replace(self.record, **changes)
-        await asyncio.to_thread(self._tools.records.put, self.name, record)
+        await self.decide(lambda record: (msgspec.structs.replace(record, **changes), None))
+
+    async def decide(self, judge: Callable[[Record], tuple[Record, T]]) -> T:
+        """As `Records.decide`; in a thread."""
+        return await asyncio.to_thread(self._tools.records.decide, self.name, judge)
 
     # ------------------------------------------------------------------ looking
 
