@@ -36,8 +36,8 @@ class Held:
     """A database whose primary is in the datacenter. `is_heard`: its agent answers; `left`: seconds
     of the primary's lease, None: it lives by none; `more`: who may have given it more, by the rule
     of every promotion across datacenters; `is_told`: its standbys were told a moment ago; `proof`:
-    of its failover, `is_gate`: it says of the gate itself that it is closed; `receipt`, `quiet`, `detail`: of the newest order to close the gate, seconds
-    ago."""
+    of its failover, `is_gate`: it says of the gate itself that it is closed; `receipt`, `quiet`,
+    `detail`: of the newest order to close the gate, seconds ago."""
 
     name: str
     host: str

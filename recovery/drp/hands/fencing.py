@@ -154,7 +154,7 @@ class Fencing:
             more=more,
             is_told=all(self._is_told(UUID(one.replica), known) for one in more.open),
             proof=str(proof["said"]) if proof else "",
-            is_gate=bool(proof) and proof["kind"] in CLOSED,
+            is_gate=proof is not None and proof["kind"] in CLOSED,
             receipt=OperationState(closing.state) if closing else None,
             quiet=_quiet(closing, self._bench) if closing else 0.0,
             detail=closing.detail if closing else "",

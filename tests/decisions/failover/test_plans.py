@@ -301,6 +301,59 @@ def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
     assert "unheard" not in step.proof.said
 
 
+@pytest.mark.parametrize("phase", [Phase.FENCE, Phase.ELECT])
+def test_a_proof_that_was_found_before_a_plan_took_it_over_is_asked_about_once_more(
+    phase: Phase,
+) -> None:
+    """At home only its candidate was asked; its primary may go on by another standby's promise."""
+    silent = primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN)
+    facts = replace(gone(), replicas=(silent, standby(age=0.5), copy()))
+    home = replace(HERE, phase=phase, new_epoch=4, proof=LEASE_PROOF)
+    copys = answered(replica="c")
+
+    def after(*asked: Asked, mates: tuple[ReplicaSight, ...] = (), **changes: Any) -> Answer:
+        there = replace(facts, replicas=(silent, *mates, copy())) if mates else facts
+        one = replace(home, asked=asked, **changes)
+        answer = decide(replace(there, failover=one), ENDED)
+        if phase is Phase.FENCE:
+            assert isinstance(answer, Step)
+            assert answer.to is Phase.ELECT
+            one = replace(one, phase=Phase.ELECT)
+            answer = decide(replace(there, failover=one), ENDED)
+        return answer
+
+    step = after(copys, answered())
+    assert isinstance(step, Step)
+    assert (step.act, step.replica, step.take_over) == (Act.ASK, "b", True)
+    waits = after(copys, answered(promised_for=8.0, seen_for=0.5, took_over=True))
+    assert isinstance(waits, Wait)
+    assert "orders-2 promised its primary 7.5 s more. That is waited out." in waits.reason
+    assert act(after(copys, answered(took_over=True))) is Act.CHOOSE
+    cut = (standby(age=20.0, verdict=Verdict.LOST),)
+    step = after(copys, mates=cut)
+    assert isinstance(step, Step)
+    assert step.act is Act.CHOOSE, "two people were shown its name"
+    said = "that they did not is on the word of amelie and bruno, who were shown it."
+    assert step.reason.count(said) == 1
+    stored = replace(
+        LEASE_PROOF, said=f"It ended. {step.reason[step.reason.index('orders-2, ') :]}"
+    )
+    assert said not in after(copys, mates=cut, proof=stored).reason, "its proof says so already"
+    asks = after(copys, mates=cut, authority=replace(PLAN, named=frozenset()))
+    assert isinstance(asks, Ask)
+    assert "nobody who approved the plan was shown that" in asks.reason
+    alone = after(copys, answered(), authority=None)
+    assert not (isinstance(alone, Step) and alone.take_over), "at home its candidate refuses"
+
+
+def test_a_doubt_keeps_no_writes_from_an_old_primary_that_lives() -> None:
+    cut = standby(replica="b", age=20.0, verdict=Verdict.LOST)
+    at = replace(HERE, phase=Phase.ELECT, new_epoch=4, proof=LEASE_PROOF)
+    unnamed = replace(at, authority=replace(PLAN, named=frozenset()))
+    facts = replace(gone(failover=unnamed), replicas=(primary(), cut, copy(server="down")))
+    assert act(decide(facts, ENDED)) is Act.GIVE_BACK
+
+
 def test_nothing_is_taken_over_where_nobody_could_lead_or_more_would_be_lost() -> None:
     """It may go on by its standby's promises: an election that is refused takes none of them."""
     mate = standby(promised_for=8.0, age=0.5)
