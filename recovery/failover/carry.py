@@ -20,13 +20,14 @@ from recovery.failover.facts import (
     Failover,
     OrderSight,
     Proof,
+    ProofKind,
     ReplicaSight,
     Step,
     Wait,
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
+from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion, refuse_proof
 from recovery.failover.proofs.prolonging import answered_for
 from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import Plan, ReplicaState, Role, StandbyLoss
@@ -133,11 +134,23 @@ def _stands(facts: Facts, failover: Failover, policy: Policy) -> str | Answer:
     proof = failover.proof
     if proof is None:
         return ""
+    if refused := refuse_proof(proof, facts, failover):
+        is_word = proof.kind is ProofKind.APPROVED
+        return Step(Act.DISPROVE, refused, Phase.FENCE) if is_word else Ask(refused, "no-proof")
     stands = answered_for(proof, facts, failover, policy)
+    if isinstance(stands, Ask) and _is_vouched(facts, failover):
+        return Step(Act.DISPROVE, f"{stands.reason} Two people vouch.", Phase.FENCE)
     if not isinstance(stands, Proof):
         return stands
     word = stands.said.removeprefix(proof.said).strip()
     return "" if word in proof.said else word
+
+
+def _is_vouched(facts: Facts, failover: Failover) -> bool:
+    return any(
+        one.kind is ProofKind.VOUCHED and not refuse_proof(one, facts, failover)
+        for one in facts.proofs
+    )
 
 
 def _elected(

@@ -386,3 +386,49 @@ def test_a_planned_hand_over_goes_to_the_copy_that_the_plan_names() -> None:
     assert act(decide(facts, ENDED - 5.0)) is Act.REVOKE
     unplanned = replace(facts, failover=replace(planned, authority=None))
     assert act(decide(unplanned, ENDED - 5.0)) is Act.ABANDON
+
+
+@pytest.mark.parametrize("authority", [None, replace(PLAN, people=("amelie", "chloe"))])
+def test_the_word_of_people_outlives_neither_their_plan_nor_themselves(
+    authority: Authority | None,
+) -> None:
+    """Else it is found out after somebody was chosen, when nothing leads back."""
+    word = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=PEOPLE)
+    at = failover(Phase.ELECT, authority=authority, proof=word, new_epoch=4)
+    facts = gone(failover=at, lease=None)
+    step = decide(facts, ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.DISPROVE, Phase.FENCE)
+    others = Proof(ProofKind.APPROVED, "a", 3, "On other word.", people=("amelie", "chloe"))
+    there = replace(at, phase=Phase.FENCE, proof=None)
+    after = decide(replace(facts, failover=there, proofs=(others,)), ENDED)
+    if authority is None:
+        assert isinstance(after, Ask), "nobody of a plan stands for it"
+    else:
+        assert isinstance(after, Step)
+        assert after.proof == others
+    held = replace(facts, failover=replace(at, authority=PLAN))
+    assert act(decide(held, ENDED)) is Act.CHOOSE
+
+
+def test_two_people_vouch_for_what_the_proof_of_a_failover_leaves_open_to_a_plan() -> None:
+    unnamed = replace(PLAN, named=frozenset())
+    at = failover(Phase.ELECT, authority=unnamed, proof=LEASE_PROOF, new_epoch=4)
+    facts = gone(failover=at, lease=watch(revoked=True))
+    assert isinstance(decide(facts, ENDED), Ask)
+    word = Proof(ProofKind.VOUCHED, "a", 3, "They vouch.", people=PEOPLE, typed="orders", after=9.0)
+    step = decide(replace(facts, proofs=(word,)), ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.DISPROVE, Phase.FENCE)
+    there = replace(at, phase=Phase.FENCE, proof=None)
+    step = decide(replace(facts, proofs=(word,), failover=there), ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.proof) == (Act.PROVE, word)
+    assert act(decide(replace(facts, failover=replace(at, proof=word)), ENDED)) is Act.CHOOSE
+
+
+def test_a_proof_that_does_not_hold_chooses_nobody() -> None:
+    wrong = replace(LEASE_PROOF, epoch=2)
+    asks = decide(gone(failover=replace(HERE, phase=Phase.ELECT, proof=wrong)), ENDED)
+    assert isinstance(asks, Ask)
+    assert asks.reason == "The proof is about epoch 2, not about epoch 3."
