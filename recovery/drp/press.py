@@ -199,6 +199,8 @@ def _undo(run: RunSight, step: str, key: str) -> str:
         return f"{found.planned.title} is not undone here. {found.planned.undo or ''}".strip()
     if run.plan.mode is Mode.SIMULATION:
         return "A simulation started nothing."
+    if run.plan.mode is Mode.DRILL:
+        return "What a drill began is removed when it is over."
     if found.state not in {StepState.DONE, StepState.FAILED} or is_under_way(found):
         return f"{found.planned.title} is {found.state}: what it starts is not known yet."
     return ""

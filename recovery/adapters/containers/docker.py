@@ -37,17 +37,25 @@ T = TypeVar("T")
 
 class DockerContainers:
     """The Docker API adapter of one host. `network` "host": containers bind the host's address
-    themselves; any other: that network, the port published on the host's address."""
+    themselves; any other: that network, the port published on the host's address. `owner`: whose
+    they are where that is not the host's own agent; nobody sees or ends another owner's."""
 
     name = "docker"
 
     def __init__(
-        self, url: str, *, host: str, address: str, boot: str, network: str = "host"
+        self,
+        url: str,
+        *,
+        host: str,
+        address: str,
+        boot: str,
+        network: str = "host",
+        owner: str = "",
     ) -> None:
         self._url = url
         self._client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_SECONDS)
         self._host, self._address, self._boot = host, address, boot
-        self._network = network
+        self._network, self._owner = network, owner or host
         self._lock = asyncio.Lock()
         self._events: asyncio.Task[None] | None = None
 
@@ -169,10 +177,10 @@ class DockerContainers:
         return any("podman" in part.get("Name", "").lower() for part in components)
 
     def _name(self, placement: str) -> str:
-        return f"tocsin-{self._host}-{placement}"
+        return f"tocsin-{self._owner.replace(':', '-')}-{placement}"
 
     def _mine(self) -> dict[str, str]:
-        return {_LABEL + "host": self._host}
+        return {_LABEL + "host": self._owner}
 
     def _labels(self, spec: ContainerSpec) -> dict[str, str]:
         return self._mine() | {

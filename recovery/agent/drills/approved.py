@@ -1,8 +1,9 @@
 """Does a drill want this? The plan's own bytes say it, and this host's own file of keys (I-DR-4).
 
 Invariants: nothing stands here but what a plan of mode drill names as a target of realm drill, in a
-step that would bring it about; a copy of anybody's data comes here only by the signatures of enough
-pinned people under those bytes. The control plane's rows are believed in nothing of it.
+step that would bring it about; a copy of anybody's data, and whatever a step that takes an approval
+brings about, comes here only by the signatures of enough pinned people under those bytes, and it is
+the data of the name that they read. The control plane's rows are believed in nothing of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from recovery.core.consent import Party, read_pins
 from recovery.core.errors import BadConfiguration, BadMessage
-from recovery.core.mandate import Mandate, refuse_mandate
+from recovery.core.mandate import Mandate, SignedNeed, refuse_mandate
 from recovery.core.wire.drills import DrillWish
 from recovery.core.wire.plans import PlanWord, unpack_mandate
 
@@ -30,6 +31,7 @@ database is restored."""
 class _Target(msgspec.Struct, frozen=True):
     type: str
     id: str
+    name: str
     realm: str
 
 
@@ -37,6 +39,7 @@ class _Step(msgspec.Struct, frozen=True):
     id: str
     kind: str
     waves: tuple[tuple[_Target, ...], ...] = ()
+    approval: SignedNeed | None = None
 
 
 class _Plan(msgspec.Struct, frozen=True):
@@ -63,23 +66,44 @@ class DrillApprovals:
             return f"its plan cannot be read: {error}"
         if (mandate.run, mandate.step) != (word.run, word.step):
             return "its approvals are of another run or step."
-        return _refuse_act(wish, word, plan) or self._refuse_data(wish, mandate)
+        step = next((one for one in plan.steps if one.id == word.step), None)
+        why = _refuse_act(wish, word, plan, step)
+        if why or step is None or (wish.database is None and step.approval is None):
+            return why
+        return _refuse_data(wish, step) or self._refuse_word(mandate)
 
-    def _refuse_data(self, wish: DrillWish, mandate: Mandate) -> str:
-        """Data are people's: who may see them here was asked for, and signed."""
-        if wish.database is None:
-            return ""
+    def _refuse_word(self, mandate: Mandate) -> str:
+        """Data are people's: who may see them here was asked for, and signed. So was what a step
+        takes an approval for; a code, which proves nothing to a host, is none."""
         if self.pins is None:
-            return "no keys of approvers are pinned on this host: no data come here."
+            return "no keys of approvers are pinned on this host: nothing signed comes here."
         try:
             return refuse_mandate(mandate, read_pins(self.pins.read_bytes()), self.party)
         except (BadConfiguration, OSError) as error:
             return f"the keys of approvers cannot be read: {error}"
 
 
-def _refuse_act(wish: DrillWish, word: PlanWord, plan: _Plan) -> str:
+def is_plain(name: str) -> bool:
+    """It may be a folder's."""
+    return 0 < len(name) <= 100 and name.replace("-", "").isalnum()
+
+
+def _refuse_data(wish: DrillWish, step: _Step) -> str:
+    """What is opened in a store has the name that people signed, not only its id; and what is
+    staged of it stays in its drill's own folder."""
+    if wish.database is None:
+        return ""
+    if wish.restore is None or not is_plain(wish.restore.restore):
+        return "its restore's name is no folder's."
+    names = {one.name for wave in step.waves for one in wave if one.id == wish.target}
+    if names != {wish.database.name}:
+        said = ", ".join(sorted(names))
+        return f"it would open the data of {wish.database.name}; the plan names {said}."
+    return ""
+
+
+def _refuse_act(wish: DrillWish, word: PlanWord, plan: _Plan, step: _Step | None) -> str:
     kind = "database" if wish.database is not None else "application"
-    step = next((one for one in plan.steps if one.id == word.step), None)
     targets = [target for wave in step.waves for target in wave] if step else []
     named = {(one.type, one.id) for one in targets}
     meant = wish.database.database if wish.database is not None else wish.target

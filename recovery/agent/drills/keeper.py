@@ -1,8 +1,9 @@
 """Keeps what the newest list wants, removes what it does not, and tells what is left.
 
-Invariants: a name that is in no list is removed whatever made it, and is told as left until neither
-the disk nor the table of processes has anything of it; what the plan or the pinned keys do not
-allow never begins; without a control plane everything stays as it was told last.
+Invariants: a name that is in no list is removed if this host has a note or a folder of it, and is
+told as left until neither the disk nor the table of processes has anything of it; what the engine
+has beyond that is none of ours: it is told and never touched; what the plan or the pinned keys do
+not allow never begins; without a control plane everything stays as it was told last.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import asyncio
 import logging
 
 from recovery.agent.drills import remains
-from recovery.agent.drills.approved import DrillApprovals
+from recovery.agent.drills.approved import DrillApprovals, is_plain
 from recovery.agent.drills.book import DrillBook
 from recovery.agent.drills.thing import Ground, Thing
+from recovery.core.errors import TocsinError
 from recovery.core.ports import EngineAway
 from recovery.core.wire.drills import DrillFact, DrillList, DrillRemains, DrillReport, DrillWish
 
@@ -37,7 +39,7 @@ class DrillKeeper:
         """Until cancelled."""
         try:
             while True:
-                await self.round()
+                await self._round()
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), ROUND_SECONDS)
@@ -47,6 +49,13 @@ class DrillKeeper:
             for thing in self._things.values():
                 await thing.close()
             await self._ground.engine.close()
+
+    async def _round(self) -> None:
+        """One that could not look is none; the next one does it."""
+        try:
+            await self.round()
+        except (OSError, TocsinError) as error:
+            _log.warning("a round of drills broke off: %s", error)
 
     async def take(self, told: DrillList) -> None:
         """Only a newer one."""
@@ -58,7 +67,7 @@ class DrillKeeper:
         told = self._book.newest
         wanted = {wish.name: wish for wish in told.wishes}
         self._refused = {name: why for name, why in self._refused.items() if name in wanted}
-        for name in await self._names() - wanted.keys():
+        for name in await self._ours() - wanted.keys():
             await self._remove(name)
         for name, wish in wanted.items():
             if self._book.newest is not told:
@@ -94,7 +103,7 @@ class DrillKeeper:
     # ------------------------------------------------------------------ one of them
 
     def _begin(self, wish: DrillWish, told: DrillList) -> None:
-        why = "its name is no folder's." if not _is_plain(wish.name) else ""
+        why = "its name is no folder's." if not is_plain(wish.name) else ""
         why = why or self._approvals.refuse(wish, told.words)
         if why:
             _log.warning("%s is refused: %s", wish.name, why)
@@ -110,21 +119,25 @@ class DrillKeeper:
             await thing.close()
         try:
             await self._ground.engine.stop(name, GRACE_SECONDS)
-            await asyncio.to_thread(remains.remove, self._ground.home(name))
+            await asyncio.to_thread(remains.remove, self._ground.spot(name))
             if not _but_note(await self._left(name)):
                 self._ground.note(name).unlink(missing_ok=True)
         except (OSError, EngineAway) as error:
             _log.warning("%s: some of it is left: %s", name, error)
 
+    async def _ours(self) -> frozenset[str]:
+        """What was begun here: its note was on the disk before anything else of it."""
+        on_disk = await asyncio.to_thread(remains.names_in, self._ground.folder)
+        return on_disk | self._things.keys()
+
     async def _names(self) -> frozenset[str]:
         """Of whatever is here, or runs under our engine."""
-        on_disk = await asyncio.to_thread(remains.names_in, self._ground.folder)
         seats = {sight.placement for sight in await self._ground.engine.look()}
-        return on_disk | seats | self._things.keys()
+        return await self._ours() | seats
 
     async def _left(self, name: str, working: remains.Working | None = None) -> tuple[str, ...]:
-        home, note = self._ground.home(name), self._ground.note(name)
-        found = await asyncio.to_thread(remains.remains_of, home, note, working)
+        spot, note = self._ground.spot(name), self._ground.note(name)
+        found = await asyncio.to_thread(remains.remains_of, spot, note, working)
         seats = [one for one in await self._ground.engine.look() if one.placement == name]
         at_work = ("its work",) if name in self._things else ()
         return (
@@ -138,10 +151,6 @@ def _short(what: tuple[str, ...]) -> tuple[str, ...]:
     """For a frame: what is first, and how much more there is."""
     more = len(what) - _SHOWN
     return what if more <= 0 else (*what[:_SHOWN], f"and {more} more")
-
-
-def _is_plain(name: str) -> bool:
-    return 0 < len(name) <= 100 and name.replace("-", "").isalnum()
 
 
 def _but_note(left: tuple[str, ...]) -> tuple[str, ...]:

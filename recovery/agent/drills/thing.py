@@ -39,9 +39,11 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """Of this host. `folder`: of its drills; `backups`: which holds keys and credentials."""
+    """Of this host. `folder`: of its drills; `seats`: of what the process adapter starts for them;
+    `backups`: which holds keys and credentials."""
 
     folder: Path
+    seats: Path
     backups: Path
     engine: Containers
     address: str
@@ -49,6 +51,9 @@ class Ground(msgspec.Struct, frozen=True):
 
     def home(self, name: str) -> Path:
         return self.folder / name
+
+    def spot(self, name: str) -> remains.Spot:
+        return remains.Spot(self.home(name), self.seats / name)
 
     def note(self, name: str) -> Path:
         return self.folder / f"{name}.json"
@@ -122,12 +127,12 @@ class Thing:
         spec, restore = wish.database, wish.restore
         if spec is None or restore is None:
             raise EngineFailed("a database of a drill names its restore")
-        home = ground.home(wish.name)
-        place = Place(home, ground.address)
-        await asyncio.to_thread(remains.end_processes, home)
+        spot = ground.spot(wish.name)
+        place = Place(spot.home, ground.address)
+        await asyncio.to_thread(remains.end_processes, spot)
         self._result = await asyncio.to_thread(self._noted)
         if self._result is None:
-            await asyncio.to_thread(remains.remove, home)
+            await asyncio.to_thread(remains.remove, spot)
             await self._write(None)
             self._progress = Progress(measured=ground.measured)
             self._result = await bring(spec, restore, place, ground.backups, self._progress)

@@ -24,7 +24,7 @@ from recovery.backups.models import BackupReplica, Loan
 from recovery.core import incarnations, transitions
 from recovery.core.errors import Refused
 from recovery.core.wire.drills import DrillFact, DrillList, DrillReport
-from recovery.drp.drills.decide import seat
+from recovery.drp.drills.decide import MOST_SAID, seat, unbelievable
 from recovery.drp.drills.facts import DATABASE_MIB, ThingKind, ThingState
 from recovery.drp.drills.models import DrillHost, DrillSight, DrillThing
 from recovery.drp.drills.queries import (
@@ -236,11 +236,11 @@ def _see(host: DrillHost, report: DrillReport) -> None:
             "incarnation": report.incarnation,
             "revision": report.revision,
             "facts": {
-                fact.name: {"state": fact.state, "is_up": fact.is_up, "said": fact.said}
+                fact.name: {"state": fact.state, "is_up": fact.is_up, "said": fact.said[:MOST_SAID]}
                 for fact in report.facts
             },
             "left": {one.name: list(one.what) for one in report.left},
-            "trouble": report.trouble,
+            "trouble": report.trouble[:MOST_SAID],
         },
     )
 
@@ -254,8 +254,9 @@ def _hear_facts(
         fact = told[row.name]
         if fact.state == "stands" and not fact.is_up:
             continue
+        said = ((unbelievable(fact.result) if fact.result else "") or fact.said)[:MOST_SAID]
         changes = {
-            "said": fact.said,
+            "said": said,
             "stood_at": database_now() if fact.state == "stands" else None,
             "result": _result(fact),
         }
@@ -265,17 +266,18 @@ def _hear_facts(
             _STATES[fact.state],
             seen={ThingState.WANTED},
             actor=actor,
-            reason=fact.said or "It stands, was asked, and answered.",
+            reason=said or "It stands, was asked, and answered.",
             now=now,
         )
 
 
 def _result(fact: DrillFact) -> dict[str, object]:
+    """Of figures that cannot be, none."""
     done = fact.result
-    if done is None:
+    if done is None or unbelievable(done):
         return {}
     return {
-        "backup": done.backup,
+        "backup": done.backup[:MOST_SAID],
         "moment": done.moment,
         "canary": done.canary,
         "size": done.size,

@@ -6,15 +6,27 @@ is gone only by the word of its own host, which looked after it had been told to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.core.wire.backups import RestoreResult
 from recovery.drp.drills.facts import HEARD_SECONDS, MOST_THINGS, HostSight, Looked, Stamp
 
 FIRST_PORT, PORTS = 21000, 1000
 UNPROVEN_SECONDS = 30.0
 """After which a clean-up that nobody has seen rings."""
+MOST_SAID = 500
+"""Characters of a host's words that are kept."""
+_LATEST = 4_102_444_800_000
+"""2100, in milliseconds: every page can show it."""
+_RANGES: Mapping[str, float] = {
+    "moment": _LATEST,
+    "canary": _LATEST,
+    "size": 2**53,
+    "seconds": 1e9,
+    "speed": 1e15,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,15 @@ def seat(hosts: Sequence[HostSight], memory: int) -> Seat | str:
     chosen = min(fits, key=lambda one: (-one.free, one.name))
     free = (port for port in range(FIRST_PORT, FIRST_PORT + PORTS) if port not in chosen.ports)
     return Seat(chosen.key, chosen.name, next(free))
+
+
+def unbelievable(result: RestoreResult) -> str:
+    """Why nothing of these figures is kept: they are a host's, and every page reads them. Empty
+    where they can be true."""
+    for name, most in _RANGES.items():
+        if not 0 <= getattr(result, name) <= most:
+            return f"Its host told figures that cannot be: {name} {getattr(result, name)!r:.40}."
+    return ""
 
 
 def unproven(name: str, removed: tuple[Stamp, datetime], looked: Looked | None) -> str:

@@ -172,6 +172,8 @@ def stood(row: DrillThing) -> str:
             f" {row.port} there; nobody is led to it."
         )
     told = row.result
+    if not told:
+        return f"{row.target_name} was restored as {row.name} on {row.host}. {row.said}".strip()
     canary = f"its newest canary is of {_instant(told['canary'])}" if told.get("canary") else ""
     return (
         f"{row.target_name} was restored as {row.name} on {row.host} from backup"

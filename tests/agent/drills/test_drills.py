@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,6 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from recovery.agent.config import Config
-from recovery.agent.drills import remains
 from recovery.agent.drills.approved import DrillApprovals
 from recovery.agent.drills.book import DrillBook
 from recovery.agent.drills.keeper import DrillKeeper
@@ -27,7 +25,7 @@ from recovery.core.wire.backups import RestoreSpec
 from recovery.core.wire.drills import DrillList, DrillReport, DrillWish, decode_report
 from recovery.core.wire.plans import PlanWord
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.plan import Target
+from recovery.drp.plan import Need, Plan, Target
 from tests.agent.conftest import spec
 from tests.agent.databases.test_approved import PINS, made, mandate, order, word
 from tests.support import own
@@ -51,15 +49,22 @@ def placing(
     mode: Mode = Mode.DRILL, realm: str = "drill", names: tuple[str, ...] = ("shop",)
 ) -> PlanWord:
     """The word of a step that starts applications; it takes nobody's signature."""
+    return word(msgspec.structs.replace(mandate(placed(mode, realm, names)), yeses=()))
+
+
+def placed(
+    mode: Mode = Mode.DRILL,
+    realm: str = "drill",
+    names: tuple[str, ...] = ("shop",),
+    approval: Need | None = None,
+) -> Plan:
     there = made(Kind.PLACE_APPLICATIONS, mode, realm, names)  # type: ignore[arg-type]
     waves = tuple(
         tuple(Target("application", one.id, one.name, 1, one.realm) for one in wave)
         for wave in there.steps[0].waves
     )
-    there = msgspec.structs.replace(
-        there, steps=(msgspec.structs.replace(there.steps[0], waves=waves),)
-    )
-    return word(msgspec.structs.replace(mandate(there), yeses=()))
+    one = msgspec.structs.replace(there.steps[0], waves=waves, approval=approval)
+    return msgspec.structs.replace(there, steps=(one,))
 
 
 def listed(revision: int, *wishes: DrillWish, words: tuple[PlanWord, ...] = ()) -> DrillList:
@@ -101,6 +106,41 @@ def test_data_come_here_only_by_the_signatures_of_pinned_people(tmp_path: Path) 
     assert "Who asked for it does not approve it." in host.refuse(restored(), [asked])
     nobody = DrillApprovals(None, PARTY)
     assert "no keys of approvers are pinned" in nobody.refuse(restored(), [signed])
+
+
+@pytest.mark.parametrize(
+    ("database", "restore", "said"),
+    [
+        ("payroll", "r", "would open the data of payroll; the plan names orders."),
+        ("orders", "../../x", "its restore's name is no folder's."),
+        ("orders", "", "its restore's name is no folder's."),
+    ],
+)
+def test_the_signatures_are_for_the_data_that_people_read_of_and_for_its_own_folder(
+    tmp_path: Path, database: str, restore: str, said: str
+) -> None:
+    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    plain = restored()
+    assert plain.database is not None
+    wish = msgspec.structs.replace(
+        plain,
+        database=msgspec.structs.replace(plain.database, name=database),
+        restore=RestoreSpec(restore=restore),
+    )
+    assert said in approvals(tmp_path).refuse(wish, [signed])
+    nothing = msgspec.structs.replace(plain, restore=None)
+    assert "no folder's" in approvals(tmp_path).refuse(nothing, [signed])
+
+
+def test_an_application_whose_step_takes_an_approval_starts_by_signatures_alone(
+    tmp_path: Path,
+) -> None:
+    host, there = approvals(tmp_path), placed(approval=Need("approver", 1))
+    assert host.refuse(started(), [word(mandate(there))]) == ""
+    unsigned = word(msgspec.structs.replace(mandate(there), yeses=()))
+    assert "0 of 1 people have signed it." in host.refuse(started(), [unsigned])
+    nobody = DrillApprovals(None, PARTY)
+    assert "no keys of approvers are pinned" in nobody.refuse(started(), [unsigned])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +215,7 @@ async def test_an_application_stands_until_no_list_has_it_and_nothing_is_left(
         assert (report.revision, report.trouble) == (2, "")
     folder = tmp_path / "state"
     assert list((folder / "drills").iterdir()) == []
-    assert list((folder / "containers").iterdir()) == []
+    assert list((folder / "drill-containers").iterdir()) == []
 
 
 async def test_an_agent_killed_around_the_clean_up_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -215,6 +255,24 @@ async def test_what_nobody_listed_is_told_and_removed_with_its_processes(tmp_pat
         left.wait()
 
 
+async def test_a_round_that_could_not_look_ends_no_drill(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk or an engine that hiccups: it is said, and the next round goes on."""
+    folder = tmp_path / "state" / "drills"
+    async with kept(tmp_path) as keeper:
+        folder.rename(tmp_path / "away")
+        folder.write_text("no folder")
+        report = await until(keeper, lambda _: "a round of drills broke off" in caplog.text)
+        assert "could not look everywhere" in report.trouble
+        folder.unlink()
+        (tmp_path / "away").rename(folder)
+        await keeper.take(listed(1, started()))
+        await until(keeper, stands)
+        await keeper.take(listed(2))
+        await until(keeper, lambda one: not one.left)
+
+
 async def test_an_older_list_begins_nothing_again_however_late(tmp_path: Path) -> None:
     async with kept(tmp_path) as keeper:
         await keeper.take(listed(2))
@@ -246,19 +304,6 @@ async def test_a_thousand_production_ids_injected_into_a_drill_begin_nothing(
     assert len(report.facts) == 1000
     assert {one.state for one in report.facts} == {"refused"}
     assert report.left == ()
-
-
-def test_no_path_is_looked_at_but_those_of_its_own_names(tmp_path: Path) -> None:
-    home = tmp_path / "drills" / "drp-1-x"
-    staged = home / "staged-r" / "restore-1.partial"
-    staged.mkdir(parents=True)
-    found = remains.places_of(home)
-    assert {home, staged.parent, staged} <= set(found)
-    ours = f"tocsin-{os.geteuid()}-"
-    others = [place for place in found if not place.is_relative_to(home)]
-    assert all(place.name.startswith(ours) for place in others)
-    remains.remove(home)
-    assert remains.remains_of(home, tmp_path / "note") == ()
 
 
 # ------------------------------------------------------------------ the door

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
-from recovery.drp.drills.decide import Seat, seat, unproven
+from recovery.core.wire.backups import RestoreResult
+from recovery.drp.drills.decide import Seat, seat, unbelievable, unproven
 from recovery.drp.drills.facts import MOST_THINGS, THING_MOVES, HostSight, Looked, twin
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
@@ -38,6 +40,23 @@ def test_without_room_there_is_a_sentence_and_no_other_place(
     found = seat(hosts, 160)
     assert isinstance(found, str)
     assert said in found
+
+
+DONE = RestoreResult(
+    backup="b1", moment=1_795_939_200_000, canary=0, timeline=2, size=48, seconds=2.0, speed=3e7
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("moment", 10**18), ("moment", -1), ("canary", 4_102_444_800_001), ("size", 2**64),
+        ("seconds", float("nan")), ("seconds", 1e300), ("speed", float("inf")), ("speed", -1.0),
+    ],
+)  # fmt: skip
+def test_figures_that_no_page_could_show_are_not_believed(field: str, value: float) -> None:
+    assert unbelievable(DONE) == ""
+    assert f"cannot be: {field} " in unbelievable(structs.replace(DONE, **{field: value}))
 
 
 def looked(revision: int = 5, seconds: float = 1.0, **more: object) -> Looked:

@@ -377,3 +377,13 @@ def test_a_manual_step_is_done_by_whoever_reports_it() -> None:
     assert waits(book.sight())[0].who == "responder"
     assert book.press(Press.REPORT, step="one", key=key) == ""
     assert does(book) == ["settle_done one"]
+
+
+def test_nobody_is_asked_to_pause_production_to_undo_what_a_drill_began() -> None:
+    for mode in (Mode.DRILL, Mode.DISASTER):
+        book = running(step(realm="drill" if mode is Mode.DRILL else "production"), mode=mode)
+        while book.state is not RunState.DONE:
+            take(book)
+        why = refuse_press(Press.UNDO, book.sight(), EVERY_ROLE, step="one", said="Back.")
+        is_drill = mode is Mode.DRILL
+        assert why == ("What a drill began is removed when it is over." if is_drill else "")

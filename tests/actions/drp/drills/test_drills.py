@@ -35,7 +35,15 @@ from recovery.drp.queries.world import world
 from recovery.drp.reports.document import read_report
 from recovery.drp.reports.drilled import drilled, proof, section
 from recovery.inventory.models import Application, Database
-from tests.actions.drp.drills.ground import Drill, drill_host, hosted, make_drill, things, untouched
+from tests.actions.drp.drills.ground import (
+    Drill,
+    drill_host,
+    hosted,
+    make_drill,
+    proven,
+    things,
+    untouched,
+)
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.test_carrying import prepare
 from tests.support.fleet import NOW
@@ -172,6 +180,26 @@ def test_what_its_host_cannot_do_fails_with_its_words_and_is_removed(drill: Dril
     drill.round()
     drill.round()
     assert things() == [("notes", "gone")], "it is not kept until the run is over"
+
+
+def test_figures_that_cannot_be_are_said_and_none_of_them_is_kept(drill: Drill) -> None:
+    assert drill.agent is not None
+    drill.agent.figures = msgspec.structs.replace(proven(), moment=10**18)
+    assert drill.play().state == "done", drill.ground.run.state_reason
+    row = DrillThing.objects.get(kind=ThingKind.DATABASE)
+    assert row.result == {}
+    assert row.said == f"Its host told figures that cannot be: moment {10**18}."
+    assert drill.said("restore").endswith(row.said)
+    assert drill_facts(drill.ground.run) is not None
+
+
+def test_a_host_s_words_are_cut_before_they_are_kept(drill: Drill) -> None:
+    assert drill.agent is not None
+    drill.agent.failing = "x" * 100_000
+    drill.play("paused")
+    row = DrillThing.objects.get()
+    assert row.said == "x" * 500
+    assert {len(one["said"]) for one in row.host.sight.facts.values()} <= {500}
 
 
 def test_a_drill_keeps_no_recovery_of_the_same_datacenter_from_starting(drill: Drill) -> None:
