@@ -72,7 +72,10 @@ class Replica:
             return
         if record.spec != spec:
             promises = record.promises.learn(spec.epoch)
-            await self.server.note(epoch=spec.epoch, spec=spec, promises=promises)
+            apart = record.apart
+            if spec.role == "out" and record.role == "standby" and not apart:
+                apart = record.epoch
+            await self.server.note(epoch=spec.epoch, spec=spec, promises=promises, apart=apart)
         self._wanted = spec
         self.wake()
 
@@ -237,6 +240,7 @@ class Replica:
             is_staged=self._tools.restored.is_staged(server.spec),
             is_given_up=self._origin.is_given_up,
             may_return=self._origin.may_return,
+            is_overtaken=record.is_overtaken,
         )
 
     # ------------------------------------------------------------------ what is told
