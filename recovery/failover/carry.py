@@ -319,7 +319,11 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     returned = facts.replica(failover.source)
     if returned is None or returned.replica == facts.database.primary:
         return take_back(facts, policy) or Wait("It waits for a standby.")
-    return _from_afar(facts, failover, returned) or _rejoin(failover, returned, policy)
+    return (
+        _from_afar(facts, failover, returned)
+        or take_back(facts, policy, but=failover.source)
+        or _rejoin(failover, returned, policy)
+    )
 
 
 def _from_afar(facts: Facts, failover: Failover, returned: ReplicaSight) -> Step | None:

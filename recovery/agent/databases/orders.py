@@ -145,7 +145,8 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await replica.look()
-            if replica.server.record.role == "primary":
+            record = replica.server.record
+            if record.role == "primary" or record.is_overtaken:
                 await _rejoined(replica)
         if not await self._until(replica, lambda: _follows(replica)):
             async with replica.turn:

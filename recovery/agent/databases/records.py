@@ -27,7 +27,8 @@ _NEVER = -1e18
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """`spec`: the newest that was obeyed, of `epoch`. `role`: what its data are (a start follows
     from that); "out" until there are any. `led`: the epoch in which it became a primary. `heard`:
-    asker → (incarnation, number) of its newest question. `alone`: rows that only it had."""
+    asker → (incarnation, number) of its newest question. `alone`: rows that only it had. `apart`:
+    the epoch in which a standby was set apart, 0: it was not, or follows since."""
 
     epoch: int = 0
     spec: DatabaseSpec | None = None
@@ -37,6 +38,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     promises: Promises = Promises()
     heard: dict[str, tuple[int, int]] = {}
     alone: str = ""
+    apart: int = 0
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Others led while it was set apart: what it was sent before, nobody may have but it."""
+        return 0 < self.apart < self.epoch
 
 
 class Records:
@@ -113,8 +120,12 @@ def learned(spec: DatabaseSpec, record: Record) -> tuple[Record, bool]:
     """A newer spec was seen; one of a lower epoch than the highest known is late."""
     if spec.epoch < record.epoch:
         return record, False
-    promises = record.promises.learn(spec.epoch)
-    change = msgspec.structs.replace(record, epoch=spec.epoch, spec=spec, promises=promises)
+    promises, apart = record.promises.learn(spec.epoch), record.apart
+    if spec.role == "out" and record.role == "standby" and not apart:
+        apart = record.epoch
+    change = msgspec.structs.replace(
+        record, epoch=spec.epoch, spec=spec, promises=promises, apart=apart
+    )
     return change, True
 
 

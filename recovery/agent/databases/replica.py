@@ -238,6 +238,7 @@ class Replica:
             is_staged=self._tools.restored.is_staged(server.spec),
             is_given_up=self._origin.is_given_up,
             may_return=self._origin.may_return,
+            is_overtaken=record.is_overtaken,
         )
 
     # ------------------------------------------------------------------ what is told

@@ -112,7 +112,7 @@ class Server:
                 await self.note(role="primary", led=self.spec.epoch)
             case Deed.CLONE:
                 await self.engine.clone(self.spec)
-                await self.note(role="standby")
+                await self.note(role="standby", apart=0)
             case Deed.START:
                 await self.start()
             case Deed.STOP:
@@ -136,6 +136,8 @@ class Server:
         if record.role == "out":
             await self.note(role=spec.role, led=spec.epoch if spec.role == "primary" else 0)
             record = self.record
+        if record.apart:
+            await self.note(apart=0)
         is_primary = record.role == "primary" and spec.role == "primary"
         await self.guard()
         if is_primary and is_bound(spec) and self._tools.gate.kind == "watchdog":
@@ -241,13 +243,13 @@ class Server:
         alone = done.divergence.alone
         if alone and done.kept:
             alone = f"{alone}; kept on its host in {done.kept}"
-        await self.note(role="standby", led=0, alone=alone)
+        await self.note(role="standby", led=0, alone=alone, apart=0)
 
     async def keep(self) -> Kept:
         """Stopped data are put aside as they are: nothing is left that it could follow with, so
         that it is cloned anew."""
         kept = await self.engine.keep()
-        await self.note(role="out", led=0)
+        await self.note(role="out", led=0, apart=0)
         return kept
 
     async def promote(self) -> None:
