@@ -287,14 +287,11 @@ class Replica:
 
     async def promise(self, question: Question) -> Answer:
         """What the primary's agent is told: a promise is on the disk before it is given (B6)."""
-        reason = await self._promise(question)
+        reason = "this question is another's"
+        if question.to == self.name:
+            now = self._tools.clock.boottime()
+            reason = await self.server.decide(partial(promised, question, now))
         return Answer(replica=self.name, number=question.number, promised=not reason, reason=reason)
-
-    async def _promise(self, question: Question) -> str:
-        if question.to != self.name:
-            return "this question is another's"
-        now = self._tools.clock.boottime()
-        return await self.server.decide(partial(promised, question, now))
 
     def member(self, replica: str) -> Member | None:
         return next((each for each in self.spec.members if each.replica == replica), None)
