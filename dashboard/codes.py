@@ -19,7 +19,8 @@ from allauth.mfa.totp.internal.auth import (
 from allauth.mfa.utils import decrypt
 from django.contrib.auth.models import User
 
-from recovery.access.actions import use_code
+from recovery.access.actions import begin_codes, use_code
+from recovery.core import clock
 
 EARLIER = 1
 """The half minute may end between allauth's look and ours."""
@@ -27,11 +28,19 @@ EARLIER = 1
 
 def take_code(user: User, secret: str, code: str) -> bool:
     """Whether this code, which is right, is taken for the first time."""
+    newest, counter = _counted(secret, code)
+    if counter is None:
+        return False
+    return use_code(person=user, counter=counter, newest=newest, now=clock.system.now())
+
+
+def _counted(secret: str, code: str) -> tuple[int, int | None]:
+    """The newest half minute that counts now, and that of this code."""
     counters = list(yield_hotp_counters_from_time())
     for counter in range(counters[-1], counters[0] - EARLIER - 1, -1):
         if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter))):
-            return use_code(person=user, counter=counter)
-    return False
+            return counters[-1], counter
+    return counters[-1], None
 
 
 def is_right(row: Authenticator, code: str) -> bool:
@@ -61,10 +70,13 @@ class SignInAgain(_Once, ReauthenticateForm):  # type: ignore[misc]  # allauth i
 
 
 class SetUp(ActivateTOTPForm):  # type: ignore[misc]  # allauth is not typed
-    """The code that shows that a new device works opens nothing afterwards."""
+    """The code that shows that a new device works opens nothing afterwards. What was taken of an
+    earlier one, in this very half minute or by a clock that was ahead, is of another secret."""
 
     def clean_code(self) -> str:
         code: str = super().clean_code()
-        if not take_code(self.user, self.secret, code):
+        _, counter = _counted(self.secret, code)
+        if counter is None:
             raise get_adapter().validation_error("incorrect_code")
+        begin_codes(person=self.user, counter=counter)
         return code

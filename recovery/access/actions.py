@@ -46,12 +46,43 @@ def register_person(
     return user
 
 
-def use_code(*, person: User, counter: int) -> bool:
+def use_code(*, person: User, counter: int, newest: int, now: datetime) -> bool:
     """Whether this code is newer than any that was taken of them: by whichever process, before or
-    after whatever restart, one of all who bring it is the first."""
-    LastCode.objects.get_or_create(person=person)
-    newer = LastCode.objects.filter(person=person, counter__lt=counter)
-    return bool(newer.update(counter=counter))
+    after whatever restart, one of all who bring it is the first.
+
+    `newest`: of those that are valid now. One that was taken from beyond it was taken by a clock
+    that went ahead: it binds nobody any more, else they were locked out until that time comes, and
+    the log says so."""
+    with transaction.atomic():
+        LastCode.objects.get_or_create(person=person)
+        row = LastCode.objects.select_for_update().get(person=person)
+        before, is_ahead = row.counter, row.counter > newest + 1
+        if not is_ahead and before >= counter:
+            return False
+        LastCode.objects.filter(person=person).update(counter=counter)
+        if is_ahead:
+            append_entries([_set_back(person, before, counter, now)])
+    return True
+
+
+def begin_codes(*, person: User, counter: int) -> None:
+    """Of a new device, by this code that shows that it works: what was taken of an earlier one says
+    nothing of it."""
+    LastCode.objects.update_or_create(person=person, defaults={"counter": counter})
+
+
+def _set_back(person: User, before: int, counter: int, now: datetime) -> Entry:
+    return Entry(
+        action="codes set back",
+        object_type="person",
+        object_id=str(person.pk),
+        object_version=1,
+        actor=Actor("person", person.username),
+        reason="The newest code taken was of a time that has not come: a clock was ahead.",
+        at=now,
+        before={"counter": before},
+        after={"counter": counter},
+    )
 
 
 def issue_token(

@@ -27,7 +27,8 @@ class ApiToken(Guarded):
 class LastCode(models.Model):
     """Of each person the newest code of their device that was taken: the number of its half minute.
 
-    Rises only; overwritten, and in no log: it says nothing but that they signed something."""
+    Rises, but for a new device and after a clock that was ahead; overwritten, and in no log: it
+    says nothing but that they signed something."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"

@@ -18,22 +18,26 @@ SHARES = (50, 80, 100)
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """Of a service: back within `rto` seconds, of which `elapsed` are over."""
+    """Of a service: back within `rto` seconds, of which `elapsed` are over. `has_scope`: the plan
+    says which services it is about, so that it can be seen when they are back."""
 
     name: str
     rto: float
     elapsed: float
+    has_scope: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """`key`: of what, and which share; told once for each. `role`: who is waited for."""
+    """`key`: of what, and which share; told once for each. `role`: who is waited for; `service`: by
+    the plan's name, where it is about a promise. Of one that is back nobody is told."""
 
     key: str
     share: int
     role: str
     title: str
     said: str
+    service: str = ""
 
 
 def announcements(run: RunSight, promises: Sequence[Promise]) -> tuple[Announcement, ...]:
@@ -69,12 +73,14 @@ def _of_promise(promise: Promise, run: RunSight) -> Iterator[Announcement]:
     pressing = next((one for one in waits(run) if one.who), None)
     role = pressing.who if pressing else "responder"
     why = f" {pressing.reason}" if pressing else ""
+    due = _span(promise.rto) + ("" if promise.has_scope else ", and the run is not over")
     yield Announcement(
         key=f"rto {promise.name}:{share}",
         share=share,
         role=role,
         title=f"{share} % of the time promised for {promise.name} is over",
-        said=f"It is to be back within {_span(promise.rto)}. It waits for the role {role}.{why}",
+        said=f"It is to be back within {due}. It waits for the role {role}.{why}",
+        service=promise.name,
     )
 
 

@@ -19,11 +19,12 @@ from recovery.drp.facts import Mode, StepState
 from recovery.drp.hands import hands_of
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
+from recovery.drp.queries.promises import back
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world, world_of
 from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
-from recovery.drp.sights import GateSight, Order, RunSight, StepSight
+from recovery.drp.sights import GateSight, RunSight, StepSight
 from recovery.drp.waves import current_wave
 from recovery.restores.queries import Leases
 
@@ -38,15 +39,15 @@ def make_cycle(
     why it trusts its eyes in nothing now."""
     waiting: dict[str, float] = {}
 
-    def hands(run: Run, actor: Actor, now: datetime) -> Hands:
-        def there(order: Order) -> World:
-            if run.mode == Mode.DRILL:
-                return drill_world(run.pk, plan_of(run), blind=blind())
-            return world_of(plan_of(run), blind=blind())
+    def there(run: Run) -> World:
+        if run.mode == Mode.DRILL:
+            return drill_world(run.pk, plan_of(run), blind=blind())
+        return world_of(plan_of(run), blind=blind())
 
+    def hands(run: Run, actor: Actor, now: datetime) -> Hands:
         return hands_of(
             run,
-            there,
+            lambda _: there(run),
             waiting=waiting,
             actor=actor,
             now=now,
@@ -58,6 +59,7 @@ def make_cycle(
         hands,
         gates=lambda run: _gates(run, blind()),
         expected=lambda run: _expected(run, blind()),
+        back=lambda run, now: back(run, there(run), now),
         clock=clock.monotonic,
     )
 

@@ -43,12 +43,14 @@ MOST_TURNS = 4
 @dataclass(slots=True)
 class Cycle:
     """`hands`: who does what in a run; `gates` and `expected`: what is looked at for it. `clock`:
-    monotonic; `seen`: when it last looked, by such a one."""
+    monotonic; `seen`: when it last looked, by such a one; `back`: which services of a run's plan
+    serve again, by name."""
 
     hands: Callable[[Run, Actor, datetime], Hands]
     gates: Callable[[RunSight], Mapping[str, GateSight]]
     expected: Callable[[RunSight], Mapping[str, tuple[bool, str]]]
     fail: FailPoint = nowhere
+    back: Callable[[Run, datetime], frozenset[str]] = lambda _, __: frozenset()
     clock: Callable[[], float] = lambda: 0.0
     budget: float = BUDGET_SECONDS
     seen: float | None = field(default=None)
@@ -148,8 +150,15 @@ class Cycle:
         try:
             if run.pk not in memory.since:
                 memory.since[run.pk] = lost_at(run)
-            for one in announcements(sight, _promises(run, memory.since[run.pk], round.now)):
-                if (run.pk, one.key) not in memory.told:
+            promises = _promises(run, memory.since[run.pk], round.now)
+            due = [
+                one
+                for one in announcements(sight, promises)
+                if (run.pk, one.key) not in memory.told
+            ]
+            served = self.back(run, round.now) if any(one.service for one in due) else frozenset()
+            for one in due:
+                if one.service not in served:
                     announce(run=run, told=one, actor=round.actor, now=round.now)
                     memory.told.add((run.pk, one.key))
         except NotLeader:
@@ -163,4 +172,7 @@ def _promises(run: Run, since: datetime | None, now: datetime) -> list[Promise]:
     if since is None:
         return []
     elapsed = (now - since).total_seconds()
-    return [Promise(name, rto, elapsed) for name, rto in promised(run)]
+    return [
+        Promise(one.name, float(one.rto), elapsed, has_scope=one.covers is not None)
+        for one in promised(run)
+    ]

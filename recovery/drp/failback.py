@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -43,17 +43,24 @@ class Trace:
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a copy that came back holds and its primary lacks, as far as its agent told. `why`: it
-    cannot be known, and why not; empty: it was looked at, or it never led."""
+    cannot be known, and why not; empty: it was compared, or was a standby. `is_compared`: its agent
+    did; one that led is, or `why` says why not."""
 
     replica: str
     host: str
     alone: str = ""
     why: str = ""
     has_led: bool = True
+    is_compared: bool = False
+
+    @property
+    def is_by_another(self) -> bool:
+        """All that is known of it: it holds no more than the one that led then."""
+        return not (self.has_led or self.is_compared or self.why or self.alone)
 
     @property
     def is_fine(self) -> bool:
-        """Nothing is lost with it."""
+        """Nothing is lost with it, as long as what `is_by_another` stands beside that one."""
         return not self.alone and not self.why
 
     @property
@@ -63,7 +70,7 @@ class Held:
             return f"{where}: not known: {self.why}"
         if self.alone:
             return f"{where}: {self.alone}"
-        if not self.has_led:
+        if self.is_by_another:
             return f"{where} was a standby: all that it holds came from the primary of then"
         return f"{where} holds nothing that the primary lacks"
 
@@ -180,7 +187,7 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
     since = "" if now.epoch == last.epoch else f" Moved again since: it is led from {now.host} now."
     upto = f" until {first.until:%Y-%m-%d %H:%M:%S} UTC" if first.until else ""
     reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}{upto}.{since}"
-    held = now.copies[way.into]
+    held = _weighed(now.copies[way.into])
     keeps = not all(one.is_fine for one in held) if way.keep is None else first.id in way.keep
     return Move(
         target,
@@ -189,6 +196,15 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
         held="; ".join(one.said for one in held) + ".",
         choice="keep" if keeps else "discard",
     )
+
+
+def _weighed(held: tuple[Held, ...]) -> tuple[Held, ...]:
+    """A standby may have taken what its primary of then sent and the one of now never got; that one
+    tells it, or nobody."""
+    if any(one.has_led for one in held):
+        return held
+    why = "it was a standby, nobody compared it yet, and no copy that led is there to tell"
+    return tuple(replace(one, why=why) if one.is_by_another else one for one in held)
 
 
 def _not_back(way: Way, trace: Trace, now: Seat, does: str) -> str:

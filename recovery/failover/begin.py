@@ -123,11 +123,14 @@ def _upkeep(facts: Facts, policy: Policy) -> Answer:
     return take_back(facts, policy) or kept or Wait("Nothing to do.")
 
 
-def take_back(facts: Facts, policy: Policy) -> Step | None:
-    """Whoever an earlier failover left out and whose agent is heard follows the primary again:
-    that failover may have ended before, because its new primary was in trouble itself."""
+def take_back(facts: Facts, policy: Policy, *, but: str = "") -> Step | None:
+    """Whoever an earlier failover, or people, left out and whose agent is heard follows the primary
+    again: that failover may have ended before, because its new primary was in trouble itself.
+    `but`: who is asked for elsewhere."""
     for one in facts.replicas:
         is_left = one.role is Role.OUT and one.state is ReplicaState.MEMBER
+        if one.replica == but:
+            continue
         if is_left and one.replica != facts.database.primary and one.age <= policy.heard_within:
             said = f"{one.name} was left out: after a snapshot it follows {_leader(facts)}."
             return Step(Act.REJOIN, said, replica=one.replica)

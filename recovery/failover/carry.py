@@ -7,6 +7,8 @@ followed by another choice before its agent has said that it was not.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recovery.failover.asking import ask_standbys, with_answers
 from recovery.failover.begin import protect, take_back
 from recovery.failover.elect import elect
@@ -18,13 +20,14 @@ from recovery.failover.facts import (
     Failover,
     OrderSight,
     Proof,
+    ProofKind,
     ReplicaSight,
     Step,
     Wait,
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion
+from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion, refuse_proof
 from recovery.failover.proofs.prolonging import answered_for
 from recovery.failover.trouble import has_crashed, trouble
 from recovery.inventory.facts import Plan, ReplicaState, Role, StandbyLoss
@@ -100,15 +103,59 @@ def _why_not_over(failover: Failover, policy: Policy, order: OrderSight) -> str:
 
 
 def choose(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
-    """The phase *elect*."""
+    """The phase *elect*. A plan that took it over relies on a proof that was found without it: what
+    only a plan has to ask is asked here once more (B6)."""
     source = facts.replica(failover.source)
     if source is None:
         return Ask("The old primary is unknown.", "no-candidate")
     if (back := _called_off(facts, failover, policy)) is not None:
         return back
+    stands = _stands(facts, failover, policy)
+    if isinstance(stands, Step | Wait):
+        return stands
     if (asking := ask_standbys(facts, failover, policy)) is not None:
         return asking
-    facts = with_answers(facts, failover, policy)
+    answer = _elected(with_answers(facts, failover, policy), failover, policy, now, source)
+    return _beyond_doubt(answer, stands)
+
+
+def _beyond_doubt(answer: Answer, stands: str | Ask) -> Answer:
+    """A doubt stops whoever would be promoted, and keeps no writes from one that lives."""
+    if not isinstance(answer, Step) or answer.act is not Act.CHOOSE:
+        return answer
+    if isinstance(stands, Ask):
+        return stands
+    return replace(answer, reason=f"{answer.reason} {stands}".strip())
+
+
+def _stands(facts: Facts, failover: Failover, policy: Policy) -> str | Answer:
+    """What its proof lacks for a plan that reaches across datacenters; or, where it stands, on
+    whose word beyond what it says by itself."""
+    proof = failover.proof
+    if proof is None:
+        return ""
+    if refused := refuse_proof(proof, facts, failover):
+        is_word = proof.kind is ProofKind.APPROVED
+        return Step(Act.DISPROVE, refused, Phase.FENCE) if is_word else Ask(refused, "no-proof")
+    stands = answered_for(proof, facts, failover, policy)
+    if isinstance(stands, Ask) and _is_vouched(facts, failover):
+        return Step(Act.DISPROVE, f"{stands.reason} Two people vouch.", Phase.FENCE)
+    if not isinstance(stands, Proof):
+        return stands
+    word = stands.said.removeprefix(proof.said).strip()
+    return "" if word in proof.said else word
+
+
+def _is_vouched(facts: Facts, failover: Failover) -> bool:
+    return any(
+        one.kind is ProofKind.VOUCHED and not refuse_proof(one, facts, failover)
+        for one in facts.proofs
+    )
+
+
+def _elected(
+    facts: Facts, failover: Failover, policy: Policy, now: float, source: ReplicaSight
+) -> Answer:
     only = failover.wanted if failover.kind is FailoverKind.SWITCHOVER else ""
     election = elect(facts, policy, now, source=source, only=only)
     if election.chosen:
@@ -272,7 +319,11 @@ def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Ans
     returned = facts.replica(failover.source)
     if returned is None or returned.replica == facts.database.primary:
         return take_back(facts, policy) or Wait("It waits for a standby.")
-    return _from_afar(facts, failover, returned) or _rejoin(failover, returned, policy)
+    return (
+        _from_afar(facts, failover, returned)
+        or take_back(facts, policy, but=failover.source)
+        or _rejoin(failover, returned, policy)
+    )
 
 
 def _from_afar(facts: Facts, failover: Failover, returned: ReplicaSight) -> Step | None:

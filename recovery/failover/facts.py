@@ -319,9 +319,10 @@ class Act(StrEnum):
 
     `begin`: a failover row of `kind` · `ask`: order *ask* to `replica` · `revoke`: lock the lease,
     find its number as it was, revoke it, raise the epoch · `fence`: order *fence* to `replica` ·
-    `prove`: store the proof · `choose`: store target, candidates, quote · `promote`: order
-    *promote* · `repoint`: primary is `replica` at the new epoch, the old one is out, the others
-    follow · `redirect`: route to it · `advance`: the phase alone · `rejoin`: order *rejoin* ·
+    `prove`: store the proof · `disprove`: take it out · `choose`: store target, candidates, quote ·
+    `promote`: order *promote* · `repoint`: primary is `replica` at the new epoch, the old one is
+    out, the others follow · `redirect`: route to it · `advance`: the phase alone · `rejoin`: order
+    *rejoin* ·
     `restart`: order *restart* · `degrade`, `restore`: record it · `give-back`: the old primary
     gets a new lease at a higher epoch · `abandon`, `finish`: end · `await-host`: starter, waiting ·
     `resume`: it serves again · `choose-again`: `replica` goes among `tried`, its lease is revoked.
@@ -333,6 +334,7 @@ class Act(StrEnum):
     REVOKE = "revoke"
     FENCE = "fence"
     PROVE = "prove"
+    DISPROVE = "disprove"
     CHOOSE = "choose"
     PROMOTE = "promote"
     REPOINT = "repoint"

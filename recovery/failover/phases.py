@@ -37,6 +37,7 @@ NAMED_MOVES: Mapping[tuple[Phase, Phase], str] = {
     (Phase.FENCE, Phase.ELECT): "prove",
     (Phase.FENCE, Phase.ABANDONED): "give_back",
     (Phase.ELECT, Phase.PROMOTE): "choose",
+    (Phase.ELECT, Phase.FENCE): "disprove",
     (Phase.ELECT, Phase.ABANDONED): "give_back",
     (Phase.PROMOTE, Phase.ELECT): "choose_again",
     (Phase.PROMOTE, Phase.REPOINT): "see_promoted",

@@ -86,7 +86,9 @@ def _carried(
             return taken
         try:
             with control.deciding(actor.epoch):
-                row = actions.carry(restore=restore, step=answer, actor=actor, now=now)
+                row = actions.carry(
+                    restore=restore, step=answer, actor=actor, now=now, leases=leases
+                )
         except (Conflict, Refused) as error:
             log.info("not this round", restore=str(restore), reason=str(error))
             return taken

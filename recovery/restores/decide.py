@@ -29,7 +29,7 @@ from recovery.restores.facts import (
     Wait,
 )
 from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led, starts, way_back
-from recovery.restores.lost import GONE, is_back, is_open
+from recovery.restores.lost import GONE, is_back, is_open, is_unheard
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
@@ -155,7 +155,10 @@ def _verify(facts: Facts) -> Answer:
 def _is_held(facts: Facts) -> str:
     """Who lives by a lease in its own place is ended by the agent that puts the new data there; its
     lease is revoked with the switch."""
-    return "" if facts.in_place else is_open(facts.lease)
+    if facts.in_place:
+        return ""
+    silent = is_unheard(facts.standing) if facts.plan is Plan.BUSINESS else ""
+    return silent or is_open(facts.lease)
 
 
 def _short(facts: Facts) -> str:

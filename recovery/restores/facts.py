@@ -180,7 +180,8 @@ class Facts:
     one lived by; `is_undecided`, `is_degraded`: as in `Standing`.
     `loan`: the volume that a provider's snapshot is read from, None: it is read without one.
     `in_place`: `host` is its own, and it serves there until the switch. `settled`: seconds in this
-    phase; `server`, `said`: by its agent's newest word of who leads.
+    phase; `server`, `said`: by its agent's newest word of who leads; `server`
+    is empty where that is not of now.
     """
 
     phase: Phase

@@ -1,9 +1,10 @@
 """Whether every copy of a database is lost, and with them the right to write to it. Pure.
 
 Invariants: a database is put elsewhere only while nobody lives who could serve it (I-DB-1): on the
-starter plan it waits, on the business plan each of its hosts is gone, or says itself that its data
-do not start, or may not be promoted, and the lease that its primary lived by has ended on the
-leader's own clock (B2); whoever is seen again before the switch ends it.
+starter plan it waits, on the business plan each of its hosts is gone, or says itself, now, that its
+data do not start, or may not be promoted, and the lease that its primary lived by has ended on the
+leader's own clock (B2); whoever is seen again before the switch ends it. An old word says nothing:
+an agent that nobody hears starts its server by itself once it can.
 """
 
 from __future__ import annotations
@@ -23,18 +24,30 @@ UNSEEN = float("inf")
 @dataclass(frozen=True, slots=True)
 class Member:
     """A copy of the database, and what is held to be true of its host. `server`: by the newest word
-    of its agent, empty where that is not heard; `is_lead`: it led last."""
+    of its agent in this epoch, empty where there is none; `is_lead`: it led last; `is_heard`: that
+    word is of now."""
 
     name: str
     host: str
     verdict: Verdict
     server: str = ""
     is_lead: bool = True
+    is_heard: bool = True
+
+    @property
+    def was_down(self) -> bool:
+        """Its host lives, and by its agent's last word, whenever that was, nothing ran there."""
+        return self.verdict is Verdict.ALIVE and self.server in DOWN
 
     @property
     def is_down(self) -> bool:
         """Its host lives, and its own agent says that nothing runs there."""
-        return self.verdict is Verdict.ALIVE and self.server in DOWN
+        return self.was_down and self.is_heard
+
+    @property
+    def is_silent(self) -> bool:
+        """It was down, and nobody says that it still is."""
+        return self.was_down and not self.is_heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +104,34 @@ def _refuse_business(standing: Standing) -> str:
 
 def lives(standing: Standing) -> str:
     """Who may still serve it, as a sentence; empty: nobody."""
-    for one in standing.members:
-        if one.verdict not in GONE and not _is_out(one, standing):
-            how = f"{one.verdict}, and runs" if one.server == "running" else str(one.verdict)
-            return (
-                f"{one.name} on {one.host} is {how}: while one of its copies may live, it"
-                " fails over or waits, and no backup takes its place."
-            )
-    return "" if standing.members else "It has no copy that could be lost."
+    if not standing.members:
+        return "It has no copy that could be lost."
+    return next((_said(one) for one in _living(standing)), "")
+
+
+def _living(standing: Standing) -> list[Member]:
+    """Those of whom more is known first."""
+    found = [m for m in standing.members if m.verdict not in GONE and not _is_out(m, standing)]
+    return sorted(found, key=lambda one: one.is_silent)
+
+
+def _said(one: Member) -> str:
+    if one.is_silent:
+        how = f"was {one.server} by its agent's last word, and is not heard now"
+    elif one.server == "running":
+        how = f"is {one.verdict}, and runs"
+    else:
+        how = f"is {one.verdict}"
+    return (
+        f"{one.name} on {one.host} {how}: while one of its copies may live, it"
+        " fails over or waits, and no backup takes its place."
+    )
+
+
+def is_unheard(standing: Standing) -> str:
+    """Why its switch waits for an agent's word; empty: nobody's is missed."""
+    first = next(iter(_living(standing)), None)
+    return _said(first) if first is not None and first.is_silent else ""
 
 
 def _is_out(one: Member, standing: Standing) -> bool:
@@ -111,9 +144,11 @@ def _is_out(one: Member, standing: Standing) -> bool:
 
 
 def is_back(standing: Standing) -> str:
-    """Why a restore that was agreed to ends before its switch: somebody lives again."""
+    """Why a restore that was agreed to ends before its switch: somebody lives again. Whose agent
+    is not heard now is waited for (`is_unheard`)."""
     if standing.plan is Plan.BUSINESS:
-        found = lives(standing)
+        silent = is_unheard(standing)
+        found = "" if silent else lives(standing)
         return f"{found} Nothing was replaced." if found else ""
     if standing.state is DatabaseState.SERVING:
         return f"{standing.name} serves again: its host is back. Nothing was replaced."

@@ -18,7 +18,7 @@ from recovery.failover.models import Lease
 from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
-from recovery.inventory.models import Database, Datacenter, Host, Replica
+from recovery.inventory.models import Database, Datacenter, Host, Replica, ReplicaSight
 from recovery.operations.facts import UNDER_WAY, OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
@@ -41,6 +41,9 @@ from recovery.restores.in_place import place_here
 from recovery.restores.lost import GONE, UNSEEN, LeaseSight
 from recovery.restores.models import Restore, Stray
 from recovery.restores.standings import (
+    HEARD_WITHIN,
+    Hearing,
+    heard_at,
     is_undecided,
     lead_of,
     leader_of,
@@ -64,6 +67,12 @@ class Leases:
     now: float = 0.0
     words: Mapping[str, Word] = field(default_factory=dict)
 
+    def hears(self, sight: ReplicaSight) -> bool:
+        """Whether this leader has heard its agent just now. A row that is newer than the word that
+        is known here was heard later still."""
+        word = self.words.get(str(sight.replica_id))
+        return word is not None and word.age(self.now) <= HEARD_WITHIN
+
     def sight(self, database: Database) -> LeaseSight | None:
         """None: its old primary lived by none."""
         row = Lease.objects.filter(database=database).first()
@@ -78,6 +87,11 @@ class Leases:
             same = (seen.epoch, seen.incarnation, seen.sequence) == number
             left = watch.left(self.now) if same else UNSEEN
         return LeaseSight(number, left, row.revoked)
+
+
+def hearing(leases: Leases | None, now: datetime) -> Hearing:
+    """The leader's ears, or for want of a leader the time in the row."""
+    return heard_at(now) if leases is None else leases.hears
 
 
 def lost_sites() -> frozenset[str]:
@@ -295,7 +309,8 @@ def facts_of(
     is_business = database.plan == Plan.BUSINESS
     orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT]))
     running = [op for op in orders if op.verb == VERBS.get(phase)]
-    lead = lead_of(database)
+    hears = hearing(leases, now)
+    lead = lead_of(database, hears)
     return Facts(
         phase=phase,
         database=database.name,
@@ -321,7 +336,7 @@ def facts_of(
         result=Result(row.recovered_to, row.canary_at) if row.recovered_to else None,
         paused=paused,
         plan=Plan(database.plan),
-        members=members_of(database) if is_business else (),
+        members=members_of(database, hears) if is_business else (),
         lead=lead,
         is_undecided=is_undecided(database),
         is_degraded=database.degraded_at is not None,
@@ -329,7 +344,7 @@ def facts_of(
         loan=loan_of(row.pk),
         in_place=row.in_place,
         settled=(now - row.phase_at).total_seconds(),
-        server=lead.server if lead else "",
+        server=lead.server if lead and lead.is_heard else "",
         said=said_of(database),
     )
 

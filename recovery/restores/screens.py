@@ -200,8 +200,8 @@ def preview(
     lost, home = queries.lost_sites(), queries.home_of(row)
     upto = to or (choice.source.at if choice.source else None)
     return Preview(
-        refusal=refuse(row, in_place=in_place),
-        other=ways(standings.standing_of(row))[1 if in_place else 0],
+        refusal=refuse(row, now, in_place=in_place),
+        other=ways(standings.standing_of(row, standings.heard_at(now)))[1 if in_place else 0],
         risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
         choice=choice,
         place=place,

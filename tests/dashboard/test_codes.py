@@ -19,6 +19,7 @@ from allauth.mfa.totp.internal.auth import (
 from allauth.utils import get_form_class
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.db import connection
 from django.test import RequestFactory
@@ -26,6 +27,7 @@ from django.test import RequestFactory
 from dashboard.acts.passkeys import check_code
 from dashboard.codes import SetUp, SignIn, SignInAgain
 from recovery.access.actions import register_person, use_code
+from recovery.audit.models import AuditEntry
 from recovery.core.errors import Refused
 from tests.support.fleet import BY, NOW
 
@@ -46,7 +48,9 @@ def restart() -> None:
 
 @pytest.fixture
 def asked() -> Iterator[None]:
-    with context.request_context(RequestFactory().post("/")):
+    request = RequestFactory().post("/")
+    request.session = SessionStore()
+    with context.request_context(request):
         yield
 
 
@@ -95,11 +99,49 @@ def test_of_many_who_bring_one_code_at_once_one_is_the_first() -> None:
     def bring(_: int) -> bool:
         together.wait(10)
         try:
-            return use_code(person=user, counter=7)
+            return use_code(person=user, counter=7, newest=8, now=NOW)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(bring, range(4))) == 1
-    assert not use_code(person=user, counter=6), "an older one is over, too"
-    assert use_code(person=user, counter=8)
+    assert not use_code(person=user, counter=6, newest=8, now=NOW), "an older one is over, too"
+    assert use_code(person=user, counter=8, newest=8, now=NOW)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
+def test_a_clock_that_was_ahead_locks_nobody_out_once_it_is_right_and_the_log_says_so() -> None:
+    user, code = person()
+    counter = max(yield_hotp_counters_from_time())
+    assert use_code(person=user, counter=counter + 2880, newest=counter + 2880, now=NOW)
+    assert SignIn({"code": code}, user=user).is_valid()
+    restart()
+    assert not SignIn({"code": code}, user=user).is_valid(), "and it counts once"
+    told = AuditEntry.objects.get(body__action="codes set back").body
+    assert (told["actor"]["id"], told["before"]) == ("bruno", {"counter": counter + 2880})
+
+
+@pytest.mark.django_db
+def test_a_code_of_the_next_half_minute_is_of_no_clock_that_was_ahead() -> None:
+    user, _ = person()
+    assert use_code(person=user, counter=9, newest=9, now=NOW)
+    assert not use_code(person=user, counter=8, newest=8, now=NOW), "another process may be slower"
+    assert use_code(person=user, counter=7, newest=7, now=NOW)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("asked")
+def test_a_new_device_is_set_up_within_the_half_minute_of_a_sign_in_and_its_code_counts_once() -> (
+    None
+):
+    user, code = person()
+    assert SignIn({"code": code}, user=user).is_valid()
+    Authenticator.objects.filter(user=user).delete()
+    form = SetUp(user=user)
+    counter = next(iter(yield_hotp_counters_from_time()))
+    fresh = str(format_hotp_value(hotp_value(form.secret, counter)))
+    assert SetUp({"code": fresh}, user=user).is_valid()
+    TOTP.activate(user, form.secret)
+    restart()
+    assert not SignIn({"code": fresh}, user=user).is_valid()

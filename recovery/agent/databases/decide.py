@@ -2,10 +2,11 @@
 
 Invariants: what was a standby becomes a primary by an order alone, never by a list; a primary that
 is bound to a lease starts only for a list that a control plane confirmed in this life, above every
-epoch at which it was fenced; data that were a primary's follow another only after `REJOIN`, which
-keeps what only they have; a crashed primary with a rival waits for an order; what a restore is to
-take the place of serves no more from the list on that says so, once what replaces it is here; and
-what was given up never serves: what it took the place of does, or nothing.
+epoch at which it was fenced; data that were a primary's, or a standby's that was set apart while
+another one came to lead, follow only after `REJOIN`, which keeps what only they have; a crashed
+primary with a rival waits for an order; what a restore is to take the place of serves no more from
+the list on that says so, once what replaces it is here; and what was given up never serves: what it
+took the place of does, or nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def decide(picture: Picture) -> Act | Wait:
 def _set_apart(picture: Picture) -> Act | Wait:
     if picture.is_running:
         return Act(Deed.STOP, "set apart: it may not run for clients")
-    if picture.is_made and picture.role == "primary" and not picture.is_measured:
+    may_hold_more = picture.role == "primary" or picture.is_overtaken
+    if picture.is_made and may_hold_more and not picture.is_measured:
         return Act(Deed.MEASURE, "what only this one has is to be known")
     return Wait("set apart: it may not run for clients")
 
@@ -82,11 +84,12 @@ def _stopped(picture: Picture) -> Act | Wait:
     if picture.spec.adopts and not picture.is_fresh:
         return Wait("its restore may have been given up: waits for the control plane's list")
     if picture.spec.role == "standby":
-        if picture.role != "primary":
+        was = "was set apart" if picture.is_overtaken else "was a primary"
+        if picture.role != "primary" and not picture.is_overtaken:
             return Act(Deed.START, "a standby that does not run")
         if not picture.is_fresh or picture.quarantined:
-            return Wait("it was a primary: waits for the control plane's list")
-        return Act(Deed.REJOIN, "it was a primary and is to follow another")
+            return Wait(f"it {was}: waits for the control plane's list")
+        return Act(Deed.REJOIN, f"it {was} and is to follow another")
     return _stopped_primary(picture)
 
 

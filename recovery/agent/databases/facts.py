@@ -69,6 +69,7 @@ class Picture:
     `is_adopted`: its data are of the restore that its list asks for, or it asks for none;
     `is_staged`: those of that restore lie here, proven. `is_given_up`: they are of a restore that
     its list gave up, or half replaced by it; `may_return`: what was there before is here.
+    `is_overtaken`: a standby's data, set apart before another epoch began (the record's).
     """
 
     spec: DatabaseSpec
@@ -88,6 +89,7 @@ class Picture:
     is_staged: bool = False
     is_given_up: bool = False
     may_return: bool = False
+    is_overtaken: bool = False
 
 
 def admits_by_address(spec: DatabaseSpec) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.leash import WatchdogAway
+from recovery.agent.databases.records import taken_for_good, taken_over
 from recovery.agent.databases.replica import Replica
 from recovery.core.clock import SystemClock
 from recovery.core.errors import Refused
@@ -78,15 +80,8 @@ class DatabaseOrders:
     # ------------------------------------------------------------------ verbs
 
     async def _ask(self, order: DatabaseOrder, replica: Replica) -> Outcome:
-        promises, epoch = replica.server.record.promises, order.database.epoch
-        if order.give_again:
-            # its epoch comes with it: whoever leads by now, nobody below is promised anything
-            promises = promises.learn(epoch).give_again(order.give_again)
-        if order.take_over:
-            promises = promises.take_over(epoch, order.by)
-        if promises != replica.server.record.promises:
-            await replica.server.note(promises=promises)
-        left = replica.server.record.promises.left(self._clock.boottime())
+        promises = await replica.server.decide(partial(taken_over, order))
+        left = promises.left(self._clock.boottime())
         fact = replica.fact()
         told = {
             "promised_ms": int(left * 1000),
@@ -110,8 +105,7 @@ class DatabaseOrders:
 
     async def _promote(self, order: DatabaseOrder, replica: Replica) -> Outcome:
         server, epoch = replica.server, order.database.epoch
-        promises = server.record.promises.take_over(epoch)
-        await server.note(promises=promises)
+        promises = await server.decide(partial(taken_for_good, epoch))
         if server.record.role != "primary" or server.record.led < epoch:
             reason = promises.refuse_promotion(epoch, self._clock.boottime())
             if reason:
@@ -151,7 +145,8 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await replica.look()
-            if replica.server.record.role == "primary":
+            record = replica.server.record
+            if record.role == "primary" or record.is_overtaken:
                 await _rejoined(replica)
         if not await self._until(replica, lambda: _follows(replica)):
             async with replica.turn:

@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable
+from functools import partial
 from typing import Literal
 
 from recovery.agent.databases import decide
 from recovery.agent.databases.facts import AS_WANTED, Act, Deed, Origin, Picture
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
+from recovery.agent.databases.records import learned, promised
 from recovery.agent.databases.server import Server
 from recovery.agent.databases.sights import Following, matters, with_sight
 from recovery.agent.databases.tools import Tools
@@ -70,9 +72,8 @@ class Replica:
             return
         if spec == self._wanted and record.spec == spec:
             return
-        if record.spec != spec:
-            promises = record.promises.learn(spec.epoch)
-            await self.server.note(epoch=spec.epoch, spec=spec, promises=promises)
+        if record.spec != spec and not await self.server.decide(partial(learned, spec)):
+            return
         self._wanted = spec
         self.wake()
 
@@ -237,6 +238,7 @@ class Replica:
             is_staged=self._tools.restored.is_staged(server.spec),
             is_given_up=self._origin.is_given_up,
             may_return=self._origin.may_return,
+            is_overtaken=record.is_overtaken,
         )
 
     # ------------------------------------------------------------------ what is told
@@ -285,25 +287,11 @@ class Replica:
 
     async def promise(self, question: Question) -> Answer:
         """What the primary's agent is told: a promise is on the disk before it is given (B6)."""
-        reason = await self._promise(question)
+        reason = "this question is another's"
+        if question.to == self.name:
+            now = self._tools.clock.boottime()
+            reason = await self.server.decide(partial(promised, question, now))
         return Answer(replica=self.name, number=question.number, promised=not reason, reason=reason)
-
-    async def _promise(self, question: Question) -> str:
-        record = self.server.record
-        asked = (question.incarnation, question.number)
-        if question.to != self.name or asked <= record.heard.get(question.replica, (0, 0)):
-            return "this question came before, or is another's"
-        heard = record.heard | {question.replica: asked}
-        if not question.span:
-            await self.server.note(heard=heard)
-            return ""
-        if record.role == "primary" and record.led >= question.epoch:
-            return f"it is primary itself, in epoch {record.led}"
-        promises, reason = record.promises.ask(
-            epoch=question.epoch, span=question.span, now=self._tools.clock.boottime()
-        )
-        await self.server.note(heard=heard, promises=promises)
-        return reason
 
     def member(self, replica: str) -> Member | None:
         return next((each for each in self.spec.members if each.replica == replica), None)

@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import os
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
 
+T = TypeVar("T")
 _log = logging.getLogger("tocsin.agent.server")
 STOP_SECONDS = 10.0
 START_SECONDS = 60.0
@@ -71,8 +73,11 @@ class Server:
 
     async def note(self, **changes: object) -> None:
         """The record with these changes, durable when this returns."""
-        record = msgspec.structs.replace(self.record, **changes)
-        await asyncio.to_thread(self._tools.records.put, self.name, record)
+        await self.decide(lambda record: (msgspec.structs.replace(record, **changes), None))
+
+    async def decide(self, judge: Callable[[Record], tuple[Record, T]]) -> T:
+        """As `Records.decide`; in a thread."""
+        return await asyncio.to_thread(self._tools.records.decide, self.name, judge)
 
     # ------------------------------------------------------------------ looking
 
@@ -107,7 +112,7 @@ class Server:
                 await self.note(role="primary", led=self.spec.epoch)
             case Deed.CLONE:
                 await self.engine.clone(self.spec)
-                await self.note(role="standby")
+                await self.note(role="standby", apart=0)
             case Deed.START:
                 await self.start()
             case Deed.STOP:
@@ -131,6 +136,8 @@ class Server:
         if record.role == "out":
             await self.note(role=spec.role, led=spec.epoch if spec.role == "primary" else 0)
             record = self.record
+        if record.apart:
+            await self.note(apart=0)
         is_primary = record.role == "primary" and spec.role == "primary"
         await self.guard()
         if is_primary and is_bound(spec) and self._tools.gate.kind == "watchdog":
@@ -236,13 +243,13 @@ class Server:
         alone = done.divergence.alone
         if alone and done.kept:
             alone = f"{alone}; kept on its host in {done.kept}"
-        await self.note(role="standby", led=0, alone=alone)
+        await self.note(role="standby", led=0, alone=alone, apart=0)
 
     async def keep(self) -> Kept:
         """Stopped data are put aside as they are: nothing is left that it could follow with, so
         that it is cloned anew."""
         kept = await self.engine.keep()
-        await self.note(role="out", led=0)
+        await self.note(role="out", led=0, apart=0)
         return kept
 
     async def promote(self) -> None:

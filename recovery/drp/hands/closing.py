@@ -36,8 +36,8 @@ class Held:
     """A database whose primary is in the datacenter. `is_heard`: its agent answers; `left`: seconds
     of the primary's lease, None: it lives by none; `more`: who may have given it more, by the rule
     of every promotion across datacenters; `is_told`: its standbys were told a moment ago; `proof`:
-    of its failover; `receipt`, `quiet`, `detail`: of the newest order to close the gate, seconds
-    ago."""
+    of its failover, `is_gate`: it says of the gate itself that it is closed; `receipt`, `quiet`,
+    `detail`: of the newest order to close the gate, seconds ago."""
 
     name: str
     host: str
@@ -46,6 +46,7 @@ class Held:
     more: Prolonging = NOBODY
     is_told: bool = False
     proof: str = ""
+    is_gate: bool = False
     receipt: OperationState | None = None
     quiet: float = 0.0
     detail: str = ""
@@ -59,7 +60,7 @@ def judge(held: Held) -> tuple[Standing, str]:
 
 
 def _proven(held: Held) -> tuple[Standing, str] | None:
-    if held.proof:
+    if held.proof and (held.is_gate or held.more.is_over):
         return Standing.PROVEN, held.proof
     if held.receipt is OperationState.DONE:
         return Standing.PROVEN, "its agent closed the gate and signed for it."

@@ -31,7 +31,7 @@ from recovery.failover.actions.fences import (
     tell_standby,
 )
 from recovery.failover.models import Fence
-from recovery.failover.proofs.prolonging import prolonging
+from recovery.failover.proofs.prolonging import CLOSED, prolonging
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import OperationState
@@ -64,7 +64,7 @@ class Looked:
         return {
             "database": str(self.database.pk),
             "replica": str(self.primary.pk),
-            "epoch": self.database.epoch,
+            "epoch": self.epoch,
             "number": list(self.number) if self.number else None,
             "kind": BY_RECEIPT if self.has_receipt else "lease-ended",
             "said": self.said,
@@ -126,23 +126,24 @@ class Fencing:
         bench = self._bench
         bench.waiting[f"ordered:{one.database.pk}"] = bench.monotonic()
         told: dict[str, str] = {"run": str(bench.run.pk), "step": order.step, "act": order.key}
+        raised = one.database.epoch  # their agents refuse what is ordered at one below
         if one.standing is Standing.ASK:
             close_gate(
-                replica=one.primary, epoch=one.epoch, plan=told, actor=bench.actor,
+                replica=one.primary, epoch=raised, plan=told, actor=bench.actor,
                 reason=one.said, now=bench.now,
             )  # fmt: skip
         if one.standing is Standing.TELL:
             for replica in one.open:
                 tell_standby(
-                    replica=UUID(replica), epoch=one.epoch, by=order.key, actor=bench.actor,
-                    reason=one.said, now=bench.now,
+                    replica=UUID(replica), epoch=max(one.epoch, raised - 1), by=order.key,
+                    actor=bench.actor, reason=one.said, now=bench.now,
                 )  # fmt: skip
 
     def _looked(self, database: Database, fence: Fence, known: Known, fleet: Fleet) -> Looked:
         running, primary = known.running.get(database.pk), known.primary(database)
-        lease = self._lease(database, primary, known)
         epoch = database.epoch if database.primary else (running.old_epoch if running else 0)
-        closing = known.closings.get((primary.pk, database.epoch))
+        lease = self._lease(database, primary, epoch, known)
+        closing = closing_of(primary, epoch, database.epoch, known)
         more = prolonging(promisers(primary, known, fleet, self._bench))
         proof = running.proof if running and running.promoted_at is None else None
         held = Held(
@@ -153,6 +154,7 @@ class Fencing:
             more=more,
             is_told=all(self._is_told(UUID(one.replica), known) for one in more.open),
             proof=str(proof["said"]) if proof else "",
+            is_gate=proof is not None and proof["kind"] in CLOSED,
             receipt=OperationState(closing.state) if closing else None,
             quiet=_quiet(closing, self._bench) if closing else 0.0,
             detail=closing.detail if closing else "",
@@ -164,13 +166,13 @@ class Fencing:
         return Looked(database, primary, standing, said, number, has_receipt, epoch, open_)
 
     def _lease(
-        self, database: Database, primary: Replica, known: Known
+        self, database: Database, primary: Replica, epoch: int, known: Known
     ) -> tuple[tuple[int, int, int], float] | None:
         """Its number and the seconds left of it; None: it lives by none."""
         row = known.leases.get(database.pk)
         if row is None or not row.sequence:
             return None
-        if (row.replica_id, row.epoch) != (primary.pk, database.epoch):
+        if (row.replica_id, row.epoch) != (primary.pk, epoch):
             return None
         sight = self._bench.leases().sight_of(row)
         return sight.number, sight.left
@@ -193,6 +195,15 @@ def say(looked: list[Looked], fence: Fence) -> str:
     parts += [one.said for one in looked if one.standing in NOT_YET]
     doubts = [one.said for one in looked if one.standing is Standing.UNPROVEN]
     return " ".join([*parts, *(["Not proven:", *doubts] if doubts else [])])
+
+
+def closing_of(primary: Replica, led: int, raised: int, known: Known) -> Operation | None:
+    """The newest order of the epoch that the database has now, whose ever it is: a failover in
+    *fence* raised it, and orders there, too. A receipt of the epoch in which it led stays true."""
+    then, now = (known.closings.get((primary.pk, epoch)) for epoch in (led, raised))
+    if now is None or (then is not None and then.state == OperationState.DONE):
+        return then
+    return now
 
 
 def _quiet(op: Operation, bench: Bench) -> float:

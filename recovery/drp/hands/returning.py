@@ -27,7 +27,7 @@ from recovery.failover.actions.apart import let_follow, returned_copies, set_apa
 from recovery.failover.actions.fences import lift_fence
 from recovery.failover.actions.orders import order as order_act
 from recovery.failover.models import Fence
-from recovery.inventory.facts import Role
+from recovery.inventory.facts import ReplicaState, Role
 from recovery.inventory.models import Database, Replica, ReplicaSight
 from recovery.operations.facts import UNFINISHED, OperationState, Verb
 from recovery.operations.models import Operation
@@ -182,25 +182,46 @@ class Discarding:
                 return Outcome(Heard.FAILED, str(error))
             why = f"{bench.run}, {order.step}: {bench.run.request_reason}"
             copies = _copies(bench, order.target)
+            unkept = {row.pk for row in self._unkept(order.target, copies)}
+            going = [row for row in copies if row.pk not in unkept]
             let_follow(
-                replicas=[row.pk for row in copies], actor=bench.actor, reason=why, now=bench.now
+                replicas=[row.pk for row in going], actor=bench.actor, reason=why, now=bench.now
             )
-            noted: list[Noted] = [(EffectKind.RELEASED, row.pk, str(row), why) for row in copies]
+            noted: list[Noted] = [(EffectKind.RELEASED, row.pk, str(row), why) for row in going]
             note_effects(act=act, noted=noted, actor=bench.actor, reason=why, now=bench.now)
-            if not copies:
+            if not going:
                 said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
-                return Outcome(Heard.FAILED, said)
+                return Outcome(Heard.FAILED, self._left(order.target, copies) or said)
         return self.look(order)
+
+    def _is_to_be_kept(self, target: Target) -> bool:
+        move = self.bench.plan.move(target)
+        return move is not None and move.choice == KEEP
 
     def _refuse_unkept(self, target: Target) -> None:
         """What was decided to be kept is kept first, whoever skipped what."""
-        move = self.bench.plan.move(target)
-        if move is None or move.choice != KEEP:
+        if not self._is_to_be_kept(target):
             return
         steps = [one.id for one in self.bench.plan.steps if one.kind is Kind.KEEP_COPIES]
         acts = Act.objects.filter(step__run=self.bench.run, step__name__in=steps)
         if not acts.filter(target=target.key, state=ActState.DONE).exists():
             raise Refused(f"What {target.name} holds there was to be kept first, and is not.")
+
+    def _unkept(self, target: Target, copies: Sequence[Replica]) -> list[Replica]:
+        """A person's word that it was kept is of the step; each copy's is its own agent's."""
+        if not self._is_to_be_kept(target):
+            return []
+        orders = Operation.objects.filter(
+            verb=Verb.KEEP, params__plan__run=str(self.bench.run.pk), state=OperationState.DONE
+        )
+        kept = set(orders.values_list("replica", flat=True))
+        return [row for row in copies if row.pk not in kept]
+
+    def _left(self, target: Target, copies: Sequence[Replica]) -> str:
+        """Who stays apart, in a sentence; nothing where nobody does."""
+        apart = [row for row in copies if row.state == ReplicaState.QUARANTINED]
+        names = ", ".join(f"{row} on {row.host}" for row in self._unkept(target, apart))
+        return f"No agent told that it kept what is on {names}: set apart still." if names else ""
 
     def look(self, order: Order) -> Outcome:
         """Until each follows: its primary says so."""
@@ -222,6 +243,8 @@ class Discarding:
             names = ", ".join(f"{row} on {row.host}" for row in behind)
             return Outcome(Heard.UNDER_WAY, f"Let go, and not following yet: {names}.")
         told = [f"{row}: {alone}." for row in rows if (alone := _alone(facts.get(row.pk) or {}))]
+        if left := self._left(order.target, _copies(self.bench, order.target)):
+            told.append(left)
         said = f"{order.target.name}: {len(rows)} follow {database.primary}."
         return Outcome(Heard.DONE, " ".join([said, *told]))
 

@@ -17,6 +17,7 @@ from recovery.inventory.models import (
     Application,
     Container,
     Database,
+    Epoch,
     Placement,
     Replica,
     ReplicaSight,
@@ -158,23 +159,26 @@ def _held(rows: list[Database]) -> Mapping[UUID, dict[str, tuple[Held, ...]]]:
     found: dict[UUID, dict[str, tuple[Held, ...]]] = defaultdict(dict)
     there = Replica.objects.filter(database__in=rows).exclude(state=ReplicaState.RETIRED)
     leading = {row.primary_id for row in rows}
+    led = set(Epoch.objects.filter(database__in=rows).values_list("replica", flat=True))
     facts = dict(ReplicaSight.objects.filter(replica__in=there).values_list("replica", "fact"))
     wanted = there.select_related("database", "host__datacenter").order_by("number")
     for one in wanted:
         if one.pk not in leading:
             site = one.host.datacenter.name
-            told = _of_copy(one, facts.get(one.pk) or {})
+            told = _of_copy(one, facts.get(one.pk) or {}, has_led=one.pk in led)
             found[one.database_id][site] = (*found[one.database_id].get(site, ()), told)
     return found
 
 
-def _of_copy(one: Replica, fact: Mapping[str, object]) -> Held:
-    has_led, why = one.role == Role.OUT, ""
+def _of_copy(one: Replica, fact: Mapping[str, object], *, has_led: bool) -> Held:
+    is_out, why = one.role == Role.OUT, ""
+    is_compared = bool(fact.get("is_measured") or fact.get("alone"))
     if one.host.verdict not in HEARD:
         why = f"its host is {one.host.verdict}"
-    elif has_led and not fact.get("is_measured") and not fact.get("alone"):
+    elif is_out and not is_compared:
         why = str(fact.get("detail") or "its agent has not looked at it yet")
-    return Held(str(one), one.host.name, str(fact.get("alone", "")), why, has_led)
+    alone = str(fact.get("alone", ""))
+    return Held(str(one), one.host.name, alone, why, is_out and has_led, is_compared)
 
 
 def _copies(applications: list[UUID]) -> Mapping[str, Mapping[int, Seat | None]]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import datetime
 
 from django.utils.dateparse import parse_datetime
 
+from recovery.drp.looking import World
 from recovery.drp.models import Run
+from recovery.drp.queries.runs import plan_of
+from recovery.drp.queries.served import Window, targets_of
+from recovery.drp.runbooks.covers import Covers
 from recovery.drp.runbooks.reading import reread_runbook
+from recovery.drp.runbooks.schema import Service
 
 
 def lost_at(row: Run) -> datetime | None:
@@ -19,7 +25,24 @@ def lost_at(row: Run) -> datetime | None:
     return parse_datetime(told) or row.started_at
 
 
-def promised(row: Run) -> tuple[tuple[str, float], ...]:
+def promised(row: Run) -> tuple[Service, ...]:
     """Each service with its RTO in seconds."""
     book = reread_runbook(row.runbook.raw.encode(), f"{row.runbook.name}.yaml")
-    return tuple((one.name, float(one.rto)) for one in book.plan.services)
+    return book.plan.services
+
+
+def back(row: Run, world: World, now: datetime) -> frozenset[str]:
+    """Names of the services of which all that the run is about serves its users. Who is blind says
+    it of none, and so does who knows not which ones are meant."""
+    if world.blind:
+        return frozenset()
+    serving = {one.key for one in world.services if one.is_serving}
+    meant: dict[Covers, set[str]] = defaultdict(set)
+    for one in targets_of(plan_of(row), {}, Window(None, None, now)):
+        if one.covers is not None:
+            meant[one.covers].add(one.key)
+    return frozenset(
+        one.name
+        for one in promised(row)
+        if one.covers and meant[one.covers] and meant[one.covers] <= serving
+    )

@@ -120,6 +120,8 @@ def _behind_fences() -> set[UUID]:
 
 
 def _applications(lost: str) -> tuple[ServiceLook, ...]:
+    """A copy behind a fence that stands is none: nothing of its datacenter is wanted to run."""
+    fenced = set(Fence.objects.filter(state="standing").values_list("datacenter__name", flat=True))
     running: dict[UUID, int] = defaultdict(int)
     there: dict[UUID, int] = defaultdict(int)
     needs: dict[UUID, int] = defaultdict(int)
@@ -129,8 +131,9 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
     for application, site, state, memory, verdict in rows:
         if site == lost:
             needs[application] += memory
-            there[application] += state == PlacementState.RUNNING and verdict == Verdict.ALIVE
-        elif state == PlacementState.RUNNING:
+            lives = state == PlacementState.RUNNING and verdict == Verdict.ALIVE
+            there[application] += lives and site not in fenced
+        elif state == PlacementState.RUNNING and site not in fenced:
             running[application] += 1
     return tuple(
         ServiceLook(

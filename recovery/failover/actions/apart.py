@@ -1,8 +1,8 @@
 """Copies that came back are set apart until people decided about what they hold, and let go.
 
-Invariants: who is set apart follows nobody and is promoted by nobody; an order to rejoin that was
-on its way then is withdrawn; who is let go follows by failover's own rules, and what only it has is
-kept before anything is rewound (I-DB-5).
+Invariants: who is set apart follows nobody and is promoted by nobody, and is out, whatever it was;
+an order to rejoin that was on its way then is withdrawn; who is let go follows by an order to
+rejoin alone, which keeps what only it has before anything is rewound or cloned anew (I-DB-5).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.inventory.facts import ReplicaState
+from recovery.inventory.facts import ReplicaState, Role
 from recovery.inventory.models import Replica
 from recovery.operations.actions import withdraw_operations
 from recovery.operations.facts import OperationState, Verb
@@ -34,10 +34,15 @@ def returned_copies(databases: Collection[UUID], site: str) -> list[Replica]:
 def set_apart(
     *, replicas: Collection[UUID], actor: Actor, reason: str, now: datetime
 ) -> list[Replica]:
-    """In the caller's transaction. Those that were members."""
+    """In the caller's transaction. Those that were members. A standby's data may lie beyond where
+    the new primary parted from the old one: it comes back as one that led does."""
+    followed = Replica.objects.filter(pk__in=list(replicas), role=Role.STANDBY)
+    out = {"role": str(Role.OUT), "role_at": now, "reason": reason}
+    changes: dict[UUID, dict[str, object]] = {pk: {} for pk in replicas}
+    changes |= {pk: dict(out) for pk in followed.values_list("pk", flat=True)}
     moved = transitions.move_many(
         Replica,
-        list(replicas),
+        changes,
         ReplicaState.QUARANTINED,
         seen={ReplicaState.MEMBER},
         actor=actor,
@@ -58,7 +63,7 @@ def set_apart(
 def let_follow(
     *, replicas: Collection[UUID], actor: Actor, reason: str, now: datetime
 ) -> list[Replica]:
-    """In the caller's transaction. Those that were set apart."""
+    """In the caller's transaction. Those that were set apart; failover takes them back."""
     return transitions.move_many(
         Replica,
         list(replicas),

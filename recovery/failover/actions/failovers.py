@@ -92,10 +92,13 @@ def begin_failover(
 
 def _check_wanted(failover: Failover) -> None:
     """In the deciding transaction: a person's no that came after the look is heard (its row is
-    locked, so that one that comes later finds the phase after)."""
+    locked, so that one that comes later finds the phase after), and so is a plan's that took it
+    over, or let it go."""
     row = Failover.objects.select_for_update().get(pk=failover.pk)
     if row.called_off != failover.called_off:
         raise Conflict(f"{row} was called off meanwhile.", todo="Look again.")
+    if (row.act, row.authority) != (failover.act, failover.authority):
+        raise Conflict(f"{row} is on another word by now.", todo="Look again.")
 
 
 def advance_failover(
@@ -163,6 +166,15 @@ def prove_fenced(
     changes = {"proof": _kept(proof)}
     return advance_failover(
         failover=failover, to=Phase.ELECT, changes=changes, actor=actor, reason=reason, now=now
+    )
+
+
+def disprove(*, failover: Failover, actor: Actor, reason: str, now: datetime) -> Failover:
+    """What it rested on does not hold any more, and nobody was chosen: another proof is found."""
+    _check_wanted(failover)
+    changes = {"proof": None, "fenced_at": None, "waiting_for": ""}
+    return transitions.move(
+        failover, Phase.FENCE, changes=changes, actor=actor, reason=reason, now=now
     )
 
 

@@ -150,6 +150,13 @@ def _prove(hand: Hand) -> None:
     _tell(hand, "fenced", f"{hand.unfinished.source} is proven to be closed")
 
 
+def _disprove(hand: Hand) -> None:
+    failovers.disprove(
+        failover=hand.unfinished, actor=hand.actor, reason=hand.step.reason, now=hand.now
+    )
+    _tell(hand, "not proven", f"What proved that {hand.unfinished.source} is closed does not hold")
+
+
 def _choose(hand: Hand) -> None:
     assert hand.step.election is not None, "a choice has its reasons"
     target = hand.replicas[hand.step.replica]
@@ -272,6 +279,7 @@ _HANDS: Mapping[Act, Callable[[Hand], None]] = {
     Act.RESTART: _order,
     Act.REVOKE: _revoke,
     Act.PROVE: _prove,
+    Act.DISPROVE: _disprove,
     Act.CHOOSE: _choose,
     Act.PROMOTE: _promote,
     Act.CHOOSE_AGAIN: _choose_again,

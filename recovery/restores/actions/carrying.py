@@ -38,12 +38,16 @@ from recovery.restores.actions.steps import reach
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.in_place import refuse_here
 from recovery.restores.models import Restore, Stray
+from recovery.restores.queries import Leases
 
 URGENCY = 50
 
 
-def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
-    """Take this step. In the caller's transaction, under the leader's epoch."""
+def carry(
+    *, restore: UUID, step: Step, actor: Actor, now: datetime, leases: Leases | None = None
+) -> Restore:
+    """Take this step. In the caller's transaction, under the leader's epoch. `leases`: as it was
+    judged by."""
     held = Database.objects.select_for_update().get(restores=restore)
     row = queries.load(restore)
     row.database = held
@@ -54,6 +58,8 @@ def carry(*, restore: UUID, step: Step, actor: Actor, now: datetime) -> Restore:
         case Act.TAKE:
             changes = _taken(row, actor=actor, now=now)
         case Act.SWITCH:
+            if _refusal(row, queries.hearing(leases, now)):
+                raise _overtaken(row.database)
             changes = _switched(row, step, actor=actor, now=now)
         case Act.END:
             _end(row, step, actor=actor, now=now)
@@ -137,9 +143,8 @@ def _taken(row: Restore, *, actor: Actor, now: datetime) -> Mapping[str, object]
 def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """The database belongs on the new host from this transaction on, at an epoch above the old."""
     database = row.database
-    refusal = _refusal(row)
-    if refusal or database.epoch != row.old_epoch:
-        raise Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
+    if database.epoch != row.old_epoch:
+        raise _overtaken(database)
     why = f"Restored from replica {row.source.number} by {row}: {step.reason}"
     said = f"{row} restored it: {row.host} puts its data in place and starts it."
     adopting = row.pk if row.in_place else None
@@ -166,8 +171,12 @@ def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mappi
     return {"new_epoch": moved.epoch}
 
 
-def _refusal(row: Restore) -> str:
-    standing = standings.standing_of(row.database)
+def _overtaken(database: Database) -> Conflict:
+    return Conflict(f"{database} is {database.state} in epoch {database.epoch} by now.")
+
+
+def _refusal(row: Restore, hears: standings.Hearing) -> str:
+    standing = standings.standing_of(row.database, hears)
     if not row.in_place:
         return lost.refuse(standing)
     led = row.database.primary

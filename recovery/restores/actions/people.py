@@ -58,7 +58,7 @@ def ask_restore(
     check_typed(database, typed)
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
-        _check(row, in_place=in_place)
+        _check(row, now, in_place=in_place)
         choice = queries.choice_for(row, source)
         place = queries.here(row) if in_place else queries.place_for(row, host)
         wish = Wish(choice, place, to, in_place)
@@ -89,7 +89,7 @@ def commission_restore(
     and with no greater loss than was quoted. All of it or, where it is refused, nothing."""
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
-        _check(row, in_place=False)
+        _check(row, now, in_place=False)
         choice, place = queries.choice_for(row, source), queries.place_in(row, site)
         if less := refuse_less(choice, words.quoted):
             raise Refused(less, field="source", kept="Nothing was begun.")
@@ -169,7 +169,7 @@ def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
     said = (
         f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, and"
         " all that it acknowledges until the restored data take its place, is lost to its users."
-        f"{_serves_until(row)} What {host} has now is set aside there, for 14 days, and serves"
+        f"{_serves_until(row, now)} What {host} has now is set aside there, for 14 days, and serves"
         " again if they do not start."
     )
     if row.plan != Plan.BUSINESS:
@@ -180,15 +180,15 @@ def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
     )
 
 
-def _serves_until(row: Database) -> str:
-    if is_down(standings.standing_of(row)):
+def _serves_until(row: Database, now: datetime) -> str:
+    if is_down(standings.standing_of(row, standings.heard_at(now))):
         return " Its data do not start now; if they do meanwhile, they are replaced all the same."
     return " It serves until they are proven, then it is down for some seconds."
 
 
 def old_hosts(row: Database) -> str:
     """Where its copies were."""
-    names = [one.host for one in standings.members_of(row)]
+    names = standings.hosts_of(row)
     return " and ".join(names) or "its old host"
 
 
@@ -199,19 +199,19 @@ def _number() -> int:
     return int(number)
 
 
-def _check(row: Database, *, in_place: bool) -> None:
+def _check(row: Database, now: datetime, *, in_place: bool) -> None:
     """As the rows are now, whatever the caller saw."""
     running = Restore.objects.filter(database=row, phase__in=sorted(UNFINISHED)).first()
     if running is not None:
         todo = "Give the second word." if running.phase == Phase.ASKED else "Wait for its end."
         raise Conflict(f"{running} restores {row} already, in {running.phase}.", todo=todo)
-    if refusal := refuse(row, in_place=in_place):
+    if refusal := refuse(row, now, in_place=in_place):
         raise Refused(refusal, kept="Nothing was changed.")
 
 
-def refuse(row: Database, *, in_place: bool = False) -> str:
+def refuse(row: Database, now: datetime, *, in_place: bool = False) -> str:
     """Why this database is not restored elsewhere, or where it is, now; empty where it may be."""
-    standing = standings.standing_of(row)
+    standing = standings.standing_of(row, standings.heard_at(now))
     return refuse_here(standing) if in_place else lost.refuse(standing)
 
 
@@ -226,7 +226,7 @@ def give_restore(
         if row.phase != Phase.ASKED:
             raise Conflict(f"{row} is in {row.phase}: it waits for no word any more.")
         check_second(row.vouch, database, "restore", actor.id, now)
-        if refusal := refuse(database, in_place=row.in_place):
+        if refusal := refuse(database, now, in_place=row.in_place):
             raise Refused(refusal, kept="Nothing was changed.")
         use_word(row.vouch, actor=actor, reason=reason, now=now)
         said = f"{row.vouch.requested_by} and {actor.id} agreed: {reason}"

@@ -169,7 +169,7 @@ def test_that_time_is_over_is_told_once_by_every_leader_together_and_shown(groun
     )
     ground.hand.outcome = Heard.UNDER_WAY
     ground.begin()
-    (name, rto), *_ = promised(ground.run)
+    (name, rto), *_ = [(one.name, one.rto) for one in promised(ground.run)]
     ground.look()
     ground.look(rto * 0.6)
     ground.cycle.memory = Memory()
@@ -183,6 +183,22 @@ def test_that_time_is_over_is_told_once_by_every_leader_together_and_shown(groun
     assert f"100 % of the time promised for {name} is over" in titles
     assert f"50 % of the time promised for {name} is over" in titles
     assert raised_since(NOW - timedelta(days=1)) == 0, "they make no storm"
+
+
+def test_nobody_is_told_that_the_time_of_what_is_back_runs_out(ground: Ground) -> None:
+    ground.hand.outcome = Heard.UNDER_WAY
+    ground.begin()
+    first, second, *_ = promised(ground.run)
+    served = {first.name}
+    ground.cycle.back = lambda run, now: frozenset(served)
+    ground.look()
+    ground.look(float(max(first.rto, second.rto)))
+    titles = " ".join(Alarm.objects.values_list("title", flat=True))
+    assert f"promised for {second.name} is over" in titles
+    assert f"promised for {first.name} is over" not in titles
+    served.clear()
+    ground.look()
+    assert Alarm.objects.filter(title__contains=f"promised for {first.name} is over").exists()
 
 
 @pytest.mark.django_db

@@ -7,18 +7,24 @@ from pathlib import Path
 import pytest
 
 from recovery.audit.facts import Actor
+from recovery.core import control
 from recovery.drp.hands import fencing
 from recovery.drp.hands.closing import Standing
-from recovery.drp.hands.fencing import Looked
+from recovery.drp.hands.fencing import Looked, closing_of
 from recovery.drp.looking import look
+from recovery.drp.queries.held import known_of
 from recovery.drp.queries.world import world
 from recovery.drp.runbooks.kinds import Condition
+from recovery.failover.actions.failovers import begin_failover, revoke_primary
 from recovery.failover.actions.fences import lift_fence
+from recovery.failover.facts import Around, Proof, ProofKind
 from recovery.failover.models import Fence, Lease
+from recovery.failover.phases import FailoverKind
 from recovery.failover.queries import fenced_sites
 from recovery.operations.models import Operation
+from tests.actions.drp.killing import begin
 from tests.actions.drp.losing import Loss, make_loss
-from tests.actions.drp.test_promoting import approve, start
+from tests.actions.drp.test_promoting import STEPS, approve, start
 
 pytestmark = pytest.mark.django_db
 
@@ -86,3 +92,76 @@ def test_a_look_that_is_under_way_orders_nothing_once_the_fence_is_lifted(
     loss.until(lambda: bool(loss.ground.step("fence").state == "failed"))
     assert "chloe lifted the fence: A mistake." in loss.ground.step("fence").said
     assert not Operation.objects.filter(verb="fence").exists()
+
+
+def revoked(loss: Loss, proof: Proof | None = None) -> None:
+    """A failover of it has revoked its lease and raised the epoch."""
+    play = loss.play
+    with control.deciding(play.epoch):
+        row = begin_failover(
+            database=play.database, kind=FailoverKind.FAILOVER, source=play.pair.primary,
+            incident=None, happened_at=play.now, actor=play.actor, reason="test", now=play.now,
+        )  # fmt: skip
+        revoke_primary(
+            failover=row, proof=proof, seen=None, actor=play.actor, reason="test", now=play.now
+        )
+
+
+def fenced(loss: Loss) -> None:
+    """Its agent is asked to close the gate, and cannot say whether it did."""
+    loss.ground.now = loss.play.now
+    begin(loss.ground, STEPS.split("  - id: promote")[0])
+    loss.lead()
+    loss.play.failing = fenced_sites
+    loss.play.around = Around(paused="A plan froze it.")
+    loss.play.loses["fence"] = "It is frozen."
+    approve(loss, "fence")
+    loss.until(Fence.objects.exists)
+
+
+def test_over_a_failover_that_has_raised_the_epoch_its_agent_is_ordered_in_the_new_one(
+    loss: Loss,
+) -> None:
+    """What goes out at the epoch before is refused by an agent that has heard of the new one; and
+    whoever looks for the answer elsewhere orders anew in each round."""
+    primary = loss.play.pair.primary
+    fenced(loss)
+    loss.play.servers[primary.pk].server = "down"
+    revoked(loss, Proof(ProofKind.LEASE_ENDED, str(primary.pk), 1, "It ended.", sequence=4))
+    ordered = Operation.objects.filter(verb="fence")
+    loss.until(ordered.exists)
+    loss.run(9.0)
+    assert set(ordered.values_list("database_epoch", flat=True)) == {2}
+    assert 1 <= ordered.count() <= 3
+    assert loss.ground.step("fence").state == "begun"
+    loss.play.loses.clear()
+    loss.until(lambda: bool(loss.ground.step("fence").state == "done"))
+    assert "1 of 1 databases are proven" in loss.ground.step("fence").said
+    (proof,) = Fence.objects.get().proofs
+    assert proof["epoch"] == 1, "in which its primary led"
+
+
+def test_over_a_failover_that_waits_for_the_end_of_a_lease_that_end_is_waited_for(
+    loss: Loss,
+) -> None:
+    fenced(loss)
+    revoked(loss)
+    loss.play.kill(loss.play.pair.primary)
+    loss.run(1.0)
+    assert "its lease ends in" in Fence.objects.get().told
+    assert loss.ground.step("fence").state == "begun"
+
+
+def test_a_receipt_of_the_epoch_in_which_it_led_stays_true_after_the_next_began(
+    loss: Loss,
+) -> None:
+    start(loss)
+    loss.play.failing = fenced_sites
+    loss.play.around = Around(paused="A plan froze it.")
+    closed = Operation.objects.filter(verb="fence", database_epoch=1, state="done")
+    approve(loss, "fence")
+    loss.until(closed.exists)
+    revoked(loss)
+    loss.run(1.0)
+    found = closing_of(loss.play.pair.primary, 1, 2, known_of(Fence.objects.get()))
+    assert found == closed.get()

@@ -8,6 +8,7 @@ import pytest
 
 from recovery.agent.databases.approved import Approvals
 from recovery.audit.facts import Actor
+from recovery.core import control
 from recovery.core.consent import write_pins
 from recovery.core.errors import Conflict, Refused
 from recovery.detection.models import Freeze
@@ -17,9 +18,11 @@ from recovery.drp.facts import Mode
 from recovery.drp.models import Act, Approval
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import plan_of
+from recovery.failover.actions.failovers import choose_target, revoke_primary
 from recovery.failover.actions.plans import Wish, promote_by_plan
+from recovery.failover.facts import Election
 from recovery.failover.models import Failover, Fence, Lease
-from recovery.failover.rounds.offered import authority_of
+from recovery.failover.rounds.offered import approved_by, authority_of
 from recovery.gateway.databases import order_of, specs_of
 from recovery.gateway.plans import plan_words
 from recovery.inventory.facts import Durability
@@ -147,6 +150,44 @@ def test_an_aborted_run_leaves_no_authority_behind(loss: Loss) -> None:
     held = Failover.objects.get()
     assert (held.authority, authority_of(held)) == ({}, None)
     assert held.act, "whose it was is kept"
+
+
+def revoke(loss: Loss) -> None:
+    """On the word of the plan's people."""
+    row, play = Failover.objects.get(), loss.play
+    (word,) = approved_by(row)
+    with control.deciding(play.epoch):
+        revoke_primary(
+            failover=row, proof=word, seen=None, actor=play.actor, reason="test", now=play.now
+        )
+
+
+def test_the_word_of_an_aborted_run_proves_nothing_any_more(loss: Loss) -> None:
+    """It lives by no lease, so that its plan's people are the proof; and they take it back."""
+    loss.kill_site()
+    Lease.objects.all().delete()
+    start(loss)
+    approve(loss, "fence")
+    loss.play.is_deaf.add("ask")
+    approve(loss)
+    loss.until(Failover.objects.exclude(act="").exists)
+    copy = loss.play.pair.replicas[2]
+    loss.play.kill(copy)
+    revoke(loss)
+    loss.run(1.0)
+    before = Failover.objects.get()
+    assert before.phase == "elect"
+    loss.ground.now = loss.play.now
+    loss.ground.press(Press.ABORT)
+    with pytest.raises(Conflict, match="is on another word by now"):
+        choose_target(
+            failover=before, election=Election(str(copy.pk), ()), target=copy, degraded=False,
+            actor=loss.play.actor, reason="Chosen before that.", now=loss.play.now,
+        )  # fmt: skip
+    loss.run(3.0)
+    row = Failover.objects.get(proof__isnull=True)
+    assert (row.phase, row.fenced_at, row.target) == ("fence", None, None)
+    assert "power it off, or two people vouch" in row.waiting_for
 
 
 @pytest.mark.parametrize("point", ["after_intent", "after_act"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -40,11 +40,12 @@ class Pair(Ground):
     """`notes` on par1-r1-h1 with its standby on par1-r2-h1, and a lease; nobody else in PAR1."""
 
     def see_lease(self, *, sequence: int = SEEN, after: float = LATER) -> None:
-        """The leader has watched this number for so long."""
+        """The leader has watched this number for so long; whose agent spoke speaks on."""
         row = Lease.objects.get()
         seen = LeaseRow(str(row.replica_id), row.epoch, 1, sequence, 0, 0, row.revoked)
         watch = LeaseWatch.begin(seen, FAST, 0.0)
-        self.leases = Leases({str(row.database_id): watch}, after)
+        words = {key: replace(word, at=after) for key, word in self.leases.words.items()}
+        self.leases = Leases({str(row.database_id): watch}, after, words)
 
     @property
     def failover(self) -> Failover:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from recovery.core import transitions
+from recovery.core import control, transitions
+from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions import failovers
 from recovery.failover.actions.epochs import set_role
 from recovery.failover.models import Failover
@@ -16,6 +17,10 @@ from recovery.failover.phases import Phase as FailoverPhase
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 from recovery.inventory.models import Host, Replica
 from recovery.operations.facts import OperationState, Verb
+from recovery.restores.actions import carry
+from recovery.restores.decide import next_step
+from recovery.restores.facts import Act, Step
+from recovery.restores.queries import facts_of, load
 from tests.actions.failover.fleet import copy
 from tests.actions.restores.test_business import Pair, make_pair
 from tests.actions.restores.test_business import pair as pair  # noqa: PLC0414 - a fixture
@@ -29,7 +34,7 @@ from tests.actions.restores.test_in_place import (
     switched_again,
 )
 from tests.actions.restores.test_killed import Mortal, Story
-from tests.actions.restores.told import gave_up, roles, see
+from tests.actions.restores.told import fall_silent, gave_up, roles, see
 from tests.support.fleet import BY, NOW, lose
 
 pytestmark = pytest.mark.django_db
@@ -135,8 +140,8 @@ def test_and_on_another_host_unless_it_starts_before_the_switch(pair: Pair) -> N
     see(pair, 1, "running")
     assert pair.carry_on() == "abandoned"
     assert "notes-1 on par1-r1-h1 is alive, and runs" in pair.restore.end_reason
-    see(pair, 1, "failed")
     pair.now += timedelta(seconds=30)
+    see(pair, 1, "failed")
     pair.ask()
     pair.give()
     pair.carry_on()
@@ -145,6 +150,57 @@ def test_and_on_another_host_unless_it_starts_before_the_switch(pair: Pair) -> N
     moved = pair.database
     assert moved.primary is not None
     assert moved.primary.host == pair.restore.host
+
+
+def test_its_last_word_does_not_stand_for_an_agent_that_nobody_hears(pair: Pair) -> None:
+    """Its server may have started since: its disk was freed, and nobody was told."""
+    stuck(pair)
+    pair.see_lease()
+    pair.begin()
+    pair.carry_on()
+    pair.prove()
+    fall_silent(pair, 4.0)
+    assert pair.carry_on() == "verify", "it may serve: it is waited for"
+    assert pair.database.epoch == pair.restore.old_epoch
+    see(pair, 1, "failed")
+    assert pair.carry_on() == "switch", "its agent still says so"
+
+
+def test_nobody_agrees_to_a_restore_by_an_old_word(pair: Pair) -> None:
+    stuck(pair)
+    pair.ask()
+    fall_silent(pair, 4.0)
+    with pytest.raises(Refused, match="was failed by its agent's last word, and is not heard now"):
+        pair.give()
+
+
+def test_a_word_that_grows_old_between_the_look_and_the_switch_stops_it(pair: Pair) -> None:
+    stuck(pair)
+    pair.begin()
+    pair.carry_on()
+    pair.prove()
+    assert pair.carry_on() == "verify", "this leader has not looked at the lease yet"
+    pair.see_lease()
+    step = next_step(facts_of(load(pair.restore.pk), now=pair.now, leases=pair.leases))
+    assert isinstance(step, Step)
+    assert step.act is Act.SWITCH
+    fall_silent(pair, 4.0)
+    with control.deciding(pair.actor.epoch), pytest.raises(Conflict):
+        carry(
+            restore=pair.restore.pk, step=step, actor=pair.actor, now=pair.now, leases=pair.leases
+        )
+    assert pair.database.epoch == pair.restore.old_epoch
+
+
+def test_what_was_put_in_place_is_not_given_up_by_an_old_word() -> None:
+    ground = switched()
+    ground.answer(Verb.ADOPT, OperationState.DONE, "its data are in place")
+    ground.carry_on()
+    see(ground, 1, "failed", "start: ended while it started.")
+    fall_silent(ground, 121.0)
+    assert ground.carry_on() == "route", "it may be at it"
+    see(ground, 1, "failed", "start: ended while it started.")
+    assert ground.carry_on() == "abandoned"
 
 
 @pytest.mark.parametrize("story", [done_in_place, it_does_not_start, called_off_after_its_switch])

@@ -142,7 +142,7 @@ class Mortal:
             self._next_leader()
             with self._patch.context() as patch:
                 patch.setattr(cycle, "MOST_STEPS", 1)
-                assert cycle.carry_on(actor=self.ground.actor, now=self.ground.now) == 1
+                assert self._carried() == 1
             self._next_leader()
         raise AssertionError(self.ground.restore.phase)
 
@@ -163,11 +163,15 @@ class Mortal:
             patch.setattr(actions, "discard_again", killed_too)
             try:
                 with transaction.atomic():
-                    cycle.carry_on(actor=self.ground.actor, now=self.ground.now)
+                    self._carried()
             except Killed:
                 self.deaths += 1
                 return True
         return False
+
+    def _carried(self) -> int:
+        ground = self.ground
+        return cycle.carry_on(actor=ground.actor, now=ground.now, leases=ground.leases)
 
     def _next_leader(self) -> None:
         seen = self.ground.epoch

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+from recovery.failover.rounds.memory import Word
 from recovery.gateway.databases import databases_of
 from recovery.inventory.actions import see_replicas
 from recovery.inventory.models import Database, Host, Replica
@@ -28,7 +32,7 @@ def gave_up(database: Database) -> dict[str, tuple[str, ...]]:
 
 
 def see(ground: Ground, number: int, state: str, detail: str = "") -> None:
-    """The newest word of an agent about its server."""
+    """The newest word of an agent about its server, as the leader hears it now."""
     told = {
         "state": state,
         "role": "primary",
@@ -38,4 +42,14 @@ def see(ground: Ground, number: int, state: str, detail: str = "") -> None:
         "version": "",
         "detail": detail,
     }
-    see_replicas(seen={Replica.objects.get(number=number).pk: told}, now=ground.now)
+    row = Replica.objects.get(number=number)
+    see_replicas(seen={row.pk: told}, now=ground.now)
+    known = ground.leases
+    word = Word(count=1, at=known.now, position=1)
+    ground.leases = replace(known, words={**known.words, str(row.pk): word})
+
+
+def fall_silent(ground: Ground, seconds: float) -> None:
+    """No agent's word arrives for so long."""
+    ground.now += timedelta(seconds=seconds)
+    ground.leases = replace(ground.leases, now=ground.leases.now + seconds)

@@ -147,28 +147,6 @@ async def test_the_old_primary_reports_its_own_rows_and_follows_the_new_one(
     assert await engine.client.numbers(a) == {1, 4}
 
 
-async def test_what_is_kept_is_put_aside_as_it_is_and_its_copy_is_cloned_anew(
-    family: Family, engine: Engine
-) -> None:
-    a, b = await family.pair(engine.client)
-    await engine.client.write(a, 1)
-    await b.reaches((await a.look()).position)
-    with pytest.raises(EngineFailed, match="still runs"):
-        await a.engine.keep()
-    a.kill()
-    kept = await a.engine.keep()
-    assert kept.size > 0
-    assert (a.folder / "kept" / kept.name).is_dir()
-    assert not a.engine.is_made()
-    assert await a.engine.keep() == kept, "who asks again after a death is told the same"
-    family.give("b")
-    await b.engine.promote(b.spec)
-    await a.engine.clone(a.spec)
-    await a.start()
-    await a.until_streaming()
-    assert (a.folder / "kept" / kept.name).is_dir()
-
-
 async def test_an_old_primary_is_of_the_new_timeline_also_when_the_new_primary_is_gone_too(
     family: Family, engine: Engine
 ) -> None:

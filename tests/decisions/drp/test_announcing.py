@@ -57,6 +57,13 @@ def test_of_a_promise_whoever_is_waited_for_is_told(share: int) -> None:
     assert not announcements(run, [Promise("Shops", 3600, 1799)])
 
 
+def test_of_a_promise_without_a_scope_it_is_said_that_the_run_is_not_over() -> None:
+    """Nobody can see whether what it is about is back."""
+    (told,) = announcements(under_way(0), [Promise("Shops", 3600, 1800, has_scope=False)])
+    assert told.service == "Shops"
+    assert told.said.startswith("It is to be back within 60 min, and the run is not over. It")
+
+
 def test_a_simulation_and_a_run_that_is_over_have_all_the_time() -> None:
     late = [Promise("Shops", 60, 600)]
     assert not announcements(under_way(0, mode=Mode.SIMULATION), late)

@@ -46,6 +46,10 @@ KEPT = replace(CLOSED, left=4.0)
         ({"is_heard": True, "receipt": "unknown", "quiet": 6.0}, Standing.ASK, "is ordered"),
         ({"receipt": "unknown", "quiet": 6.0}, Standing.UNPROVEN, "nobody there answers"),
         ({"proof": "Two people."}, Standing.PROVEN, "Two people."),
+        ({"proof": "Its lease.", "left": 0.0, "more": OPEN}, Standing.TELL, "is told not to."),
+        ({"proof": "Its lease.", "left": 0.0, "more": SILENT}, Standing.UNPROVEN, "unheard"),
+        ({"proof": "Its lease.", "left": 0.0, "more": CLOSED}, Standing.PROVEN, "Its lease."),
+        ({"proof": "Its gate.", "is_gate": True, "more": OPEN}, Standing.PROVEN, "Its gate."),
     ],
 )
 def test_each_database_is_told_by_what_it_rests_on(

@@ -113,6 +113,21 @@ def test_what_a_copy_alone_holds_or_may_hold_is_kept_unless_people_decide_otherw
     assert kept(FINE, keep=frozenset({"d-orders"}))[1] == "keep"
 
 
+def test_a_standby_is_known_by_the_copy_that_led_beside_it_or_by_its_own_agents_word() -> None:
+    mate = Held("orders-2", "par1-2", has_led=False)
+    assert kept(mate) == (
+        "orders-2 on par1-2: not known: it was a standby, nobody compared it yet, and no copy that"
+        " led is there to tell.",
+        "keep",
+    )
+    assert kept(mate, replace(mate, is_compared=True))[1] == "keep", "nobody told of the other one"
+    assert kept(replace(mate, is_compared=True)) == (
+        "orders-2 on par1-2 holds nothing that the primary lacks.",
+        "discard",
+    )
+    assert kept(FINE, replace(mate, alone="1 transactions differ"))[1] == "keep"
+
+
 def test_only_the_copies_that_the_run_moved_go_back() -> None:
     two = replace(SHOP, copy=2, host="par1-3")
     seats = {1: Seat("OSU2", "a", 3), 2: Seat("PAR1", "b", 4), 3: Seat("OSU2", "c", 1)}

@@ -299,37 +299,3 @@ def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
     assert step.act is Act.REVOKE
     assert step.proof is not None
     assert "unheard" not in step.proof.said
-
-
-def test_nothing_is_taken_over_where_nobody_could_lead_or_more_would_be_lost() -> None:
-    """It may go on by its standby's promises: an election that is refused takes none of them."""
-    mate = standby(promised_for=8.0, age=0.5)
-    seen = (SEEN[0], replace(SEEN[1], position=WRITTEN - 900))
-    old = primary(age=20.0, verdict=Verdict.LOST, standbys=seen)
-    far = copy(position=WRITTEN - 900, lag=60.0)
-    asked = replace(HERE, asked=(answered(replica="c"),))
-    facts = replace(gone(failover=asked), replicas=(old, mate, far))
-    facts = replace(facts, database=database(durability=Durability.ASYNCHRONOUS))
-    assert act(decide(facts, ENDED)) is Act.ABANDON
-    sick = replace(facts, replicas=(old, mate, copy(server="down")))
-    assert isinstance(decide(sick, ENDED), Ask)
-    unnamed = replace(asked, authority=replace(PLAN, named=frozenset()))
-    silent = standby(replica="d", name="orders-4", age=20.0, verdict=Verdict.LOST)
-    risky = replace(
-        gone(failover=unnamed),
-        replicas=(primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN), mate, copy(), silent),
-    )
-    assert isinstance(decide(risky, ENDED), Ask)
-
-
-def test_what_was_begun_in_another_epoch_is_looked_at_anew() -> None:
-    facts = gone(failover=replace(HERE, asked=(answered(replica="c"),)), database=database(epoch=4))
-    assert act(decide(facts, ENDED)) is Act.ABANDON
-
-
-def test_a_planned_hand_over_goes_to_the_copy_that_the_plan_names() -> None:
-    planned = failover(kind=FailoverKind.SWITCHOVER, wanted="c", authority=PLAN)
-    facts = lost(primary(standbys=SEEN), standby(), copy(), failover=planned)
-    assert act(decide(facts, ENDED - 5.0)) is Act.REVOKE
-    unplanned = replace(facts, failover=replace(planned, authority=None))
-    assert act(decide(unplanned, ENDED - 5.0)) is Act.ABANDON

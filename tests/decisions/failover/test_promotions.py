@@ -162,3 +162,14 @@ def test_who_was_left_out_follows_again_while_a_restart_waits_for_a_standby() ->
     at = failover(Phase.REBUILD, kind=FailoverKind.RESTART, phase_age=1.0)
     known = facts(primary(), left_out(), failover=at, protected_for=0.0)
     assert act(decide(known, NOW)) is Act.REJOIN
+
+
+def test_who_was_left_out_follows_again_while_the_old_primary_is_away() -> None:
+    """The old primary is asked for by its own failover, once; it keeps nobody else waiting."""
+    at = failover(Phase.REBUILD, phase_age=1.0, source="a", target="b")
+    away = replace(primary(role=Role.OUT, age=99.0), replica="a")
+    leads = replace(primary(epoch=1), replica="b", name="orders-2")
+    now = replace(database(), primary="b")
+    step = decide(facts(away, leads, left_out(), database=now, failover=at, protected_for=0.0), NOW)
+    assert isinstance(step, Step)
+    assert (step.act, step.replica) == (Act.REJOIN, "c")

@@ -8,7 +8,7 @@ from itertools import product
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.restores.choices import ways
 from recovery.restores.decide import next_step
-from recovery.restores.facts import BEFORE_SWITCH, Act, Facts, Phase, Step
+from recovery.restores.facts import BEFORE_SWITCH, Act, Facts, Phase, Step, Wait
 from recovery.restores.in_place import refuse_here
 from recovery.restores.lost import GONE, LeaseSight, Member, Standing, is_back, is_open, refuse
 from tests.decisions.restores.test_steps import GOOD, facts
@@ -114,6 +114,26 @@ def test_a_copy_that_runs_or_is_not_heard_is_replaced_by_no_backup() -> None:
     for verdict in set(Verdict) - GONE - {Verdict.ALIVE}:
         lead = Member("notes-1", "h-1", verdict, server="failed")
         assert refuse(stuck(lead=lead, members=(lead,))), "its agent's word may be old"
+
+
+def test_an_old_word_that_it_is_down_lets_nobody_take_its_place_and_ends_nothing() -> None:
+    old = Member("notes-1", "h-1", Verdict.ALIVE, server="down", is_heard=False)
+    lost = Member("notes-2", "h-2", Verdict.LOST, is_lead=False)
+    seen = stuck(lead=old, members=(old, lost), state=DatabaseState.WAITING)
+    said = "notes-1 on h-1 was down by its agent's last word, and is not heard now"
+    assert refuse(seen).startswith(said)
+    assert refuse_here(seen) == "notes is waiting: it is not restored in place meanwhile."
+    assert not is_back(seen), "two people's words are not thrown away for a blink"
+    facts = business(members=(old, lost), lead=old)
+    answer = next_step(facts)
+    assert isinstance(answer, Wait)
+    assert answer.reason.startswith(said)
+    heard = replace(old, is_heard=True)
+    answer = next_step(replace(facts, members=(heard, lost), lead=heard))
+    assert isinstance(answer, Step)
+    assert answer.act is Act.SWITCH
+    runs = Member("notes-3", "h-3", Verdict.ALIVE, server="running", is_lead=False)
+    assert "notes-3 on h-3 is alive, and runs" in is_back(stuck(members=(old, runs)))
 
 
 def test_a_standby_that_may_not_be_promoted_keeps_nobody_from_a_backup() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -26,8 +27,9 @@ from recovery.drp.queries.world import world
 from recovery.drp.resolve import Wish
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
+from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.facts import PlacementState, Verdict
-from recovery.inventory.models import Application, Container, Host, Placement
+from recovery.inventory.models import Application, Container, Datacenter, Host, Placement
 from recovery.operations.actions import hand_operations, record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
@@ -154,6 +156,14 @@ def test_what_lives_where_it_is_left_is_whole_until_it_is_lost(product: Product)
     assert look(whole, world("PAR1", "OSU2")).share == 100
     lose("par1-r1-h1")
     assert look(whole, world("PAR1", "OSU2")).share == 0
+
+
+def test_what_lives_behind_a_fence_is_no_copy(product: Product) -> None:
+    """Its datacenter is told to run nothing, whatever still answers there."""
+    site = Datacenter.objects.get(name="PAR1")
+    cause = Cause("key", uuid4(), "DRP-0001", "fence", "amelie")
+    raise_fence(datacenter=site.pk, cause=cause, actor=BY, reason="It burns.", now=NOW)
+    assert look(Condition.REDUNDANCY_IS_WHOLE, world("PAR1", "OSU2")).share == 0
 
 
 def test_what_finds_no_room_there_stays_where_it_is_and_says_so(product: Product) -> None:

@@ -14,6 +14,8 @@ from recovery.drp.hands.placing import Placing
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.press import Press
+from recovery.drp.queries.promises import back, promised
+from recovery.drp.queries.world import world
 from recovery.drp.sights import Heard
 from recovery.inventory import actions as inventory
 from recovery.inventory.facts import ApplicationKind, PlacementState, Replace, Verdict
@@ -243,3 +245,14 @@ def test_a_drill_moves_no_container_of_production(product: Product) -> None:
     assert outcome.heard is Heard.FAILED
     assert outcome.said == "shop is production: a drill never touches it."
     assert seats() == before
+
+
+def test_a_service_is_back_once_all_that_the_run_is_about_serves(product: Product) -> None:
+    """By eyes that see; what nobody sees is not back."""
+    run = product.prepare()
+    (name,) = [one.name for one in promised(run) if one.covers == "applications_of_more"]
+    assert back(run, world("PAR1", "OSU2"), NOW) == {name}, "its other copy answers users"
+    assert not back(run, world("PAR1", "OSU2", blind="Nobody answers."), NOW)
+    other = Placement.objects.get(host__name="mrs1-r1-h1")
+    transitions.move(other, PlacementState.LOST, actor=BY, reason="test", now=NOW)
+    assert not back(run, world("PAR1", "OSU2"), NOW)
