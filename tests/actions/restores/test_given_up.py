@@ -16,6 +16,7 @@ from recovery.failover.actions.epochs import set_role
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind
 from recovery.failover.phases import Phase as FailoverPhase
+from recovery.failover.rounds.rows import read_rows
 from recovery.gateway.queries import errands
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 from recovery.inventory.models import Host, Replica
@@ -207,6 +208,25 @@ def test_nothing_is_put_in_place_before_an_old_host_that_lives_signs_that_it_sta
     assert adopted(pair), "its newer list had it ended"
     pair.answer(Verb.ADOPT, OperationState.DONE, "its data are in place")
     assert pair.carry_on() == "route"
+
+
+def test_its_old_hosts_receipt_is_no_proof_for_a_later_failover(pair: Pair) -> None:
+    """It is of the same replica, which is elsewhere now."""
+    moved_from_a_living_host(pair)
+    failovers.begin_failover(
+        database=pair.database,
+        kind=FailoverKind.RESTART,
+        source=pair.replica,
+        incident=None,
+        happened_at=NOW,
+        actor=BY,
+        reason="It crashed.",
+        now=NOW,
+    )
+    asked = Operation.objects.filter(verb=Verb.FENCE, replica=pair.replica)
+    assert asked.filter(requested_at__gte=NOW).exists()
+    orders = read_rows(pair.now).orders[pair.database.pk]
+    assert [op.verb for op in orders if op.verb == Verb.FENCE] == []
 
 
 def test_an_old_host_that_is_lost_after_the_switch_is_waited_for_no_longer(pair: Pair) -> None:
