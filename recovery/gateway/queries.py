@@ -152,9 +152,11 @@ def _order(
 
 
 def _is_there(op: Operation) -> bool:
-    """A restore goes beside, and is dropped, wherever that is; every other order is about a copy
-    in its place."""
-    is_beside = op.verb in {Verb.RESTORE, Verb.DISCARD}
+    """A restore goes beside, and is dropped, wherever that is; what it took the place of is closed
+    where that was left; every other order is about a copy in its place."""
+    is_beside = op.verb in {Verb.RESTORE, Verb.DISCARD} or (
+        op.verb == Verb.FENCE and "restore" in op.params
+    )
     return is_beside or (op.replica is not None and op.replica.host_id == op.host_id)
 
 

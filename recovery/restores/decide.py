@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from recovery.backups.facts import LoanState
 from recovery.backups.words import instant, spoken
+from recovery.core.wire.databases import UNLISTED
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.facts import (
@@ -22,6 +23,7 @@ from recovery.restores.facts import (
     Act,
     Answer,
     Facts,
+    Left,
     LoanSight,
     OrderSight,
     Phase,
@@ -213,9 +215,38 @@ def _start(facts: Facts) -> Answer:
 
 
 def _adopt(facts: Facts) -> Answer:
+    if facts.adopt is None and (answer := _closed(facts)) is not None:
+        return answer
     if facts.adopt is not None and facts.adopt.state is OperationState.DONE:
         return Step(Act.ADVANCE, Phase.ROUTE, f"The data are in place on {facts.host}.")
     return _ordered(facts, facts.adopt, "Its data could not be put in place")
+
+
+def _closed(facts: Facts) -> Answer | None:
+    """Its old host, where that lives, has to say that it starts nothing before anything is put in
+    place: its disk may have been freed in this very moment, and then two would serve (I-DB-1).
+    None: it has said so, or nobody expects a word of it."""
+    why, order = unclosed(facts.close, facts.left), facts.close
+    if not why or order is None:
+        return None
+    if order.state in UNDER_WAY or facts.quiet < AGAIN_SECONDS:
+        return Wait(why)
+    return Step(Act.CLOSE, Phase.SWITCH, f"Asked for again: {why}")
+
+
+def unclosed(order: OrderSight | None, left: Left | None) -> str:
+    """Why its old host may still start it; empty: it signed that it does not, its newer list had it
+    ended before, or nobody asks it."""
+    if order is None or left is None or left.verdict in GONE:
+        return ""
+    is_unlisted = order.state is OperationState.REFUSED and order.detail == UNLISTED
+    if order.state is OperationState.DONE or is_unlisted:
+        return ""
+    said = "" if order.state in UNDER_WAY else f" ({order.detail or order.state})"
+    return (
+        f"{left.name} has not said yet that it starts it no more{said}: until it does, or is lost,"
+        " nothing is put in place."
+    )
 
 
 def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:

@@ -150,6 +150,14 @@ class OrderSight:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """The host that a database was on, and lived at the switch away from it."""
+
+    name: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What the agent read back: every commit acknowledged up to `moment` is there."""
 
@@ -174,7 +182,8 @@ class Facts:
     `verdict`, `is_quarantined`: of the new host, which pass by themselves. `source_gone`,
     `host_refused`: why what was agreed to does not hold any more. `quoted`: the moment that both
     people agreed to lose everything after; `to`: the one that they asked for.
-    `restore`, `adopt`: the newest orders; `orders`: how many of the one that runs were asked for;
+    `restore`, `adopt`, `close`: the newest orders, the last to the old host `left`, None where that
+    did not live at the switch; `orders`: how many of the one that runs were asked for;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lead`, `lease`: every copy of a business database, who led it last, and what that
     one lived by; `is_undecided`, `is_degraded`: as in `Standing`.
@@ -203,6 +212,8 @@ class Facts:
     to: datetime | None = None
     restore: OrderSight | None = None
     adopt: OrderSight | None = None
+    close: OrderSight | None = None
+    left: Left | None = None
     orders: int = 0
     quiet: float = 0.0
     result: Result | None = None
@@ -249,12 +260,14 @@ class Switched:
 class Act(StrEnum):
     """What goes with the step, in one transaction: `advance`: the phase alone · `order`: the
     agent's order of this phase · `take`: its result is kept · `switch`: rows, epoch, the order to
-    adopt · `end`: it is over, and what is staged is dropped."""
+    adopt, or to an old host that lives to close what it has · `close`: that order again · `end`: it
+    is over, and what is staged is dropped."""
 
     ADVANCE = "advance"
     ORDER = "order"
     TAKE = "take"
     SWITCH = "switch"
+    CLOSE = "close"
     END = "end"
 
 

@@ -19,9 +19,10 @@ from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica, ReplicaSight
-from recovery.operations.facts import UNDER_WAY, OperationState, Verb
+from recovery.operations.facts import UNDER_WAY, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
+from recovery.restores import ordered
 from recovery.restores.choices import choose, place, refuse_agreed, refuse_source
 from recovery.restores.decide import drops_stray
 from recovery.restores.facts import (
@@ -54,7 +55,6 @@ from recovery.restores.standings import (
 
 DISCARDED_WITHIN = timedelta(days=30)
 UNKEPT = "no snapshot of it is kept at the provider yet."
-VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def discard_of(row: Restore, now: datetime) -> tuple[OrderSight | None, float]:
 
 def _discard(restore: str, host: UUID, now: datetime) -> tuple[OrderSight | None, float]:
     orders = list(about_restore(restore).filter(verb=Verb.DISCARD, host=host))
-    return _newest(orders, Verb.DISCARD), _quiet(orders, now)
+    return ordered.newest(orders, Verb.DISCARD), ordered.quiet(orders, now)
 
 
 def strays_to_drop(now: datetime) -> list[tuple[Stray, Replica]]:
@@ -307,8 +307,8 @@ def facts_of(
     """As of now. A failover that waits for a candidate waits for what is gone."""
     database, phase = row.database, Phase(row.phase)
     is_business = database.plan == Plan.BUSINESS
-    orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT]))
-    running = [op for op in orders if op.verb == VERBS.get(phase)]
+    orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT, Verb.FENCE]))
+    running = ordered.running(orders, phase)
     hears = hearing(leases, now)
     lead = lead_of(database, hears)
     return Facts(
@@ -329,10 +329,12 @@ def facts_of(
         host_refused=_refused(row) if phase in {Phase.PLACE, Phase.VERIFY} else "",
         quoted=row.quoted,
         to=row.to,
-        restore=_newest(orders, Verb.RESTORE),
-        adopt=_newest(orders, Verb.ADOPT),
+        restore=ordered.newest(orders, Verb.RESTORE),
+        adopt=ordered.newest(orders, Verb.ADOPT),
+        close=ordered.newest(orders, Verb.FENCE),
+        left=ordered.left(orders),
         orders=len(running),
-        quiet=_quiet(running, now),
+        quiet=ordered.quiet(running, now),
         result=Result(row.recovered_to, row.canary_at) if row.recovered_to else None,
         paused=paused,
         plan=Plan(database.plan),
@@ -351,22 +353,8 @@ def facts_of(
 
 def orders_of(row: Restore, verbs: Collection[Verb]) -> Iterable[Operation]:
     """Its operations, in the order in which they were asked for."""
-    return about_restore(str(row.pk)).filter(verb__in=sorted(verbs))
-
-
-def _newest(orders: Iterable[Operation], verb: Verb) -> OrderSight | None:
-    found = [op for op in orders if op.verb == verb]
-    if not found:
-        return None
-    return OrderSight(OperationState(found[-1].state), found[-1].detail, found[-1].held_reason)
-
-
-def _quiet(orders: list[Operation], now: datetime) -> float:
-    if not orders:
-        return 0.0
-    last = orders[-1]
-    since = last.ended_at or last.handed_at or last.requested_at
-    return (now - since).total_seconds()
+    found = about_restore(str(row.pk)).filter(verb__in=sorted(verbs))
+    return found.select_related("host")
 
 
 def _gone(row: Restore) -> str:

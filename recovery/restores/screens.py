@@ -8,10 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from recovery.inventory.models import Database
+from recovery.operations.facts import Verb
 from recovery.restores import queries, standings
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.choices import refuse_host, refuse_source, ways
-from recovery.restores.decide import unlent
+from recovery.restores.decide import unclosed, unlent
 from recovery.restores.facts import (
     ENDED,
     Choice,
@@ -23,6 +24,7 @@ from recovery.restores.facts import (
     may_call_off,
 )
 from recovery.restores.models import Restore, RestoreSight, Stray
+from recovery.restores.ordered import left, newest
 from recovery.restores.words import follows, holds
 
 SHOWN = 12
@@ -71,8 +73,8 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class RestoreView:
-    """One restore. `waits_for`: the volume of a provider's snapshot, while it is made; `holds`,
-    `follows`: what is so now, and who has to do what."""
+    """One restore. `waits_for`: the volume of a provider's snapshot, while it is made, or the
+    old host's word; `holds`, `follows`: what is so now, and who has to do what."""
 
     id: str
     name: str
@@ -240,7 +242,7 @@ def _view(row: Restore) -> RestoreView:
         end_reason=row.end_reason,
         called_off=row.called_off,
         in_place=row.in_place,
-        waits_for=unlent(queries.loan_of(row.pk)) if row.phase == Phase.PLACE else "",
+        waits_for=_waits_for(row),
         holds=holds(Phase(row.phase), row.database.name, row.host.name, in_place=row.in_place),
         follows=follows(
             Phase(row.phase), row.host.name, in_place=row.in_place, called_off=row.called_off
@@ -248,6 +250,16 @@ def _view(row: Restore) -> RestoreView:
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )
+
+
+def _waits_for(row: Restore) -> str:
+    if row.phase == Phase.PLACE:
+        return unlent(queries.loan_of(row.pk))
+    if row.phase != Phase.SWITCH:
+        return ""
+    orders = list(queries.orders_of(row, [Verb.FENCE, Verb.ADOPT]))
+    is_adopting = any(op.verb == Verb.ADOPT for op in orders)
+    return "" if is_adopting else unclosed(newest(orders, Verb.FENCE), left(orders))
 
 
 def _word(row: Restore) -> str:

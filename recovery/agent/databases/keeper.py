@@ -104,7 +104,10 @@ class DatabaseKeeper:
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self.orders = DatabaseOrders(self._replicas.get, clock, self._restores, setting.approvals)
+        self._ending: set[str] = set()
+        self.orders = DatabaseOrders(
+            self._replicas.get, clock, self._restores, setting.approvals, self._unsure
+        )
 
     # ------------------------------------------------------------------ life
 
@@ -204,6 +207,7 @@ class DatabaseKeeper:
     async def _retire(self, name: str) -> None:
         """Not in the list any more: its server ends, its data stay."""
         replica, task = self._replicas.pop(name), self._tasks.pop(name)
+        self._ending.add(name)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         with contextlib.suppress(WatchdogAway, OSError):
@@ -213,6 +217,14 @@ class DatabaseKeeper:
         await asyncio.to_thread(self._tools.records.retire, name)
         if (leash := self._leashes.pop(name, None)) is not None:
             leash.close()
+        self._ending.discard(name)
+
+    def _unsure(self, name: str) -> str:
+        if name in self._ending:
+            return "it is not in the list any more, and is about to end"
+        if name in self._unusable:
+            return "its record cannot be read: whether its server runs is not known"
+        return ""
 
     def _place(self, spec: DatabaseSpec) -> Place:
         folder = self._tools.records.folder_of(spec.replica) / "engine"

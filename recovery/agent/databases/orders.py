@@ -29,6 +29,7 @@ from recovery.core.wire import (
     Outcome,
     OutcomeState,
 )
+from recovery.core.wire.databases import UNLISTED
 
 OBSERVE_SECONDS = 10.0
 _PAUSE = 0.02
@@ -47,7 +48,10 @@ class DatabaseOrders:
         clock: SystemClock,
         restores: Restores,
         approvals: Approvals,
+        unsure: Callable[[str], str] = lambda _: "",
     ) -> None:
+        """`unsure`: why nobody knows here whether a replica that is not kept still runs."""
+        self._unsure = unsure
         self.refuse = approvals.refuse
         self._replicas, self._clock, self._restores = replicas, clock, restores
         self._verbs: dict[DatabaseVerb, Verb] = {
@@ -66,7 +70,8 @@ class DatabaseOrders:
             return await self._restores.carry_out(order)
         replica = self._replicas(order.database.replica)
         if replica is None:
-            return outcome(order, "refused", "this host has no such replica")
+            why = self._unsure(order.database.replica)
+            return outcome(order, "unknown" if why else "refused", why or UNLISTED)
         known = replica.server.record.epoch
         if order.database.epoch < known:
             return outcome(order, "refused", f"epoch {order.database.epoch} is below {known}")

@@ -16,6 +16,11 @@ ReplicaRole = Literal["primary", "standby", "out"]
 returned and is not trusted yet, a primary whose rows nobody else has."""
 
 
+UNLISTED = "this host has no such replica"
+"""An agent's words about what its list does not name, and what has ended. Also a proof: by them
+what was there is put elsewhere (I-DB-1)."""
+
+
 class LeaseTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, by the profile (safety.md 3.2): a primary may accept writes until `length` after
     it *sent* the renewal that was granted (B2). None of it is wall-clock time."""

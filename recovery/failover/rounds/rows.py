@@ -13,7 +13,7 @@ from recovery.failover.phases import ENDED, FailoverKind, Phase, VouchState
 from recovery.failover.queries import fenced_hosts
 from recovery.inventory.facts import ReplicaState
 from recovery.inventory.models import Database, Replica, ReplicaSight, WriteProbe
-from recovery.operations.facts import DATABASE_VERBS
+from recovery.operations.facts import DATABASE_VERBS, Verb
 from recovery.operations.models import Operation
 
 RESTART_MEMORY = timedelta(minutes=10)
@@ -74,6 +74,8 @@ def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
 
 
 def _read_orders(found: Rows) -> None:
+    """What a restore closes where it left is no order of a failover: it is of an earlier epoch, and
+    its receipt, of the same replica, proves nothing of where that is now (I-DB-4)."""
     if not found.failovers:
         return
     since = min(row.began_at for row in found.failovers.values())
@@ -81,8 +83,8 @@ def _read_orders(found: Rows) -> None:
         replica__database__in=list(found.failovers),
         verb__in=sorted(DATABASE_VERBS),
         requested_at__gte=since,
-    ).select_related("replica")
-    for op in rows.order_by("requested_at", "pk"):
+    ).exclude(verb=Verb.FENCE, params__has_key="restore")
+    for op in rows.select_related("replica").order_by("requested_at", "pk"):
         assert op.replica is not None
         if op.requested_at >= found.failovers[op.replica.database_id].began_at:
             found.orders[op.replica.database_id].append(op)

@@ -28,7 +28,7 @@ from recovery.failover.actions.restored import (
     lead_alone,
 )
 from recovery.failover.phases import VouchState
-from recovery.inventory.facts import Plan
+from recovery.inventory.facts import Plan, Verdict
 from recovery.inventory.models import Database, Replica
 from recovery.operations.actions import request_acts, withdraw_operations
 from recovery.operations.facts import Act as Order
@@ -61,6 +61,9 @@ def carry(
             if _refusal(row, queries.hearing(leases, now)):
                 raise _overtaken(row.database)
             changes = _switched(row, step, actor=actor, now=now)
+        case Act.CLOSE:
+            _close_again(row, actor=actor, reason=step.reason, now=now)
+            changes = {}
         case Act.END:
             _end(row, step, actor=actor, now=now)
             changes = {"ended_at": now, "end_reason": step.reason}
@@ -142,7 +145,7 @@ def _taken(row: Restore, *, actor: Actor, now: datetime) -> Mapping[str, object]
 
 def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mapping[str, object]:
     """The database belongs on the new host from this transaction on, at an epoch above the old."""
-    database = row.database
+    database, left = row.database, _living_host(row)
     if database.epoch != row.old_epoch:
         raise _overtaken(database)
     why = f"Restored from replica {row.source.number} by {row}: {step.reason}"
@@ -167,8 +170,39 @@ def _switched(row: Restore, step: Step, *, actor: Actor, now: datetime) -> Mappi
     else:
         moved = lead_elsewhere(database, row.host, why=why, said=said, actor=actor, now=now)
     row.database = moved
-    _ask(row, Verb.ADOPT, actor=actor, reason=step.reason, now=now)
+    if left is None:
+        _ask(row, Verb.ADOPT, actor=actor, reason=step.reason, now=now)
+    else:
+        _close(row, left, actor=actor, reason=f"{row} took its place: {step.reason}", now=now)
     return {"new_epoch": moved.epoch}
+
+
+def _living_host(row: Restore) -> UUID | None:
+    """That it is on, where another takes its place while it lives."""
+    led = standings.leader_of(row.database)
+    if row.in_place or led is None or led.host.verdict != Verdict.ALIVE:
+        return None
+    return led.host_id
+
+
+def _close(row: Restore, host: UUID, *, actor: Actor, reason: str, now: datetime) -> None:
+    """It signs that what it has serves nobody any more, in the epoch that it led."""
+    led = standings.leader_of(row.database)
+    assert led is not None, "somebody led what is restored"
+    order = Order(
+        verb=Verb.FENCE,
+        replica=led.pk,
+        host=host,
+        database_epoch=row.old_epoch,
+        urgency=URGENCY,
+        params={"restore": str(row.pk)},
+    )
+    request_acts(acts=[order], actor=actor, reason=reason, now=now)
+
+
+def _close_again(row: Restore, *, actor: Actor, reason: str, now: datetime) -> None:
+    asked = list(queries.orders_of(row, [Verb.FENCE]))
+    _close(row, asked[-1].host_id, actor=actor, reason=reason, now=now)
 
 
 def _overtaken(database: Database) -> Conflict:

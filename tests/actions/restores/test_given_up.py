@@ -9,18 +9,24 @@ import pytest
 
 from recovery.core import control, transitions
 from recovery.core.errors import Conflict, Refused
+from recovery.core.wire import DatabaseOrder
+from recovery.core.wire.databases import UNLISTED
 from recovery.failover.actions import failovers
 from recovery.failover.actions.epochs import set_role
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind
 from recovery.failover.phases import Phase as FailoverPhase
+from recovery.failover.rounds.rows import read_rows
+from recovery.gateway.queries import errands
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 from recovery.inventory.models import Host, Replica
 from recovery.operations.facts import OperationState, Verb
+from recovery.operations.models import Operation
 from recovery.restores.actions import carry
 from recovery.restores.decide import next_step
 from recovery.restores.facts import Act, Step
 from recovery.restores.queries import facts_of, load
+from recovery.restores.screens import unfinished
 from tests.actions.failover.fleet import copy
 from tests.actions.restores.test_business import Pair, make_pair
 from tests.actions.restores.test_business import pair as pair  # noqa: PLC0414 - a fixture
@@ -164,6 +170,70 @@ def test_its_last_word_does_not_stand_for_an_agent_that_nobody_hears(pair: Pair)
     assert pair.database.epoch == pair.restore.old_epoch
     see(pair, 1, "failed")
     assert pair.carry_on() == "switch", "its agent still says so"
+
+
+def moved_from_a_living_host(pair: Pair) -> None:
+    stuck(pair)
+    pair.see_lease()
+    pair.begin()
+    pair.carry_on()
+    pair.prove()
+    assert pair.carry_on() == "switch"
+
+
+def adopted(pair: Pair) -> bool:
+    pair.carry_on(seconds=6)
+    return Operation.objects.filter(verb=Verb.ADOPT).exists()
+
+
+def test_nothing_is_put_in_place_before_an_old_host_that_lives_signs_that_it_starts_nothing(
+    pair: Pair,
+) -> None:
+    """Its disk may be freed between its last word and its next list."""
+    moved_from_a_living_host(pair)
+    order = pair.order(Verb.FENCE)
+    assert (order.host.name, order.database_epoch) == ("par1-r1-h1", pair.restore.old_epoch)
+    (errand,) = errands([order.host_id], epoch=pair.epoch, resend_before=NOW)
+    assert isinstance(errand.order, DatabaseOrder)
+    assert (errand.order.verb, errand.order.database.epoch) == ("fence", pair.restore.old_epoch)
+    assert not adopted(pair), "it was not handed out yet"
+    shown = unfinished("notes")
+    assert shown is not None
+    assert shown.waits_for.startswith("par1-r1-h1 has not said yet that it starts it no more")
+    pair.answer(Verb.FENCE, OperationState.DONE, "closed")
+    assert pair.order(Verb.FENCE).state == "failed", "nobody signed it"
+    assert not adopted(pair)
+    assert pair.order(Verb.FENCE).pk != order.pk, "it is asked again"
+    pair.answer(Verb.FENCE, OperationState.REFUSED, UNLISTED)
+    assert adopted(pair), "its newer list had it ended"
+    pair.answer(Verb.ADOPT, OperationState.DONE, "its data are in place")
+    assert pair.carry_on() == "route"
+
+
+def test_its_old_hosts_receipt_is_no_proof_for_a_later_failover(pair: Pair) -> None:
+    """It is of the same replica, which is elsewhere now."""
+    moved_from_a_living_host(pair)
+    failovers.begin_failover(
+        database=pair.database,
+        kind=FailoverKind.RESTART,
+        source=pair.replica,
+        incident=None,
+        happened_at=NOW,
+        actor=BY,
+        reason="It crashed.",
+        now=NOW,
+    )
+    asked = Operation.objects.filter(verb=Verb.FENCE, replica=pair.replica)
+    assert asked.filter(requested_at__gte=NOW).exists()
+    orders = read_rows(pair.now).orders[pair.database.pk]
+    assert [op.verb for op in orders if op.verb == Verb.FENCE] == []
+
+
+def test_an_old_host_that_is_lost_after_the_switch_is_waited_for_no_longer(pair: Pair) -> None:
+    moved_from_a_living_host(pair)
+    assert not adopted(pair)
+    lose(pair.hosts["par1-r1-h1"])
+    assert adopted(pair)
 
 
 def test_nobody_agrees_to_a_restore_by_an_old_word(pair: Pair) -> None:

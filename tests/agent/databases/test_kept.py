@@ -18,6 +18,7 @@ from recovery.core import wire
 from recovery.core.clock import system
 from recovery.core.consent import write_pins
 from recovery.core.ports import Kept
+from recovery.core.wire.databases import UNLISTED
 from recovery.drp.facts import Kind
 from tests.agent.databases.conftest import A, B, Pair, fail_over
 from tests.agent.databases.test_approved import PINS, made, mandate, word
@@ -93,6 +94,23 @@ async def test_what_its_own_list_lets_serve_is_not_touched(role: wire.ReplicaRol
     refused = await keep(replica)
     assert (refused.state, refused.detail) == ("refused", "it is not set apart: it may serve")
     assert replica.server.kept == 0
+
+
+async def test_only_what_has_ended_is_said_not_to_be_here() -> None:
+    """By that word another takes its place."""
+    ending = {"r"}
+    orders = DatabaseOrders(
+        lambda _: None,
+        system,
+        cast("Restores", Adopts()),
+        Approvals(),
+        lambda name: "it is about to end" if name in ending else "",
+    )
+    told = await orders.carry_out(ORDER)
+    assert (told.state, told.detail) == ("unknown", "it is about to end")
+    ending.clear()
+    told = await orders.carry_out(ORDER)
+    assert (told.state, told.detail) == ("refused", UNLISTED)
 
 
 async def test_a_server_that_still_runs_is_not_pulled_from_under_its_feet() -> None:
