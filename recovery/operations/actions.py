@@ -74,12 +74,16 @@ def _give_way(act: Act, *, actor: Actor, now: datetime) -> None:
         state__in=sorted(UNFINISHED),
     )
     keys = list(earlier.values_list("pk", flat=True))
-    if not keys:
+    give_way(operations=keys, reason="It is asked for anew.", actor=actor, now=now)
+
+
+def give_way(*, operations: Sequence[UUID], reason: str, actor: Actor, now: datetime) -> None:
+    """They are sent no more, whatever came of them. In the caller's transaction."""
+    if not operations:
         return
-    reason = "It is asked for anew."
-    withdraw_operations(operations=keys, actor=actor, reason=reason, now=now)
-    for key in keys:
-        detail = "No outcome became known; it was asked for anew."
+    withdraw_operations(operations=operations, actor=actor, reason=reason, now=now)
+    for key in operations:
+        detail = f"No outcome became known. {reason}"
         record_outcome(
             operation=key, state=OperationState.FAILED, detail=detail, actor=actor, now=now
         )

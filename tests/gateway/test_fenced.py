@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -22,15 +23,20 @@ from recovery.failover.actions.fences import (
     tell_standby,
 )
 from recovery.failover.actions.leases import Renewed, grant_lease, renew_leases
-from recovery.failover.actions.orders import order
+from recovery.failover.actions.orders import Giving, give_promises_again, order
 from recovery.failover.models import Fence
 from recovery.gateway.actions import release_quarantine
 from recovery.gateway.databases import stamps_of
 from recovery.gateway.queries import desired_of, errands
 from recovery.inventory.facts import DatabaseState
 from recovery.inventory.models import Database, Datacenter, Host
-from recovery.operations.actions import admit_operations, request_acts
-from recovery.operations.facts import Act, Verb
+from recovery.operations.actions import (
+    admit_operations,
+    doubt_operations,
+    hand_operations,
+    request_acts,
+)
+from recovery.operations.facts import UNFINISHED, Act, Verb
 from recovery.operations.models import Operation
 from tests.actions.failover.fleet import Pair, make_pair
 from tests.support.fleet import BY, NOW
@@ -205,6 +211,43 @@ def test_what_gives_promises_again_is_not_lost_to_a_later_question(pair: Pair) -
     (errand,) = errands([mate.host_id], epoch=1, resend_before=NOW)
     assert isinstance(errand.order, DatabaseOrder)
     assert errand.order.give_again == (row.key,), "its agent is told"
+
+
+@pytest.mark.parametrize("state", ["handed", "unknown"])
+def test_what_took_promises_over_is_not_sent_again_after_what_gives_them_again(
+    pair: Pair, state: str
+) -> None:
+    """It is of a higher epoch, and would be sent after the other: for good."""
+    row, mate = fence(), pair.replicas[1]
+    epoch = pair.database.epoch
+    tell_standby(replica=mate.pk, epoch=epoch, by=row.key, actor=BY, reason="test", now=NOW)
+    op = Operation.objects.get()
+    admit_operations(operations=[op.pk], actor=BY, reason="test", now=NOW)
+    hand_operations(operations=[op.pk], actor=BY, now=NOW)
+    if state == "unknown":
+        doubt_operations(operations=[op.pk], actor=BY, reason="test", now=NOW)
+    later = NOW + timedelta(seconds=9)
+    assert len(errands([mate.host_id], epoch=1, resend_before=later)) == 1, "it is sent again"
+    lift_fence(datacenter="PAR1", actor=PERSON, reason="A mistake.", now=NOW)
+    op.refresh_from_db()
+    assert (op.state, op.ended_at) == ("failed", NOW)
+    again = Operation.objects.get(params__has_key="give_again")
+    admit_operations(operations=[again.pk], actor=BY, reason="test", now=NOW)
+    (errand,) = errands([mate.host_id], epoch=1, resend_before=later)
+    assert errand.operation == again.pk
+
+
+def test_whoever_gives_again_passes_on_what_its_own_order_was_to_give_again(pair: Pair) -> None:
+    """That order ends with it, and is where the other's name stood."""
+    mate, epoch = pair.replicas[1], pair.database.epoch
+    for giving in (Giving(again=("x",)), Giving(is_taken=True, takes="y")):
+        order(
+            verb=Verb.ASK, replica=mate, epoch=epoch + 1, urgency=1, giving=giving, actor=BY,
+            reason="test", now=NOW,
+        )  # fmt: skip
+    give_promises_again(by="y", actor=BY, reason="test", now=NOW)
+    (op,) = Operation.objects.filter(state__in=UNFINISHED)
+    assert (op.database_epoch, op.params) == (epoch, {"give_again": ["x", "y"]})
 
 
 def test_proofs_are_written_once(pair: Pair) -> None:

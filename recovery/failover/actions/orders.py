@@ -14,7 +14,7 @@ from datetime import datetime
 from recovery.audit.facts import Actor
 from recovery.failover.models import Failover
 from recovery.inventory.models import Replica
-from recovery.operations.actions import request_acts, withdraw_operations
+from recovery.operations.actions import give_way, request_acts
 from recovery.operations.facts import UNFINISHED, Act, Verb
 from recovery.operations.models import Operation
 
@@ -85,13 +85,13 @@ def plan_of(failover: Failover | None) -> Mapping[str, object] | None:
 
 def give_promises_again(*, by: str, actor: Actor, reason: str, now: datetime) -> None:
     """Whoever took the giving of promises over by this name gave up: each standby that was told, or
-    may have been, promises again. In the caller's transaction."""
+    may have been, promises again. In the caller's transaction.
+
+    What took it over is never sent again: it would come after what gives it again, and for good."""
     if not by:
         return
     rows = Operation.objects.filter(verb=Verb.ASK, params__take_over=True, params__by=by)
     told = list(rows.select_related("replica__database").order_by("requested_at", "pk"))
-    waiting = [op.pk for op in told if op.state in {"waiting", "intended"}]
-    withdraw_operations(operations=waiting, actor=actor, reason=reason, now=now)
     for replica in {op.replica_id: op.replica for op in told}.values():
         assert replica is not None, "a standby was told"
         order(
@@ -104,3 +104,6 @@ def give_promises_again(*, by: str, actor: Actor, reason: str, now: datetime) ->
             reason=reason,
             now=now,
         )
+    # last, since the names that such an order carried along are taken over by the one above
+    unfinished = [op.pk for op in told if op.state in UNFINISHED]
+    give_way(operations=unfinished, reason="It is given again.", actor=actor, now=now)
