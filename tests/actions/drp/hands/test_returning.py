@@ -280,6 +280,34 @@ def test_a_persons_word_that_it_was_kept_lets_only_those_go_whose_agents_told_it
     )
 
 
+def test_a_fence_that_somebody_lifts_before_the_run_does_is_drift_where_it_was_to_be_kept(
+    loss: Loss,
+) -> None:
+    go_back(loss)
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    loss.run(2.0)
+    run = loss.ground.run
+    assert run.state == "paused"
+    assert "orders: what it holds was to be kept. orders-1 on par1-r1-h1" in run.state_reason
+    assert "orders-2 on par1-r2-h1 follows by itself already" in run.state_reason
+
+
+def test_without_a_fence_those_that_do_not_follow_yet_are_set_apart(loss: Loss) -> None:
+    """People chose that they follow; the step says the same of a fence that is gone already."""
+    go_back(loss, frozenset())
+    approve(loss, "keep")
+    loss.until(lambda: bool(loss.ground.step("keep").state == "done"))
+    first = loss.play.servers[loss.play.pair.replicas[0].pk]
+    first.is_up = False
+    loss.run(6.0)
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    approve(loss, "lift")
+    loss.until(lambda: bool(loss.ground.step("lift").state == "done"))
+    assert states()[:2] == [(1, "out", "quarantined"), (2, "standby", "member")]
+    said = Act.objects.get(step__name="lift").said
+    assert said == "No fence of PAR1 stands: nothing was lifted. Set apart until decided: 1 copies."
+
+
 def test_leaders_killed_in_every_step_do_each_once(loss: Loss) -> None:
     go_back(loss)
     start_them(loss)
