@@ -30,6 +30,7 @@ urlpatterns = [
     path("databases/<str:name>/restore-in-place/", in_place.restore_in_place),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
+    path("databases/<str:name>/let-follow/", databases.let_follow),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("backups/", look.backups),

@@ -8,6 +8,7 @@ from uuid import UUID
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
+from recovery.drp.actions.apart import let_copies_follow
 from recovery.failover import screens
 from recovery.failover.actions import moves, people, standbys
 from recovery.failover.models import Failover, Vouch
@@ -70,6 +71,14 @@ def add_standby(name: str, host: str, actor: Actor, reason: str) -> str:
         database=_database(name), host=target, actor=actor, reason=reason, now=clock.system.now()
     )
     return f"{made} is made on {host}: its agent clones the primary, then it could take over."
+
+
+def let_follow(name: str, actor: Actor, reason: str) -> str:
+    """Copies that a plan set apart and that no plan has any more."""
+    now = clock.system.now()
+    gone = let_copies_follow(database=_database(name), actor=actor, reason=reason, now=now)
+    names = ", ".join(f"{row} on {row.host}" for row in gone)
+    return f"{names}: each follows the primary again, after what only it has is kept on its host."
 
 
 def allow_failover(name: str, actor: Actor, reason: str) -> str:

@@ -79,6 +79,12 @@ def call_off(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
     return {"said": acts.call_off(name, who.actor, why.reason)}
 
 
+@router.post("/{name}/let-follow", response=Done)
+def let_follow(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
+    who = caller(request, May.SETTLE)
+    return {"said": acts.let_follow(name, who.actor, why.reason)}
+
+
 @router.post("/{name}/unblock", response=Done)
 def allow_failover(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
     who = caller(request, May.SWITCH_OVER)

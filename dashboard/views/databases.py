@@ -250,3 +250,42 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         ends=so_far if is_needed else RISK,
         grave=is_needed,
     )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.SETTLE)
+def let_follow(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    """What a way back set apart and left so: a plan that has it is refused with its name."""
+    view = find(name)
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        return answer(
+            request,
+            lambda: acts.let_follow(name, actor_of(request), reason),
+            back=f"/databases/{name}/",
+        )
+    return confirm(
+        request,
+        role,
+        view,
+        form,
+        heading=f"Let the copies of {name} that are set apart follow",
+        said="Let the copies follow of",
+        target=name,
+        grave=True,
+        meaning=_apart_meaning(view),
+        ends="While a recovery plan decides about them it is refused, and nothing changes.",
+    )
+
+
+def _apart_meaning(view: DatabaseView) -> str:
+    if not view.apart:
+        return f"No copy of {view.name} is set apart: there is nothing to let go."
+    held = [
+        f"{one.name} on {one.host}" + (f" ({one.alone})" if one.alone else "") for one in view.apart
+    ]
+    return (
+        f"{'; '.join(held)}: rewound or cloned anew where they differ from the primary. What only "
+        "they have is kept on their hosts first, for 14 days at least, and serves nobody."
+    )

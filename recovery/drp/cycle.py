@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,7 @@ from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.drp import queries
 from recovery.drp.actions import RowLedger, count_pulse
 from recovery.drp.actions.announcements import announce
+from recovery.drp.actions.apart import ring_apart
 from recovery.drp.actions.giving_up import rest_unreadable
 from recovery.drp.actions.unreadable import end_unreadable, ring_pins, ring_unreadable
 from recovery.drp.announcing import Promise, announcements
@@ -38,13 +39,15 @@ from recovery.drp.sights import GateSight, RunSight, with_looks
 log = structlog.get_logger()
 MOST_TURNS = 4
 """Of one run in one round."""
+APART_EVERY = timedelta(seconds=5)
+"""What stays set apart waits for people, who take longer."""
 
 
 @dataclass(slots=True)
 class Cycle:
     """`hands`: who does what in a run; `gates` and `expected`: what is looked at for it. `clock`:
     monotonic; `seen`: when it last looked, by such a one; `back`: which services of a run's plan
-    serve again, by name."""
+    serve again, by name; `looked`: when for copies that no run has."""
 
     hands: Callable[[Run, Actor, datetime], Hands]
     gates: Callable[[RunSight], Mapping[str, GateSight]]
@@ -54,6 +57,7 @@ class Cycle:
     clock: Callable[[], float] = lambda: 0.0
     budget: float = BUDGET_SECONDS
     seen: float | None = field(default=None)
+    looked: datetime | None = field(default=None)
     memory: Memory = field(default_factory=Memory)
 
     @property
@@ -63,6 +67,13 @@ class Cycle:
 
     def carry_on(self, *, actor: Actor, now: datetime, monotonic: float, hold: str = "") -> int:
         """Carry out what follows now; the number of orders."""
+        taken = self._carry_on(actor=actor, now=now, monotonic=monotonic, hold=hold)
+        if self.looked is None or not timedelta() <= now - self.looked < APART_EVERY:
+            self.looked = now
+            ring_apart(actor=actor, now=now)
+        return taken
+
+    def _carry_on(self, *, actor: Actor, now: datetime, monotonic: float, hold: str) -> int:
         runs = queries.unended_runs()
         if self.seen is not None and runs:
             count_pulse([run.pk for run in runs], monotonic - self.seen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from recovery.drp.plan import Plan, PlannedStep, Quote, Target
+from recovery.drp.plan import FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
 
 Epochs = Mapping[str, int]
 SLACK_MS = 5000
@@ -173,6 +173,15 @@ def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
     after = {move.target.key: move for move in now.moves}
     for move in approved.moves:
         found = after.get(move.target.key)
+        if found is not None and _may_follow(move, found):
+            if not ours.touched(move.target.key):
+                yield f"{move.target.name}: what it holds was to be kept. {found.held}"
+            continue
         is_other = found is None or (found.copies, found.choice) != (move.copies, move.choice)
         if is_other and not ours.touched(move.target.key):
             yield f"{move.target.name}: what goes back of it is not what was approved."
+
+
+def _may_follow(was: Move, then: Move) -> bool:
+    """A fence was lifted by hand: what people wanted to be kept, failover makes fit to follow."""
+    return was.choice == KEEP and then.held.count(FOLLOWS) > was.held.count(FOLLOWS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.drp.plan import Move, Target, TargetType
+from recovery.drp.plan import FOLLOWS, Move, Target, TargetType
 
 
 class How(StrEnum):
@@ -44,7 +44,8 @@ class Trace:
 class Held:
     """What a copy that came back holds and its primary lacks, as far as its agent told. `why`: it
     cannot be known, and why not; empty: it was compared, or was a standby. `is_compared`: its agent
-    did; one that led is, or `why` says why not."""
+    did; one that led is, or `why` says why not. `follows`: it may follow by itself; what only it
+    had its agent has kept."""
 
     replica: str
     host: str
@@ -52,20 +53,25 @@ class Held:
     why: str = ""
     has_led: bool = True
     is_compared: bool = False
+    follows: bool = False
 
     @property
     def is_by_another(self) -> bool:
         """All that is known of it: it holds no more than the one that led then."""
-        return not (self.has_led or self.is_compared or self.why or self.alone)
+        is_told = self.has_led or self.is_compared or self.follows
+        return not (is_told or self.why or self.alone)
 
     @property
     def is_fine(self) -> bool:
         """Nothing is lost with it, as long as what `is_by_another` stands beside that one."""
-        return not self.alone and not self.why
+        return self.follows or (not self.alone and not self.why)
 
     @property
     def said(self) -> str:
         where = f"{self.replica} on {self.host}"
+        if self.follows:
+            had = f", and came back with what only it had: {self.alone}" if self.alone else ""
+            return f"{where} {FOLLOWS}{had}"
         if self.why:
             return f"{where}: not known: {self.why}"
         if self.alone:
@@ -188,7 +194,10 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
     upto = f" until {first.until:%Y-%m-%d %H:%M:%S} UTC" if first.until else ""
     reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}{upto}.{since}"
     held = _weighed(now.copies[way.into])
-    keeps = not all(one.is_fine for one in held) if way.keep is None else first.id in way.keep
+    may_lose = not all(one.is_fine for one in held)
+    keeps = may_lose if way.keep is None else first.id in way.keep
+    if all(one.follows for one in held):
+        keeps = False  # there is nothing left that could be put aside
     return Move(
         target,
         before=first.host or way.into,

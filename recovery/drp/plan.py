@@ -114,6 +114,8 @@ class LeftOut(Shape, frozen=True):
 
 KEEP = "keep"
 Choice = Literal["", "keep", "discard"]
+FOLLOWS = "follows by itself already"
+"""In `Move.held`, of each copy that nothing is decided about any more."""
 
 
 class Move(Shape, frozen=True):

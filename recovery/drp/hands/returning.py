@@ -2,7 +2,8 @@
 copies hold is decided about.
 
 Invariants: copies that an earlier run left there are set apart in the transaction that lifts the
-fence, so that none follows anybody before it was decided; none of them is let go before what was to
+fence, so that none follows anybody before it was decided; where somebody lifted it before, those
+that do not follow yet; none of them is let go before what was to
 be kept of it was put aside, by its own agent's word.
 """
 
@@ -50,26 +51,35 @@ class Lifting:
                 bench.refuse_drill(site)
             except Refused as error:
                 return Outcome(Heard.FAILED, str(error))
-            if not Fence.objects.filter(datacenter=UUID(site.id), state="standing").exists():
-                return Outcome(Heard.DONE, f"No fence of {site.name} stands: nothing was lifted.")
+            stands = Fence.objects.filter(datacenter=UUID(site.id), state="standing").exists()
             why = f"{bench.run}, {order.step}: {bench.run.request_reason}"
             copies = returned_copies(_databases(bench), site.name)
+            if not stands:
+                copies = [row for row in copies if not _is_followed(row)]
             apart = set_apart(
                 replicas=[row.pk for row in copies], actor=bench.actor, reason=why, now=bench.now
             )
-            fences = lift_fence(datacenter=site.name, actor=bench.actor, reason=why, now=bench.now)
+            if not stands and not apart:
+                return Outcome(Heard.DONE, f"No fence of {site.name} stands: nothing was lifted.")
+            fences = self._lift(site.name, why) if stands else []
             noted: list[Noted] = [(EffectKind.LIFTED, row.pk, str(row), why) for row in fences]
             noted += [(EffectKind.APART, row.pk, str(row), why) for row in apart]
             note_effects(act=act, noted=noted, actor=bench.actor, reason=why, now=bench.now)
         return self.look(order)
 
+    def _lift(self, site: str, why: str) -> list[Fence]:
+        bench = self.bench
+        return lift_fence(datacenter=site, actor=bench.actor, reason=why, now=bench.now)
+
     def look(self, order: Order) -> Outcome:
         assert order.target is not None, "an act has a target"
         rows = Effect.objects.filter(key=order.key)
-        if not rows.filter(kind=EffectKind.LIFTED).exists():
+        if not rows.filter(kind__in=[EffectKind.LIFTED, EffectKind.APART]).exists():
             return Outcome(Heard.NEVER)
         apart = rows.filter(kind=EffectKind.APART).count()
         said = f"The fence of {order.target.name} is lifted."
+        if not rows.filter(kind=EffectKind.LIFTED).exists():
+            said = f"No fence of {order.target.name} stands: nothing was lifted."
         return Outcome(Heard.DONE, f"{said} Set apart until decided: {apart} copies.")
 
 
@@ -247,6 +257,12 @@ class Discarding:
             told.append(left)
         said = f"{order.target.name}: {len(rows)} follow {database.primary}."
         return Outcome(Heard.DONE, " ".join([said, *told]))
+
+
+def _is_followed(row: Replica) -> bool:
+    """Whether its primary says that it streams."""
+    sight = ReplicaSight.objects.filter(replica=row.database.primary_id).first()
+    return row.role == Role.STANDBY and str(row.pk) in _streaming(sight.fact if sight else {})
 
 
 def _streaming(fact: dict[str, object]) -> set[str]:

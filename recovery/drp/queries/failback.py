@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from recovery.core.errors import Refused
@@ -12,6 +13,7 @@ from recovery.drp.failback import Back, Held, How, Present, Seat, Trace, Way, pl
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, Run
 from recovery.failover.models import Failover
+from recovery.failover.queries import fenced_hosts
 from recovery.inventory.facts import SEATED, ReplicaState, Role, Verdict
 from recovery.inventory.models import (
     Application,
@@ -159,6 +161,7 @@ def _held(rows: list[Database]) -> Mapping[UUID, dict[str, tuple[Held, ...]]]:
     found: dict[UUID, dict[str, tuple[Held, ...]]] = defaultdict(dict)
     there = Replica.objects.filter(database__in=rows).exclude(state=ReplicaState.RETIRED)
     leading = {row.primary_id for row in rows}
+    fenced = fenced_hosts()
     led = set(Epoch.objects.filter(database__in=rows).values_list("replica", flat=True))
     facts = dict(ReplicaSight.objects.filter(replica__in=there).values_list("replica", "fact"))
     wanted = there.select_related("database", "host__datacenter").order_by("number")
@@ -166,6 +169,8 @@ def _held(rows: list[Database]) -> Mapping[UUID, dict[str, tuple[Held, ...]]]:
         if one.pk not in leading:
             site = one.host.datacenter.name
             told = _of_copy(one, facts.get(one.pk) or {}, has_led=one.pk in led)
+            is_free = one.state == ReplicaState.MEMBER and one.host_id not in fenced
+            told = replace(told, follows=one.role == Role.STANDBY and is_free)
             found[one.database_id][site] = (*found[one.database_id].get(site, ()), told)
     return found
 

@@ -154,7 +154,8 @@ def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
         case Discard():
             return (
                 f"Lets the copies of {_which(act.select, 'databases')} that came back follow again;"
-                " what only they held is kept for 14 days at least, and serves nobody"
+                " what only they held is kept for 14 days at least, and serves nobody; one that was"
+                " to be kept first and is not stays set apart"
             )
         case Place():
             return f"Starts {_which(act.select, 'applications')} elsewhere"

@@ -17,7 +17,7 @@ from recovery.failover.service import UNMEASURED, Service
 from recovery.failover.trouble import SERVER_DOWN as DOWN
 from recovery.failover.views.copies import RUNS, CopyView
 from recovery.failover.words import GONE, Case, refuse_word
-from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
+from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
 ENGINES = {"postgresql": "PostgreSQL", "valkey": "Valkey"}
 
@@ -243,6 +243,11 @@ class DatabaseView:
         """On the business plan, serving, and with no other copy, not even one that may return."""
         serves = self.state == DatabaseState.SERVING and self.running is None
         return self.is_business and serves and len(self.copies) == 1 and not self.is_down
+
+    @property
+    def apart(self) -> tuple[CopyView, ...]:
+        """Copies that came back and that nobody decided about yet."""
+        return tuple(one for one in self.copies if one.state == ReplicaState.QUARANTINED)
 
     @property
     def may_be_restored(self) -> bool:

@@ -128,6 +128,39 @@ def test_a_standby_is_known_by_the_copy_that_led_beside_it_or_by_its_own_agents_
     assert kept(FINE, replace(mate, alone="1 transactions differ"))[1] == "keep"
 
 
+def test_of_what_follows_already_nothing_is_decided() -> None:
+    follows = Held("orders-1", "par1-1", alone="1 transactions differ", follows=True)
+    mate = Held("orders-2", "par1-2", has_led=False, follows=True)
+    held, choice = kept(follows, mate, keep=frozenset({"d-orders"}))
+    assert held == (
+        "orders-1 on par1-1 follows by itself already, and came back with what only it had:"
+        " 1 transactions differ; orders-2 on par1-2 follows by itself already."
+    )
+    assert choice == "discard"
+    unknown = Held("orders-1", "par1-1", why="its host is lost")
+    assert kept(unknown, mate)[1] == "keep"
+
+
+def test_that_a_copy_follows_which_was_to_be_kept_is_drift() -> None:
+    def of(*held: Held) -> Plan:
+        now = Present({"db-orders": replace(THERE, copies={"PAR1": held})}, {}, {"db-orders": 8})
+        way = replace(WAY, keep=frozenset({"db-orders"}))
+        return planned(way_back(way, [replace(ORDERS, id="db-orders")], now))
+
+    lost = Held("orders-2", "par1-2", why="its host is lost")
+    was = of(FINE, lost)
+    said = (
+        "orders: what it holds was to be kept. orders-1 on par1-1 follows by itself already;"
+        " orders-2 on par1-2: not known: its host is lost."
+    )
+    freed = of(replace(FINE, follows=True), lost)
+    assert said in drift(was, freed)
+    assert not drift(was, freed, ours={"database:db-orders": 8}), "this run let it go"
+    assert not drift(freed, freed), "it followed when the plan was made"
+    everyone = of(replace(FINE, follows=True))
+    assert any("was to be kept" in one for one in drift(of(FINE), everyone))
+
+
 def test_only_the_copies_that_the_run_moved_go_back() -> None:
     two = replace(SHOP, copy=2, host="par1-3")
     seats = {1: Seat("OSU2", "a", 3), 2: Seat("PAR1", "b", 4), 3: Seat("OSU2", "c", 1)}

@@ -8,14 +8,18 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.clock import ManualClock
+from recovery.core.errors import Refused
 from recovery.detection.freezes import lift_freeze
 from recovery.detection.models import Freeze
 from recovery.drp import actions
+from recovery.drp.actions.apart import PREFIX, let_copies_follow
 from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
+from recovery.drp.cycle import APART_EVERY
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
 from recovery.drp.journal import Effect, EffectKind
@@ -278,6 +282,61 @@ def test_a_persons_word_that_it_was_kept_lets_only_those_go_whose_agents_told_it
     assert said.endswith(
         "No agent told that it kept what is on orders-2 on par1-r2-h1: set apart still."
     )
+
+
+def test_a_fence_that_somebody_lifts_before_the_run_does_is_drift_where_it_was_to_be_kept(
+    loss: Loss,
+) -> None:
+    go_back(loss)
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    loss.run(2.0)
+    run = loss.ground.run
+    assert run.state == "paused"
+    assert "orders: what it holds was to be kept. orders-1 on par1-r1-h1" in run.state_reason
+    assert "orders-2 on par1-r2-h1 follows by itself already" in run.state_reason
+
+
+def test_without_a_fence_those_that_do_not_follow_yet_are_set_apart(loss: Loss) -> None:
+    """People chose that they follow; the step says the same of a fence that is gone already."""
+    go_back(loss, frozenset())
+    approve(loss, "keep")
+    loss.until(lambda: bool(loss.ground.step("keep").state == "done"))
+    first = loss.play.servers[loss.play.pair.replicas[0].pk]
+    first.is_up = False
+    loss.run(6.0)
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    approve(loss, "lift")
+    loss.until(lambda: bool(loss.ground.step("lift").state == "done"))
+    assert states()[:2] == [(1, "out", "quarantined"), (2, "standby", "member")]
+    said = Act.objects.get(step__name="lift").said
+    assert said == "No fence of PAR1 stands: nothing was lifted. Set apart until decided: 1 copies."
+
+
+def test_copies_that_no_plan_has_any_more_ring_until_a_person_lets_them_go(loss: Loss) -> None:
+    go_back(loss)
+    for name in ("keep", "lift"):
+        approve(loss, name)
+        loss.until(lambda name=name: bool(loss.ground.step(name).state == "done"))  # type: ignore[misc]
+    loss.run(APART_EVERY.total_seconds() + 1.0)
+    rings = Alarm.objects.filter(key__startswith=PREFIX).exclude(state="ended")
+    assert not rings.exists(), "the run has them"
+    database = Database.objects.get()
+
+    def let_go() -> None:
+        let_copies_follow(database=database, actor=BY, reason="Enough.", now=loss.play.now)
+
+    with pytest.raises(Refused, match="decides about what the copies of orders hold"):
+        let_go()
+    loss.ground.press(Press.ABORT)
+    loss.until(lambda: loss.ground.run.state == "aborted")
+    loss.run(APART_EVERY.total_seconds() + 1.0)
+    assert "orders-1 on par1-r1-h1, orders-2 on par1-r2-h1: they follow" in rings.get().body
+    let_go()
+    with pytest.raises(Refused, match="No copy of orders is set apart"):
+        let_go()
+    loss.run(APART_EVERY.total_seconds() + 1.0)
+    assert not rings.exists()
+    assert rejoins() == 2
 
 
 def test_leaders_killed_in_every_step_do_each_once(loss: Loss) -> None:
