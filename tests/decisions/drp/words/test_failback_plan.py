@@ -13,7 +13,7 @@ from recovery.drp.hands import refuse_plan
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
 from recovery.drp.resolve import Inventory, Wish, resolve
 from tests.decisions.drp.books import book, raw
-from tests.decisions.drp.test_failback import ORDERS, SHOP, THERE, WAY
+from tests.decisions.drp.test_failback import FINE, ORDERS, SHOP, THERE, WAY
 from tests.decisions.drp.worlds import application, database, inventory
 
 
