@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recovery.failover.authority import Authority
 from recovery.failover.facts import Act, Asked, Proof, ReplicaSight, Step
+from recovery.failover.phases import Phase
 from recovery.failover.proofs.prolonging import answered_for
 from tests.decisions.failover.build import (
     ENDED,
@@ -88,6 +89,28 @@ def test_a_lease_is_called_ended_only_where_nobody_may_have_prolonged_it_unanswe
         silent = {one.replica for one in mates if one.may_be_promoted and one.age > 3.0}
         unclosed = {key for key in silent if not (key in told and told[key].took_over)}
         assert unclosed - gone <= named, "nothing is taken over while something else is in the way"
+
+
+@settings(derandomize=True, max_examples=100)
+@given(
+    st.lists(_mates(), max_size=3, unique_by=lambda one: one.replica),
+    st.lists(_answers(), max_size=3, unique_by=lambda one: one.replica),
+    SOME,
+    SOME,
+)
+def test_whoever_takes_a_failover_over_chooses_nobody_before_the_same_is_answered(
+    mates: list[ReplicaSight], answers: list[Asked], named: frozenset[str], gone: frozenset[str]
+) -> None:
+    """Its proof was found at home, where its candidate alone was asked."""
+    people = ("amelie", "bruno")
+    plan = Authority("r/p/x/1", "DRP-0001, step promote,", "OSU", 0.0, people, named, gone)
+    here = failover(
+        Phase.ELECT, authority=plan, asked=tuple(answers), proof=LEASE_PROOF, new_epoch=4
+    )
+    there = facts(primary(age=20.0), *mates, failover=here)
+    step = decide(there, ENDED)
+    if isinstance(step, Step) and step.act is Act.CHOOSE:
+        assert isinstance(answered_for(LEASE_PROOF, there, here, POLICY), Proof)
 
 
 @settings(derandomize=True, max_examples=100)
