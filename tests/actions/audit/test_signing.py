@@ -289,14 +289,12 @@ def restore_to_first_checkpoint(rows: Database) -> None:
         kept = Frontier().extended(queries.hashes_of(0, 0, size))[0]
         superuser.execute("DELETE FROM audit_checkpoint WHERE size > %s", [size])
         superuser.execute(
-            "DELETE FROM audit_entry WHERE id IN"
-            " (SELECT entry_id FROM audit_leaf WHERE index >= %s)",
+            "DELETE FROM audit_entry WHERE id IN (SELECT entry_id FROM audit_leaf WHERE index>=%s)",
             [size],
         )
         superuser.execute("DELETE FROM audit_leaf WHERE index >= %s", [size])
         superuser.execute(
             "UPDATE audit_head SET size = %s, frontier = %s, entry = e.id, xid = e.xid"
-            " FROM audit_entry e WHERE e.id ="
-            " (SELECT entry_id FROM audit_leaf ORDER BY index DESC LIMIT 1)",
+            " FROM audit_entry e WHERE e.id = (SELECT max(entry_id) FROM audit_leaf)",
             [size, kept.to_bytes()],
         )

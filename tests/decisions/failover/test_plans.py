@@ -14,7 +14,6 @@ from recovery.failover.facts import (
     Answer,
     Around,
     Ask,
-    Asked,
     Facts,
     Proof,
     ProofKind,
@@ -38,7 +37,6 @@ from tests.decisions.failover.build import (
     decide,
     failover,
     lost,
-    order,
     primary,
     standby,
     watch,
@@ -262,40 +260,3 @@ def test_a_pause_a_storm_and_the_hour_stop_no_plan_and_blindness_does() -> None:
     assert isinstance(decide(plain, ENDED), Ask)
     blind = replace(facts, around=Around(blind=("We see nothing.",)))
     assert decide(blind, ENDED) == Wait("We are blind: We see nothing.", 1.0)
-
-
-def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
-    """B6: the primary may go on by it, unseen by us."""
-    mate = standby(promised_for=8.0, age=0.5)
-    old = primary(age=20.0, verdict=Verdict.LOST, standbys=SEEN)
-    facts = replace(gone(), replicas=(old, mate, copy()))
-    assert act(decide(replace(facts, failover=failover()), ENDED)) is Act.ABANDON
-    copys = answered(replica="c")
-
-    def after(*asked: Asked, now: float = ENDED, **changes: Any) -> Answer:
-        return decide(replace(facts, failover=replace(HERE, asked=asked, **changes)), now)
-
-    step = after()
-    assert isinstance(step, Step)
-    assert (step.replica, step.take_over) == ("c", False), "first whether anybody could lead"
-    assert isinstance(after(copys, now=ENDED - 1.0), Wait), "its lease may still be renewed"
-    step = after(copys)
-    assert isinstance(step, Step)
-    assert (step.act, step.replica, step.take_over) == (Act.ASK, "b", True)
-    asking = order("ask", "b", "handed", age=0.1, take_over=True)
-    assert isinstance(after(copys, orders=(asking,)), Wait)
-    closed = answered(promised_for=8.0, seen_for=0.5, took_over=True)
-    waits = after(copys, closed)
-    assert isinstance(waits, Wait)
-    assert "orders-2 promised its primary 7.5 s more. That is waited out." in waits.reason
-    quiet = replace(facts, replicas=(old, replace(mate, promised_for=0.0), copy()))
-    open_ = replace(HERE, asked=(copys, answered()))
-    step = decide(replace(quiet, failover=open_), ENDED)
-    assert isinstance(step, Step)
-    assert step.take_over, "who promises nothing now may do so in a moment"
-    over = replace(HERE, asked=(copys, answered(took_over=True, promised_for=0.2, seen_for=0.3)))
-    step = decide(replace(quiet, failover=over), ENDED)
-    assert isinstance(step, Step)
-    assert step.act is Act.REVOKE
-    assert step.proof is not None
-    assert "unheard" not in step.proof.said
