@@ -20,6 +20,7 @@ from recovery.failover.service import first_of_month, service_of
 from recovery.inventory.facts import Durability, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Replica, ReplicaSight, WriteGap, WriteProbe
+from recovery.traffic import screens as traffic
 
 
 @dataclass(slots=True)
@@ -197,3 +198,15 @@ def _led(
         site = led.host.datacenter.name if led is not None else row.datacenter.name
         found[site].append(key)
     return found
+
+
+def service_fact(name: str, one: traffic.Service) -> ServiceFact:
+    """Of an application, as its users see it."""
+    return ServiceFact(
+        name=name,
+        level=one.level,
+        allowed=int(one.allowed),
+        used=int(one.used),
+        out_since=one.out_since,
+        is_measured=one.is_measured,
+    )

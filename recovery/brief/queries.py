@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from recovery.brief.bases import Bases, load_bases
+from recovery.brief.bases import Bases, load_bases, service_fact
 from recovery.brief.decide import brief_of, look_of
 from recovery.brief.facts import (
     Cause,
@@ -202,7 +202,7 @@ class Fleet:
         here = self._ids(name)
         hit = {seat.application for seat in self.snapshot.seats if seat.host in here}
         names = sorted(app.name for app in self.snapshot.applications if app.id in hit)
-        return tuple(_service(one, self.services[one]) for one in names if one in self.services)
+        return tuple(service_fact(one, self.services[one]) for one in names if one in self.services)
 
     def _stores(
         self, name: str, lost_at: datetime | None
@@ -256,17 +256,6 @@ class Fleet:
         if row is None or lost_at is None or row.at < lost_at:
             return None
         return Decided(row.number, Choice(row.choice), row.until, row.by, row.at, row.reason)
-
-
-def _service(name: str, one: traffic.Service) -> ServiceFact:
-    return ServiceFact(
-        name=name,
-        level=one.level,
-        allowed=int(one.allowed),
-        used=int(one.used),
-        out_since=one.out_since,
-        is_measured=one.is_measured,
-    )
 
 
 def fleet_at(now: datetime, drills: Mapping[str, tuple[Drill, ...]] | None = None) -> Fleet:

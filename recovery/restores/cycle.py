@@ -13,7 +13,8 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
 from recovery.restores import actions, queries
-from recovery.restores.decide import discards_again, next_step
+from recovery.restores.decide import next_step
+from recovery.restores.dropping import discards_again
 from recovery.restores.facts import Step
 from recovery.restores.queries import Leases
 

@@ -14,16 +14,15 @@ from datetime import timedelta
 
 from recovery.backups.facts import LoanState
 from recovery.backups.words import instant, spoken
-from recovery.core.wire.databases import UNLISTED
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
+from recovery.restores.closing import unclosed
 from recovery.restores.facts import (
     BEFORE_SWITCH,
     ENDED,
     Act,
     Answer,
     Facts,
-    Left,
     LoanSight,
     OrderSight,
     Phase,
@@ -37,8 +36,6 @@ SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
 MOST_ORDERS = 6
 AGAIN_SECONDS = 5.0
-DISCARD_AGAIN_SECONDS = 600.0
-STRAY_SECONDS = 60.0
 ARCHIVE = "archive: "
 """How an agent's words begin about what is wrong with an archive."""
 PASSING = ("quarantine:", "epoch:", "store:")
@@ -234,21 +231,6 @@ def _closed(facts: Facts) -> Answer | None:
     return Step(Act.CLOSE, Phase.SWITCH, f"Asked for again: {why}")
 
 
-def unclosed(order: OrderSight | None, left: Left | None) -> str:
-    """Why its old host may still start it; empty: it signed that it does not, its newer list had it
-    ended before, or nobody asks it."""
-    if order is None or left is None or left.verdict in GONE:
-        return ""
-    is_unlisted = order.state is OperationState.REFUSED and order.detail == UNLISTED
-    if order.state is OperationState.DONE or is_unlisted:
-        return ""
-    said = "" if order.state in UNDER_WAY else f" ({order.detail or order.state})"
-    return (
-        f"{left.name} has not said yet that it starts it no more{said}: until it does, or is lost,"
-        " nothing is put in place."
-    )
-
-
 def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     """The order of this phase, again where its outcome is not known."""
     if order is None:
@@ -271,24 +253,6 @@ def _again(facts: Facts, said: str, failed: str) -> Answer:
     if facts.quiet < AGAIN_SECONDS:
         return Wait(f"{said}. It is asked for again.")
     return Step(Act.ORDER, facts.phase, f"Asked for again: {said}")
-
-
-def discards_again(order: OrderSight, quiet: float) -> bool:
-    """Whether a host is asked once more to drop what it may still have: soon where nobody knows
-    what became of the order, later where it could not."""
-    if order.state is OperationState.DONE or order.state in UNDER_WAY:
-        return False
-    is_known = order.state is not OperationState.UNKNOWN and not is_passing(order)
-    return quiet >= (DISCARD_AGAIN_SECONDS if is_known else AGAIN_SECONDS)
-
-
-def drops_stray(age: float, order: OrderSight | None, quiet: float, *, is_busy: bool) -> bool:
-    """Whether a host is asked to drop what no row knows that it still has. `age`: seconds since it
-    was first told of, for an order that ends is told later than what it leaves; `is_busy`: its
-    replica has such an order already, and a second one would call that off."""
-    if age < STRAY_SECONDS or is_busy:
-        return False
-    return order is None or discards_again(order, quiet)
 
 
 def words_of(order: OrderSight) -> str:

@@ -24,7 +24,7 @@ from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
 from recovery.restores import ordered
 from recovery.restores.choices import choose, place, refuse_agreed, refuse_source
-from recovery.restores.decide import drops_stray
+from recovery.restores.dropping import drops_stray
 from recovery.restores.facts import (
     UNFINISHED,
     Choice,

@@ -12,7 +12,8 @@ from recovery.operations.facts import Verb
 from recovery.restores import queries, standings
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.choices import refuse_host, refuse_source, ways
-from recovery.restores.decide import unclosed, unlent
+from recovery.restores.closing import unclosed
+from recovery.restores.decide import unlent
 from recovery.restores.facts import (
     ENDED,
     Choice,
