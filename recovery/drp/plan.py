@@ -114,7 +114,7 @@ class LeftOut(Shape, frozen=True):
 
 KEEP = "keep"
 Choice = Literal["", "keep", "discard"]
-FOLLOWS = "follows by itself already"
+FOLLOWS = "is free to follow by itself"
 """In `Move.held`, of each copy that nothing is decided about any more."""
 
 

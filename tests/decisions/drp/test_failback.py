@@ -125,8 +125,8 @@ def test_of_what_follows_already_nothing_is_decided() -> None:
     mate = Held("orders-2", "par1-2", has_led=False, follows=True)
     held, choice = kept(follows, mate, keep=frozenset({"d-orders"}))
     assert held == (
-        "orders-1 on par1-1 follows by itself already, and came back with what only it had:"
-        " 1 transactions differ; orders-2 on par1-2 follows by itself already."
+        "orders-1 on par1-1 is free to follow by itself, and came back with what only it had:"
+        " 1 transactions differ; orders-2 on par1-2 is free to follow by itself."
     )
     assert choice == "discard"
     unknown = Held("orders-1", "par1-1", why="its host is lost")

@@ -293,7 +293,7 @@ def test_a_fence_that_somebody_lifts_before_the_run_does_is_drift_where_it_was_t
     run = loss.ground.run
     assert run.state == "paused"
     assert "orders: what it holds was to be kept. orders-1 on par1-r1-h1" in run.state_reason
-    assert "orders-2 on par1-r2-h1 follows by itself already" in run.state_reason
+    assert "orders-2 on par1-r2-h1 is free to follow by itself" in run.state_reason
 
 
 def test_without_a_fence_those_that_do_not_follow_yet_are_set_apart(loss: Loss) -> None:

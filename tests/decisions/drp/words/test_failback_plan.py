@@ -104,7 +104,7 @@ def test_that_a_copy_follows_which_was_to_be_kept_is_drift() -> None:
     lost = Held("orders-2", "par1-2", why="its host is lost")
     was = of(FINE, lost)
     said = (
-        "orders: what it holds was to be kept. orders-1 on par1-1 follows by itself already;"
+        "orders: what it holds was to be kept. orders-1 on par1-1 is free to follow by itself;"
         " orders-2 on par1-2: not known: its host is lost."
     )
     freed = of(replace(FINE, follows=True), lost)
