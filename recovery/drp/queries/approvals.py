@@ -144,9 +144,9 @@ def _said(
 
 
 def _uses(row: RunStep) -> list[ApprovalUse]:
-    """Of its present round."""
+    """Of its present round, in the order in which they were given."""
     found = ApprovalUse.objects.filter(step=row, round=row.round)
-    return list(found.select_related("approval__ask"))
+    return list(found.select_related("approval__ask").order_by("approval__given_at"))
 
 
 def refuse_authority(run: Run, row: RunStep) -> str:
