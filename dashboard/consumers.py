@@ -54,7 +54,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
         while not box.close_code:
             for message in (await box.take()).values():
                 try:
-                    await asyncio.wait_for(self.send(text_data=message), SEND_SECONDS)
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await self.send(text_data=message)
                 except TimeoutError:
                     box.close_code = 1013
                     break

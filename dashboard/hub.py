@@ -8,6 +8,7 @@ ticks is not stale; at most four broadcasts a second; a lost doorbell costs one 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -115,10 +116,9 @@ class Hub:
     async def run(self) -> None:
         """Look whenever the bell rings, and each second anyway."""
         while True:
-            try:
-                await asyncio.wait_for(self.bell.wait(), POLL_SECONDS)
-            except TimeoutError:  # nothing rang: the poll of each second
-                self.bell.clear()
+            with contextlib.suppress(TimeoutError):  # nothing rang: the poll of each second
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self.bell.wait()
             self.bell.clear()
             if self.boxes:
                 await self._look_on(clock.system.monotonic())

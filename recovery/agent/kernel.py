@@ -65,7 +65,8 @@ async def _writable(loop: asyncio.AbstractEventLoop, sock: socket.socket, patien
     loop.add_writer(sock, finish)
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done, patience)
+            async with asyncio.timeout(patience):
+                await done
     finally:
         loop.remove_writer(sock)
 

@@ -203,7 +203,8 @@ async def _watch_rows(state: State) -> None:
 async def _dispatch_for_ever(state: State) -> None:
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(state.wake.wait(), DISPATCH_SECONDS)
+            async with asyncio.timeout(DISPATCH_SECONDS):  # wait_for may lose a cancellation
+                await state.wake.wait()
         state.wake.clear()
         try:
             await _dispatch(state)

@@ -71,7 +71,8 @@ async def _write_rows(prober: Prober, clock: Clock, stop: asyncio.Event) -> None
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait, but no longer than until the process is told to stop."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
 
 
 def _round(told: list[Told], sight: Sight, clock: Clock, *, first: bool) -> tuple[Target, ...]:

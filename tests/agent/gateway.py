@@ -104,7 +104,8 @@ class Gateway:
             while not held():
                 async with self._news:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), 0.05)
+                        async with asyncio.timeout(0.05):
+                            await self._news.wait()
 
     async def send(self, name: str, frame: wire.Frame | str) -> None:
         socket = self.member(name).socket

@@ -48,7 +48,8 @@ def box(hub: Hub, source: FakeSource, name: str, role: Role = Role.VIEWER) -> Ma
 
 
 async def taken(made: Mailbox) -> dict[str, str]:
-    return await asyncio.wait_for(made.take(), 1)
+    async with asyncio.timeout(1):
+        return await made.take()
 
 
 async def test_who_joins_gets_everything_and_a_tick() -> None:

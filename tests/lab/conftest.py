@@ -109,7 +109,8 @@ class RunningLab:
 
 async def connects(address: str, port: int) -> bool:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 1.0)
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(address, port)
     except OSError:
         return False
     writer.close()

@@ -70,6 +70,7 @@ async def _answer(one: socket.socket) -> bytes:
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(one, b"hello")
-        return await asyncio.wait_for(loop.sock_recv(one, 5), 5)
+        async with asyncio.timeout(5):
+            return await loop.sock_recv(one, 5)
     except (BrokenPipeError, ConnectionResetError):
         return b""

@@ -33,7 +33,8 @@ async def resets(lab: RunningLab, host: str, port: int) -> bool:
 async def read_now(reader: asyncio.StreamReader, seconds: float = 0.5) -> bytes | None:
     """What comes within the time: None is silence, b"" the connection's end."""
     try:
-        return await asyncio.wait_for(reader.read(4096), seconds)
+        async with asyncio.timeout(seconds):
+            return await reader.read(4096)
     except TimeoutError:
         return None
 

@@ -161,7 +161,8 @@ async def _ask_until_told(edge: str, out: TextIO, rate: float, names: list[str])
             tasks.append(group.create_task(crowd.run("POST", POSTS_A_SECOND, share)))
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.2)
+                async with asyncio.timeout(0.2):
+                    await stop.wait()
             out.flush()
         await asyncio.sleep(PATIENCE + 0.2)  # what is in flight may still be answered
         for task in tasks:

@@ -9,6 +9,7 @@ not allow never begins; without a control plane everything stays as it was told 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from recovery.agent.drills import remains
@@ -41,10 +42,9 @@ class DrillKeeper:
             while True:
                 await self._round()
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), ROUND_SECONDS)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ROUND_SECONDS):
+                        await self._wake.wait()
         finally:
             for thing in self._things.values():
                 await thing.close()

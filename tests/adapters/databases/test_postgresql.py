@@ -140,7 +140,8 @@ async def test_a_promoted_synchronous_standby_acknowledges_nothing_alone(family:
     assert pending
     await a.engine.rejoin(a.spec)
     await a.start()
-    assert await asyncio.wait_for(waiting, 30) == []
+    async with asyncio.timeout(30):
+        assert await waiting == []
 
 
 async def test_every_synchronous_write_is_on_the_promoted_standby(family: Family) -> None:

@@ -156,7 +156,8 @@ class Ledger:
     async def ended(self) -> None:
         """The server is gone: its client sees it by itself."""
         assert self._running is not None
-        await asyncio.wait_for(self._running, 30)
+        async with asyncio.timeout(30):
+            await self._running
 
     @property
     def last(self) -> datetime:

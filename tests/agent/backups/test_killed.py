@@ -55,7 +55,8 @@ class Lives:
         path = self.folder / "spec.json"
         path.write_text(json.dumps(spec))
         self.process.stdin.write(f"{verb} {path}\n".encode())
-        return int(await asyncio.wait_for(self.process.stdout.readline(), 60))
+        async with asyncio.timeout(60):
+            return int(await self.process.stdout.readline())
 
 
 @pytest.fixture
@@ -229,7 +230,8 @@ async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_fo
     own.pause()
     await asyncio.sleep(3)
     own.go_on()
-    done = await asyncio.wait_for(running, 60)
+    async with asyncio.timeout(60):
+        done = await running
     assert done.size > 56 << 20
     assert list(b.folder.glob("restore-*")) == []
     family.give("b")
