@@ -183,5 +183,6 @@ def _told(run: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     django.setup()
-    lost, into, seconds, mode, number, *_ = [*sys.argv[1:], "disaster", "0"][:5]
+    lost, into, seconds, *more = sys.argv[1:]
+    mode, number = [*more, *["disaster", "0"][len(more) :]]
     print(json.dumps(lead(lost, into, float(seconds), mode, int(number))))  # noqa: T201

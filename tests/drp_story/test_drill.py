@@ -115,17 +115,17 @@ def test_a_drill_restores_and_starts_on_its_own_host_and_leaves_nothing(bases: B
     assert "would promote a standby in BBB1; orders-pg" in begun["orders-pg", "promote-business"]
     assert "sessions-valkey was restored" in begun["sessions-valkey", "restore-starter"]
     assert "nobody is led to it" in begun["portal", "place-level-two"]
-    wait_for(lambda: {state for _, state, _ in bases.stack.rows(THINGS)} == {"gone"}, 60)
+    wait_for(lambda: states(bases) == {"gone"}, 60)
     for name, _, seen in bases.stack.rows(THINGS):
         diary(f"{name}: {seen}")
     nothing_is_left(bases)
     assert production(bases) == before, "nothing of production was written"
     assert bases.stack.rows(GAPS, since) == [], "no user waited for a write"
-    page = words(bases.read("/recovery/runs/1/"))
+    page = words(bases.read(f"/recovery/runs/{told['number']}/"))
     assert "DRILL an exercise on hosts of its own" in page
     assert "Begun 4, removed 4, seen gone 4 at " in page
     wait_for(lambda: bases.stack.rows("SELECT 1 FROM drp_report") != [], 120)
-    report = words(bases.read("/recovery/runs/1/report/"))
+    report = words(bases.read(f"/recovery/runs/{told['number']}/report/"))
     assert "drill hosts: drill-1. Begun 4, removed 4, seen gone 4 at " in report
     assert "drill-1 looked at its disk and its processes at " in report
     assert "drill-1" in words(bases.read("/recovery/runs/"))
