@@ -47,6 +47,9 @@ SELECT t.state FROM drp_drillthing t JOIN drp_run r ON r.id = t.run_id
 WHERE r.number = (SELECT max(number) FROM drp_run)
 """
 NEWEST = "SELECT coalesce(max(number), 0) FROM drp_run"
+REPORT = """
+SELECT 1 FROM drp_report p JOIN drp_run r ON r.id = p.run_id WHERE r.number = %s
+"""
 STEPS = """
 SELECT s.name, s.state FROM drp_runstep s JOIN drp_run r ON r.id = s.run_id
 WHERE r.number = (SELECT max(number) FROM drp_run WHERE number > %s)
@@ -125,7 +128,7 @@ def test_a_drill_restores_and_starts_on_its_own_host_and_leaves_nothing(bases: B
     page = words(bases.read(f"/recovery/runs/{told['number']}/"))
     assert "DRILL an exercise on hosts of its own" in page
     assert "Begun 4, removed 4, seen gone 4 at " in page
-    wait_for(lambda: bases.stack.rows("SELECT 1 FROM drp_report") != [], 120)
+    wait_for(lambda: bases.stack.rows(REPORT, told["number"]) != [], 120)
     report = words(bases.read(f"/recovery/runs/{told['number']}/report/"))
     assert "drill hosts: drill-1. Begun 4, removed 4, seen gone 4 at " in report
     assert "drill-1 looked at its disk and its processes at " in report
