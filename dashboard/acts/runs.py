@@ -15,6 +15,7 @@ from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.facts import Mode
+from recovery.drp.failback import Back
 from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
@@ -63,6 +64,19 @@ class Start:
             else None
         )
         return Wish(self.mode, self.lost, self.into, self.situation, back=back)
+
+
+def kept_ids(back: Back, names: Collection[str]) -> frozenset[str]:
+    """The databases of these names, of which something came back. `Refused` names any other."""
+    ids = {one.target.name: one.target.id for one in back.moves if one.held}
+    if unknown := sorted(set(names) - ids.keys()):
+        known = ", ".join(sorted(ids)) or "none"
+        raise Refused(
+            f"No copies of {', '.join(unknown)} came back that {back.name} moved: of {known}.",
+            field="keep",
+            kept="Nothing was prepared.",
+        )
+    return frozenset(ids[name] for name in names)
 
 
 def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str) -> Run:
