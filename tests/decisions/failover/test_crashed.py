@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from recovery.failover.carry import is_left_alone
-from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Step, Wait
+from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Standby, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.trouble import SILENT
 from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
 from tests.decisions.failover.build import (
     POLICY,
     RENEWED,
+    WRITTEN,
     act,
     answered,
     database,
@@ -168,3 +169,18 @@ def test_a_standby_that_missed_a_look_leaves_no_new_primary_alone() -> None:
 def wait_alarm(answer: object) -> str:
     assert isinstance(answer, Wait)
     return answer.alarm
+
+
+def test_who_missed_a_look_may_hold_what_another_one_lacks() -> None:
+    """Both were waited for; the one that answers is not chosen before the other one told."""
+    seen = tuple(
+        Standby(key, WRITTEN, is_streaming=True, is_synchronous=True) for key in ("b", "c")
+    )
+    gone = primary(age=30.0, verdict=Verdict.LOST, standbys=seen)
+    mate = standby(replica="c", name="orders-3")
+    known = replace(crashed(failover=failover(asked=())), replicas=(gone, standby(), mate))
+    assert act(decide(known, NOW)) is Act.ASK
+    quiet = replace(mate, server=SILENT, detail=SAYS)
+    answer = decide(replace(known, replicas=(gone, standby(), quiet)), NOW)
+    assert isinstance(answer, Wait)
+    assert SAYS in answer.reason
