@@ -7,7 +7,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from recovery.alarms.models import Alarm
 from recovery.audit.models import AuditEntry
@@ -78,3 +80,20 @@ def test_nothing_is_begun_there_and_it_is_let_in_no_more(drill: Drill) -> None:
     with pytest.raises(CommandError, match="was retired by the command line already"):
         retire("--retire", "again")
     assert DrillHost.objects.get().retired_at is not None
+
+
+def test_an_approver_retires_it_on_its_page(drill: Drill, client: Client) -> None:
+    DrillSight.objects.update(heard_at=NOW - timedelta(days=1))
+    for name, role in (("vera", "responder"), ("chloe", "approver")):
+        person = User.objects.get_or_create(username=name)[0]
+        person.groups.set([Group.objects.get_or_create(name=role)[0]])
+    path = "/recovery/drill-hosts/drill-1/retire/"
+    client.force_login(User.objects.get(username="vera"))
+    assert client.post(path, {"reason": "its disk burned"}).status_code == 403
+    client.force_login(User.objects.get(username="chloe"))
+    assert path in client.get("/recovery/runs/").content.decode()
+    assert client.post(path, {"reason": ""}).status_code == 422
+    assert client.post(path, {"reason": "its disk burned"}).status_code == 302
+    row = DrillHost.objects.get()
+    assert (row.retired_by, row.retired_why) == ("chloe", "its disk burned")
+    assert client.post(path, {"reason": "again"}, headers={"HX-Request": "true"}).status_code == 403
