@@ -9,6 +9,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.incidents import actions as incidents
+from recovery.incidents.models import TimelineEntry
 from recovery.inventory.models import Host
 from tests.dashboard import fleet
 from tests.dashboard.conftest import SignIn
@@ -46,7 +47,8 @@ def test_who_took_a_part_has_not_taken_the_whole_and_stands_beside_it(
     html = sign_in("viewer").get(f"/incidents/{whole.number}/").content.decode()
     assert "nobody has it yet" in html
     assert f"responder took {part}, a part of it" in html
-    assert "PAR1 is lost. responder took it." in html
+    line = TimelineEntry.objects.get(incident=whole, kind="joined")
+    assert line.why == "PAR1 is lost. responder took it."
 
 
 def test_who_had_what_grew_into_more_is_told_and_it_waits_for_somebody_anew(
@@ -61,7 +63,8 @@ def test_who_had_what_grew_into_more_is_told_and_it_waits_for_somebody_anew(
     )
     page = sign_in("viewer").get(f"/incidents/{incident.number}/").content.decode()
     assert "nobody has it yet" in page
-    assert "responder took it when it was" in page
+    line = TimelineEntry.objects.get(incident=incident, kind="widened")
+    assert line.why.startswith("responder took it when it was")
     again = sign_in("approver").post(f"/incidents/{incident.number}/acknowledge/")
     assert again.status_code == 302, "the greater one can be taken"
 
