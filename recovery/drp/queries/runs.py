@@ -139,7 +139,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
         fresh = resolve(runbook, run.runbook.digest, wish, there)
     except TocsinError as error:
         return (str(error),), (str(error),)
-    ours = _touched(run, plan) | promoted_epochs(run)
+    ours = {**_touched(run, plan), **promoted_epochs(run)}
     ended = {name for name, step in steps.items() if step.state in over}
     acts = [act for step in steps.values() for act in step.acts]
     untold = [act for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}]
