@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from dashboard.api import api
 from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
-from dashboard.views.drp import approve, passkey, runs, start
+from dashboard.views.drp import approve, drillhosts, passkey, runs, start
 
 urlpatterns = [
     path("", look.overview),
@@ -38,6 +38,7 @@ urlpatterns = [
     path("recovery/decisions/<int:number>/", recovery.decision),
     path("recovery/", include("dashboard.views.plans.urls")),
     path("recovery/start/", start.start),
+    path("recovery/drill-hosts/<str:name>/retire/", drillhosts.retire),
     path("recovery/runs/", runs.runs),
     path("recovery/runs/<int:number>/", runs.run),
     path("recovery/runs/<int:number>/<str:verb>/", runs.press),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from recovery.agent.backups.sharing import Sharing
 from recovery.core.errors import TocsinError
 from recovery.core.ports import Place
 from recovery.core.wire import DatabaseSpec, ReplicaFact
@@ -51,6 +52,7 @@ class BackupKeeper:
         self._folder, self._place = folder, place
         self._running: dict[str, _Running] = {}
         self._freed: dict[str, asyncio.Task[None]] = {}
+        self._sharing = Sharing()
 
     def follow(self, seen: Sequence[tuple[DatabaseSpec, ReplicaFact]]) -> None:
         """What this host's replicas are wanted to be, and are."""
@@ -107,9 +109,11 @@ class BackupKeeper:
             await asyncio.sleep(_AGAIN)
 
     async def _kept(self, keeping: Keeping) -> None:
+        keeping.relief.sharing = self._sharing
         try:
             await keeping.run()
         finally:
+            self._sharing.leave(keeping.relief)
             for carrier in keeping.carriers:
                 await carrier.store.close()
 

@@ -88,12 +88,14 @@ class DatabaseOrders:
         promises = await replica.server.decide(partial(taken_over, order))
         left = promises.left(self._clock.boottime())
         fact = replica.fact()
-        told = {
+        told: dict[str, object] = {
             "promised_ms": int(left * 1000),
             "position": fact.position,
             "timeline": fact.timeline,
             "state": fact.state,
         }
+        if order.give_again:
+            told["given_again"] = list(order.give_again)
         return outcome(order, "done", json.dumps(told))
 
     async def _fence(self, order: DatabaseOrder, replica: Replica) -> Outcome:

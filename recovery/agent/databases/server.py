@@ -21,6 +21,7 @@ from recovery.agent.databases.facts import Act, Deed, admits_by_address, is_boun
 from recovery.agent.databases.lease import Lease, Ties
 from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
+from recovery.agent.databases.sights import LOOK_SECONDS, Silence
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
@@ -30,7 +31,6 @@ T = TypeVar("T")
 _log = logging.getLogger("tocsin.agent.server")
 STOP_SECONDS = 10.0
 START_SECONDS = 60.0
-LOOK_SECONDS = 2.0
 RIGHT_SECONDS = 4.0
 HAND_OVER_SECONDS = 3.0
 _ANSWERED_SECONDS = 1.5
@@ -48,6 +48,7 @@ class Server:
         self.sight: Sight | None = None
         self.seen: ServerFacts | None = None
         self.seen_at = float("-inf")
+        self.silence = Silence()
         self.configured: DatabaseSpec | None = None
         self.ended_at: int | None = None
         self.lease: Lease | None = None
@@ -86,7 +87,7 @@ class Server:
         before = self.sight
         self.sight = await self.leash.hold()
         if not self.is_running:
-            self.seen = None
+            self.seen, self.silence = None, Silence()
             return
         if before is None or before.pid != self.sight.pid:
             self._watch(self.sight.pid)
@@ -94,9 +95,10 @@ class Server:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 self.seen = await self.engine.look(self.spec)
-            self.seen_at = began
+            self.seen_at, self.silence = began, Silence()
         except (EngineAway, TimeoutError):
             self.seen = None
+            self.silence = self.silence.miss(began, self._tools.clock.boottime())
 
     def is_answering(self, seconds: float) -> bool:
         """Whether a look that began so recently was answered."""
