@@ -9,6 +9,7 @@ IDLE said is printed when it is over.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryFile() as told:
         idle = children.spawn([*_idly(), *words[:cut]], log=told)
         try:
-            code = subprocess.run(words[cut + 1 :], check=False).returncode
+            code = _run(words[cut + 1 :])
             if code == 0:  # Who failed already need not wait for the rest.
                 code = idle.wait()
         finally:
@@ -32,6 +33,15 @@ def main(words: Sequence[str]) -> int:
             sys.stdout.write(told.read().decode(errors="replace"))
             sys.stdout.flush()
     return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Ctrl-C is for the command to answer, and its end is waited for."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(argv, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _idly() -> list[str]:
