@@ -25,6 +25,7 @@ BUFFER = 8 << 20
 LARGE = 1 << 20
 """Smaller files are better left to the page cache, which waits for no disk."""
 _ALIGNED = 4096
+WRITER = "files"
 
 
 class Files:
@@ -144,7 +145,7 @@ class _Wide:
         return taken
 
     def _start(self, act: Callable[[], None]) -> None:
-        self._writing = threading.Thread(target=self._do, args=(act,), daemon=True)
+        self._writing = threading.Thread(target=self._do, args=(act,), name=WRITER, daemon=True)
         self._writing.start()
 
     def _do(self, act: Callable[[], None]) -> None:
