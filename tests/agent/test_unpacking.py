@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from recovery.agent.backups.fetch import ArchiveFault
-from recovery.agent.backups.restoring import files
-from recovery.agent.backups.restoring.files import Files
+from recovery.agent.backups.restoring.files import LARGE, Files
 from recovery.agent.backups.restoring.unpack import Pace, unpack
+from recovery.agent.backups.restoring.wide import BUFFER, WRITER
 from recovery.core.ports import EngineFailed
 from tests.adapters.databases.disks import disk_of_pages, small_disk
 
@@ -24,9 +24,9 @@ SIZES = {
     "PG_VERSION": 3,
     "base/empty": 0,
     "base/a block": 8192,
-    "base/large": files.LARGE,
-    "base/two buffers": 2 * files.BUFFER,
-    "base/two buffers and some": 2 * files.BUFFER + 8192 + 5,
+    "base/large": LARGE,
+    "base/two buffers": 2 * BUFFER,
+    "base/two buffers and some": 2 * BUFFER + 8192 + 5,
 }
 
 
@@ -86,8 +86,8 @@ async def test_however_it_is_cut_every_file_is_what_it_was(tmp_path: Path, seed:
 
 
 async def test_an_archive_that_ends_too_early_is_none(tmp_path: Path) -> None:
-    data, _ = archive_of({"PG_VERSION": 3, "base/large": files.LARGE})
-    for number, end in enumerate((300, 512 + 300, 1024 + 2, 1024 + 100, 3000, files.LARGE)):
+    data, _ = archive_of({"PG_VERSION": 3, "base/large": LARGE})
+    for number, end in enumerate((300, 512 + 300, 1024 + 2, 1024 + 100, 3000, LARGE)):
         folder = tmp_path / str(number)
         folder.mkdir()
         with pytest.raises(ArchiveFault, match="it ends in the middle, after"):
@@ -117,7 +117,7 @@ async def test_a_link_is_not_made(tmp_path: Path) -> None:
         await unpacked(iter([data]), tmp_path)
 
 
-@pytest.mark.parametrize("size", [2 * files.BUFFER, 8192])
+@pytest.mark.parametrize("size", [2 * BUFFER, 8192])
 async def test_a_full_disk_is_the_hosts_trouble(tmp_path: Path, size: int) -> None:
     """Past the page cache as well as in it."""
     data, _ = archive_of({f"base/{number}": size for number in range((3 << 20) // size + 1)})
@@ -141,7 +141,7 @@ async def test_unpacking_is_cancelled_at_any_moment_and_writes_nothing_afterward
     tmp_path: Path, turns: int
 ) -> None:
     """After so many turns of the loop."""
-    data, _ = archive_of({f"base/{number}": files.LARGE for number in range(8)})
+    data, _ = archive_of({f"base/{number}": LARGE for number in range(8)})
 
     async def pieces() -> AsyncIterator[bytes]:
         for piece in cut(data, turns):
@@ -154,7 +154,7 @@ async def test_unpacking_is_cancelled_at_any_moment_and_writes_nothing_afterward
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert [each for each in threading.enumerate() if each.name == files.WRITER] == []
+    assert [each for each in threading.enumerate() if each.name == WRITER] == []
 
 
 def test_after_its_end_nothing_is_laid(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A base backup's pieces into a folder, the log's chunks into segments that a server reads."""
+"""A base backup's pieces into a folder; what is written goes to the disk meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from recovery.adapters.backups.threads import in_thread
 from recovery.agent.backups.fetch import HOST, ArchiveFault
 from recovery.agent.backups.restoring.files import Files
 from recovery.agent.backups.restoring.tarred import BadTar
-from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 from recovery.core.ports import EngineFailed
 
 T = TypeVar("T")
@@ -31,14 +30,14 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, pace: Pace) -> None
     files = Files(folder)
     try:
         async for piece in pieces:
-            cached = await _laid(partial(files.lay, piece))
-            await pace.wrote(len(piece), cached)
-        await _laid(files.end)
+            await pace.wrote(len(piece), await laid(partial(files.lay, piece)))
+        await laid(files.end)
     finally:
         await asyncio.to_thread(files.close)
 
 
-async def _laid(act: Callable[[], T]) -> T:
+async def laid(act: Callable[[], T]) -> T:
+    """In a thread; whatever this host has against it is not the archive's fault."""
     try:
         return await in_thread(act, "unpacking")
     except BadTar as error:
@@ -97,34 +96,3 @@ def _sync(folder: Path) -> None:
             raise OSError(number, os.strerror(number), str(folder))
     finally:
         os.close(handle)
-
-
-class Segments:
-    """The log of a plan as files under `pg_wal`. Bytes beyond a timeline's switch are nobody's, so
-    they are not laid out: a server would replay them where the next timeline has not come yet."""
-
-    def __init__(self, folder: Path, plan: RestorePlan) -> None:
-        self._folder = folder
-        self._ends = {each.parent: each.switch for each in plan.histories}
-        self._begin = plan.name.start - plan.name.start % SEGMENT
-
-    def lay(self, chunk: Chunk, data: bytes) -> None:
-        """At its place; what it does not reach stays zero."""
-        start = max(chunk.start, self._begin)
-        stop = min(chunk.stop, self._ends.get(chunk.timeline, chunk.stop))
-        while start < stop:
-            offset = start % SEGMENT
-            length = min(SEGMENT - offset, stop - start)
-            begin = start - chunk.start
-            self._write(chunk.timeline, start - offset, offset, data[begin : begin + length])
-            start += length
-
-    def _write(self, timeline: int, segment: int, offset: int, data: bytes) -> None:
-        low = (segment & 0xFFFFFFFF) // SEGMENT
-        name = f"{timeline:08X}{segment >> 32:08X}{low:08X}"
-        handle = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(handle, SEGMENT)
-            os.pwrite(handle, data, offset)
-        finally:
-            os.close(handle)
