@@ -18,7 +18,6 @@ import shutil
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from psycopg import sql
@@ -34,7 +33,7 @@ from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restoring.lineage import Lineage, replayed
 from recovery.agent.backups.restoring.scratch import Scratch
 from recovery.agent.backups.restoring.segments import Segments
-from recovery.agent.backups.restoring.unpack import Pace, laid, settle, unpack
+from recovery.agent.backups.restoring.unpack import Pace, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
@@ -177,17 +176,14 @@ class Restore:
     async def _lay_log(self, folder: Path, plan: RestorePlan, pace: Pace) -> None:
         segments = Segments(folder, plan)
         by_name: dict[str, Chunk] = {str(chunk): chunk for chunk in plan.chunks}
-        try:
-            async with contextlib.aclosing(self._source.each(list(by_name))) as found:
-                async for name, data in found:
-                    chunk = by_name[name]
-                    if len(data) != chunk.stop - chunk.start:
-                        raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
-                    await pace.wrote(len(data), await laid(partial(segments.lay, chunk, data)))
-                    self.progress.came(len(data))
-            await laid(segments.end)
-        finally:
-            await asyncio.to_thread(segments.close)
+        async with contextlib.aclosing(self._source.each(list(by_name))) as found:
+            async for name, data in found:
+                chunk = by_name[name]
+                if len(data) != chunk.stop - chunk.start:
+                    raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
+                await asyncio.to_thread(segments.lay, chunk, data)
+                await pace.wrote(len(data), len(data))
+                self.progress.came(len(data))
         for history in plan.histories:
             text = await self._source.get(str(history))
             path = folder / f"{history.timeline:08X}.history"

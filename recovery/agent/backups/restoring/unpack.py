@@ -30,13 +30,13 @@ async def unpack(pieces: AsyncIterator[bytes], folder: Path, pace: Pace) -> None
     files = Files(folder)
     try:
         async for piece in pieces:
-            await pace.wrote(len(piece), await laid(partial(files.lay, piece)))
-        await laid(files.end)
+            await pace.wrote(len(piece), await _laid(partial(files.lay, piece)))
+        await _laid(files.end)
     finally:
         await asyncio.to_thread(files.close)
 
 
-async def laid(act: Callable[[], T]) -> T:
+async def _laid(act: Callable[[], T]) -> T:
     """In a thread; whatever this host has against it is not the archive's fault."""
     try:
         return await in_thread(act, "unpacking")
