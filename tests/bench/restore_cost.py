@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
@@ -62,8 +62,9 @@ class Watched(Progress):
 
     def trace(self, end: float) -> bytes:
         """Everything that words about its end are made of, to try other words on."""
-        known = asdict(self)
-        del known["read"], known["spent"], known["measured"]
+        mine = {"read", "spent", "measured"}
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
+        known = {name: value for name, value in known.items() if name not in mine}
         paces = self.measured.paces
         return msgspec.json.encode({"end": end, "paces": paces, **known})
 
