@@ -134,7 +134,9 @@ def _of_plans(scene: Scene) -> Iterable[Need]:
     for ask in scene.questions:
         who = " or ".join(ask.people[:4]) or f"somebody of role {ask.role}, and nobody there is one"
         href = f"/recovery/approve/{ask.id}/"
-        yield Need(who, f"Read and answer: {ask.title}", href, "A step waits for a yes.")
+        about = frozenset({f"ask:{ask.id}"})
+        said, why = f"Read and answer: {ask.title}", "A step of a plan waits for a yes."
+        yield Need(who, said, href, why, about=about)
     for site in scene.sites:
         about = frozenset({f"site:{site.name}"})
         if site.run:

@@ -57,6 +57,9 @@ def _stuck(screen: Screen) -> tuple[Stuck, ...]:
     found = []
     for one in screen.databases:
         conditions = rung.get(str(one.pk), set())
+        word = one.running.word if one.running else None
+        if word is not None and not word.is_judged:
+            conditions.discard("no-candidate")  # somebody chose: it is being carried out
         if not conditions and (one.state == DatabaseState.WAITING or one.has_lost_all):
             conditions = {"waiting"}
         if conditions:
@@ -67,10 +70,11 @@ def _stuck(screen: Screen) -> tuple[Stuck, ...]:
 def _of_database(one: DatabaseView, conditions: frozenset[str]) -> Stuck:
     running = one.running
     offers = running.may_choose if running else ()
+    why = (running.waiting_for or running.cause) if running else one.state_reason
     return Stuck(
         name=one.name,
         conditions=conditions,
-        why=(running.waiting_for or running.cause) if running else one.state_reason,
+        why=why.removeprefix("No safe candidate. "),
         site=one.site,
         on=running.source if running else one.primary.host if one.primary else "",
         to=running.target if running else "",

@@ -51,7 +51,7 @@ def elect(
     if chosen is None or wanted is None or only:
         return _nobody(offers, only)
     if no := next((no for no in wanted.against if no.rule not in chosen.waives), None):
-        return _nobody(offers, only, f"{chosen.said} does not reach so far: {no.reason}")
+        return _nobody(offers, only, f"On {chosen.said} it is not: {no.reason}")
     if worse := refuse_more(wanted.quote, chosen):
         return _nobody(offers, only, worse)
     reason = f"{wanted.name}, on {chosen.said}: {wanted.quote.said}"

@@ -1,4 +1,4 @@
-"""*Next* says which person does what: on the overview, in the incident, and on each thing's page."""
+"""*Next* says which person does what: on the overview, in the incident, on each thing's page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.dashboard.fleet import CONTROLLER
 
 PATH = "/databases/orders-pg/promote/"
 WHY = "No safe candidate. orders-pg-2: it has been well for 5 s, not for 60 s."
-GO = '<a href="/databases/orders-pg/promote/">Choose who leads orders-pg</a>'
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_a_word_that_does_not_reach_so_far_says_why() -> None:
     known = stuck(word=chosen(), database=database(is_degraded=True))
     answer = decide(known, AFTER)
     assert isinstance(answer, Ask)
-    assert "the word of ada does not reach so far: writes were acknowledged" in answer.reason
+    assert "On the word of ada it is not: writes were acknowledged" in answer.reason
     assert answer.election is not None
     assert answer.election.offers
 
