@@ -18,6 +18,7 @@ from recovery.drp.actions.reports import write_due_reports
 from recovery.drp.drills import actions as drills
 from recovery.drp.drills.cycle import clean_up
 from recovery.drp.drills.models import DrillHost, DrillSight
+from recovery.drp.drills.queries import host_sights
 from recovery.drp.queries.drilled import drill_facts
 from recovery.drp.reports.drilled import drilled, proof
 from tests.actions.drp.drills.ground import Drill, hosted, things
@@ -74,7 +75,7 @@ def test_nothing_is_begun_there_and_it_is_let_in_no_more(drill: Drill) -> None:
     assert drill.agent is not None
     with pytest.raises(Refused, match="is of no drill host"):
         drills.know_drill_host(drill.agent.token)
-    assert drills.host_sights() == ()
+    assert host_sights() == ()
     with pytest.raises(CommandError, match="Give the new one another name"):
         retire("--cpu-millis", "1000", "--memory-mib", "1024")
     with pytest.raises(CommandError, match="was retired by the command line already"):
