@@ -12,18 +12,18 @@ from recovery.core import transitions
 from recovery.failover.actions.epochs import raise_epoch
 from recovery.failover.actions.fences import Cause, lift_fence, raise_fence
 from recovery.gateway.databases import specs_of
-from recovery.inventory.facts import DatabaseState
-from recovery.inventory.models import Datacenter
-from tests.actions.failover.fleet import Pair, make_pair
+from recovery.inventory.facts import DatabaseState, Role
+from recovery.inventory.models import Datacenter, Replica
+from tests.actions.failover.fleet import Pair, copy, make_pair
 from tests.support.fleet import BY, NOW
 
 pytestmark = pytest.mark.django_db
 
 
-def lead_elsewhere(pair: Pair, after: timedelta) -> None:
+def lead_elsewhere(pair: Pair, elsewhere: Replica, after: timedelta) -> None:
     pair.database.refresh_from_db()
     raise_epoch(
-        database=pair.database, replica=pair.replicas[2], state=DatabaseState.SERVING, changes={},
+        database=pair.database, replica=elsewhere, state=DatabaseState.SERVING, changes={},
         actor=BY, reason="test", now=NOW + after,
     )  # fmt: skip
 
@@ -31,12 +31,14 @@ def lead_elsewhere(pair: Pair, after: timedelta) -> None:
 def test_its_list_says_below_which_epoch_its_copy_is_compared_first() -> None:
     """Only of its own datacenter, and of the epochs that began before the fence was lifted."""
     pair = make_pair()
+    elsewhere = copy(pair.database, pair.hosts["osu2-r1-h1"], 3, Role.STANDBY)
+    rows = (*pair.replicas, elsewhere)
     transitions.move(pair.database, DatabaseState.SERVING, actor=BY, reason="test", now=NOW)
     assert {one.checked_below for one in specs_of([pair.database.pk]).values()} == {0}
     site = Datacenter.objects.get(name="PAR1")
     cause = Cause("r/fence/PAR1/1", uuid4(), "DRP-0001", "fence", "amelie")
     raise_fence(datacenter=site.pk, cause=cause, actor=BY, reason="It burns.", now=NOW)
-    lead_elsewhere(pair, timedelta(seconds=10))
+    lead_elsewhere(pair, elsewhere, timedelta(seconds=10))
     assert {one.checked_below for one in specs_of([pair.database.pk]).values()} == {0}
     lift_fence(
         datacenter="PAR1",
@@ -44,8 +46,8 @@ def test_its_list_says_below_which_epoch_its_copy_is_compared_first() -> None:
         reason="By hand.",
         now=NOW + timedelta(seconds=20),
     )
-    lead_elsewhere(pair, timedelta(seconds=30))
+    lead_elsewhere(pair, elsewhere, timedelta(seconds=30))
     told = specs_of([pair.database.pk])
-    below = {str(row): told[row.pk].checked_below for row in pair.replicas}
-    assert [below[str(row)] for row in pair.replicas] == [2, 2, 0]
+    below = {str(row): told[row.pk].checked_below for row in rows}
+    assert [below[str(row)] for row in rows] == [2, 2, 0]
     assert {one.epoch for one in told.values()} == {3}

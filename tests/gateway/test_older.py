@@ -7,13 +7,12 @@ import json
 import pytest
 
 from recovery.agent.link import refusal_of
-from recovery.core import wire
+from recovery.core import transitions, wire
 from recovery.core.errors import BadMessage
 from recovery.drp.hands.returning import kept_outcome
 from recovery.drp.sights import Heard
 from recovery.gateway.actions import record_outcomes
 from recovery.gateway.older import as_told
-from recovery.inventory.models import Host
 from recovery.operations.actions import admit_operations, hand_operations, request_acts
 from recovery.operations.facts import Act, Verb
 from recovery.operations.models import Operation
@@ -62,7 +61,9 @@ def test_promises_that_it_cannot_give_again_by_name_are_not_given() -> None:
 def test_a_step_that_its_agent_does_not_know_fails_with_the_reason_and_hangs_nothing() -> None:
     pair = make_pair()
     copy = pair.replicas[1]
-    Host.objects.filter(pk=copy.host_id).update(agent_version="0.0.9")
+    transitions.amend(
+        copy.host, {"agent_version": "0.0.9"}, action="updated", actor=BY, reason="test", now=NOW
+    )
     act = Act(Verb.KEEP, copy.pk, copy.host_id, 1)
     rows = [row.pk for row in request_acts(acts=[act], actor=BY, reason="test", now=NOW)]
     admit_operations(operations=rows, actor=BY, reason="test", now=NOW)
