@@ -205,6 +205,12 @@ class Server:
         kills it, and the kernel's keeps peers out where nobody tells them from clients."""
         return self._tools.gate.kind == "watchdog" or not admits_by_address(self.spec)
 
+    @property
+    def _is_to_hand_over(self) -> bool:
+        """Its list came before the order to hand over: the stop that follows from it ends it in
+        order, and says where; until then, at most, the lease that it had bounds its writes."""
+        return self.spec.role != "primary" and self._ends_before_it_closes
+
     def _peers(self) -> tuple[str, ...]:
         if not admits_by_address(self.spec):
             return ()
@@ -288,7 +294,7 @@ class Server:
         is_wanted = spec.role == "primary" and spec.lease is not None and spec.epoch > self.fenced
         if self.lease is not None and (not is_wanted or self.lease.epoch != spec.epoch):
             await self.drop_lease()
-            if self.is_gated and self.is_running:
+            if self.is_gated and self.is_running and not self._is_to_hand_over:
                 await self._tools.gate.close(self.name)
         if spec.role == "primary" and seen is not None and seen.role == "primary":
             if is_wanted and self.lease is None:

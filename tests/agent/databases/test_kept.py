@@ -154,3 +154,16 @@ async def test_what_came_back_is_measured_kept_by_peoples_word_and_cloned_anew(
     await up.desire()
     await up.until(A, 40.0, state="running", role="standby", follows=B)
     assert next(host.folder.rglob(f"kept/{told['name']}/PG_VERSION")).is_file()
+
+
+async def test_a_list_that_comes_before_the_order_to_hand_over_leaves_it_time_to_do_so(
+    up: Pair,
+) -> None:
+    """Its epoch ends by a list in which it is out already; then it is asked where it stopped."""
+    up.out.add(A)
+    await up.desire()
+    await up.until(A, 30.0, state="down", role="out")
+    fenced = await up.order(A, "fence")
+    assert fenced.state == "done", fenced.detail
+    assert fenced.detail.isdigit(), fenced.detail
+    await up.until(B, position=int(fenced.detail))
