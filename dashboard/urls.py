@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
+from dashboard.views import (
+    act,
+    databases,
+    exports,
+    in_place,
+    look,
+    machine,
+    moves,
+    recovery,
+    restores,
+)
 from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
@@ -31,6 +41,8 @@ urlpatterns = [
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/let-follow/", databases.let_follow),
+    path("databases/<str:name>/exports/", exports.exports),
+    path("databases/<str:name>/exports/<uuid:pk>/", exports.take),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("backups/", look.backups),

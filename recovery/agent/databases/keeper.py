@@ -16,6 +16,7 @@ from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
+from recovery.agent.backups.exporting.ordered import Exports
 from recovery.agent.backups.keeper import BackupKeeper
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases import asking, letters
@@ -106,7 +107,12 @@ class DatabaseKeeper:
         self._numbers = 0
         self._ending: set[str] = set()
         self.orders = DatabaseOrders(
-            self._replicas.get, clock, self._restores, setting.approvals, self._unsure
+            self._replicas.get,
+            clock,
+            self._restores,
+            setting.approvals,
+            self._unsure,
+            exports=Exports(setting.folder / "backups", self._place),
         )
 
     # ------------------------------------------------------------------ life
