@@ -106,13 +106,16 @@ class DatabaseKeeper:
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
         self._ending: set[str] = set()
-        self.orders = DatabaseOrders(
+        self.orders = self._orders()
+
+    def _orders(self) -> DatabaseOrders:
+        return DatabaseOrders(
             self._replicas.get,
-            clock,
+            self._clock,
             self._restores,
-            setting.approvals,
+            self._setting.approvals,
             self._unsure,
-            exports=Exports(setting.folder / "backups", self._place),
+            exports=Exports(self._setting.folder / "backups", self._place),
         )
 
     # ------------------------------------------------------------------ life
