@@ -193,6 +193,8 @@ class Server:
         if not self.is_gated:
             await gate.release(self.name, spec.port)
             return
+        if self.is_running and self.seen and self.seen.role == "primary" and self._is_to_hand_over:
+            return  # without a lease a watchdog's gate kills it; its stop follows, then its gate
         leads = self.is_running and self.record.role == "primary" and spec.role == "primary"
         if leads and spec.lease is not None and spec.epoch > self.fenced:
             deadline = self._tools.clock.boottime() + spec.lease.length
@@ -280,10 +282,10 @@ class Server:
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
-        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
         if is_leading and self._ends_before_it_closes:
             await self._end(HAND_OVER_SECONDS)
+        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         return await self._tools.gate.fence(operation, self.name, epoch)
 
     # ------------------------------------------------------------------ the lease
