@@ -12,7 +12,7 @@ STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_sc
 # They compute and look at no clock: in a whole run they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
 # Not part of every run yet: make backups, make restores, make told, make drp, make two-people, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story tests/browser/test_two_people.py
+APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story tests/browser/test_two_people.py
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)

@@ -8,6 +8,7 @@ from dashboard.api import api
 from dashboard.views import (
     act,
     databases,
+    exports,
     in_place,
     look,
     machine,
@@ -41,6 +42,8 @@ urlpatterns = [
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/let-follow/", databases.let_follow),
+    path("databases/<str:name>/exports/", exports.exports),
+    path("databases/<str:name>/exports/<uuid:pk>/", exports.take),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("databases/<str:name>/promote/", promote.promote),

@@ -47,7 +47,7 @@ DONE: Mapping[Press, str] = {
 class Start:
     """What the requester named. `origin`: the number of the run that is taken back; 0: of none.
     `keep`: databases, by id, of which what their returned copies hold is kept; None: of all of
-    which it is not known to be nothing."""
+    which it is not known to be nothing. `export`: of which it goes into a store first."""
 
     runbook: str
     mode: Mode
@@ -56,12 +56,19 @@ class Start:
     situation: str
     origin: int = 0
     keep: frozenset[str] | None = None
+    export: frozenset[str] = frozenset()
 
     @property
     def wish(self) -> Wish:
         """`Refused` where that run is none to take back."""
         back = (
-            back_of(self.origin, out_of=self.lost, into=self.into, keep=self.keep)
+            back_of(
+                self.origin,
+                out_of=self.lost,
+                into=self.into,
+                keep=self.keep,
+                export=self.export,
+            )
             if self.origin
             else None
         )

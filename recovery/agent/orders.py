@@ -17,6 +17,8 @@ _log = logging.getLogger("tocsin.agent.orders")
 OBSERVE_SECONDS = 30.0
 RECENT_SECONDS = 120.0
 _IN_QUARANTINE = IN_QUARANTINE | {"stop"}
+READS = frozenset({"export"})
+"""What changes nothing here, and is begun anew whatever happened to the host."""
 
 
 class Orders:
@@ -109,7 +111,7 @@ class Orders:
         if not is_journaled:
             async with self._writing:
                 await asyncio.to_thread(self._journal.intend, order)
-        if entry is not None and entry.boot != self._boot:
+        if entry is not None and entry.boot != self._boot and order.verb not in READS:
             outcome = _before_this_boot(order)
         else:
             outcome = await self._act(order)

@@ -38,6 +38,7 @@ VERBS: Mapping[str, wire.DatabaseVerb] = {
     "adopt": "adopt",
     "discard": "discard",
     "keep": "keep",
+    "export": "export",
 }
 
 

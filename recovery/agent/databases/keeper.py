@@ -16,6 +16,7 @@ from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
+from recovery.agent.backups.exporting.ordered import Exports
 from recovery.agent.backups.keeper import BackupKeeper
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases import asking, letters
@@ -105,8 +106,16 @@ class DatabaseKeeper:
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
         self._ending: set[str] = set()
-        self.orders = DatabaseOrders(
-            self._replicas.get, clock, self._restores, setting.approvals, self._unsure
+        self.orders = self._orders()
+
+    def _orders(self) -> DatabaseOrders:
+        return DatabaseOrders(
+            self._replicas.get,
+            self._clock,
+            self._restores,
+            self._setting.approvals,
+            self._unsure,
+            exports=Exports(self._setting.folder / "backups", self._place),
         )
 
     # ------------------------------------------------------------------ life

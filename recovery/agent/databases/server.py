@@ -195,6 +195,8 @@ class Server:
         if not self.is_gated:
             await gate.release(self.name, spec.port)
             return
+        if self.is_running and self.seen and self.seen.role == "primary" and self._is_to_hand_over:
+            return  # without a lease a watchdog's gate kills it; its stop follows, then its gate
         leads = self.is_running and self.record.role == "primary" and spec.role == "primary"
         if leads and spec.lease is not None and spec.epoch > self.fenced:
             deadline = self._tools.clock.boottime() + spec.lease.length
@@ -206,6 +208,12 @@ class Server:
         """Whether a closed gate leaves it no way to hand over what its standbys lack: a watchdog
         kills it, and the kernel's keeps peers out where nobody tells them from clients."""
         return self._tools.gate.kind == "watchdog" or not admits_by_address(self.spec)
+
+    @property
+    def _is_to_hand_over(self) -> bool:
+        """Its list came before the order to hand over: the stop that follows from it ends it in
+        order, and says where; until then, at most, the lease that it had bounds its writes."""
+        return self.spec.role != "primary" and self._ends_before_it_closes
 
     def _peers(self) -> tuple[str, ...]:
         if not admits_by_address(self.spec):
@@ -276,10 +284,10 @@ class Server:
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
-        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
         if is_leading and self._ends_before_it_closes:
             await self._end(HAND_OVER_SECONDS)
+        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         return await self._tools.gate.fence(operation, self.name, epoch)
 
     # ------------------------------------------------------------------ the lease
@@ -290,7 +298,7 @@ class Server:
         is_wanted = spec.role == "primary" and spec.lease is not None and spec.epoch > self.fenced
         if self.lease is not None and (not is_wanted or self.lease.epoch != spec.epoch):
             await self.drop_lease()
-            if self.is_gated and self.is_running:
+            if self.is_gated and self.is_running and not self._is_to_hand_over:
                 await self._tools.gate.close(self.name)
         if spec.role == "primary" and seen is not None and seen.role == "primary":
             if is_wanted and self.lease is None:

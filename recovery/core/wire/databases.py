@@ -172,7 +172,16 @@ class Grant(Frame, frozen=True):
 
 
 DatabaseVerb = Literal[
-    "fence", "promote", "ask", "restart", "rejoin", "restore", "adopt", "discard", "keep"
+    "fence",
+    "promote",
+    "ask",
+    "restart",
+    "rejoin",
+    "restore",
+    "adopt",
+    "discard",
+    "keep",
+    "export",
 ]
 
 
@@ -190,6 +199,8 @@ class DatabaseOrder(Frame, frozen=True):
     `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
     replica, which the list names as primary. `discard`: nothing of that restore is left here.
     `keep`: the data of a replica that is set apart are put aside as they are; by a plan alone.
+    `export`: what they hold beyond the primary's goes into a store of the database's, sealed;
+    `done` carries an `ExportResult` as JSON; by a plan alone, and as often as it is asked for.
     `plan`: a recovery plan wants it, and what shows that people agreed; None: failover itself does.
     """
 

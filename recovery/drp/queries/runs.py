@@ -14,7 +14,7 @@ from recovery.drp.drift import drift
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.failback import Back
 from recovery.drp.models import Act, Ask, Run, RunStep
-from recovery.drp.plan import KEEP, Plan, PlannedStep
+from recovery.drp.plan import EXPORT, KEEP, Plan, PlannedStep
 from recovery.drp.queries.approvals import (
     plan_of,
     pulse_of,
@@ -164,8 +164,17 @@ def _back(plan: Plan) -> Back | None:
     """What it takes back, as it is now; what is kept was decided with the plan."""
     if not plan.origin:
         return None
-    keep = frozenset(move.target.id for move in plan.moves if move.choice == KEEP)
-    return back_of(plan.origin, out_of=plan.lost.name, into=plan.into.name, keep=keep)
+    chosen = {
+        choice: frozenset(move.target.id for move in plan.moves if move.choice == choice)
+        for choice in (KEEP, EXPORT)
+    }
+    return back_of(
+        plan.origin,
+        out_of=plan.lost.name,
+        into=plan.into.name,
+        keep=chosen[KEEP],
+        export=chosen[EXPORT],
+    )
 
 
 # ---------------------------------------------------------------------- approvals

@@ -119,9 +119,14 @@ def come_back(loss: Loss) -> None:
     loss.run(2.0)
 
 
-def go_back(loss: Loss, keep: frozenset[str] | None = None) -> Plan:
+def go_back(
+    loss: Loss,
+    keep: frozenset[str] | None = None,
+    export: frozenset[str] = frozenset(),
+    steps: str = BACK,
+) -> Plan:
     """The way back of that run is prepared and started."""
-    number, text = loss.ground.run.number, raw("return").split("steps:\n")[0] + "steps:\n" + BACK
+    number, text = loss.ground.run.number, raw("return").split("steps:\n")[0] + "steps:\n" + steps
     loss.ground.now = loss.play.now
     actions.prepare_run(
         runbook=active(text),
@@ -130,7 +135,7 @@ def go_back(loss: Loss, keep: frozenset[str] | None = None) -> Plan:
             "OSU2",
             "PAR1",
             "PAR1 is back.",
-            back=back_of(number, out_of="OSU2", into="PAR1", keep=keep),
+            back=back_of(number, out_of="OSU2", into="PAR1", keep=keep, export=export),
         ),
         override=Override("It was never drilled."),
         refuse=refuse_plan,
