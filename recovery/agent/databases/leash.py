@@ -25,7 +25,7 @@ _PROGRAM = Path(watchdog.__file__)
 _ANSWER_SECONDS = 2.0
 _START_SECONDS = 10.0
 _STOP_MARGIN = 15.0
-_QUIT_SECONDS = 5.0
+_QUIT_SECONDS = 10.0
 
 
 class WatchdogAway(TocsinError):
@@ -129,20 +129,21 @@ class Leash:
                 raise
 
     async def quit(self) -> None:
-        """Ends it and its server. Raises `WatchdogAway` while one lives on."""
-        why = "it was asked to quit"
-        try:
-            await self.ask("quit", patience=_STOP_MARGIN)
-        except WatchdogAway as error:
-            why = str(error)
-        self._let_go()
+        """Ends it and its server, also one that has just been started and does not listen yet.
+        Raises `WatchdogAway` while one lives on."""
         deadline = asyncio.get_running_loop().time() + _QUIT_SECONDS
-        while self._lives():
+        while True:
+            why = "it was asked to quit"
+            try:
+                await self.ask("quit", patience=_STOP_MARGIN)
+            except WatchdogAway as error:
+                why = str(error)
+            self._let_go()
+            if not self._lives():
+                return
             if asyncio.get_running_loop().time() > deadline:
                 raise WatchdogAway(f"it lives on: {why}")
             await asyncio.sleep(0.02)
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
 
     def close(self) -> None:
         """Lets go; watchdog and server stay."""
@@ -154,7 +155,9 @@ class Leash:
     # ------------------------------------------------------------------ inside
 
     def _lives(self) -> bool:
-        """Whether some watchdog holds this folder's lock; its server dies with it."""
+        """Whether ours lives, or another holds this folder's lock; its server dies with it."""
+        if self._process is not None and self._process.poll() is None:
+            return True
         try:
             lock = os.open(self.folder / watchdog.LOCK, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
