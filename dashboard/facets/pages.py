@@ -19,7 +19,7 @@ from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import MemberView
 from recovery.inventory import screens as inventory
 from recovery.inventory.facts import Verdict
-from recovery.inventory.queries import deaf_since
+from recovery.inventory.queries import host_deaf_since
 from recovery.inventory.screens import HostCell
 from recovery.lab.letters import newest_letters
 from recovery.operations import screens as operations
@@ -186,7 +186,7 @@ def host_voice(screen: Screen, key: str) -> Context | None:
     row = inventory.find_host(key)
     if cell is None or row is None:
         return None
-    since = deaf_since().get(row.pk) if row.verdict == Verdict.ALIVE else None
+    since = host_deaf_since(row.pk) if row.verdict == Verdict.ALIVE else None
     return {"cell": cell, "host": row, "deaf": deaf(since) if since else ""}
 
 

@@ -19,7 +19,7 @@ from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica, ReplicaSight
-from recovery.inventory.queries import deaf_since
+from recovery.inventory.queries import deaf_since, host_deaf_since
 from recovery.operations.facts import UNDER_WAY, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
@@ -313,7 +313,7 @@ def facts_of(
     orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT, Verb.FENCE]))
     running = ordered.running(orders, phase)
     hears = hearing(leases, now)
-    lead, deaf = lead_of(database, hears), deaf_since().get(row.host_id)
+    lead, deaf = lead_of(database, hears), host_deaf_since(row.host_id)
     return Facts(
         phase=phase,
         database=database.name,

@@ -13,6 +13,7 @@ from recovery.core.clock import system
 from recovery.core.wire import DatabaseSpec, Member
 from tests.agent.conftest import free_port
 from tests.agent.databases.conftest import end_servers, watchdogs
+from tests.support.waiting import until
 
 PATIENCE = 20.0
 
@@ -98,6 +99,4 @@ async def test_one_that_is_listed_again_while_it_ends_is_taken_up_afterwards() -
 
 
 async def until_running(keeper: DatabaseKeeper) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while [fact.state for fact in keeper.facts()] != ["running"]:
-            await asyncio.sleep(0.02)
+    await until(lambda: [fact.state for fact in keeper.facts()] == ["running"], PATIENCE)
