@@ -11,6 +11,7 @@ from recovery.agent.desired import Book
 from recovery.agent.journal import Entry, Journal
 from recovery.agent.keeper import Keeper
 from recovery.core.clock import SystemClock
+from recovery.core.ending import end
 from recovery.core.wire import DatabaseOrder, Order, Outcome, OutcomeState
 
 _log = logging.getLogger("tocsin.agent.orders")
@@ -80,9 +81,7 @@ class Orders:
         ]
 
     async def close(self) -> None:
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await end(self._running.values())
         self._journal.close()
 
     # ------------------------------------------------------------------ inside

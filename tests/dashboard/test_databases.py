@@ -14,6 +14,7 @@ from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
+from recovery.inventory.actions import remember_host
 from recovery.inventory.models import Host
 from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
@@ -167,6 +168,18 @@ def test_a_host_lists_its_copies_and_what_its_loss_would_do(
     html = page(sign_in, "/hosts/par1-r1-h01/")
     assert "It fails over within 11.8 s; lost: nothing." in html
     assert "It serves on without this standby." in page(sign_in, "/hosts/par1-r2-h01/")
+
+
+def test_a_host_that_is_heard_and_takes_no_orders_says_so(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    now, quiet = clock.system.now(), Host.objects.get(name="par1-r1-h01")
+    for host in Host.objects.exclude(pk=quiet.pk):
+        remember_host(host=host.pk, now=now)
+    remember_host(host=quiet.pk, now=now - timedelta(minutes=2))
+    said = "It is heard, and takes no orders: its agent's session has told nothing since"
+    assert said in page(sign_in, "/hosts/par1-r1-h01/").replace("&#x27;", "'")
+    assert said not in page(sign_in, "/hosts/par1-r2-h01/").replace("&#x27;", "'")
 
 
 def test_the_forecast_names_databases_without_a_copy_elsewhere(

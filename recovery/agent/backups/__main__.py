@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import credentials_of
 from recovery.core.archive import Coverage, coverage, parse, told
 from recovery.core.archive.exports import contents_of
+from recovery.core.ending import end
 from recovery.core.errors import BadConfiguration, TocsinError
 from recovery.core.ports import ObjectStore, Place
 
@@ -128,9 +128,7 @@ async def _restore(given: argparse.Namespace, say: Callable[[str], object]) -> N
             say(_line(work.progress))
         say(f"{sentence(await running)}\n")
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, TocsinError):
-            await running
+        await end([running], within=600.0)
         await store.close()
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from recovery.agent.backups.sharing import Sharing
+from recovery.core.ending import end
 from recovery.core.errors import TocsinError
 from recovery.core.ports import Place
 from recovery.core.wire import DatabaseSpec, ReplicaFact
@@ -79,10 +80,7 @@ class BackupKeeper:
 
     async def close(self) -> None:
         """The slots stay: whoever comes next goes on."""
-        tasks = [each.task for each in self._running.values()] + list(self._freed.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([*(each.task for each in self._running.values()), *self._freed.values()])
 
     # ------------------------------------------------------------------ a primary
 

@@ -23,6 +23,7 @@ from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
 from recovery.agent.databases.sights import LOOK_SECONDS, Silence
 from recovery.agent.databases.tools import Tools
+from recovery.core.ending import end
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
@@ -177,9 +178,7 @@ class Server:
                 self.lease.give_up()
             raise
         finally:
-            for task in (waiting, ending):
-                task.cancel()
-            await asyncio.gather(waiting, ending, return_exceptions=True)
+            await end((waiting, ending))
 
     @property
     def is_gated(self) -> bool:
@@ -331,8 +330,7 @@ class Server:
     async def drop_lease(self) -> None:
         task, self._leasing, self.lease = self._leasing, None, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
 
     async def granted(self, grant: Grant) -> None:
         if self.lease is not None:
