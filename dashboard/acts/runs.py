@@ -21,7 +21,7 @@ from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from recovery.drp.views.asks import AskPage, view_ask
 from recovery.drp.views.runs import find_run
 from recovery.drp.views.starts import decision_for, find_book, refuse_undecided

@@ -20,7 +20,7 @@ from recovery.drp.cycle import Cycle
 from recovery.drp.facts import Mode
 from recovery.drp.models import Approval, Run
 from recovery.drp.press import Press
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from tests.browser.conftest import Open, Site
 from tests.browser.passkeys import put_authenticator
 from tests.browser.test_looks import AXE

@@ -21,7 +21,8 @@ from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest, digest_of
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.inventory import Wish
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState

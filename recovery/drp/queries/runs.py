@@ -27,7 +27,8 @@ from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
 from recovery.drp.queries.promoted import has_begun, promoted_epochs
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.inventory import Wish
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight

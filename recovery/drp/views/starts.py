@@ -20,7 +20,8 @@ from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.world import world_of
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.inventory import Wish
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine

@@ -26,7 +26,7 @@ from recovery.drp.facts import ActState, Kind, Mode
 from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Role

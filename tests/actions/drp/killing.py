@@ -16,7 +16,7 @@ from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.test_carrying import active
 from tests.decisions.drp.books import raw

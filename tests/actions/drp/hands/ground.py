@@ -27,7 +27,7 @@ from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.queries import authority
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on

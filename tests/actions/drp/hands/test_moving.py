@@ -24,7 +24,7 @@ from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.failover.actions.fences import Cause, raise_fence

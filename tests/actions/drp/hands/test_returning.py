@@ -28,7 +28,7 @@ from recovery.drp.plan import Plan
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import Wish
+from recovery.drp.inventory import Wish
 from recovery.failover.actions.fences import lift_fence
 from recovery.failover.models import Failover, Fence
 from recovery.gateway.plans import plan_words
