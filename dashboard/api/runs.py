@@ -106,21 +106,26 @@ class PlanIn(Schema):
 
 
 class PlanOut(Schema):
-    """What it would do now. `simulated`: of each step, whether it would work, and why."""
+    """What it would do now. `leaves`: services that it leaves as they are, `leaving`: so in a
+    sentence; `simulated`: of each step, whether it would work, and why."""
 
     digest: str
     plan: dict[str, Any]
     refusal: str
     stale: list[str]
+    leaves: list[str]
+    leaving: str
     seconds: int
     simulated: dict[str, tuple[bool, str]]
 
 
 class PrepareIn(PlanIn, Why):
-    """`digest`: of the plan that was read; `override`: why although the runbook is stale."""
+    """`digest`: of the plan that was read; `override`: why although the runbook is stale; `leaves`:
+    each service that it leaves as it is, to start it nevertheless."""
 
     digest: str = Field(min_length=64, max_length=64)
     override: Words = Field("", max_length=300)
+    leaves: list[Words] = Field([], max_length=10_000)
 
 
 class PressIn(Why):
@@ -218,6 +223,8 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
         plan=msgspec.to_builtins(seen.plan),
         refusal=seen.refusal,
         stale=[one.said for one in seen.stale],
+        leaves=list(seen.leaving.names) if seen.leaving else [],
+        leaving=seen.leaving.said if seen.leaving else "",
         seconds=seen.seconds,
         simulated={step.line.id: (step.works, step.said) for step in seen.steps},
     )
@@ -230,6 +237,7 @@ def prepare(request: HttpRequest, told: PrepareIn) -> dict[str, str]:
         _start(request, told),
         seen=told.digest,
         override=told.override,
+        leaves=told.leaves,
         actor=who.actor,
         reason=told.reason,
     )

@@ -22,14 +22,16 @@ TAKES = {
 """Kinds of steps that bring a service back, or move it."""
 BY_HAND = "people move it by hand in this step"
 NAMED = 12
+ALTHOUGH = "Started although:"
+"""Before what a plan leaves, in the override of its run."""
 NO_STEP = "no step of the plan takes it"
 
 
 def left_of(
     steps: Iterable[PlannedStep], named: Collection[LeftOut], wish: Wish, there: Inventory
 ) -> tuple[LeftOut, ...]:
-    """`named`: what a step would not take, or leaves to people's hands. Not left out is what another
-    step takes; what no step chose is."""
+    """`named`: what a step would not take, or leaves to people's hands. Not left out is what
+    another step takes; what no step chose is."""
     taken = frozenset(target.key for target in _taken(steps))
     by_hand = frozenset(one.target.key for one in named if one.reason == BY_HAND)
     stays = [
@@ -100,9 +102,7 @@ def keys_left(plan: Plan) -> frozenset[str]:
 
 def _left(plan: Plan) -> Iterator[LeftOut]:
     by_hand = {step.id for step in plan.steps if step.kind is Kind.MANUAL}
-    return (
-        one for one in plan.left_out if one.target.type in TAKES and one.step not in by_hand
-    )
+    return (one for one in plan.left_out if one.target.type in TAKES and one.step not in by_hand)
 
 
 def refuse_unnamed(plan: Plan, named: Collection[str]) -> str:

@@ -167,9 +167,7 @@ def _came_back(inventory: Inventory, wish: Wish, act: Keep | Discard) -> Invento
     return replace(inventory, databases=rows)
 
 
-def _by_hand(
-    step: Step, act: Manual, places: Mapping[str, str], inventory: Inventory
-) -> _Taken:
+def _by_hand(step: Step, act: Manual, places: Mapping[str, str], inventory: Inventory) -> _Taken:
     """The step is done by people, once, and names what it is about."""
     assert act.select is not None, "it was matched"
     found = _databases(act.select, places, inventory, _nothing).targets

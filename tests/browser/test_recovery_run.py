@@ -18,9 +18,9 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle
 from recovery.drp.facts import Mode
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Approval, Run
 from recovery.drp.press import Press
-from recovery.drp.inventory import Wish
 from tests.browser.conftest import Open, Site
 from tests.browser.passkeys import put_authenticator
 from tests.browser.test_looks import AXE

@@ -26,11 +26,11 @@ from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import open_asks
 
 ON_RUN = (Press.START, Press.WITHDRAW, Press.PAUSE, Press.RESUME, Press.ABORT)
-ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO)
+ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO, Press.REPORT)
 
 
 class Command(BaseCommand):
-    help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, deny."
+    help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, report, deny."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True)
@@ -43,12 +43,18 @@ class Command(BaseCommand):
         prepare.add_argument("--lost", required=True, metavar="DATACENTER")
         prepare.add_argument("--into", required=True, metavar="DATACENTER")
         prepare.add_argument("--override", default="", help="why although the runbook is stale")
+        prepare.add_argument(
+            "--leave", action="append", default=[], metavar="NAME",
+            help="a service that the plan leaves as it is; each is named, to start it nevertheless",
+        )  # fmt: skip
         self._by(prepare)
         for press in (*ON_RUN, *ON_STEP):
             one = does.add_parser(str(press))
             one.add_argument("number", type=int)
             if press in ON_STEP:
                 one.add_argument("step")
+            if press is Press.REPORT:
+                one.add_argument("--key", default="", help="of its act, where several are open")
             self._by(one)
         deny = does.add_parser("deny", help="say no to a question; the run pauses")
         deny.add_argument("question", type=UUID)
@@ -122,6 +128,7 @@ class Command(BaseCommand):
             start,
             seen=seen,
             override=options["override"],
+            leaves=options["leave"],
             actor=actor,
             reason=options["reason"],
         )
@@ -132,6 +139,7 @@ class Command(BaseCommand):
             options["number"],
             Press(options["does"]),
             step=options.get("step", ""),
+            key=options.get("key", ""),
             actor=self._actor(options["by"]),
             reason=options["reason"],
         )

@@ -18,6 +18,7 @@ from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
 from recovery.drp.hands.promises import promisers
+from recovery.drp.proven import tell_proven
 from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.held import Known, known_of
 from recovery.drp.sights import Heard, Order, Outcome
@@ -190,7 +191,7 @@ def say(looked: list[Looked], fence: Fence) -> str:
     proven = [one for one in looked if one.standing is Standing.PROVEN]
     parts = [
         f"Nothing starts on the {hosts} hosts of {site}.",
-        f"{len(proven)} of {len(looked)} databases are proven not to be written to there.",
+        tell_proven(len(proven), len(looked)),
     ]
     parts += [one.said for one in looked if one.standing in NOT_YET]
     doubts = [one.said for one in looked if one.standing is Standing.UNPROVEN]

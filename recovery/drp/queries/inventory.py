@@ -9,11 +9,6 @@ from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
 from recovery.drp.drills.facts import twin
-from recovery.drp.plan import Realm
-from recovery.drp.queries.doubts import doubts
-from recovery.drp.queries.fleets import fleet_once
-from recovery.drp.queries.once import once
-from recovery.drp.queries.people import database_now
 from recovery.drp.inventory import (
     ApplicationSight,
     CopySight,
@@ -21,6 +16,11 @@ from recovery.drp.inventory import (
     Inventory,
     SiteSight,
 )
+from recovery.drp.plan import Realm
+from recovery.drp.queries.doubts import doubts
+from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.once import once
+from recovery.drp.queries.people import database_now
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 

@@ -21,6 +21,7 @@ from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind
+from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.queries.people import people_of
@@ -55,13 +56,15 @@ class SaidView:
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """`lost`: of a promotion, None where nobody can tell; `moment`: "" where nobody can tell."""
+    """`lost`: None where nobody can tell; `moment`: "" where nobody can tell; `reason`: why it is
+    restored and not promoted."""
 
     name: str
     lost: timedelta | None
     moment: str
     source: str
     is_promoted: bool = False
+    reason: str = ""
 
     @property
     def is_unknown(self) -> bool:
@@ -89,6 +92,11 @@ class AskPage:
     principal: str
     refusal: str
     credentials: tuple[str, ...]
+
+    @property
+    def leaving(self) -> Leaving | None:
+        """What the signed plan leaves as it is: a yes to any step of it is one to this."""
+        return leaving(self.plan)
 
     @property
     def is_open(self) -> bool:
@@ -223,13 +231,14 @@ def _quotes(plan: Plan, planned: PlannedStep) -> tuple[QuoteLine, ...]:
         return ()
     keys = {one.key for wave in planned.waves for one in wave}
     every = planned.kind is Kind.APPROVAL
-    found = [_quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
+    found = [quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
     return tuple(sorted(found, key=lambda one: (one.moment, one.name)))
 
 
-def _quote_line(one: Quote) -> QuoteLine:
+def quote_line(one: Quote) -> QuoteLine:
     lost = None if one.lost_ms is None else timedelta(milliseconds=one.lost_ms)
-    return QuoteLine(one.name, lost, one.moment, one.source, is_promoted=one.way == "promote")
+    is_promoted = one.way == "promote"
+    return QuoteLine(one.name, lost, one.moment, one.source, is_promoted, one.reason)
 
 
 def _doubts(plan: Plan, planned: PlannedStep) -> tuple[Doubt, ...]:

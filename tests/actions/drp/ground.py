@@ -23,10 +23,10 @@ from recovery.drp.approvals.facts import Rule
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
-from recovery.drp.inventory import Wish
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Role

@@ -14,9 +14,9 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Run
 from recovery.drp.press import Press
-from recovery.drp.inventory import Wish
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.test_carrying import active
 from tests.decisions.drp.books import raw

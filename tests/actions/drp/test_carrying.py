@@ -10,9 +10,9 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Kind, Mode, RunState
 from recovery.drp.hands import DRILL_MAKERS, MAKERS, refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.press import Press
-from recovery.drp.inventory import Wish
 from tests.actions.drp.ground import Ground
 from tests.decisions.drp.books import raw
 from tests.support.fleet import NOW

@@ -17,8 +17,8 @@ from recovery.drp import actions
 from recovery.drp.actions.passkeys import MOST_PASSKEYS, show_passkey
 from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode
-from recovery.drp.models import Passkey, Run
 from recovery.drp.inventory import Wish
+from recovery.drp.models import Passkey, Run
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.losing import lose_datacenter

@@ -137,7 +137,9 @@ def test_who_starts_it_nevertheless_names_each_that_it_leaves() -> None:
     told = leaving(found)
     assert told is not None
     assert told.said == "This plan leaves 1 of 5 databases down: wiki."
-    assert refuse_unnamed(found, []) == f"{told.said} Who starts it nevertheless names each of them."
+    assert (
+        refuse_unnamed(found, []) == f"{told.said} Who starts it nevertheless names each of them."
+    )
     assert refuse_unnamed(found, ["wiki", "crm"])
     assert refuse_unnamed(found, ["wiki"]) == ""
     assert refuse_unnamed(plan(mode=Mode.SIMULATION), []) == ""
@@ -145,7 +147,13 @@ def test_who_starts_it_nevertheless_names_each_that_it_leaves() -> None:
 
 def test_what_a_plan_leaves_is_part_of_what_is_signed() -> None:
     found = plan()
-    whole = plan(there=inventory(databases=tuple(replace(row, restorable=("replica 2", POINT)) for row in inventory().databases)))
+    whole = plan(
+        there=inventory(
+            databases=tuple(
+                replace(row, restorable=("replica 2", POINT)) for row in inventory().databases
+            )
+        )
+    )
     assert leaving(whole) is None
     assert canonical(found) != canonical(whole)
     assert b"no copy of it that is left can be restored" in canonical(found)

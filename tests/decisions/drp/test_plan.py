@@ -11,8 +11,8 @@ import pytest
 from recovery.core.errors import Refused
 from recovery.drp.drift import drift
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
 from recovery.drp.inventory import CopySight, Wish
+from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
 from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import NAMES, raw

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from recovery.drp.facts import Mode
-from recovery.drp.plan import Plan, digest_of
 from recovery.drp.inventory import (
     ApplicationSight,
     DatabaseSight,
@@ -14,6 +13,7 @@ from recovery.drp.inventory import (
     SiteSight,
     Wish,
 )
+from recovery.drp.plan import Plan, digest_of
 from recovery.drp.resolve import resolve
 from tests.decisions.drp.books import book, raw
 

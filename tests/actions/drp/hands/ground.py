@@ -23,11 +23,11 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands import hands_of
 from recovery.drp.hands.bench import Bench
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.queries import authority
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
-from recovery.drp.inventory import Wish
 from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
