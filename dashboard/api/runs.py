@@ -106,10 +106,12 @@ class PlanIn(Schema):
 
 
 class PlanOut(Schema):
-    """What it would do now. `leaves`: services that it leaves as they are, `leaving`: so in a
+    """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until it
+    is prepared, a quarter for each part; `leaves`: services that it leaves as they are, `leaving`: so in a
     sentence; `simulated`: of each step, whether it would work, and why."""
 
     digest: str
+    seen: str
     plan: dict[str, Any]
     refusal: str
     stale: list[str]
@@ -120,7 +122,7 @@ class PlanOut(Schema):
 
 
 class PrepareIn(PlanIn, Why):
-    """`digest`: of the plan that was read; `override`: why although the runbook is stale; `leaves`:
+    """`digest`: `seen` (or the digest) of the plan that was read; `override`: why although the runbook is stale; `leaves`:
     each service that it leaves as it is, to start it nevertheless."""
 
     digest: str = Field(min_length=64, max_length=64)
@@ -220,6 +222,7 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
     seen = preview(book, start.wish, who.actor.id)
     return PlanOut(
         digest=seen.digest,
+        seen=seen.seen,
         plan=msgspec.to_builtins(seen.plan),
         refusal=seen.refusal,
         stale=[one.said for one in seen.stale],

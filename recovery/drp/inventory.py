@@ -38,8 +38,9 @@ class CopySight:
 class DatabaseSight:
     """`home`: where its primary is or was; `standbys`: datacenters with a copy that may be
     promoted; `restorable`: (replica, newest moment) of the best copy outside its home,
-    `restore_loses`: what came after that, as far as anybody saw; `copies`: of each datacenter that has one, its best standby; `doubts`: (replica, sentence) of what nobody
-    can prove of its primary."""
+    `restore_loses`: what came after that, as far as anybody saw; `copies`: of each datacenter
+    that has one, its best standby; `doubts`: (replica, sentence) of what nobody can prove of its
+    primary."""
 
     id: str
     name: str

@@ -83,9 +83,9 @@ def leaving(plan: Plan) -> Leaving | None:
     is_down = plan.mode is Mode.DISASTER or gives_up
     every = {one.target.key for one in plan.left_out} | {one.key for one in _taken(plan.steps)}
     parts = [
-        f"{len(names)} of {counted(sum(key.startswith(f'{type_}:') for key in every), type_)}"
+        f"{len(ours)} of {counted(sum(key.startswith(f'{type_}:') for key in every), type_)}"
         for type_ in TAKES
-        if (names := [one.name for one in left.values() if one.type == type_])
+        if (ours := [one.name for one in left.values() if one.type == type_])
     ]
     names = tuple(one.name for one in left.values())
     where = "down" if is_down else f"in {plan.lost.name}"

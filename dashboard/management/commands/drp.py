@@ -123,7 +123,7 @@ class Command(BaseCommand):
             screen.brief(lost).sentence,
         )
         book = find_book(start.runbook)
-        seen = preview(book, start.wish, actor.id).digest if book else ""
+        seen = preview(book, start.wish, actor.id).seen if book else ""
         row = acts.prepare(
             start,
             seen=seen,

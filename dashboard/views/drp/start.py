@@ -123,8 +123,8 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
             messages.success(request, f"{row} is prepared. Nothing of it has begun.")
             return HttpResponseRedirect(f"/recovery/runs/{row.number}/")
     if form.is_bound:
-        form.data = {name: form.data[name] for name in form.data} | {"seen": seen.digest}
-    form.initial["seen"] = seen.digest
+        form.data = {name: form.data[name] for name in form.data} | {"seen": seen.seen}
+    form.initial["seen"] = seen.seen
     return _ask(
         request,
         role,

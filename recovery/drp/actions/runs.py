@@ -11,12 +11,14 @@ import msgspec
 from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.words import joined
 from recovery.brief.models import Decision
 from recovery.core import incarnations, transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode, RunState
+from recovery.drp.glance import unlike_seen
 from recovery.drp.inventory import Wish
 from recovery.drp.leaving import ALTHOUGH, leaving, refuse_unnamed
 from recovery.drp.models import Run, RunbookVersion, RunStep
@@ -67,9 +69,9 @@ def prepare_run(
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
     if why := refuse_unnamed(plan, override.leaves if override else ()):
         raise Refused(why, field="leaves", kept="Nothing was prepared.")
-    if seen and seen != digest(plan):
+    if seen and (others := unlike_seen(seen, plan)):
         raise Conflict(
-            "What was shown is not so any more: the plan is another one now.",
+            f"What was shown is not so any more: {joined(others)} changed.",
             kept="Nothing was prepared.",
             todo="Read it again.",
         )

@@ -13,6 +13,7 @@ from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
+from recovery.drp.glance import seen_of
 from recovery.drp.hands import refuse_plan
 from recovery.drp.inventory import Wish
 from recovery.drp.leaving import Leaving, leaving
@@ -81,6 +82,11 @@ class Preview:
     @property
     def leaving(self) -> Leaving | None:
         return leaving(self.plan)
+
+    @property
+    def seen(self) -> str:
+        """What is handed back when it is prepared."""
+        return seen_of(self.plan)
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

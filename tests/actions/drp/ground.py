@@ -90,7 +90,8 @@ STEPS = """\
 
 @cache
 def short_runbook() -> bytes:
-    return (raw().split("steps:\n")[0] + "steps:\n" + STEPS).encode()
+    head = raw().split("steps:\n")[0].replace("version: 2", "version: 1")
+    return (head + "steps:\n" + STEPS).encode()
 
 
 @dataclass

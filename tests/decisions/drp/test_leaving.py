@@ -1,4 +1,4 @@
-"""What a plan leaves as it is: never silently, in the shipped runbooks on the shipped lab neither."""
+"""What a plan leaves as it is is said, in the shipped runbooks on the shipped lab, too."""
 
 from __future__ import annotations
 
@@ -137,9 +137,7 @@ def test_who_starts_it_nevertheless_names_each_that_it_leaves() -> None:
     told = leaving(found)
     assert told is not None
     assert told.said == "This plan leaves 1 of 5 databases down: wiki."
-    assert (
-        refuse_unnamed(found, []) == f"{told.said} Who starts it nevertheless names each of them."
-    )
+    assert refuse_unnamed(found, []).startswith(told.said)
     assert refuse_unnamed(found, ["wiki", "crm"])
     assert refuse_unnamed(found, ["wiki"]) == ""
     assert refuse_unnamed(plan(mode=Mode.SIMULATION), []) == ""
