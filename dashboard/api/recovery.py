@@ -37,7 +37,8 @@ class SiteOut(Schema):
 class BriefOut(Schema):
     """Everything that the page shows. `digest`: of what a decision rests on, a quarter each: the
     verdict, the losses, what does not fit, what was said and decided; a decision names it. The rest
-    may grow while it is read. Instants are UTC, spans milliseconds; null is "nobody knows", never nothing."""
+    may grow while it is read. Instants are UTC, spans milliseconds; null is "nobody knows", never
+    nothing."""
 
     digest: str
     as_of: datetime

@@ -106,9 +106,9 @@ class PlanIn(Schema):
 
 
 class PlanOut(Schema):
-    """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until it
-    is prepared, a quarter for each part; `leaves`: services that it leaves as they are, `leaving`: so in a
-    sentence; `simulated`: of each step, whether it would work, and why."""
+    """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until
+    it is prepared, a quarter for each part; `leaves`: databases that it leaves as they are,
+    `leaving`: so in a sentence; `simulated`: of each step, whether it would work, and why."""
 
     digest: str
     seen: str
@@ -122,8 +122,8 @@ class PlanOut(Schema):
 
 
 class PrepareIn(PlanIn, Why):
-    """`digest`: `seen` (or the digest) of the plan that was read; `override`: why although the runbook is stale; `leaves`:
-    each service that it leaves as it is, to start it nevertheless."""
+    """`digest`: `seen` (or the digest) of the plan that was read; `override`: why although the
+    runbook is stale; `leaves`: each database that it leaves as it is, to start it nevertheless."""
 
     digest: str = Field(min_length=64, max_length=64)
     override: Words = Field("", max_length=300)
@@ -226,7 +226,7 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
         plan=msgspec.to_builtins(seen.plan),
         refusal=seen.refusal,
         stale=[one.said for one in seen.stale],
-        leaves=list(seen.leaving.names) if seen.leaving else [],
+        leaves=list(seen.leaving.asked) if seen.leaving else [],
         leaving=seen.leaving.said if seen.leaving else "",
         seconds=seen.seconds,
         simulated={step.line.id: (step.works, step.said) for step in seen.steps},

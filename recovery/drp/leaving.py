@@ -66,12 +66,16 @@ def _there(wish: Wish, there: Inventory) -> list[Target]:
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """`names`: of what stays as it is, each once; `said`: so in a sentence; `is_down`: it serves
-    nobody then; `asks`: whoever prepares the run names each."""
+    nobody then; `asked`: databases that whoever prepares the run names, each."""
 
     names: tuple[str, ...]
     said: str
     is_down: bool
-    asks: bool
+    asked: tuple[str, ...]
+
+    @property
+    def asks(self) -> bool:
+        return bool(self.asked)
 
 
 def leaving(plan: Plan) -> Leaving | None:
@@ -92,7 +96,8 @@ def leaving(plan: Plan) -> Leaving | None:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     said = f"This plan leaves {joined(tuple(parts))} {where}: {', '.join(names[:NAMED])}{more}."
     is_real = plan.mode in {Mode.DISASTER, Mode.PLANNED}
-    return Leaving(names, said, is_down, asks=is_real and not plan.origin)
+    asked = tuple(one.name for one in left.values() if one.type == "database")
+    return Leaving(names, said, is_down, asked if is_real and not plan.origin else ())
 
 
 def keys_left(plan: Plan) -> frozenset[str]:
@@ -111,6 +116,6 @@ def refuse_unnamed(plan: Plan, named: Collection[str]) -> str:
     found = leaving(plan)
     if found is None or not found.asks:
         return ""
-    if set(named) == set(found.names):
+    if set(named) == set(found.asked):
         return ""
     return f"{found.said} Who starts it nevertheless names each of them."

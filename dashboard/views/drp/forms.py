@@ -140,7 +140,7 @@ class Prepare(Reason):
             self.fields["leaves"] = forms.MultipleChoiceField(
                 label="I start it nevertheless, and name each that it leaves",
                 widget=forms.CheckboxSelectMultiple,
-                choices=[(name, f"{name} {how}") for name in leaving.names],
+                choices=[(name, f"{name} {how}") for name in leaving.asked],
                 error_messages={"required": f"{leaving.said} Name each, or do not start it."},
             )
         if is_stale:

@@ -30,7 +30,7 @@ from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.losses import LossLine, losses_of
-from recovery.drp.views.waiting import LIFE, principals
+from recovery.drp.views.waiting import LIFE, answerers, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
 RETURNING = frozenset({Kind.KEEP_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
@@ -74,7 +74,7 @@ class QuoteLine:
 @dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `quotes`, `doubts`: of the plan that is signed."""
+    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`, `doubts`: of the plan that is signed."""
 
     row: Ask
     run: Run
@@ -92,6 +92,7 @@ class AskPage:
     principal: str
     refusal: str
     credentials: tuple[str, ...]
+    waits_for: tuple[str, ...] = ()
 
     @property
     def leaving(self) -> Leaving | None:
@@ -101,6 +102,10 @@ class AskPage:
     @property
     def is_open(self) -> bool:
         return self.row.state == AskState.OPEN and self.row.round == self.row.step.round
+
+    @property
+    def yes(self) -> tuple[str, ...]:
+        return tuple(one.who for one in self.said if one.is_yes)
 
     @property
     def over(self) -> str:
@@ -198,6 +203,7 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
         principal=rights[0] if rights else "",
         refusal="" if rights else own,
         credentials=_credentials(pins(), person),
+        waits_for=tuple(answerers(run, row, people)),
     )
 
 

@@ -34,6 +34,7 @@ from recovery.inventory.models import Database
 from tests.actions.failover.fleet import copy, describe
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW, make_fleet
+from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 PEOPLE = {
@@ -161,10 +162,11 @@ class Ground:
         return row
 
     def prepare(self, mode: Mode = Mode.DISASTER, who: str = "amelie") -> Run:
+        row, wish = self.write(), Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
         return actions.prepare_run(
-            runbook=self.write(),
-            wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-            override=Override("It was never drilled, and it burns."),
+            runbook=row,
+            wish=wish,
+            override=Override("It was never drilled, and it burns.", named(row, wish)),
             refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",

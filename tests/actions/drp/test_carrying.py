@@ -16,6 +16,7 @@ from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
 from tests.decisions.drp.books import raw
 from tests.support.fleet import NOW
+from tests.support.leaving import named
 
 OWN = """\
   - id: silent
@@ -61,10 +62,11 @@ def active(text: str) -> RunbookVersion:
 
 
 def prepare(row: RunbookVersion, mode: Mode) -> Run:
+    wish = Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
     return actions.prepare_run(
         runbook=row,
-        wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-        override=Override("It was never drilled."),
+        wish=wish,
+        override=Override("It was never drilled.", named(row, wish)),
         refuse=refuse_plan,
         actor=Actor("person", "amelie"),
         reason="PAR1 burns.",

@@ -23,6 +23,7 @@ from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.losing import lose_datacenter
 from tests.support.fleet import BY
+from tests.support.leaving import named
 
 AMELIE = Actor("person", "amelie")
 
@@ -42,10 +43,11 @@ def decide(ground: Ground, site: str) -> Decision:
 
 
 def prepare(ground: Ground, decision: Decision, who: str = "amelie") -> Run:
+    row, wish = ground.write(), Wish(Mode.DISASTER, "PAR1", "OSU2", "PAR1 is dark.")
     return actions.prepare_run(
-        runbook=ground.write(),
-        wish=Wish(Mode.DISASTER, "PAR1", "OSU2", "PAR1 is dark."),
-        override=Override("It burns."),
+        runbook=row,
+        wish=wish,
+        override=Override("It burns.", named(row, wish)),
         refuse=lambda plan: "",
         decision=decision,
         actor=Actor("person", who),

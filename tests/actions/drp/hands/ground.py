@@ -34,6 +34,7 @@ from recovery.restores.cycle import carry_on
 from tests.actions.drp.ground import PEOPLE, Counting, Ground
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW
+from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 FREEZE = """\
@@ -100,10 +101,11 @@ class Product(Ground):
         return row
 
     def prepare(self, mode: Mode = Mode.DISASTER, who: str = "amelie") -> Run:
+        row, wish = self.write(), Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
         return actions.prepare_run(
-            runbook=self.write(),
-            wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-            override=Override("It was never drilled, and it burns."),
+            runbook=row,
+            wish=wish,
+            override=Override("It was never drilled, and it burns.", named(row, wish)),
             refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",
