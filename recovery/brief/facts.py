@@ -233,7 +233,8 @@ class Facts:
 
     `as_of`: of what is known while nothing has happened; `lost_at`: its first silence; `blind`: why
     we see nothing; `spoke`: hosts elsewhere whose agents told of a database a moment ago;
-    `silent_stores`, `answering_stores`: archives' stores that stand there; `services`: of applications with a seat there.
+    `silent_stores`, `answering_stores`: archives' stores that stand there; `services`: of
+    applications with a seat there.
     """
 
     site: SiteFact

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         prepare.add_argument("--override", default="", help="why although the runbook is stale")
         prepare.add_argument(
             "--leave", action="append", default=[], metavar="NAME",
-            help="a database that the plan leaves as it is; each is named, to start it nevertheless",
+            help="a database that the plan leaves as it is: each, to start it nevertheless",
         )  # fmt: skip
         self._by(prepare)
         for press in (*ON_RUN, *ON_STEP):

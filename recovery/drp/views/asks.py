@@ -74,7 +74,8 @@ class QuoteLine:
 @dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`, `doubts`: of the plan that is signed."""
+    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`,
+    `doubts`: of the plan that is signed."""
 
     row: Ask
     run: Run
