@@ -102,10 +102,7 @@ def test_an_old_sign_of_blindness_yields_to_hosts_that_speak_now() -> None:
     blind = next(one for one in found if one.suspicion is Suspicion.BLIND)
     assert blind.score < found[0].score
     assert "All 12 agents went silent at once." in blind.supporting
-    assert (
-        "8 hosts elsewhere told of its databases a moment ago: what was a sign before is over"
-        in (blind.opposing)
-    )
+    assert any(one.startswith("8 hosts elsewhere told") for one in blind.opposing)
 
 
 def test_who_is_blind_says_so_first_and_believes_nothing_else() -> None:
