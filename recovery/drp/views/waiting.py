@@ -84,7 +84,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         said = yes_of(ask)
         need = step.planned.approval
         wanted = need.count if need else 1
-        return NextView(one.who, may, f"approve “{title}”", one.reason, there, said, wanted)
+        return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)
     there = f"{at}#step-{one.step}"
     if any(act.state is ActState.UNKNOWN for act in step.acts):
         gone = {act.target for act in step.acts if act.state is ActState.UNKNOWN}
