@@ -81,7 +81,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
         may = tuple(answerers(row, ask, people))
         there = f"/recovery/approve/{ask.pk}/"
-        said = yes_of(ask)
+        yes = yes_of(ask)
         need = step.planned.approval
         wanted = need.count if need else 1
         return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)

@@ -33,7 +33,7 @@ OWN = """\
     owner: responder
     timeout: 5m
     undo: Nothing.
-    do: {kind: wait_until, that: databases_serve, holds_for: 30s}
+    do: {kind: wait_until, that: tocsin_sees, holds_for: 30s}
   - id: hand
     title: Hand
     stage: activation

@@ -17,7 +17,7 @@ from recovery.inventory.models import Database, Host, ReplicaSight
 from tests.actions.drp.ground import Ground
 from tests.support.fleet import BY, NOW
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def hear(database: Database, *, ago: timedelta = timedelta(0), writable: bool = True) -> None:
