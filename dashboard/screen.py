@@ -228,7 +228,7 @@ class Screen:
     @property
     def _databases(self) -> Databases:
         down = [d for d in self.databases if d.tone == "down"]
-        moving = [d.name for d in down if d.running is not None]
+        moving = [d.name for d in down if d.running is not None and not d.has_lost_all]
         return Databases(
             all=len(self.databases),
             moving=tuple(moving),

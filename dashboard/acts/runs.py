@@ -19,12 +19,12 @@ from recovery.drp.drills.models import DrillHost
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.hands import refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Run
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import Wish
 from recovery.drp.views.asks import AskPage, view_ask
 from recovery.drp.views.runs import find_run
 from recovery.drp.views.starts import decision_for, find_book, refuse_undecided
@@ -88,8 +88,17 @@ def kept_ids(back: Back, names: Collection[str]) -> frozenset[str]:
     return frozenset(ids[name] for name in names)
 
 
-def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str) -> Run:
-    """`seen`: the digest of the plan that was shown; empty: none was."""
+def prepare(
+    start: Start,
+    *,
+    seen: str,
+    override: str,
+    leaves: Collection[str] = (),
+    actor: Actor,
+    reason: str,
+) -> Run:
+    """`seen`: the digest of the plan that was shown, or its `seen`; empty: none was; `leaves`: each
+    service that it leaves as it is, named by who starts it nevertheless."""
     book = find_book(start.runbook)
     if book is None:
         raise Refused(f"No runbook {start.runbook} is in force.", field="runbook")
@@ -99,7 +108,7 @@ def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str
     return actions.prepare_run(
         runbook=book,
         wish=start.wish,
-        override=Override(override) if override else None,
+        override=Override(override, frozenset(leaves)) if override or leaves else None,
         refuse=refuse_plan,
         decision=decision,
         seen=seen,

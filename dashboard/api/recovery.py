@@ -15,7 +15,7 @@ from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.brief import screens
-from recovery.brief.canon import canonical, digest, document
+from recovery.brief.canon import canonical, document, glance, seal
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Refused
@@ -35,8 +35,10 @@ class SiteOut(Schema):
 
 
 class BriefOut(Schema):
-    """Everything that the page shows, with the digest of its canonical JSON (RFC 8785): a decision
-    names it. Instants are UTC, spans milliseconds; null is "nobody knows", never nothing."""
+    """Everything that the page shows. `digest`: of what a decision rests on, a quarter each: the
+    verdict, the losses, what does not fit, what was said and decided; a decision names it. The rest
+    may grow while it is read. Instants are UTC, spans milliseconds; null is "nobody knows", never
+    nothing."""
 
     digest: str
     as_of: datetime
@@ -112,7 +114,7 @@ def brief(request: HttpRequest, datacenter: str) -> BriefOut:
     screen = Screen(_role(request))
     _check(datacenter)
     found = document(screen.brief(datacenter))
-    return BriefOut(digest=digest(canonical(found)), as_of=screen.recovery.now, brief=found)
+    return BriefOut(digest=seal(glance(canonical(found))), as_of=screen.recovery.now, brief=found)
 
 
 @router.get("/{datacenter}/decisions", response=list[DecisionOut])

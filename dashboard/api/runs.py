@@ -106,21 +106,28 @@ class PlanIn(Schema):
 
 
 class PlanOut(Schema):
-    """What it would do now. `simulated`: of each step, whether it would work, and why."""
+    """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until
+    it is prepared, a quarter for each part; `leaves`: databases that it leaves as they are,
+    `leaving`: so in a sentence; `simulated`: of each step, whether it would work, and why."""
 
     digest: str
+    seen: str
     plan: dict[str, Any]
     refusal: str
     stale: list[str]
+    leaves: list[str]
+    leaving: str
     seconds: int
     simulated: dict[str, tuple[bool, str]]
 
 
 class PrepareIn(PlanIn, Why):
-    """`digest`: of the plan that was read; `override`: why although the runbook is stale."""
+    """`digest`: `seen` (or the digest) of the plan that was read; `override`: why although the
+    runbook is stale; `leaves`: each database that it leaves as it is, to start it nevertheless."""
 
     digest: str = Field(min_length=64, max_length=64)
     override: Words = Field("", max_length=300)
+    leaves: list[Words] = Field([], max_length=10_000)
 
 
 class PressIn(Why):
@@ -215,9 +222,12 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
     seen = preview(book, start.wish, who.actor.id)
     return PlanOut(
         digest=seen.digest,
+        seen=seen.seen,
         plan=msgspec.to_builtins(seen.plan),
         refusal=seen.refusal,
         stale=[one.said for one in seen.stale],
+        leaves=list(seen.leaving.asked) if seen.leaving else [],
+        leaving=seen.leaving.said if seen.leaving else "",
         seconds=seen.seconds,
         simulated={step.line.id: (step.works, step.said) for step in seen.steps},
     )
@@ -230,6 +240,7 @@ def prepare(request: HttpRequest, told: PrepareIn) -> dict[str, str]:
         _start(request, told),
         seen=told.digest,
         override=told.override,
+        leaves=told.leaves,
         actor=who.actor,
         reason=told.reason,
     )

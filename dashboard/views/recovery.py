@@ -19,7 +19,7 @@ from dashboard.views.act import answer
 from dashboard.views.page import show
 from recovery.brief import screens
 from recovery.brief.actions import Changed
-from recovery.brief.canon import canonical, changes, digest, document
+from recovery.brief.canon import canonical, changes, digest, document, glance
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Refused, TocsinError
@@ -119,7 +119,8 @@ def _ask(
     screen = Screen(role)
     text = canonical(document(screen.brief(name)))
     if form.is_bound and not changed:
-        changed = changes(str(form.data.get("seen", "")), text)
+        before, now = glance(str(form.data.get("seen", ""))), glance(text)
+        changed = changes(canonical(before), canonical(now)) if before != now else ()
     form.bind_to(text)
     return show(
         request,

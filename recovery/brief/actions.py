@@ -1,8 +1,8 @@
 """The only writer of decisions and of what providers said.
 
-Invariants: a decision is about a datacenter that looks lost, and holds, byte for byte, what its
-person saw; when anything that they saw has changed meanwhile, it is refused and says what. Both
-kinds of rows are never changed.
+Invariants: a decision is about a datacenter that looks lost, and holds, byte for byte, what stood
+when it was decided; when anything that it rests on (`canon.glance`) is not as its person saw it, it
+is refused and says what. Both kinds of rows are never changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.backups.words import instant
-from recovery.brief.canon import canonical, changes, digest, document
+from recovery.brief.canon import canonical, changes, digest, document, glance, unlike
 from recovery.brief.facts import Cause, Choice
 from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.parts import Brief
@@ -51,8 +51,8 @@ def decide_on(
     reason: str,
     now: datetime,
 ) -> Decision:
-    """Freeze what this person decided. `seen`: the canonical JSON that they were shown, or its
-    digest."""
+    """Freeze what this person decided. `seen`: the canonical JSON that they were shown, its digest,
+    or the seal of its glance."""
     _check(choice, until, reason, now)
     with transaction.atomic():
         site = Datacenter.objects.select_for_update(no_key=True).filter(name=datacenter).first()
@@ -64,8 +64,8 @@ def decide_on(
                 f"There is nothing to decide about {site}. {brief.sentence}", field="datacenter"
             )
         text = canonical(document(brief))
-        if seen not in (text, digest(text)):
-            raise Changed(_differences(seen, text))
+        if found := _differences(seen, text):
+            raise Changed(found)
         if choice is Choice.ACTIVATE:
             _check_first(brief)
         return _frozen(site, brief, choice, text, until, actor=actor, reason=reason, now=now)
@@ -81,10 +81,17 @@ def _check_first(brief: Brief) -> None:
 
 
 def _differences(seen: str, text: str) -> tuple[str, ...]:
-    """Who sent a digest alone reads the brief again to see them."""
+    """In what a decision rests on; nothing where what differs is only how it was written, or how
+    long it has lasted. Who sent a seal alone is told which parts are others."""
+    parts = glance(text)
+    if seen in (text, digest(text)):
+        return ()
     if len(seen) == len(digest("")):
-        return ("its digest is another one",)
-    return changes(seen, text)
+        return tuple(f"{name}: another one now" for name in unlike(seen, parts))
+    before = glance(seen)
+    if not before:
+        return changes(seen, text)
+    return changes(canonical(before), canonical(parts)) if before != parts else ()
 
 
 def _check(choice: Choice, until: datetime | None, reason: str, now: datetime) -> None:

@@ -58,6 +58,79 @@ def digest(text: str) -> str:
     return core.digest(text.encode())
 
 
+def glance(text: str) -> dict[str, Plain]:
+    """What of a document a decision rests on, by part: whether it looks lost, what each database
+    would lose at most and from where, what does not fit, what was said and decided. Not what grows
+    or flickers while somebody reads: scores, promises that burn, seconds. Empty: it is none."""
+    try:
+        told = json.loads(text)
+        return {
+            "verdict": [told["site"], told["look"]],
+            "losses": [_loss(one) for one in sorted(told["activate"]["losses"], key=_name)],
+            "misfits": sorted(
+                one["application"]
+                for one in ((told["activate"]["fit"] or {}).get("misfits") or ())
+                if not one["is_waiting"]
+            ),
+            "words": {
+                "provider": _kept(told["wait"]["word"], "said", "cause"),
+                "decided": _kept(told["decided"], "number", "choice"),
+            },
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _name(one: dict[str, Plain]) -> str:
+    return str(one["database"])
+
+
+def _loss(one: dict[str, Plain]) -> dict[str, Plain]:
+    """The source by its kind and number, the loss by its class."""
+    lost = one["lost"]
+    assert lost is None or isinstance(lost, int), "milliseconds"
+    return {
+        "database": one["database"],
+        "way": one["way"],
+        "source": one["source"],
+        "loses": loss_class(lost),
+    }
+
+
+CLASSES = ((0, "nothing"), (60_000, "under a minute"), (3_600_000, "under an hour"))
+
+
+def loss_class(lost_ms: int | None) -> str:
+    """By how much a loss has to differ to be another one."""
+    if lost_ms is None:
+        return "not known"
+    return next((word for most, word in CLASSES if lost_ms <= most), "an hour or more")
+
+
+def _kept(one: dict[str, Plain] | None, *names: str) -> str | None:
+    return None if one is None else ", ".join(str(one[name]) for name in names)
+
+
+PART = 16
+
+
+def seal(parts: Mapping[str, Plain]) -> str:
+    """64 hex digits, a quarter for each of four parts: who has only them still learns which part is
+    another one."""
+    assert len(parts) == 4, "a quarter each"
+    return "".join(core.digest(core.canonical([part]))[:PART] for part in parts.values())
+
+
+def unlike(seen: str, parts: Mapping[str, Plain]) -> tuple[str, ...]:
+    """Names of the parts that this seal was not made of."""
+    now = seal(parts)
+    return tuple(
+        name
+        for at, name in enumerate(parts)
+        if seen[at * PART : (at + 1) * PART] != now[at * PART : (at + 1) * PART]
+    )
+
+
 def changes(before: str, after: str) -> tuple[str, ...]:
     """What differs between what was seen and what is, a sentence each; text that is no document of
     ours differs as a whole."""

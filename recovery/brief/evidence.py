@@ -68,7 +68,12 @@ def _made(suspicion: Suspicion, question: str, weight: float, signs: _Signs) -> 
 
 def _if_seeing(facts: Facts, weight: float) -> float:
     """Who is blind believes next to nothing of what it sees."""
-    return 0.1 * weight if facts.blind else weight
+    return 0.1 * weight if _is_blind(facts) else weight
+
+
+def _is_blind(facts: Facts) -> bool:
+    """A sign of blindness is older than what arrives now: who hears a host elsewhere is not."""
+    return bool(facts.blind) and not facts.spoke
 
 
 def _silent(site: SiteFact) -> list[str]:
@@ -193,12 +198,14 @@ def _provider(facts: Facts) -> Hypothesis:
 def _blind(facts: Facts) -> Hypothesis:
     heard = sum(one.heard for one in facts.others)
     known = sum(len(one.hosts) for one in facts.others)
+    is_blind = _is_blind(facts)
     supporting = [facts.blind] if facts.blind else []
     opposing = [f"{heard} of {counted(known, 'host')} elsewhere are heard"] if heard else []
-    missing = [] if known else ["there is nobody else to hear"]
-    weight = 1.0 if facts.blind else 0.3 * (1 - heard / known) if known else 0.5
-    if facts.blind:
-        missing = []
+    if facts.spoke:
+        spoke = f"{counted(facts.spoke, 'host')} elsewhere told of its databases a moment ago"
+        opposing.append(f"{spoke}: what was a sign before is over" if facts.blind else spoke)
+    missing = [] if known or is_blind else ["there is nobody else to hear"]
+    weight = 1.0 if is_blind else 0.3 * (1 - heard / known) if known else 0.5
     return _made(
         Suspicion.BLIND,
         "Is it Tocsin that is blind?",

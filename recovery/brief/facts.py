@@ -232,8 +232,9 @@ class Facts:
     """Everything that a brief about one datacenter is made of.
 
     `as_of`: of what is known while nothing has happened; `lost_at`: its first silence; `blind`: why
-    we see nothing; `silent_stores`, `answering_stores`: archives' stores that stand there;
-    `services`: of applications with a seat there.
+    we see nothing; `spoke`: hosts elsewhere whose agents told of a database a moment ago;
+    `silent_stores`, `answering_stores`: archives' stores that stand there; `services`: of
+    applications with a seat there.
     """
 
     site: SiteFact
@@ -241,6 +242,7 @@ class Facts:
     as_of: datetime
     lost_at: datetime | None = None
     blind: str = ""
+    spoke: int = 0
     silent_stores: tuple[str, ...] = ()
     answering_stores: tuple[str, ...] = ()
     databases: tuple[DatabaseFact, ...] = ()

@@ -32,7 +32,7 @@ from recovery.detection.queries import blind_reason
 from recovery.incidents.facts import UNRESOLVED, MemberKind
 from recovery.incidents.models import Incident, Member
 from recovery.inventory.facts import Verdict
-from recovery.inventory.models import Application, Datacenter, Host
+from recovery.inventory.models import Application, Datacenter, Host, ReplicaSight
 from recovery.operations.decide import Limits
 from recovery.operations.queries import ledger
 from recovery.scheduling import queries as scheduling
@@ -41,6 +41,8 @@ from recovery.traffic import screens as traffic
 
 SILENT_FOR = timedelta(seconds=5)
 """A store that was read so long after the loss is not part of it."""
+SPOKE = timedelta(seconds=10)
+"""An agent tells of its replicas every second or two."""
 TOLD_TO = timedelta(minutes=1)
 """The minute is what people write down of when something was said."""
 UNSEEN = (Verdict.LOST, Verdict.UNKNOWN)
@@ -104,6 +106,13 @@ class Fleet:
         return blind_reason()
 
     @cached_property
+    def spoken(self) -> frozenset[str]:
+        """Hosts (ids) whose agents told of a replica a moment ago: who hears that is not blind,
+        whatever a brake says that was set before."""
+        rows = ReplicaSight.objects.filter(at__gte=self.now - SPOKE)
+        return frozenset(str(pk) for pk in rows.values_list("replica__host", flat=True))
+
+    @cached_property
     def causes(self) -> dict[str, tuple[int, datetime]]:
         """Of each host (id) that an unresolved incident is about: its number, and since when; where
         there are several, the newest: an older loss is another. So is one that it had come back
@@ -150,6 +159,7 @@ class Fleet:
             as_of=as_of,
             lost_at=lost_at,
             blind=self.blind,
+            spoke=len(self.spoken - self._ids(name)),
             silent_stores=silent,
             answering_stores=answering,
             databases=bases,

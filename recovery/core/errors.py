@@ -25,6 +25,10 @@ class Refused(TocsinError):
     """The rules forbid it: the reason is a sentence for an operator."""
 
 
+class Incomplete(Refused):
+    """What names the thing that is meant is missing, and it could be several."""
+
+
 class Conflict(TocsinError):
     """Somebody was first: the row is no longer in the state that the caller saw."""
 

@@ -21,7 +21,7 @@ from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.promises import back
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import world, world_of
+from recovery.drp.queries.world import world_of
 from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, RunSight, StepSight
@@ -92,7 +92,7 @@ def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
     if run.plan.mode is Mode.DRILL:
         there = drill_world(UUID(run.id), run.plan, blind=blind, only=only)
     else:
-        there = world(run.plan.lost.name, run.plan.into.name, blind=blind, only=only)
+        there = world_of(run.plan, blind=blind, only=only)
     seen = look(Condition(gate.that), there)
     return GateSight(seen.holds(gate.at_least), seen.said, step.quiet)
 

@@ -7,11 +7,13 @@ expected where earlier steps bring it about; what is left out is named.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from recovery.backups.words import counted
+from recovery.brief.losses import span
 from recovery.drp.facts import Kind
 from recovery.drp.looking import World, look
-from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.plan import Plan, PlannedStep, Quote
 from recovery.drp.runbooks.kinds import Condition
 
 BROUGHT_ABOUT = frozenset(
@@ -45,10 +47,29 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
         if targets
         else ("Nothing to do it to.")
     )
+    said += _restored(plan, step)
     if left:
         reasons = "; ".join(f"{one.target.name}: {one.reason}" for one in left[:3])
         said += f" Left out: {len(left)}. {reasons}."
     return not left, said
+
+
+def _restored(plan: Plan, step: PlannedStep) -> str:
+    """Of each that is not promoted: from where, what it loses, and why."""
+    if step.kind is not Kind.RESTORE_DATABASES:
+        return ""
+    keys = {target.id for wave in step.waves for target in wave}
+    rows = [one for one in plan.quotes if one.way == "restore" and one.database in keys]
+    said = [f"{one.name}: {restored(one)}." for one in rows if one.reason]
+    return "".join(f" {one}" for one in said)
+
+
+def restored(one: Quote) -> str:
+    """restored from replica 2, loses 40 s, because it has no standby in OSU2"""
+    lost = None if one.lost_ms is None else span(timedelta(milliseconds=one.lost_ms))
+    loses = f"loses {lost}" if lost else f"back to {one.moment}"
+    why = f", because {one.reason}" if one.reason else ""
+    return f"restored from {one.source}, {loses}{why}"
 
 
 def _people(step: PlannedStep) -> str:

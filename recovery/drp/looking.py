@@ -44,7 +44,8 @@ class ServiceLook:
 @dataclass(frozen=True, slots=True)
 class World:
     """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
-    keys of the services that are asked about, empty: all of what is left."""
+    keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
+    the plan leaves as they are, `leaving`: so in a sentence."""
 
     lost: str
     into: str
@@ -53,6 +54,8 @@ class World:
     blind: str = ""
     frozen: str = ""
     only: frozenset[str] = frozenset()
+    out: frozenset[str] = frozenset()
+    leaving: str = ""
 
     def asked(self, kind: str) -> list[ServiceLook]:
         """The services of this kind that the question is about."""
@@ -124,20 +127,31 @@ def _frozen(world: World) -> Look:
 
 
 def _room(world: World) -> Look:
-    """Memory alone: what a scheduler refuses for other reasons it says itself."""
+    """Memory alone: what a scheduler refuses for other reasons it says itself. Not fine while the
+    plan leaves something as it is: of that nobody knows whether there is room for it."""
     free = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
     needs = sum(one.needs for one in world.asked("application") if one.site == world.lost)
+    most = ALL - 1 if world.leaving else ALL
     if not needs:
-        return Look(ALL, f"Nothing of {world.lost} needs room elsewhere.")
+        return Look(most, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
     said = f"{needs} MiB are needed, {free} MiB are free in {world.into}."
-    return Look(min(ALL, free * ALL // needs), said)
+    return Look(min(most, free * ALL // needs), _but(said, world))
+
+
+def _but(said: str, world: World) -> str:
+    """A figure is never about what the plan leaves out."""
+    return f"{said} {world.leaving}".strip()
 
 
 def _restorable(world: World) -> Look:
     rows = [one for one in world.asked("database") if one.site == world.lost]
-    fine = [one for one in rows if one.is_restorable]
-    rest = [one.name for one in rows if not one.is_restorable]
-    return _counted(fine, rest, len(rows), "databases have a copy elsewhere that can be restored")
+    fine = [one for one in rows if one.is_restorable and one.key not in world.out]
+    rest = [one.name for one in rows if one not in fine]
+    what = "databases have a copy elsewhere that can be restored, and are brought back by a step"
+    if not world.out:
+        what = "databases have a copy elsewhere that can be restored"
+    found = _counted(fine, rest, len(rows), what)
+    return Look(found.share, _but(found.said, world))
 
 
 def _serve(world: World) -> Look:

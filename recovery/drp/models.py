@@ -66,8 +66,8 @@ class RunbookVersion(Guarded):
 class Run(Guarded):
     """One execution. `plan`: its canonical bytes, `digest`: of them; both as people saw them.
 
-    `incarnation`: of the rows at its start; `override`: who put their name to a stale runbook;
-    `decision`: the frozen one that it follows."""
+    `incarnation`: of the rows at its start; `override`: who put their name to a stale runbook, or
+    to what its plan leaves; `decision`: the frozen one that it follows."""
 
     TYPE = "drp run"
     MOVES = MOVES

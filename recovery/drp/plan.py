@@ -82,8 +82,8 @@ class PlannedStep(Shape, frozen=True):
 
 class Quote(Shape, frozen=True):
     """What of a database is certain to be there afterwards: everything up to `moment`; of a standby
-    that nobody can tell of, "". `way`: how it comes back; `lost_ms`: what a promotion loses, as far
-    as anybody saw, None: nobody can tell."""
+    that nobody can tell of, "". `way`: how it comes back; `lost_ms`: what is lost by it, as far as
+    anybody saw, None: nobody can tell; `reason`: why it is restored and not promoted."""
 
     database: str
     name: str
@@ -91,6 +91,7 @@ class Quote(Shape, frozen=True):
     moment: str
     way: Literal["restore", "promote"] = "restore"
     lost_ms: int | None = None
+    reason: str = ""
 
 
 class Doubt(Shape, frozen=True):
@@ -132,10 +133,11 @@ class Move(Shape, frozen=True):
     choice: Choice = ""
 
 
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 """Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
 takes an approval begins. Those of version 2 named no doubts and quoted no standby: nobody answers
-for the ones, and nothing beyond 5 s is lost by the others."""
+for the ones, and nothing beyond 5 s is lost by the others. Those of version 3 did not say why a
+database is restored."""
 
 
 class Plan(Shape, frozen=True):
@@ -178,6 +180,9 @@ def canonical(plan: Plan) -> bytes:
     if plan.v < 3:
         del told["doubts"]
         told["quotes"] = [{key: one[key] for key in QUOTED_BEFORE} for one in told["quotes"]]
+    if plan.v == 3:
+        for one in told["quotes"]:
+            del one["reason"]
     if plan.v == 1:
         del told["requester"], told["last_editor"]
     if not plan.origin:

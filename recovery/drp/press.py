@@ -170,6 +170,17 @@ def _skip(run: RunSight, step: str, key: str) -> str:
     return _goes(run)
 
 
+ABOUT = {Press.REPORT: ActState.INTENDED, Press.TELL: ActState.UNKNOWN}
+"""Of what kind of act each of them is a word."""
+
+
+def keys_for(press: Press, step: StepSight) -> tuple[str, ...]:
+    """Of the acts that this word could be about."""
+    if press is Press.REPORT and step.planned.kind is not Kind.MANUAL:
+        return ()
+    return tuple(act.key for act in step.acts if act.state is ABOUT[press])
+
+
 def _act(step: StepSight, key: str) -> ActSight | None:
     return next((act for act in step.acts if act.key == key), None)
 

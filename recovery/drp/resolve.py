@@ -7,28 +7,17 @@ so that two looks at the same rows give the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
-from recovery.drp.failback import Back
-from recovery.drp.plan import (
-    EXPORT,
-    KEEP,
-    Doubt,
-    Gate,
-    LeftOut,
-    Need,
-    Plan,
-    PlannedStep,
-    Quote,
-    Realm,
-    Target,
-)
+from recovery.drp.inventory import DatabaseSight, Inventory, Wish
+from recovery.drp.leaving import BY_HAND, left_of
+from recovery.drp.plan import EXPORT, KEEP, Gate, LeftOut, Need, Plan, PlannedStep, Target
+from recovery.drp.quoting import doubts, quotes
 from recovery.drp.runbooks.kinds import (
     Discard,
     Export,
@@ -36,6 +25,7 @@ from recovery.drp.runbooks.kinds import (
     ForEach,
     Keep,
     Lift,
+    Manual,
     Place,
     Promote,
     Restore,
@@ -43,89 +33,6 @@ from recovery.drp.runbooks.kinds import (
     Traffic,
 )
 from recovery.drp.runbooks.schema import Runbook, Step
-
-
-@dataclass(frozen=True, slots=True)
-class SiteSight:
-    """A datacenter. `epoch`: the version of its row."""
-
-    id: str
-    name: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class CopySight:
-    """A standby, named as the brief names it. `at`: it has all that was acknowledged up to then;
-    `lost`: what came after, as far as anybody saw; None: nobody can tell."""
-
-    site: str
-    source: str
-    at: datetime | None
-    lost: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseSight:
-    """`home`: where its primary is or was; `standbys`: datacenters with a copy that may be
-    promoted; `restorable`: (replica, newest moment) of the best copy outside its home; `copies`: of
-    each datacenter that has one, its best standby; `doubts`: (replica, sentence) of what nobody
-    can prove of its primary."""
-
-    id: str
-    name: str
-    home: str
-    plan: str
-    priority: int
-    epoch: int
-    standbys: frozenset[str] = frozenset()
-    restorable: tuple[str, datetime] | None = None
-    copies: tuple[CopySight, ...] = ()
-    doubts: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationSight:
-    """`seats_in`: datacenters in which its containers sit, or sat."""
-
-    id: str
-    name: str
-    seats_in: frozenset[str]
-    copies: int
-    priority: int
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """What there is, in one realm."""
-
-    realm: Realm
-    sites: Sequence[SiteSight]
-    databases: Sequence[DatabaseSight]
-    applications: Sequence[ApplicationSight]
-
-    def site(self, name: str) -> SiteSight:
-        """`Refused` where there is none of this name."""
-        found = next((site for site in self.sites if site.name == name), None)
-        if found is None:
-            known = ", ".join(sorted(site.name for site in self.sites))
-            raise Refused(f"There is no datacenter {name}.", todo=f"There are {known}.")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the requester named. `situation`: the sentence that stood on the page; `requester` and
-    `last_editor`: filled in by whoever knows them, not by whoever wishes."""
-
-    mode: Mode
-    lost: str
-    into: str
-    situation: str
-    requester: str = ""
-    last_editor: str = ""
-    back: Back | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +49,12 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
     lost, into = (_site(inventory, name) for name in (wish.lost, wish.into))
     steps, left = [], _stays(wish, inventory)
     inventory = _narrowed(inventory, wish)
+    named: list[LeftOut] = []
     for step in runbook.steps:
         taken = _take(step, wish, inventory)
         steps.append(_planned(step, taken.targets, (lost, into)))
-        left += [LeftOut(step.id, target, reason) for target, reason in taken.left_out]
+        named += [LeftOut(step.id, target, reason) for target, reason in taken.left_out]
+    left += left_of(steps, named, wish, inventory)
     return Plan(
         runbook=runbook.runbook,
         version=runbook.version,
@@ -155,8 +64,8 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         into=into,
         situation=wish.situation,
         steps=tuple(steps),
-        quotes=(*_quotes(runbook, wish, inventory, steps), *_promoted(wish, inventory, steps)),
-        doubts=_doubts(wish, inventory, steps),
+        quotes=quotes(runbook, wish, inventory, steps),
+        doubts=doubts(wish, inventory, steps),
         left_out=tuple(left),
         requester=wish.requester,
         last_editor=wish.last_editor,
@@ -242,6 +151,8 @@ def _take(  # noqa: PLR0911 - one answer a kind
             return _databases(act.select, places, inventory, _nothing)
         case Keep() | Export() | Discard():
             return _databases(act.select, places, _came_back(inventory, wish, act), _nothing)
+        case Manual(select=Select()):
+            return _by_hand(step, act, places, inventory)
         case Place() | Traffic():
             return _applications(act.select, places, inventory)
         case Fence() | Lift():
@@ -257,6 +168,14 @@ def _came_back(inventory: Inventory, wish: Wish, act: Keep | Export | Discard) -
     wanted = {move.target.id for move in moves if choices is None or move.choice in choices}
     rows = tuple(row for row in inventory.databases if row.id in wanted)
     return replace(inventory, databases=rows)
+
+
+def _by_hand(step: Step, act: Manual, places: Mapping[str, str], inventory: Inventory) -> _Taken:
+    """The step is done by people, once, and names what it is about."""
+    assert act.select is not None, "it was matched"
+    found = _databases(act.select, places, inventory, _nothing).targets
+    itself = Target("tocsin", step.id, step.title, 0, inventory.realm)
+    return _Taken((itself,) if found else (), tuple((one, BY_HAND) for one in found))
 
 
 def _no_standby(row: DatabaseSight, into: str) -> str:
@@ -279,7 +198,9 @@ def _databases(
     rows = [
         row
         for row in inventory.databases
-        if row.home == places[select.of] and select.plan in {None, row.plan}
+        if row.home == places[select.of]
+        and select.plan in {None, row.plan}
+        and (select.standby is None or places["into"] not in row.standbys)
     ]
     rows.sort(key=lambda row: (-row.priority, row.name))
     pairs = [
@@ -326,7 +247,7 @@ def _planned(step: Step, targets: tuple[Target, ...], places: tuple[Target, Targ
         retries=step.retries,
         on_failure=OnFailure(step.on_failure),
         needs=step.needs,
-        params=act.model_dump(mode="json", exclude={"kind"}),
+        params=_params(act.model_dump(mode="json", exclude={"kind"})),
         waves=tuple(_waves(targets, size)),
         undo=step.undo,
         point_of_no_return=step.point_of_no_return,
@@ -335,65 +256,15 @@ def _planned(step: Step, targets: tuple[Target, ...], places: tuple[Target, Targ
     )
 
 
+def _params(told: dict[str, Any]) -> dict[str, Any]:
+    """What is chosen by no standby is said where it is chosen so: other plans stay as they were."""
+    if "select" in told and told["select"] is None:
+        del told["select"]
+    elif told.get("select") and told["select"].get("standby") is None:
+        del told["select"]["standby"]
+    return told
+
+
 def _waves(targets: tuple[Target, ...], size: int) -> Iterable[tuple[Target, ...]]:
     for at in range(0, len(targets), size):
         yield targets[at : at + size]
-
-
-def _quotes(
-    runbook: Runbook, wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]
-) -> tuple[Quote, ...]:
-    """Of every starter database there that has a copy elsewhere, and of what a step restores."""
-    restored = _targets(steps, Kind.RESTORE_DATABASES)
-    rows = sorted(inventory.databases, key=lambda row: row.name)
-    return tuple(
-        Quote(row.id, row.name, row.restorable[0], row.restorable[1].isoformat())
-        for row in rows
-        if row.restorable is not None
-        and (row.id in restored or _is_starter_there(row, runbook, wish))
-    )
-
-
-def _is_starter_there(row: DatabaseSight, runbook: Runbook, wish: Wish) -> bool:
-    return not runbook.is_lossless and row.home == wish.lost and row.plan == "starter"
-
-
-def _targets(steps: Iterable[PlannedStep], *kinds: Kind) -> frozenset[str]:
-    return frozenset(
-        target.id for step in steps if step.kind in kinds for wave in step.waves for target in wave
-    )
-
-
-def _promoted(wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]) -> tuple[Quote, ...]:
-    """Of whatever a step promotes: nothing waits for a standby of another datacenter. Who is handed
-    over while its primary lives loses nothing."""
-    if wish.mode is Mode.PLANNED:
-        return ()
-    promoted = _targets(steps, Kind.PROMOTE_DATABASES)
-    rows = sorted(inventory.databases, key=lambda row: row.name)
-    pairs = [(row, one) for row in rows for one in row.copies if one.site == wish.into]
-    return tuple(
-        Quote(
-            row.id,
-            row.name,
-            one.source,
-            one.at.isoformat() if one.at else "",
-            way="promote",
-            lost_ms=None if one.lost is None else round(one.lost / timedelta(milliseconds=1)),
-        )
-        for row, one in pairs
-        if row.id in promoted
-    )
-
-
-def _doubts(wish: Wish, inventory: Inventory, steps: Iterable[PlannedStep]) -> tuple[Doubt, ...]:
-    """Of each database there that a step promotes or restores, or that is fenced with its site."""
-    named = _targets(steps, Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES)
-    fenced = _targets(steps, Kind.FENCE_DATACENTER)
-    is_fenced = inventory.site(wish.lost).id in fenced
-    return tuple(
-        Doubt(row.id, row.name, replica, said)
-        for row in sorted(inventory.databases, key=lambda row: row.name)
-        if row.home == wish.lost and (is_fenced or row.id in named)
-        for replica, said in row.doubts
-    )

@@ -35,6 +35,10 @@ tocsin.count = () => {
     tocsin.write(node, tocsin.face(now - Date.parse(node.dateTime)));
   for (const node of document.querySelectorAll("[data-age]"))
     tocsin.write(node, `${tocsin.span(age)} ago`);
+  const person = document.body.dataset.person;
+  for (const node of document.querySelectorAll("[data-answered]"))
+    node.hidden = node.dataset.answered.split(" ").includes(person);
+  for (const node of document.querySelectorAll("[data-yours]")) node.hidden = node.dataset.yours !== person;
   const clock = document.getElementById("clock");
   if (clock) tocsin.write(clock, new Date(now).toISOString().slice(11, 19));
   const word = document.getElementById("live-word");

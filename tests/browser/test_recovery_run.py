@@ -18,13 +18,14 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle
 from recovery.drp.facts import Mode
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Approval, Run
 from recovery.drp.press import Press
-from recovery.drp.resolve import Wish
 from tests.browser.conftest import Open, Site
 from tests.browser.passkeys import put_authenticator
 from tests.browser.test_looks import AXE
 from tests.decisions.drp.books import raw
+from tests.support.leaving import named
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -87,10 +88,12 @@ def prepare(who: str = "responder") -> Run:
     )
     dora = Actor("person", "dora")
     actions.activate_runbook(runbook=row, actor=dora, reason="I read it.", now=now)
+    said = "PAR1 looks lost: all its 6 hosts are silent."
+    wish = Wish(Mode.DISASTER, "PAR1", "OSU2", said)
     return actions.prepare_run(
         runbook=row,
-        wish=Wish(Mode.DISASTER, "PAR1", "OSU2", "PAR1 looks lost: all its 6 hosts are silent."),
-        override=Override("It was never drilled, and it burns."),
+        wish=wish,
+        override=Override("It was never drilled, and it burns.", named(row, wish)),
         refuse=lambda plan: "",
         actor=Actor("person", who),
         reason="The fire brigade says it is over.",

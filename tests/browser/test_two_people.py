@@ -257,12 +257,7 @@ def _decided(two: Two) -> None:
     _shoot(desk, "decide")
     desk.fill("#id_typed", LOST)
     desk.fill("#id_reason", "The fire brigade says that it is over.")
-    for _ in range(5):
-        desk.click("form button[type=submit] >> text=/^Decide/")
-        if desk.locator(".changed").count() == 0:
-            break
-        desk.fill("#id_typed", LOST)
-        desk.fill("#id_reason", "The fire brigade says that it is over.")
+    desk.click("form button[type=submit] >> text=/^Decide/")
     desk.wait_for_url(f"**/recovery/{LOST}/")
 
 
@@ -273,12 +268,9 @@ def _started(two: Two) -> None:
     desk.select_option("#id_into", INTO)
     desk.click("text='Show what it would do'")
     _shoot(desk, "prepare")
-    for _ in range(5):
-        desk.fill("#id_override", "It was never drilled, and it burns.")
-        desk.fill("#id_reason", "AAA1 is lost for good.")
-        desk.click(f"text='Prepare the disaster of {LOST}'")
-        if "/recovery/runs/" in desk.url:
-            break
+    desk.fill("#id_override", "It was never drilled, and it burns.")
+    desk.fill("#id_reason", "AAA1 is lost for good.")
+    desk.click(f"text='Prepare the disaster of {LOST}'")
     desk.wait_for_url("**/recovery/runs/*/")
     desk.click("text=/^Start DRP-/")
     _shoot(desk, "start")

@@ -71,7 +71,8 @@ class People:
         which = {"runbook": book, "mode": mode, "lost": lost, "into": into}
         plan = self.api("POST", "/drp/plan", **which).raise_for_status().json()
         why = {"reason": "It has to be.", "override": "It is the test of it."}
-        self.api("POST", "/drp/runs", **which, **why, digest=plan["digest"]).raise_for_status()
+        told = {"digest": plan["seen"], "leaves": plan["leaves"]}
+        self.api("POST", "/drp/runs", **which, **why, **told).raise_for_status()
 
     def start(self, number: int, lost: str) -> None:
         press = {"reason": "It begins.", "typed": lost}

@@ -63,8 +63,8 @@ def _begin(lost: str, into: str, mode: str) -> Any:
     from recovery.drp.actions.runs import Override
     from recovery.drp.facts import Mode
     from recovery.drp.hands import refuse_plan
+    from recovery.drp.inventory import Wish
     from recovery.drp.press import Press
-    from recovery.drp.resolve import Wish
 
     now, writer = system.now(), Actor("person", WROTE)
     raw = Path("deploy/runbooks/datacenter-lost.yaml").read_bytes()
@@ -96,9 +96,9 @@ def _begin_back(lost: str, into: str, origin: int) -> Any:
     from recovery.drp.actions.runs import Override
     from recovery.drp.facts import Mode
     from recovery.drp.hands import refuse_plan
+    from recovery.drp.inventory import Wish
     from recovery.drp.press import Press
     from recovery.drp.queries.failback import back_of
-    from recovery.drp.resolve import Wish
 
     now, second = system.now(), Actor("person", APPROVES)
     for freeze in Freeze.objects.filter(lifted_at=None):

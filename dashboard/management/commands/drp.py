@@ -27,11 +27,11 @@ from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import open_asks
 
 ON_RUN = (Press.START, Press.WITHDRAW, Press.PAUSE, Press.RESUME, Press.ABORT)
-ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO)
+ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO, Press.REPORT)
 
 
 class Command(BaseCommand):
-    help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, deny."
+    help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, report, deny."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True)
@@ -53,12 +53,18 @@ class Command(BaseCommand):
             help="keep aside what its returned copies hold; of the others it follows again",
         )  # fmt: skip
         kept.add_argument("--keep-none", action="store_true", help="all of them follow again")
+        prepare.add_argument(
+            "--leave", action="append", default=[], metavar="NAME",
+            help="a database that the plan leaves as it is: each, to start it nevertheless",
+        )  # fmt: skip
         self._by(prepare)
         for press in (*ON_RUN, *ON_STEP):
             one = does.add_parser(str(press))
             one.add_argument("number", type=int)
             if press in ON_STEP:
                 one.add_argument("step")
+            if press is Press.REPORT:
+                one.add_argument("--key", default="", help="of its act, where several are open")
             self._by(one)
         deny = does.add_parser("deny", help="say no to a question; the run pauses")
         deny.add_argument("question", type=UUID)
@@ -134,8 +140,9 @@ class Command(BaseCommand):
         seen = preview(book, start.wish, actor.id) if book else None
         row = acts.prepare(
             start,
-            seen=seen.digest if seen else "",
+            seen=seen.seen if seen else "",
             override=options["override"],
+            leaves=options["leave"],
             actor=actor,
             reason=options["reason"],
         )
@@ -149,6 +156,7 @@ class Command(BaseCommand):
             options["number"],
             Press(options["does"]),
             step=options.get("step", ""),
+            key=options.get("key", ""),
             actor=self._actor(options["by"]),
             reason=options["reason"],
         )

@@ -9,6 +9,7 @@ from django import forms
 from dashboard.forms import Reason, TypedName
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.facts import Mode
+from recovery.drp.leaving import Leaving
 
 RULES = {
     Rule.REQUESTER_APPROVES: "Who asked for the run approves it",
@@ -126,8 +127,22 @@ class Prepare(Reason):
 
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, *args: object, is_stale: bool = False, **kwargs: object) -> None:
+    def __init__(
+        self,
+        *args: object,
+        is_stale: bool = False,
+        leaving: Leaving | None = None,
+        **kwargs: object,
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        if leaving is not None and leaving.asks:
+            how = "stays down" if leaving.is_down else "stays where it is"
+            self.fields["leaves"] = forms.MultipleChoiceField(
+                label="I start it nevertheless, and name each that it leaves",
+                widget=forms.CheckboxSelectMultiple,
+                choices=[(name, f"{name} {how}") for name in leaving.asked],
+                error_messages={"required": f"{leaving.said} Name each, or do not start it."},
+            )
         if is_stale:
             self.fields["override"] = forms.CharField(
                 max_length=300,

@@ -115,7 +115,7 @@ class Planned:
 def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -> HttpResponse:
     """A plan that became another one between reading and pressing is shown again."""
     wish, seen, brief = planned.wish, planned.seen, planned.brief
-    form = Prepare(request.POST or None, is_stale=bool(seen.stale))
+    form = Prepare(request.POST or None, is_stale=bool(seen.stale), leaving=seen.leaving)
     status, changed = (422 if form.is_bound else 200), False
     if form.is_valid():
         told = form.cleaned_data
@@ -124,6 +124,7 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
                 wish,
                 seen=told["seen"],
                 override=told.get("override", ""),
+                leaves=told.get("leaves", ()),
                 actor=actor_of(request),
                 reason=told["reason"],
             )
@@ -135,8 +136,8 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
             messages.success(request, f"{row} is prepared. Nothing of it has begun.")
             return HttpResponseRedirect(f"/recovery/runs/{row.number}/")
     if form.is_bound:
-        form.data = {name: form.data[name] for name in form.data} | {"seen": seen.digest}
-    form.initial["seen"] = seen.digest
+        form.data = {name: form.data[name] for name in form.data} | {"seen": seen.seen}
+    form.initial["seen"] = seen.seen
     return _ask(
         request,
         role,

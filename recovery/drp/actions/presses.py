@@ -9,15 +9,25 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.words import counted
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Incomplete, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question
 from recovery.drp.actions.undoing import undo_seats
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
-from recovery.drp.press import Press, Presser, refuse_abort, refuse_press, refuse_presser
+from recovery.drp.press import (
+    ABOUT,
+    Press,
+    Presser,
+    keys_for,
+    refuse_abort,
+    refuse_press,
+    refuse_presser,
+)
+from recovery.drp.sights import StepSight
 from recovery.failover.actions.plans import withdraw_authority
 
 ON_RUN: Mapping[Press, RunState] = {
@@ -42,12 +52,15 @@ def press(
     hold: str = "",
 ) -> Run:
     """`Refused` says why it does nothing. `was_done`: how an act ended that nobody knew of;
-    `reason` is also the evidence of a manual step."""
+    `reason` is also the evidence of a manual step, whose act needs no `key` while it is the only
+    one that is asked for."""
     with transaction.atomic():
         row = Run.objects.select_for_update().get(pk=run)
         if press is Press.ABORT:
             return _abort(row, actor=actor, reason=reason, now=now)
         sight = queries.run_sight(queries.load_run(run), hold=hold)
+        if press in ABOUT and not key and step in sight.steps:
+            key = _key(press, sight.steps[step])
         who = _presser(actor.id)
         why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason)
         if why := why or refuse_presser(press, sight, who, step):
@@ -64,6 +77,20 @@ def press(
         else:
             _on_step(row, press, step, actor=actor, reason=reason, now=now)
         return row
+
+
+def _key(press: Press, step: StepSight) -> str:
+    """A report is of the only act that waits for one. How something ended is never guessed."""
+    keys = keys_for(press, step)
+    if len(keys) > 1 or (keys and press is Press.TELL):
+        raise Incomplete(
+            f"The key of the act is missing: {step.planned.title} has"
+            f" {counted(len(keys), 'open act')}.",
+            field="key",
+            kept="Nothing was changed.",
+            todo="The step’s items hold the key of each.",
+        )
+    return keys[0] if keys else ""
 
 
 def _presser(name: str) -> Presser:

@@ -11,17 +11,21 @@ import msgspec
 from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
+from recovery.backups.words import joined
 from recovery.brief.models import Decision
 from recovery.core import incarnations, transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode, RunState
+from recovery.drp.glance import unlike_seen
+from recovery.drp.inventory import Wish
+from recovery.drp.leaving import ALTHOUGH, leaving, refuse_unnamed
 from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest, digest_of
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -29,9 +33,11 @@ from recovery.drp.runbooks.states import RunbookState
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Who puts their name to a stale runbook, and why."""
+    """Who puts their name to a stale runbook, and why; `leaves`: to what the plan leaves as it is,
+    each by its name."""
 
     reason: str
+    leaves: frozenset[str] = frozenset()
 
 
 def prepare_run(
@@ -47,9 +53,10 @@ def prepare_run(
     now: datetime,
 ) -> Run:
     """Prepared, and nothing of it begun. A runbook that the lint calls stale now takes an override,
-    except where production is not touched. `refuse`: why nobody could carry the plan out;
-    `decision`: the one that it follows; `seen`: the digest of the plan that was shown. Who prepares
-    what somebody prepared already gets that very run."""
+    and so does a plan that leaves a service as it is, except where production is not touched.
+    `refuse`: why nobody could carry the plan out; `decision`: the one that it follows; `seen`: the
+    digest of the plan that was shown, or its glance. Who prepares what somebody prepared already
+    gets that very run."""
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
     if wish.mode not in {Mode.SIMULATION, Mode.DRILL}:
@@ -60,18 +67,27 @@ def prepare_run(
     plan = resolve(found, runbook.digest, signed, there)
     if why := refuse(plan):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
-    if seen and seen != digest(plan):
+    if why := refuse_unnamed(plan, override.leaves if override else ()):
+        raise Refused(why, field="leaves", kept="Nothing was prepared.")
+    if seen and (others := unlike_seen(seen, plan)):
         raise Conflict(
-            "What was shown is not so any more: the plan is another one now.",
+            f"What was shown is not so any more: {joined(others)} changed.",
             kept="Nothing was prepared.",
             todo="Read it again.",
         )
-    said = override.reason if override else ""
+    said = _overridden(plan, override)
     with transaction.atomic():
         RunbookVersion.objects.select_for_update().get(pk=runbook.pk)
         if (prepared := _prepared(runbook, plan, decision)) is not None:
             return prepared
         return _keep(runbook, plan, said, decision, actor=actor, reason=reason, now=now)
+
+
+def _overridden(plan: Plan, override: Override | None) -> str:
+    found, said = leaving(plan), override.reason if override else ""
+    if found is None or not found.asks:
+        return said
+    return " ".join(one for one in (said, f"{ALTHOUGH} {found.said}") if one)
 
 
 def _prepared(runbook: RunbookVersion, plan: Plan, decision: Decision | None) -> Run | None:

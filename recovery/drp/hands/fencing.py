@@ -19,6 +19,7 @@ from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
 from recovery.drp.hands.promises import promisers
+from recovery.drp.proven import tell_proven
 from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.held import Known, known_of
 from recovery.drp.sights import Heard, Order, Outcome
@@ -199,7 +200,7 @@ def told_of(looked: Sequence[tuple[Standing, str]], site: str, hosts: int) -> st
     proven = sum(standing is Standing.PROVEN for standing, _ in looked)
     parts = [
         f"Nothing starts on the {hosts} hosts of {site}.",
-        f"{proven} of {len(looked)} databases are proven not to be written to there.",
+        tell_proven(proven, len(looked)),
         *_named([said for standing, said in looked if standing in NOT_YET]),
     ]
     doubts = [said for standing, said in looked if standing is Standing.UNPROVEN]

@@ -101,7 +101,8 @@ class Promoting:
 
 def _quoted(plan: Plan, database: str) -> float:
     """Seconds that were on the page; where nobody could tell, nobody agreed to lose any."""
-    found = (one.lost_ms for one in plan.quotes if one.database == database)
+    ours = (one for one in plan.quotes if one.database == database and one.way == "promote")
+    found = (one.lost_ms for one in ours)
     return next((ms / 1000 for ms in found if ms is not None), 0.0)
 
 

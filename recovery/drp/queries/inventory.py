@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
 from recovery.drp.drills.facts import twin
-from recovery.drp.plan import Realm
-from recovery.drp.queries.doubts import doubts
-from recovery.drp.queries.fleets import fleet_once
-from recovery.drp.queries.once import once
-from recovery.drp.queries.people import database_now
-from recovery.drp.resolve import (
+from recovery.drp.inventory import (
     ApplicationSight,
     CopySight,
     DatabaseSight,
     Inventory,
     SiteSight,
 )
+from recovery.drp.plan import Realm
+from recovery.drp.queries.doubts import doubts
+from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.once import once
+from recovery.drp.queries.people import database_now
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 
@@ -81,6 +81,7 @@ def _databases() -> tuple[DatabaseSight, ...]:
             epoch=row.epoch,
             standbys=frozenset(standbys.get(row.pk, ())),
             restorable=_restorable(known.get(row.name)),
+            restore_loses=_restore_loses(known.get(row.name)) if _home(row) in lost else None,
             copies=_copies(known.get(row.name)) if _home(row) in lost else (),
             doubts=doubted.get(row.pk, ()),
         )
@@ -96,6 +97,11 @@ def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
     """The copy outside its home that a brief names, and a restore would choose."""
     archive = fact.archive if fact else None
     return (f"replica {archive.replica}", archive.at) if archive else None
+
+
+def _restore_loses(fact: DatabaseFact | None) -> timedelta | None:
+    """Not while what leads lives: then it grows with every look."""
+    return lost_since(fact, fact.archive.at) if fact and fact.archive else None
 
 
 def _copies(fact: DatabaseFact | None) -> tuple[CopySight, ...]:

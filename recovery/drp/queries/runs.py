@@ -13,6 +13,7 @@ from recovery.drp.approvals.rules import weigh
 from recovery.drp.drift import drift
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.failback import Back
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Ask, Run, RunStep
 from recovery.drp.plan import EXPORT, KEEP, Plan, PlannedStep
 from recovery.drp.queries.approvals import (
@@ -27,7 +28,7 @@ from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
 from recovery.drp.queries.promoted import has_begun, promoted_epochs
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight

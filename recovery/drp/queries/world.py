@@ -4,44 +4,63 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
+from recovery.drp.facts import Mode
+from recovery.drp.leaving import keys_left, leaving
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.plan import Plan
 from recovery.drp.queries.inventory import inventory
 from recovery.drp.queries.once import once
+from recovery.drp.queries.people import database_now
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
 from recovery.restores.lost import GONE
 
+FRESH = timedelta(seconds=15)
+"""An agent's word on its server is repeated every second or two; an older one says nothing."""
 
-def world(lost: str, into: str, *, blind: str = "", only: frozenset[str] = frozenset()) -> World:
+
+def world(
+    lost: str,
+    into: str,
+    *,
+    blind: str = "",
+    only: frozenset[str] = frozenset(),
+    is_given_up: bool = False,
+) -> World:
     """As of now. `blind`: what whoever looks knows of its own eyes; the rows say it, too. `only`:
-    keys of the services that are asked about."""
-    there = once(("world", lost, into), lambda: _read(lost, into))
+    keys of the services that are asked about; `is_given_up`: what is led in `lost` serves nobody,
+    whoever still lives there."""
+    there = once(("world", lost, into, is_given_up), lambda: _read(lost, into, is_given_up))
     return replace(there, blind=blind or there.blind, only=only)
 
 
-def _read(lost: str, into: str) -> World:
+def _read(lost: str, into: str, is_given_up: bool) -> World:
     return World(
         lost=lost,
         into=into,
         hosts=_hosts(),
-        services=(*_databases(lost), *_applications(lost)),
+        services=(*_databases(lost, is_given_up), *_applications(lost)),
         blind=blind_reason(),
         frozen=_frozen(),
     )
 
 
-def world_of(plan: Plan, *, blind: str = "") -> World:
-    """As a plan asks: about what it moves back, where it takes an earlier run back."""
-    only = frozenset(move.target.key for move in plan.moves)
-    return world(plan.lost.name, plan.into.name, blind=blind, only=only)
+def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None) -> World:
+    """As a plan asks: about what it moves back, where it takes an earlier run back, else about
+    `only` these."""
+    asked = frozenset(move.target.key for move in plan.moves) if only is None else only
+    given_up = plan.mode is Mode.DISASTER
+    there = world(plan.lost.name, plan.into.name, blind=blind, only=asked, is_given_up=given_up)
+    told = leaving(plan)
+    return replace(there, out=keys_left(plan), leaving=told.said if told else "")
 
 
 def _frozen() -> str:
@@ -64,21 +83,38 @@ def _hosts() -> tuple[HostLook, ...]:
     )
 
 
-def _databases(lost: str) -> tuple[ServiceLook, ...]:
-    served = dict(Database.objects.values_list("pk", "state"))
+def _databases(lost: str, is_given_up: bool) -> tuple[ServiceLook, ...]:
+    serving = _serving(lost if is_given_up else "")
     fenced = _fenced()
     return tuple(
         ServiceLook(
             key=f"database:{row.id}",
             name=row.name,
             site=row.home,
-            is_serving=served.get(UUID(row.id)) == DatabaseState.SERVING,
+            is_serving=UUID(row.id) in serving,
             is_whole=bool(row.standbys) or row.plan == "starter",
             is_restorable=bool(row.restorable or row.standbys - {lost}),
             is_fenced=UUID(row.id) in fenced,
         )
         for row in inventory().databases
     )
+
+
+def _serving(given_up: str) -> set[UUID]:
+    """Databases whose primary is seen to accept writes: its host lives, is trusted, stands behind
+    no fence and in nothing that is given up, and its agent said so a moment ago, in the epoch that
+    counts. A row that says so alone says nothing: it stays as it was when everything died."""
+    heard = Q(primary__sight__at__gte=database_now() - FRESH)
+    writes = Q(
+        primary__sight__is_writable=True,
+        primary__sight__state="running",
+        primary__sight__epoch__gte=F("epoch"),
+    )
+    lives = Q(primary__host__verdict=Verdict.ALIVE, primary__host__quarantined_at=None)
+    fences = Fence.objects.filter(state="standing").values("datacenter")
+    rows = Database.objects.filter(heard, writes, lives, state=DatabaseState.SERVING)
+    rows = rows.exclude(primary__host__datacenter__in=fences)
+    return set(rows.exclude(primary__host__datacenter__name=given_up).values_list("pk", flat=True))
 
 
 def _fenced() -> set[UUID]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recovery.drp.facts import RunState, StepState
+from recovery.drp.leaving import ALTHOUGH
 from recovery.drp.reports.document import Deviation
 from recovery.drp.reports.facts import Facts, StepFact
 from recovery.drp.reports.words import span
@@ -29,8 +30,12 @@ def deviations(facts: Facts) -> tuple[Deviation, ...]:
 def _of_run(facts: Facts) -> Iterator[Deviation]:
     run = facts.run
     if run.override:
-        who, _, reason = run.override.partition(": ")
-        yield Deviation("stale runbook", run.name, who, reason, run.requested_at)
+        who, _, said = run.override.partition(": ")
+        stale, _, left = said.partition(ALTHOUGH)
+        if stale.strip():
+            yield Deviation("stale runbook", run.name, who, stale.strip(), run.requested_at)
+        if left:
+            yield Deviation("started although", run.name, who, left.strip(), run.requested_at)
     ends = [*(moment.at for moment in run.history[1:]), run.ended_at]
     for moment, until in zip(run.history, ends, strict=False):
         if moment.to == RunState.PAUSED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from recovery.drp.proven import unproven_word
 from recovery.drp.reports import document as doc
 from recovery.drp.reports import drilled
 from recovery.drp.reports.kept import each_service, missing, services
@@ -110,19 +111,27 @@ def _steps(rows: Sequence[doc.Step]) -> Section:
             Row(
                 (
                     f"{one.number}. {one.title}",
-                    one.state,
+                    _unproven(one) or one.state,
                     when(one.began_at) if one.began_at else "never",
                     lasting(one.seconds) if one.began_at else "–",
                     lasting(one.waited) if one.waited is not None else "–",
                     _acts(one.operations),
                     one.said,
                 ),
-                {"failed": "down", "skipped": "risk"}.get(one.state, ""),
+                "risk" if _unproven(one) else TONES.get(one.state, ""),
             )
             for one in rows
         ),
         empty="The plan has no step.",
     )
+
+
+TONES = {"failed": "down", "skipped": "risk"}
+
+
+def _unproven(one: doc.Step) -> str:
+    by_word = any(act.by_word for act in one.operations)
+    return unproven_word(one.kind, one.state, one.said, by_word=by_word)
 
 
 def _acts(rows: Iterable[doc.Operation]) -> str:

@@ -44,12 +44,14 @@ class Approval(BaseModel):
 
 
 class Select(BaseModel):
-    """Which ones: of one datacenter, and narrower where said."""
+    """Which ones: of one datacenter, and narrower where said. `standby` missing: databases that
+    have none in the other datacenter that may be promoted."""
 
     model_config = STRICT
     of: Where
     plan: Literal["starter", "business"] | None = None
     copies: Literal["one", "more"] | None = None
+    standby: Literal["missing"] | None = None
 
 
 class Check(BaseModel):
@@ -73,12 +75,14 @@ class Verify(BaseModel):
 
 
 class Manual(BaseModel):
-    """`evidence`: what the person has to write down; without it the step is not done."""
+    """`evidence`: what the person has to write down; without it the step is not done. `select`:
+    databases that they move, where it is about some: without one there is nothing to do."""
 
     model_config = STRICT
     kind: Literal["manual"]
     instructions: Text
     evidence: Text
+    select: Select | None = None
 
 
 class Question(BaseModel):

@@ -174,4 +174,5 @@ def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
 def _which(select: Select, what: str) -> str:
     copies = {"one": " of one container", "more": " of two and more containers", None: ""}
     plan = f"{select.plan} " if select.plan else ""
-    return f"the {plan}{what}{copies[select.copies]} of {PLACES[select.of]}"
+    missing = " that have no standby elsewhere to promote" if select.standby else ""
+    return f"the {plan}{what}{copies[select.copies]} of {PLACES[select.of]}{missing}"

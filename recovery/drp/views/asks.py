@@ -21,6 +21,7 @@ from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind
+from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.queries.people import people_of
@@ -29,7 +30,7 @@ from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.losses import LossLine, losses_of
-from recovery.drp.views.waiting import LIFE, principals
+from recovery.drp.views.waiting import LIFE, answerers, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
 RETURNING = frozenset({Kind.KEEP_COPIES, Kind.EXPORT_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
@@ -55,13 +56,15 @@ class SaidView:
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """`lost`: of a promotion, None where nobody can tell; `moment`: "" where nobody can tell."""
+    """`lost`: None where nobody can tell; `moment`: "" where nobody can tell; `reason`: why it is
+    restored and not promoted."""
 
     name: str
     lost: timedelta | None
     moment: str
     source: str
     is_promoted: bool = False
+    reason: str = ""
 
     @property
     def is_unknown(self) -> bool:
@@ -71,7 +74,8 @@ class QuoteLine:
 @dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `quotes`, `doubts`: of the plan that is signed."""
+    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`,
+    `doubts`: of the plan that is signed."""
 
     row: Ask
     run: Run
@@ -89,10 +93,20 @@ class AskPage:
     principal: str
     refusal: str
     credentials: tuple[str, ...]
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def leaving(self) -> Leaving | None:
+        """What the signed plan leaves as it is: a yes to any step of it is one to this."""
+        return leaving(self.plan)
 
     @property
     def is_open(self) -> bool:
         return self.row.state == AskState.OPEN and self.row.round == self.row.step.round
+
+    @property
+    def yes(self) -> tuple[str, ...]:
+        return tuple(one.who for one in self.said if one.is_yes)
 
     @property
     def over(self) -> str:
@@ -190,6 +204,7 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
         principal=rights[0] if rights else "",
         refusal="" if rights else own,
         credentials=_credentials(pins(), person),
+        waits_for=tuple(answerers(run, row, people)),
     )
 
 
@@ -223,13 +238,14 @@ def _quotes(plan: Plan, planned: PlannedStep) -> tuple[QuoteLine, ...]:
         return ()
     keys = {one.key for wave in planned.waves for one in wave}
     every = planned.kind is Kind.APPROVAL
-    found = [_quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
+    found = [quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
     return tuple(sorted(found, key=lambda one: (one.moment, one.name)))
 
 
-def _quote_line(one: Quote) -> QuoteLine:
+def quote_line(one: Quote) -> QuoteLine:
     lost = None if one.lost_ms is None else timedelta(milliseconds=one.lost_ms)
-    return QuoteLine(one.name, lost, one.moment, one.source, is_promoted=one.way == "promote")
+    is_promoted = one.way == "promote"
+    return QuoteLine(one.name, lost, one.moment, one.source, is_promoted, one.reason)
 
 
 def _doubts(plan: Plan, planned: PlannedStep) -> tuple[Doubt, ...]:

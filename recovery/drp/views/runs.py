@@ -13,9 +13,12 @@ from recovery.detection.queries import blind_reason
 from recovery.drp import queries
 from recovery.drp.actions.announcements import heading, prefix
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
+from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote, Target
+from recovery.drp.proven import unproven_word
+from recovery.drp.queries.fenced import with_fence
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Runbook
@@ -98,11 +101,21 @@ class StepView:
 
     @property
     def tone(self) -> str:
-        return "unknown" if self.unknown else TONES[self.state]
+        if self.unknown:
+            return "unknown"
+        return "risk" if self.unproven else TONES[self.state]
 
     @property
     def word(self) -> str:
-        return "nobody knows how it ended" if self.unknown else WORDS[self.state]
+        if self.unknown:
+            return "nobody knows how it ended"
+        return self.unproven or WORDS[self.state]
+
+    @property
+    def unproven(self) -> str:
+        """A fence that is done, and not proven."""
+        by_word = any(one.by_word for one in self.items)
+        return unproven_word(self.kind, self.state, self.said, by_word=by_word)
 
     @property
     def items(self) -> tuple[ItemView, ...]:
@@ -192,6 +205,10 @@ class RunView:
     @property
     def mode(self) -> Mode:
         return self.sight.plan.mode
+
+    @property
+    def leaving(self) -> Leaving | None:
+        return leaving(self.sight.plan)
 
     @property
     def state(self) -> RunState:
@@ -350,7 +367,7 @@ def _step(
         kind=sight.planned.kind,
         state=sight.state,
         state_at=row.state_at,
-        said=row.said,
+        said=with_fence(row),
         round=row.round,
         owner=sight.planned.owner,
         waves=waves,

@@ -13,18 +13,22 @@ from recovery.drp.drills.world import drill_world
 from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
+from recovery.drp.glance import seen_of
 from recovery.drp.hands import refuse_plan
+from recovery.drp.inventory import Wish
+from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.world import world_of
-from recovery.drp.resolve import Wish, resolve
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
+from recovery.drp.views.asks import QuoteLine, quote_line
 from recovery.drp.views.lines import named_lines
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Host
@@ -70,6 +74,19 @@ class Preview:
     seconds: int
     refusal: str
     stale: tuple[Finding, ...]
+
+    @property
+    def quotes(self) -> tuple[QuoteLine, ...]:
+        return tuple(quote_line(one) for one in self.plan.quotes)
+
+    @property
+    def leaving(self) -> Leaving | None:
+        return leaving(self.plan)
+
+    @property
+    def seen(self) -> str:
+        """What is handed back when it is prepared."""
+        return seen_of(self.plan)
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -25,13 +25,21 @@ LIFE = timedelta(seconds=LIFE_SECONDS)
 @dataclass(frozen=True, slots=True)
 class NextView:
     """What somebody of this role does next. `people`: who may, by name; `href`: where; `says`:
-    verb and target; `reason`: what of."""
+    verb and target; `reason`: what of; `said`: who has said yes already, of `wanted` people."""
 
     who: str
     people: tuple[str, ...]
     says: str
     reason: str
     href: str
+    said: tuple[str, ...] = ()
+    wanted: int = 0
+
+    @property
+    def waits(self) -> str:
+        """What each who has said yes is told."""
+        others = " or ".join(self.people) or f"somebody of role {self.who}, of whom there is nobody"
+        return f"({len(self.said)} of {self.wanted}); waits for {others}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,10 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
         may = tuple(answerers(row, ask, people))
         there = f"/recovery/approve/{ask.pk}/"
-        return NextView(one.who, may, f"approve “{title}”", one.reason, there)
+        yes = yes_of(ask)
+        need = step.planned.approval
+        wanted = need.count if need else 1
+        return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)
     there = f"{at}#step-{one.step}"
     if any(act.state is ActState.UNKNOWN for act in step.acts):
         gone = {act.target for act in step.acts if act.state is ActState.UNKNOWN}
@@ -90,6 +101,12 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
 def _by_rank(people: People) -> list[str]:
     """Who is there for this very role before those who may do everything."""
     return sorted(people.roles, key=lambda name: (len(people.roles[name]), name))
+
+
+def yes_of(ask: Ask) -> tuple[str, ...]:
+    """Who has said yes to it, the first first."""
+    rows = ask.approvals.filter(is_yes=True).order_by("given_at", "pk")
+    return tuple(rows.values_list("approver", flat=True))
 
 
 def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:

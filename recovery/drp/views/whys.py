@@ -8,7 +8,7 @@ from recovery.drp.drills.world import drill_world
 from recovery.drp.facts import Kind, Mode, StepState
 from recovery.drp.looking import World, look
 from recovery.drp.models import Run
-from recovery.drp.queries.world import world
+from recovery.drp.queries.world import world_of
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import RunSight, StepSight
 from recovery.drp.waves import current_wave, is_under_way
@@ -31,7 +31,7 @@ def _there(row: Run, sight: RunSight, step: StepSight) -> World:
     only = _only(step)
     if sight.plan.mode is Mode.DRILL:
         return drill_world(row.pk, sight.plan, only=only)
-    return world(row.lost, row.into, only=only)
+    return world_of(sight.plan, only=only)
 
 
 def _conditions(step: StepSight) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.brief import actions
 from recovery.brief.actions import Changed
-from recovery.brief.canon import digest
+from recovery.brief.canon import canonical, digest, glance, seal
 from recovery.brief.cycle import watch_reviews
 from recovery.brief.facts import Cause, Choice
 from recovery.brief.models import Decision, ProviderWord
@@ -94,9 +94,20 @@ def test_what_changed_between_reading_and_pressing_is_refused_and_named(lost: To
     assert "far-pg" in said, "its standby was there"
     assert "promote → " in said
     assert not Decision.objects.exists()
-    with pytest.raises(Changed, match="its digest is another one"):
-        wait(lost, seen=digest(seen))
+    with pytest.raises(Changed, match="losses: another one now") as short:
+        wait(lost, seen=seal(glance(seen)))
+    assert "verdict" not in str(short.value), "only what differs is named"
     assert wait(lost, seen=lost.seen()).by == "amelie"
+
+
+def test_what_grows_while_somebody_reads_keeps_nobody_from_deciding(lost: Town) -> None:
+    told = json.loads(lost.seen())
+    told["wait"]["breaches"], told["hypotheses"] = [], []
+    told["activate"]["seconds"] = 7
+    told["activate"]["losses"].reverse()
+    stood = lost.seen()
+    assert wait(lost, seen=canonical(told)).shown == stood
+    assert wait(lost, seen=seal(glance(lost.seen()))).choice == "wait"
 
 
 def test_the_second_to_press_is_shown_what_the_first_decided(lost: Town) -> None:

@@ -23,10 +23,10 @@ from recovery.drp.approvals.facts import Rule
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
-from recovery.drp.resolve import Wish
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Role
@@ -34,6 +34,7 @@ from recovery.inventory.models import Database
 from tests.actions.failover.fleet import copy, describe
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW, make_fleet
+from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 PEOPLE = {
@@ -90,7 +91,8 @@ STEPS = """\
 
 @cache
 def short_runbook() -> bytes:
-    return (raw().split("steps:\n")[0] + "steps:\n" + STEPS).encode()
+    head = raw().split("steps:\n")[0].replace("version: 2", "version: 1")
+    return (head + "steps:\n" + STEPS).encode()
 
 
 @dataclass
@@ -160,10 +162,11 @@ class Ground:
         return row
 
     def prepare(self, mode: Mode = Mode.DISASTER, who: str = "amelie") -> Run:
+        row, wish = self.write(), Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
         return actions.prepare_run(
-            runbook=self.write(),
-            wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-            override=Override("It was never drilled, and it burns."),
+            runbook=row,
+            wish=wish,
+            override=Override("It was never drilled, and it burns.", named(row, wish)),
             refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",

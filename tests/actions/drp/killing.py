@@ -14,12 +14,13 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Run
 from recovery.drp.press import Press
-from recovery.drp.resolve import Wish
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.test_carrying import active
 from tests.decisions.drp.books import raw
+from tests.support.leaving import named
 
 
 class Killed(BaseException):
@@ -43,10 +44,11 @@ class Failing:
 def begin(ground: Ground, steps: str, mode: Mode = Mode.DISASTER) -> Run:
     """A run of these steps, carried by the product's own hands."""
     text = raw().split("steps:\n")[0] + "steps:\n" + steps
+    row, wish = active(text), Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
     actions.prepare_run(
-        runbook=active(text),
-        wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-        override=Override("It was never drilled, and it burns."),
+        runbook=row,
+        wish=wish,
+        override=Override("It was never drilled, and it burns.", named(row, wish)),
         refuse=refuse_plan,
         actor=Actor("person", "amelie"),
         reason="PAR1 burns.",

@@ -10,12 +10,13 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Kind, Mode, RunState
 from recovery.drp.hands import DRILL_MAKERS, MAKERS, refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.press import Press
-from recovery.drp.resolve import Wish
 from tests.actions.drp.ground import Ground
 from tests.decisions.drp.books import raw
 from tests.support.fleet import NOW
+from tests.support.leaving import named
 
 OWN = """\
   - id: silent
@@ -32,7 +33,7 @@ OWN = """\
     owner: responder
     timeout: 5m
     undo: Nothing.
-    do: {kind: wait_until, that: databases_serve, holds_for: 30s}
+    do: {kind: wait_until, that: tocsin_sees, holds_for: 30s}
   - id: hand
     title: Hand
     stage: activation
@@ -61,10 +62,11 @@ def active(text: str) -> RunbookVersion:
 
 
 def prepare(row: RunbookVersion, mode: Mode) -> Run:
+    wish = Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
     return actions.prepare_run(
         runbook=row,
-        wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-        override=Override("It was never drilled."),
+        wish=wish,
+        override=Override("It was never drilled.", named(row, wish)),
         refuse=refuse_plan,
         actor=Actor("person", "amelie"),
         reason="PAR1 burns.",

@@ -27,7 +27,7 @@ def test_the_shipped_ones_can_be_made_active_and_read_as_a_list() -> None:
 
 
 def test_a_bad_one_is_told_of_with_its_place_and_keeps_no_other_back(tmp_path: Path) -> None:
-    (tmp_path / "bad.yaml").write_text(raw().replace("version: 1", "version: x"))
+    (tmp_path / "bad.yaml").write_text(raw().replace("version: 2", "version: x"))
     (tmp_path / "draft.yaml").write_text(raw().replace("  bia_ref", "  # bia_ref"))
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"Not taken: bad\.yaml"):
@@ -40,7 +40,7 @@ def test_a_bad_one_is_told_of_with_its_place_and_keeps_no_other_back(tmp_path: P
 
 @pytest.mark.django_db
 def test_drafts_are_kept_once_however_often_they_are_written() -> None:
-    assert "datacenter-lost version 1 is kept as draft." in told("--write", "emil")
+    assert "datacenter-lost version 2 is kept as draft." in told("--write", "emil")
     told("--write", "emil")
     rows = RunbookVersion.objects.all()
     assert {(row.name, row.state, row.written_by) for row in rows} == {

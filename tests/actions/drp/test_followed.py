@@ -17,12 +17,13 @@ from recovery.drp import actions
 from recovery.drp.actions.passkeys import MOST_PASSKEYS, show_passkey
 from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Passkey, Run
-from recovery.drp.resolve import Wish
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
 from tests.dashboard.losing import lose_datacenter
 from tests.support.fleet import BY
+from tests.support.leaving import named
 
 AMELIE = Actor("person", "amelie")
 
@@ -42,10 +43,11 @@ def decide(ground: Ground, site: str) -> Decision:
 
 
 def prepare(ground: Ground, decision: Decision, who: str = "amelie") -> Run:
+    row, wish = ground.write(), Wish(Mode.DISASTER, "PAR1", "OSU2", "PAR1 is dark.")
     return actions.prepare_run(
-        runbook=ground.write(),
-        wish=Wish(Mode.DISASTER, "PAR1", "OSU2", "PAR1 is dark."),
-        override=Override("It burns."),
+        runbook=row,
+        wish=wish,
+        override=Override("It burns.", named(row, wish)),
         refuse=lambda plan: "",
         decision=decision,
         actor=Actor("person", who),

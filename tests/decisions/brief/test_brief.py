@@ -96,6 +96,15 @@ def test_hosts_that_peers_see_are_a_cut_between_us_and_them() -> None:
     assert "replace its containers" in found[0].locks
 
 
+def test_an_old_sign_of_blindness_yields_to_hosts_that_speak_now() -> None:
+    found = brief_of(lost(blind="All 12 agents went silent at once.", spoke=8)).hypotheses
+    assert found[0].suspicion is not Suspicion.BLIND
+    blind = next(one for one in found if one.suspicion is Suspicion.BLIND)
+    assert blind.score < found[0].score
+    assert "All 12 agents went silent at once." in blind.supporting
+    assert any(one.startswith("8 hosts elsewhere told") for one in blind.opposing)
+
+
 def test_who_is_blind_says_so_first_and_believes_nothing_else() -> None:
     found = brief_of(lost(blind="Its link is cut.")).hypotheses
     assert found[0].suspicion is Suspicion.BLIND

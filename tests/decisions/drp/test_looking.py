@@ -82,6 +82,16 @@ def test_a_way_back_takes_what_is_led_elsewhere_once_the_fence_is_lifted() -> No
     assert lifted["place"][1].startswith("3 in 1 wave: ")
 
 
+def test_neither_room_nor_copies_are_fine_about_what_the_plan_leaves() -> None:
+    said = "This plan leaves 1 of 1 database down: orders."
+    there = replace(WORLD, out=frozenset({DOWN.key}), leaving=said)
+    for condition in (Condition.CAPACITY_IS_THERE, Condition.COPIES_ARE_RESTORABLE):
+        seen = look(condition, there)
+        assert not seen.holds()
+        assert seen.said.endswith(said)
+    assert look(Condition.COPIES_ARE_RESTORABLE, there).share == 0
+
+
 def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
     there = plan(mode=Mode.SIMULATION)
     told = expected(there, WORLD)
@@ -89,8 +99,10 @@ def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
     assert told["silent"] == (True, "1 of 1 hosts of PAR1 are lost.")
     assert told["room"] == (True, "900 MiB are needed, 1000 MiB are free in OSU2.")
     works, said = told["promote-business"]
-    assert not works
-    assert "2 in 1 wave: ident, orders. Left out: 1. crm: it has no standby in OSU2" in said
+    assert works
+    assert said.endswith("2 in 1 wave: ident, orders.")
+    assert "crm: restored from replica 2" in told["restore-business"][1]
+    assert told["restore-starter"][1].endswith("wiki: no copy of it that is left can be restored.")
     assert told["fence"] == (True, "Asks 1 of role approver. 1 in 1 wave: PAR1.")
     assert told["verify"][0], "the run itself brings it about"
     alive = expected(there, OPPOSITE)

@@ -11,8 +11,9 @@ import pytest
 from recovery.core.errors import Refused
 from recovery.drp.drift import drift
 from recovery.drp.facts import Kind, Mode
+from recovery.drp.inventory import CopySight, Wish
 from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
-from recovery.drp.resolve import CopySight, Wish, resolve
+from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import NAMES, raw
 from tests.decisions.drp.worlds import POINT, database, drill, inventory, later, plan
@@ -34,7 +35,6 @@ def test_targets_are_named_with_their_epochs_and_the_most_urgent_come_first() ->
 def test_what_a_step_will_not_take_is_left_out_with_its_reason() -> None:
     left = {(one.step, one.target.name): one.reason for one in plan().left_out}
     assert left == {
-        ("promote-business", "crm"): "it has no standby in OSU2 that may be promoted",
         ("restore-starter", "wiki"): "no copy of it that is left can be restored",
     }
 
@@ -138,7 +138,7 @@ def test_another_runbook_mode_or_datacenter_is_named() -> None:
     was = plan()
     fields = {
         "It was approved as a disaster, and would be a drill.": {"mode": Mode.DRILL},
-        "now it is datacenter-lost version 2": {"version": 2},
+        "now it is datacenter-lost version 3": {"version": 3},
         "was rewritten under the same number": {"runbook_digest": "0" * 64},
         "The datacenter that takes over was OSU2; now it is MRS1.": {
             "into": Target("datacenter", "002", "MRS1", 1, "production")

@@ -23,17 +23,18 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands import hands_of
 from recovery.drp.hands.bench import Bench
+from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.queries import authority
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
-from recovery.drp.resolve import Wish
 from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
 from tests.actions.drp.ground import PEOPLE, Counting, Ground
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW
+from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 FREEZE = """\
@@ -100,10 +101,11 @@ class Product(Ground):
         return row
 
     def prepare(self, mode: Mode = Mode.DISASTER, who: str = "amelie") -> Run:
+        row, wish = self.write(), Wish(mode, "PAR1", "OSU2", "PAR1 is dark.")
         return actions.prepare_run(
-            runbook=self.write(),
-            wish=Wish(mode, "PAR1", "OSU2", "PAR1 is dark."),
-            override=Override("It was never drilled, and it burns."),
+            runbook=row,
+            wish=wish,
+            override=Override("It was never drilled, and it burns.", named(row, wish)),
             refuse=lambda plan: "",
             actor=Actor("person", who),
             reason="PAR1 burns.",

@@ -17,6 +17,7 @@ from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.hands import refuse_plan
+from recovery.drp.inventory import Wish
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.looking import look
 from recovery.drp.models import Act
@@ -24,7 +25,6 @@ from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
-from recovery.drp.resolve import Wish
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.failover.actions.fences import Cause, raise_fence
