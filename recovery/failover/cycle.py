@@ -18,14 +18,17 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions import failovers, standing
+from recovery.failover.actions.plans import WAITING
 from recovery.failover.decide import next_step
 from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Step, Wait
+from recovery.failover.models import Failover
 from recovery.failover.phases import Phase
 from recovery.failover.policy import Policy
 from recovery.failover.rounds import ringing
 from recovery.failover.rounds.acting import act_on
 from recovery.failover.rounds.loading import Loader
 from recovery.failover.rounds.memory import Memory
+from recovery.failover.rounds.offered import tell_offer
 from recovery.failover.rounds.ringing import Condition
 from recovery.failover.rounds.rows import Rows, read_rows
 from recovery.failover.rounds.turns import turns_of
@@ -42,6 +45,8 @@ ADOPTED = timedelta(seconds=60)
 UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """A fault of ours, or words of an agent that nobody thought of. It costs that database its rounds
 and rings a person; every other one is judged as before."""
+TOLD_AGAIN = timedelta(seconds=5)
+"""Offers to people whose figures move are written so often, and no more."""
 FIGURES = re.compile(r"[\d.]+")
 
 
@@ -195,17 +200,40 @@ class Turn:
     def _explain(self, rows: Rows, key: UUID, answer: Ask) -> None:
         row, failover = rows.databases[key], rows.failovers.get(key)
         if failover is not None:
-            if _same_words(failover.waiting_for, answer.reason):
+            offers = _offers(failover, answer, self.now)
+            is_told = _are_told(failover, offers, self.now)
+            if is_told and _same_words(failover.waiting_for, answer.reason):
                 return
             with control.deciding(self.actor.epoch):
                 failovers.note_waiting(
-                    failover=failover, reason=answer.reason, actor=self.actor, now=self.now
+                    failover=failover,
+                    reason=answer.reason,
+                    offers=offers,
+                    actor=self.actor,
+                    now=self.now,
                 )
         elif row.state == DatabaseState.SERVING:
             with control.deciding(self.actor.epoch):
                 standing.await_host(
                     database=row, actor=self.actor, reason=answer.reason, now=self.now
                 )
+
+
+def _offers(failover: Failover, answer: Ask, now: datetime) -> list[Mapping[str, object]] | None:
+    """What people may weigh, as long as nobody was ordered to lead; None: nothing is said of it."""
+    if failover.phase not in WAITING:
+        return None
+    found = answer.election.offers if answer.election else ()
+    return [tell_offer(one, failover, now) for one in found]
+
+
+def _are_told(failover: Failover, offers: list[Mapping[str, object]] | None, now: datetime) -> bool:
+    """What moves with each look (a copy that still follows) is told every few seconds."""
+    told = [one.get("digest") for one in failover.candidates]
+    if offers is None or told == [one["digest"] for one in offers]:
+        return True
+    times = [str(one["at"]) for one in failover.candidates if one.get("at")]
+    return bool(times and offers) and now - datetime.fromisoformat(max(times)) < TOLD_AGAIN
 
 
 def _merge(rows: Rows, newer: Rows) -> None:
