@@ -8,16 +8,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import databases as acts
-from dashboard.forms import BackInTime
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
+from dashboard.restoring import BackInTime
 from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find
-from dashboard.views.restores import other_page, other_way
+from dashboard.views.restores import other_page, other_way, ranked
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import Phase, Source
+from recovery.restores.facts import Phase
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -32,7 +32,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
     preview = screens.preview(name, now, in_place=True)
     if preview is None:
         raise Http404(f"There is no database {name}.")
-    sources = () if first else _ranked(preview)
+    sources = () if first else ranked(preview)
     form = BackInTime(
         name,
         first.id if first else "",
@@ -61,6 +61,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
     refusal = _refusal(preview, running, first)
     is_next = bool(first or refusal or form.moment or not _has_moments(preview))
+    is_next = is_next and not form.is_refused
     return confirm(
         request,
         role,
@@ -75,13 +76,6 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         barred=bool(refusal),
         other=other_page(name, preview, refusal, "restore", "Restore it on another host"),
     )
-
-
-def _ranked(preview: Preview) -> tuple[Source, ...]:
-    """The one that would be chosen first, and none that cannot be."""
-    best = preview.choice.source
-    usable = (one for one in preview.sources if one.at)
-    return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
 
 
 def _has_moments(preview: Preview) -> bool:
@@ -103,7 +97,7 @@ def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView |
 def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) -> str:
     """What is lost, in the words that both agree to; before a moment is chosen, what can be."""
     if first is not None:
-        moment = instant(first.to or first.quoted)
+        moment = instant(first.to or first.quoted, first.asked_at)
         return (
             f"{first.risk} It goes back to {moment}, from replica {first.replica} ({first.store}),"
             f" on {first.host}."

@@ -9,15 +9,16 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import databases as acts
-from dashboard.forms import Reason, RestoreWord
+from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
+from dashboard.restoring import RestoreWord
 from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import BEFORE_SWITCH, HostSight, Phase
+from recovery.restores.facts import BEFORE_SWITCH, HostSight, Phase, Source
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -25,20 +26,19 @@ from recovery.restores.screens import Preview, RestoreView
 @for_people(May.RESTORE)
 def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """The first person sees what is lost and chooses; the second one confirms exactly that."""
-    view = find(name)
+    view, now = find(name), clock.system.now()
     running = screens.unfinished(name)
     first = running if running and running.phase == Phase.ASKED else None
     if first and first.in_place:
         return redirect(f"/databases/{name}/restore-in-place/")
-    preview = screens.preview(name, clock.system.now())
+    preview = screens.preview(name, now)
     if preview is None:
         raise Http404(f"There is no database {name}.")
     form = RestoreWord(
         name,
         first.id if first else "",
-        [] if first else _sources(preview),
+        () if first else ranked(preview),
         [] if first else [(one.key, f"{one.name}, {one.site}") for one in _hosts(preview)],
-        {one.key: one.at for one in preview.sources if one.at},
         request.POST or None,
     )
     if form.is_valid():
@@ -57,32 +57,35 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             ),
             back=f"/databases/{name}/",
         )
+    if form.moment is not None:
+        preview = screens.preview(name, now, to=form.moment) or preview
     refusal = _refusal(preview, running)
+    is_next = not form.is_refused
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Restore {name} on another host from a backup",
-        said="Restore",
-        target=f"{name} on {first.host}" if first else name,
+        said="Restore" if is_next else "Show what is lost",
+        target=_target(name, first) if is_next else "with that moment",
         meaning=refusal or _meaning(preview, first),
         ends=_ends(first, is_refused=bool(refusal)),
-        grave=not refusal,
+        grave=is_next and not refusal,
         barred=bool(refusal),
         other=other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
     )
 
 
-def _sources(preview: Preview) -> list[tuple[str, str]]:
-    """The one that would be chosen first."""
+def _target(name: str, first: RestoreView | None) -> str:
+    return f"{name} on {first.host}" if first else name
+
+
+def ranked(preview: Preview) -> tuple[Source, ...]:
+    """The one that would be chosen first, and none that cannot be."""
     best = preview.choice.source
-    ranked = sorted(preview.sources, key=lambda one: best is None or one.key != best.key)
-    return [
-        (one.key, f"replica {one.number} ({one.store}), up to {instant(one.at)}")
-        for one in ranked
-        if one.at
-    ]
+    usable = (one for one in preview.sources if one.at)
+    return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
 
 
 def _hosts(preview: Preview) -> list[HostSight]:
@@ -124,7 +127,7 @@ def _meaning(preview: Preview, first: RestoreView | None) -> str:
     if first is None:
         said = [preview.risk, preview.choice.reason, *preview.choice.why_not, preview.place.reason]
         return " ".join(said)
-    moment = instant(first.to or first.quoted)
+    moment = instant(first.to or first.quoted, first.asked_at)
     return (
         f"{first.risk} It is restored from replica {first.replica} ({first.store}) to {moment} on"
         f" {first.host}. {first.why}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def spoken(span: timedelta) -> str:
@@ -17,9 +17,12 @@ def spoken(span: timedelta) -> str:
     return f"{seconds // 86_400} days"
 
 
-def instant(at: datetime) -> str:
-    """28 Nov 14:01:10 UTC."""
-    return f"{at:%d %b %H:%M:%S} UTC".lstrip("0")
+def instant(at: datetime, near: datetime | None = None) -> str:
+    """28 Nov 14:01:10 UTC, whatever its offset; with its year where that is not the one of `near`,
+    which people know."""
+    utc = at.astimezone(UTC)
+    year = "" if near is None or near.astimezone(UTC).year == utc.year else f" {utc.year}"
+    return f"{utc:%d %b}{year} {utc:%H:%M:%S} UTC".lstrip("0")
 
 
 def counted(n: int, one: str, many: str = "") -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from django.test import Client
 
+from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.inventory.models import Database, Host
 from recovery.restores.models import Restore
@@ -87,6 +88,41 @@ def test_a_moment_that_cannot_be_had_is_refused_with_the_newest(
     assert words in html
     assert hours is None or "the newest moment that can be restored is" in html
     assert not Restore.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["2099-01-01 00:00:00", "9999-12-31 00:00:00", "0001-01-01 00:00:00", "1" * 5000]
+)
+def test_a_moment_that_cannot_be_had_is_not_described_and_arms_no_button(
+    now: datetime, sign_in: SignIn, text: str
+) -> None:
+    """Whatever else is wrong with the form."""
+    client = sign_in("responder")
+    words = form(page(client, PATH), None, to=text, typed="")
+    said = client.post(PATH, words).content.decode()
+    assert "Choose the last one at which all was well" in said, "what stood there before"
+    assert "btn grave" not in said
+    assert f'value="{text}"' in said, "it can be mended where it was written"
+    assert "2099 00:00:00" not in said.split("<form")[1].split("wrong")[0]
+
+
+def test_a_moment_with_an_offset_is_one_moment_in_every_sentence(
+    now: datetime, sign_in: SignIn
+) -> None:
+    first, second = sign_in("responder"), sign_in("approver")
+    to = (now - timedelta(minutes=20)).replace(microsecond=0)
+    there = to.astimezone(timezone(timedelta(hours=1)))
+    words = form(page(first, PATH), None, to=there.isoformat())
+    said = first.post(PATH, words).content.decode()
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC" in said
+    first.post(PATH, words | {"shown": shown(said)})
+    row = Restore.objects.get()
+    assert row.to == to
+    html = page(second, PATH)
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC" in html
+    assert f"It goes back to {to:%d %b %H:%M:%S} UTC" in html
+    asked = AuditEntry.objects.filter(object_type="restore", object_id=str(row.pk)).earliest("id")
+    assert asked.body["after"]["to"] == f"{to:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def test_two_people_agree_to_one_moment(now: datetime, sign_in: SignIn) -> None:
