@@ -12,8 +12,8 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.restoring import BackInTime
 from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find
-from dashboard.views.restores import other_page, other_way, ranked
+from dashboard.views.databases import confirm, find, own_word
+from dashboard.views.restores import moment_of, other_page, other_way, page_of, ranked
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
@@ -59,6 +59,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         )
     if form.moment is not None:
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
+    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running, first)
     is_next = bool(first or refusal or form.moment or not _has_moments(preview))
     is_next = is_next and not form.is_refused
@@ -70,11 +71,15 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         heading=f"Take {name} back in time, in its place",
         said="Restore" if is_next else "Show what is lost",
         target=f"{name} in place" if is_next else "with that moment",
-        meaning=refusal or _meaning(preview, first, is_chosen=form.moment is not None),
-        ends=_ends(first, is_refused=bool(refusal)),
+        meaning=refusal
+        or f"{mine} {_meaning(preview, first, is_chosen=form.moment is not None)}".strip(),
+        since=moment_of(preview, first) if is_next and not refusal else None,
+        ends=_ends(first, is_refused=bool(refusal or mine)),
         grave=is_next and not refusal,
-        barred=bool(refusal),
-        other=other_page(name, preview, refusal, "restore", "Restore it on another host"),
+        barred=bool(refusal or mine),
+        other=page_of(running)
+        if running
+        else other_page(name, preview, refusal, "restore", "Restore it on another host"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +15,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.restoring import RestoreWord
 from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find
+from dashboard.views.databases import confirm, find, own_word
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
@@ -59,6 +60,7 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         )
     if form.moment is not None:
         preview = screens.preview(name, now, to=form.moment) or preview
+    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running)
     is_next = not form.is_refused
     return confirm(
@@ -69,11 +71,14 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Restore {name} on another host from a backup",
         said="Restore" if is_next else "Show what is lost",
         target=_target(name, first) if is_next else "with that moment",
-        meaning=refusal or _meaning(preview, first),
-        ends=_ends(first, is_refused=bool(refusal)),
+        meaning=refusal or f"{mine} {_meaning(preview, first)}".strip(),
+        since=None if refusal else moment_of(preview, first),
+        ends=_ends(first, is_refused=bool(refusal or mine)),
         grave=is_next and not refusal,
-        barred=bool(refusal),
-        other=other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
+        barred=bool(refusal or mine),
+        other=page_of(running)
+        if running
+        else other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
     )
 
 
@@ -104,6 +109,18 @@ def _refusal(preview: Preview, running: RestoreView | None) -> str:
     if preview.place.host is None:
         return " ".join([preview.place.reason, *preview.place.why_not])
     return ""
+
+
+def moment_of(preview: Preview, first: RestoreView | None) -> datetime | None:
+    """The one whose age stands beside what is agreed to, and counts on."""
+    return (first.to or first.quoted) if first else preview.upto
+
+
+def page_of(running: RestoreView) -> tuple[str, str] | None:
+    """What may be done about the one that runs, as a link."""
+    if not running.may_be_called_off:
+        return None
+    return f"/databases/{running.database}/restore/call-off/", f"Call {running.name} off"
 
 
 def other_page(

@@ -132,11 +132,12 @@ class RestoreView:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a restore would do if it were asked for now. `refusal`: why it would be refused;
-    `other`: the other way to go."""
+    `other`: the other way to go; `upto`: the moment after which everything is lost."""
 
     refusal: str
     other: Way
     risk: str
+    upto: datetime | None
     choice: Choice
     place: Place
     sources: tuple[Source, ...]
@@ -206,6 +207,7 @@ def preview(
         refusal=refuse(row, now, in_place=in_place),
         other=ways(standings.standing_of(row, standings.heard_at(now)))[1 if in_place else 0],
         risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
+        upto=upto,
         choice=choice,
         place=place,
         sources=tuple(o for o in queries.sources_of(row) if not refuse_source(o, lost)),

@@ -66,7 +66,8 @@ def test_the_dialog_shows_the_window_and_then_the_loss_of_the_moment(
     said = client.post(PATH, form(html, to)).content.decode()
     assert "Nothing was done yet" in said
     assert "Restore orders-pg in place" in said
-    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, 20 min ago" in said
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, and all" in said
+    assert re.search(r"Age of that moment: <time [^>]*data-since", said), "it goes on counting"
     assert "Its standbys are given up" in said
     assert not Restore.objects.exists()
     other = client.post(PATH, form(html, to + timedelta(minutes=5), shown=shown(said)))
@@ -140,12 +141,18 @@ def test_two_people_agree_to_one_moment(now: datetime, sign_in: SignIn) -> None:
     assert "responder says so already." in html
     assert 'name="to"' not in html
     word = {"typed": "orders-pg", "reason": "I saw it.", "first": str(row.pk)}
+    barred = page(first, PATH)
+    assert "You gave the first word; the second one is somebody else’s." in barred
+    assert 'name="typed"' not in barred
+    assert f">Call {row} off…</a>" in barred
     first.post(PATH, word)
     assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
     second.post(PATH, word)
     row.refresh_from_db()
     assert (row.phase, row.vouch.given_by) == ("choose", "approver")
-    assert "restores it already" in page(second, PATH)
+    html = page(second, PATH)
+    assert "restores it already" in html
+    assert 'name="typed"' not in html
     assert second.get("/api/restores").json()[0]["in_place"] is True
 
 

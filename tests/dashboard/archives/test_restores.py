@@ -90,6 +90,9 @@ def test_two_people_restore_it_and_the_second_one_confirms_what_the_first_one_ch
     assert f"Confirm {row}…" in shown
     assert "responder asked for it" in shown
     word = {"typed": "wiki-pg", "reason": "I saw it.", "first": str(row.pk)}
+    barred = page(first, PATH)
+    assert "You gave the first word; the second one is somebody else’s." in barred
+    assert 'name="typed"' not in barred
     first.post(PATH, word)
     assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
     html = page(second, PATH)
