@@ -275,10 +275,10 @@ def _copy(database: Database, copy: Copy) -> CopyView:
 
 
 def _is_unread(copy: Copy) -> bool:
-    """By the rows alone: looked at in vain for longer than a read may be missed."""
+    """By the rows alone: its newest look failed, as quotes and restores say of it too."""
     if copy.read_at is None or copy.looked_at is None:
         return False
-    return copy.looked_at - copy.read_at > UNREAD_AFTER
+    return bool(copy.error) or copy.looked_at - copy.read_at > UNREAD_AFTER
 
 
 def stores() -> tuple[StoreView, ...]:
