@@ -12,6 +12,7 @@ from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
+from recovery.failover import meter
 from recovery.sealer import watch
 
 
@@ -59,6 +60,12 @@ def forget_points() -> None:
 def watch_sealing() -> None:
     """Entries that no checkpoint covers in time ring, the sealer being gone too."""
     watch.watch_sealing(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def watch_meter() -> None:
+    """Users of databases whom nobody asks any more ring."""
+    meter.watch_meter(now=clock.system.now())
 
 
 @shared_task(ignore_result=True)

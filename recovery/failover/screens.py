@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
+from recovery.failover.meter import STALE
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.proofs.prover import Case, WorstCase, worst_case
@@ -36,7 +37,6 @@ from recovery.inventory.models import (
     WriteProbe,
 )
 
-STALE = timedelta(seconds=10)
 """A word of the writing user that is older says nothing about now."""
 SHOWN = 20
 PHASES = (
@@ -134,7 +134,7 @@ def _service(
     since, spans = probe.failing_since, list(gaps)
     if since is not None and now - probe.at > STALE:
         spans, since = [*spans, (since, max(since, probe.at))], None
-    return service_of(Plan(row.plan), spans, since, now, is_measured=True)
+    return service_of(Plan(row.plan), spans, since, now, is_measured=True, since=probe.since)
 
 
 def _view(
@@ -289,6 +289,7 @@ def _probe(row: WriteProbe | None, now: datetime) -> ProbeView | None:
         error=row.last_error,
         lost=row.lost,
         is_stale=now - row.at > STALE,
+        at=row.at,
     )
 
 

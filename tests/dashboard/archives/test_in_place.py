@@ -99,7 +99,7 @@ def test_a_moment_that_cannot_be_had_is_not_described_and_arms_no_button(
 ) -> None:
     """Whatever else is wrong with the form."""
     client = sign_in("responder")
-    words = form(page(client, PATH), None, to=text, typed="")
+    words = form(page(client, PATH), None, typed="") | {"to": text}
     said = client.post(PATH, words).content.decode()
     assert "Choose the last one at which all was well" in said, "what stood there before"
     assert "btn grave" not in said
@@ -113,7 +113,7 @@ def test_a_moment_with_an_offset_is_one_moment_in_every_sentence(
     first, second = sign_in("responder"), sign_in("approver")
     to = (now - timedelta(minutes=20)).replace(microsecond=0)
     there = to.astimezone(timezone(timedelta(hours=1)))
-    words = form(page(first, PATH), None, to=there.isoformat())
+    words = form(page(first, PATH), None) | {"to": there.isoformat()}
     said = first.post(PATH, words).content.decode()
     assert f"acknowledged after {to:%d %b %H:%M:%S} UTC" in said
     first.post(PATH, words | {"shown": shown(said)})

@@ -72,6 +72,8 @@ def test_the_dialog_says_what_is_lost_from_where_and_where_to(sign_in: SignIn) -
     queue = page(client, "/databases/")
     assert f'href="{PATH}"' in queue
     assert "Restore wiki-pg on another host…" in page(client)
+    risk = page(client).split("Data at risk")[1]
+    assert "from replica 1 in MRS1, if its disk is lost too" in risk.split("</dl>")[0]
     html = page(client, PATH)
     assert "Everything that wiki-pg acknowledged after" in html
     assert "Replica 1 in MRS1 goes furthest" in html
@@ -190,6 +192,7 @@ def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
     for topic in ("restores", "database-restores:wiki-pg"):
         shown = draw(topic, Screen(Role.RESPONDER)).replace("\u00a0", " ")
         assert "step 3 of 7: restore" in shown
+        assert "Its agent’s last word on it:" in shown
         assert 'aria-label="25.0 % fetched"' in shown
         assert 'width="25.0%"' in shown
         assert "48.5&nbsp;MB/s, about 2&nbsp;s until it is proven" in shown
