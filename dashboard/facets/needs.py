@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.needs import Need, Question, Scene, Site, Stuck, needs, needs_about
+from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.drp.views.runs import run_lines
 from recovery.failover.rounds.ringing import PREFIX
@@ -32,7 +33,9 @@ def scene_of(screen: Screen) -> Scene:
         paused_by=screen.brake.paused_by if screen.brake.paused_at else "",
         frozen=tuple(dict.fromkeys(stopped)),
         sites=tuple(_site(name) for name in screen.lost_sites),
-        questions=tuple(Question(o.id, o.title, o.people, o.role) for o in screen.asks),
+        questions=tuple(
+            Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
+        ),
         stuck=_stuck(screen),
         held=tuple(one.name for one in screen.held),
         held_why=screen.held[0].reason if screen.held else "",

@@ -215,6 +215,8 @@ def _lies(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy,
             f"it claimed position {one.claimed_early} when its primary had written no more than"
             f" {source.position}: it lies."
         )
+    if loss.age == NEVER:  # nobody knows how long it had
+        return ""
     most = loss.position + int(policy.most_written_per_second * (loss.age + 1.0))
     if one.position > most:
         return (

@@ -115,7 +115,9 @@ def test_the_page_shows_what_each_copy_would_lose_and_takes_a_word(
     assert row.act == ""
     bases.see(seeded["orders-pg"], clock.system.now())
     answer = client.post(PATH, word, headers={"HX-Request": "true"})
-    assert b"is back and runs" in answer.content, "a primary that runs is promoted over by nobody"
+    assert b"goes on to orders-pg-2 on par1-r2-h01" in answer.content
+    row.refresh_from_db()
+    assert row.authority["people"] == ["responder"]
 
 
 def test_two_people_agree_where_writes_may_be_lost(

@@ -52,7 +52,7 @@ def say(play: Play, digest: str, who: Actor = ADA, first: Vouch | None = None) -
 
 def test_its_60_seconds_never_fill_and_a_person_promotes_it() -> None:
     play = stuck()
-    play.run(90)
+    play.run(20)
     assert play.failover.phase == "analyse", "nothing is done by itself"
     shown = offer(play)
     assert (shown["may"], shown["people"], shown["behind"]) == (True, 1, "0")
@@ -127,6 +127,9 @@ def test_a_word_over_a_primary_that_runs_is_refused() -> None:
     play = stuck()
     shown = offer(play)
     play.servers[play.pair.primary.pk].is_up = True
+    host = play.pair.primary.host
+    host.refresh_from_db()
+    lose(host, Verdict.ALIVE)
     play.mono += 0.2
     play._speak()
     with pytest.raises(Refused, match="is back and runs"):
