@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+
+from recovery.core.moments import instant
+
+__all__ = ["counted", "instant", "joined", "spoken"]
 
 
 def spoken(span: timedelta) -> str:
@@ -15,14 +19,6 @@ def spoken(span: timedelta) -> str:
     if seconds < 172_800:
         return f"{seconds // 3600} h"
     return f"{seconds // 86_400} days"
-
-
-def instant(at: datetime, near: datetime | None = None) -> str:
-    """28 Nov 14:01:10 UTC, whatever its offset; with its year where that is not the one of `near`,
-    which people know."""
-    utc = at.astimezone(UTC)
-    year = "" if near is None or near.astimezone(UTC).year == utc.year else f" {utc.year}"
-    return f"{utc:%d %b}{year} {utc:%H:%M:%S} UTC".lstrip("0")
 
 
 def counted(n: int, one: str, many: str = "") -> str:

@@ -1,4 +1,4 @@
-"""A moment as people write it: one form, read in one way by pages, the API and the commands. Pure.
+"""A moment as people write and read it: one form for pages, the API and the commands. Pure.
 
 Invariant: what is read is exactly what was written, in UTC; nothing is guessed, and whatever has
 another form is refused with the one that is taken.
@@ -31,3 +31,11 @@ def read_moment(text: str, *, parts: bool = False) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise BadMoment(REFUSAL) from error
+
+
+def instant(at: datetime, near: datetime | None = None) -> str:
+    """28 Nov 14:01:10 UTC, whatever its offset; with its year where that is not the one of `near`,
+    which people know."""
+    utc = at.astimezone(UTC)
+    year = "" if near is None or near.astimezone(UTC).year == utc.year else f" {utc.year}"
+    return f"{utc:%d %b}{year} {utc:%H:%M:%S} UTC".lstrip("0")

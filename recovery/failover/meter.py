@@ -13,7 +13,7 @@ from django.db.models import Max
 from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
-from recovery.backups.words import instant
+from recovery.core.moments import instant
 from recovery.inventory.models import WriteProbe
 
 SILENT = "meter-silent"
