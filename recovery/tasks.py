@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
@@ -14,6 +16,8 @@ from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
 from recovery.failover import meter
 from recovery.sealer import watch
+
+BEGAN = clock.system.monotonic()
 
 
 @shared_task(ignore_result=True)
@@ -65,7 +69,8 @@ def watch_sealing() -> None:
 @shared_task(ignore_result=True)
 def watch_meter() -> None:
     """Users of databases whom nobody asks any more ring."""
-    meter.watch_meter(now=clock.system.now())
+    up = timedelta(seconds=clock.system.monotonic() - BEGAN)
+    meter.watch_meter(now=clock.system.now(), looked_for=up)
 
 
 @shared_task(ignore_result=True)

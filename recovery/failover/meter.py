@@ -20,13 +20,17 @@ SILENT = "meter-silent"
 STALE = timedelta(seconds=10)
 """A word is older than this: it says nothing of now."""
 RINGS_AFTER = timedelta(seconds=30)
+STARTS_WITHIN = timedelta(seconds=60)
+"""Of who looks, too: after a start of everything the writers may be the last to come."""
 ACTOR = Actor("worker", "meter")
 
 
-def watch_meter(*, now: datetime) -> None:
-    """Ring while no word of a writing user comes; end it when one does."""
+def watch_meter(*, now: datetime, looked_for: timedelta) -> None:
+    """Ring while no word of a writing user comes; end it when one does. `looked_for`: how long
+    whoever looks has been up."""
     last = WriteProbe.objects.aggregate(last=Max("at"))["last"]
-    if last is not None and now - last > RINGS_AFTER:
+    is_silent = last is not None and now - last > RINGS_AFTER
+    if is_silent and last is not None and looked_for > STARTS_WITHIN:
         alarms.raise_alarm(
             key=SILENT,
             severity=Severity.PAGE,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
-from recovery.failover.meter import STALE
+from recovery.failover.meter import RINGS_AFTER, STALE
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.proofs.prover import Case, WorstCase, worst_case
@@ -289,6 +289,7 @@ def _probe(row: WriteProbe | None, now: datetime) -> ProbeView | None:
         error=row.last_error,
         lost=row.lost,
         is_stale=now - row.at > STALE,
+        is_silent=now - row.at > RINGS_AFTER,
         at=row.at,
     )
 

@@ -13,7 +13,7 @@ from dashboard.screen import Screen
 from recovery.alarms.models import Alarm
 from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
-from recovery.failover.meter import SILENT, watch_meter
+from recovery.failover.meter import SILENT, STARTS_WITHIN, watch_meter
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
 from recovery.inventory.models import Host, WriteProbe
@@ -63,19 +63,21 @@ def test_one_database_shows_its_copies_with_position_and_gate(
 def test_a_silent_meter_is_unknown_and_rings_and_no_second_is_told_as_fine(
     sign_in: SignIn,
 ) -> None:
-    now = clock.system.now()
-    watch_meter(now=now)
+    now, up = clock.system.now(), timedelta(hours=1)
+    watch_meter(now=now, looked_for=up)
     assert not Alarm.objects.filter(key=SILENT).exists()
     WriteProbe.objects.update(at=now - timedelta(seconds=40))
     html = page(sign_in, "/databases/orders-pg/")
     assert "orders-pg:</span> nobody measures whether it serves." in html
     assert "Its users were last asked at" in html
     assert "not measured since" in html
-    watch_meter(now=now)
+    watch_meter(now=now, looked_for=STARTS_WITHIN)
+    assert not Alarm.objects.filter(key=SILENT).exists(), "everything may just have started"
+    watch_meter(now=now, looked_for=up)
     alarm = Alarm.objects.get(key=SILENT)
     assert "make status" in alarm.body
     WriteProbe.objects.update(at=now, since=now)
-    watch_meter(now=now)
+    watch_meter(now=now, looked_for=up)
     alarm.refresh_from_db()
     assert alarm.state == "ended"
     html = page(sign_in, "/databases/orders-pg/")

@@ -118,6 +118,7 @@ class ProbeView:
     error: str
     lost: int
     is_stale: bool
+    is_silent: bool = False
     at: datetime | None = None
 
 
@@ -317,7 +318,7 @@ class DatabaseView:
     def is_unmeasured(self) -> bool:
         """Its users were asked all the time, and are not any more: whatever was seen last, nobody
         knows whether it serves."""
-        return bool(self.probe and self.probe.is_stale)
+        return bool(self.probe and self.probe.is_silent)
 
     @property
     def since(self) -> datetime:
