@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.acts import databases as acts
-from dashboard.people import actor_of, for_people
+from dashboard.people import for_people
 from dashboard.permissions import May, Role
 from dashboard.restoring import BackInTime
-from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find, own_word
-from dashboard.views.restores import moment_of, other_page, other_way, page_of, ranked
+from dashboard.views.restores import give_word, moment_of, other_page, other_way, page_of, ranked
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
@@ -41,22 +37,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         is_exact=_has_moments(preview),
     )
     if form.is_valid():
-        said = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.restore(
-                name,
-                source=said.get("source", ""),
-                host="",
-                to=said.get("to"),
-                in_place=True,
-                first=UUID(first.id) if first else None,
-                typed=said["typed"],
-                actor=actor_of(request),
-                reason=said["reason"],
-            ),
-            back=f"/databases/{name}/",
-        )
+        return give_word(request, name, form, first, in_place=True)
     if form.moment is not None:
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
     mine = own_word(request, first.asked_by if first else "")

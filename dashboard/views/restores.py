@@ -13,7 +13,7 @@ from dashboard.acts import databases as acts
 from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.restoring import RestoreWord
+from dashboard.restoring import RestoreWord, ToMoment
 from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find, own_word
 from recovery.backups.words import instant
@@ -43,21 +43,7 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         request.POST or None,
     )
     if form.is_valid():
-        said = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.restore(
-                name,
-                source=said.get("source", ""),
-                host=said.get("host", ""),
-                to=said.get("to"),
-                first=UUID(first.id) if first else None,
-                typed=said["typed"],
-                actor=actor_of(request),
-                reason=said["reason"],
-            ),
-            back=f"/databases/{name}/",
-        )
+        return give_word(request, name, form, first)
     if form.moment is not None:
         preview = screens.preview(name, now, to=form.moment) or preview
     mine = own_word(request, first.asked_by if first else "")
@@ -79,6 +65,33 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         other=page_of(running)
         if running
         else other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
+    )
+
+
+def give_word(
+    request: HttpRequest,
+    name: str,
+    form: ToMoment,
+    first: RestoreView | None,
+    *,
+    in_place: bool = False,
+) -> HttpResponse:
+    """The first person's, with all that they chose, or the second one's to that very one."""
+    said = form.cleaned_data
+    return answer(
+        request,
+        lambda: acts.restore(
+            name,
+            source=said.get("source", ""),
+            host=said.get("host", ""),
+            to=said.get("to"),
+            in_place=in_place,
+            first=UUID(first.id) if first else None,
+            typed=said["typed"],
+            actor=actor_of(request),
+            reason=said["reason"],
+        ),
+        back=f"/databases/{name}/",
     )
 
 
