@@ -7,8 +7,7 @@ from datetime import datetime
 
 from django import forms
 
-from dashboard.forms import Word
-from dashboard.moments import Moment
+from dashboard.forms import Moment, Word
 from recovery.core.moments import EXAMPLE, BadMoment, read_moment
 from recovery.restores.decide import SLACK
 from recovery.restores.facts import Source

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError
 
 from dashboard.api.recovery import SaidIn
+from dashboard.forms import Moment
 from dashboard.management.commands import audit, own
-from dashboard.moments import Moment
 from recovery.agent.backups.__main__ import _moment as by_hand
 from recovery.backups.words import instant
 from recovery.core.moments import REFUSAL, BadMoment, read_moment
