@@ -7,8 +7,8 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.people import for_people
 from dashboard.permissions import May, Role
-from dashboard.restoring import BackInTime
 from dashboard.views.databases import confirm, find, own_word
+from dashboard.views.restore_forms import BackInTime
 from dashboard.views.restores import give_word, moment_of, other_page, other_way, page_of, ranked
 from recovery.backups.words import instant
 from recovery.core import clock
