@@ -19,6 +19,7 @@ from dashboard.permissions import Role, strongest
 from dashboard.screen import Screen
 from recovery.access import queries as access
 from recovery.core import clock, events
+from recovery.core.ending import end
 from recovery.engines.state import State
 
 BELL_AWAY_SECONDS = 1.0
@@ -93,9 +94,7 @@ async def stop() -> None:
     live = _lives.pop(asyncio.get_running_loop(), None)
     if live is None:
         return
-    for task in live.tasks:
-        task.cancel()
-    await asyncio.gather(*live.tasks, return_exceptions=True)
+    await end(live.tasks)
     await live.hub.close()
 
 

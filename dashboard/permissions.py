@@ -46,6 +46,7 @@ class May(StrEnum):
     REVIEW_RUNBOOK = "make a runbook active"
     PAUSE = "pause"
     SETTLE = "settle rows in doubt"
+    TAKE_EXPORT = "take an export of a database away"
     LAB = "lab"
     READ_AUDIT = "read audit"
     MANAGE_PEOPLE = "manage people"
@@ -72,9 +73,9 @@ _RESPOND = _WATCH | {
     May.WRITE_RUNBOOK,
 }
 """A responder may answer with a right that was lent to them; whose right counts says the plan."""
-_APPROVE = _RESPOND | {May.SETTLE, May.REVIEW_RUNBOOK}
-"""An approver may also settle restored rows, makes runbooks active, and has a right of their own to
-approve steps."""
+_APPROVE = _RESPOND | {May.SETTLE, May.REVIEW_RUNBOOK, May.TAKE_EXPORT}
+"""An approver may also settle restored rows, takes exports away, makes runbooks active, and has a
+right of their own to approve steps."""
 
 TABLE: Mapping[Role, frozenset[May]] = {
     Role.VIEWER: _WATCH,

@@ -8,6 +8,7 @@ from dashboard.api import api
 from dashboard.views import (
     act,
     databases,
+    exports,
     in_place,
     look,
     machine,
@@ -16,7 +17,7 @@ from dashboard.views import (
     recovery,
     restores,
 )
-from dashboard.views.drp import approve, passkey, runs, start
+from dashboard.views.drp import approve, drillhosts, passkey, runs, start
 
 urlpatterns = [
     path("", look.overview),
@@ -41,6 +42,8 @@ urlpatterns = [
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
     path("databases/<str:name>/let-follow/", databases.let_follow),
+    path("databases/<str:name>/exports/", exports.exports),
+    path("databases/<str:name>/exports/<uuid:pk>/", exports.take),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
     path("databases/<str:name>/promote/", promote.promote),
@@ -49,6 +52,7 @@ urlpatterns = [
     path("recovery/decisions/<int:number>/", recovery.decision),
     path("recovery/", include("dashboard.views.plans.urls")),
     path("recovery/start/", start.start),
+    path("recovery/drill-hosts/<str:name>/retire/", drillhosts.retire),
     path("recovery/runs/", runs.runs),
     path("recovery/runs/<int:number>/", runs.run),
     path("recovery/runs/<int:number>/<str:verb>/", runs.press),

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from recovery.backups import actions as backups
-from recovery.backups import cycle, lending, snapshots
+from recovery.backups import cycle, forgetting, lending, snapshots
 from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
@@ -40,6 +40,8 @@ def keep_snapshots() -> None:
     frozen = bool(frozen_reason(Part.RETENTION))
     snapshots.keep_snapshots(now=clock.system.now(), keeps_all=frozen)
     lending.sweep_volumes()
+    if not frozen:
+        forgetting.forget_exports(opened=cycle.open_store, now=clock.system.now())
 
 
 @shared_task(ignore_result=True)

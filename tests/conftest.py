@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as properties
 from pytest_django import DjangoDbBlocker
 
@@ -35,7 +36,12 @@ from tests.support.valkeys import running_valkey
 # A property is right or wrong; how long a case takes says something of the machine. A run that
 # decides whether a change lands tries the same cases each time; everybody else's are new.
 LANDS = os.environ.get("TOCSIN_REQUIRE_ALL") == "1"
-properties.register_profile("tocsin", deadline=None, derandomize=LANDS)
+properties.register_profile(
+    "tocsin",
+    deadline=None,
+    derandomize=LANDS,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 properties.load_profile("tocsin")
 
 

@@ -14,7 +14,10 @@ from recovery.drp import actions
 from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
 from recovery.drp.approvals.facts import Rule
+from recovery.drp.drills import actions as drills
+from recovery.drp.drills.models import DrillHost
 from recovery.drp.facts import Mode
+from recovery.drp.failback import Back
 from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.press import Press
@@ -44,7 +47,7 @@ DONE: Mapping[Press, str] = {
 class Start:
     """What the requester named. `origin`: the number of the run that is taken back; 0: of none.
     `keep`: databases, by id, of which what their returned copies hold is kept; None: of all of
-    which it is not known to be nothing."""
+    which it is not known to be nothing. `export`: of which it goes into a store first."""
 
     runbook: str
     mode: Mode
@@ -53,16 +56,36 @@ class Start:
     situation: str
     origin: int = 0
     keep: frozenset[str] | None = None
+    export: frozenset[str] = frozenset()
 
     @property
     def wish(self) -> Wish:
         """`Refused` where that run is none to take back."""
         back = (
-            back_of(self.origin, out_of=self.lost, into=self.into, keep=self.keep)
+            back_of(
+                self.origin,
+                out_of=self.lost,
+                into=self.into,
+                keep=self.keep,
+                export=self.export,
+            )
             if self.origin
             else None
         )
         return Wish(self.mode, self.lost, self.into, self.situation, back=back)
+
+
+def kept_ids(back: Back, names: Collection[str]) -> frozenset[str]:
+    """The databases of these names, of which something came back. `Refused` names any other."""
+    ids = {one.target.name: one.target.id for one in back.moves if one.held}
+    if unknown := sorted(set(names) - ids.keys()):
+        known = ", ".join(sorted(ids)) or "none"
+        raise Refused(
+            f"No copies of {', '.join(unknown)} came back that {back.name} moved: of {known}.",
+            field="keep",
+            kept="Nothing was prepared.",
+        )
+    return frozenset(ids[name] for name in names)
 
 
 def prepare(start: Start, *, seen: str, override: str, actor: Actor, reason: str) -> Run:
@@ -116,6 +139,16 @@ def press(
     )
     title = plan_of(run).step(step).title if step else ""
     return DONE[press].format(run=run, step=f"“{title}”")
+
+
+def retire_drill_host(name: str, actor: Actor, reason: str) -> str:
+    """It is lost for good, as this person says."""
+    host = DrillHost.objects.filter(name=name).first()
+    if host is None:
+        raise Refused(f"There is no drill host {name}.", field="name")
+    now = clock.system.now()
+    row = drills.retire_drill_host(host=host, by=actor.id, actor=actor, reason=reason, now=now)
+    return f"{row} is retired. Of what drills left there: {row.unproven}."
 
 
 class Changed(Conflict):

@@ -18,9 +18,12 @@ from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import MemberView
 from recovery.inventory import screens as inventory
+from recovery.inventory.facts import Verdict
+from recovery.inventory.queries import host_deaf_since
 from recovery.inventory.screens import HostCell
 from recovery.lab.letters import newest_letters
 from recovery.operations import screens as operations
+from recovery.restores.words import deaf
 from recovery.scheduling import screens as scheduling
 
 Context = Mapping[str, Any]
@@ -164,7 +167,10 @@ def application_seats(screen: Screen, key: str) -> Context | None:
 def host_voice(screen: Screen, key: str) -> Context | None:
     cell = _cell(screen, key)
     row = inventory.find_host(key)
-    return {"cell": cell, "host": row} if cell and row else None
+    if cell is None or row is None:
+        return None
+    since = host_deaf_since(row.pk) if row.verdict == Verdict.ALIVE else None
+    return {"cell": cell, "host": row, "deaf": deaf(since) if since else ""}
 
 
 def host_seats(screen: Screen, key: str) -> Context | None:

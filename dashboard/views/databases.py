@@ -13,6 +13,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
 from dashboard.views.page import show
+from recovery.backups.exported import there_of
 from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.actions import standbys
@@ -305,6 +306,21 @@ def let_follow(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         grave=True,
         meaning=_apart_meaning(view),
         ends="While a recovery plan decides about them it is refused, and nothing changes.",
+        others=(
+            (f"/databases/{name}/exports/", _exported(view)),
+            ("/recovery/start/", "Keep or export what they hold first: two people sign a return."),
+        ),
+    )
+
+
+def _exported(view: DatabaseView) -> str:
+    there = there_of([view.pk])
+    if not there:
+        return f"No export of what a copy of {view.name} held is there."
+    newest = there[0]
+    return (
+        f"An export of {newest.replica} is there, of {newest.made_at:%Y-%m-%d %H:%M} UTC,"
+        f" {newest.bytes / 1e6:.1f} MB."
     )
 
 

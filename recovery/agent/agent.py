@@ -195,8 +195,8 @@ class Agent:
             await asyncio.to_thread(self._book.take, desired)
         await self._databases.take(desired.databases)
         await self._keeper.round()
-        if desired.quarantined:
-            link.send(self._full_report())
+        if desired.quarantined:  # it is trusted again once what it is not to run has ended
+            self._databases.after_endings(lambda: link.send(self._full_report()))
 
     # ------------------------------------------------------------------ what it says
 

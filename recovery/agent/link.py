@@ -1,7 +1,8 @@
 """One control plane's session: connect, prove who we are, then frames both ways.
 
 Invariant: nothing that arrives here can end the agent; what breaks the protocol is refused
-with its field, and a session that breaks is begun again after 0.2 to 5 s.
+with its field; a session that breaks is begun again after 0.2 to 5 s, and one whose frame is not
+taken in time breaks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from recovery.core.errors import BadMessage
 _log = logging.getLogger("tocsin.agent.link")
 BACKOFF_FIRST, BACKOFF_LAST = 0.2, 5.0
 HANDSHAKE_SECONDS = 10.0
+TAKE_SECONDS = 20.0
 _QUEUE = 1000
 
 
@@ -133,7 +135,17 @@ class Link:
             except BadMessage as error:
                 self.send(refusal_of(text, error))
                 continue
-            await self._host.take(frame, self)
+            await self._taken(frame)
+
+    async def _taken(self, frame: wire.FromGateway) -> None:
+        """In bounded time: whoever is not read any more looks like one that hears."""
+        try:
+            async with asyncio.timeout(TAKE_SECONDS):
+                await self._host.take(frame, self)
+        except TimeoutError:
+            kind = type(frame).__name__
+            _log.warning("%s: a %s took over %.0f s: begun anew", self.url, kind, TAKE_SECONDS)
+            raise
 
 
 def refusal_of(text: str | bytes, error: BadMessage) -> wire.Outcome | wire.Refusal:

@@ -11,12 +11,15 @@ from recovery.agent.desired import Book
 from recovery.agent.journal import Entry, Journal
 from recovery.agent.keeper import Keeper
 from recovery.core.clock import SystemClock
+from recovery.core.ending import end
 from recovery.core.wire import DatabaseOrder, Order, Outcome, OutcomeState
 
 _log = logging.getLogger("tocsin.agent.orders")
 OBSERVE_SECONDS = 30.0
 RECENT_SECONDS = 120.0
 _IN_QUARANTINE = IN_QUARANTINE | {"stop"}
+READS = frozenset({"export"})
+"""What changes nothing here, and is begun anew whatever happened to the host."""
 
 
 class Orders:
@@ -78,9 +81,7 @@ class Orders:
         ]
 
     async def close(self) -> None:
-        for task in self._running.values():
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await end(self._running.values())
         self._journal.close()
 
     # ------------------------------------------------------------------ inside
@@ -109,7 +110,7 @@ class Orders:
         if not is_journaled:
             async with self._writing:
                 await asyncio.to_thread(self._journal.intend, order)
-        if entry is not None and entry.boot != self._boot:
+        if entry is not None and entry.boot != self._boot and order.verb not in READS:
             outcome = _before_this_boot(order)
         else:
             outcome = await self._act(order)

@@ -7,6 +7,7 @@ import json
 from django.db import models
 from django.db.models import F, Q
 
+from recovery.backups.exports import Export
 from recovery.backups.facts import (
     LOAN_MOVES,
     OWN,
@@ -24,6 +25,22 @@ from recovery.core import vault
 from recovery.core.guarded import Guarded
 from recovery.inventory.models import Database, Datacenter
 from recovery.inventory.models.places import choices
+
+__all__ = [
+    "ArchiveSight",
+    "ArchiverSight",
+    "ArchiverWord",
+    "BackupReplica",
+    "BackupRun",
+    "Export",
+    "JobSight",
+    "Loan",
+    "OwnSight",
+    "Proof",
+    "RecoveryPoint",
+    "SnapshotRun",
+    "Store",
+]
 
 
 class Store(Guarded):

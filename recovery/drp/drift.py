@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from recovery.drp.plan import FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
+from recovery.drp.plan import EXPORT, FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
 
 Epochs = Mapping[str, int]
 SLACK_MS = 5000
@@ -175,13 +175,17 @@ def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
         found = after.get(move.target.key)
         if found is not None and _may_follow(move, found):
             if not ours.touched(move.target.key):
-                yield f"{move.target.name}: what it holds was to be kept. {found.held}"
+                done = DONE[move.choice]
+                yield f"{move.target.name}: what it holds was to be {done}. {found.held}"
             continue
         is_other = found is None or (found.copies, found.choice) != (move.copies, move.choice)
         if is_other and not ours.touched(move.target.key):
             yield f"{move.target.name}: what goes back of it is not what was approved."
 
 
+DONE = {KEEP: "kept", EXPORT: "exported"}
+
+
 def _may_follow(was: Move, then: Move) -> bool:
     """A fence was lifted by hand: what people wanted to be kept, failover makes fit to follow."""
-    return was.choice == KEEP and then.held.count(FOLLOWS) > was.held.count(FOLLOWS)
+    return was.choice in {KEEP, EXPORT} and then.held.count(FOLLOWS) > was.held.count(FOLLOWS)

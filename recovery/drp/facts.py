@@ -41,6 +41,7 @@ class Kind(StrEnum):
     FENCE_DATACENTER = "fence_datacenter"
     LIFT_FENCE = "lift_fence"
     KEEP_COPIES = "keep_copies"
+    EXPORT_COPIES = "export_copies"
     DISCARD_COPIES = "discard_copies"
     PROMOTE_DATABASES = "promote_databases"
     RESTORE_DATABASES = "restore_databases"
@@ -56,6 +57,7 @@ DANGEROUS = frozenset(
         Kind.FENCE_DATACENTER,
         Kind.LIFT_FENCE,
         Kind.KEEP_COPIES,
+        Kind.EXPORT_COPIES,
         Kind.DISCARD_COPIES,
         Kind.PROMOTE_DATABASES,
         Kind.RESTORE_DATABASES,

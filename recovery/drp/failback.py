@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.drp.plan import FOLLOWS, Move, Target, TargetType
+from recovery.drp.plan import FOLLOWS, Choice, Move, Target, TargetType
 
 
 class How(StrEnum):
@@ -120,6 +120,7 @@ class Back:
 class Way:
     """Of which run; out of which datacenter, back into which. `keep`: databases, by id, of which
     what their copies there hold is to be kept; None: of all of which it is not known to be nothing.
+    `export`: of which it goes into a store first, and what becomes of it is decided afterwards.
     """
 
     number: int
@@ -127,6 +128,7 @@ class Way:
     out_of: str
     into: str
     keep: frozenset[str] | None = None
+    export: frozenset[str] = frozenset()
 
 
 def way_back(way: Way, traces: Iterable[Trace], present: Present) -> Back:
@@ -194,17 +196,23 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
     upto = f" until {first.until:%Y-%m-%d %H:%M:%S} UTC" if first.until else ""
     reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}{upto}.{since}"
     held = _weighed(now.copies[way.into])
-    may_lose = not all(one.is_fine for one in held)
-    keeps = may_lose if way.keep is None else first.id in way.keep
+    choice = _choice(way, first.id, may_lose=not all(one.is_fine for one in held))
     if all(one.follows for one in held):
-        keeps = False  # there is nothing left that could be put aside
+        choice = "discard"  # there is nothing left that could be put aside, or read
     return Move(
         target,
         before=first.host or way.into,
         reason=reason,
         held="; ".join(one.said for one in held) + ".",
-        choice="keep" if keeps else "discard",
+        choice=choice,
     )
+
+
+def _choice(way: Way, database: str, *, may_lose: bool) -> Choice:
+    if database in way.export:
+        return "export"
+    keeps = may_lose if way.keep is None else database in way.keep
+    return "keep" if keeps else "discard"
 
 
 def _weighed(held: tuple[Held, ...]) -> tuple[Held, ...]:

@@ -112,8 +112,9 @@ class LeftOut(Shape, frozen=True):
     reason: str
 
 
-KEEP = "keep"
-Choice = Literal["", "keep", "discard"]
+KEEP, EXPORT = "keep", "export"
+Choice = Literal["", "keep", "discard", "export"]
+"""`export`: what it holds goes into a store first; whether it is discarded then is asked after."""
 FOLLOWS = "is free to follow by itself"
 """In `Move.held`, of each copy that nothing is decided about any more."""
 

@@ -17,6 +17,7 @@ from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
 from recovery.drp.failback import Back
 from recovery.drp.plan import (
+    EXPORT,
     KEEP,
     Doubt,
     Gate,
@@ -30,6 +31,7 @@ from recovery.drp.plan import (
 )
 from recovery.drp.runbooks.kinds import (
     Discard,
+    Export,
     Fence,
     ForEach,
     Keep,
@@ -238,7 +240,7 @@ def _take(  # noqa: PLR0911 - one answer a kind
             return _databases(act.select, places, inventory, _no_copy)
         case Traffic(what="databases"):
             return _databases(act.select, places, inventory, _nothing)
-        case Keep() | Discard():
+        case Keep() | Export() | Discard():
             return _databases(act.select, places, _came_back(inventory, wish, act), _nothing)
         case Place() | Traffic():
             return _applications(act.select, places, inventory)
@@ -247,10 +249,12 @@ def _take(  # noqa: PLR0911 - one answer a kind
     return _Taken((Target("tocsin", step.id, step.title, 0, inventory.realm),))
 
 
-def _came_back(inventory: Inventory, wish: Wish, act: Keep | Discard) -> Inventory:
-    """Databases that go back; of those to be kept only the ones of which that was decided."""
+def _came_back(inventory: Inventory, wish: Wish, act: Keep | Export | Discard) -> Inventory:
+    """Databases that go back; of those to be kept or exported only the ones of which that was
+    decided."""
     moves = wish.back.moves if wish.back else ()
-    wanted = {move.target.id for move in moves if move.choice == KEEP or not isinstance(act, Keep)}
+    choices = {"keep_copies": {KEEP}, "export_copies": {EXPORT}}.get(act.kind)
+    wanted = {move.target.id for move in moves if choices is None or move.choice in choices}
     rows = tuple(row for row in inventory.databases if row.id in wanted)
     return replace(inventory, databases=rows)
 

@@ -24,7 +24,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs import lease_proof, refuse_proof
 from recovery.failover.proofs.prolonging import answered_for
-from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, trouble
+from recovery.failover.trouble import braked, hands_off, has_crashed, is_kept, is_silent, trouble
 from recovery.operations.facts import UNDER_WAY, UNFINISHED, OperationState
 
 
@@ -60,16 +60,25 @@ def _revoke_when_sure(facts: Facts, failover: Failover, policy: Policy, now: flo
         return Ask("The old primary is unknown.", "no-candidate")
     election = elect(facts, policy, now, source=source)
     if not election.chosen:
-        if election.reason.startswith(WORSE):
-            return _abandon(election.reason)
-        ask = Ask(election.reason, "no-candidate", election)
-        return _start_again(failover, source, policy) or ask
+        return _nobody(facts, failover, policy, election, source)
     answer = next((one for one in failover.asked if one.replica == election.chosen), None)
     if answer is None or answer.age > policy.answer_age:
         return _ask(failover, election, policy)
     if facts.around.turn:
         return Wait(f"Others go first: {facts.around.turn}", 1.0, alarm="held")
     return _revoke(facts, failover, policy, now)
+
+
+def _nobody(
+    facts: Facts, failover: Failover, policy: Policy, election: Election, source: ReplicaSight
+) -> Answer:
+    """Nobody is safe; a person is told once that is no matter of one look that was missed."""
+    if election.reason.startswith(WORSE):
+        return _abandon(election.reason)
+    if said := is_silent(facts, policy):
+        return Wait(said, 1.0)
+    ask = Ask(election.reason, "no-candidate", election)
+    return _start_again(failover, source, policy) or ask
 
 
 def _start_again(failover: Failover, source: ReplicaSight, policy: Policy) -> Step | None:

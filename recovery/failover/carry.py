@@ -1,8 +1,8 @@
-"""From the closed gate to redundancy: the phases after *analyse*. Pure.
+"""From the closed gate to redundancy: the phases after *analyse*; *promote* is `promoting`. Pure.
 
-Invariants: *promote* is ordered only with exactly one valid proof in the row (I-DB-4); an outcome
-that is not known is looked at again and never assumed (B8); what may have been promoted is never
-followed by another choice before its agent has said that it was not.
+Invariants: nobody is chosen before exactly one valid proof is in the row (I-DB-4); what holds no
+more is taken out before anybody is ordered to lead; the old primary leads again at a new
+epoch only.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from recovery.failover.facts import (
 )
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
-from recovery.failover.proofs import find_proof, hand_over_proof, refuse_promotion, refuse_proof
+from recovery.failover.promoting import NOT_DONE, revive
+from recovery.failover.proofs import find_proof, hand_over_proof, refuse_proof
 from recovery.failover.proofs.prolonging import answered_for
-from recovery.failover.trouble import has_crashed, trouble
+from recovery.failover.trouble import SILENT, is_silent, trouble
 from recovery.inventory.facts import Plan, ReplicaState, Role, StandbyLoss
 from recovery.operations.facts import UNDER_WAY, OperationState
 
-NOT_DONE = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.WITHDRAWN})
+ANSWERS = frozenset({"running", SILENT})
+"""One look that was missed makes nobody fallen, and no primary one without a standby."""
 
 
 def fence(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
@@ -170,6 +172,8 @@ def _elected(
         )
     if source.age <= policy.heard_within and source.server == "running":
         return _give_back(f"{election.reason} The old primary lives.")
+    if said := is_silent(facts, policy):
+        return Wait(said, 1.0)
     return Ask(election.reason, "no-candidate", election)
 
 
@@ -181,77 +185,10 @@ def is_left_alone(facts: Facts, chosen: str, policy: Policy) -> bool:
         one.may_be_promoted
         and one.role is Role.STANDBY
         and one.age <= policy.heard_within
-        and one.server == "running"
+        and one.server in ANSWERS
         for one in facts.replicas
         if one.replica not in (chosen, facts.database.primary)
     )
-
-
-def promote(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
-    """Ordered with the proof; left only by what is seen or by the agent's own no."""
-    target = facts.replica(failover.target)
-    if target is not None and has_taken_over(target, failover):
-        return Step(Act.ADVANCE, f"{target.name} leads at epoch {target.epoch}.", Phase.REPOINT)
-    order = failover.order("promote", failover.target)
-    if order is None or 0 < order.epoch < failover.new_epoch:  # nobody, or an earlier choice of it
-        if refused := refuse_promotion(facts, failover):
-            return Ask(refused, "no-proof")
-        assert failover.proof is not None
-        said = f"{failover.proof.said} Promoted at epoch {failover.new_epoch}."
-        return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
-    if order.state in NOT_DONE:
-        return _again(facts, failover, policy, order)
-    return _look_again(facts, failover, policy, order) or _overdue(failover, policy, order)
-
-
-def _overdue(failover: Failover, policy: Policy, order: OrderSight) -> Answer:
-    if (age := max(order.age, failover.phase_age)) > policy.promote_overdue:
-        said = f"The promotion is {order.state} for {age:.0f} s: its outcome is not known."
-        return Ask(said, "promotion-unknown")
-    return Wait("The standby is being promoted.", 0.2)
-
-
-def _look_again(facts: Facts, failover: Failover, policy: Policy, order: OrderSight) -> Step | None:
-    """Its server froze or fell in the middle, and its agent could not say how it ended. The same
-    order again, at the same epoch: what is promoted already stays so, and nobody else may lead."""
-    target = facts.replica(failover.target)
-    if target is None or order.state is not OperationState.UNKNOWN:
-        return None
-    if has_crashed(target, policy):
-        revived = _revive(facts, failover, policy)
-        return revived if isinstance(revived, Step) else None
-    runs = target.age <= policy.heard_within and target.server == "running"
-    if not runs or order.age <= policy.promote_again or refuse_promotion(facts, failover):
-        return None
-    said = f"{target.name} runs and does not lead: its promotion is ordered again."
-    return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
-
-
-def has_taken_over(target: ReplicaSight, failover: Failover) -> bool:
-    """Its agent says that it accepts writes at the new epoch, or a higher one."""
-    return target.is_writable and target.epoch >= failover.new_epoch
-
-
-def _again(facts: Facts, failover: Failover, policy: Policy, order: OrderSight) -> Answer:
-    """Its agent refused: for a promise that is waited out, or for good."""
-    last = next((one for one in failover.asked if one.replica == failover.target), None)
-    if order.state is not OperationState.REFUSED or failover.attempts >= policy.promote_attempts:
-        return Step(
-            Act.CHOOSE_AGAIN, f"It was not promoted: {order.detail}", Phase.ELECT,
-            replica=failover.target,
-        )  # fmt: skip
-    if last is None or last.age > order.age:
-        asking = failover.order("ask", failover.target)
-        if asking is not None and asking.state in UNDER_WAY and asking.age <= order.age:
-            return Wait("It is asked why it refused.", 0.2)
-        said = f"It refused ({order.detail}): it gives no further promises, and says what lives."
-        return Step(Act.ASK, said, replica=failover.target, take_over=True)
-    if (left := last.promised_for - last.age) > 0:
-        return Wait(f"The last promise to the old primary is waited out: {left:.1f} s.", left)
-    if refused := refuse_promotion(facts, failover):
-        return Ask(refused, "no-proof")
-    said = f"No promise is left; it refused before: {order.detail}"
-    return Step(Act.PROMOTE, said, replica=failover.target, proof=failover.proof)
 
 
 def repoint(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
@@ -277,29 +214,16 @@ def verify(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answ
         return Step(Act.ADVANCE, done, Phase.REBUILD)
     if failover.kind is FailoverKind.RESTART:
         source = facts.replica(failover.source)
-        if source is None or source.age > policy.heard_within or source.server != "running":
+        if source is None or source.age > policy.heard_within or source.server not in ANSWERS:
             return Step(Act.ABANDON, "It fell again after its restart.", Phase.ABANDONED)
         if facts.routed_epoch < wanted:
             # no route leads to it before it has served: a write through it would never come
             return Step(Act.ADVANCE, "Nobody was led to it yet.", Phase.REBUILD)
-    elif (revive := _revive(facts, failover, policy)) is not None:
-        return revive
+    elif (revived := revive(facts, failover, policy)) is not None:
+        return revived
     late = failover.phase_age > policy.verify_overdue
     said = "No write through the users' path was acknowledged yet."
     return Wait(said, 0.5, alarm="not-verified" if late else "")
-
-
-def _revive(facts: Facts, failover: Failover, policy: Policy) -> Answer | None:
-    """The server of the new primary crashed in its promotion, or before a user could write to it:
-    started again, at most one order at a time. Nobody else may be promoted meanwhile."""
-    target = facts.replica(failover.target)
-    if target is None or not has_crashed(target, policy):
-        return None
-    order = failover.order("restart", failover.target)
-    if order is None or (order.state not in UNDER_WAY and order.age > policy.promote_overdue):
-        said = f"The server of {target.name} fell since it was to lead: it is started again."
-        return Step(Act.RESTART, said, replica=failover.target)
-    return Wait(f"The server of {target.name} fell since it was to lead and is starting.", 1.0)
 
 
 def rebuild(facts: Facts, failover: Failover, policy: Policy, now: float) -> Answer:
@@ -366,7 +290,7 @@ def _rejoin(failover: Failover, returned: ReplicaSight, policy: Policy) -> Answe
     return Wait(f"{returned.name} is rejoining.")
 
 
-STANDING = frozenset({"running", "starting", "down", "fenced", "failed"})
+STANDING = frozenset({*ANSWERS, "starting", "down", "fenced", "failed"})
 """A server that is there, with its data, whether it runs at this moment or not."""
 
 

@@ -13,7 +13,6 @@ from recovery.failover.begin import begin
 from recovery.failover.carry import (
     choose,
     fence,
-    promote,
     rebuild,
     redirect,
     repoint,
@@ -22,6 +21,7 @@ from recovery.failover.carry import (
 from recovery.failover.facts import Answer, Facts, Failover
 from recovery.failover.phases import Phase
 from recovery.failover.policy import Policy
+from recovery.failover.promoting import promote
 
 _Stage = Callable[[Facts, Failover, Policy, float], Answer]
 STAGES: Mapping[Phase, _Stage] = {

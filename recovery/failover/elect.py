@@ -25,6 +25,7 @@ from recovery.failover.facts import (
 )
 from recovery.failover.loss.quote import Loss, written
 from recovery.failover.policy import MEBI, Policy
+from recovery.failover.trouble import SILENT
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 
 WORSE = "More would be lost than what was approved"
@@ -294,6 +295,8 @@ def _others(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Polic
             continue
         if sight.age > policy.heard_within:
             return f"{sight.name} could hold acknowledged writes that it has not, and is silent."
+        if sight.server == SILENT:
+            return f"{sight.name} could hold more than it last told, and does not answer just now."
         if sight.position > one.position:
             return f"{sight.name} holds more."
     return ""

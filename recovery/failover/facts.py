@@ -53,7 +53,7 @@ class Proof:
     `sequence`: the lease's number that ended; `receipt`: the operation that tells of the closed
     gate or the cut power; `position`: where the gate's closing stopped it; `people`: who vouch,
     `typed`: what they typed, `after`: the first word's seconds after the outage began; below
-    zero, it was given before anything failed.
+    zero, it was given before anything failed. `act`: the one act of a plan that people approved.
     """
 
     kind: ProofKind
@@ -66,6 +66,7 @@ class Proof:
     people: tuple[str, ...] = ()
     typed: str = ""
     after: float = -1.0
+    act: str = ""
 
 
 @dataclass(frozen=True, slots=True)

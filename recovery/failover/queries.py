@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Max
 
 from recovery.failover.models import Fence, Lease
 from recovery.failover.policy import Policy
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import Profile
-from recovery.inventory.models import Host
+from recovery.inventory.models import Epoch, Host, Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,25 @@ def fenced_hosts(hosts: Collection[UUID] | None = None) -> frozenset[UUID]:
     if hosts is not None:
         rows = rows.filter(pk__in=hosts)
     return frozenset(rows.values_list("pk", flat=True))
+
+
+def fenced_until(databases: Collection[UUID]) -> dict[UUID, int]:
+    """By replica, the epoch that its database had when the last fence of its datacenter was lifted:
+    who was away meanwhile was never told that it was set apart."""
+    lifted = Fence.objects.filter(state="lifted").values("datacenter")
+    ended = dict(lifted.annotate(at=Max("lifted_at")).values_list("datacenter", "at"))
+    if not ended:
+        return {}
+    began: dict[UUID, list[tuple[int, datetime]]] = defaultdict(list)
+    epochs = Epoch.objects.filter(database__in=databases)
+    for database, number, at in epochs.values_list("database", "number", "began_at"):
+        began[database].append((number, at))
+    rows = Replica.objects.filter(database__in=databases, host__datacenter__in=list(ended))
+    found = {}
+    for pk, database, site in rows.values_list("pk", "database", "host__datacenter"):
+        numbers = [number for number, at in began[database] if at <= ended[site]]
+        found[pk] = max(numbers, default=0)
+    return found
 
 
 def lease_spacing(replicas: Collection[UUID]) -> dict[UUID, float]:

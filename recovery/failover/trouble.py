@@ -13,6 +13,9 @@ from recovery.failover.policy import Policy
 from recovery.inventory.facts import DatabaseState, Plan, Role, Verdict
 
 SERVER_DOWN = frozenset({"down", "failed"})
+SILENT = "silent"
+"""Its process runs and missed a look or two (`inventory.actions.databases`): neither well nor down;
+one of both in seconds."""
 
 
 def trouble(facts: Facts, policy: Policy, now: float) -> str:
@@ -36,7 +39,7 @@ def trouble(facts: Facts, policy: Policy, now: float) -> str:
 def _is_being_made(facts: Facts) -> bool:
     """Before its primary is named, and between its data and its first start, it is down, and that
     is no crash: its agent starts it as often as it takes, and no user was led to it yet."""
-    is_down = facts.primary is None or facts.primary.server == "down"
+    is_down = facts.primary is None or facts.primary.server in ("down", SILENT)
     return facts.database.state is DatabaseState.MAKING and is_down
 
 
@@ -50,6 +53,15 @@ def _is_lived_by(row: LeaseRow, facts: Facts) -> bool:
 def has_crashed(sight: ReplicaSight, policy: Policy) -> bool:
     """Its agent lives and says that the server does not."""
     return sight.age <= policy.heard_within and sight.server in SERVER_DOWN
+
+
+def is_silent(facts: Facts, policy: Policy) -> str:
+    """Who missed a look just now, as a sentence: before that has an end nobody is told that no
+    standby is safe."""
+    for one in facts.replicas:
+        if one.server == SILENT and one.age <= policy.heard_within:
+            return f"{one.name}: {one.detail or 'it does not answer'}. It is asked again."
+    return ""
 
 
 def hands_off(around: Around, authority: Authority | None = None) -> Answer | None:

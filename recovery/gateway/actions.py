@@ -20,6 +20,7 @@ from recovery.backups.actions import hear_archivers
 from recovery.core import transitions, wire
 from recovery.failover.queries import fenced_hosts
 from recovery.gateway.models import HeartbeatKey
+from recovery.gateway.older import as_told
 from recovery.inventory.actions import enrol_host, see_replicas
 from recovery.inventory.facts import (
     DESIRED,
@@ -162,8 +163,8 @@ def record_outcomes(*, host: UUID, outcomes: Sequence[wire.Outcome], now: dateti
     told = {outcome.operation: outcome for outcome in outcomes if _is_uuid(outcome.operation)}
     own = Operation.objects.filter(pk__in=[UUID(key) for key in told], host=host)
     written = 0
-    for pk in own.values_list("pk", flat=True):
-        outcome = told[str(pk)]
+    for pk, verb, params, version in own.values_list("pk", "verb", "params", "host__agent_version"):
+        outcome = as_told(told[str(pk)], verb=verb, params=params, version=version)
         written += len(
             record_outcome(
                 operation=pk,

@@ -15,7 +15,7 @@ from recovery.core.wire.backups import BackupSpec
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.failover.models import Lease
-from recovery.failover.queries import fenced_hosts
+from recovery.failover.queries import fenced_hosts, fenced_until
 from recovery.failover.terms import TERMS
 from recovery.inventory.facts import DatabaseState, Durability, Profile, ReplicaState, Role
 from recovery.inventory.models import Database, Replica
@@ -38,6 +38,7 @@ VERBS: Mapping[str, wire.DatabaseVerb] = {
     "adopt": "adopt",
     "discard": "discard",
     "keep": "keep",
+    "export": "export",
 }
 
 
@@ -99,7 +100,7 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
             database__in=databases, revoked=False, epoch=F("database__epoch")
         ).values_list("database_id", flat=True)
     )
-    given_up = gave_up(databases)
+    given_up, fenced = gave_up(databases), fenced_until(databases)
     backups = backup_specs(databases, keeps_all=bool(frozen_reason(Part.RETENTION)))
     return {
         row.pk: _spec(
@@ -108,6 +109,7 @@ def specs_of(databases: Collection[UUID]) -> dict[UUID, wire.DatabaseSpec]:
             is_leased=database in leased,
             backup=backups.get(database),
             given_up=given_up.get(database, ()),
+            checked_below=fenced.get(row.pk, 0),
         )
         for database, group in members.items()
         for row in group
@@ -121,6 +123,7 @@ def _spec(
     is_leased: bool,
     backup: BackupSpec | None,
     given_up: tuple[str, ...],
+    checked_below: int,
 ) -> wire.DatabaseSpec:
     """Invariant (I-DB-7): somebody is named as promotable exactly while the primary lives by a
     lease of this epoch. Where there is none, nobody is promoted, so nobody has to stop."""
@@ -143,6 +146,7 @@ def _spec(
         backup=backup,
         adopts=str(database.adopting or "") if row.pk == database.primary_id else "",
         gave_up=given_up if row.pk == database.primary_id else (),
+        checked_below=checked_below,
     )
 
 

@@ -21,7 +21,7 @@ from recovery.failover.phases import ENDED
 from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
 
-DANGEROUS = frozenset({"fence", "promote", "restore", "adopt", "keep"})
+DANGEROUS = frozenset({"fence", "promote", "restore", "adopt", "keep", "export"})
 
 
 def plan_words(operations: Collection[Operation]) -> Mapping[UUID, PlanWord]:

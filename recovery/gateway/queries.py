@@ -21,7 +21,7 @@ from recovery.inventory.models import Host, Placement
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 
-HARMLESS = frozenset({Verb.STOP, Verb.ASK, Verb.FENCE, Verb.DISCARD, Verb.KEEP})
+HARMLESS = frozenset({Verb.STOP, Verb.ASK, Verb.FENCE, Verb.DISCARD, Verb.KEEP, Verb.EXPORT})
 """What a host of a fenced datacenter may still be told."""
 
 

@@ -62,17 +62,31 @@ def open_incident(
 def widen_incident(
     *, incident: Incident, domain: str, actor: Actor, reason: str, now: datetime
 ) -> Incident:
-    """It is about a wider failure domain than it seemed. Unless that has an incident already."""
+    """It is about a wider failure domain than it seemed. Unless that has an incident already.
+
+    Whoever had it had the smaller one: nobody has the wider one before somebody takes it, and its
+    alarm rings once for that.
+    """
     if Incident.objects.filter(domain=domain, state__in=UNRESOLVED).exists():
         return incident
+    had, was = incident.acknowledged_by, incident.title
+    changes: dict[str, object] = {"domain": domain}
+    if had:
+        changes |= {"acknowledged_at": None, "acknowledged_by": ""}
     with transaction.atomic():
-        widened = transitions.amend(
-            incident, {"domain": domain}, action="widened", actor=actor, reason=reason, now=now
-        )
+        if incident.state == IncidentState.ACKNOWLEDGED:
+            widened = transitions.move(
+                incident, IncidentState.OPEN, changes=changes, actor=actor, reason=reason, now=now
+            )
+        else:
+            widened = transitions.amend(
+                incident, changes, action="widened", actor=actor, reason=reason, now=now
+            )
         tell(
             incident=widened,
             kind="widened",
             said=reason,
+            why=f"{had} took it when it was: {was} This is more, and rings anew." if had else "",
             happened_at=now,
             actor=actor,
             tone="down",
@@ -134,6 +148,7 @@ def join_incident(
             now=now,
             changes={"resolved_at": now, "joined_id": into.pk},
         )
+        taken = f" {moved.acknowledged_by} took it." if moved.acknowledged_by else ""
         for one, said in ((moved, f"It is part of {into}"), (into, f"{moved} is part of it")):
             TimelineEntry.objects.create(
                 incident=one,
@@ -141,7 +156,7 @@ def join_incident(
                 recorded_at=now,
                 kind="joined",
                 said=f"{said}: {incident.title}"[:300] if one == into else said,
-                why=reason,
+                why=f"{reason}{taken}",
                 actor=str(actor),
             )
 

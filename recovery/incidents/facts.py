@@ -19,7 +19,7 @@ class IncidentState(StrEnum):
 
 MOVES: Mapping[str, frozenset[str]] = {
     IncidentState.OPEN: frozenset({"acknowledged", "mitigated", "resolved"}),
-    IncidentState.ACKNOWLEDGED: frozenset({"mitigated", "resolved"}),
+    IncidentState.ACKNOWLEDGED: frozenset({"open", "mitigated", "resolved"}),
     IncidentState.MITIGATED: frozenset({"resolved", "open", "acknowledged"}),
     IncidentState.RESOLVED: frozenset(),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Count, Q
 
@@ -32,6 +34,8 @@ class IncidentView:
     hurt: int
     joined: int = 0
     """The number of the incident that it is a part of."""
+    taken_parts: tuple[str, ...] = ()
+    """Who took what turned out to be a part of it: of the whole that says nothing."""
 
     @property
     def name(self) -> str:
@@ -108,6 +112,8 @@ def _views(rows: object) -> list[IncidentView]:
     annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
         n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
     )
+    found = list(annotated)
+    parts = _taken_parts([row.pk for row in found])
     return [
         IncidentView(
             id=str(row.pk),
@@ -125,9 +131,19 @@ def _views(rows: object) -> list[IncidentView]:
             members=row.n,
             hurt=row.broken,
             joined=row.joined.number if row.joined else 0,
+            taken_parts=tuple(parts[row.pk]),
         )
-        for row in annotated
+        for row in found
     ]
+
+
+def _taken_parts(keys: Sequence[UUID]) -> dict[UUID, list[str]]:
+    found: dict[UUID, list[str]] = defaultdict(list)
+    rows = Incident.objects.filter(joined__in=keys).exclude(acknowledged_by="")
+    for row in rows.order_by("number"):
+        if row.joined_id is not None:
+            found[row.joined_id].append(f"{row.acknowledged_by} took {row}, a part of it")
+    return found
 
 
 def members_of(numbers: Sequence[int]) -> tuple[MemberView, ...]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
+
+K = TypeVar("K")
+DEAF_AFTER = timedelta(seconds=75)
+"""An agent whose session stands reports fully every 30 s."""
 
 
 class DomainKind(StrEnum):
@@ -189,3 +195,14 @@ class DatabaseDescription:
                 " lease, or the name of who accepts unproven ones."
             )
         return ""
+
+
+def deaf_hosts(told: Mapping[K, datetime | None]) -> dict[K, datetime]:
+    """Hosts that may be heard and take no orders: their agents' sessions told nothing for long
+    while others' did; since when. `told`: the last full report of each, None: there was none yet.
+    Measured against the newest of all, so that an outage of the control plane makes none deaf."""
+    known = {host: at for host, at in told.items() if at is not None}
+    newest = max(known.values(), default=None)
+    if newest is None:
+        return {}
+    return {host: at for host, at in known.items() if newest - at > DEAF_AFTER}

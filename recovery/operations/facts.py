@@ -45,7 +45,7 @@ UNDER_WAY = UNFINISHED - {"unknown"}
 class Verb(StrEnum):
     """The closed catalogue of what an agent may be ordered to do (A6). None destroys anything:
     a rejoin and an adoption keep what they would overwrite (I-DB-5), what is discarded is a restore
-    that serves nobody, and what is kept is put aside as it is."""
+    that serves nobody, what is kept is put aside as it is, and an export reads alone."""
 
     START = "start"
     STOP = "stop"
@@ -58,6 +58,7 @@ class Verb(StrEnum):
     ADOPT = "adopt"
     DISCARD = "discard"
     KEEP = "keep"
+    EXPORT = "export"
 
 
 DATABASE_VERBS = frozenset(Verb) - {Verb.START, Verb.STOP}

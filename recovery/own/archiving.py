@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 
 from recovery.core.clock import system
+from recovery.core.ending import end
 from recovery.core.errors import TocsinError
 from recovery.core.wire.backups import BackupFact
 from recovery.engines.state import State
@@ -65,9 +66,7 @@ async def _until_changed(state: State, folder: OwnFolder, mark: Mark) -> None:
             for each in done:
                 each.result()
     finally:
-        for each in running:
-            each.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(running)
         for carrier in archiver.carriers:
             with contextlib.suppress(TocsinError):
                 await carrier.store.close()

@@ -26,6 +26,7 @@ from recovery.restores.facts import (
 )
 from recovery.restores.in_place import refuse_here
 from recovery.restores.lost import Standing, refuse
+from recovery.restores.words import deaf
 
 
 def choose(
@@ -176,6 +177,7 @@ def refuse_host(host: HostSight, home: Home) -> str:
         (host.site in home.lost, f"is in {host.site}, which is lost."),
         (host.is_cordoned, "is cordoned: nothing new goes there."),
         (host.is_quarantined, "has come back and is not trusted yet."),
+        (host.deaf_since is not None, deaf(host.deaf_since) if host.deaf_since else ""),
         (bool(host.taken_by), f"has its port taken by {host.taken_by}."),
     )
     return next((f"{host.name} {why}" for holds, why in no if holds), "")
@@ -184,7 +186,8 @@ def refuse_host(host: HostSight, home: Home) -> str:
 def refuse_agreed(host: HostSight, home: Home) -> str:
     """Why a host that was agreed to cannot take it any more; what passes by itself is waited for
     (`_awaited`), and its loss is seen by its verdict."""
-    return refuse_host(replace(host, verdict=Verdict.ALIVE, is_quarantined=False), home)
+    passed = replace(host, verdict=Verdict.ALIVE, is_quarantined=False, deaf_since=None)
+    return refuse_host(passed, home)
 
 
 def _order(host: HostSight, home: Home) -> tuple[bool, bool, int, str]:

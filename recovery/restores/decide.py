@@ -31,10 +31,13 @@ from recovery.restores.facts import (
 )
 from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led, starts, way_back
 from recovery.restores.lost import GONE, is_back, is_open, is_unheard
+from recovery.restores.words import deaf
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
 MOST_ORDERS = 6
+MOST_DEAF = 120.0
+"""Seconds for which a host that is heard, and takes no orders, is waited for before the switch."""
 AGAIN_SECONDS = 5.0
 ARCHIVE = "archive: "
 """How an agent's words begin about what is wrong with an archive."""
@@ -61,6 +64,8 @@ def _before_switch(facts: Facts) -> Answer:
         return _asked(facts)
     if facts.verdict in GONE:
         return _end(f"{facts.host} is {facts.verdict}. Ask anew, with another host.")
+    if facts.deaf_since is not None and facts.deaf_for > MOST_DEAF:
+        return _end(f"{facts.host} {deaf(facts.deaf_since)} Ask anew, with another host.")
     if waits := _waits(facts):
         return Wait(waits)
     return _STEPS[facts.phase](facts)
@@ -118,7 +123,7 @@ def _awaited(facts: Facts) -> str:
         )
     if facts.is_quarantined:
         return f"{facts.host} has come back and is not trusted yet."
-    return ""
+    return f"{facts.host} {deaf(facts.deaf_since)}" if facts.deaf_since is not None else ""
 
 
 def unlent(loan: LoanSight | None) -> str:
@@ -236,7 +241,7 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     if order is None:
         return Step(Act.ORDER, facts.phase, "Its order was never asked for.")
     if order.state in UNDER_WAY:
-        return Wait(order.held or f"{facts.host} is at it.")
+        return Wait(order.held or _awaited(facts) or f"{facts.host} is at it.")
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
         return _end(f"{failed}: {words_of(order)}")

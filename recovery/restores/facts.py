@@ -98,7 +98,7 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class HostSight:
     """A host that a database could go to. `taken_by`: what has its port there; `databases`: copies
-    on it."""
+    on it; `deaf_since`: since when it has taken no orders, if it takes none."""
 
     key: str
     name: str
@@ -109,6 +109,7 @@ class HostSight:
     is_quarantined: bool = False
     taken_by: str = ""
     databases: int = 0
+    deaf_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ class Facts:
 
     `state`, `epoch`, `routed_epoch`: the database's; `old_epoch`: as both people saw it.
     `failover`: its unfinished one. `word_is_over`: nobody gave the second one in time.
-    `verdict`, `is_quarantined`: of the new host, which pass by themselves. `source_gone`,
+    `verdict`, `is_quarantined`: of the new host, which pass by themselves; `deaf_since`: as in
+    `HostSight`, `deaf_for` seconds ago. `source_gone`,
     `host_refused`: why what was agreed to does not hold any more. `quoted`: the moment that both
     people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`, `close`: the newest orders, the last to the old host `left`, None where that
@@ -203,6 +205,8 @@ class Facts:
     routed_epoch: int = 0
     verdict: Verdict = Verdict.ALIVE
     is_quarantined: bool = False
+    deaf_since: datetime | None = None
+    deaf_for: float = 0.0
     word_is_over: bool = False
     called_off: str = ""
     failover: str = ""

@@ -19,6 +19,7 @@ from recovery.failover.rounds.memory import Word
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Verdict
 from recovery.inventory.models import Database, Datacenter, Host, Replica, ReplicaSight
+from recovery.inventory.queries import deaf_since, host_deaf_since
 from recovery.operations.facts import UNDER_WAY, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import about_restore
@@ -180,6 +181,7 @@ def _hosts(taken: Mapping[UUID, str]) -> tuple[HostSight, ...]:
         here.values_list("host").annotate(n=Count("pk")).values_list("host", "n")
     )
     rows = Host.objects.select_related("datacenter")
+    deaf = deaf_since()
     return tuple(
         HostSight(
             key=str(row.pk),
@@ -191,6 +193,7 @@ def _hosts(taken: Mapping[UUID, str]) -> tuple[HostSight, ...]:
             is_quarantined=row.quarantined_at is not None,
             taken_by=taken.get(row.pk, ""),
             databases=counts.get(row.pk, 0),
+            deaf_since=deaf.get(row.pk),
         )
         for row in rows.order_by("datacenter__position", "name")
     )
@@ -310,7 +313,7 @@ def facts_of(
     orders = list(orders_of(row, [Verb.RESTORE, Verb.ADOPT, Verb.FENCE]))
     running = ordered.running(orders, phase)
     hears = hearing(leases, now)
-    lead = lead_of(database, hears)
+    lead, deaf = lead_of(database, hears), host_deaf_since(row.host_id)
     return Facts(
         phase=phase,
         database=database.name,
@@ -322,6 +325,8 @@ def facts_of(
         routed_epoch=database.routed_epoch,
         verdict=Verdict(row.host.verdict),
         is_quarantined=row.host.quarantined_at is not None,
+        deaf_since=deaf,
+        deaf_for=(now - deaf).total_seconds() if deaf else 0.0,
         word_is_over=phase is Phase.ASKED and row.vouch.expires_at <= now,
         called_off=row.called_off,
         failover=unfinished_failover(database),

@@ -126,13 +126,14 @@ def _due(trial: Trial, rhythm: timedelta) -> datetime:
 def scratch_host(
     hosts: Sequence[HostSight], ticket: str, members: frozenset[tuple[str, str]]
 ) -> HostSight | None:
-    """A living, trusted host that serves nothing of this database, with the fewest copies."""
+    """A living, trusted host that takes orders, serves nothing of this, with the fewest copies."""
     usable = [
         one
         for one in hosts
         if one.verdict is Verdict.ALIVE
         and not one.is_cordoned
         and not one.is_quarantined
+        and one.deaf_since is None
         and (ticket, one.key) not in members
     ]
     return min(usable, key=lambda one: (one.databases, one.name), default=None)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from recovery.backups.words import spoken
+from datetime import datetime
+
+from recovery.backups.words import instant, spoken
 from recovery.inventory.facts import Verdict
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.in_place import STARTS_WITHIN
 
 NOBODY = "Nobody has to do anything"
+
+
+def deaf(since: datetime) -> str:
+    """Of a host that is heard, and takes no orders."""
+    return f"takes no orders: its agent's session has told nothing since {instant(since)}."
 
 
 def holds(phase: Phase, database: str, host: str, *, in_place: bool) -> str:

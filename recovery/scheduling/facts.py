@@ -49,7 +49,8 @@ DIMENSIONS = (
 @dataclass(frozen=True, slots=True)
 class HostFact:
     """A host. `used` sums all that occupies it: seats in any `OCCUPYING` state (also those of
-    applications that are not in the snapshot) and whatever else was reserved there."""
+    applications that are not in the snapshot) and whatever else was reserved there. `deaf`: it is
+    heard, and takes no orders."""
 
     id: str
     name: str
@@ -61,6 +62,7 @@ class HostFact:
     cordoned: bool = False
     draining: bool = False
     quarantined: bool = False
+    deaf: bool = False
     verdict: Verdict = Verdict.ALIVE
     replace: Replace = Replace.NONE
 

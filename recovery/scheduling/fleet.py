@@ -29,6 +29,7 @@ class Ban(StrEnum):
 
     VERDICT = "not alive"
     QUARANTINE = "in quarantine"
+    DEAF = "taking no orders"
     DRAIN = "draining"
     CORDON = "cordoned"
 
@@ -58,6 +59,7 @@ class Fleet:
         tests = {
             Ban.VERDICT: lambda host: host.verdict is not Verdict.ALIVE,
             Ban.QUARANTINE: lambda host: host.quarantined,
+            Ban.DEAF: lambda host: host.deaf,
             Ban.DRAIN: lambda host: host.draining,
             Ban.CORDON: lambda host: host.cordoned,
         }

@@ -12,6 +12,7 @@ from django.db.models import Exists, Max, OuterRef, Q, Sum
 from recovery.audit.models import AuditEntry
 from recovery.inventory.facts import SEATED, PlacementState, Replace, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
+from recovery.inventory.queries import deaf_since
 from recovery.operations.facts import UNFINISHED, Verb
 from recovery.operations.models import Operation
 from recovery.operations.queries import unfinished_of
@@ -39,7 +40,7 @@ FAILURE_MEMORY = timedelta(minutes=10)
 def snapshot_of(
     applications: Collection[UUID], now: datetime, policy: Policy | None = None
 ) -> Snapshot:
-    """All hosts, and everything about these applications. Nine statements."""
+    """All hosts, and everything about these applications. Ten statements."""
     slots = _slots(applications, now)
     return Snapshot(
         hosts=_hosts(),
@@ -106,13 +107,14 @@ def _hosts() -> tuple[HostFact, ...]:
         .values_list("host_id")
         .annotate(cpu=Sum("cpu_millis"), memory=Sum("memory_mib"))
     }
+    deaf = deaf_since()
     return tuple(
-        _host(row, used.get(row.pk, (0, 0)))
+        _host(row, used.get(row.pk, (0, 0)), deaf=row.pk in deaf)
         for row in Host.objects.select_related("datacenter", "rack")
     )
 
 
-def _host(row: Host, used: Vector) -> HostFact:
+def _host(row: Host, used: Vector, *, deaf: bool) -> HostFact:
     return HostFact(
         id=str(row.pk),
         name=row.name,
@@ -124,6 +126,7 @@ def _host(row: Host, used: Vector) -> HostFact:
         cordoned=row.cordoned_at is not None,
         draining=row.draining_at is not None,
         quarantined=row.quarantined_at is not None,
+        deaf=deaf,
         verdict=Verdict(row.verdict),
         replace=Replace(row.replace),
     )

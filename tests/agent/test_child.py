@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import psutil
-import pytest
 
-from recovery.agent.backups.restoring.child import child
-from recovery.agent.backups.restoring.unpack import Pace, unpack
+from recovery.agent.backups.restoring.child import Child
 
 SLEEPER = ["sleep", "600"]
 
 
 def _left() -> list[int]:
-    return [each.pid for each in psutil.Process().children() if each.name() in {"sleep", "tar"}]
+    return [each.pid for each in psutil.Process().children() if each.name() == "sleep"]
 
 
-async def test_a_work_that_is_cancelled_while_its_process_starts_leaves_none_behind() -> None:
+def test_a_process_whose_end_is_asked_for_while_it_starts_is_left_behind_by_nobody() -> None:
     asked, may_start = threading.Event(), threading.Event()
 
     def slowly() -> subprocess.Popen[bytes]:
@@ -29,47 +24,34 @@ async def test_a_work_that_is_cancelled_while_its_process_starts_leaves_none_beh
         may_start.wait()
         return subprocess.Popen(SLEEPER, stdin=subprocess.PIPE)
 
-    async def work() -> None:
-        async with child(slowly):
-            raise AssertionError("it was cancelled before")
-
-    running = asyncio.create_task(work())
-    await asyncio.to_thread(asked.wait)
-    running.cancel()
-    await asyncio.sleep(0)
+    held = Child()
+    starting = threading.Thread(target=held.start, args=(slowly,))
+    ending = threading.Thread(target=held.end)
+    starting.start()
+    asked.wait()
+    ending.start()
     may_start.set()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    starting.join()
+    ending.join()
+    assert held.process is not None
     assert _left() == []
 
 
-async def test_a_process_whose_work_failed_is_ended_and_its_pipes_are_closed() -> None:
-    def begin() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(SLEEPER, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_what_is_to_start_after_its_end_was_asked_for_does_not() -> None:
+    held = Child()
+    held.end()
+    held.start(lambda: subprocess.Popen(SLEEPER))
+    assert held.process is None
 
-    with pytest.raises(ZeroDivisionError):
-        async with child(begin) as process:
-            raise ZeroDivisionError
+
+def test_a_process_that_is_ended_has_its_pipes_closed() -> None:
+    held = Child()
+    held.start(lambda: subprocess.Popen(SLEEPER, stdin=subprocess.PIPE, stderr=subprocess.PIPE))
+    held.end()
+    process = held.process
+    assert process is not None
     assert process.returncode is not None
     assert process.stdin is not None
     assert process.stdin.closed
     assert process.stderr is not None
     assert process.stderr.closed
-
-
-@pytest.mark.parametrize("turns", range(12))
-async def test_unpacking_is_cancelled_at_any_moment(tmp_path: Path, turns: int) -> None:
-    """After so many turns of the loop, the first ones while tar starts."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-    pace = Pace(tmp_path, lambda upto: None)
-    running = asyncio.create_task(unpack(pieces(), tmp_path, 0, pace))
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert _left() == []

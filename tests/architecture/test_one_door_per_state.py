@@ -57,10 +57,11 @@ WITH_ROWS = [
 ]
 
 
-@pytest.mark.parametrize("source", WITH_ROWS, ids=lambda each: each.name)
-def test_rows_are_written_by_actions_alone(source: Source) -> None:
-    found = [] if is_door(source) else list(writes(source.tree))
-    assert found == [], f"{source.name} writes rows itself; ask an action to"
+def test_rows_are_written_by_actions_alone() -> None:
+    others = [source for source in WITH_ROWS if not is_door(source)]
+    found = {source.name: list(writes(source.tree)) for source in others}
+    wrong = {name: calls for name, calls in found.items() if calls}
+    assert wrong == {}, "these write rows themselves; ask an action to"
 
 
 @pytest.mark.parametrize(

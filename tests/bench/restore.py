@@ -6,7 +6,9 @@ store, opening and unpacking them in memory. A restore's fetching and unpacking,
 must reach 0.8 of the least. What it tells of its end (replay and proof included) after the first
 tenth must be right within 15 % of the whole, 95 of 100 words: each that it says is held against
 what came. The first restore of a process goes by what most hosts do and says little, the others by
-what they measured.
+what they measured. Beside it: what each spends of the CPU, the store's own process too (in
+production it is on another machine), and what these cores can do at most where each byte is read,
+unpacked and written. TRACES=FILE keeps how each restore went.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
+import secrets
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -25,14 +27,14 @@ from statistics import median
 from recovery.adapters.backups.s3 import S3Store
 from recovery.adapters.backups.sealing import unseal
 from recovery.agent.backups.fetch import AT_ONCE, Source
-from recovery.agent.backups.progress import Measured, Progress
+from recovery.agent.backups.progress import Measured
 from recovery.agent.backups.restore import Restore, Restored
 from recovery.agent.backups.restoring.unpack import settle
-from recovery.core.archive import coverage
 from recovery.core.clock import system
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family, Server
 from tests.agent.backups.fields import CLIENT, Archive, written
+from tests.bench.restore_cost import Cpu, Meter, Watched, bound, keep
 from tests.support.seaweed import Seaweed
 
 LEAST, ETA, RIGHT = 0.8, 0.15, 0.95
@@ -54,10 +56,28 @@ class Round:
     restore: float
     total: float
     misses: list[float]
+    size: int
+    costs: list[Cpu]
+    """Of the same four."""
 
     @property
     def ratio(self) -> float:
         return self.restore / min(self.disk, self.store, self.unpack)
+
+
+class Stages:
+    """What was measured of one after another."""
+
+    def __init__(self, meter: Meter, size: int) -> None:
+        self._meter, self._size = meter, size
+        self.speeds: list[float] = []
+        self.costs: list[Cpu] = []
+
+    async def add(self, act: Callable[[], Awaitable[object]]) -> None:
+        before = self._meter.read()
+        took = await _timed(act)
+        self.speeds.append(self._size / took)
+        self.costs.append(self._meter.read().less(before))
 
 
 async def _timed(act: Callable[[], Awaitable[object]]) -> float:
@@ -90,12 +110,11 @@ async def _many(names: list[str], act: Callable[[str], Awaitable[object]]) -> No
 
 
 async def _restored(
-    store: S3Store, place: Server, version: str, measured: Measured
-) -> tuple[Restored, list[float]]:
-    """The result, and how wrong each word about its end was."""
-    shutil.rmtree(place.folder, ignore_errors=True)
-    work = Restore(Source(store, KEYS, "shop"), place.place, version)
-    work.progress = Progress(measured=measured)
+    store: S3Store, place: Server, meter: Meter, measured: Measured
+) -> tuple[Restored, list[float], Cpu]:
+    """The result, how wrong each word about its end was, and what was spent until it was safe."""
+    work = Restore(Source(store, KEYS, "shop"), place.place, place.spec.version)
+    work.progress = progress = Watched(measured=measured, read=meter.read)
     running = asyncio.create_task(work.run())
     said: list[tuple[float, float]] = []
     while not running.done():
@@ -104,35 +123,42 @@ async def _restored(
             said.append((system.monotonic() - work.progress.began, left))
         await asyncio.wait({running}, timeout=0.1)
     whole = system.monotonic() - work.progress.began
-    if "SERIES" in os.environ:
-        print(f"  {whole:.2f} s:", *(f"{at:.1f}+{left:.1f}" for at, left in said))
-    return await running, [abs(at + left - whole) / whole for at, left in said]
+    keep(progress.trace(progress.began + whole))
+    misses = [abs(at + left - whole) / whole for at, left in said]
+    return await running, misses, progress.spent
 
 
 async def _round(
-    store: S3Store, server: Server, folder: Path, size: int, measured: Measured
+    store: S3Store, server: Server, folder: Path, meter: Meter, measured: Measured
 ) -> Round:
-    seen = await store.list("shop/")
-    newest = coverage(seen).newest
-    assert newest is not None
     plan, manifest = await Source(store, KEYS, "shop").plan(None)
     names = [*plan.parts, *(str(chunk) for chunk in plan.chunks)]
-    plain = manifest.plain + sum(chunk.stop - chunk.start for chunk in plan.chunks)
+    size = manifest.plain + sum(chunk.stop - chunk.start for chunk in plan.chunks)
     sealed: dict[str, bytes] = {}
 
-    async def keep(name: str) -> None:
+    async def keep_it(name: str) -> None:
         sealed[name] = await store.get(name)
 
     async def unpack(name: str) -> None:
         await asyncio.to_thread(lambda: unseal(sealed[name], name=name, keys=KEYS))
 
-    disk = size / await _timed(lambda: _raw_disk(folder, size))
-    read = plain / await _timed(lambda: _many(names, keep))
-    opened = plain / await _timed(lambda: _many(names, unpack))
+    stages = Stages(meter, size)
+    await stages.add(lambda: _raw_disk(folder, size))
+    await stages.add(lambda: _many(names, keep_it))
+    await stages.add(lambda: _many(names, unpack))
     sealed.clear()
     await settle(folder)
-    done, misses = await _restored(store, server, server.spec.version, measured)
-    return Round(disk, read, opened, done.speed, done.seconds, misses)
+    done, misses, spent = await _restored(store, server, meter, measured)
+    _put_away(server.folder)
+    disk, read, opened = stages.speeds
+    costs = [*stages.costs, spent]
+    return Round(disk, read, opened, done.speed, done.seconds, misses, size, costs)
+
+
+def _put_away(folder: Path) -> None:
+    """Not removed before the end: a file system looks in vain for numbers of files that were freed
+    within the last minutes, thousands of times."""
+    folder.rename(folder.with_name(f"{folder.name}-{secrets.token_hex(4)}"))
 
 
 async def measure(mebibytes: int, rounds: int) -> list[Round]:
@@ -158,10 +184,10 @@ async def measure(mebibytes: int, rounds: int) -> list[Round]:
             server.kill()
             mib = seen.bytes / (1 << 20)
             print(f"archived in {took:.1f} s: {mib:.0f} MiB sealed in {seen.objects} objects")
-            size, measured = mebibytes << 20, Measured()
+            meter, measured = Meter(weed.pid), Measured()
             found: list[Round] = []
             for number in range(rounds):
-                found.append(await _round(store, family.servers["b"], folder, size, measured))
+                found.append(await _round(store, family.servers["b"], folder, meter, measured))
                 print(_told(f"round {number + 1}", found[-1]), flush=True)
             return found
         finally:
@@ -180,7 +206,23 @@ def _told(name: str, found: Round) -> str:
     return (
         f"{name}: MB/s raw disk {disk}, store read {read}, unpacking {opened}, restore {restored} "
         f"({found.ratio:.2f} of the least); {found.total:.1f} s with replay and proof; "
-        f"its end {_missed(found.misses)}"
+        f"its end {_missed(found.misses)}\n{_spent(found)}"
+    )
+
+
+def _spent(found: Round) -> str:
+    alone, size = found.costs[:-1], found.size
+    names = ("raw disk", "store read", "unpacking", "restore")
+    told = (
+        f"{name} {each.own / size * 1e9:.2f} + {each.store / size * 1e9:.2f}"
+        for name, each in zip(names, found.costs, strict=True)
+    )
+    most, without = bound(alone, size), bound(alone, size, is_store_here=False)
+    mine = bound(found.costs[-1:], size), bound(found.costs[-1:], size, is_store_here=False)
+    return (
+        f"  CPU, ms for a MB, own + the store's: {', '.join(told)}; so {os.cpu_count()} cores "
+        f"do at most {most / 1e6:.0f} MB/s of these three ({without / 1e6:.0f} with the "
+        f"store elsewhere), and a restore as it is {mine[0] / 1e6:.0f} ({mine[1] / 1e6:.0f})"
     )
 
 

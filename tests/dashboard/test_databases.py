@@ -10,13 +10,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
-from recovery.alarms.models import Alarm
 from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
-from recovery.failover.meter import SILENT, STARTS_WITHIN, watch_meter
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
-from recovery.inventory.models import Host, WriteProbe
+from recovery.inventory.actions import remember_host
+from recovery.inventory.models import Host
 from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
 from tests.dashboard.conftest import SignIn
@@ -57,49 +56,6 @@ def test_one_database_shows_its_copies_with_position_and_gate(
     assert "follows, synchronous" in html
     assert "Switch orders-pg over…" in html
     assert "None yet: its first primary still leads." in html
-
-
-@pytest.mark.usefixtures("seeded")
-def test_a_silent_meter_is_unknown_and_rings_and_no_second_is_told_as_fine(
-    sign_in: SignIn,
-) -> None:
-    now, up = clock.system.now(), timedelta(hours=1)
-    watch_meter(now=now, looked_for=up)
-    assert not Alarm.objects.filter(key=SILENT).exists()
-    WriteProbe.objects.update(at=now - timedelta(seconds=40))
-    html = page(sign_in, "/databases/orders-pg/")
-    assert "orders-pg:</span> nobody measures whether it serves." in html
-    assert "Its users were last asked at" in html
-    assert "not measured since" in html
-    watch_meter(now=now, looked_for=STARTS_WITHIN)
-    assert not Alarm.objects.filter(key=SILENT).exists(), "everything may just have started"
-    watch_meter(now=now, looked_for=up)
-    alarm = Alarm.objects.get(key=SILENT)
-    assert "make status" in alarm.body
-    WriteProbe.objects.update(at=now, since=now)
-    watch_meter(now=now, looked_for=up)
-    alarm.refresh_from_db()
-    assert alarm.state == "ended"
-    html = page(sign_in, "/databases/orders-pg/")
-    assert "orders-pg:</span> serves." in html
-    assert "not every second was measured" in html, "its meter began anew"
-
-
-def test_who_may_move_it_reads_as_whom_its_users_connect(
-    sign_in: SignIn, seeded: dict[str, Base]
-) -> None:
-    said = "as <code>tocsin_app</code>"
-    assert said in page(sign_in, "/databases/orders-pg/")
-    assert said not in page(sign_in, "/databases/orders-pg/", "viewer")
-
-
-def test_a_host_that_is_seen_is_never_told_as_unseen(
-    sign_in: SignIn, seeded: dict[str, Base]
-) -> None:
-    bases.wait(seeded["wiki-pg"], "Nobody is served.", clock.system.now())
-    html = page(sign_in, "/databases/wiki-pg/")
-    assert "is not seen" not in html
-    assert "and no write is acknowledged" in html or "once its server starts on" in html
 
 
 def test_a_failover_under_way_shows_phases_clock_and_what_it_waits_for(
@@ -212,6 +168,18 @@ def test_a_host_lists_its_copies_and_what_its_loss_would_do(
     html = page(sign_in, "/hosts/par1-r1-h01/")
     assert "It fails over within 11.8 s; lost: nothing." in html
     assert "It serves on without this standby." in page(sign_in, "/hosts/par1-r2-h01/")
+
+
+def test_a_host_that_is_heard_and_takes_no_orders_says_so(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    now, quiet = clock.system.now(), Host.objects.get(name="par1-r1-h01")
+    for host in Host.objects.exclude(pk=quiet.pk):
+        remember_host(host=host.pk, now=now)
+    remember_host(host=quiet.pk, now=now - timedelta(minutes=2))
+    said = "It is heard, and takes no orders: its agent's session has told nothing since"
+    assert said in page(sign_in, "/hosts/par1-r1-h01/").replace("&#x27;", "'")
+    assert said not in page(sign_in, "/hosts/par1-r2-h01/").replace("&#x27;", "'")
 
 
 def test_the_forecast_names_databases_without_a_copy_elsewhere(

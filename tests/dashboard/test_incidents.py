@@ -9,6 +9,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.incidents import actions as incidents
+from recovery.incidents.models import TimelineEntry
 from recovery.inventory.models import Host
 from tests.dashboard import fleet
 from tests.dashboard.conftest import SignIn
@@ -32,6 +33,40 @@ def test_a_part_of_a_wider_incident_leads_to_it(sign_in: SignIn, hosts: dict[str
     html = client.get(f"/incidents/{whole.number}/").content.decode()
     assert f"{part} is part of it" in html
     assert "par1-r1-h02" in html
+
+
+def test_who_took_a_part_has_not_taken_the_whole_and_stands_beside_it(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    """At night: the datacenter's is a greater fact, and rings once for whoever is on call."""
+    now, by = clock.system.now(), Actor("controller", "t", 1)
+    part = fleet.lose_host(hosts["par1-r1-h02"], now)
+    whole = fleet.lose_host(hosts["par1-r1-h01"], now)
+    sign_in("responder").post(f"/incidents/{part.number}/acknowledge/")
+    incidents.join_incident(incident=part, into=whole, actor=by, reason="PAR1 is lost.", now=now)
+    html = sign_in("viewer").get(f"/incidents/{whole.number}/").content.decode()
+    assert "nobody has it yet" in html
+    assert f"responder took {part}, a part of it" in html
+    line = TimelineEntry.objects.get(incident=whole, kind="joined")
+    assert line.why == "PAR1 is lost. responder took it."
+
+
+def test_who_had_what_grew_into_more_is_told_and_it_waits_for_somebody_anew(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now, by = clock.system.now(), Actor("controller", "t", 1)
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    sign_in("responder").post(f"/incidents/{incident.number}/acknowledge/")
+    incident.refresh_from_db()
+    incidents.widen_incident(
+        incident=incident, domain="datacenter:PAR1", actor=by, reason="PAR1 is lost.", now=now
+    )
+    page = sign_in("viewer").get(f"/incidents/{incident.number}/").content.decode()
+    assert "nobody has it yet" in page
+    line = TimelineEntry.objects.get(incident=incident, kind="widened")
+    assert line.why.startswith("responder took it when it was")
+    again = sign_in("approver").post(f"/incidents/{incident.number}/acknowledge/")
+    assert again.status_code == 302, "the greater one can be taken"
 
 
 def test_acknowledging_takes_the_incident_and_stops_the_bell(

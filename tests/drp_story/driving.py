@@ -87,7 +87,7 @@ def _begin(lost: str, into: str, mode: str) -> Any:
 
 
 def _begin_back(lost: str, into: str, origin: int) -> Any:
-    """The shipped way back, with less time to watch."""
+    """The shipped way back, with less time to watch; what came back is exported first."""
     from recovery.audit.facts import Actor
     from recovery.core.clock import system
     from recovery.detection.freezes import lift_freeze
@@ -109,7 +109,9 @@ def _begin_back(lost: str, into: str, origin: int) -> Any:
     row = actions.write_runbook(raw=raw.encode(), actor=writer, reason="The story's.", now=now)
     row = actions.activate_runbook(runbook=row, actor=second, reason="I read it.", now=now)
     by = Actor("person", ASKED_BY)
-    back = back_of(origin, out_of=lost, into=into)
+    every = back_of(origin, out_of=lost, into=into).moves
+    exports = frozenset(move.target.id for move in every if move.held)
+    back = back_of(origin, out_of=lost, into=into, export=exports)
     run = actions.prepare_run(
         runbook=row,
         wish=Wish(Mode.PLANNED, lost, into, f"{into} is back.", back=back),

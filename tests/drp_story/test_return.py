@@ -3,8 +3,11 @@ is where it was, and no acknowledged write is lost on the way."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from recovery.agent.backups.__main__ import main
 from tests.drp_story.test_datacenter_lost import LEADS, bases, lead
 from tests.failovers.restoring import covered, has_points, lose_site, revive, serves
 from tests.failovers.telling import Bases
@@ -25,7 +28,10 @@ SELECT count(*) FROM inventory_replicasight s JOIN inventory_replica r ON r.id =
 JOIN inventory_database d ON d.id = r.database_id
 WHERE d.name = 'orders-pg' AND r.role = 'standby' AND (s.fact->>'healthy_ms')::bigint > 62000
 """
-KEPT = "SELECT state, detail FROM operations_operation WHERE verb = 'keep'"
+EXPORTED = """
+SELECT e.host, e.state, e.operation::text, s.name, s.address, s.bucket FROM backups_export e
+JOIN backups_store s ON s.id = e.store_id
+"""
 
 
 def sites(bases: Bases) -> dict[int, str]:
@@ -33,7 +39,17 @@ def sites(bases: Bases) -> dict[int, str]:
     return {ordinal: host[:4] for ordinal, host in bases.stack.rows(SEATS)}
 
 
-def test_what_a_run_moved_is_moved_back_and_nothing_is_lost(bases: Bases) -> None:
+def opened(bases: Bases, export: str, store: str, place: str, into: Path) -> str:
+    """What whoever has the key file reads of it, with no Tocsin at all."""
+    keys = Path(bases.stack.env["TOCSIN_VAR"]) / "lab" / "backups"
+    words = ["open", place, "--credentials", str(keys / "credentials"), "--id", store]
+    words += ["--database", "orders-pg", "--export", export]
+    said: list[str] = []
+    assert main([*words, "--keys", str(keys / "keys"), "--into", str(into)], said.append) == 0, said
+    return (into / "README.txt").read_text()
+
+
+def test_what_a_run_moved_is_moved_back_and_nothing_is_lost(bases: Bases, tmp_path: Path) -> None:
     has_points(bases, ("notes-pg", "orders-pg"), 1, 2)
     covered(bases, "notes-pg", 1, 2)
     wait_for(lambda: bases.stack.rows(WELL)[0][0] == 2, 120)
@@ -50,7 +66,12 @@ def test_what_a_run_moved_is_moved_back_and_nothing_is_lost(bases: Bases) -> Non
     assert back["state"] == "done", (back["state"], back["reason"], back["acts"])
     failed = {name for name, said in back["steps"].items() if said[0] == "failed"}
     assert failed <= {"tell-customers"}, "nobody configured a channel of customers"
-    assert all(state == "done" for state, _ in bases.stack.rows(KEPT))
+    exported = bases.stack.rows(EXPORTED)
+    assert {host for host, *_ in exported} == {"aaa1-a1", "aaa1-b1"}
+    for host, state, export, store, address, bucket in exported:
+        assert state == "kept"
+        text = opened(bases, export, store, f"{address}/{bucket}", tmp_path / host)
+        assert "What this does not show" in text
     assert bases.host_of("orders-pg").startswith("aaa1-")
     assert bases.host_of("notes-pg").startswith("bbb1-"), "restored: its owner moves it"
     assert sites(bases) == before

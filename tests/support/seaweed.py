@@ -34,6 +34,12 @@ class Seaweed:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self._weed.ports['s3'][0]}"
 
+    @property
+    def pid(self) -> int:
+        """Of its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def bucket(self, name: str, keys: tuple[str, str] = KEYS) -> Bucket:
         return Bucket(self.endpoint, name, *keys)
 

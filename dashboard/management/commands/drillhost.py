@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
-from recovery.drp.drills.actions import add_drill_host, issue_drill_token
+from recovery.drp.drills.actions import add_drill_host, issue_drill_token, retire_drill_host
+from recovery.drp.drills.models import DrillHost
 
 ACTOR = Actor("command", "drillhost")
 REASON = "Asked for on the command line."
@@ -18,12 +19,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--cpu-millis", type=int, required=True)
-        parser.add_argument("--memory-mib", type=int, required=True)
+        parser.add_argument("--cpu-millis", type=int)
+        parser.add_argument("--memory-mib", type=int)
+        parser.add_argument("--retire", metavar="WHY", help="it is lost for good")
+        parser.add_argument("--by", default="the command line", help="who says so")
 
     def handle(self, *args: object, **options: object) -> None:
         now, name = system.now(), str(options["name"])
         try:
+            if options["retire"] is not None:
+                self._retire(name, str(options["retire"]), str(options["by"]))
+                return
+            if options["cpu_millis"] is None or options["memory_mib"] is None:
+                raise CommandError("Say --cpu-millis and --memory-mib, or --retire WHY.")
             host = add_drill_host(
                 name=name,
                 cpu_millis=int(str(options["cpu_millis"])),
@@ -43,4 +51,15 @@ class Command(BaseCommand):
             'token_file = "/etc/tocsin/token"\n\n'
             "and the file of the approvers' keys (pins, party, origins): no data come there"
             f" without it.\nthe token: {token}"
+        )
+
+    def _retire(self, name: str, why: str, by: str) -> None:
+        host = DrillHost.objects.filter(name=name).first()
+        if host is None:
+            raise CommandError(f"There is no drill host {name}.")
+        row = retire_drill_host(host=host, by=by, actor=ACTOR, reason=why, now=system.now())
+        left = row.things.filter(state="removing").count()
+        self.stdout.write(
+            f"{row} is retired: nothing is begun there any more, and its token opens nothing. Of"
+            f" {left} things of drills it stays {row.unproven}."
         )

@@ -6,8 +6,9 @@ and so a browser.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,15 @@ class Command(BaseCommand):
         prepare.add_argument("--lost", required=True, metavar="DATACENTER")
         prepare.add_argument("--into", required=True, metavar="DATACENTER")
         prepare.add_argument("--override", default="", help="why although the runbook is stale")
+        prepare.add_argument(
+            "--origin", type=_number, default=0, metavar="DRP-N", help="the run that is taken back"
+        )
+        kept = prepare.add_mutually_exclusive_group()
+        kept.add_argument(
+            "--keep", action="append", metavar="DATABASE",
+            help="keep aside what its returned copies hold; of the others it follows again",
+        )  # fmt: skip
+        kept.add_argument("--keep-none", action="store_true", help="all of them follow again")
         self._by(prepare)
         for press in (*ON_RUN, *ON_STEP):
             one = does.add_parser(str(press))
@@ -109,22 +119,29 @@ class Command(BaseCommand):
         lost = options["lost"]
         if lost not in screen.recovery.sites:
             raise Refused(f"There is no datacenter {lost}.", field="lost")
-        start = acts.Start(
-            options["runbook"],
-            Mode(options["mode"]),
-            lost,
-            options["into"],
-            screen.brief(lost).sentence,
+        start = _decided(
+            acts.Start(
+                options["runbook"],
+                Mode(options["mode"]),
+                lost,
+                options["into"],
+                screen.brief(lost).sentence,
+                options["origin"],
+            ),
+            [] if options["keep_none"] else options["keep"],
         )
         book = find_book(start.runbook)
-        seen = preview(book, start.wish, actor.id).digest if book else ""
+        seen = preview(book, start.wish, actor.id) if book else None
         row = acts.prepare(
             start,
-            seen=seen,
+            seen=seen.digest if seen else "",
             override=options["override"],
             actor=actor,
             reason=options["reason"],
         )
+        for move in seen.plan.moves if seen else ():
+            if move.held:
+                self.stdout.write(f"{move.target.name}: {move.choice}. {move.held}")
         self.stdout.write(f"{row} is prepared. Nothing of it has begun.")
 
     def _press(self, options: dict[str, Any]) -> None:
@@ -148,3 +165,21 @@ class Command(BaseCommand):
         if needs not in rights_of(name):
             raise Refused(f"{name} has no role {needs}.")
         return Actor("person", name, auth="command line")
+
+
+def _number(text: str) -> int:
+    """Of a run: 7, or DRP-0007 as it is shown everywhere."""
+    number = text.upper().removeprefix("DRP-")
+    if not number.isascii() or not number.isdigit():
+        raise ArgumentTypeError(f"{text} is no run: DRP-0007, or 7")
+    return int(number)
+
+
+def _decided(start: acts.Start, keep: Collection[str] | None) -> acts.Start:
+    """What is kept of what came back, by the names of databases; None: nothing was said of it."""
+    if keep is None:
+        return start
+    back = start.wish.back
+    if back is None:
+        raise Refused("Name the run that is taken back too: --origin DRP-N.", field="origin")
+    return replace(start, keep=acts.kept_ids(back, keep))

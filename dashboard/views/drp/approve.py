@@ -23,12 +23,14 @@ from dashboard.permissions import May, Role, may
 from dashboard.views.drp.forms import Glass, No, Yes
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
+from recovery.backups.exported import ExportView, there_of
 from recovery.brief.canon import changes
 from recovery.core import clock
 from recovery.core.consent import Assertion
 from recovery.core.errors import Conflict, Refused, TocsinError
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.approvals.proofs import party
+from recovery.drp.facts import Kind
 from recovery.drp.views.asks import AskPage, breakable, view_ask
 
 Forms = Yes | No | Glass
@@ -182,6 +184,7 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
     if answered.form is not None:
         answered.form.data = {**answered.form.data.dict(), **seen}  # type: ignore[attr-defined]
         forms[type(answered.form)] = answered.form
+    exports = there_of([UUID(one.target.id) for one in page.returned])
     return show(
         request,
         role,
@@ -191,6 +194,8 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         heading=f"{page.run}: approve “{page.planned.title}”?",
         status=answered.status,
         ask=page,
+        exports=exports,
+        unexported=_unexported(page, exports),
         changed=answered.changed,
         person=person,
         is_mine=may(role, May.ANSWER) and not page.refusal,
@@ -202,6 +207,13 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         at=clock.system.now(),
         **answered.context,
     )
+
+
+def _unexported(page: AskPage, exports: tuple[ExportView, ...]) -> frozenset[str]:
+    """Databases of which whoever lets their copies go is told so."""
+    if page.planned.kind is not Kind.DISCARD_COPIES:
+        return frozenset()
+    return frozenset(one.target.name for one in page.returned) - {one.database for one in exports}
 
 
 def _options(page: AskPage, challenge: bytes) -> str:

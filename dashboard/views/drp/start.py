@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +15,7 @@ from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from dashboard.views.drp.forms import Prepare, Which
 from dashboard.views.page import show
+from recovery.backups.exported import there_of
 from recovery.brief.losses import say
 from recovery.brief.parts import Brief
 from recovery.core.errors import Conflict, TocsinError
@@ -30,6 +32,7 @@ from recovery.drp.views.starts import (
     returns,
 )
 
+CHOICES = (("keep", "keep"), ("export", "export first"), ("discard", "discard"))
 MOST_RUNS = 50
 """That are offered to be taken back, the newest."""
 
@@ -59,7 +62,8 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
         told["into"],
         brief.sentence,
         int(told["origin"] or 0),
-        frozenset(request.GET.getlist("keep")) if "decided" in request.GET else None,
+        _chosen(request, "keep") if "decided" in request.GET else None,
+        _chosen(request, "export"),
     )
     try:
         seen = _preview(wish, request.user.get_username())
@@ -67,6 +71,15 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
         which.add_error(None, str(error))
         return _ask(request, role, which, has_books=True, status=403)
     return _prepare(request, role, which, Planned(wish, seen, brief))
+
+
+def _chosen(request: HttpRequest, choice: str) -> frozenset[str]:
+    """Databases, by id, of which the address says so."""
+    return frozenset(
+        name.removeprefix("choice-")
+        for name, value in request.GET.items()
+        if name.startswith("choice-") and value == choice
+    )
 
 
 def _is_new(which: Which) -> bool:
@@ -133,6 +146,8 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
         form=form,
         seen=seen,
         held=[one for one in seen.plan.moves if one.held],
+        choices=CHOICES,
+        exports=there_of([UUID(one.target.id) for one in seen.plan.moves if one.held]),
         asked=[(name, which[name].value()) for name in which.fields],
         changed=changed,
         refusal=seen.refusal or refuse_undecided(wish.mode, wish.lost, decision_for(wish.lost)),

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from recovery.core.clock import system
 
-_PIECE = 64 << 10
+_PIECE = 512 << 10
+"""Smaller ones, or a buffer that grows, cost the CPU three times as much as the rest of a get."""
 
 
 class Paced(io.BytesIO):
@@ -36,11 +37,11 @@ class Stream(Protocol):
 
 def read_all(stream: Stream, seconds: float) -> bytes:
     """Within so many seconds."""
-    deadline, found = system.monotonic() + seconds, bytearray()
+    deadline, pieces = system.monotonic() + seconds, list[bytes]()
     for piece in stream.iter_chunks(_PIECE):
-        found += piece
+        pieces.append(piece)
         _check(deadline)
-    return bytes(found)
+    return b"".join(pieces)
 
 
 def _check(deadline: float) -> None:

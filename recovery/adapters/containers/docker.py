@@ -23,6 +23,7 @@ from requests.exceptions import RequestException
 
 from recovery.adapters.containers.events import listen
 from recovery.adapters.containers.filling import fill, placeholders
+from recovery.core.ending import end
 from recovery.core.ports import EngineAway, Sight, StartFailed
 from recovery.core.wire import ContainerSpec
 
@@ -81,8 +82,7 @@ class DockerContainers:
 
     async def close(self) -> None:
         if self._events is not None:
-            self._events.cancel()
-            await asyncio.wait({self._events})
+            await end([self._events])
         with contextlib.suppress(DockerException, RequestException):
             self._client.close()
 

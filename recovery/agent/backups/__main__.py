@@ -3,7 +3,10 @@
     python -m recovery.agent.backups show    STORE [--database NAME]
     python -m recovery.agent.backups restore STORE --database NAME --into FOLDER --keys FILE
                                              [--version 18] [--to 2026-11-28T18:00:00Z]
+    python -m recovery.agent.backups open    TAR --into FOLDER --keys FILE
+    python -m recovery.agent.backups open    STORE --database NAME --export ID --into … --keys …
 
+TAR: what was taken away of an export (what a returned copy held beyond its primary).
 STORE: a folder, or http://HOST:PORT/BUCKET with --credentials FILE (a line `ID ACCESS-KEY SECRET`)
 and --id ID. `show` needs no key: names alone tell what can be restored.
 """
@@ -12,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -20,12 +22,15 @@ from pathlib import Path
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.adapters.backups.sealing import read_keys
+from recovery.agent.backups.exporting.opening import TarRead, open_export
 from recovery.agent.backups.fetch import Source
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restore, sentence
 from recovery.agent.backups.restore_valkey import RestoreValkey
 from recovery.agent.backups.stores import credentials_of
 from recovery.core.archive import Coverage, coverage, parse, told
+from recovery.core.archive.exports import contents_of
+from recovery.core.ending import end
 from recovery.core.errors import BadConfiguration, TocsinError
 from recovery.core.moments import BadMoment, read_moment
 from recovery.core.ports import ObjectStore, Place
@@ -37,7 +42,7 @@ def main(argv: list[str], say: Callable[[str], object]) -> int:
     """1 with the reason when it was refused."""
     given = _parser().parse_args(argv)
     try:
-        asyncio.run(_show(given, say) if given.verb == "show" else _restore(given, say))
+        asyncio.run(VERBS[given.verb](given, say))
     except TocsinError as error:
         say(f"{error}\n")
         return 1
@@ -49,11 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     verbs = parser.add_subparsers(dest="verb", required=True)
     show, restore = verbs.add_parser("show"), verbs.add_parser("restore")
-    for each in (show, restore):
+    opened = verbs.add_parser("open")
+    for each in (show, restore, opened):
         each.add_argument("store")
         each.add_argument("--credentials", type=Path)
         each.add_argument("--id", default="")
     show.add_argument("--database", default="")
+    opened.add_argument("--database", default="")
+    opened.add_argument("--export", default="")
+    opened.add_argument("--into", type=Path, required=True)
+    opened.add_argument("--keys", type=Path, required=True)
     restore.add_argument("--database", required=True)
     restore.add_argument("--into", type=Path, required=True)
     restore.add_argument("--keys", type=Path, required=True)
@@ -121,10 +131,32 @@ async def _restore(given: argparse.Namespace, say: Callable[[str], object]) -> N
             say(_line(work.progress))
         say(f"{sentence(await running)}\n")
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, TocsinError):
-            await running
+        await end([running], within=600.0)
         await store.close()
+
+
+async def _open(given: argparse.Namespace, say: Callable[[str], object]) -> None:
+    path, keys = Path(str(given.store)), read_keys(given.keys)
+    if await asyncio.to_thread(path.is_file):
+        tar = TarRead(path)
+        try:
+            found = await open_export(tar.get, tar.contents, keys, given.into)
+        finally:
+            tar.close()
+    else:
+        if not given.database or not given.export:
+            raise BadConfiguration("A store needs --database NAME and --export ID.", field="export")
+        store = _store(given)
+        try:
+            name = contents_of(given.database, given.export)
+            found = await open_export(store.get, name, keys, given.into)
+        finally:
+            await store.close()
+    for one in found.files:
+        say(f"{one.name}: {one.size} bytes\n")
+
+
+VERBS = {"show": _show, "restore": _restore, "open": _open}
 
 
 def _line(progress: Progress) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from recovery.agent.backups.decide import snapshot_is_due
 from recovery.agent.backups.keeping import Keeping, Plan
 from recovery.agent.backups.snapshot import Snapshot
 from recovery.agent.backups.spool import Spool
@@ -57,8 +58,7 @@ class Daily(Keeping):
         """When the newest that the spool has is old."""
         backups = coverage(self.spool.objects.values()).backups
         begun = [begun_at(each.name.backup) for each in backups if each.is_restorable]
-        newest = max((each for each in begun if each), default=None)
-        if newest and system.now() - newest < self.plan.base_every:
+        if not snapshot_is_due(filter(None, begun), system.now(), self.plan.base_every):
             return False
         self._running = self._new()
         try:

@@ -17,7 +17,7 @@ from recovery.core.archive import (
     segment_start,
 )
 from recovery.core.errors import Refused
-from recovery.core.ports import EngineFailed
+from recovery.core.ports import EngineFailed, ObjectInfo
 
 RESERVE = SEGMENT
 PATIENCE = timedelta(minutes=10)
@@ -148,6 +148,21 @@ _MORE = "Free space there, or give the spool a larger disk."
 
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):.0f} MiB"
+
+
+def snapshot_is_due(begun: Iterable[datetime], now: datetime, every: timedelta) -> bool:
+    """By the newest that no clock ahead has named: of such a one nobody knows when it was taken."""
+    known = [each for each in begun if each <= now + PATIENCE]
+    return not known or now - max(known) >= every
+
+
+def of_now(objects: Iterable[ObjectInfo], now: datetime) -> tuple[ObjectInfo, ...]:
+    """Without the snapshots of a clock that stood ahead of this one: on the disk of whoever wrote
+    them their stamps are as wrong as their names. They would be kept as the newest, and what was
+    taken since be removed; they stay until their time comes."""
+    return tuple(
+        each for each in objects if each.modified <= now + PATIENCE or "/snapshot/" not in each.name
+    )
 
 
 def base_is_due(

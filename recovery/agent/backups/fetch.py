@@ -25,6 +25,7 @@ from recovery.core.archive import (
 )
 from recovery.core.archive.manifest import BadManifest
 from recovery.core.clock import system
+from recovery.core.ending import end
 from recovery.core.errors import Refused
 from recovery.core.ports import (
     EngineFailed,
@@ -184,7 +185,4 @@ class Source:
 
 
 async def _dropped(tasks: Iterable[asyncio.Task[bytes]]) -> None:
-    running = list(tasks)
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    await end(tasks)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from recovery.agent.backups.sharing import Sharing
+from recovery.core.ending import end
 from recovery.core.errors import TocsinError
 from recovery.core.ports import Place
 from recovery.core.wire import DatabaseSpec, ReplicaFact
@@ -51,6 +53,7 @@ class BackupKeeper:
         self._folder, self._place = folder, place
         self._running: dict[str, _Running] = {}
         self._freed: dict[str, asyncio.Task[None]] = {}
+        self._sharing = Sharing()
 
     def follow(self, seen: Sequence[tuple[DatabaseSpec, ReplicaFact]]) -> None:
         """What this host's replicas are wanted to be, and are."""
@@ -77,10 +80,7 @@ class BackupKeeper:
 
     async def close(self) -> None:
         """The slots stay: whoever comes next goes on."""
-        tasks = [each.task for each in self._running.values()] + list(self._freed.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([*(each.task for each in self._running.values()), *self._freed.values()])
 
     # ------------------------------------------------------------------ a primary
 
@@ -107,9 +107,11 @@ class BackupKeeper:
             await asyncio.sleep(_AGAIN)
 
     async def _kept(self, keeping: Keeping) -> None:
+        keeping.relief.sharing = self._sharing
         try:
             await keeping.run()
         finally:
+            self._sharing.leave(keeping.relief)
             for carrier in keeping.carriers:
                 await carrier.store.close()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from recovery.agent.backups.carry import Carrier
-from recovery.agent.backups.decide import pause, slowness
+from recovery.agent.backups.decide import of_now, pause, slowness
 from recovery.agent.backups.room import Relief
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
@@ -150,7 +150,8 @@ class Keeping(ABC):
         if self.keeps_all:
             return
         now = system.now()
-        for name in retention(self.spool.objects.values(), now, self.plan.spool):
+        here = of_now(self.spool.objects.values(), now)
+        for name in retention(here, now, self.plan.spool):
             if all(name in carrier.has for carrier in self.carriers):
                 await self.spool.forget(name)
         troubles: list[StoreError] = []

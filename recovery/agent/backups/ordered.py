@@ -28,6 +28,7 @@ from recovery.agent.backups.restoring import places
 from recovery.agent.databases.facts import Origin
 from recovery.agent.databases.replica import Replica
 from recovery.agent.disk import private_folder, write_atomic
+from recovery.core.ending import end
 from recovery.core.errors import BadConfiguration, BadMessage, Refused, TocsinError
 from recovery.core.ports import EngineFailed, Place, StoreAway, StoreFull
 from recovery.core.wire import DatabaseOrder, DatabaseSpec, Outcome, OutcomeState
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tocsin.agent.restores")
 PASSING = "store: "
 """How the detail begins of what only a store was in the way of: it may be asked for again."""
+TIDY_SECONDS = 60.0
+"""For so long what a restore has written may be taken away by the restore itself."""
 NOTHING = "nothing of this restore is here to be adopted"
 ARCHIVE = "archive: "
 """And of what is wrong with the archive itself: only that disproves a replica."""
@@ -100,10 +103,7 @@ class Restores:
                 await self._clear(path.stem, note.database)
 
     async def close(self) -> None:
-        tasks = [work.task for work in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([work.task for work in self._running.values()])
 
     def facts(self) -> tuple[RestoreFact, ...]:
         """All that is here, running or staged."""
@@ -165,8 +165,7 @@ class Restores:
             result = None if task.cancelled() else task.result()
             return result
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task], again=TIDY_SECONDS, within=3 * TIDY_SECONDS)
             del self._running[spec.restore]
             if result is None or spec.scratch:
                 await self._clear(spec.restore, database)

@@ -32,7 +32,8 @@ from recovery.agent.backups.fetch import ArchiveFault, RestoreRefused, Source, b
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restoring.lineage import Lineage, replayed
 from recovery.agent.backups.restoring.scratch import Scratch
-from recovery.agent.backups.restoring.unpack import Pace, Segments, settle, unpack
+from recovery.agent.backups.restoring.segments import Segments
+from recovery.agent.backups.restoring.unpack import Pace, settle, unpack
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
@@ -109,7 +110,7 @@ class Restore:
         layout = Layout(replace(self._place, folder=folder), self._version)
         try:
             async with alone(folder) as lock:
-                await self._fill(layout, plan, manifest, lock)
+                await self._fill(layout, plan, manifest)
                 fetched = system.monotonic() - began
                 taken = max(timeline, self._source.timeline)
                 restored = await self._prove(layout, plan, lock, taken, check_pages=check_pages)
@@ -148,14 +149,14 @@ class Restore:
                 todo="Free space on this host, or restore on another one.",
             )
 
-    async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest, lock: int) -> None:
+    async def _fill(self, layout: Layout, plan: RestorePlan, manifest: Manifest) -> None:
         data, progress = layout.files.data, self.progress
         data.mkdir(mode=0o700)
         log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
         progress.begin("fetching the base", total=manifest.plain + log, replay=_to_replay(plan))
         pace = Pace(layout.seat.folder, progress.is_safe)
         try:
-            await unpack(self._counted(plan, manifest), data, lock, pace)
+            await unpack(self._counted(plan, manifest), data, pace)
             progress.phase = "fetching the log"
             await self._lay_log(data / "pg_wal", plan, pace)
             if layout.seat.owner:
@@ -181,7 +182,7 @@ class Restore:
                 if len(data) != chunk.stop - chunk.start:
                     raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
                 await asyncio.to_thread(segments.lay, chunk, data)
-                await pace.wrote(len(data))
+                await pace.wrote(len(data), len(data))
                 self.progress.came(len(data))
         for history in plan.histories:
             text = await self._source.get(str(history))

@@ -104,7 +104,7 @@ class RestoreValkey:
             async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
                 async for piece in pieces:
                     await asyncio.to_thread(_write_all, handle, piece)
-                    await pace.wrote(len(piece))
+                    await pace.wrote(len(piece), len(piece))
                     progress.came(len(piece))
         finally:
             os.close(handle)

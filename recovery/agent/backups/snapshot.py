@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from recovery.adapters.databases.valkey.dumping import dump
 from recovery.adapters.databases.valkey.programs import major
+from recovery.adapters.databases.valkey.session import NO_WAIT_FOR
 from recovery.agent.backups.pieces import Pieces
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Line, Manifest, ManifestName, backup_name
@@ -23,6 +24,7 @@ from recovery.core.clock import system
 from recovery.core.ports import EngineAway, Login
 
 CANARY = f"{Login.PROBE}:canary"
+CANARY_SECONDS = 10.0
 
 
 class Snapshot:
@@ -74,11 +76,12 @@ class Snapshot:
             port=port,
             username=Login.PROBE.value,
             password=Login.PROBE.password(self._secret),
-            socket_timeout=10,
             protocol=2,
+            **NO_WAIT_FOR,
         )
         try:
-            await client.set(CANARY, milliseconds(system.now()))
+            async with asyncio.timeout(CANARY_SECONDS):
+                await client.set(CANARY, milliseconds(system.now()))
         except (RedisError, OSError) as error:
             raise EngineAway(f"no canary: {error}") from error
         finally:

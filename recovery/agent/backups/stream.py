@@ -22,6 +22,7 @@ from recovery.agent.backups.decide import End, furthest, next_leg
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import Chunk, History, Line
 from recovery.core.clock import system
+from recovery.core.ending import end
 from recovery.core.ports import EngineAway, EngineFailed, StoreError
 
 _log = logging.getLogger("tocsin.agent.backups")
@@ -101,7 +102,7 @@ class LogStream:
             await reading
             await connection.end_of_timeline()
         finally:
-            await _ended(reading)
+            await end([reading])
         return End(self.timeline, self.archived)
 
     async def _tell_histories(self, text: str, timeline: int) -> None:
@@ -246,11 +247,3 @@ class LogStream:
                 "the disk that the spool shares with the server is nearly full, and the server "
                 "keeps its log back for the archive no longer"
             )
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancelled and waited for; whoever cancels us meanwhile is heard."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()

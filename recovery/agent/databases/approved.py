@@ -29,9 +29,10 @@ ACTS: Mapping[str, frozenset[str]] = {
     "restore": frozenset({"restore_databases"}),
     "adopt": frozenset({"restore_databases"}),
     "keep": frozenset({"keep_copies"}),
+    "export": frozenset({"export_copies"}),
 }
 """Which kinds of steps want what. Nothing else that an agent does is dangerous."""
-BY_A_PLAN_ALONE = frozenset({"keep"})
+BY_A_PLAN_ALONE = frozenset({"keep", "export"})
 """What nobody but people wants."""
 NOBODY = Party("", frozenset())
 REALMS: Mapping[str, Realm] = {"drill": "drill", "planned": "production", "disaster": "production"}

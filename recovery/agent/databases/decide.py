@@ -127,6 +127,8 @@ def _running(picture: Picture) -> Act | Wait:
         return Wait("it does not answer")
     if seen.role == "primary":
         return Wait(_LEADS) if spec.role == "standby" else _configured(picture)
+    if spec.role == "standby" and picture.is_overtaken:
+        return Act(Deed.STOP, "it was set apart: what it holds is compared before it follows")
     if spec.role == "primary":
         return Wait("to be promoted by an order")
     return _following(picture)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from recovery.agent.databases.letters import MAC_HEADER
+from recovery.core.ending import end
 
 _MOST_BYTES = 8 * 1024
 _MOST_CONNECTIONS = 200
@@ -60,9 +61,7 @@ class Door:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
+            await end(self._open)
             await self._server.wait_closed()
 
     async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

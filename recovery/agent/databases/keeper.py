@@ -16,17 +16,20 @@ from recovery.adapters.databases.choice import engine_for
 from recovery.adapters.fencing.fences import Fences
 from recovery.adapters.fencing.nftables import NftablesGate
 from recovery.adapters.fencing.watchdog import WatchdogGate
+from recovery.agent.backups.exporting.ordered import Exports
 from recovery.agent.backups.keeper import BackupKeeper
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases import asking, letters
 from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.doors import Door, Reply, Request
-from recovery.agent.databases.leash import Leash, WatchdogAway
+from recovery.agent.databases.endings import Endings
+from recovery.agent.databases.leash import Leash
 from recovery.agent.databases.orders import DatabaseOrders
 from recovery.agent.databases.records import Records
 from recovery.agent.databases.replica import Replica
 from recovery.agent.databases.tools import Tools
 from recovery.core.clock import SystemClock
+from recovery.core.ending import end
 from recovery.core.errors import BadMessage
 from recovery.core.gates import Gate, GateKind
 from recovery.core.ports import EngineFailed, Place
@@ -104,9 +107,19 @@ class DatabaseKeeper:
         self._door = Door(self._answer)
         self._backups = BackupKeeper(setting.folder / "backups", self._place)
         self._numbers = 0
-        self._ending: set[str] = set()
-        self.orders = DatabaseOrders(
-            self._replicas.get, clock, self._restores, setting.approvals, self._unsure
+        self._listed: dict[str, DatabaseSpec] = {}
+        self._endings = Endings(self._put_away, self._take_up)
+        self.after_endings = self._endings.after
+        self.orders = self._orders()
+
+    def _orders(self) -> DatabaseOrders:
+        return DatabaseOrders(
+            self._replicas.get,
+            self._clock,
+            self._restores,
+            self._setting.approvals,
+            self._unsure,
+            exports=Exports(self._setting.folder / "backups", self._place),
         )
 
     # ------------------------------------------------------------------ life
@@ -132,6 +145,7 @@ class DatabaseKeeper:
             for task in self._tasks.values():
                 if task.done():
                     task.result()
+            self._endings.check()
             self._backups.follow([(each.spec, each.fact()) for each in self._replicas.values()])
             self.report()
             self._news.clear()
@@ -145,9 +159,8 @@ class DatabaseKeeper:
         await self._door.close()
         await self._backups.close()
         await self._restores.close()
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._endings.close()
+        await end(self._tasks.values())
         for replica in self._replicas.values():
             await replica.close()
         for leash in self._leashes.values():  # a fence asks also of what is in no list
@@ -156,12 +169,13 @@ class DatabaseKeeper:
     # ------------------------------------------------------------------ for the session
 
     async def take(self, listed: tuple[DatabaseSpec, ...]) -> None:
-        """A list that a control plane confirmed."""
+        """A list that a control plane confirmed. Nothing here waits for a server."""
+        self._listed = {spec.replica: spec for spec in listed}
+        for name in [name for name in self._replicas if name not in self._listed]:
+            self._endings.begin(self._replicas.pop(name), self._tasks.pop(name))
         for spec in listed:
-            await self._take(spec)
-        names = {spec.replica for spec in listed}
-        for name in [name for name in self._replicas if name not in names]:
-            await self._retire(name)
+            if spec.replica not in self._endings:  # else it is taken up once that is over
+                await self._take(spec)
         for replica in self._replicas.values():
             replica.forgive()
 
@@ -204,23 +218,19 @@ class DatabaseKeeper:
             )
         await replica.take(spec)
 
-    async def _retire(self, name: str) -> None:
-        """Not in the list any more: its server ends, its data stay."""
-        replica, task = self._replicas.pop(name), self._tasks.pop(name)
-        self._ending.add(name)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        with contextlib.suppress(WatchdogAway, OSError):
-            await replica.server.stop()
-            await replica.server.leash.quit()
-        await replica.close()
+    async def _put_away(self, name: str) -> None:
+        """Nothing of it runs any more."""
         await asyncio.to_thread(self._tools.records.retire, name)
         if (leash := self._leashes.pop(name, None)) is not None:
             leash.close()
-        self._ending.discard(name)
+
+    async def _take_up(self, name: str) -> None:
+        """It may have come into the list again while it ended."""
+        if (spec := self._listed.get(name)) is not None:
+            await self._take(spec)
 
     def _unsure(self, name: str) -> str:
-        if name in self._ending:
+        if name in self._endings:
             return "it is not in the list any more, and is about to end"
         if name in self._unusable:
             return "its record cannot be read: whether its server runs is not known"

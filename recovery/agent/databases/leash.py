@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ _PROGRAM = Path(watchdog.__file__)
 _ANSWER_SECONDS = 2.0
 _START_SECONDS = 10.0
 _STOP_MARGIN = 15.0
+_QUIT_SECONDS = 10.0
 
 
 class WatchdogAway(TocsinError):
@@ -127,12 +129,21 @@ class Leash:
                 raise
 
     async def quit(self) -> None:
-        """Ends it and its server."""
-        with contextlib.suppress(WatchdogAway):
-            await self.ask("quit", patience=_STOP_MARGIN)
-        self._let_go()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        """Ends it and its server, also one that has just been started and does not listen yet.
+        Raises `WatchdogAway` while one lives on."""
+        deadline = asyncio.get_running_loop().time() + _QUIT_SECONDS
+        while True:
+            why = "it was asked to quit"
+            try:
+                await self.ask("quit", patience=_STOP_MARGIN)
+            except WatchdogAway as error:
+                why = str(error)
+            self._let_go()
+            if not self._lives():
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise WatchdogAway(f"it lives on: {why}")
+            await asyncio.sleep(0.02)
 
     def close(self) -> None:
         """Lets go; watchdog and server stay."""
@@ -142,6 +153,22 @@ class Leash:
             self._process = None
 
     # ------------------------------------------------------------------ inside
+
+    def _lives(self) -> bool:
+        """Whether ours lives, or another holds this folder's lock; its server dies with it."""
+        if self._process is not None and self._process.poll() is None:
+            return True
+        try:
+            lock = os.open(self.folder / watchdog.LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     def _spawn(self) -> None:
         if self._process is not None and self._process.poll() is None:

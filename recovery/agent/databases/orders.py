@@ -13,13 +13,14 @@ from functools import partial
 
 import msgspec
 
+from recovery.agent.backups.exporting.ordered import Exports
 from recovery.agent.backups.ordered import Restores
 from recovery.agent.databases.approved import Approvals
 from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.records import taken_for_good, taken_over
 from recovery.agent.databases.replica import Replica
 from recovery.core.clock import SystemClock
-from recovery.core.errors import Refused
+from recovery.core.errors import Refused, TocsinError
 from recovery.core.ports import EngineAway, EngineFailed
 from recovery.core.wire import (
     DatabaseOrder,
@@ -35,7 +36,7 @@ OBSERVE_SECONDS = 10.0
 _PAUSE = 0.02
 Verb = Callable[[DatabaseOrder, Replica], Awaitable[Outcome]]
 GIVEN_UP = "its data are of a restore that was given up: what was there before is put back"
-IN_QUARANTINE = {"fence", "ask", "discard", "keep"}
+IN_QUARANTINE = {"fence", "ask", "discard", "keep", "export"}
 """What a host may do that is not trusted yet."""
 
 
@@ -49,9 +50,11 @@ class DatabaseOrders:
         restores: Restores,
         approvals: Approvals,
         unsure: Callable[[str], str] = lambda _: "",
+        *,
+        exports: Exports | None = None,
     ) -> None:
         """`unsure`: why nobody knows here whether a replica that is not kept still runs."""
-        self._unsure = unsure
+        self._unsure, self._exports = unsure, exports
         self.refuse = approvals.refuse
         self._replicas, self._clock, self._restores = replicas, clock, restores
         self._verbs: dict[DatabaseVerb, Verb] = {
@@ -61,6 +64,7 @@ class DatabaseOrders:
             "restart": self._restart,
             "rejoin": self._rejoin,
             "keep": self._keep,
+            "export": self._export,
             "adopt": restores.adopt,
         }
 
@@ -88,12 +92,14 @@ class DatabaseOrders:
         promises = await replica.server.decide(partial(taken_over, order))
         left = promises.left(self._clock.boottime())
         fact = replica.fact()
-        told = {
+        told: dict[str, object] = {
             "promised_ms": int(left * 1000),
             "position": fact.position,
             "timeline": fact.timeline,
             "state": fact.state,
         }
+        if order.give_again:
+            told["given_again"] = list(order.give_again)
         return outcome(order, "done", json.dumps(told))
 
     async def _fence(self, order: DatabaseOrder, replica: Replica) -> Outcome:
@@ -166,14 +172,26 @@ class DatabaseOrders:
         async with replica.turn:
             await replica.adopt()
             await replica.look()
-            if replica.spec.role != "out":
-                return outcome(order, "refused", "it is not set apart: it may serve")
-            if replica.server.is_running:
-                return outcome(order, "failed", "its server has not ended yet")
+            if bad := _not_apart(order, replica):
+                return bad
             kept = await replica.server.keep()
             await replica.look()
         replica.wake()
         return outcome(order, "done", json.dumps({"name": kept.name, "bytes": kept.size}))
+
+    async def _export(self, order: DatabaseOrder, replica: Replica) -> Outcome:
+        """Nothing of it changes: whatever is in the way, it may be asked for again."""
+        async with replica.turn:
+            await replica.adopt()
+            await replica.look()
+            if bad := _not_apart(order, replica):
+                return bad
+            if self._exports is None:
+                return outcome(order, "refused", "nothing is exported from this host")
+            try:
+                return outcome(order, "done", await self._exports.export(order))
+            except (TocsinError, OSError) as error:
+                return outcome(order, "failed", str(error))
 
     # ------------------------------------------------------------------ observing
 
@@ -204,6 +222,15 @@ async def _rejoined(replica: Replica) -> None:
         await replica.server.stop()
     await replica.server.rejoin()
     await replica.server.start()
+
+
+def _not_apart(order: DatabaseOrder, replica: Replica) -> Outcome | None:
+    """Why its data are not to be touched now."""
+    if replica.spec.role != "out":
+        return outcome(order, "refused", "it is not set apart: it may serve")
+    if replica.server.is_running:
+        return outcome(order, "failed", "its server has not ended yet")
+    return None
 
 
 def _unanswered(replica: Replica, epoch: int) -> OutcomeState:

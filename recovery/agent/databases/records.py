@@ -121,7 +121,8 @@ def learned(spec: DatabaseSpec, record: Record) -> tuple[Record, bool]:
     if spec.epoch < record.epoch:
         return record, False
     promises, apart = record.promises.learn(spec.epoch), record.apart
-    if spec.role == "out" and record.role == "standby" and not apart:
+    was_fenced = spec.role == "out" or record.epoch < spec.checked_below
+    if was_fenced and record.role == "standby" and not apart:
         apart = record.epoch
     change = msgspec.structs.replace(
         record, epoch=spec.epoch, spec=spec, promises=promises, apart=apart

@@ -19,7 +19,7 @@ from recovery.agent.databases.leash import WatchdogAway
 from recovery.agent.databases.letters import Answer, Question
 from recovery.agent.databases.records import learned, promised
 from recovery.agent.databases.server import Server
-from recovery.agent.databases.sights import Following, matters, with_sight
+from recovery.agent.databases.sights import SILENT_SECONDS, Following, matters, with_sight
 from recovery.agent.databases.tools import Tools
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed
@@ -148,7 +148,7 @@ class Replica:
         self._look_at_data()
         self._look_at_origin()
         self._following = self._following.look(
-            is_streaming=server.seen is not None and server.seen.is_streaming,
+            is_streaming=self._is_streaming(),
             is_running=server.is_running,
             now=self._tools.clock.boottime(),
         )
@@ -156,6 +156,11 @@ class Replica:
         if (told := matters(self.fact())) != self._told:
             self._told = told
             self._tools.changed()
+
+    def _is_streaming(self) -> bool | None:
+        """None: it did not answer, and not for long yet."""
+        seen, silent = self.server.seen, self.server.silence.seconds
+        return seen.is_streaming if seen else (None if silent < SILENT_SECONDS else False)
 
     def _look_at_origin(self) -> None:
         """Of which restore the data are, by what is wanted now: a list that asks for none any more
@@ -260,7 +265,8 @@ class Replica:
             alone=record.alone[:1000],
             is_measured=self._is_measured,
             adopted=self._origin.adopted,
-            detail=(self._trouble or self._waits_for)[:300],
+            silent_ms=int(server.silence.seconds * 1000),
+            detail=(self._trouble or server.silence.said or self._waits_for)[:300],
         )
         return fact if seen is None else with_sight(fact, seen)
 

@@ -21,7 +21,9 @@ from recovery.agent.databases.facts import Act, Deed, admits_by_address, is_boun
 from recovery.agent.databases.lease import Lease, Ties
 from recovery.agent.databases.leash import Sight, WatchdogAway
 from recovery.agent.databases.records import Record
+from recovery.agent.databases.sights import LOOK_SECONDS, Silence
 from recovery.agent.databases.tools import Tools
+from recovery.core.ending import end
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineAway, EngineFailed, Kept, ServerFacts
 from recovery.core.wire import DatabaseSpec, Grant
@@ -30,7 +32,6 @@ T = TypeVar("T")
 _log = logging.getLogger("tocsin.agent.server")
 STOP_SECONDS = 10.0
 START_SECONDS = 60.0
-LOOK_SECONDS = 2.0
 RIGHT_SECONDS = 4.0
 HAND_OVER_SECONDS = 3.0
 _ANSWERED_SECONDS = 1.5
@@ -48,6 +49,7 @@ class Server:
         self.sight: Sight | None = None
         self.seen: ServerFacts | None = None
         self.seen_at = float("-inf")
+        self.silence = Silence()
         self.configured: DatabaseSpec | None = None
         self.ended_at: int | None = None
         self.lease: Lease | None = None
@@ -86,7 +88,7 @@ class Server:
         before = self.sight
         self.sight = await self.leash.hold()
         if not self.is_running:
-            self.seen = None
+            self.seen, self.silence = None, Silence()
             return
         if before is None or before.pid != self.sight.pid:
             self._watch(self.sight.pid)
@@ -94,9 +96,10 @@ class Server:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 self.seen = await self.engine.look(self.spec)
-            self.seen_at = began
+            self.seen_at, self.silence = began, Silence()
         except (EngineAway, TimeoutError):
             self.seen = None
+            self.silence = self.silence.miss(began, self._tools.clock.boottime())
 
     def is_answering(self, seconds: float) -> bool:
         """Whether a look that began so recently was answered."""
@@ -175,9 +178,7 @@ class Server:
                 self.lease.give_up()
             raise
         finally:
-            for task in (waiting, ending):
-                task.cancel()
-            await asyncio.gather(waiting, ending, return_exceptions=True)
+            await end((waiting, ending))
 
     @property
     def is_gated(self) -> bool:
@@ -193,6 +194,8 @@ class Server:
         if not self.is_gated:
             await gate.release(self.name, spec.port)
             return
+        if self.is_running and self.seen and self.seen.role == "primary" and self._is_to_hand_over:
+            return  # without a lease a watchdog's gate kills it; its stop follows, then its gate
         leads = self.is_running and self.record.role == "primary" and spec.role == "primary"
         if leads and spec.lease is not None and spec.epoch > self.fenced:
             deadline = self._tools.clock.boottime() + spec.lease.length
@@ -204,6 +207,12 @@ class Server:
         """Whether a closed gate leaves it no way to hand over what its standbys lack: a watchdog
         kills it, and the kernel's keeps peers out where nobody tells them from clients."""
         return self._tools.gate.kind == "watchdog" or not admits_by_address(self.spec)
+
+    @property
+    def _is_to_hand_over(self) -> bool:
+        """Its list came before the order to hand over: the stop that follows from it ends it in
+        order, and says where; until then, at most, the lease that it had bounds its writes."""
+        return self.spec.role != "primary" and self._ends_before_it_closes
 
     def _peers(self) -> tuple[str, ...]:
         if not admits_by_address(self.spec):
@@ -274,10 +283,10 @@ class Server:
         if self.lease is not None and self.lease.epoch <= epoch:
             self.lease.rules.fence()
             await self.drop_lease()
-        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         is_leading = self.is_running and self.seen is not None and self.seen.role == "primary"
         if is_leading and self._ends_before_it_closes:
             await self._end(HAND_OVER_SECONDS)
+        await self._tools.gate.guard(self.name, self.spec.port, self._peers())
         return await self._tools.gate.fence(operation, self.name, epoch)
 
     # ------------------------------------------------------------------ the lease
@@ -288,7 +297,7 @@ class Server:
         is_wanted = spec.role == "primary" and spec.lease is not None and spec.epoch > self.fenced
         if self.lease is not None and (not is_wanted or self.lease.epoch != spec.epoch):
             await self.drop_lease()
-            if self.is_gated and self.is_running:
+            if self.is_gated and self.is_running and not self._is_to_hand_over:
                 await self._tools.gate.close(self.name)
         if spec.role == "primary" and seen is not None and seen.role == "primary":
             if is_wanted and self.lease is None:
@@ -321,8 +330,7 @@ class Server:
     async def drop_lease(self) -> None:
         task, self._leasing, self.lease = self._leasing, None, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
 
     async def granted(self, grant: Grant) -> None:
         if self.lease is not None:

@@ -45,10 +45,13 @@ class Following:
     until: float = 0.0
     is_on: bool = False
 
-    def look(self, *, is_streaming: bool, is_running: bool, now: float) -> Following:
-        """After another look. Whose own server ended has followed for no time at all."""
+    def look(self, *, is_streaming: bool | None, is_running: bool, now: float) -> Following:
+        """After another look. Whose own server ended has followed for no time at all; one look
+        without an answer (None) says neither."""
         if not is_running:
             return Following()
+        if is_streaming is None:
+            return self
         if not is_streaming:
             return replace(self, is_on=False)
         return Following(self.since if self.is_on else now, now, is_on=True)
@@ -56,3 +59,35 @@ class Following:
     @property
     def seconds(self) -> float:
         return self.until - self.since
+
+
+LOOK_SECONDS = 2.0
+"""What one look may take."""
+SILENT_SECONDS = 3 * LOOK_SECONDS
+"""Silent for so long, a server that runs is as one that does not: one look may be its host's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The looks in a row that a running server did not answer, since the first of them began.
+
+    Invariant: each counts for no more than a look may take, so that a sleep of the whole host
+    during one of them is one look unanswered and no long silence."""
+
+    since: float = 0.0
+    looks: int = 0
+    seconds: float = 0.0
+
+    def miss(self, began: float, now: float) -> Silence:
+        """After one more."""
+        since, looks = (self.since if self.looks else began), self.looks + 1
+        return Silence(since, looks, min(now - since, looks * LOOK_SECONDS))
+
+    @property
+    def said(self) -> str:
+        """For people; nothing where it answers."""
+        if not self.looks:
+            return ""
+        times = "look" if self.looks == 1 else "looks in a row"
+        span = f"{self.seconds:.1f} s ({self.looks} {times})"
+        return f"its process runs, and it has not answered for {span}"

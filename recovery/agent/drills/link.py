@@ -19,6 +19,7 @@ from websockets.exceptions import WebSocketException
 from recovery.agent.drills.keeper import DrillKeeper
 from recovery.agent.link import BACKOFF_FIRST, BACKOFF_LAST, HANDSHAKE_SECONDS, refusal_of
 from recovery.core import wire
+from recovery.core.ending import end
 from recovery.core.errors import BadMessage
 from recovery.core.wire.drills import MOST_BYTES, decode_list
 
@@ -69,8 +70,7 @@ class DrillLink:
                 async for text in socket:
                     await self._hear(socket, text)
             finally:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+                await end([telling])
 
     async def _tell(self, socket: ClientConnection) -> None:
         while True:

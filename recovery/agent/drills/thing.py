@@ -20,6 +20,7 @@ from recovery.agent.drills.servers import Ask, standing
 from recovery.agent.health import STARTING_SECONDS
 from recovery.agent.http import Getter, HttpFailure
 from recovery.core.clock import system
+from recovery.core.ending import end
 from recovery.core.errors import TocsinError
 from recovery.core.ports import Containers, EngineFailed, Place, StartFailed
 from recovery.core.wire.backups import RestoreResult
@@ -76,8 +77,7 @@ class Thing:
     async def close(self) -> None:
         """What runs of it ends with its task, but for containers, which the engine keeps."""
         if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await end([self.task])
 
     def fact(self) -> DrillFact:
         said = self._said

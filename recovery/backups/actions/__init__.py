@@ -1,5 +1,6 @@
 """The only writers of stores, of what lies where, of what was read there, and of proofs."""
 
+from recovery.backups.actions.exports import end_exports, note_export, take_export_away
 from recovery.backups.actions.hearing import hear_archivers, hear_own, note_jobs
 from recovery.backups.actions.loans import (
     borrow_volume,
@@ -33,6 +34,7 @@ __all__ = [
     "begin_proof",
     "begin_snapshot",
     "borrow_volume",
+    "end_exports",
     "end_loan",
     "fail_proof",
     "fail_snapshot",
@@ -47,12 +49,14 @@ __all__ = [
     "keep_snapshot",
     "lend_volume",
     "move_states",
+    "note_export",
     "note_jobs",
     "note_own_proofs",
     "pass_proof",
     "register_store",
     "ring_conditions",
     "see_archives",
+    "take_export_away",
     "tell_loan",
     "tell_snapshot",
     "void_proof",

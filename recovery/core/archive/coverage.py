@@ -27,7 +27,8 @@ class Backup:
     """A base backup or snapshot with a manifest, and the log that follows it without a gap.
 
     `moment`: every commit acknowledged up to then comes back; None: it cannot be restored, and
-    `problem` says why. A whole one may have a `problem` too: why its log ends early.
+    `problem` says why. A whole one may have a `problem` too: why its log ends early. `came`: when
+    it was all there, by the store's clock.
     """
 
     name: ManifestName
@@ -35,6 +36,13 @@ class Backup:
     chain: Chain
     problem: str
     moment: datetime | None
+    came: datetime
+
+    @property
+    def holds(self) -> datetime | None:
+        """By what it is compared with others: nothing can be in it that was written after it came,
+        so what a clock that stood ahead has named is no newer than that."""
+        return min(self.moment, self.came) if self.moment else None
 
     @property
     def is_restorable(self) -> bool:
@@ -52,7 +60,7 @@ class Backup:
     def order(self) -> tuple[int, int, int, int, str]:
         """The one that brings back most is the last; of equal ones the one with least to replay."""
         reach = self.chain.reach
-        moment = milliseconds(self.moment)
+        moment = milliseconds(self.holds)
         return reach.timeline, reach.lsn, moment, self.name.start, self.name.backup
 
 
@@ -102,9 +110,10 @@ class Listing:
     parts: dict[str, dict[int, ObjectInfo]] = field(default_factory=lambda: defaultdict(dict))
     log: Log = field(default_factory=Log)
     sizes: dict[str, int] = field(default_factory=dict)
+    came: dict[str, datetime] = field(default_factory=dict)
 
     def add(self, found: Part | ManifestName | Chunk | History, info: ObjectInfo) -> None:
-        self.sizes[info.name] = info.size
+        self.sizes[info.name], self.came[info.name] = info.size, info.modified
         match found:
             case ManifestName():
                 self.manifests.append(found)
@@ -143,13 +152,15 @@ def coverage(objects: Iterable[ObjectInfo]) -> Coverage:
     newest: list[Backup] = []
     missing: list[str] = []
     for listing in lines.values():
-        ours = sorted((_backup(each, listing) for each in listing.manifests), key=lambda b: b.order)
+        last = max(listing.came.values())
+        found = (_backup(each, listing, last) for each in listing.manifests)
+        ours = sorted(found, key=lambda each: each.order)
         backups += ours
         newest += [each for each in ours if each.is_restorable][-1:]
         missing += _missing(ours, listing)
     return Coverage(
         backups=tuple(sorted(backups, key=lambda each: (each.name.backup, each.name.line))),
-        newest=max(newest, key=lambda each: milliseconds(each.moment), default=None),
+        newest=max(newest, key=lambda each: milliseconds(each.holds), default=None),
         missing=tuple(dict.fromkeys(missing)),
         orphans=tuple(info for listing in lines.values() for info in listing.orphans),
         strangers=strangers,
@@ -159,7 +170,9 @@ def coverage(objects: Iterable[ObjectInfo]) -> Coverage:
     )
 
 
-def _backup(name: ManifestName, listing: Listing) -> Backup:
+def _backup(name: ManifestName, listing: Listing, last: datetime) -> Backup:
+    """`last`: when the newest object of its line came; a base reaches as far as its log."""
+    came = listing.came[str(name)] if name.kind == "snapshot" else last
     parts = listing.parts.get(name.backup, {})
     size = listing.sizes[str(name)] + sum(info.size for info in parts.values())
     lost = [number for number in range(name.parts) if number not in parts]
@@ -170,8 +183,8 @@ def _backup(name: ManifestName, listing: Listing) -> Backup:
     elif name.kind == "base" and (chain.reach.lsn < name.stop or not chain.chunks):
         problem = chain.gap or f"backup {name.backup} lacks its log up to {lsn_text(name.stop)}"
     else:
-        return Backup(name, size, chain, problem, moment)
-    return Backup(name, size, chain, problem, None)
+        return Backup(name, size, chain, problem, moment, came)
+    return Backup(name, size, chain, problem, None, came)
 
 
 def _missing(backups: list[Backup], listing: Listing) -> list[str]:

@@ -111,3 +111,18 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     seconds: float
     speed: float
+
+
+class ExportResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The detail of an export that is done: what is in which store under `export`. `bytes`: sealed,
+    in so many `objects`; `digest`: of them all (core/archive/exports.py); `files`: inside, of
+    `plain` bytes; `said`: what they hold, in a sentence."""
+
+    export: str
+    store: str
+    objects: int
+    bytes: int
+    digest: str
+    files: int
+    plain: int
+    said: str = ""

@@ -56,7 +56,9 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     it up. `adopts`: the restore whose data it has to lead this epoch with; what lies there serves
     no more, and what is staged is put in its place by an order. Empty: whatever it has.
     `gave_up`: the restores whose data may not serve, the newest first: what each of them replaced
-    is put in its place again.
+    is put in its place again. `checked_below`: its datacenter was fenced until this epoch; a
+    standby that heard of none as high is treated as one that was set apart: it may have been away
+    all the while, and hold what nobody else does.
     """
 
     replica: str
@@ -76,6 +78,7 @@ class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     backup: BackupSpec | None = None
     adopts: str = ""
     gave_up: tuple[str, ...] = ()
+    checked_below: Whole = 0
 
 
 ServerState = Literal["absent", "making", "starting", "running", "down", "fenced", "failed"]
@@ -103,6 +106,8 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     `settings`: what the worst case is computed from. `alone`: rows that only this one has;
     `is_measured`: of one that is set apart: it was looked at, so that none means none.
     `adopted`: the restore that its data are of, where its list asks for it or gave it up.
+    `silent_ms`: its process runs and answered no look for so long, each of which counts for no more
+    than it may take: three of them, six seconds. 0: it answers, or there is no process.
     """
 
     replica: str
@@ -126,6 +131,7 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     alone: str = ""
     is_measured: bool = False
     adopted: str = ""
+    silent_ms: Whole = 0
     detail: str = ""
 
 
@@ -166,7 +172,16 @@ class Grant(Frame, frozen=True):
 
 
 DatabaseVerb = Literal[
-    "fence", "promote", "ask", "restart", "rejoin", "restore", "adopt", "discard", "keep"
+    "fence",
+    "promote",
+    "ask",
+    "restart",
+    "rejoin",
+    "restore",
+    "adopt",
+    "discard",
+    "keep",
+    "export",
 ]
 
 
@@ -184,6 +199,8 @@ class DatabaseOrder(Frame, frozen=True):
     `done` carries a `RestoreResult` as JSON. `adopt`: what was restored becomes the data of this
     replica, which the list names as primary. `discard`: nothing of that restore is left here.
     `keep`: the data of a replica that is set apart are put aside as they are; by a plan alone.
+    `export`: what they hold beyond the primary's goes into a store of the database's, sealed;
+    `done` carries an `ExportResult` as JSON; by a plan alone, and as often as it is asked for.
     `plan`: a recovery plan wants it, and what shows that people agreed; None: failover itself does.
     """
 

@@ -81,7 +81,7 @@ def write_due_reports(*, now: datetime) -> int:
             continue
         written += _written(run, f"{run} has ended.", now)
     for run in outdated_reports():
-        written += _written(run, "All that it began was seen gone since.", now)
+        written += _written(run, "Since then all was seen gone, or its host retired.", now)
     return written
 
 

@@ -25,7 +25,7 @@ from recovery.core import incarnations, transitions
 from recovery.core.errors import Refused
 from recovery.core.wire.drills import DrillFact, DrillList, DrillReport
 from recovery.drp.drills.decide import MOST_SAID, seat, unbelievable
-from recovery.drp.drills.facts import DATABASE_MIB, ThingKind, ThingState
+from recovery.drp.drills.facts import DATABASE_MIB, LISTED, ThingKind, ThingState
 from recovery.drp.drills.models import DrillHost, DrillSight, DrillThing
 from recovery.drp.drills.queries import (
     host_sights,
@@ -63,6 +63,12 @@ def add_drill_host(
             added_at=now,
         )
         return transitions.create([row], actor=actor, reason=reason, now=now)[0]
+    if row.retired_at is not None:
+        raise Refused(
+            f"{name} was retired by {row.retired_by}: {row.retired_why}",
+            field="name",
+            todo="Give the new one another name.",
+        )
     changes = {"cpu_millis": cpu_millis, "memory_mib": memory_mib}
     if all(getattr(row, field) == value for field, value in changes.items()):
         return row
@@ -81,6 +87,40 @@ def issue_drill_token(*, host: DrillHost, actor: Actor, reason: str, now: dateti
         now=now,
     )
     return token
+
+
+def retire_drill_host(
+    *, host: DrillHost, by: str, actor: Actor, reason: str, now: datetime
+) -> DrillHost:
+    """It is lost for good. What drills began there is taken out of its list and stays without its
+    proof: nobody says that it is gone, and this person that nobody will ever see it. `Conflict`
+    while a worker is at a volume of it."""
+    if not reason.strip():
+        raise Refused("Say why: it stands in the proof of every drill there.", field="reason")
+    with transaction.atomic():
+        row = DrillHost.objects.select_for_update().get(pk=host.pk)
+        if row.retired_at is not None:
+            raise Refused(f"{row} was retired by {row.retired_by} already.")
+        if any(one.key == str(row.pk) and one.is_heard for one in host_sights()):
+            raise Refused(
+                f"{row} is heard: it can remove what it has, and say so.",
+                kept="Nothing was changed.",
+                todo="Let its drills end there; stop its program once nothing is left.",
+            )
+        things = DrillThing.objects.filter(host=row, state__in=sorted(LISTED))
+        remove_things(
+            things=list(things.select_related("host")), actor=actor, reason=reason, now=now
+        )
+        row.refresh_from_db()
+        changes = {
+            "retired_at": database_now(),
+            "retired_by": by,
+            "retired_why": reason,
+            "digest": digest_token(secrets.token_urlsafe(32)),
+        }
+        return transitions.amend(
+            row, changes, action="retired", actor=actor, reason=reason, now=now
+        )
 
 
 def is_drill_token(host: DrillHost, token: str) -> bool:
@@ -321,7 +361,8 @@ def ring_unproven(*, patience: float, actor: Actor, now: datetime) -> int:
     instant = database_now()
     for row, why in unseen():
         assert row.removed_at is not None, "it is being removed"
-        if why and (instant - row.removed_at).total_seconds() >= patience:
+        is_late = (instant - row.removed_at).total_seconds() >= patience
+        if why and is_late and row.host.retired_at is None:
             late.setdefault(row.host, []).append(f"{row.name}: {why}")
     for host, lines in late.items():
         raise_alarm(

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 HEARD_SECONDS = 10.0
 """A drill host that has reported within them is there."""
+NOT_PROVEN = "not proven:"
+"""How it begins that nobody will ever see that something is gone."""
 MOST_THINGS = 30
 """On one host: its report has to fit a frame."""
 DATABASE_MIB = 160

@@ -9,13 +9,15 @@ from __future__ import annotations
 from django.db import models
 
 from recovery.core.guarded import Guarded
-from recovery.drp.drills.facts import THING_MOVES, ThingKind, ThingState
+from recovery.drp.drills.facts import NOT_PROVEN, THING_MOVES, ThingKind, ThingState
 from recovery.inventory.models.places import choices
 
 
 class DrillHost(Guarded):
     """`digest`: of the token that it shows; `revision`: counts the lists that it was told; `life`:
-    the highest incarnation that one of them bore, also of rows that these know nothing of."""
+    the highest incarnation that one of them bore, also of rows that these know nothing of.
+    `retired_at`, `_by`, `_why`: it is lost for good, who says so, and why: nothing is begun there
+    any more, and nobody waits for its word."""
 
     TYPE = "drill host"
 
@@ -26,10 +28,21 @@ class DrillHost(Guarded):
     revision = models.BigIntegerField(default=1)
     life = models.BigIntegerField(default=0)
     added_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
+    retired_by = models.CharField(max_length=120, blank=True)
+    retired_why = models.TextField(blank=True)
 
     class Meta:
         app_label = "drp"
         ordering = ("name",)
+
+    @property
+    def unproven(self) -> str:
+        """Why nothing that is not seen gone there ever will be; empty where it is there."""
+        if self.retired_at is None:
+            return ""
+        who = f"host {self} was retired by {self.retired_by}"
+        return f"{NOT_PROVEN} {who} because {self.retired_why}"
 
     def __str__(self) -> str:
         return self.name

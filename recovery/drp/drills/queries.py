@@ -36,7 +36,7 @@ def host_sights() -> tuple[HostSight, ...]:
             things=len(listed[row.pk]),
             ports=frozenset(thing.port for thing in listed[row.pk]),
         )
-        for row in DrillHost.objects.all()
+        for row in DrillHost.objects.filter(retired_at=None)
     )
 
 
@@ -89,6 +89,8 @@ def why_unproven(row: DrillThing, looked: Looked | None, lent: Mapping[UUID, str
     """Why nobody knows that it is gone, with all that it borrowed; empty: it is proven."""
     assert row.removed_at is not None, "it is being removed"
     inc, revision = row.removed_in
+    if retired := row.host.unproven:
+        return retired
     return unproven(row.name, ((inc, revision), row.removed_at), looked) or lent.get(row.pk, "")
 
 

@@ -16,6 +16,7 @@ from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.by_hand import ByHand
 from recovery.drp.hands.calling import Calling
 from recovery.drp.hands.drilling import DrillWatching, Staging, Would
+from recovery.drp.hands.exporting import Exporting
 from recovery.drp.hands.fencing import Fencing
 from recovery.drp.hands.freezing import Freezing
 from recovery.drp.hands.moving import Moving
@@ -60,6 +61,7 @@ MAKERS: Mapping[Kind, Maker] = {
     Kind.PROMOTE_DATABASES: Promoting,
     Kind.LIFT_FENCE: Lifting,
     Kind.KEEP_COPIES: Keeping,
+    Kind.EXPORT_COPIES: Exporting,
     Kind.DISCARD_COPIES: Discarding,
     Kind.NOTIFY: Telling,
     Kind.WEBHOOK: Calling,
@@ -76,6 +78,7 @@ DRILL_MAKERS: Mapping[Kind, Maker] = {
     Kind.SWITCH_TRAFFIC: Would,
     Kind.LIFT_FENCE: Would,
     Kind.KEEP_COPIES: Would,
+    Kind.EXPORT_COPIES: Would,
     Kind.DISCARD_COPIES: Would,
     Kind.NOTIFY: Would,
     Kind.WEBHOOK: Would,

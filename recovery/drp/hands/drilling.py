@@ -61,6 +61,7 @@ def _would(step: PlannedStep, target: Target, bench: Bench) -> str:
         " answered there",
         Kind.LIFT_FENCE: f"lift the fence around {target.name}, and set apart what came back",
         Kind.KEEP_COPIES: f"keep aside what came back of {target.name}",
+        Kind.EXPORT_COPIES: f"export what came back of {target.name}",
         Kind.DISCARD_COPIES: f"let the copies of {target.name} that came back follow again",
         Kind.NOTIFY: f"tell {params.get('audience')}: “{params.get('message')}”",
         Kind.WEBHOOK: f"call {params.get('url')} about {params.get('event')}",

@@ -9,7 +9,7 @@ be kept of it was put aside, by its own agent's word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ from recovery.drp.facts import ActState, Kind
 from recovery.drp.hands.bench import Bench
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
-from recovery.drp.plan import KEEP, Target
+from recovery.drp.plan import EXPORT, KEEP, Choice, Target
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.apart import let_follow, returned_copies, set_apart
 from recovery.failover.actions.fences import lift_fence
@@ -89,7 +89,7 @@ def _databases(bench: Bench) -> list[UUID]:
     return [UUID(target.id) for target in targets if target.type == "database"]
 
 
-def _copies(bench: Bench, target: Target) -> list[Replica]:
+def copies_of(bench: Bench, target: Target) -> list[Replica]:
     """Of one database, those that came back."""
     return returned_copies([UUID(target.id)], bench.plan.into.name)
 
@@ -108,7 +108,7 @@ class Keeping:
                 bench.refuse_drill(order.target)
             except Refused as error:
                 return Outcome(Heard.FAILED, str(error))
-            copies = _copies(bench, order.target)
+            copies = copies_of(bench, order.target)
             if not copies:
                 said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
                 return Outcome(Heard.FAILED, said)
@@ -175,6 +175,21 @@ def _kept(op: Operation) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """What was decided to be done with a copy before it is let go."""
+
+    kind: Kind
+    verb: Verb
+    done: str
+
+
+FIRST: Mapping[str, First] = {
+    KEEP: First(Kind.KEEP_COPIES, Verb.KEEP, "kept"),
+    EXPORT: First(Kind.EXPORT_COPIES, Verb.EXPORT, "exported"),
+}
+
+
 @dataclass(slots=True)
 class Discarding:
     """Its journal: the copies that it let go."""
@@ -191,7 +206,7 @@ class Discarding:
             except Refused as error:
                 return Outcome(Heard.FAILED, str(error))
             why = f"{bench.run}, {order.step}: {bench.run.request_reason}"
-            copies = _copies(bench, order.target)
+            copies = copies_of(bench, order.target)
             unkept = {row.pk for row in self._unkept(order.target, copies)}
             going = [row for row in copies if row.pk not in unkept]
             let_follow(
@@ -204,25 +219,26 @@ class Discarding:
                 return Outcome(Heard.FAILED, self._left(order.target, copies) or said)
         return self.look(order)
 
-    def _is_to_be_kept(self, target: Target) -> bool:
+    def _choice(self, target: Target) -> Choice:
         move = self.bench.plan.move(target)
-        return move is not None and move.choice == KEEP
+        return move.choice if move else ""
 
     def _refuse_unkept(self, target: Target) -> None:
-        """What was decided to be kept is kept first, whoever skipped what."""
-        if not self._is_to_be_kept(target):
+        """What was decided to be kept, or exported, is so first, whoever skipped what."""
+        if (first := FIRST.get(self._choice(target))) is None:
             return
-        steps = [one.id for one in self.bench.plan.steps if one.kind is Kind.KEEP_COPIES]
+        steps = [one.id for one in self.bench.plan.steps if one.kind is first.kind]
         acts = Act.objects.filter(step__run=self.bench.run, step__name__in=steps)
         if not acts.filter(target=target.key, state=ActState.DONE).exists():
-            raise Refused(f"What {target.name} holds there was to be kept first, and is not.")
+            said = f"What {target.name} holds there was to be {first.done} first, and is not."
+            raise Refused(said)
 
     def _unkept(self, target: Target, copies: Sequence[Replica]) -> list[Replica]:
         """A person's word that it was kept is of the step; each copy's is its own agent's."""
-        if not self._is_to_be_kept(target):
+        if (first := FIRST.get(self._choice(target))) is None:
             return []
         orders = Operation.objects.filter(
-            verb=Verb.KEEP, params__plan__run=str(self.bench.run.pk), state=OperationState.DONE
+            verb=first.verb, params__plan__run=str(self.bench.run.pk), state=OperationState.DONE
         )
         kept = set(orders.values_list("replica", flat=True))
         return [row for row in copies if row.pk not in kept]
@@ -231,7 +247,10 @@ class Discarding:
         """Who stays apart, in a sentence; nothing where nobody does."""
         apart = [row for row in copies if row.state == ReplicaState.QUARANTINED]
         names = ", ".join(f"{row} on {row.host}" for row in self._unkept(target, apart))
-        return f"No agent told that it kept what is on {names}: set apart still." if names else ""
+        first = FIRST.get(self._choice(target))
+        if not names or first is None:
+            return ""
+        return f"No agent told that it {first.done} what is on {names}: set apart still."
 
     def look(self, order: Order) -> Outcome:
         """Until each follows: its primary says so."""
@@ -253,7 +272,7 @@ class Discarding:
             names = ", ".join(f"{row} on {row.host}" for row in behind)
             return Outcome(Heard.UNDER_WAY, f"Let go, and not following yet: {names}.")
         told = [f"{row}: {alone}." for row in rows if (alone := _alone(facts.get(row.pk) or {}))]
-        if left := self._left(order.target, _copies(self.bench, order.target)):
+        if left := self._left(order.target, copies_of(self.bench, order.target)):
             told.append(left)
         said = f"{order.target.name}: {len(rows)} follow {database.primary}."
         return Outcome(Heard.DONE, " ".join([said, *told]))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
+from django.db.models.functions import Greatest
 
 from recovery.backups.facts import LoanState
 from recovery.backups.models import Loan
@@ -85,14 +86,18 @@ def _instant(milliseconds: float | None) -> datetime | None:
 
 
 def is_proven(run: Run) -> bool:
-    """Nothing that it began is without its proof."""
-    return not DrillThing.objects.filter(run=run).exclude(state=ThingState.GONE).exists()
+    """Nothing that it began waits for its proof: it has it, or its host was retired."""
+    rows = DrillThing.objects.filter(run=run, host__retired_at=None)
+    return not rows.exclude(state=ThingState.GONE).exists()
 
 
 def outdated_reports() -> list[Run]:
-    """Drills whose newest report was made before all that they began was seen gone."""
+    """Drills whose newest report was made before all that they began was seen gone, or it was known
+    that nobody will."""
     rows = Run.objects.filter(mode=Mode.DRILL, state__in=sorted(ENDED))
-    seen = rows.annotate(made=Max("reports__made_at"), last=Max("things__gone_at"))
+    lost = Max("things__host__retired_at", filter=~Q(things__state=ThingState.GONE))
+    last = Greatest(Max("things__gone_at"), lost)
+    seen = rows.annotate(made=Max("reports__made_at"), last=last)
     late = seen.filter(last__gt=F("made")).select_related("runbook").order_by("number")
     return [run for run in late if is_proven(run)]
 

@@ -38,7 +38,14 @@ def returnable_runs() -> list[Run]:
     return list(rows.defer("plan").order_by("-number"))
 
 
-def back_of(number: int, *, out_of: str, into: str, keep: frozenset[str] | None = None) -> Back:
+def back_of(
+    number: int,
+    *,
+    out_of: str,
+    into: str,
+    keep: frozenset[str] | None = None,
+    export: frozenset[str] = frozenset(),
+) -> Back:
     """What the run of this number moved, and goes back now. `Refused` where it is none to take
     back."""
     run = Run.objects.filter(number=number).defer("plan").first()
@@ -51,7 +58,7 @@ def back_of(number: int, *, out_of: str, into: str, keep: frozenset[str] | None 
             field="origin",
         )
     found = traces(run)
-    return way_back(Way(run.number, str(run), out_of, into, keep), found, _present(found))
+    return way_back(Way(run.number, str(run), out_of, into, keep, export), found, _present(found))
 
 
 def ways_back(run: Run) -> list[tuple[str, Back]]:

@@ -11,10 +11,10 @@ from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.approvals.rules import weigh
 from recovery.drp.drift import drift
-from recovery.drp.facts import ENDED, ActState, Mode, RunState, StepState
+from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.failback import Back
 from recovery.drp.models import Act, Ask, Run, RunStep
-from recovery.drp.plan import KEEP, Plan, PlannedStep
+from recovery.drp.plan import EXPORT, KEEP, Plan, PlannedStep
 from recovery.drp.queries.approvals import (
     plan_of,
     pulse_of,
@@ -139,11 +139,7 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
         fresh = resolve(runbook, run.runbook.digest, wish, there)
     except TocsinError as error:
         return (str(error),), (str(error),)
-    ours = {
-        act.target: act.epoch
-        for act in Act.objects.filter(step__run=run, state=ActState.DONE).order_by("ended_at")
-    }
-    ours |= promoted_epochs(run)
+    ours = {**_touched(run, plan), **promoted_epochs(run)}
     ended = {name for name, step in steps.items() if step.state in over}
     acts = [act for step in steps.values() for act in step.acts]
     untold = [act for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}]
@@ -155,12 +151,30 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
     return drift(plan, fresh, ours=ours, ended=ended, busy=busy), moved
 
 
+def _touched(run: Run, plan: Plan) -> dict[str, int]:
+    """The epochs to which its acts brought targets. Somebody's word that copies are kept moved
+    nothing: what becomes of those by another hand is drift as before."""
+    keeps = [step.id for step in plan.steps if step.kind is Kind.KEEP_COPIES]
+    done = Act.objects.filter(step__run=run, state=ActState.DONE)
+    ours = done.exclude(step__name__in=keeps, by_word__gt="")
+    return {act.target: act.epoch for act in ours.order_by("ended_at")}
+
+
 def _back(plan: Plan) -> Back | None:
     """What it takes back, as it is now; what is kept was decided with the plan."""
     if not plan.origin:
         return None
-    keep = frozenset(move.target.id for move in plan.moves if move.choice == KEEP)
-    return back_of(plan.origin, out_of=plan.lost.name, into=plan.into.name, keep=keep)
+    chosen = {
+        choice: frozenset(move.target.id for move in plan.moves if move.choice == choice)
+        for choice in (KEEP, EXPORT)
+    }
+    return back_of(
+        plan.origin,
+        out_of=plan.lost.name,
+        into=plan.into.name,
+        keep=chosen[KEEP],
+        export=chosen[EXPORT],
+    )
 
 
 # ---------------------------------------------------------------------- approvals

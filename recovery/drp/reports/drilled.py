@@ -6,6 +6,7 @@ figure of a drill is taken for one that users of production saw.
 
 from __future__ import annotations
 
+from recovery.drp.drills.facts import NOT_PROVEN
 from recovery.drp.reports import document as doc
 from recovery.drp.reports.facts import DrillFacts, Facts, TargetFact, ThingFact
 from recovery.drp.reports.parts import Row, Section, when
@@ -54,7 +55,9 @@ def proof(drill: doc.Drill) -> str:
     counted = f"Begun {drill.begun}, removed {drill.removed}, seen gone {drill.gone}"
     if drill.gone == drill.begun:
         return f"{counted} at {when(drill.gone_at)}."
-    return f"{counted}: the clean-up is not proven."
+    said = (one.evidence for one in drill.things if not one.gone_at)
+    lost = dict.fromkeys(one for one in said if one.startswith(NOT_PROVEN))
+    return f"{counted}: {'; '.join(lost) or 'the clean-up is not proven'}."
 
 
 def stood(one: TargetFact, facts: Facts) -> ThingFact | None:

@@ -83,7 +83,9 @@ def _stages(steps: tuple[Step, ...]) -> Iterator[Wrong]:
                 yield Wrong(("steps", at, "needs", n), said)
 
 
-MOVE_NOTHING = frozenset({Kind.LIFT_FENCE, Kind.KEEP_COPIES, Kind.DISCARD_COPIES})
+MOVE_NOTHING = frozenset(
+    {Kind.LIFT_FENCE, Kind.KEEP_COPIES, Kind.EXPORT_COPIES, Kind.DISCARD_COPIES}
+)
 """They end nothing that serves: what came back is cleared away by automation meanwhile."""
 
 

@@ -126,6 +126,15 @@ class Keep(BaseModel):
     select: Select
 
 
+class Export(BaseModel):
+    """Of the databases that go back and were decided to be exported: what their copies there hold
+    beyond the primary goes into a store, sealed. They stay set apart."""
+
+    model_config = STRICT
+    kind: Literal["export_copies"]
+    select: Select
+
+
 class Discard(BaseModel):
     """Of the databases that go back: their copies there follow again, whatever only they held."""
 
@@ -178,7 +187,7 @@ class Gate(BaseModel):
 
 
 Repeated = Annotated[
-    Promote | Restore | Place | Traffic | Keep | Discard, Field(discriminator="kind")
+    Promote | Restore | Place | Traffic | Keep | Export | Discard, Field(discriminator="kind")
 ]
 
 

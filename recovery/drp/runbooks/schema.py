@@ -18,6 +18,7 @@ from recovery.drp.runbooks.kinds import (
     Approval,
     Check,
     Discard,
+    Export,
     Fence,
     ForEach,
     Freeze,
@@ -51,6 +52,7 @@ Act = Annotated[
     | Fence
     | Lift
     | Keep
+    | Export
     | Discard
     | Promote
     | Restore

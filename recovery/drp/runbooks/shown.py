@@ -9,6 +9,7 @@ from recovery.drp.facts import DANGEROUS, Kind
 from recovery.drp.runbooks.kinds import (
     Check,
     Discard,
+    Export,
     Fence,
     ForEach,
     Freeze,
@@ -150,6 +151,12 @@ def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
             return (
                 f"Keeps what the copies of {_which(act.select, 'databases')} hold that came back,"
                 " where that was decided"
+            )
+        case Export():
+            return (
+                f"Exports what the copies of {_which(act.select, 'databases')} that came back hold"
+                " beyond the primary into a store, sealed, where that was decided; whoever takes it"
+                " away reads people's data"
             )
         case Discard():
             return (

@@ -32,7 +32,7 @@ from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
-RETURNING = frozenset({Kind.KEEP_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
+RETURNING = frozenset({Kind.KEEP_COPIES, Kind.EXPORT_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
 OVER = {
     AskState.USED: "It was approved, and its step has begun.",
     AskState.DENIED: "Somebody said no to it.",

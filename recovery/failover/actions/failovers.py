@@ -245,6 +245,7 @@ def order_promotion(
 ) -> None:
     """Intent first: the row says that it is to lead, the order says when."""
     assert failover.target is not None, "somebody was chosen"
+    _check_wanted(failover)
     set_role(replica=failover.target, role=Role.PRIMARY, actor=actor, reason=reason, now=now)
     transitions.amend(
         failover,

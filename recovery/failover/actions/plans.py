@@ -25,6 +25,8 @@ from recovery.inventory.models import Database, Replica
 
 WAITING = (Phase.ANALYSE, Phase.FENCE, Phase.ELECT)
 """Nobody was ordered to lead yet."""
+UNLED = (*WAITING, Phase.PROMOTE)
+"""Nobody leads yet: whoever was ordered to may have to be ordered again, or another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,11 @@ def hear_word(
 
 
 def withdraw_authority(*, acts: str, actor: Actor, reason: str, now: datetime) -> None:
-    """Failovers of these acts (how their keys begin) that still wait are no plan's any more: they
-    go on by failover's own rules, and promises that they took over are given again. In the caller's
-    transaction."""
-    rows = Failover.objects.select_for_update().filter(act__startswith=acts, phase__in=WAITING)
+    """Failovers of these acts (how their keys begin) in which nobody leads yet are no plan's any
+    more: they go on by failover's own rules, and promises that they took over are given again. What
+    was ordered already is looked at to its end; nothing is ordered again on this word. In the
+    caller's transaction."""
+    rows = Failover.objects.select_for_update().filter(act__startswith=acts, phase__in=UNLED)
     for held in rows.exclude(authority={}).order_by("pk"):
         said = f"The plan's word for {held} is taken back"
         tell(held, "taken back", said, why=reason, actor=actor, now=now)

@@ -102,10 +102,13 @@ def _vouched(proof: Proof, facts: Facts, failover: Failover) -> str:
 
 
 def _approved(proof: Proof, facts: Facts, failover: Failover) -> str:
-    """Never while a lease could end: that is waited for."""
+    """Never while a lease could end: that is waited for. A word is about one act, of the plan that
+    holds now: what was said for another one, or for a plan that was called off, is no word here."""
     authority = failover.authority
     if authority is None or len({person for person in authority.people if person}) < 2:
         return "Two different people have to have agreed to a recovery plan."
+    if proof.act != authority.act:
+        return "They agreed to another act than this one: a word serves for what it was given for."
     if set(proof.people) != set(authority.people):
         return "Other people agreed to this plan."
     if failover.source not in authority.named:

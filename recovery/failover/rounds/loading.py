@@ -379,6 +379,7 @@ def _proof(stored: Mapping[str, object] | None) -> f.Proof | None:
         people=tuple(str(one) for one in people) if isinstance(people, list) else (),
         typed=str(stored.get("typed", "")),
         after=float(str(stored.get("after", -1.0))),
+        act=str(stored.get("act", "")),
     )
 
 

@@ -89,5 +89,6 @@ def approved_by(row: Failover) -> tuple[Proof, ...]:
             epoch=row.old_epoch,
             said=f"{authority.said} on the word of {named}: it lives by no lease that could end.",
             people=authority.people,
+            act=authority.act,
         ),
     )

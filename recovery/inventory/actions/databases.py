@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,6 +27,8 @@ from recovery.inventory.models import Database, Datacenter, Epoch, Host, Replica
 
 FIXED = ("engine", "plan", "durability", "profile")
 _LAST_WORDS = ("system", "version", "timeline", "position", "standbys", "settings", "epoch")
+SILENT_FOR = timedelta(seconds=6)
+"""Three looks of an agent without an answer: then a server is down although its process runs."""
 SEEN = """
 INSERT INTO inventory_replicasight AS old
   (replica_id, at, heard, state, role, epoch, is_writable, position, fact)
@@ -213,7 +215,7 @@ def see_replicas(*, seen: Mapping[UUID, Mapping[str, object]], now: datetime) ->
     rows: Sequence[Mapping[str, object]] = [
         {
             "replica": str(replica),
-            "state": fact["state"],
+            "state": _state_of(fact),
             "role": fact["role"],
             "epoch": fact["epoch"],
             "is_writable": fact["is_writable"],
@@ -224,3 +226,11 @@ def see_replicas(*, seen: Mapping[UUID, Mapping[str, object]], now: datetime) ->
     ]
     with connection.cursor() as cursor:
         cursor.execute(SEEN, [now, json.dumps(rows)])
+
+
+def _state_of(fact: Mapping[str, object]) -> object:
+    """What its agent says; *silent* where the process runs and missed too few looks to be called
+    down. Nobody is replaced, restarted or rung for by that: it may be its host that is slow."""
+    silent = fact.get("silent_ms", 0)
+    is_brief = isinstance(silent, int) and 0 < silent < SILENT_FOR / timedelta(milliseconds=1)
+    return "silent" if fact["state"] == "down" and is_brief else fact["state"]

@@ -20,6 +20,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
 from recovery.core.clock import Clock
+from recovery.core.ending import end
 from recovery.core.ports import DATABASE, Login
 from recovery.inventory import actions
 from recovery.inventory.actions import EndedGap, WriteSight
@@ -87,10 +88,7 @@ class Writers:
         self._ended = gaps + self._ended
 
     async def close(self) -> None:
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([task for _, task in self._running.values()])
 
     def _start(self, target: Target) -> None:
         writer = Writer(

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from recovery.core.clock import Clock
+from recovery.core.ending import end
 from recovery.lab.databases.clients import NotWritten, Session
 from recovery.lab.databases.gauge import Gap, Gauge
 from recovery.lab.databases.ledger import Ledger
@@ -113,8 +114,7 @@ class Writer:
         finally:
             await _end(tries)
             if hanging is not None:
-                hanging.cancel()
-                await asyncio.gather(hanging, return_exceptions=True)
+                await end([hanging])
 
     async def _try(self) -> Session:
         async with asyncio.timeout(PATIENCE):
@@ -171,8 +171,7 @@ class Writer:
 
 async def _end(tries: set[asyncio.Task[Session]]) -> None:
     """Those that were overtaken, with whatever they had reached by then."""
+    await end(tries)
     for one in tries:
-        one.cancel()
-    for outcome in await asyncio.gather(*tries, return_exceptions=True):
-        if not isinstance(outcome, BaseException):
-            outcome.close()
+        if one.done() and not one.cancelled() and one.exception() is None:
+            one.result().close()

@@ -18,7 +18,7 @@ from recovery.drp.facts import Mode
 from recovery.drp.models import Act, Approval
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import plan_of
-from recovery.failover.actions.failovers import choose_target, revoke_primary
+from recovery.failover.actions.failovers import choose_target, order_promotion, revoke_primary
 from recovery.failover.actions.plans import Wish, promote_by_plan
 from recovery.failover.facts import Election
 from recovery.failover.models import Failover, Fence, Lease
@@ -188,6 +188,28 @@ def test_the_word_of_an_aborted_run_proves_nothing_any_more(loss: Loss) -> None:
     row = Failover.objects.get(proof__isnull=True)
     assert (row.phase, row.fenced_at, row.target) == ("fence", None, None)
     assert "power it off, or two people vouch" in row.waiting_for
+
+
+def test_a_run_that_is_aborted_after_the_choice_has_nobody_ordered_on_its_word(loss: Loss) -> None:
+    loss.kill_site()
+    Lease.objects.all().delete()
+    start(loss)
+    approve(loss, "fence")
+    loss.play.is_deaf.add("promote")
+    approve(loss)
+    loss.until(Failover.objects.filter(phase="promote").exists)
+    before = Failover.objects.get()
+    loss.ground.now = loss.play.now
+    loss.ground.press(Press.ABORT)
+    assert Failover.objects.get().authority == {}
+    with pytest.raises(Conflict, match="is on another word by now"):
+        order_promotion(
+            failover=before, urgency=1, actor=loss.play.actor, reason="On its word.",
+            now=loss.play.now,
+        )  # fmt: skip
+    ordered = Operation.objects.filter(verb="promote").count()
+    loss.run(3.0)
+    assert Operation.objects.filter(verb="promote").count() == ordered
 
 
 @pytest.mark.parametrize("point", ["after_intent", "after_act"])

@@ -68,6 +68,8 @@ class Play:
     mono: float = 1000.0
     epoch: int = 0
     refuses: dict[str, str] = field(default_factory=dict)
+    exports: Callable[[Operation], str] = field(default=lambda op: "")
+    """What an agent tells of an export."""
     loses: dict[str, str] = field(default_factory=dict)
     """Verbs whose outcome its agent does not know, and why."""
     is_deaf: set[str] = field(default_factory=set)
@@ -245,6 +247,8 @@ class Play:
             server.leads, detail = False, str(server.position)
         elif op.verb == "keep":
             detail = json.dumps({"name": "20261129T031415.000000Z", "bytes": 48_000_000})
+        elif op.verb == "export":
+            detail = self.exports(op)
         elif op.verb == "restart":
             server.server = "running"
         fields = {"ended_at": self.now, "detail": detail}

@@ -60,6 +60,7 @@ def test_its_60_seconds_never_fill_and_a_person_promotes_it() -> None:
     say(play, shown["digest"])
     done = play.until("rebuild")
     assert (done.target_id, play.database.primary_id) == (play.pair.standby.pk,) * 2
+    assert done.proof is not None
     assert done.proof["kind"] == "lease-ended", "a word is no proof"
     entry = AuditEntry.objects.get(body__action="promoted on a person's word")
     assert entry.body["actor"]["id"] == "ada"

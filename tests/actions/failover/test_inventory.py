@@ -119,6 +119,16 @@ def test_a_sight_is_overwritten_and_counts_how_often_it_was_heard() -> None:
     assert (sight.heard, sight.position, sight.is_writable) == (2, 9, True)
 
 
+def test_a_server_that_runs_is_down_only_after_three_looks_without_an_answer() -> None:
+    pair = make_pair()
+    fact = {"state": "down", "role": "primary", "epoch": 1, "is_writable": False, "position": 7}
+    for silent, state in ((1, "silent"), (5999, "silent"), (6000, "down"), (0, "down")):
+        actions.see_replicas(seen={pair.primary.pk: {**fact, "silent_ms": silent}}, now=NOW)
+        assert ReplicaSight.objects.get().state == state
+    actions.see_replicas(seen={pair.primary.pk: fact}, now=NOW)
+    assert ReplicaSight.objects.get().state == "down", "an agent of an older version"
+
+
 def test_a_server_that_fell_silent_is_known_by_its_last_word() -> None:
     """Its successor is chosen by that: whose copy it is, how far it was, who followed it."""
     pair = make_pair()

@@ -6,10 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+import zstandard
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.adapters.backups.sealing import Keys, SealBroken, read_keys, seal, unseal
+from recovery.adapters.backups.sealing import (
+    Keys,
+    SealBroken,
+    _head,
+    digest_of,
+    read_keys,
+    seal,
+    unseal,
+)
 from recovery.core.errors import BadConfiguration
 from tests.adapters.backups.conftest import KEYS, OTHER_KEYS, key_line
 
@@ -19,6 +29,43 @@ NAME = "shop/1/base/20261128T182311Z-5f3a/part-00000"
 @given(st.binary(max_size=5000))
 def test_what_was_sealed_opens(plain: bytes) -> None:
     assert unseal(seal(plain, name=NAME, keys=KEYS), name=NAME, keys=KEYS) == plain
+
+
+def sealed_by_hand(packed: bytes, digest: bytes) -> bytes:
+    """With the right key, so that only what it unpacks to can be wrong."""
+    key = KEYS.by_id[KEYS.current]
+    head = _head(KEYS.current, key, NAME, len(digest + packed) + 16) + bytes(12)
+    return head + AESGCM(key).encrypt(bytes(12), digest + packed, head + NAME.encode())
+
+
+def test_what_was_sealed_before_frames_had_checksums_opens_by_its_digest() -> None:
+    frame = zstandard.ZstdCompressor(level=3).compress(b"plain" * 1000)
+    old = sealed_by_hand(frame, digest_of(b"plain" * 1000))
+    assert unseal(old, name=NAME, keys=KEYS) == b"plain" * 1000
+    with pytest.raises(SealBroken, match="does not unpack to what was sealed"):
+        unseal(sealed_by_hand(frame, digest_of(b"other")), name=NAME, keys=KEYS)
+
+
+def test_what_unpacks_to_something_else_than_was_packed_is_found_by_its_checksum() -> None:
+    """The tag vouches for the packed bytes alone; this is about unpacking, and memory."""
+    plain = os.urandom(1000)
+    frame = bytearray(zstandard.ZstdCompressor(level=2, write_checksum=True).compress(plain))
+    assert unseal(sealed_by_hand(bytes(frame), digest_of(plain)), name=NAME, keys=KEYS) == plain
+    frame[frame.index(plain[500:510])] ^= 1
+    with pytest.raises(SealBroken, match="does not unpack to what was sealed"):
+        unseal(sealed_by_hand(bytes(frame), digest_of(plain)), name=NAME, keys=KEYS)
+
+
+@given(st.binary(min_size=1, max_size=5000))
+def test_every_frame_has_its_checksum(plain: bytes) -> None:
+    """Else its digest is taken again, at ten times the cost."""
+    sealed = seal(plain, name=NAME, keys=KEYS)
+    key, width = KEYS.by_id[KEYS.current], len(_head(KEYS.current, b"", NAME, 0)) + 12
+    opened = AESGCM(key).decrypt(
+        sealed[width - 12 : width], sealed[width:], sealed[:width] + NAME.encode()
+    )
+    assert zstandard.get_frame_parameters(opened[32:]).has_checksum
+    assert opened[:32] == digest_of(plain)
 
 
 def test_it_is_compressed_and_shows_nothing() -> None:

@@ -14,12 +14,24 @@ from tests.needs import needs
 @contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
     """Inside, the folder is a disk of this size."""
+    with _mounted(folder, "tmpfs", f"size={mebibytes}m,mode=0700"):
+        yield folder
+
+
+@contextmanager
+def disk_of_pages(folder: Path) -> Iterator[Path]:
+    """Inside, nothing can be written but through the page cache: there is nothing else."""
+    with _mounted(folder, "ramfs", "mode=0700"):
+        yield folder
+
+
+@contextmanager
+def _mounted(folder: Path, kind: str, options: str) -> Iterator[None]:
     needs("root")
     folder.mkdir(parents=True, exist_ok=True)
-    options = f"size={mebibytes}m,mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tocsin", folder], check=True)
+    subprocess.run(["mount", "-t", kind, "-o", options, "tocsin", folder], check=True)
     try:
-        yield folder
+        yield
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 

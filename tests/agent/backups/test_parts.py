@@ -20,14 +20,11 @@ from recovery.agent.backups.fetch import RestoreRefused, Source
 from recovery.agent.backups.progress import Measured, Progress
 from recovery.agent.backups.progress.eta import Paces
 from recovery.agent.backups.restore import Restore
-from recovery.agent.backups.restoring.unpack import Segments
 from recovery.agent.backups.spool import Spool
 from recovery.agent.backups.stream import Cutting
 from recovery.core.archive import (
     SEGMENT,
     Chunk,
-    History,
-    RestorePlan,
     RetentionPolicy,
     coverage,
     parse,
@@ -38,45 +35,8 @@ from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family
 from tests.agent.backups.fields import CLIENT, QUICK, Archive, OnlyKeeping, primary_of, written
-from tests.decisions.archive.build import LINE, at, base
+from tests.decisions.archive.build import base
 from tests.support.waiting import until
-
-NAME = base(0, 3 * SEGMENT)
-
-
-def laid(folder: Path, *histories: History) -> Segments:
-    return Segments(folder, RestorePlan(NAME, None, (), histories, None, at(1)))
-
-
-def test_a_chunk_over_two_segments_lies_in_both_and_the_rest_is_zero(tmp_path: Path) -> None:
-    data = b"x" * 1000
-    start = 4 * SEGMENT - 400
-    laid(tmp_path).lay(Chunk(LINE, 1, start, start + 1000, None), data)
-    first, second = sorted(tmp_path.iterdir())
-    assert [first.name, second.name] == [f"000000010000000000{n:06X}" for n in (3, 4)]
-    assert first.read_bytes() == bytes(SEGMENT - 400) + data[:400]
-    assert second.read_bytes() == data[400:] + bytes(SEGMENT - 600)
-
-
-def test_positions_beyond_four_gigabytes_have_their_segments_names(tmp_path: Path) -> None:
-    laid(tmp_path).lay(Chunk(LINE, 2, (5 << 32) + SEGMENT, (5 << 32) + SEGMENT + 4, None), b"abcd")
-    assert [each.name for each in tmp_path.iterdir()] == ["000000020000000500000001"]
-
-
-def test_bytes_beyond_the_switch_are_not_laid_out(tmp_path: Path) -> None:
-    switch = 3 * SEGMENT + 100
-    segments = laid(tmp_path, History(LINE, 2, 1, switch))
-    segments.lay(Chunk(LINE, 1, 3 * SEGMENT, 3 * SEGMENT + 300, None), b"x" * 300)
-    (path,) = tmp_path.iterdir()
-    assert path.read_bytes() == b"x" * 100 + bytes(SEGMENT - 100)
-    segments.lay(Chunk(LINE, 2, 3 * SEGMENT, 3 * SEGMENT + 300, None), b"y" * 300)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_bytes_before_the_base_are_not_laid_out(tmp_path: Path) -> None:
-    laid(tmp_path).lay(Chunk(LINE, 1, 2 * SEGMENT, 3 * SEGMENT + 4, None), bytes(SEGMENT) + b"abcd")
-    (path,) = tmp_path.iterdir()
-    assert path.read_bytes()[:5] == b"abcd\0"
 
 
 def test_the_time_left_is_told_after_the_first_tenth_and_to_the_end() -> None:

@@ -72,7 +72,7 @@ def test_what_is_sent_and_received_piece_by_piece_has_an_end_of_its_own() -> Non
 
     with pytest.raises(TimeoutError, match="too long"):
         read_all(Received(), -1)
-    assert len(read_all(Received(), 60)) == 64 << 10
+    assert len(read_all(Received(), 60)) == 512 << 10
 
 
 @contextlib.asynccontextmanager

@@ -91,6 +91,7 @@ def test_what_enough_pinned_people_signed_is_done(approvals: Approvals) -> None:
         (Kind.RESTORE_DATABASES, "restore"),
         (Kind.RESTORE_DATABASES, "adopt"),
         (Kind.KEEP_COPIES, "keep"),
+        (Kind.EXPORT_COPIES, "export"),
     ):
         there = word(mandate(made(kind)))
         assert approvals.refuse(order(cast("wire.DatabaseVerb", verb), word=there)) == ""
@@ -104,13 +105,15 @@ def test_an_order_of_no_plan_is_failovers_own_with_and_without_a_file_of_keys(
         assert approvals.refuse(plain) == Approvals().refuse(plain) == ""
 
 
-def test_data_are_put_aside_for_people_alone(approvals: Approvals) -> None:
-    said = "to keep data is a recovery plan's alone, and it is of none"
-    assert approvals.refuse(order("keep")) == Approvals().refuse(order("keep")) == said
-    of_another_kind = word(mandate(made(Kind.PROMOTE_DATABASES)))
-    assert "is none that would keep a database" in approvals.refuse(
-        order("keep", word=of_another_kind)
-    )
+@pytest.mark.parametrize("verb", ["keep", "export"])
+def test_data_are_put_aside_and_exported_for_people_alone(
+    approvals: Approvals, verb: wire.DatabaseVerb
+) -> None:
+    said = f"to {verb} data is a recovery plan's alone, and it is of none"
+    assert approvals.refuse(order(verb)) == Approvals().refuse(order(verb)) == said
+    for another in (Kind.PROMOTE_DATABASES, Kind.DISCARD_COPIES):
+        there = order(verb, word=word(mandate(made(another))))
+        assert f"is none that would {verb} a database" in approvals.refuse(there)
 
 
 def test_without_a_file_of_keys_nothing_of_a_plan_is_done_and_the_reason_is_told(

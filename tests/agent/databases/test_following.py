@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from recovery.agent.databases.sights import Following
+from recovery.agent.databases.sights import SILENT_SECONDS, Following, Silence
 
 
 def looks(*, streaming: str, start: Following | None = None, at: float = 100.0) -> Following:
-    """One look a second: `s` it streams, `-` it does not, `x` its own server is down."""
+    """One look a second: `s` it streams, `-` it does not, `?` its own server did
+    not answer, `x` it is down."""
     known = start or Following()
     for second, sign in enumerate(streaming):
-        known = known.look(is_streaming=sign == "s", is_running=sign != "x", now=at + second)
+        follows = None if sign == "?" else sign == "s"
+        known = known.look(is_streaming=follows, is_running=sign != "x", now=at + second)
     return known
 
 
@@ -30,3 +32,24 @@ def test_a_break_begins_the_count_anew() -> None:
 def test_whoever_was_down_itself_has_not_followed() -> None:
     assert looks(streaming="ssssssx").seconds == 0
     assert looks(streaming="ssssssx-").seconds == 0
+
+
+def test_a_look_without_an_answer_does_not_begin_the_count_anew() -> None:
+    """It was unfit for a minute for that."""
+    assert looks(streaming="ssss?ss").seconds == 6
+    assert looks(streaming="ssss?").seconds == 3
+
+
+def test_a_server_is_silent_for_no_longer_than_its_looks_can_tell() -> None:
+    one = Silence().miss(100.0, 102.0)
+    assert (one.looks, one.seconds) == (1, 2.0)
+    slept = Silence().miss(100.0, 160.0)
+    assert slept.seconds == 2.0, "its host slept: that is one look"
+    third = one.miss(103.0, 105.0).miss(106.0, 108.0)
+    assert third.seconds == SILENT_SECONDS
+    assert third.said == "its process runs, and it has not answered for 6.0 s (3 looks in a row)"
+    at_once = Silence()
+    for second in range(3):
+        at_once = at_once.miss(100.0 + second, 100.01 + second)
+    assert at_once.seconds < SILENT_SECONDS, "refused at once, three times in two seconds"
+    assert not Silence().said

@@ -154,3 +154,23 @@ async def test_what_came_back_is_measured_kept_by_peoples_word_and_cloned_anew(
     await up.desire()
     await up.until(A, 40.0, state="running", role="standby", follows=B)
     assert next(host.folder.rglob(f"kept/{told['name']}/PG_VERSION")).is_file()
+
+
+@pytest.mark.parametrize("is_leased", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_whether_its_list_or_the_order_comes_first_it_hands_over_all_that_it_wrote(
+    up: Pair, *, is_leased: bool, is_first: bool
+) -> None:
+    """In the list it is out already. One that no standby nearby could follow has no lease."""
+    if not is_leased:
+        up.lease = None
+        await up.desire()
+        await up.until(A, gate="none", is_writable=True)
+    if is_first:
+        up.out.add(A)
+        await up.desire()
+        await up.until(A, 30.0, state="down", role="out")
+    fenced = await up.order(A, "fence")
+    assert fenced.state == "done", fenced.detail
+    assert fenced.detail.isdigit(), fenced.detail
+    await up.gateway.until(lambda: up.fact(B).position >= int(fenced.detail))

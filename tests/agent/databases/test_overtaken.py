@@ -8,7 +8,8 @@ import msgspec
 
 from recovery.agent.databases.decide import decide
 from recovery.agent.databases.facts import Act, Deed, Picture, Wait
-from recovery.agent.databases.records import Record
+from recovery.agent.databases.records import Record, learned
+from recovery.core.ports import ServerFacts
 from recovery.core.wire import DatabaseSpec
 from tests.agent.databases.conftest import A, B, Pair
 
@@ -52,6 +53,33 @@ def test_it_is_overtaken_by_another_epoch_alone() -> None:
     assert not Record(epoch=2).is_overtaken
     assert not Record(epoch=2, apart=2).is_overtaken
     assert Record(epoch=2, apart=1).is_overtaken
+
+
+def test_who_was_away_while_its_datacenter_was_fenced_is_as_one_that_was_set_apart() -> None:
+    """Nobody told it: the fence was lifted before it came back."""
+    missed = Record(epoch=1, role="standby")
+    after = msgspec.structs.replace(SPEC, epoch=3, checked_below=2)
+    told, is_newer = learned(after, missed)
+    assert is_newer
+    assert told.is_overtaken
+    assert deed(replace(STOPPED, spec=after)) is Deed.REJOIN
+    for there in (
+        Record(epoch=2, role="standby"),
+        Record(epoch=1, role="primary", led=1),
+        Record(),
+    ):
+        assert not learned(after, there)[0].is_overtaken
+    home = msgspec.structs.replace(after, checked_below=0)
+    assert not learned(home, missed)[0].is_overtaken, "no fence: its place was never in doubt"
+
+
+def test_what_runs_by_an_older_list_ends_before_it_follows_who_came_to_lead() -> None:
+    seen = ServerFacts(
+        role="standby", is_writable=False, version="8", system="7", timeline=1, position=9
+    )
+    runs = replace(STOPPED, is_running=True, seen=seen, configured=SPEC)
+    assert deed(runs) is Deed.STOP
+    assert deed(replace(runs, is_overtaken=False)) is None
 
 
 async def test_who_lacks_nothing_follows_as_it_is(up: Pair) -> None:

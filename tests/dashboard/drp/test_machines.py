@@ -10,7 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from dashboard.acts.runs import kept_ids
+from recovery.core.errors import Refused
 from recovery.drp.facts import Mode
+from recovery.drp.failback import Back
+from recovery.drp.plan import Move, Target
 from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter
@@ -113,3 +117,31 @@ def test_a_no_is_said_on_the_command_line_too(ground: Ground) -> None:
     with pytest.raises(CommandError, match="amelie asked for the run"):
         command("deny", ask, "--by", "amelie", "--reason", "No.")
     assert "pauses" in command("deny", ask, "--by", "bruno", "--reason", "No.")
+
+
+def test_the_command_line_names_the_run_that_is_taken_back_and_what_is_kept(ground: Ground) -> None:
+    ground.begin()
+    by = ("--by", "amelie", "--reason", "It is back.")
+    which = ("datacenter-lost", "--mode", "planned", "--lost", "OSU2", "--into", "PAR1", *by)
+    with pytest.raises(CommandError, match="is over, is taken back"):
+        command("prepare", *which, "--origin", str(ground.run))
+    with pytest.raises(CommandError, match="There is no DRP-0999"):
+        command("prepare", *which, "--origin", "999", "--keep-none")
+    with pytest.raises(CommandError, match="Name the run that is taken back too"):
+        command("prepare", *which, "--keep", "orders")
+    with pytest.raises(CommandError, match="x is no run"):
+        command("prepare", *which, "--origin", "x")
+    with pytest.raises(CommandError, match="not allowed with"):
+        command("prepare", *which, "--keep", "orders", "--keep-none")
+
+
+def test_what_is_kept_is_named_and_nothing_that_did_not_come_back() -> None:
+    orders, shop = (
+        Target(type="database", id=str(n), name=name, epoch=1, realm="production")
+        for n, name in ((1, "orders"), (2, "shop"))
+    )
+    back = Back(7, "DRP-0007", (Move(orders, held="it is equal"), Move(shop)), ())
+    assert kept_ids(back, ["orders"]) == {"1"}
+    assert kept_ids(back, []) == frozenset()
+    with pytest.raises(Refused, match="No copies of shop, x came back that DRP-0007 moved: of o"):
+        kept_ids(back, ["x", "shop", "orders"])

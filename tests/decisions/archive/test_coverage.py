@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from recovery.core.archive import SEGMENT, coverage
+from recovery.core.archive import SEGMENT, Line, coverage
 from recovery.core.archive.timelines import Reach
 from tests.decisions.archive.build import at, base, chunk, history, info, snapshot, whole
 
+OTHER = Line("shop", "before")
 BASE = base(0, 3 * SEGMENT + 40, 3 * SEGMENT + 300)
 LOG = [chunk(3, 3.5, 1), chunk(3.5, 4.25, 2), chunk(4.25, 5, 3), chunk(5, 5, 4)]
 
@@ -98,6 +101,25 @@ def test_where_no_moment_is_proven_a_base_brings_back_what_was_before_it_began()
 def test_a_clock_that_jumped_ahead_and_back_is_believed_as_it_is_now() -> None:
     seen = coverage([*whole(BASE), chunk(3, 4, 1), chunk(4, 5, 9000), chunk(5, 6, 2)])
     assert seen.moment == at(2)
+
+
+def test_a_snapshot_that_was_named_by_a_clock_ahead_is_not_the_newest() -> None:
+    """A year ahead for one night: it came before the one after it, by the store's clock."""
+    ahead, after = snapshot(500_000), snapshot(1440)
+    wrong = [replace(each, modified=at(5)) for each in whole(ahead)]
+    seen = coverage([*wrong, *whole(after), *whole(snapshot(0))])
+    assert seen.newest is not None
+    assert seen.newest.name == after
+    alone = coverage([*wrong, *whole(snapshot(0))])
+    assert alone.newest is not None
+    assert alone.newest.name == ahead, "until the next one comes it holds most"
+
+
+def test_another_history_by_a_clock_ahead_is_not_the_newest() -> None:
+    """The line of before: its last log was written before that of now came."""
+    former = [replace(each, modified=at(1)) for each in whole(snapshot(9000, line=OTHER))]
+    seen = coverage([*former, *whole(snapshot(60))])
+    assert seen.moment == at(60)
 
 
 # ------------------------------------------------------------------ timelines

@@ -16,17 +16,19 @@ from recovery.agent.backups.decide import (
     ends_of,
     furthest,
     next_leg,
+    of_now,
     pause,
     room_for,
     slowness,
+    snapshot_is_due,
     still_fits,
 )
 from recovery.agent.backups.making import kept_of
-from recovery.core.archive import SEGMENT, RetentionPolicy, coverage
+from recovery.core.archive import SEGMENT, RetentionPolicy, coverage, retention
 from recovery.core.errors import Refused
 from recovery.core.ports import EngineFailed
 from recovery.core.wire.backups import BackupSpec
-from tests.decisions.archive.build import LINE, at, base, chunk, whole
+from tests.decisions.archive.build import LINE, at, base, chunk, snapshot, whole
 
 ONE = history(1, "")
 
@@ -139,6 +141,20 @@ def test_a_base_that_was_named_by_a_clock_ahead_keeps_no_later_one_away() -> Non
     assert not due(later, 7)
     assert not due([*later, chunk(5, 6, 8)], 24 * 60)
     assert due([*later, chunk(5, 6, 8)], 24 * 60 + 5)
+
+
+def test_a_snapshot_that_was_named_by_a_clock_ahead_keeps_no_later_one_away() -> None:
+    """Not for the year that it stood ahead; nor is what was taken since removed for it."""
+    every, now = timedelta(days=1), at(60 * 24 * 3)
+    assert snapshot_is_due([], now, every)
+    assert snapshot_is_due([at(500_000)], now, every)
+    assert not snapshot_is_due([at(500_000), now - timedelta(hours=1)], now, every)
+    assert snapshot_is_due([now - every], now, every)
+    wrong, right = whole(snapshot(500_000)), whole(snapshot(60))
+    log = chunk(3, 4, 500_000)
+    assert of_now([*wrong, *right, log], now) == (*right, log)
+    gone = retention(of_now([*wrong, *right], now), now, RetentionPolicy(backups=1, days=0))
+    assert gone == ()
 
 
 @pytest.mark.parametrize(

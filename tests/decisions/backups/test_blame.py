@@ -27,8 +27,6 @@ def refused(reason: str) -> RestoreRefused:
         (TocsinError("words that nobody has thought of"), False),
         (OSError(28, "No space left on device"), False),
         (blamed("the restored server ended: FATAL: could not locate a valid checkpoint"), True),
-        (blamed("the backup could not be unpacked: tar: Unexpected EOF"), True),
-        (blamed("the backup could not be unpacked: tar: No space left on device"), False),
         (blamed("the restored server ended: FATAL: could not map: Cannot allocate memory"), False),
         (blamed("host: the restored server could not write its log"), False),
     ],

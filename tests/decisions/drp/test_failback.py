@@ -105,6 +105,15 @@ def test_what_a_copy_alone_holds_or_may_hold_is_kept_unless_people_decide_otherw
     assert kept(FINE, keep=frozenset({"d-orders"}))[1] == "keep"
 
 
+def test_what_is_exported_first_is_decided_about_afterwards_whatever_it_holds() -> None:
+    follows = Held("orders-1", "par1-1", follows=True)
+    for one, choice in ((FINE, "export"), (follows, "discard")):
+        now = present(replace(THERE, copies={"PAR1": (one,)}))
+        way = replace(WAY, keep=frozenset({"d-orders"}), export=frozenset({"d-orders"}))
+        (move,) = way_back(way, [ORDERS], now).moves
+        assert move.choice == choice, "what follows already is read by nobody"
+
+
 def test_a_standby_is_known_by_the_copy_that_led_beside_it_or_by_its_own_agents_word() -> None:
     mate = Held("orders-2", "par1-2", has_led=False)
     assert kept(mate) == (

@@ -51,7 +51,7 @@ def test_a_standby_that_is_not_well_for_long_enough_is_offered_to_one_person() -
     assert isinstance(answer, Ask)
     assert answer.alarm == "no-candidate"
     found = offer_of(stuck())
-    assert (found.may_be_chosen, found.people, found.rules) == (True, 1, {Rule.WELL})
+    assert (found.may_be_chosen, found.people, found.rules) == (True, 1, frozenset({Rule.WELL}))
     assert found.quote.said == "nothing that was acknowledged is lost."
 
 
@@ -126,7 +126,7 @@ def test_what_may_have_missed_acknowledged_writes_takes_two_people_and_says_what
 
 def test_a_degraded_database_takes_two_people_and_still_its_proof() -> None:
     known = stuck(standby(), database=database(is_degraded=True))
-    assert (offer_of(known).rules, offer_of(known).people) == ({Rule.DEGRADED}, 2)
+    assert (offer_of(known).rules, offer_of(known).people) == (frozenset({Rule.DEGRADED}), 2)
 
 
 def test_a_word_that_does_not_reach_so_far_says_why() -> None:
@@ -183,4 +183,4 @@ def test_more_lag_than_is_let_pass_is_weighed_by_two() -> None:
         failover=failover(asked=(answered(),)),
     )
     found = offer_of(known)
-    assert (found.rules, found.people) == ({Rule.LOSS}, 2)
+    assert (found.rules, found.people) == (frozenset({Rule.LOSS}), 2)

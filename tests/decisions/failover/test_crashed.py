@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Step, Wait
+from recovery.failover.carry import is_left_alone
+from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Standby, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
+from recovery.failover.trouble import SILENT
 from recovery.inventory.facts import DatabaseState, Durability, Plan, Verdict
 from tests.decisions.failover.build import (
+    POLICY,
     RENEWED,
+    WRITTEN,
     act,
     answered,
     database,
@@ -124,3 +128,59 @@ def test_a_starter_database_waits_and_says_so() -> None:
     assert isinstance(decide(waiting), Wait)
     back = replace(waiting, replicas=(primary(standbys=()),))
     assert act(decide(back)) is Act.RESUME
+
+
+SAYS = "its process runs, and it has not answered for 2.0 s (1 look)"
+
+
+def test_a_primary_that_missed_a_look_is_neither_failed_over_nor_restarted() -> None:
+    """Its host may be slow for two seconds; its lease is renewed meanwhile."""
+    quiet = replace(crashed(), replicas=(primary(server=SILENT, is_writable=False), standby()))
+    assert isinstance(decide(quiet, NOW), Wait)
+    assert not wait_alarm(decide(quiet, NOW))
+    alone = replace(quiet, replicas=quiet.replicas[:1])
+    assert isinstance(decide(alone, NOW), Wait)
+    again = replace(quiet, failover=failover(kind=FailoverKind.RESTART, phase=Phase.VERIFY))
+    assert isinstance(decide(again, NOW), Wait), "it did not fall again"
+
+
+def test_a_standby_that_missed_a_look_rings_nobody_in_mid_failover() -> None:
+    at = failover(asked=())
+    quiet = standby(server=SILENT, detail=SAYS)
+    gone = replace(crashed(failover=at), replicas=(*crashed().replicas[:1], quiet))
+    known = replace(gone, replicas=(primary(age=30.0, verdict=Verdict.LOST), quiet))
+    for one in (gone, known):
+        answer = decide(one, NOW)
+        assert isinstance(answer, Wait)
+        assert SAYS in answer.reason
+        assert not answer.alarm
+    fallen = replace(known, replicas=(known.replicas[0], standby(server="down")))
+    assert isinstance(decide(fallen, NOW), Ask), "after three looks a person is told"
+
+
+def test_a_standby_that_missed_a_look_leaves_no_new_primary_alone() -> None:
+    others = (primary(age=30.0), standby(replica="b"), standby(replica="c", server=SILENT))
+    known = replace(crashed(failover=failover()), replicas=others)
+    assert not is_left_alone(known, "b", POLICY)
+    fell = replace(known, replicas=(*others[:2], standby(replica="c", server="down")))
+    assert is_left_alone(fell, "b", POLICY)
+
+
+def wait_alarm(answer: object) -> str:
+    assert isinstance(answer, Wait)
+    return answer.alarm
+
+
+def test_who_missed_a_look_may_hold_what_another_one_lacks() -> None:
+    """Both were waited for; the one that answers is not chosen before the other one told."""
+    seen = tuple(
+        Standby(key, WRITTEN, is_streaming=True, is_synchronous=True) for key in ("b", "c")
+    )
+    gone = primary(age=30.0, verdict=Verdict.LOST, standbys=seen)
+    mate = standby(replica="c", name="orders-3")
+    known = replace(crashed(failover=failover(asked=())), replicas=(gone, standby(), mate))
+    assert act(decide(known, NOW)) is Act.ASK
+    quiet = replace(mate, server=SILENT, detail=SAYS)
+    answer = decide(replace(known, replicas=(gone, standby(), quiet)), NOW)
+    assert isinstance(answer, Wait)
+    assert SAYS in answer.reason

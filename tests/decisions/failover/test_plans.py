@@ -230,7 +230,7 @@ def test_who_may_have_prolonged_a_lease_unseen_is_answered_for_by_name_or_said_t
 
 
 def test_where_no_lease_could_end_two_people_of_the_plan_are_the_proof() -> None:
-    offered = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=("amelie", "bruno"))
+    offered = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=PEOPLE, act=PLAN.act)
     facts = gone(
         failover=replace(HERE, asked=(answered(replica="c"),)),
         lease=None,

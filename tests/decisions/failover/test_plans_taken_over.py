@@ -138,13 +138,13 @@ def test_the_word_of_people_outlives_neither_their_plan_nor_themselves(
     authority: Authority | None,
 ) -> None:
     """Else it is found out after somebody was chosen, when nothing leads back."""
-    word = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=PEOPLE)
+    word = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=PEOPLE, act=PLAN.act)
     at = failover(Phase.ELECT, authority=authority, proof=word, new_epoch=4)
     facts = gone(failover=at, lease=None)
     step = decide(facts, ENDED)
     assert isinstance(step, Step)
     assert (step.act, step.to) == (Act.DISPROVE, Phase.FENCE)
-    others = Proof(ProofKind.APPROVED, "a", 3, "On other word.", people=("amelie", "chloe"))
+    others = replace(word, said="On other word.", people=("amelie", "chloe"))
     there = replace(at, phase=Phase.FENCE, proof=None)
     after = decide(replace(facts, failover=there, proofs=(others,)), ENDED)
     if authority is None:
@@ -214,3 +214,28 @@ def test_what_a_standby_promised_its_primary_is_ended_and_waited_out() -> None:
     assert step.act is Act.REVOKE
     assert step.proof is not None
     assert "unheard" not in step.proof.said
+
+
+def test_the_word_of_another_act_proves_nothing_for_this_one() -> None:
+    """The same people, the same primary and epoch; a run before, or a step that was tried again."""
+    earlier = Proof(ProofKind.APPROVED, "a", 3, "Before.", people=PEOPLE, act="q/promote/db/1")
+    at = failover(Phase.ELECT, authority=PLAN, proof=earlier, new_epoch=4)
+    step = decide(gone(failover=at, lease=None), ENDED)
+    assert isinstance(step, Step)
+    assert (step.act, step.to) == (Act.DISPROVE, Phase.FENCE)
+    assert "another act" in step.reason
+
+
+def test_nobody_is_ordered_to_lead_on_a_word_that_was_taken_back() -> None:
+    """The plan was called off after somebody was chosen: another proof is looked for."""
+    word = Proof(ProofKind.APPROVED, "a", 3, "On their word.", people=PEOPLE, act=PLAN.act)
+    at = failover(Phase.PROMOTE, proof=word, new_epoch=4, target="c")
+    assert act(decide(gone(failover=replace(at, authority=PLAN), lease=None), ENDED)) is Act.PROMOTE
+    refused = replace(at, attempts=1, orders=(order("promote", "c", "refused"),))
+    asked = replace(refused, asked=(answered(replica="c", age=0.2),))
+    for one in (at, asked):
+        step = decide(gone(failover=one, lease=None), ENDED)
+        assert isinstance(step, Step)
+        assert (step.act, step.to, step.replica) == (Act.CHOOSE_AGAIN, Phase.ELECT, "c")
+    lost_sight = replace(at, orders=(order("promote", "c", "unknown", age=99.0),))
+    assert isinstance(decide(gone(failover=lost_sight, lease=None), ENDED), Ask), "it may lead"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from recovery.core.leases import LeaseRow
 from recovery.failover.carry import choose
-from recovery.failover.facts import Act, Facts, Failover, Proof, ProofKind, Quote, Step, Wait
+from recovery.failover.chosen import Quote
+from recovery.failover.facts import Act, Facts, Failover, Proof, ProofKind, Step, Wait
 from recovery.failover.loss.quote import written
 from recovery.failover.phases import Phase
 from recovery.failover.terms import FAST

@@ -172,6 +172,15 @@ def test_what_is_quoted_is_what_a_restore_would_choose(data: st.DataObject) -> N
     assert (chosen and chosen.key) == (line.used and line.used.key)
 
 
+def test_a_host_that_is_heard_and_takes_no_orders_is_not_chosen_and_says_why() -> None:
+    deaf = HostSight("h1", "aaa1-b1", "PAR1", "r1", deaf_since=NOW)
+    other = HostSight("h2", "aaa1-b2", "PAR1", "r1", databases=5)
+    seat = place((deaf, other), Home("PAR1", "old", "r1"))
+    assert seat.host == other
+    (why,) = seat.why_not
+    assert why.startswith("aaa1-b1 takes no orders: its agent's session has told nothing since ")
+
+
 hosts = st.lists(
     st.builds(
         HostSight,

@@ -14,7 +14,7 @@ import pytest
 from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.choices import refuse_agreed
-from recovery.restores.decide import MOST_ORDERS, SLACK, next_step
+from recovery.restores.decide import MOST_DEAF, MOST_ORDERS, SLACK, next_step
 from recovery.restores.facts import (
     BEFORE_SWITCH,
     ENDED,
@@ -211,6 +211,28 @@ def test_a_blink_of_its_host_is_waited_for_and_its_loss_ends_it(
     home = Home("PAR1", "old", "r1")
     assert not refuse_agreed(host, home)
     assert refuse_agreed(replace(host, taken_by="wiki-1"), home)
+
+
+@pytest.mark.parametrize("phase", [Phase.PLACE, Phase.RESTORE, Phase.VERIFY])
+def test_a_host_that_takes_no_orders_is_waited_for_with_its_reason_and_not_for_ever(
+    phase: Phase,
+) -> None:
+    """Nothing was said, and nothing ended it: it was heard, and its session told nothing."""
+    under_way = OrderSight(OperationState.HANDED, "")
+    deaf = facts(phase, deaf_since=QUOTED, deaf_for=MOST_DEAF, result=GOOD, restore=under_way)
+    waits = next_step(deaf)
+    assert isinstance(waits, Wait)
+    assert waits.reason == (
+        "par1-r2-h1 takes no orders: its agent's session has told nothing since 28 Nov 18:00:00"
+        " UTC."
+    )
+    ended = next_step(replace(deaf, deaf_for=MOST_DEAF + 1))
+    assert isinstance(ended, Step)
+    assert (ended.act, ended.to) == (Act.END, Phase.ABANDONED)
+    assert "takes no orders" in ended.reason
+    assert "Ask anew, with another host." in ended.reason
+    agreed = HostSight("h", "h-1", "PAR1", "r1", deaf_since=QUOTED)
+    assert not refuse_agreed(agreed, Home("PAR1", "old", "r1")), "it passes by itself"
 
 
 def test_no_order_is_asked_for_again_while_its_host_blinks() -> None:

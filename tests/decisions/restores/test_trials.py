@@ -25,6 +25,7 @@ from recovery.restores.trials import (
     Void,
     every,
     next_turn,
+    scratch_host,
 )
 
 NOW = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)
@@ -53,6 +54,12 @@ def test_one_is_drawn_and_goes_to_a_host_that_serves_nothing_of_it() -> None:
     assert isinstance(turn, Begin)
     assert turn.host == "h3"
     assert isinstance(next_turn(trial(hosts=HOSTS[:1]), 0.0), Idle)
+
+
+def test_none_is_sent_where_no_order_is_taken() -> None:
+    deaf = tuple(replace(one, deaf_since=NOW) for one in HOSTS[:3])
+    assert scratch_host((*deaf, HOSTS[3]), "t", frozenset()) == HOSTS[3]
+    assert scratch_host(deaf, "t", frozenset()) is None
 
 
 def test_none_is_begun_while_something_is_wrong_or_before_its_time() -> None:

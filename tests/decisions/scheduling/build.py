@@ -41,6 +41,7 @@ def host(
     cordoned: bool = False,
     draining: bool = False,
     quarantined: bool = False,
+    deaf: bool = False,
 ) -> HostFact:
     return HostFact(
         id=name,
@@ -53,6 +54,7 @@ def host(
         cordoned=cordoned,
         draining=draining,
         quarantined=quarantined,
+        deaf=deaf,
         verdict=verdict,
         replace=replace,
     )

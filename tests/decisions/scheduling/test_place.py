@@ -58,11 +58,12 @@ def test_hosts_that_are_not_open_take_nothing() -> None:
         host("b", draining=True),
         host("c", quarantined=True),
         host("d", verdict=Verdict.SUSPECT),
+        host("e", deaf=True),
     ]
     decision = decide(world(closed, [app("shop")]), NOW)
     assert decision.places == ()
     assert {name for name, _ in decision.unplaced[0].rejected} == {
-        "cordoned", "draining", "in quarantine", "not alive",
+        "cordoned", "draining", "in quarantine", "not alive", "taking no orders",
     }  # fmt: skip
 
 

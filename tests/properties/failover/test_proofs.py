@@ -50,7 +50,7 @@ def _proof(kind: ProofKind) -> Proof:
         ProofKind.POWERED_OFF: {"receipt": "pdu"},
         ProofKind.VOUCHED: {"people": PEOPLE, "typed": "orders", "after": 0.0},
         ProofKind.HANDED_OVER: {"receipt": "op", "position": WRITTEN},
-        ProofKind.APPROVED: {"people": PEOPLE},
+        ProofKind.APPROVED: {"people": PEOPLE, "act": PLAN.act},
     }
     return Proof(kind, "a", 3, "It is so.", **more[kind])
 
@@ -114,7 +114,13 @@ def test_what_is_taken_from_a_proof_refuses_the_promotion(
             {"position": None},
             {"position": data.draw(st.integers(WRITTEN + 1, WRITTEN + 10**6))},
         ],
-        ProofKind.APPROVED: [{"people": ()}, {"people": ("amelie",)}, {"people": ("amelie", "c")}],
+        ProofKind.APPROVED: [
+            {"act": ""},
+            {"act": "r/promote/database:db/2"},
+            {"people": ()},
+            {"people": ("amelie",)},
+            {"people": ("amelie", "c")},
+        ],
     }
     ways: list[dict[str, Any]] = [{"replica": other}, {"epoch": epoch}, *essence[kind]]
     broken = data.draw(st.sampled_from(ways))

@@ -53,6 +53,7 @@ def hosts(draw: st.DrawFn, name: str) -> HostFact:
         cordoned=draw(st.booleans()) and draw(st.booleans()),
         draining=draw(st.booleans()) and draw(st.booleans()),
         quarantined=draw(st.booleans()) and draw(st.booleans()),
+        deaf=draw(st.booleans()) and draw(st.booleans()),
     )
 
 
@@ -131,7 +132,7 @@ def test_a_seat_goes_only_to_a_living_open_host_with_its_labels(snapshot: Snapsh
     for place in decide(snapshot, NOW).places:
         at = fleet[place.host]
         assert at.verdict is Verdict.ALIVE
-        assert not any((at.cordoned, at.draining, at.quarantined))
+        assert not any((at.cordoned, at.draining, at.quarantined, at.deaf))
         assert apps[place.application].labels <= at.labels
 
 
@@ -207,6 +208,7 @@ def _broken(after: Snapshot, at: HostFact, one: ApplicationFact) -> set[str]:
     checks = {
         "not alive": at.verdict is not Verdict.ALIVE,
         "in quarantine": at.quarantined,
+        "taking no orders": at.deaf,
         "draining": at.draining,
         "cordoned": at.cordoned,
         "labels": not one.labels <= at.labels,

@@ -7,7 +7,8 @@ acknowledgement; a proof (I-DB-4) at each order to promote; epochs (I-DB-3) at e
 
 from __future__ import annotations
 
-from recovery.failover.facts import Failover, Quote, Step
+from recovery.failover.chosen import Quote
+from recovery.failover.facts import Failover, Step
 from recovery.failover.terms import FAST, Terms
 from recovery.inventory.facts import Role
 from tests.simulation.failover.decider import Decider

@@ -78,10 +78,12 @@ _KINDS = {
 
 @dataclass(slots=True)
 class Tail:
-    """What a stretch of the log holds. `rows`: by (database, file, kind, transaction)."""
+    """What a stretch of the log holds. `rows`: by (database, file, kind, transaction); `at`: when a
+    transaction committed, in the server's words."""
 
     records: int = 0
     committed: set[int] = field(default_factory=set)
+    at: dict[int, str] = field(default_factory=dict)
     rows: Counter[tuple[int, int, str, int]] = field(default_factory=Counter)
 
     def counted(self) -> dict[tuple[int, int], Counter[str]]:
@@ -103,9 +105,10 @@ def tail(dump: str) -> Tail:
         manager, transaction, _, what, rest = record.groups()
         found.records += 1
         if manager == "Transaction" and what.startswith("COMMIT"):
-            found.committed.add(int(transaction))
             more = _SUBTRANSACTIONS.search(rest)
-            found.committed.update(int(each) for each in (more.group(1).split() if more else ()))
+            all_of_it = {int(transaction), *map(int, more.group(1).split() if more else ())}
+            found.committed |= all_of_it
+            found.at |= dict.fromkeys(all_of_it, rest.partition(";")[0].strip())
         elif manager in ("Heap", "Heap2"):
             _count(found, int(transaction), what, rest)
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery.adapters.databases.members import primary_of
@@ -29,6 +30,16 @@ _TIMELINES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """What only these data have. `log`: their records after the fork, `text` as pg_waldump tells
+    them; both are empty where they cannot be told."""
+
+    found: Divergence
+    log: Tail = field(default_factory=Tail)
+    text: str = ""
+
+
 class Rejoin:
     """One stopped replica's data beside the primary it is to follow."""
 
@@ -38,17 +49,21 @@ class Rejoin:
 
     async def divergence(self) -> Divergence:
         """What these data have that the primary's do not."""
+        return (await self.parted()).found
+
+    async def parted(self) -> Parted:
+        """The same, with the records that tell it."""
         theirs = await source.ask(self._primary, self._spec, self._place)
         try:
             control = await self._layout.control(self._keep)
         except EngineFailed as error:
-            return _unknown(f"they cannot be read: {error}")
+            return Parted(_unknown(f"they cannot be read: {error}"))
         if control["Database system identifier"] != theirs.system:
-            return _unknown("they are another database's")
+            return Parted(_unknown("they are another database's"))
         timeline = self._timeline(control)
         parted = fork(self._history(timeline), theirs.history)
         if parted is None:
-            return _unknown("they share no history with the primary")
+            return Parted(_unknown("they share no history with the primary"))
         if parted.timeline == timeline == theirs.timeline:
             parted = Fork(timeline, theirs.position)
         return await self._after(parted, timeline)
@@ -112,7 +127,7 @@ class Rejoin:
         path = self._layout.files.data / "pg_wal" / f"{timeline:08X}.history"
         return history(timeline, path.read_text() if path.exists() else "")
 
-    async def _after(self, parted: Fork, timeline: int) -> Divergence:
+    async def _after(self, parted: Fork, timeline: int) -> Parted:
         """The records of our log from the fork on."""
         data = str(self._layout.files.data / "pg_wal")
         words = ["-p", data, "-t", str(timeline), "-s", lsn(parted.position)]
@@ -120,10 +135,12 @@ class Rejoin:
         found = await asyncio.to_thread(tail, done.out)
         if not found.records:
             if _is_at_the_end(done.err):
-                return Divergence(False, parted.position)
-            return _unknown(f"pg_waldump: {done.words}", parted.position)
-        rows = await self._rows(found)
-        return Divergence(True, parted.position, changes=len(found.committed), rows=rows)
+                return Parted(Divergence(False, parted.position))
+            return Parted(_unknown(f"pg_waldump: {done.words}", parted.position))
+        rows, changes = await self._rows(found), len(found.committed)
+        return Parted(
+            Divergence(True, parted.position, changes=changes, rows=rows), found, done.out
+        )
 
     async def _rows(self, found: Tail) -> tuple[str, ...]:
         """Per table of users a sentence; tables that the primary does not know by their number."""

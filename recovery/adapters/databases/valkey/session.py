@@ -16,6 +16,9 @@ from recovery.core.ports import EngineAway, EngineFailed, Login, Place
 from recovery.core.wire import DatabaseSpec, Member
 
 SECONDS = 3.0
+NO_WAIT_FOR: dict[str, Any] = {"socket_timeout": None, "socket_connect_timeout": None}
+"""redis-py counts a timeout of its own with `asyncio.wait_for`, which loses a cancellation that
+comes as the wait ends: whoever was told to stop went on for ever. Ours is around each command."""
 Info = dict[str, Any]
 _LOST = (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError, OSError)
 _REFUSED = (exceptions.AuthenticationError, exceptions.NoPermissionError)
@@ -67,6 +70,7 @@ def here(socket: Path, login: Login | None = None, secret: str = "") -> Session:
         retry=Retry(NoBackoff(), 0),
         driver_info=None,
         single_connection_client=True,
+        **NO_WAIT_FOR,
     )
     return Session(client, "the server")
 
@@ -83,5 +87,6 @@ def there(member: Member, spec: DatabaseSpec, place: Place) -> Session:
         retry=Retry(NoBackoff(), 0),
         driver_info=None,
         single_connection_client=True,
+        **NO_WAIT_FOR,
     )
     return Session(client, member.replica)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 _PATIENCE = 5.0
 """Seconds that its first signal has before SIGKILL."""
@@ -52,17 +51,3 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextlib.asynccontextmanager
-async def child(
-    begin: Callable[[], subprocess.Popen[bytes]],
-) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """What `begin` starts in a thread; killed on the way out where it still runs."""
-    held = Child()
-    try:
-        await asyncio.to_thread(held.start, begin)
-        assert held.process is not None
-        yield held.process
-    finally:
-        await asyncio.to_thread(held.end)

@@ -16,6 +16,7 @@ from datetime import datetime
 from recovery.agent.backups.carry import Carrier
 from recovery.agent.backups.decide import IN_FLIGHT, RESERVE
 from recovery.agent.backups.room.forget import enough, forgettable, is_broken, needs_base
+from recovery.agent.backups.sharing import Sharing
 from recovery.agent.backups.spool import Spool
 from recovery.core.archive import RetentionPolicy, coverage
 from recovery.core.clock import system
@@ -48,17 +49,21 @@ class Relief:
         self.since: datetime | None = None
         """When the backup was begun that is being made."""
         self.trouble = ""
+        self.sharing = Sharing()
 
     async def look(self) -> None:
-        """Makes room where there is little."""
+        """Makes room where there is little: its part of what lacks."""
+        self.sharing.join(self)
         reserve = await self._spool.store.reserve()
         wanted = reserve + (self._for_a_base() if self.is_spared else 0)
         free = await self._spool.room()
         is_low = free < wanted
         names: tuple[str, ...] = ()
         if is_low and self._is_long_since(self._vain):
-            names = await self._forget(wanted + reserve // 2 - free)
-            self._vain = float("-inf") if names else system.monotonic()
+            names = await self._forget(wanted + reserve // 2)
+            free = await self._spool.room()
+            is_vain = not names and free < wanted
+            self._vain = system.monotonic() if is_vain else float("-inf")
         await self._recall()
         is_amiss = bool(self._lacking) or self.is_spared
         if names or (is_amiss and self._is_long_since(self._looked)):
@@ -90,7 +95,7 @@ class Relief:
         """What follows no backup here is of use to nobody who lacks it: the next one goes first."""
         return max(IN_FLIGHT, self._spool.needs(0)) + RESERVE
 
-    async def _forget(self, missing: int) -> tuple[str, ...]:
+    async def _forget(self, wanted: int) -> tuple[str, ...]:
         answered = await asyncio.gather(*(self._asked(each) for each in self._carriers))
         answering = [each for each in answered if each is not None]
         if not answering:
@@ -99,12 +104,14 @@ class Relief:
         found = await asyncio.to_thread(
             forgettable, dict(spool.objects), answering, system.now(), policy, self.since
         )
-        names = enough(found, missing)
-        for name in names:
-            for each in self._carriers:
-                if name not in each.has:
-                    self._lacking[each.store.name] = self._lacking.get(each.store.name, 0) + 1
-            await spool.forget(name)
+        async with self.sharing.turn(self) as among:
+            missing = wanted - await spool.room()
+            names = enough(found, -(-missing // among))
+            for name in names:
+                for each in self._carriers:
+                    if name not in each.has:
+                        self._lacking[each.store.name] = self._lacking.get(each.store.name, 0) + 1
+                await spool.forget(name)
         if names:
             _log.warning("%s: %d objects were forgotten for room", spool.database, len(names))
         return names

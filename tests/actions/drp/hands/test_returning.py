@@ -119,9 +119,14 @@ def come_back(loss: Loss) -> None:
     loss.run(2.0)
 
 
-def go_back(loss: Loss, keep: frozenset[str] | None = None) -> Plan:
+def go_back(
+    loss: Loss,
+    keep: frozenset[str] | None = None,
+    export: frozenset[str] = frozenset(),
+    steps: str = BACK,
+) -> Plan:
     """The way back of that run is prepared and started."""
-    number, text = loss.ground.run.number, raw("return").split("steps:\n")[0] + "steps:\n" + BACK
+    number, text = loss.ground.run.number, raw("return").split("steps:\n")[0] + "steps:\n" + steps
     loss.ground.now = loss.play.now
     actions.prepare_run(
         runbook=active(text),
@@ -130,7 +135,7 @@ def go_back(loss: Loss, keep: frozenset[str] | None = None) -> Plan:
             "OSU2",
             "PAR1",
             "PAR1 is back.",
-            back=back_of(number, out_of="OSU2", into="PAR1", keep=keep),
+            back=back_of(number, out_of="OSU2", into="PAR1", keep=keep, export=export),
         ),
         override=Override("It was never drilled."),
         refuse=refuse_plan,
@@ -258,20 +263,34 @@ def test_nothing_is_let_go_before_what_was_to_be_kept_is_kept(loss: Loss) -> Non
     assert rejoins() == 0
 
 
-def test_a_persons_word_that_it_was_kept_lets_only_those_go_whose_agents_told_it(
-    loss: Loss,
-) -> None:
+def tell_kept(loss: Loss) -> None:
+    """The first copy's agent says that it is kept; of the other one a person does."""
     go_back(loss)
-    first, second = loss.play.pair.replicas[:2]
     loss.play.is_deaf.add("keep")
     approve(loss, "keep")
     loss.until(lambda: Operation.objects.filter(verb=Verb.KEEP, state="intended").count() == 2)
-    loss.play.answer(Operation.objects.get(verb=Verb.KEEP, replica=first))
+    loss.play.answer(Operation.objects.get(verb=Verb.KEEP, replica=loss.play.pair.replicas[0]))
     act = Act.objects.get(step__name="keep")
     transitions.move(act, "unknown", actor=BY, reason="Its time is over.", now=loss.play.now)
     loss.ground.press(
         Press.TELL, "bruno", step="keep", key=act.key, reason="I saw it.", was_done=True
     )
+
+
+def test_a_persons_word_that_it_was_kept_hides_no_fence_that_another_one_lifts(loss: Loss) -> None:
+    """The run has not touched the database: what follows by itself then was to be kept."""
+    tell_kept(loss)
+    lift_fence(datacenter="PAR1", actor=BY, reason="It is back.", now=loss.play.now)
+    loss.run(2.0)
+    assert loss.ground.run.state == "paused"
+    assert "orders: what it holds was to be kept." in loss.ground.run.state_reason
+
+
+def test_a_persons_word_that_it_was_kept_lets_only_those_go_whose_agents_told_it(
+    loss: Loss,
+) -> None:
+    tell_kept(loss)
+    second = loss.play.pair.replicas[1]
     approve(loss, "lift")
     start_them(loss)
     approve(loss, "discard")

@@ -66,6 +66,16 @@ def test_only_what_was_decided_to_be_kept_is_in_the_step_that_keeps() -> None:
     assert planned().step("discard").waves == (), "of no run nothing was left there"
 
 
+def test_only_what_was_decided_to_be_exported_is_in_the_step_that_exports() -> None:
+    found = moved()
+    orders = msgspec.structs.replace(found.moves[0], choice="export")
+    exports = planned(replace(found, moves=(orders, found.moves[1])))
+    assert exports.step("keep").waves == ()
+    for step in ("export", "discard"):
+        assert [one.name for wave in exports.step(step).waves for one in wave] == ["orders"]
+    assert "export" in exports.step("lift").needs, "nothing follows before"
+
+
 def test_what_goes_back_is_part_of_what_is_signed() -> None:
     found = planned(moved())
     assert read_plan(canonical(found), digest(found)) == found

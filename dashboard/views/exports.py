@@ -1,0 +1,72 @@
+"""What returned copies held beyond their primary: listed, and taken away by whoever may and says
+why."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dashboard.acts import exports as acts
+from dashboard.forms import Reason
+from dashboard.people import actor_of, for_people
+from dashboard.permissions import May, Role, may
+from dashboard.views.databases import find
+from dashboard.views.page import show
+from recovery.backups.exported import ExportView, exports_of
+from recovery.core.errors import TocsinError
+
+
+def _views(name: str) -> tuple[ExportView, ...]:
+    key = find(name).pk
+    return exports_of([key]).get(key, ())
+
+
+@require_safe
+@for_people(May.VIEW)
+def exports(request: HttpRequest, role: Role, name: str) -> HttpResponse:
+    return show(
+        request,
+        role,
+        "exports",
+        area="databases",
+        heading=f"Exports of {name}",
+        name=name,
+        exports=_views(name),
+        may_take=may(role, May.TAKE_EXPORT),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@for_people(May.TAKE_EXPORT)
+def take(request: HttpRequest, role: Role, name: str, pk: UUID) -> HttpResponse:
+    """The log has who, and why, before the first byte."""
+    one = next((each for each in _views(name) if each.id == pk), None)
+    if one is None:
+        raise Http404(f"There is no such export of {name}.")
+    form = Reason(request.POST or None)
+    if form.is_valid():
+        try:
+            pieces = acts.take(pk, actor_of(request), form.cleaned_data["reason"])
+        except TocsinError as error:
+            form.add_error(None, str(error))
+        else:
+            response = StreamingHttpResponse(pieces, content_type="application/x-tar")
+            response["Content-Disposition"] = f'attachment; filename="{one.file}"'
+            response["Cache-Control"] = "no-store"
+            return cast("HttpResponse", response)  # a stream is one to everybody who passes it on
+    return show(
+        request,
+        role,
+        "exports",
+        area="databases",
+        heading=f"Take an export of {name} away",
+        name=name,
+        exports=(one,),
+        taking=one,
+        form=form,
+        may_take=True,
+        status=422 if form.is_bound else 200,
+    )

@@ -1,0 +1,77 @@
+"""The log's chunks become segments, whatever way they come."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+
+from recovery.agent.backups.restoring.segments import Segments
+from recovery.core.archive import SEGMENT, Chunk, History, RestorePlan
+from tests.decisions.archive.build import LINE, at, base
+
+NAME = base(0, 3 * SEGMENT)
+
+
+def laid(folder: Path, *histories: History) -> Segments:
+    return Segments(folder, RestorePlan(NAME, None, (), histories, None, at(1)))
+
+
+def chunk(timeline: int, start: int, data: bytes) -> tuple[Chunk, bytes]:
+    return Chunk(LINE, timeline, start, start + len(data), None), data
+
+
+def test_a_chunk_over_two_segments_lies_in_both_and_the_rest_is_zero(tmp_path: Path) -> None:
+    data = b"x" * 1000
+    segments = laid(tmp_path)
+    segments.lay(*chunk(1, 4 * SEGMENT - 400, data))
+    first, second = sorted(tmp_path.iterdir())
+    assert [first.name, second.name] == [f"000000010000000000{n:06X}" for n in (3, 4)]
+    assert first.read_bytes() == bytes(SEGMENT - 400) + data[:400]
+    assert second.read_bytes() == data[400:] + bytes(SEGMENT - 600)
+    assert first.stat().st_mode & 0o777 == 0o600
+
+
+def test_positions_beyond_four_gigabytes_have_their_segments_names(tmp_path: Path) -> None:
+    segments = laid(tmp_path)
+    segments.lay(*chunk(2, (5 << 32) + SEGMENT, b"abcd"))
+    assert [each.name for each in tmp_path.iterdir()] == ["000000020000000500000001"]
+
+
+def test_bytes_beyond_the_switch_are_not_laid_out(tmp_path: Path) -> None:
+    segments = laid(tmp_path, History(LINE, 2, 1, 3 * SEGMENT + 100))
+    segments.lay(*chunk(1, 3 * SEGMENT, b"x" * 300))
+    segments.lay(*chunk(2, 3 * SEGMENT, b"y" * 300))
+    old, new = sorted(tmp_path.iterdir())
+    assert old.read_bytes() == b"x" * 100 + bytes(SEGMENT - 100)
+    assert new.read_bytes() == b"y" * 300 + bytes(SEGMENT - 300)
+
+
+def test_bytes_before_the_base_are_not_laid_out(tmp_path: Path) -> None:
+    segments = laid(tmp_path)
+    segments.lay(*chunk(1, 2 * SEGMENT, bytes(SEGMENT) + b"abcd"))
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes()[:5] == b"abcd\0"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_chunks_that_overlap_or_come_out_of_order_lie_where_they_belong(
+    tmp_path: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    log, begin = dice.randbytes(2 * SEGMENT), 3 * SEGMENT
+    edges = sorted(dice.sample(range(len(log)), 6))
+    pieces = [(a, min(len(log), b + dice.choice((0, 5000)))) for a, b in itertools.pairwise(edges)]
+    if seed % 2:
+        dice.shuffle(pieces)
+    segments = laid(tmp_path)
+    for start, stop in pieces:
+        segments.lay(*chunk(1, begin + start, log[start:stop]))
+    found = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert len(found) == len(log)
+    first, last = edges[0], max(stop for _, stop in pieces)
+    assert found[first:last] == log[first:last]
+    assert not any(found[:first])
+    assert not any(found[last:])
