@@ -14,7 +14,7 @@ from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
-from recovery.failover import meter
+from recovery.failover.rounds import meter
 from recovery.sealer import watch
 
 BEGAN = clock.system.monotonic()

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.db.models import Max, Q
 
-from recovery.failover.meter import RINGS_AFTER, STALE
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.proofs.prover import Case, WorstCase, worst_case
 from recovery.failover.queries import current_policy, self_fencing
+from recovery.failover.rounds.meter import RINGS_AFTER, STALE
 from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS
 from recovery.failover.views.copies import CopyView

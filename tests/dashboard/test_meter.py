@@ -8,7 +8,7 @@ import pytest
 
 from recovery.alarms.models import Alarm
 from recovery.core import clock
-from recovery.failover.meter import SILENT, STARTS_WITHIN, watch_meter
+from recovery.failover.rounds.meter import SILENT, STARTS_WITHIN, watch_meter
 from recovery.inventory.models import WriteProbe
 from tests.dashboard import bases
 from tests.dashboard.bases import Base
