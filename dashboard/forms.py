@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django import forms
-from django.utils.dateparse import parse_datetime
 
 from recovery.brief.facts import Cause
 from recovery.brief.screens import CAUSES
-from recovery.restores.decide import SLACK
-from recovery.restores.facts import Source
-from recovery.restores.in_place import refuse_moment
+from recovery.core.moments import REFUSAL, BadMoment, read_moment
 
-SHORT = "%d %b %H:%M"
+_MINUTES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", re.ASCII)
+
+
+class Moment(forms.Field):
+    """A moment, read in UTC. `minutes`: whole ones may be written without their seconds, as
+    browsers do where they offer a calendar."""
+
+    def __init__(
+        self, *, label: str, required: bool = True, minutes: bool = False, unsaid: str = ""
+    ) -> None:
+        shown = {"type": "datetime-local"} if minutes else {}
+        super().__init__(
+            required=required,
+            label=label,
+            widget=forms.TextInput(attrs={"autocomplete": "off"} | shown),
+            error_messages={"required": unsaid or REFUSAL},
+        )
+        self._minutes = minutes
+
+    def to_python(self, value: object) -> datetime | None:
+        """None for an empty one."""
+        text = str(value or "").strip()
+        if not text:
+            return None
+        if self._minutes and _MINUTES.fullmatch(text):
+            text = f"{text}:00"
+        try:
+            return read_moment(text)
+        except BadMoment as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class Reason(forms.Form):
@@ -152,134 +179,6 @@ class Choose(Word):
         return cleaned
 
 
-class RestoreWord(Word):
-    """What is restored, to which moment and where; the second person's word names none of it.
-    `sources`, `hosts`: (key, words), the best one first; `upto`: how far each source goes now."""
-
-    def __init__(
-        self,
-        name: str,
-        first: str,
-        sources: list[tuple[str, str]],
-        hosts: list[tuple[str, str]],
-        upto: Mapping[str, datetime],
-        *args: object,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(name, first, *args, **kwargs)
-        self._upto = upto
-        if first:
-            return
-        self.fields["quoted"] = forms.CharField(
-            required=False, initial=self._quoted(), widget=forms.HiddenInput
-        )
-        gone = "It cannot be used any more: look again."
-        self.fields["source"] = forms.ChoiceField(
-            label="From", choices=sources, error_messages={"invalid_choice": gone}
-        )
-        self.fields["host"] = forms.ChoiceField(
-            label="On", choices=hosts, error_messages={"invalid_choice": gone}
-        )
-        self.fields["to"] = forms.DateTimeField(
-            required=False,
-            label="To an earlier moment, in UTC (empty: the newest)",
-            widget=forms.DateTimeInput(attrs={"placeholder": "2026-11-28 18:00:00"}),
-            error_messages={"invalid": "Write it like 2026-11-28 18:00:00."},
-        )
-
-    def _quoted(self) -> str:
-        return " ".join(f"{key}={at.isoformat()}" for key, at in self._upto.items())
-
-    def clean(self) -> dict[str, object]:
-        """Nobody agrees to a loss that is worse by now than the one that they were shown."""
-        cleaned = super().clean()
-        source = str(cleaned.get("source", ""))
-        sent = str(cleaned.get("quoted", "")).split()
-        shown = dict(one.split("=", 1) for one in sent if "=" in one)
-        now, was = self._upto.get(source), _instant(shown.get(source, ""))
-        if cleaned.get("to") or now is None or was is None or now >= was - SLACK:
-            return cleaned
-        self.data = {name: self.data[name] for name in self.data} | {"quoted": self._quoted()}
-        raise forms.ValidationError(
-            "What would be lost is more by now than this page showed. Nothing was done: read it "
-            "again, and confirm it if it will do."
-        )
-
-
-class BackInTime(Word):
-    """To which moment it goes back in its own place; the second person's word names none of it.
-    `sources`: the best one first. `is_exact`: any moment of theirs can be had."""
-
-    def __init__(
-        self,
-        name: str,
-        first: str,
-        sources: Sequence[Source],
-        *args: object,
-        is_exact: bool,
-        **kwargs: object,
-    ) -> None:
-        super().__init__(name, first, *args, **kwargs)
-        self._sources = {one.key: one for one in sources}
-        if first:
-            return
-        self.fields["shown"] = forms.CharField(required=False, widget=forms.HiddenInput)
-        self.fields["source"] = forms.ChoiceField(
-            label="From",
-            choices=[(one.key, _window(one)) for one in sources],
-            error_messages={"invalid_choice": "It cannot be used any more: look again."},
-        )
-        self.fields["to"] = forms.DateTimeField(
-            required=is_exact,
-            label="Back to, in UTC" if is_exact else "Back to its last backup: leave this empty",
-            widget=forms.DateTimeInput(attrs={"placeholder": "2026-11-28 18:00:00"}),
-            error_messages={
-                "invalid": "Write it like 2026-11-28 18:00:00.",
-                "required": "Say which moment: the last one at which all was well.",
-            },
-        )
-
-    @property
-    def moment(self) -> datetime | None:
-        """The one that was written, where it can be had."""
-        found = getattr(self, "cleaned_data", {}).get("to")
-        return found if isinstance(found, datetime) else None
-
-    def clean(self) -> dict[str, object]:
-        """Nobody agrees to a loss that they were not shown: of another moment it is shown first."""
-        cleaned = super().clean()
-        if self.shown or self.errors:
-            return cleaned
-        source, to = self._sources[str(cleaned["source"])], self.moment
-        if refusal := refuse_moment(source, to):
-            self.add_error("to", refusal)
-            return cleaned
-        wanted = to.isoformat() if to else ""
-        if cleaned.get("shown") == wanted:
-            return cleaned
-        self.data = {name: self.data[name] for name in self.data} | {"shown": wanted}
-        raise forms.ValidationError(
-            "Nothing was done yet. Above stands now what is lost with that moment: read it, and "
-            "confirm it if it will do."
-        )
-
-
-def _window(one: Source) -> str:
-    """So short that a phone shows most of it; what is refused says it to the second."""
-    at = f"{one.at:{SHORT}}" if one.at else "never"
-    has = f"{one.opens:{SHORT}} to {at}" if one.opens else f"its backup of {at}"
-    return f"replica {one.number} ({one.store}), {has}"
-
-
-def _instant(text: str) -> datetime | None:
-    """As the page wrote it; None for whatever else came back."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None
-
-
 class Seat(Reason):
     """Where a standby is made, and why."""
 
@@ -329,13 +228,10 @@ class Activate(TypedName, Bound):
 class WaitUntil(Bound):
     """When somebody looks again."""
 
-    until = forms.DateTimeField(
+    until = Moment(
         label="Until, in UTC",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        error_messages={
-            "required": "Say until when: then somebody looks again.",
-            "invalid": "Write it like 2026-11-29 15:00.",
-        },
+        minutes=True,
+        unsaid="Say until when: then somebody looks again.",
     )
 
 
@@ -358,15 +254,7 @@ class Said(forms.Form):
         required=False,
         choices=[(str(cause), CAUSES[cause].capitalize()) for cause in Cause],
     )
-    said_at = forms.DateTimeField(
-        required=False,
-        label="When, in UTC (empty: just now)",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        error_messages={"invalid": "Write it like 2026-11-29 15:00."},
-    )
-    until = forms.DateTimeField(
-        required=False,
-        label="It expects service at, in UTC (empty: it gave no time)",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        error_messages={"invalid": "Write it like 2026-11-29 15:00."},
+    said_at = Moment(label="When, in UTC (empty: just now)", required=False, minutes=True)
+    until = Moment(
+        label="It expects service at, in UTC (empty: it gave no time)", required=False, minutes=True
     )

@@ -252,6 +252,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    "watch-meter": {
+        "task": "recovery.tasks.watch_meter",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "write-reports": {
         "task": "recovery.tasks.write_reports",
         "schedule": 10.0,

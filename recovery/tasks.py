@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
@@ -12,7 +14,10 @@ from recovery.core import clock
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
+from recovery.failover.rounds import meter
 from recovery.sealer import watch
+
+BEGAN = clock.system.monotonic()
 
 
 @shared_task(ignore_result=True)
@@ -61,6 +66,13 @@ def forget_points() -> None:
 def watch_sealing() -> None:
     """Entries that no checkpoint covers in time ring, the sealer being gone too."""
     watch.watch_sealing(now=clock.system.now())
+
+
+@shared_task(ignore_result=True)
+def watch_meter() -> None:
+    """Users of databases whom nobody asks any more ring."""
+    up = timedelta(seconds=clock.system.monotonic() - BEGAN)
+    meter.watch_meter(now=clock.system.now(), looked_for=up)
 
 
 @shared_task(ignore_result=True)

@@ -35,7 +35,7 @@ def said_of(made: Decision) -> str:
             f"You decided to recover {made.datacenter}. {kept} Nothing moves yet: its runbook is"
             " started with this decision, and a second person approves."
         )
-    until = instant(made.until)
+    until = instant(made.until, made.at)
     return f"You decided to wait for {made.datacenter} until {until}; then it rings. {kept}"
 
 

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from ninja import Field, Query, Router, Schema
 
 from dashboard.api.auth import caller
+from dashboard.api.schemas import Written
 from dashboard.permissions import May
 from recovery.audit import queries
 from recovery.audit.bundle import checkpoint_with_witnesses, prove
@@ -29,8 +30,8 @@ class Which(Schema):
     object_id: str = Field(default="", max_length=120)
     actor: str = Field(default="", max_length=120)
     action: str = Field(default="", max_length=120)
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Written | None = None
+    until: Written | None = None
 
 
 class CheckpointOut(Schema):

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
-from pydantic import AwareDatetime
 
 from dashboard.acts import recovery as acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why, Words
+from dashboard.api.schemas import Done, Why, Words, Written
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.brief import screens
@@ -51,7 +50,7 @@ class DecideIn(Why):
 
     choice: Choice
     digest: str = Field(min_length=64, max_length=64)
-    until: AwareDatetime | None = None
+    until: Written | None = None
     typed: Words = ""
 
 
@@ -78,8 +77,8 @@ class SaidIn(Schema):
     said: Words = Field(min_length=1, max_length=500)
     source: Words = Field(min_length=1, max_length=120)
     cause: Cause = Cause.UNSAID
-    said_at: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    said_at: Written | None = None
+    until: Written | None = None
 
 
 @router.get("", response=list[SiteOut])

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from ninja import Field, Schema
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
+
+from recovery.core.moments import REFUSAL, BadMoment, read_moment
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
 """What a person writes, as the pages' forms take it: no blank ends, nothing that no row holds."""
+
+
+def _read(told: object) -> datetime:
+    """Of text alone: a number is no moment."""
+    if not isinstance(told, str):
+        raise BadMoment(REFUSAL)
+    return read_moment(told, parts=True)
+
+
+Written = Annotated[datetime, BeforeValidator(_read)]
+"""A moment that a person or a program writes, as the pages' forms read it."""
 
 
 class Why(Schema):

@@ -19,6 +19,8 @@ THINNED = timedelta(seconds=90)
 """The history has a row a minute at most: between two rows so near the point rose too."""
 WIDTH, HEIGHT, TOP = 720, 150, 1.25
 """Of the drawing; at its top one and a quarter of a promise."""
+LINES = 84
+"""Parts of a hundred of its height that the lines have."""
 EDGE = 6.0
 """Parts of a hundred: an hour nearer to an end would be written beyond it on a phone."""
 
@@ -48,6 +50,15 @@ class Plot:
     ticks: tuple[Tick, ...]
     full: float
     half: float
+
+    @property
+    def full_at(self) -> float:
+        """In parts of a hundred of the whole figure, whose foot has the hours."""
+        return round(LINES * self.full / HEIGHT, 1)
+
+    @property
+    def half_at(self) -> float:
+        return round(LINES * self.half / HEIGHT, 1)
 
 
 def draw_ages(histories: Sequence[History]) -> Plot | None:

@@ -9,6 +9,7 @@ from dashboard.facets.ages import draw_ages
 from dashboard.screen import Screen
 from recovery.backups import screens as rows
 from recovery.backups.loss import Quote
+from recovery.own.words import UNKNOWN
 
 Context = Mapping[str, Any]
 
@@ -33,6 +34,7 @@ def backups_voice(screen: Screen, key: str) -> Context:
         "down": tones.count("down"),
         "risk": tones.count("risk"),
         "unknown": tones.count("unknown"),
+        "never": sum(copy.proven_at is None for _, copy in _restorable(screen)),
     }
 
 
@@ -42,7 +44,13 @@ def backups(screen: Screen, key: str) -> Context | None:
     if not board.is_configured:
         return None
     kept = any(board.own.copies)
-    return {"rows": board.rows, "own": board.own, "own_is_kept": kept, "keys": board.keys}
+    return {
+        "rows": board.rows,
+        "own": board.own,
+        "own_is_kept": kept,
+        "keys": board.keys,
+        "keys_tone": "unknown" if board.keys.startswith(UNKNOWN) else "risk",
+    }
 
 
 def backups_loss(screen: Screen, key: str) -> Context | None:
@@ -71,9 +79,7 @@ def backups_proofs(screen: Screen, key: str) -> Context | None:
     """Restore tests, and which replica waits longest for one."""
     if not screen.backups.looked_after:
         return None
-    copies = [
-        (row.name, copy) for row in screen.backups.rows for copy in row.copies if copy and copy.at
-    ]
+    copies = _restorable(screen)
     bare = [(name, copy) for name, copy in copies if copy.proven_at is None]
     proven = sorted((copy.proven_at, name, copy.number) for name, copy in copies if copy.proven_at)
     return {
@@ -81,6 +87,13 @@ def backups_proofs(screen: Screen, key: str) -> Context | None:
         "never": len(bare),
         "oldest": proven[0] if proven else None,
     }
+
+
+def _restorable(screen: Screen) -> list[tuple[str, rows.CopyView]]:
+    """The replicas that something can be restored from, with whose they are."""
+    return [
+        (row.name, copy) for row in screen.backups.rows for copy in row.copies if copy and copy.at
+    ]
 
 
 def backups_stores(screen: Screen, key: str) -> Context | None:

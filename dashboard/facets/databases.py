@@ -8,7 +8,10 @@ from typing import Any
 from dashboard.facets.stopwatch import Watch, clock_marks
 from dashboard.permissions import May
 from dashboard.screen import Screen, is_settling
+from recovery.backups.loss import Line
+from recovery.backups.words import instant
 from recovery.core import clock
+from recovery.core.ports import DATABASE, Login
 from recovery.failover import screens as rows
 from recovery.failover.facts import NEVER
 from recovery.failover.views.databases import DatabaseView, FailoverView
@@ -51,7 +54,31 @@ def database_voice(screen: Screen, key: str) -> Context | None:
     if found.is_down:
         since = (found.probe and found.probe.failing_since) or found.state_at
         since = running.happened_at if running is not None else since
-    return {"db": found, "running": running, "since": since, "happens": _happens(found)}
+    return {
+        "db": found,
+        "running": running,
+        "since": since,
+        "happens": _happens(found),
+        "backup": _left_of(screen, found),
+        "user": Login.CLIENT if screen.may(May.SWITCH_OVER) else "",
+        "dbname": DATABASE if found.engine == "postgresql" else "",
+    }
+
+
+def _left_of(screen: Screen, view: DatabaseView) -> Line | None:
+    """What a backup gives back where no other copy does; None: another copy does, or there is
+    none."""
+    if view.is_business and not view.has_lost_all:
+        return None
+    site = view.primary.site if view.primary else ""
+    if site in screen.lost_sites:
+        lines = (
+            one for quote in screen.backups.quotes if quote.site == site for one in quote.lines
+        )
+        found = next((one for one in lines if one.database == view.name), None)
+    else:
+        found = screen.backups.left.get(view.name)
+    return found if found is not None and found.used is not None else None
 
 
 def _happens(view: DatabaseView) -> str:
@@ -64,6 +91,9 @@ def _happens(view: DatabaseView) -> str:
             f"Its users get: {view.probe.error or 'no answer'}. Recorded of it: "
             f"{view.state_reason[:1].lower()}{view.state_reason[1:]}"
         )
+    if not view.is_down and view.is_unmeasured and view.probe is not None:
+        asked = f" Its users were last asked at {instant(view.probe.at)}." if view.probe.at else ""
+        return f"The meter is silent.{asked}"
     if not view.is_down and view.degraded_at:
         return view.degraded_reason
     if view.tone == "risk":

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.backups.words import spoken as say_words
 from recovery.brief.losses import span as say_span
 from recovery.brief.waves import spoken_seconds
 
@@ -159,6 +160,12 @@ def took(start: datetime, end: datetime) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+@register.simple_tag
+def took_at_most(start: datetime, end: datetime) -> str:
+    """What came between a backup's newest moment and the last write: 6 s, 34 min."""
+    return say_words(max(timedelta(0), end - start)).replace(" ", "\u00a0")
 
 
 @register.filter

@@ -38,6 +38,15 @@ def open_word(view: DatabaseView, purpose: str) -> VouchView | None:
     return next(asked, None)
 
 
+OWN_WORD = "You gave the first word; the second one is somebody else’s."
+
+
+def own_word(request: HttpRequest, by: str) -> str:
+    """Why this person’s second word would be refused; empty where it would not be. `by`: whose is
+    the first one; empty: there is none."""
+    return OWN_WORD if by and by == actor_of(request).id else ""
+
+
 def _why_blocked(view: DatabaseView) -> str:
     if view.blocked_by:
         return f"{view.blocked_by} called the last failover of {view.name} off."
@@ -255,17 +264,18 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         else "A second person has to vouch too, within 30 minutes, before anything happens."
     )
     is_needed = first is not None or view.may_be_vouched_for
-    why = f"Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}"
+    mine = own_word(request, first.requested_by if first else "")
+    why = f"{mine} Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}"
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Vouch that {host} is off",
-        barred=not is_needed,
+        barred=not is_needed or bool(mine),
         said="Vouch that",
         target=f"{host} does not serve {name} any more",
-        meaning=why if is_needed else not_needed(view),
+        meaning=why.strip() if is_needed else not_needed(view),
         ends=so_far if is_needed else RISK,
         grave=is_needed,
     )

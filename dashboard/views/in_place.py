@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard.acts import databases as acts
-from dashboard.forms import BackInTime
-from dashboard.people import actor_of, for_people
+from dashboard.people import for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find
-from dashboard.views.restores import other_page, other_way
+from dashboard.views.databases import confirm, find, own_word
+from dashboard.views.restore_forms import BackInTime
+from dashboard.views.restores import give_word, moment_of, other_page, other_way, page_of, ranked
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import Phase, Source
+from recovery.restores.facts import Phase
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -32,7 +28,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
     preview = screens.preview(name, now, in_place=True)
     if preview is None:
         raise Http404(f"There is no database {name}.")
-    sources = () if first else _ranked(preview)
+    sources = () if first else ranked(preview)
     form = BackInTime(
         name,
         first.id if first else "",
@@ -41,26 +37,13 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         is_exact=_has_moments(preview),
     )
     if form.is_valid():
-        said = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.restore(
-                name,
-                source=said.get("source", ""),
-                host="",
-                to=said.get("to"),
-                in_place=True,
-                first=UUID(first.id) if first else None,
-                typed=said["typed"],
-                actor=actor_of(request),
-                reason=said["reason"],
-            ),
-            back=f"/databases/{name}/",
-        )
+        return give_word(request, name, form, first, in_place=True)
     if form.moment is not None:
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
+    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running, first)
     is_next = bool(first or refusal or form.moment or not _has_moments(preview))
+    is_next = is_next and not form.is_refused
     return confirm(
         request,
         role,
@@ -69,19 +52,16 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         heading=f"Take {name} back in time, in its place",
         said="Restore" if is_next else "Show what is lost",
         target=f"{name} in place" if is_next else "with that moment",
-        meaning=refusal or _meaning(preview, first, is_chosen=form.moment is not None),
-        ends=_ends(first, is_refused=bool(refusal)),
+        meaning=refusal
+        or f"{mine} {_meaning(preview, first, is_chosen=form.moment is not None)}".strip(),
+        since=moment_of(preview, first) if is_next and not refusal else None,
+        ends=_ends(first, is_refused=bool(refusal or mine)),
         grave=is_next and not refusal,
-        barred=bool(refusal),
-        other=other_page(name, preview, refusal, "restore", "Restore it on another host"),
+        barred=bool(refusal or mine),
+        other=page_of(running)
+        if running
+        else other_page(name, preview, refusal, "restore", "Restore it on another host"),
     )
-
-
-def _ranked(preview: Preview) -> tuple[Source, ...]:
-    """The one that would be chosen first, and none that cannot be."""
-    best = preview.choice.source
-    usable = (one for one in preview.sources if one.at)
-    return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
 
 
 def _has_moments(preview: Preview) -> bool:
@@ -103,7 +83,7 @@ def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView |
 def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) -> str:
     """What is lost, in the words that both agree to; before a moment is chosen, what can be."""
     if first is not None:
-        moment = instant(first.to or first.quoted)
+        moment = instant(first.to or first.quoted, first.asked_at)
         return (
             f"{first.risk} It goes back to {moment}, from replica {first.replica} ({first.store}),"
             f" on {first.host}."

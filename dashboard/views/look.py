@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -15,6 +16,7 @@ from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.page import THEMES, frame, show
 from recovery.audit import screens as audit
+from recovery.core.moments import BadMoment, read_moment
 from recovery.failover import screens as failover
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
@@ -177,12 +179,11 @@ def log(request: HttpRequest, role: Role) -> HttpResponse:
 
 
 def _instant(text: str) -> datetime | None:
-    """A day or an instant, in UTC unless it says otherwise; what is neither filters nothing."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    """A day, a minute or a moment, in UTC unless it says so; what is none filters nothing."""
+    for written in (text, f"{text}:00", f"{text} 00:00:00"):
+        with suppress(BadMoment):
+            return read_moment(written, parts=True)
+    return None
 
 
 def _named(rows: Sequence[audit.EntryView]) -> list[tuple[audit.EntryView, str, str]]:

@@ -12,7 +12,7 @@ from dashboard.forms import Move
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find, not_needed, open_word
+from dashboard.views.databases import confirm, find, not_needed, open_word, own_word
 from recovery.failover import screens
 from recovery.failover.actions.moves import RISK
 from recovery.inventory.facts import DatabaseState
@@ -39,6 +39,7 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         )
     is_needed = view.state == DatabaseState.WAITING
     old = view.primary.host if view.primary else "its old host"
+    mine = own_word(request, first.requested_by if first else "")
     so_far = (
         f"{first.requested_by} says so already, and moves it to {first.host}: {first.reason}"
         if first
@@ -55,10 +56,11 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         meaning=not_needed(view)
         if not is_needed
         else (
-            f"You say that {old} is off, and that its disk is attached to the other host. {RISK} "
-            "Nothing empty is made in its place: where the disk is missing it goes on waiting."
-        ),
+            f"{mine} You say that {old} is off, and that its disk is attached to the other host."
+            f" {RISK} Nothing empty is made in its place: where the disk is missing it goes on"
+            " waiting."
+        ).strip(),
         ends=so_far if is_needed else RISK,
         grave=is_needed,
-        barred=not is_needed or not (first or hosts),
+        barred=not is_needed or bool(mine) or not (first or hosts),
     )

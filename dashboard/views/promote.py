@@ -12,7 +12,7 @@ from dashboard.forms import Choose
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
-from dashboard.views.databases import find, open_word
+from dashboard.views.databases import find, open_word, own_word
 from dashboard.views.page import show
 from recovery.failover.actions.chosen import is_about
 from recovery.failover.views.copies import CopyView
@@ -44,6 +44,7 @@ def promote(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             ),
             back=f"/databases/{name}/",
         )
+    mine = own_word(request, first.requested_by if first else "")
     places = {copy.id: copy for copy in view.copies}
     every = view.running.offers if view.running else ()
     return show(
@@ -57,8 +58,8 @@ def promote(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view=view,
         first=first,
         rows=[(one, places.get(one.replica)) for one in every],
-        meaning=_meaning(view, agreed, first, places),
-        barred=not copies,
+        meaning=f"{mine} {_meaning(view, agreed, first, places)}".strip(),
+        barred=not copies or bool(mine),
         said=f"Promote {agreed[0].host}" if len(agreed) == 1 else "Promote this one",
         status=422 if form.is_bound else 200,
     )

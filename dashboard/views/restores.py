@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,15 +10,16 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import databases as acts
-from dashboard.forms import Reason, RestoreWord
+from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
-from dashboard.views.databases import confirm, find
+from dashboard.views.databases import confirm, find, own_word
+from dashboard.views.restore_forms import RestoreWord, ToMoment
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import BEFORE_SWITCH, HostSight, Phase
+from recovery.restores.facts import BEFORE_SWITCH, HostSight, Phase, Source
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -25,64 +27,83 @@ from recovery.restores.screens import Preview, RestoreView
 @for_people(May.RESTORE)
 def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """The first person sees what is lost and chooses; the second one confirms exactly that."""
-    view = find(name)
+    view, now = find(name), clock.system.now()
     running = screens.unfinished(name)
     first = running if running and running.phase == Phase.ASKED else None
     if first and first.in_place:
         return redirect(f"/databases/{name}/restore-in-place/")
-    preview = screens.preview(name, clock.system.now())
+    preview = screens.preview(name, now)
     if preview is None:
         raise Http404(f"There is no database {name}.")
     form = RestoreWord(
         name,
         first.id if first else "",
-        [] if first else _sources(preview),
+        () if first else ranked(preview),
         [] if first else [(one.key, f"{one.name}, {one.site}") for one in _hosts(preview)],
-        {one.key: one.at for one in preview.sources if one.at},
         request.POST or None,
     )
     if form.is_valid():
-        said = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.restore(
-                name,
-                source=said.get("source", ""),
-                host=said.get("host", ""),
-                to=said.get("to"),
-                first=UUID(first.id) if first else None,
-                typed=said["typed"],
-                actor=actor_of(request),
-                reason=said["reason"],
-            ),
-            back=f"/databases/{name}/",
-        )
+        return give_word(request, name, form, first)
+    if form.moment is not None:
+        preview = screens.preview(name, now, to=form.moment) or preview
+    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running)
+    is_next = not form.is_refused
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Restore {name} on another host from a backup",
-        said="Restore",
-        target=f"{name} on {first.host}" if first else name,
-        meaning=refusal or _meaning(preview, first),
-        ends=_ends(first, is_refused=bool(refusal)),
-        grave=not refusal,
-        barred=bool(refusal),
-        other=other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
+        said="Restore" if is_next else "Show what is lost",
+        target=_target(name, first) if is_next else "with that moment",
+        meaning=refusal or f"{mine} {_meaning(preview, first)}".strip(),
+        since=None if refusal else moment_of(preview, first),
+        ends=_ends(first, is_refused=bool(refusal or mine)),
+        grave=is_next and not refusal,
+        barred=bool(refusal or mine),
+        other=page_of(running)
+        if running
+        else other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
     )
 
 
-def _sources(preview: Preview) -> list[tuple[str, str]]:
-    """The one that would be chosen first."""
+def give_word(
+    request: HttpRequest,
+    name: str,
+    form: ToMoment,
+    first: RestoreView | None,
+    *,
+    in_place: bool = False,
+) -> HttpResponse:
+    """The first person's, with all that they chose, or the second one's to that very one."""
+    said = form.cleaned_data
+    return answer(
+        request,
+        lambda: acts.restore(
+            name,
+            source=said.get("source", ""),
+            host=said.get("host", ""),
+            to=said.get("to"),
+            in_place=in_place,
+            first=UUID(first.id) if first else None,
+            typed=said["typed"],
+            actor=actor_of(request),
+            reason=said["reason"],
+        ),
+        back=f"/databases/{name}/",
+    )
+
+
+def _target(name: str, first: RestoreView | None) -> str:
+    return f"{name} on {first.host}" if first else name
+
+
+def ranked(preview: Preview) -> tuple[Source, ...]:
+    """The one that would be chosen first, and none that cannot be."""
     best = preview.choice.source
-    ranked = sorted(preview.sources, key=lambda one: best is None or one.key != best.key)
-    return [
-        (one.key, f"replica {one.number} ({one.store}), up to {instant(one.at)}")
-        for one in ranked
-        if one.at
-    ]
+    usable = (one for one in preview.sources if one.at)
+    return tuple(sorted(usable, key=lambda one: best is None or one.key != best.key))
 
 
 def _hosts(preview: Preview) -> list[HostSight]:
@@ -101,6 +122,18 @@ def _refusal(preview: Preview, running: RestoreView | None) -> str:
     if preview.place.host is None:
         return " ".join([preview.place.reason, *preview.place.why_not])
     return ""
+
+
+def moment_of(preview: Preview, first: RestoreView | None) -> datetime | None:
+    """The one whose age stands beside what is agreed to, and counts on."""
+    return (first.to or first.quoted) if first else preview.upto
+
+
+def page_of(running: RestoreView) -> tuple[str, str] | None:
+    """What may be done about the one that runs, as a link."""
+    if not running.may_be_called_off:
+        return None
+    return f"/databases/{running.database}/restore/call-off/", f"Call {running.name} off"
 
 
 def other_page(
@@ -124,7 +157,7 @@ def _meaning(preview: Preview, first: RestoreView | None) -> str:
     if first is None:
         said = [preview.risk, preview.choice.reason, *preview.choice.why_not, preview.place.reason]
         return " ".join(said)
-    moment = instant(first.to or first.quoted)
+    moment = instant(first.to or first.quoted, first.asked_at)
     return (
         f"{first.risk} It is restored from replica {first.replica} ({first.store}) to {moment} on"
         f" {first.host}. {first.why}"

@@ -15,6 +15,9 @@ from recovery.backups.words import counted, instant, joined, spoken
 
 UNREAD_AFTER = timedelta(seconds=60)
 """Three looks were missed."""
+FAILED_AFTER = timedelta(seconds=30)
+"""Or one was, and it said why: a store that hangs says so a look and a listing's time later. An
+answer that failed once and at once is asked for again first."""
 MOST_BEHIND = timedelta(seconds=60)
 """B2: each object is in replica 2 so soon after replica 1."""
 GAP_AFTER = timedelta(seconds=30)
@@ -33,7 +36,9 @@ def advance(old: Point | None, moment: datetime, lsn: str, base: str, now: datet
 
 def is_unread(copy: Copy, now: datetime) -> bool:
     """Whether what is known of it is only what it was."""
-    return copy.read_at is None or now - copy.read_at > UNREAD_AFTER
+    if copy.read_at is None:
+        return True
+    return now - copy.read_at > (FAILED_AFTER if copy.error else UNREAD_AFTER)
 
 
 def age_of(copy: Copy, now: datetime) -> timedelta:
@@ -156,7 +161,8 @@ def _of_database(database: Database, now: datetime) -> list[Condition]:
         found.append(Condition(f"{key}:distance", title, body, False))
     second = database.copy(2)
     lag = behind(database.copy(1), second, now)
-    if second is not None and lag > MOST_BEHIND and not is_unread(second, now):
+    is_told = second is not None and (is_unread(second, now) or _is_holed(second))
+    if second is not None and lag > MOST_BEHIND and not is_told:
         title = f"{name}: replica 2 is {spoken(lag)} behind replica 1"
         body = (
             f"{spoken(MOST_BEHIND)} are promised. What replica 1 alone has is lost with its site."
@@ -177,9 +183,7 @@ def _untold(
         body = f"Its job said ok at {instant(copy.job.ok_at)}, and the archive {until}."
         title = f"{name}: the job says ok, and nothing new is restorable"
         found.append(Condition(f"{key}:frozen", title, body, True))
-    if copy.point and copy.missing_since and now - copy.missing_since > GAP_AFTER:
-        title = f"{name}: a piece of its archive is missing"
-        found.append(Condition(f"{key}:gap", title, " ".join(copy.missing), copy.is_cut))
+    found = _with_gap(database, copy, found, now)
     if copy.disproof:
         title = f"{name}: its last restore test failed"
         found.append(Condition(f"{key}:disproved", title, copy.disproof, True))
@@ -192,6 +196,36 @@ def _untold(
         title = f"{name}: not proven for {spoken(proven_within)}"
         found.append(Condition(f"{key}:unproven", title, body, False))
     return found
+
+
+def _is_holed(copy: Copy) -> bool:
+    """What is newest in it cannot be restored, for something that is missing before it: whatever
+    else is wrong with it then comes of that."""
+    return copy.point is not None and copy.is_cut and bool(copy.missing)
+
+
+def _with_gap(
+    database: Database, copy: Copy, effects: list[Condition], now: datetime
+) -> list[Condition]:
+    """The missing piece by its name, with what comes of it in one; what comes of something else
+    beside it."""
+    if copy.point is None or not copy.missing or copy.missing_since is None:
+        return effects
+    second = database.copy(2)
+    is_behind = copy is second and behind(database.copy(1), second, now) > MOST_BEHIND
+    is_felt = _is_holed(copy) and (bool(effects) or is_behind)
+    if not is_felt and now - copy.missing_since <= GAP_AFTER:
+        return effects
+    piece, _, _ = copy.missing[0].partition(": ")
+    said = [f"{each[0].upper()}{each[1:].rstrip('.')}." for each in copy.missing]
+    said += [f"{each.title}." for each in effects] if is_felt else []
+    gap = Condition(
+        f"backup:{database.key}:{copy.number}:gap",
+        f"{database.name}, replica {copy.number}: {piece}",
+        " ".join(said),
+        copy.is_cut,
+    )
+    return [gap] if is_felt else [*effects, gap]
 
 
 def _of_age(database: Database, copy: Copy, terms: Terms, now: datetime) -> list[Condition]:

@@ -20,6 +20,8 @@ from recovery.core.ports.stores import ObjectStore
 Opener = Callable[[Store], ObjectStore]
 LISTED_WITHIN = 15.0
 """Seconds for one database's listing; a store that needs longer is not read."""
+HUNG_AFTER = 4.0
+"""Seconds before an error: the next question would have to wait for as long."""
 MOST_STEPS = 64
 """Pieces followed at once; an archive further behind is caught up by its next whole look."""
 T = TypeVar("T")
@@ -66,7 +68,7 @@ async def _ask_all(askings: Sequence[_Asking[T]]) -> list[T]:
 @dataclass(frozen=True, slots=True)
 class _Asking(Generic[T]):
     """One store's archives, one after the other; after the first that hangs the rest is not
-    asked."""
+    asked, whoever lost patience with it."""
 
     archives: Sequence[ToRead]
     opened: Opener
@@ -87,13 +89,19 @@ class _Asking(Generic[T]):
 
     async def _ask_each(self, store: ObjectStore) -> list[T]:
         found: list[T] = []
+        clock = asyncio.get_running_loop()
         for number, one in enumerate(self.archives):
+            asked = clock.time()
             try:
                 async with asyncio.timeout(LISTED_WITHIN):
                     found.append(await self.ask(store, one))
             except TimeoutError:
                 return found + [self.failed(rest, HANGS) for rest in self.archives[number:]]
             except TocsinError as error:
+                if clock.time() - asked >= HUNG_AFTER:
+                    return found + [
+                        self.failed(rest, str(error)) for rest in self.archives[number:]
+                    ]
                 found.append(self.failed(one, str(error)))
         return found
 

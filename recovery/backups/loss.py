@@ -80,6 +80,11 @@ def quote_site(
     return Quote(site, lines, len(databases) - len(here), itself)
 
 
+def quote_left(database: Database, now: datetime) -> Line:
+    """What comes back of one whose disk alone is lost: of every replica, wherever it is."""
+    return _line(database, "", now)
+
+
 def say(quote: Quote, now: datetime) -> str:
     """If OSU2 vanished now: 3 databases lose 40 s, 2 lose 17 h, 1 can't be restored."""
     itself = _say_own(quote.own, now) if quote.own else ""

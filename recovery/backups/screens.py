@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
@@ -15,7 +16,7 @@ from recovery.backups import queries
 from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.distance import kilometres
 from recovery.backups.facts import Copy, Database, PointState, terms_of
-from recovery.backups.loss import Quote, quote_site
+from recovery.backups.loss import Line, Quote, quote_left, quote_site
 from recovery.backups.models import (
     ArchiverSight,
     ArchiverWord,
@@ -153,13 +154,14 @@ class ProofView:
 @dataclass(frozen=True, slots=True)
 class Board:
     """Everything of the Backups page. `own`: of Tocsin itself; `keys`: why its keys are in no
-    store, where that is known."""
+    store, where that is known; `left`: what comes back of each whose disk alone is lost."""
 
     is_configured: bool
     rows: tuple[BackupsView, ...]
     quotes: tuple[Quote, ...]
     own: BackupsView
     keys: str = ""
+    left: Mapping[str, Line] = field(default_factory=dict)
 
     @property
     def looked_after(self) -> tuple[BackupsView, ...]:
@@ -186,6 +188,7 @@ def board() -> Board:
         quotes=tuple(quote_site(site, databases, as_of, own) for site in sites),
         own=replace(_view(itself, trouble[itself.key]), archiver=_archiver(word) if word else None),
         keys=word.keys if word else "",
+        left={one.name: quote_left(one, as_of) for one in databases if one.copies},
     )
 
 
@@ -275,10 +278,10 @@ def _copy(database: Database, copy: Copy) -> CopyView:
 
 
 def _is_unread(copy: Copy) -> bool:
-    """By the rows alone: looked at in vain for longer than a read may be missed."""
+    """By the rows alone: its newest look failed, as quotes and restores say of it too."""
     if copy.read_at is None or copy.looked_at is None:
         return False
-    return copy.looked_at - copy.read_at > UNREAD_AFTER
+    return bool(copy.error) or copy.looked_at - copy.read_at > UNREAD_AFTER
 
 
 def stores() -> tuple[StoreView, ...]:

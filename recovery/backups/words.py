@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+
+from recovery.core.moments import instant
+
+__all__ = ["counted", "instant", "joined", "spoken"]
 
 
 def spoken(span: timedelta) -> str:
@@ -15,11 +19,6 @@ def spoken(span: timedelta) -> str:
     if seconds < 172_800:
         return f"{seconds // 3600} h"
     return f"{seconds // 86_400} days"
-
-
-def instant(at: datetime) -> str:
-    """28 Nov 14:01:10 UTC."""
-    return f"{at:%d %b %H:%M:%S} UTC".lstrip("0")
 
 
 def counted(n: int, one: str, many: str = "") -> str:

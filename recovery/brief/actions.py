@@ -104,7 +104,7 @@ def _check(choice: Choice, until: datetime | None, reason: str, now: datetime) -
     if until is None:
         raise Refused("Say until when: then somebody looks again.", field="until")
     if until <= now:
-        raise Refused(f"{instant(until)} is past.", field="until", todo="Name a time to come.")
+        raise Refused(f"{instant(until, now)} is past.", field="until", todo="Name a time to come.")
     if until > now + LONGEST_WAIT:
         raise Refused("Nobody waits for longer than a week without looking.", field="until")
 
@@ -136,7 +136,7 @@ def _frozen(
     )
     transitions.create([row], actor=actor, reason=reason, now=now)
     if incident is not None:
-        what = f"to wait for {site} until {instant(until)}" if until else f"to recover {site}"
+        what = f"to wait for {site} until {instant(until, now)}" if until else f"to recover {site}"
         incidents.tell(
             incident=incident,
             kind="decided",
@@ -176,7 +176,7 @@ def note_word(
     if not source.strip():
         raise Refused("Say who said so: a name, a status page.", field="source")
     if said_at > now:
-        raise Refused(f"{instant(said_at)} is yet to come.", field="said_at")
+        raise Refused(f"{instant(said_at, now)} is yet to come.", field="said_at")
     if until is not None and until <= said_at:
         raise Refused("What it expects lies before it said so.", field="until")
     row = ProviderWord(

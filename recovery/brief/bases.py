@@ -15,7 +15,7 @@ from recovery.backups.models import BackupRun
 from recovery.backups.queries import database_facts
 from recovery.brief.facts import ArchiveFact, DatabaseFact, ServiceFact
 from recovery.brief.standing import Sight, Standby, standby_fact
-from recovery.failover.screens import STALE
+from recovery.failover.rounds.meter import STALE
 from recovery.failover.service import first_of_month, service_of
 from recovery.inventory.facts import Durability, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Database as DatabaseRow

@@ -15,6 +15,7 @@ from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import VouchState
 from recovery.failover.proofs.prover import Case, WorstCase, worst_case
 from recovery.failover.queries import current_policy, self_fencing
+from recovery.failover.rounds.meter import RINGS_AFTER, STALE
 from recovery.failover.service import Service, first_of_month, service_of
 from recovery.failover.terms import TERMS
 from recovery.failover.views.copies import CopyView
@@ -36,7 +37,6 @@ from recovery.inventory.models import (
     WriteProbe,
 )
 
-STALE = timedelta(seconds=10)
 """A word of the writing user that is older says nothing about now."""
 SHOWN = 20
 PHASES = (
@@ -134,7 +134,7 @@ def _service(
     since, spans = probe.failing_since, list(gaps)
     if since is not None and now - probe.at > STALE:
         spans, since = [*spans, (since, max(since, probe.at))], None
-    return service_of(Plan(row.plan), spans, since, now, is_measured=True)
+    return service_of(Plan(row.plan), spans, since, now, is_measured=True, since=probe.since)
 
 
 def _view(
@@ -289,6 +289,8 @@ def _probe(row: WriteProbe | None, now: datetime) -> ProbeView | None:
         error=row.last_error,
         lost=row.lost,
         is_stale=now - row.at > STALE,
+        is_silent=now - row.at > RINGS_AFTER,
+        at=row.at,
     )
 
 

@@ -19,11 +19,13 @@ AVAILABILITY = {Plan.BUSINESS: 0.9995, Plan.STARTER: 0.995}
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Seconds of this month: `allowed` by the plan, `used` so far."""
+    """Seconds of this month: `allowed` by the plan, `used` so far. `whole_since`: from when on
+    nothing was missed, where that was after its first moment: before that `used` is a floor."""
 
     allowed: float
     used: float
     is_measured: bool
+    whole_since: datetime | None = None
 
     @property
     def left(self) -> float:
@@ -48,8 +50,10 @@ def service_of(
     now: datetime,
     *,
     is_measured: bool,
+    since: datetime | None = None,
 ) -> Service:
-    """`gaps`: (last write before, first one after); `failing_since`: of the one that lasts."""
+    """`gaps`: (last write before, first one after); `failing_since`: of the one that lasts;
+    `since`: when its user began, and missed no moment from then on."""
     first = first_of_month(now)
     year, month = divmod(first.year * 12 + first.month, 12)
     following = first.replace(year=year, month=month + 1)
@@ -61,4 +65,5 @@ def service_of(
             used += (ends - begins).total_seconds()
             upto = ends
     allowed = (1 - AVAILABILITY[plan]) * (following - first).total_seconds()
-    return Service(allowed, used, is_measured)
+    whole_since = since if since is not None and since > first else None
+    return Service(allowed, used, is_measured, whole_since)

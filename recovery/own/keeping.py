@@ -16,7 +16,7 @@ from recovery.agent.backups.stores import keys_for, store_for
 from recovery.core.archive import RetentionPolicy
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
-from recovery.core.ports import ObjectStore
+from recovery.core.ports import ObjectStore, StoreAway
 from recovery.core.wire.backups import StoreSpec
 from recovery.engines.roles import DATABASE
 from recovery.engines.state import State
@@ -24,6 +24,7 @@ from recovery.own import bundle
 from recovery.own.folder import KEY, OwnFolder
 from recovery.own.proving import Proving
 from recovery.own.server import NAME, Server
+from recovery.own.words import UNKNOWN
 
 PLAN = Plan(
     base_every=timedelta(hours=12),
@@ -78,6 +79,8 @@ class KeysKept:
         for store in self._stores:
             try:
                 await self._put(store, files, public)
+            except StoreAway as error:
+                troubles.append(f"{UNKNOWN} {store.name}: {error}")
             except TocsinError as error:
                 troubles.append(f"Its keys are not in {store.name}: {error}")
         return " ".join(troubles)

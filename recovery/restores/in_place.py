@@ -53,14 +53,14 @@ def refuse_moment(source: Source, to: datetime | None) -> str:
     """Why this moment cannot be had from there; empty where it can, or none was asked for."""
     if to is None or source.at is None:
         return ""
-    newest = f"the newest moment that can be restored is {instant(source.at)}"
+    newest = f"the newest moment that can be restored is {instant(source.at, to)}"
     name = f"Replica {source.number} ({source.store})"
     if to > source.at:
-        return f"{name} goes to {instant(source.at)} and no further: {newest}."
+        return f"{name} goes to {instant(source.at, to)} and no further: {newest}."
     if source.opens is None:
         return f"{name} has its backups' own moments alone: leave it empty; {newest}."
     if to < source.opens:
-        return f"{name} begins at {instant(source.opens)}; {newest}."
+        return f"{name} begins at {instant(source.opens, to)}; {newest}."
     return ""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from recovery.backups.models import ArchiveSight
+from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Database
 from recovery.operations.facts import Verb
 from recovery.restores import queries, standings
@@ -26,7 +28,7 @@ from recovery.restores.facts import (
 )
 from recovery.restores.models import Restore, RestoreSight, Stray
 from recovery.restores.ordered import left, newest
-from recovery.restores.words import follows, holds
+from recovery.restores.words import follows, hindered, holds
 
 SHOWN = 12
 SAYS = {
@@ -132,11 +134,12 @@ class RestoreView:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a restore would do if it were asked for now. `refusal`: why it would be refused;
-    `other`: the other way to go."""
+    `other`: the other way to go; `upto`: the moment after which everything is lost."""
 
     refusal: str
     other: Way
     risk: str
+    upto: datetime | None
     choice: Choice
     place: Place
     sources: tuple[Source, ...]
@@ -206,6 +209,7 @@ def preview(
         refusal=refuse(row, now, in_place=in_place),
         other=ways(standings.standing_of(row, standings.heard_at(now)))[1 if in_place else 0],
         risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
+        upto=upto,
         choice=choice,
         place=place,
         sources=tuple(o for o in queries.sources_of(row) if not refuse_source(o, lost)),
@@ -216,6 +220,7 @@ def preview(
 def _view(row: Restore) -> RestoreView:
     sight: RestoreSight | None = getattr(row, "sight", None)
     is_at_it = sight is not None and row.phase == Phase.RESTORE
+    hinders = "" if row.called_off else _hindered(row)
     return RestoreView(
         id=str(row.pk),
         name=str(row),
@@ -245,12 +250,20 @@ def _view(row: Restore) -> RestoreView:
         in_place=row.in_place,
         waits_for=_waits_for(row),
         holds=holds(Phase(row.phase), row.database.name, row.host.name, in_place=row.in_place),
-        follows=follows(
+        follows=hinders
+        or follows(
             Phase(row.phase), row.host.name, in_place=row.in_place, called_off=row.called_off
         ),
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )
+
+
+def _hindered(row: Restore) -> str:
+    seen = ArchiveSight.objects.filter(replica=row.source_id).values_list("error", flat=True)
+    unread = next(iter(seen), "") if row.phase not in ENDED else ""
+    verdict = Verdict(row.host.verdict)
+    return hindered(Phase(row.phase), row.host.name, verdict, row.source.store.name, unread)
 
 
 def _waits_for(row: Restore) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from recovery.backups.words import instant, spoken
+from recovery.inventory.facts import Verdict
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.in_place import STARTS_WITHIN
 
@@ -53,6 +54,24 @@ def follows(phase: Phase, host: str, *, in_place: bool, called_off: str = "") ->
         f" {spoken(STARTS_WITHIN)} is taken out again, and what was there before serves; a person"
         " who calls it off gets that at once."
     )
+
+
+def hindered(phase: Phase, host: str, verdict: Verdict, store: str, unread: str) -> str:
+    """What keeps it from going on, as far as it is known, and what a person may do; empty: nothing
+    is known to."""
+    if phase in ENDED or phase is Phase.ASKED:
+        return ""
+    if verdict is not Verdict.ALIVE:
+        return (
+            f"It cannot go on now: {host} is {verdict}. It goes on once {host} is heard; who does"
+            " not want to wait calls it off and asks anew, with another host."
+        )
+    if unread and phase in BEFORE_SWITCH:
+        return (
+            f"It may not go on now: {store} cannot be read ({unread.rstrip('.')}). It goes on once"
+            " it can; who does not want to wait calls it off and asks anew, from another replica."
+        )
+    return ""
 
 
 def _is_after(phase: Phase) -> bool:

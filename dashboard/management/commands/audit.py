@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
-from datetime import UTC, datetime
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from recovery.audit.export import FORMATS, export_lines
 from recovery.audit.facts import Actor, Entry
 from recovery.audit.verify import Verified, verify_log
 from recovery.core.clock import system
+from recovery.core.moments import BadMoment, read_moment
 from recovery.core.tlog.notes import BadNote, VerifierKey
 from recovery.gateway.witnesses import witness_keys
 from recovery.sealer.keys import make_key_anew
@@ -131,5 +132,8 @@ def said(found: Verified) -> str:
 
 
 def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    """In UTC, or with its offset."""
+    try:
+        return read_moment(text, parts=True)
+    except BadMoment as error:
+        raise ArgumentTypeError(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from recovery.backups.facts import StoreKind
 from recovery.backups.models import Store
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
+from recovery.core.moments import BadMoment, read_moment
 from recovery.engines.state import State, write_private
 from recovery.own import bundle, restoring
 from recovery.own.folder import OwnFolder
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         back.add_argument("--replica", type=int, default=2, help="as this machine knows them")
         back.add_argument("--store", default="", help="a folder, or http://HOST:PORT/BUCKET")
         back.add_argument("--credentials", type=Path, help="of that bucket: access_key, secret_key")
-        back.add_argument("--to", help="a moment, ISO 8601, UTC where it says nothing else")
+        back.add_argument("--to", help="a moment: YYYY-MM-DD HH:MM:SS, in UTC or with its offset")
         back.add_argument("--recovery-key", type=Path, help="where this machine lost its keys")
 
     def handle(self, *args: object, **options: Any) -> None:
@@ -107,10 +108,9 @@ def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(f"{text!r} is no moment: write 2026-11-28T18:00:00Z.") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return read_moment(text, parts=True)
+    except BadMoment as error:
+        raise CommandError(str(error)) from error
 
 
 def _text(path: Path | None) -> str:

@@ -17,7 +17,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from recovery.adapters.backups.directory import DirectoryStore
@@ -32,6 +32,7 @@ from recovery.core.archive import Coverage, coverage, parse, told
 from recovery.core.archive.exports import contents_of
 from recovery.core.ending import end
 from recovery.core.errors import BadConfiguration, TocsinError
+from recovery.core.moments import BadMoment, read_moment
 from recovery.core.ports import ObjectStore, Place
 
 _EVERY = 1.0
@@ -74,9 +75,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _moment(text: str) -> datetime:
-    """Of ISO 8601; UTC where it says nothing else."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    """In UTC, or with its offset."""
+    try:
+        return read_moment(text, parts=True)
+    except BadMoment as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _store(given: argparse.Namespace) -> ObjectStore:

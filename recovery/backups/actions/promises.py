@@ -21,7 +21,7 @@ from recovery.core import transitions
 WHY = {
     PointState.FRESH: "Its newest restorable moment is as young as promised.",
     PointState.EMPTY: "Nothing is restorable yet.",
-    PointState.UNREAD: "Its archive was not read for more than a minute.",
+    PointState.UNREAD: "Its archive cannot be read now.",
     PointState.WARN: "Its newest restorable moment ages towards its promise.",
     PointState.PAGE: "Its newest restorable moment is nearly older than promised, or gone.",
 }

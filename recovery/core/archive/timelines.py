@@ -182,13 +182,24 @@ class Log:
 
     def _gap(self, at: tuple[int, int], reach: Reach, legs: tuple[Leg, ...]) -> str:
         timeline, position = at
-        later = sum(
-            chunk.stop > max(position, reach.lsn) and not self._is_beyond(chunk, leg)
+        later = [
+            chunk
             for leg in legs
             for chunk in self.chunks.get(leg.timeline, ())
             if leg.timeline != timeline or chunk.start > position
-        )
+            if chunk.stop > max(position, reach.lsn) and not self._is_beyond(chunk, leg)
+        ]
         if not later:
             return ""
-        chunks = "1 later chunk is" if later == 1 else f"{later} later chunks are"
-        return f"no chunk from {lsn_text(position)} on timeline {timeline}: {chunks} useless"
+        chunks = "1 later chunk is" if len(later) == 1 else f"{len(later)} later chunks are"
+        when = _between(
+            reach.moment, min((each.moment for each in later if each.moment), default=None)
+        )
+        return f"no chunk from {lsn_text(position)} on timeline {timeline}{when}: {chunks} useless"
+
+
+def _between(last: datetime | None, first: datetime | None) -> str:
+    """When what is missing was written, as far as what is left around it says."""
+    if last is None or first is None or first < last:
+        return ""
+    return f", between {last:%d %b %H:%M:%S} and {first:%H:%M:%S} UTC"

@@ -84,6 +84,13 @@ class CopyView:
         return self.healthy >= self.well_after
 
     @property
+    def unknown_said(self) -> str:
+        """Why nobody can tell when it serves, though its host is not known to be gone."""
+        if self.verdict == Verdict.ALIVE:
+            return f"unknown: its server runs on {self.host}, and no write is acknowledged"
+        return f"unknown: {self.host} is {self.verdict}"
+
+    @property
     def shape(self) -> str:
         """The glyph of its copy: the decided role, unless something is wrong with it."""
         return self.tone or ("primary" if self.role == Role.PRIMARY else "standby")

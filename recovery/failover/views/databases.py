@@ -118,6 +118,8 @@ class ProbeView:
     error: str
     lost: int
     is_stale: bool
+    is_silent: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class DatabaseView:
             return f"unknown until its host or its disk is back; then {self._restart_said}"
         if self.waits_for_disk:
             return f"{self._restart_said}, once its server starts on {primary.host} with its data"
-        return "unknown: its host is not seen"
+        return primary.unknown_said
 
     @property
     def has_lost_all(self) -> bool:
@@ -313,6 +315,12 @@ class DatabaseView:
         return bool(self.probe and not self.probe.is_stale and self.probe.failing_since)
 
     @property
+    def is_unmeasured(self) -> bool:
+        """Its users were asked all the time, and are not any more: whatever was seen last, nobody
+        knows whether it serves."""
+        return bool(self.probe and self.probe.is_silent)
+
+    @property
     def since(self) -> datetime:
         """Since when it is as its word says."""
         if self.is_down and self.running:
@@ -328,6 +336,8 @@ class DatabaseView:
         primary = self.primary
         if self.state == DatabaseState.MAKING or primary is None or primary.tone == "unknown":
             return "unknown"
+        if self.is_unmeasured:
+            return "unknown"
         return "risk" if self.is_business and (self.degraded_at or self.worst.reasons) else ""
 
     @property
@@ -338,7 +348,8 @@ class DatabaseView:
         if self.is_down:
             return self._down_word
         if self.tone == "unknown":
-            return "its primary is not seen"
+            unseen = self.primary is None or self.primary.tone == "unknown"
+            return "its primary is not seen" if unseen else "nobody measures whether it serves"
         if self.tone == "risk":
             return "degraded" if self.degraded_at else self._risk_word
         return "serves"
@@ -371,7 +382,7 @@ class DatabaseView:
         if self.has_lost_all:
             return "what came after its newest backup"
         if not self.is_business:
-            return "all of it, if its disk is lost too"
+            return "what came after its newest backup, if its disk is lost too"
         if not self.targets:
             follows = any(copy.is_streaming for copy in self.standbys)
             return f"unknown: {'its standby is not safe yet' if follows else 'no standby follows'}"

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups.models import BackupReplica
-from recovery.backups.words import instant, spoken
+from recovery.backups.words import instant
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions.moves import ask_word, check_second, use_word
@@ -146,14 +146,14 @@ def _asked(
 
 
 def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = False) -> str:
-    """What both people agree to."""
+    """What both people agree to: a moment, never an age, which is another one for each of them."""
     if in_place:
         return _risk_here(row, upto, now)
     hosts = old_hosts(row)
     back = f"{hosts} {'come' if ' and ' in hosts else 'comes'}"
     said = (
-        f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, is"
-        f" lost for good, also where {back} back: what is there then is set aside."
+        f"Everything that {row} acknowledged after {instant(upto, now)} is lost for good,"
+        f" also where {back} back: what is there then is set aside."
     )
     if row.plan != Plan.BUSINESS:
         return said
@@ -167,8 +167,8 @@ def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = F
 def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
     host = row.primary.host if row.primary else "its host"
     said = (
-        f"Everything that {row} acknowledged after {instant(upto)}, {spoken(now - upto)} ago, and"
-        " all that it acknowledges until the restored data take its place, is lost to its users."
+        f"Everything that {row} acknowledged after {instant(upto, now)}, and all that it"
+        " acknowledges until the restored data take its place, is lost to its users."
         f"{_serves_until(row, now)} What {host} has now is set aside there, for 14 days, and serves"
         " again if they do not start."
     )

@@ -79,7 +79,7 @@ def test_a_starter_database_goes_back_where_it_is_and_serves_until_what_replaces
     ground = make_serving()
     asked = ground.ask(in_place=True, to=TO)
     assert asked.host.name == "par1-r1-h1"
-    assert "acknowledged after 23 Nov 03:03:20 UTC, 3 min ago" in asked.vouch.risk
+    assert "acknowledged after 23 Nov 03:03:20 UTC, and all" in asked.vouch.risk
     assert "set aside there, for 14 days" in asked.vouch.risk
     assert ground.carry_on() == "asked", "one word does nothing"
     ground.give()

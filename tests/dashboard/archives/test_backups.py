@@ -84,7 +84,8 @@ def test_tocsins_own_points_stand_in_its_row_and_in_the_quote_of_its_site(
 @pytest.mark.usefixtures("backed_up")
 def test_the_sentence_counts_by_the_worst_of_each_database() -> None:
     voice = text("backups-voice")
-    assert "0 of 4 databases keep every promise of their backups." in voice
+    assert "0 of 4 databases are known to keep every promise of their backups." in voice
+    assert "never restored." in voice
     for said in ("2 not kept", "1 at risk", "1 unknown", "1 database has no backup replica"):
         assert said in voice
 

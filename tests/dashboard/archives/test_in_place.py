@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from django.test import Client
 
+from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.inventory.models import Database, Host
 from recovery.restores.models import Restore
@@ -65,7 +66,8 @@ def test_the_dialog_shows_the_window_and_then_the_loss_of_the_moment(
     said = client.post(PATH, form(html, to)).content.decode()
     assert "Nothing was done yet" in said
     assert "Restore orders-pg in place" in said
-    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, 20 min ago" in said
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC, and all" in said
+    assert re.search(r"Age of that moment: <time [^>]*data-since", said), "it goes on counting"
     assert "Its standbys are given up" in said
     assert not Restore.objects.exists()
     other = client.post(PATH, form(html, to + timedelta(minutes=5), shown=shown(said)))
@@ -89,6 +91,41 @@ def test_a_moment_that_cannot_be_had_is_refused_with_the_newest(
     assert not Restore.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "text", ["2099-01-01 00:00:00", "9999-12-31 00:00:00", "0001-01-01 00:00:00", "1" * 5000]
+)
+def test_a_moment_that_cannot_be_had_is_not_described_and_arms_no_button(
+    now: datetime, sign_in: SignIn, text: str
+) -> None:
+    """Whatever else is wrong with the form."""
+    client = sign_in("responder")
+    words = form(page(client, PATH), None, typed="") | {"to": text}
+    said = client.post(PATH, words).content.decode()
+    assert "Choose the last one at which all was well" in said, "what stood there before"
+    assert "btn grave" not in said
+    assert f'value="{text}"' in said, "it can be mended where it was written"
+    assert "2099 00:00:00" not in said.split("<form")[1].split("wrong")[0]
+
+
+def test_a_moment_with_an_offset_is_one_moment_in_every_sentence(
+    now: datetime, sign_in: SignIn
+) -> None:
+    first, second = sign_in("responder"), sign_in("approver")
+    to = (now - timedelta(minutes=20)).replace(microsecond=0)
+    there = to.astimezone(timezone(timedelta(hours=1)))
+    words = form(page(first, PATH), None) | {"to": there.isoformat()}
+    said = first.post(PATH, words).content.decode()
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC" in said
+    first.post(PATH, words | {"shown": shown(said)})
+    row = Restore.objects.get()
+    assert row.to == to
+    html = page(second, PATH)
+    assert f"acknowledged after {to:%d %b %H:%M:%S} UTC" in html
+    assert f"It goes back to {to:%d %b %H:%M:%S} UTC" in html
+    asked = AuditEntry.objects.filter(object_type="restore", object_id=str(row.pk)).earliest("id")
+    assert asked.body["after"]["to"] == f"{to:%Y-%m-%dT%H:%M:%S}Z"
+
+
 def test_two_people_agree_to_one_moment(now: datetime, sign_in: SignIn) -> None:
     first, second = sign_in("responder"), sign_in("approver")
     to = (now - timedelta(minutes=20)).replace(microsecond=0)
@@ -104,12 +141,18 @@ def test_two_people_agree_to_one_moment(now: datetime, sign_in: SignIn) -> None:
     assert "responder says so already." in html
     assert 'name="to"' not in html
     word = {"typed": "orders-pg", "reason": "I saw it.", "first": str(row.pk)}
+    barred = page(first, PATH)
+    assert "You gave the first word; the second one is somebody else’s." in barred
+    assert 'name="typed"' not in barred
+    assert f">Call {row} off…</a>" in barred
     first.post(PATH, word)
     assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
     second.post(PATH, word)
     row.refresh_from_db()
     assert (row.phase, row.vouch.given_by) == ("choose", "approver")
-    assert "restores it already" in page(second, PATH)
+    html = page(second, PATH)
+    assert "restores it already" in html
+    assert 'name="typed"' not in html
     assert second.get("/api/restores").json()[0]["in_place"] is True
 
 

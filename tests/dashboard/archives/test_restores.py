@@ -72,6 +72,8 @@ def test_the_dialog_says_what_is_lost_from_where_and_where_to(sign_in: SignIn) -
     queue = page(client, "/databases/")
     assert f'href="{PATH}"' in queue
     assert "Restore wiki-pg on another host…" in page(client)
+    risk = page(client).split("Data at risk")[1]
+    assert "from replica 1 in MRS1, if its disk is lost too" in risk.split("</dl>")[0]
     html = page(client, PATH)
     assert "Everything that wiki-pg acknowledged after" in html
     assert "Replica 1 in MRS1 goes furthest" in html
@@ -90,6 +92,9 @@ def test_two_people_restore_it_and_the_second_one_confirms_what_the_first_one_ch
     assert f"Confirm {row}…" in shown
     assert "responder asked for it" in shown
     word = {"typed": "wiki-pg", "reason": "I saw it.", "first": str(row.pk)}
+    barred = page(first, PATH)
+    assert "You gave the first word; the second one is somebody else’s." in barred
+    assert 'name="typed"' not in barred
     first.post(PATH, word)
     assert Restore.objects.get().phase == "asked", "nobody confirms their own word"
     html = page(second, PATH)
@@ -142,10 +147,13 @@ def test_a_moment_that_is_no_moment_or_too_late_is_said(sign_in: SignIn) -> None
         "reason": "Its board is dead.",
     }
     wrong = client.post(PATH, form | {"to": "yesterday"})
-    assert b"Write it like 2026-11-28 18:00:00." in wrong.content
-    late = client.post(PATH, form | {"to": "2099-01-01 00:00:00"}, headers={"HX-Request": "true"})
-    assert late.status_code == 403
+    assert b"Write it like 2026-11-28 18:00:00, in UTC" in wrong.content
+    late = client.post(PATH, form | {"to": "2099-01-01 00:00:00"})
+    assert late.status_code == 422
     assert b"and no further" in late.content
+    for refused in (wrong, late):
+        assert b"Show what is lost with that moment" in refused.content
+        assert b"btn grave" not in refused.content
     assert not Restore.objects.exists()
 
 
@@ -159,6 +167,7 @@ def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
     for topic in ("restores", "database-restores:wiki-pg"):
         shown = draw(topic, Screen(Role.RESPONDER)).replace("\u00a0", " ")
         assert "step 3 of 7: restore" in shown
+        assert "Its agent’s last word on it:" in shown
         assert 'aria-label="25.0 % fetched"' in shown
         assert 'width="25.0%"' in shown
         assert "48.5&nbsp;MB/s, about 2&nbsp;s until it is proven" in shown
