@@ -120,6 +120,38 @@ class Move(Word):
         )
 
 
+class Choose(Word):
+    """Which copy leads next though it is refused; each choice is the digest of what stood on the
+    page, so that nobody agrees to what they did not see."""
+
+    def __init__(
+        self, name: str, first: str, copies: list[tuple[str, str]], *args: object, **kwargs: object
+    ) -> None:
+        super().__init__(name, first, *args, **kwargs)
+        self.fields["digest"] = forms.ChoiceField(
+            label="Promote",
+            choices=copies,
+            error_messages={
+                "required": "Choose which one leads next.",
+                "invalid_choice": "What is known of it has changed since you read it. Nothing was "
+                "done: read it again.",
+            },
+        )
+        if len(copies) == 1:
+            # one choice is no choice; what it is bound to still has to come back
+            self.fields["digest"].widget = forms.HiddenInput()
+            self.fields["digest"].initial = copies[0][0]
+
+    def clean(self) -> dict[str, object]:
+        """What is drawn next shows what is so now."""
+        cleaned = super().clean()
+        field = self.fields["digest"]
+        if "digest" in self.errors and field.initial:
+            self.data = {name: self.data[name] for name in self.data} | {"digest": field.initial}
+            raise forms.ValidationError(self.errors["digest"][0])
+        return cleaned
+
+
 class RestoreWord(Word):
     """What is restored, to which moment and where; the second person's word names none of it.
     `sources`, `hosts`: (key, words), the best one first; `upto`: how far each source goes now."""

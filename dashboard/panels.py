@@ -13,7 +13,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from dashboard.facets import backups, databases, incident, pages, recovery, restores, runs
+from dashboard.facets import backups, databases, incident, needs, pages, recovery, restores, runs
 from dashboard.permissions import May, may
 from dashboard.screen import Screen
 
@@ -58,11 +58,13 @@ PANELS = _panels(
     Panel("incident-members", incident.incident_members),
     Panel("incident-lines", incident.incident_lines),
     Panel("application-voice", pages.application_voice),
+    Panel("application-next", needs.application_next),
     Panel("application-seats", pages.application_seats),
     Panel("hurting", databases.hurting),
     Panel("databases", databases.databases),
     Panel("queue", databases.queue),
     Panel("database-voice", databases.database_voice),
+    Panel("database-next", needs.database_next),
     Panel("database-acts", databases.database_acts),
     Panel("database-failover", databases.database_failover),
     Panel("database-users", databases.database_users),
@@ -101,6 +103,7 @@ PANELS = _panels(
     Panel("run-promises", runs.run_promises),
     Panel("run-facts", runs.run_facts),
     Panel("host-voice", pages.host_voice),
+    Panel("host-next", needs.host_next),
     Panel("host-copies", databases.host_copies),
     Panel("host-seats", pages.host_seats),
     Panel("host-operations", pages.host_operations),

@@ -35,6 +35,7 @@ class May(StrEnum):
     VOUCH = "vouch for a lost container"
     SWITCH_OVER = "switch a database over"
     VOUCH_DATABASE = "vouch for a lost database host"
+    PROMOTE = "promote a standby that Tocsin refuses"
     RESTORE = "restore a database"
     DECIDE = "decide about a lost datacenter"
     RUN = "run a recovery plan"
@@ -62,6 +63,7 @@ _RESPOND = _WATCH | {
     May.VOUCH,
     May.SWITCH_OVER,
     May.VOUCH_DATABASE,
+    May.PROMOTE,
     May.RESTORE,
     May.DECIDE,
     May.RUN,

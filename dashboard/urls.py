@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import include, path
 
 from dashboard.api import api
-from dashboard.views import act, databases, in_place, look, machine, moves, recovery, restores
+from dashboard.views import (
+    act,
+    databases,
+    in_place,
+    look,
+    machine,
+    moves,
+    promote,
+    recovery,
+    restores,
+)
 from dashboard.views.drp import approve, passkey, runs, start
 
 urlpatterns = [
@@ -33,6 +43,7 @@ urlpatterns = [
     path("databases/<str:name>/let-follow/", databases.let_follow),
     path("databases/<str:name>/unblock/", databases.unblock),
     path("databases/<str:name>/vouch/", databases.vouch),
+    path("databases/<str:name>/promote/", promote.promote),
     path("backups/", look.backups),
     path("recovery/", recovery.overview),
     path("recovery/decisions/<int:number>/", recovery.decision),

@@ -10,7 +10,7 @@ from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
 from recovery.drp.actions.apart import let_copies_follow
 from recovery.failover import screens
-from recovery.failover.actions import moves, people, standbys
+from recovery.failover.actions import chosen, moves, people, standbys
 from recovery.failover.models import Failover, Vouch
 from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions as restores
@@ -86,6 +86,33 @@ def allow_failover(name: str, actor: Actor, reason: str) -> str:
     now = clock.system.now()
     people.allow_failover(database=_database(name), actor=actor, reason=reason, now=now)
     return f"{name} may fail over by itself again."
+
+
+def promote(
+    name: str, *, digest: str, first: UUID | None, typed: str, actor: Actor, reason: str
+) -> str:
+    """A copy that our rules refuse, on the word of one person or two."""
+    database = _database(name)
+    word = None
+    if first is not None:
+        word = Vouch.objects.filter(pk=first, database=database).first()
+        if word is None:
+            raise Refused("There is no such first word.", kept="Nothing was changed.")
+    given = chosen.choose_copy(
+        database=database,
+        digest=digest,
+        first=word,
+        typed=typed,
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
+    )
+    if given.failover is None:
+        return "Your word stands in the log. Nothing happens before a second person gives theirs."
+    return (
+        f"{given.failover} goes on to {given.replica} on {given.replica.host}: it is promoted as"
+        " soon as its old primary is proven to be closed."
+    )
 
 
 def vouch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
@@ -18,6 +19,17 @@ from recovery.failover.views.databases import DatabaseView
 router = Router()
 
 
+class OfferOut(Schema):
+    host: str
+    reason: str
+    quote: str
+    behind: int
+    seconds: float | None
+    bound: float | None
+    people: int
+    digest: str
+
+
 class FailoverOut(Schema):
     name: str
     kind: str
@@ -30,6 +42,7 @@ class FailoverOut(Schema):
     new_epoch: int | None
     loss: str
     measured: str
+    may_choose: list[OfferOut]
 
 
 class ServiceOut(Schema):
@@ -61,6 +74,14 @@ class TargetIn(Why):
     target: Words = Field(max_length=100)
 
 
+class ChoiceIn(Why):
+    """`digest`: of the offer as it was shown; `first`: the first word, where this is the second."""
+
+    digest: Words = Field(max_length=64)
+    typed: Words = Field(max_length=100)
+    first: UUID | None = None
+
+
 @router.get("", response=list[DatabaseOut])
 def databases(request: HttpRequest) -> list[DatabaseView]:
     caller(request, May.VIEW)
@@ -77,6 +98,20 @@ def switch_over(request: HttpRequest, name: str, body: TargetIn) -> dict[str, st
 def call_off(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
     who = caller(request, May.SWITCH_OVER)
     return {"said": acts.call_off(name, who.actor, why.reason)}
+
+
+@router.post("/{name}/promote", response=Done)
+def promote(request: HttpRequest, name: str, body: ChoiceIn) -> dict[str, str]:
+    who = caller(request, May.PROMOTE)
+    said = acts.promote(
+        name,
+        digest=body.digest,
+        first=body.first,
+        typed=body.typed,
+        actor=who.actor,
+        reason=body.reason,
+    )
+    return {"said": said}
 
 
 @router.post("/{name}/let-follow", response=Done)

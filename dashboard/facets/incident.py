@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.facets.needs import needs_of
 from dashboard.facets.stopwatch import Span, clock_phases
+from dashboard.needs import Need, needs_about
 from dashboard.screen import Screen
 from dashboard.sentence import count
 from recovery.alarms import screens as alarm_rows
@@ -34,7 +36,18 @@ def incident_next(screen: Screen, key: str) -> Context | None:
     incident = _incident(key)
     if incident is None or incident.resolved_at is not None:
         return None
-    return {"incident": incident, "site": _lost_site(screen, incident)}
+    return {"incident": incident, "needs": _needs(screen, incident)}
+
+
+def _needs(screen: Screen, incident: IncidentView) -> tuple[Need, ...]:
+    """What waits for a person about what it hurts: its members, their containers, their site."""
+    members = incident_rows.members_of([incident.number])
+    names = {f"{member.kind}:{member.name}" for member in members}
+    apps = {member.name for member in members if member.kind == "application"}
+    names |= {f"container:{o.container}" for o in screen.unseated if o.application in apps}
+    if site := _lost_site(screen, incident):
+        names.add(f"site:{site}")
+    return needs_about(needs_of(screen), *names)
 
 
 def _lost_site(screen: Screen, incident: IncidentView) -> str:

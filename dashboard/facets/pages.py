@@ -11,9 +11,9 @@ from django.conf import settings
 
 from dashboard import lab as lab_controls
 from dashboard.facets import backups, databases
+from dashboard.facets.needs import needs_of
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.drp.views.runs import RunLine, run_lines
 from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import MemberView
@@ -45,28 +45,15 @@ def voice(screen: Screen, key: str) -> Context:
 
 
 def next_action(screen: Screen, key: str) -> Context | None:
-    """The one thing to do: take an incident, take an alarm, release what is held, or none."""
+    """Take an incident or an alarm, do what waits for a person, or follow what goes on."""
     open_ = [i for i in screen.incidents if i.is_open]
     waiting = next((i for i in screen.incidents if not i.is_taken), None)
     loose = next((a for a in screen.ringing if a.incident is None), None)
-    word = next((h for h in screen.unseated if h.seat), None)
-    base = next(iter(screen.waiting_databases), None)
-    stopped = screen.doubt or screen.brake.paused_at
-    site = next(iter(screen.lost_sites), None)
-    ask = next(iter(screen.asks), None) if screen.may(May.ANSWER) else None
-    if not any((waiting, loose, screen.held, stopped, open_, word, base, site, ask)):
+    found = needs_of(screen)
+    if not any((waiting, loose, open_, found)):
         return None
     taken = open_[0] if open_ else None
-    return {
-        "waiting": waiting,
-        "site": site,
-        "ask": ask,
-        "run": _recovering(site) if site else None,
-        "alarm": loose,
-        "taken": taken,
-        "word": word,
-        "base": base,
-    }
+    return {"waiting": waiting, "alarm": loose, "taken": taken, "needs": found}
 
 
 def frozen(screen: Screen, key: str) -> Context | None:
@@ -74,10 +61,6 @@ def frozen(screen: Screen, key: str) -> Context | None:
     if not screen.freezes and not screen.fences:
         return None
     return {"freezes": screen.freezes, "fences": screen.fences}
-
-
-def _recovering(site: str) -> RunLine | None:
-    return next((one for one in run_lines(lost=site) if one.is_recovering), None)
 
 
 def hurt(screen: Screen, key: str) -> Context | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 
@@ -14,6 +15,7 @@ from recovery.drp.runbooks.schema import Preamble
 
 register = template.Library()
 LONGEST_WORD, LONG_CELL = 24, 40
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 LISTS = (
     ("Activated when", "activation"),
     ("Deactivated when", "deactivation"),
@@ -26,12 +28,15 @@ LISTS = (
 
 @register.filter
 def labelled(section: Section, row: Row) -> list[tuple[str, str, str]]:
-    """Each cell with the name of its column, and how it is set: `long` may break anywhere."""
+    """Each cell with the name of its column, and how it is set: `long` may break anywhere, an
+    instant (`when`) nowhere."""
     pairs = zip(section.columns, row.cells, strict=True)
     return [(name, cell, _setting(cell)) for name, cell in pairs]
 
 
 def _setting(cell: str) -> str:
+    if INSTANT.fullmatch(cell):
+        return "when"
     words = ["long"] if max(map(len, cell.split()), default=0) > LONGEST_WORD else []
     return " ".join([*words, "all"] if len(cell) > LONG_CELL else words)
 

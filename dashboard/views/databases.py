@@ -50,8 +50,10 @@ def confirm(
     form: Reason,
     *,
     heading: str,
+    barred: bool = False,
     **context: object,
 ) -> HttpResponse:
+    """`barred`: it would be refused, so that nobody is asked to fill anything in."""
     name = view.name
     return show(
         request,
@@ -61,6 +63,7 @@ def confirm(
         topics=(f"database-voice:{name}", f"database-copies:{name}"),
         heading=heading,
         form=form,
+        barred=barred,
         back=f"/databases/{name}/",
         status=422 if form.is_bound else 200,
         **context,
@@ -91,18 +94,28 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Switch {name} over",
+        barred=view.running is not None or not view.targets,
         said="Switch over",
         target=name,
-        meaning=f"{view.running.name}, a {view.running.kind} of {name}, is under way in phase "
-        f"{view.running.phase}: another one has to wait for its end."
-        if view.running is not None
-        else (
-            f"{view.primary.host if view.primary else 'Its primary'} stops taking writes, hands "
-            "the rest of its log over and follows the new primary. Users wait for 1 to 5 s; "
-            f"their connections are closed. At most {view.worst.promise:.0f} s were promised for "
-            "a failover. Lost: nothing that was acknowledged."
-        ),
+        meaning=_switch_meaning(view),
         ends="A standby that is not safe is refused with the reason, and nothing changes.",
+    )
+
+
+def _switch_meaning(view: DatabaseView) -> str:
+    running = view.running
+    if running is not None:
+        return (
+            f"{running.name}, a {running.kind} of {view.name}, is under way in phase "
+            f"{running.phase}: another one has to wait for its end."
+        )
+    if not view.targets:
+        return f"No standby of {view.name} could take over now."
+    return (
+        f"{view.primary.host if view.primary else 'Its primary'} stops taking writes, hands "
+        "the rest of its log over and follows the new primary. Users wait for 1 to 5 s; "
+        f"their connections are closed. At most {view.worst.promise:.0f} s were promised for "
+        "a failover. Lost: nothing that was acknowledged."
     )
 
 
@@ -125,6 +138,7 @@ def standby(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Give {name} a standby",
+        barred=not (view.is_alone and hosts),
         said="Make it",
         target=name,
         meaning=_standby_meaning(view, hosts),
@@ -164,6 +178,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Call off {what}",
+        barred=running is None or not running.may_be_called_off,
         said="Call off",
         target=what,
         meaning=f"Nothing of {name} is under way: there is nothing to call off."
@@ -191,16 +206,18 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             lambda: acts.allow_failover(name, actor_of(request), reason),
             back=f"/databases/{name}/",
         )
+    is_free = view.blocked_until is None or view.blocked_until <= clock.system.now()
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Allow a second failover of {name}",
+        barred=is_free,
         said="Allow a second failover of",
         target=name,
         meaning=f"Nothing blocks a failover of {name}: there is nothing to allow."
-        if view.blocked_until is None or view.blocked_until <= clock.system.now()
+        if is_free
         else (
             f"{_why_blocked(view)} A database that goes to and fro loses more than one that "
             "waits, so the next automatic failover waits for you."
@@ -244,6 +261,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Vouch that {host} is off",
+        barred=not is_needed,
         said="Vouch that",
         target=f"{host} does not serve {name} any more",
         meaning=why if is_needed else not_needed(view),
@@ -271,6 +289,7 @@ def let_follow(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Let the copies of {name} that are set apart follow",
+        barred=not view.apart,
         said="Let the copies follow of",
         target=name,
         grave=True,

@@ -13,7 +13,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find
-from dashboard.views.restores import other_way
+from dashboard.views.restores import other_page, other_way
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
@@ -72,6 +72,8 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         meaning=refusal or _meaning(preview, first, is_chosen=form.moment is not None),
         ends=_ends(first, is_refused=bool(refusal)),
         grave=is_next and not refusal,
+        barred=bool(refusal),
+        other=other_page(name, preview, refusal, "restore", "Restore it on another host"),
     )
 
 

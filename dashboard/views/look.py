@@ -75,7 +75,7 @@ def applications(request: HttpRequest, role: Role) -> HttpResponse:
 def application(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if inventory.find_application(name) is None:
         raise Http404(f"There is no application {name}.")
-    topics = (f"application-voice:{name}", f"application-seats:{name}")
+    topics = [f"application-{part}:{name}" for part in ("voice", "next", "seats")]
     return show(request, role, "application", area="applications", topics=topics, heading=name)
 
 
@@ -86,11 +86,14 @@ def hosts(request: HttpRequest, role: Role) -> HttpResponse:
     return show(request, role, "list", area="hosts", topics=(f"hosts:{site}",), heading=heading)
 
 
+HOST = ("voice", "next", "acts", "copies", "seats", "operations")
+
+
 @for_people(May.VIEW)
 def host(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if inventory.find_host(name) is None:
         raise Http404(f"There is no host {name}.")
-    topics = [f"host-{part}:{name}" for part in ("voice", "acts", "copies", "seats", "operations")]
+    topics = [f"host-{part}:{name}" for part in HOST]
     return show(request, role, "host", area="hosts", topics=topics, heading=name)
 
 
@@ -109,6 +112,7 @@ def backups(request: HttpRequest, role: Role) -> HttpResponse:
 
 PARTS = (
     "voice",
+    "next",
     "failover",
     "restores",
     "copies",

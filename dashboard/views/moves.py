@@ -60,4 +60,5 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         ),
         ends=so_far if is_needed else RISK,
         grave=is_needed,
+        barred=not is_needed or not (first or hosts),
     )

@@ -69,6 +69,8 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         meaning=refusal or _meaning(preview, first),
         ends=_ends(first, is_refused=bool(refusal)),
         grave=not refusal,
+        barred=bool(refusal),
+        other=other_page(name, preview, refusal, "restore-in-place", "Take it back in time there"),
     )
 
 
@@ -99,6 +101,15 @@ def _refusal(preview: Preview, running: RestoreView | None) -> str:
     if preview.place.host is None:
         return " ".join([preview.place.reason, *preview.place.why_not])
     return ""
+
+
+def other_page(
+    name: str, preview: Preview, refusal: str, path: str, said: str
+) -> tuple[str, str] | None:
+    """Where it can be done instead, as a link."""
+    if not refusal or not preview.refusal or preview.other.refusal:
+        return None
+    return f"/databases/{name}/{path}/", said
 
 
 def other_way(preview: Preview) -> str:
@@ -154,6 +165,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         heading=f"Call off {what}",
         said="Call off",
         target=what,
+        barred=running is None or not running.may_be_called_off,
         meaning=_called_off(name, running),
         ends="It can be asked for again at once.",
     )

@@ -18,14 +18,17 @@ from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.core.errors import Conflict, Refused
 from recovery.failover.actions import failovers, standing
+from recovery.failover.actions.plans import WAITING
 from recovery.failover.decide import next_step
 from recovery.failover.facts import Act, Answer, Around, Ask, Facts, Step, Wait
+from recovery.failover.models import Failover
 from recovery.failover.phases import Phase
 from recovery.failover.policy import Policy
 from recovery.failover.rounds import ringing
 from recovery.failover.rounds.acting import act_on
 from recovery.failover.rounds.loading import Loader
 from recovery.failover.rounds.memory import Memory
+from recovery.failover.rounds.offered import tell_offer
 from recovery.failover.rounds.ringing import Condition
 from recovery.failover.rounds.rows import Rows, read_rows
 from recovery.failover.rounds.turns import turns_of
@@ -195,17 +198,34 @@ class Turn:
     def _explain(self, rows: Rows, key: UUID, answer: Ask) -> None:
         row, failover = rows.databases[key], rows.failovers.get(key)
         if failover is not None:
-            if _same_words(failover.waiting_for, answer.reason):
+            offers = _offers(failover, answer)
+            if _same_words(failover.waiting_for, answer.reason) and _are_told(failover, offers):
                 return
             with control.deciding(self.actor.epoch):
                 failovers.note_waiting(
-                    failover=failover, reason=answer.reason, actor=self.actor, now=self.now
+                    failover=failover,
+                    reason=answer.reason,
+                    offers=offers,
+                    actor=self.actor,
+                    now=self.now,
                 )
         elif row.state == DatabaseState.SERVING:
             with control.deciding(self.actor.epoch):
                 standing.await_host(
                     database=row, actor=self.actor, reason=answer.reason, now=self.now
                 )
+
+
+def _offers(failover: Failover, answer: Ask) -> list[Mapping[str, object]] | None:
+    """What people may weigh, as long as nobody was ordered to lead; None: nothing is said of it."""
+    if failover.phase not in WAITING:
+        return None
+    return [tell_offer(one, failover) for one in answer.election.offers] if answer.election else []
+
+
+def _are_told(failover: Failover, offers: list[Mapping[str, object]] | None) -> bool:
+    told = [one.get("digest") for one in failover.candidates]
+    return offers is None or told == [one["digest"] for one in offers]
 
 
 def _merge(rows: Rows, newer: Rows) -> None:

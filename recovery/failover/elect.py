@@ -5,20 +5,21 @@ word, stands in the same datacenter outside what failed, follows the same histor
 everything it ever confirmed. In doubt nobody is chosen: a person decides.
 
 The authority of a recovery plan changes one thing: the candidate stands in the datacenter that the
-plan names, where nothing waits for it, so what it lacks is weighed against what was approved.
+plan names, where nothing waits for it, so what it lacks is weighed against what was approved. What
+people chose (`chosen.py`) counts only where nobody is safe, for that one copy and those rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from recovery.failover.authority import Authority
+from recovery.failover.chosen import AT_LOSS, No, Offer, Quote, Rule, refuse_more
 from recovery.failover.facts import (
     NEVER,
     Election,
     Facts,
     ProofKind,
-    Quote,
     Refusal,
     ReplicaSight,
 )
@@ -35,31 +36,62 @@ SLACK = 5.0
 def elect(
     facts: Facts, policy: Policy, now: float, *, source: ReplicaSight, only: str = ""
 ) -> Election:
-    """The most advanced eligible standby of `source`; `only`: what a person chose."""
+    """The most advanced eligible standby of `source`; `only`: what a person chose to hand over to.
+    What people chose against our rules is asked for last."""
     loss = written(facts, source, now)
-    eligible: list[ReplicaSight] = []
-    refusals: list[Refusal] = []
-    for one in sorted(facts.replicas, key=lambda each: each.name):
-        if one.replica == source.replica:
-            continue
-        if reason := refuse_candidate(one, source, facts, policy, loss):
-            refusals.append(Refusal(one.replica, f"{one.name}: {reason}"))
-        elif only and one.replica != only:
-            refusals.append(Refusal(one.replica, f"{one.name}: another was asked for."))
-        else:
-            eligible.append(one)
-    if not eligible:
-        said = " ".join(refusal.reason for refusal in refusals) or "It has no standby."
-        return Election("", tuple(refusals), reason=f"No safe candidate. {said}")
-    best = max(eligible, key=lambda one: (one.position, -(one.lag or 0.0), one.name))
-    for one in eligible:
-        if one is not best:
-            reason = f"{one.name}: {best.name} holds more, or as much."
-            refusals.append(Refusal(one.replica, reason))
-    quote = loss.quote(best, is_safe=facts.database.is_synchronous and not facts.authority)
-    if facts.authority is not None and (worse := refuse_loss(quote, facts.authority)):
-        return Election("", (*refusals, Refusal(best.replica, worse)), quote, worse)
-    return Election(best.replica, tuple(refusals), quote, f"{best.name}: {quote.said}")
+    others = sorted(facts.replicas, key=lambda each: each.name)
+    offers = [
+        _offer(one, source, facts, policy, loss) for one in others if one.replica != source.replica
+    ]
+    eligible = [one for one in offers if not one.against and only in {"", one.replica}]
+    if eligible:
+        return _choose(eligible, offers, facts, only)
+    chosen = facts.failover.chosen if facts.failover else None
+    wanted = next((one for one in offers if chosen and one.replica == chosen.replica), None)
+    if chosen is None or wanted is None or only:
+        return _nobody(offers, only)
+    if no := next((no for no in wanted.against if no.rule not in chosen.waives), None):
+        return _nobody(offers, only, f"{chosen.said} does not reach so far: {no.reason}")
+    if worse := refuse_more(wanted.quote, chosen):
+        return _nobody(offers, only, worse)
+    reason = f"{wanted.name}, on {chosen.said}: {wanted.quote.said}"
+    return Election(wanted.replica, _refusals(offers, wanted, only), wanted.quote, reason)
+
+
+def _choose(eligible: list[Offer], offers: list[Offer], facts: Facts, only: str) -> Election:
+    best = max(eligible, key=lambda one: (one.quote.held, -one.lag, one.name))
+    refusals = _refusals(offers, best, only)
+    if facts.authority is not None and (worse := refuse_loss(best.quote, facts.authority)):
+        return Election("", (*refusals, Refusal(best.replica, worse)), best.quote, worse)
+    return Election(best.replica, refusals, best.quote, f"{best.name}: {best.quote.said}")
+
+
+def _nobody(offers: list[Offer], only: str, why: str = "") -> Election:
+    refusals = _refusals(offers, None, only)
+    said = " ".join(refusal.reason for refusal in refusals) or "It has no standby."
+    reason = f"No safe candidate. {why or said}"
+    return Election("", refusals, reason=reason, offers=tuple(offers))
+
+
+def _refusals(offers: list[Offer], best: Offer | None, only: str) -> tuple[Refusal, ...]:
+    def why(one: Offer) -> str:
+        if one.against:
+            return one.against[0].reason
+        if only and one.replica != only:
+            return "another was asked for."
+        return f"{best.name} holds more, or as much." if best else ""
+
+    return tuple(Refusal(one.replica, f"{one.name}: {why(one)}") for one in offers if one != best)
+
+
+def _offer(
+    one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
+) -> Offer:
+    """What is against it, and what its promotion would lose."""
+    noes = tuple(against(one, source, facts, policy, loss))
+    holds_all = facts.database.is_synchronous and not facts.authority
+    is_safe = holds_all and not AT_LOSS & {no.rule for no in noes}
+    return Offer(one.replica, one.name, noes, loss.quote(one, is_safe=is_safe), one.lag or 0.0)
 
 
 def refuse_loss(quote: Quote, authority: Authority) -> str:
@@ -72,20 +104,29 @@ def refuse_loss(quote: Quote, authority: Authority) -> str:
     return ""
 
 
-def refuse_candidate(
+def against(
     one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
-) -> str:
-    """The first reason against it, as a sentence; "": eligible."""
+) -> Iterator[No]:
+    """Every reason against it, as sentences, the gravest for people to read first; none: eligible.
+    Which rule each is of says whether people may promote it all the same."""
     if tried := _tried(one, facts, policy):
-        return tried
+        yield No(Rule.TRIED, tried)
     if facts.database.is_degraded and not facts.authority:
-        return "writes were acknowledged without it: the database is degraded."
-    for rule in _RULES:
-        if reason := rule(one, source, facts, policy):
-            return reason
+        yield No(Rule.DEGRADED, "writes were acknowledged without it: the database is degraded.")
+    for rule, asks in _RULES:
+        if reason := asks(one, source, facts, policy):
+            yield No(rule, reason)
     if shared := sorted(one.domains & facts.database.failing_domains):
-        return f"it stands in {', '.join(shared)}, which failed."
-    return _position(one, source, facts, policy, loss) or _others(one, source, facts, policy)
+        yield No(Rule.PLACE, f"it stands in {', '.join(shared)}, which failed.")
+    if reason := _at_loss(one, source, facts):
+        yield No(Rule.LOSS, reason)
+    if reason := _lies(one, source, facts, policy, loss):
+        yield No(Rule.HISTORY, reason)
+    is_weighed = facts.database.is_synchronous or facts.authority is not None
+    if not is_weighed and (reason := _lag(one, policy, loss)):
+        yield No(Rule.LOSS, reason)
+    if reason := _others(one, source, facts, policy):
+        yield No(Rule.LOSS, reason)
 
 
 def _tried(one: ReplicaSight, facts: Facts, policy: Policy) -> str:
@@ -151,20 +192,24 @@ def _health(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Polic
     return ""
 
 
-_RULES: tuple[Callable[[ReplicaSight, ReplicaSight, Facts, Policy], str], ...] = (
-    _membership,
-    _place,
-    _life,
-    _history,
-    _health,
+_RULES: tuple[tuple[Rule, Callable[[ReplicaSight, ReplicaSight, Facts, Policy], str]], ...] = (
+    (Rule.KEPT, _membership),
+    (Rule.PLACE, _place),
+    (Rule.LIFE, _life),
+    (Rule.HISTORY, _history),
+    (Rule.WELL, _health),
 )
 
 
-def _position(
-    one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss
-) -> str:
-    if reason := _at_loss(one, source, facts):
-        return reason
+def _lies(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy, loss: Loss) -> str:
+    """What it says cannot be, or it lost what it had: no word of people makes its data good."""
+    if _was_handed_over(one, facts):
+        confirmed = 0
+    else:
+        seen = one.seen_by_primary(source)
+        confirmed = seen.position if seen else 0
+    if one.position < confirmed and _came_after(one, source):
+        return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
     if one.claimed_early > source.position:
         return (
             f"it claimed position {one.claimed_early} when its primary had written no more than"
@@ -176,8 +221,7 @@ def _position(
             f"it claims position {one.position}, its primary's last word was {loss.position}"
             f" {loss.age:.1f} s before the end: nobody writes so fast."
         )
-    is_weighed = facts.database.is_synchronous or facts.authority is not None
-    return "" if is_weighed else _lag(one, policy, loss)
+    return ""
 
 
 def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
@@ -195,15 +239,11 @@ def _at_loss(one: ReplicaSight, source: ReplicaSight, facts: Facts) -> str:
         return f"its primary's last word is of epoch {source.epoch}, before the terms of {epoch}."
     seen = one.seen_by_primary(source)
     if waits and _is_only(one, source, facts):
-        confirmed = 0 if seen is None else seen.position
-    elif seen is None or not seen.is_streaming:
+        return ""
+    if seen is None or not seen.is_streaming:
         return "it did not follow its primary at the moment of loss."
-    elif waits and not seen.is_synchronous:
+    if waits and not seen.is_synchronous:
         return "acknowledged writes did not wait for it at the moment of loss."
-    else:
-        confirmed = seen.position
-    if one.position < confirmed and _came_after(one, source):
-        return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
     return ""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from recovery.failover.authority import Authority
+from recovery.failover.chosen import Chosen, Offer, Quote
 from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import (
@@ -213,6 +214,8 @@ class Failover:
     """Promotions ordered to `target` so far."""
     called_off: str = ""
     authority: Authority | None = None
+    chosen: Chosen | None = None
+    """On whose word somebody may be promoted whom our rules refuse."""
 
     def order(self, verb: str, replica: str) -> OrderSight | None:
         return next((o for o in self.orders if (o.verb, o.replica) == (verb, replica)), None)
@@ -276,27 +279,6 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """What a promotion now would lose: of a synchronous database nothing acknowledged.
-
-    `position`: written by the primary as far as anybody heard; `held`: by the candidate.
-    `seconds`: the best estimate, as if the primary had ended with its last word; `bound`: no more
-    than the writes of so many seconds are lost, even if it wrote on unseen until its gate closed.
-    `age`: from the last word until then. None: it cannot be told."""
-
-    position: int
-    held: int
-    age: float | None
-    seconds: float | None
-    bound: float | None
-    said: str
-
-    @property
-    def behind(self) -> int:
-        return max(0, self.position - self.held)
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why this replica is not promoted, as a sentence."""
 
@@ -306,12 +288,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """The safest candidate, or none; and the reason for each other one (I-DB-6)."""
+    """The safest candidate, or none; and the reason for each other one (I-DB-6). `offers`: what
+    people may weigh where nobody is safe."""
 
     chosen: str
     refusals: tuple[Refusal, ...]
     quote: Quote | None = None
     reason: str = ""
+    offers: tuple[Offer, ...] = ()
 
 
 class Act(StrEnum):

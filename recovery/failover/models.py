@@ -78,7 +78,8 @@ class Failover(Guarded):
     tried = models.JSONField(default=list)
     called_off = models.CharField(max_length=120, blank=True)
     act = models.CharField(max_length=240, blank=True)
-    """The key of the recovery plan's act that wants it; empty: none does."""
+    """The key of the recovery plan's act that wants it, or of the word of people at its page (then
+    `authority` holds what they were shown); empty: none does."""
     authority = models.JSONField(default=dict)
 
     happened_at = models.DateTimeField()
@@ -170,11 +171,12 @@ class Fence(Guarded):
         return f"fence of {self.datacenter} by {self.run_name}"
 
 
-PURPOSES = ("promote", "redeploy", "restore")
+PURPOSES = ("promote", "redeploy", "restore", "choose")
 
 
 class Vouch(Guarded):
-    """Two people's word that the old primary cannot be written to (I-DB-4): single use.
+    """Two people's word that the old primary cannot be written to (I-DB-4), or about where its
+    database goes on: single use.
 
     `requested_by` and `given_by` are never the same; both typed the database's name.
     """
@@ -186,7 +188,8 @@ class Vouch(Guarded):
     epoch = models.BigIntegerField()
     purpose = models.CharField(max_length=10, choices=[(one, one) for one in PURPOSES])
     host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="vouches")
-    """Where a `redeploy` goes with the disk, or a `restore` without."""
+    """Where a `redeploy` goes with the disk, or a `restore` without; whose copy a `choose` is
+    about."""
     risk = models.TextField()
     state = models.CharField(max_length=10, choices=choices(VouchState), default=VouchState.ASKED)
     requested_by = models.CharField(max_length=120)

@@ -25,6 +25,7 @@ from recovery.failover.views.databases import (
     ProbeView,
     VouchView,
 )
+from recovery.failover.views.offers import offers_of, word_of
 from recovery.inventory.facts import Plan, Profile, ReplicaState, Role, Verdict
 from recovery.inventory.models import (
     Database,
@@ -291,9 +292,6 @@ def _probe(row: WriteProbe | None, now: datetime) -> ProbeView | None:
     )
 
 
-# ------------------------------------------------------------------ failovers
-
-
 def _with_names(rows: Any) -> Any:
     return rows.select_related("database", "source__host", "target__host", "incident").order_by(
         "-number"
@@ -351,6 +349,8 @@ def _failover(row: Failover, gaps: Iterable[WriteGap], names: Mapping[str, str])
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         gap=_gap_of(row, gaps),
+        offers=offers_of(row.candidates, names) if row.ended_at is None else (),
+        word=word_of(row.act, row.authority, row.waiting_for),
     )
 
 

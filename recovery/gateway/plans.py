@@ -15,6 +15,7 @@ from recovery.core.wire.plans import PlanWord, pack_mandate
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, RunStep
 from recovery.drp.queries.approvals import mandate_of
+from recovery.failover.chosen import WORD
 from recovery.failover.models import Failover
 from recovery.failover.phases import ENDED
 from recovery.operations.facts import Verb
@@ -49,7 +50,7 @@ def _of_failovers(operations: Sequence[Operation]) -> Mapping[UUID, str]:
     }
     if not asked:
         return {}
-    rows = Failover.objects.exclude(act="").exclude(authority={})
+    rows = Failover.objects.exclude(act="").exclude(act__startswith=WORD).exclude(authority={})
     rows = rows.filter(database__in={one[0] for one in asked.values()})
     acts = {(row.database_id, *each): row.act for row in rows for each in _orders(row)}
     return {pk: acts[one] for pk, one in asked.items() if one in acts}

@@ -38,7 +38,7 @@ MOST_RUNS = 50
 @for_people(May.RUN)
 def start(request: HttpRequest, role: Role) -> HttpResponse:
     """What is named stands in the address, so that a second person sees the same."""
-    known = [(one.name.split(" ")[0], f"{one.title} ({one.name})") for one in books()]
+    known = [(one.name.split(" ")[0], f"{one.name}: {one.title}") for one in books()]
     screen = Screen(role)
     sites = list(screen.recovery.sites)
     origins = [

@@ -6,7 +6,7 @@ the picture that they give, so that a crash between any two of these is resumed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from recovery.core.errors import Conflict
 from recovery.failover.actions.epochs import name_leader, raise_epoch, set_role
 from recovery.failover.actions.leases import revoke_lease
 from recovery.failover.actions.orders import give_promises_again, order, plan_of
+from recovery.failover.chosen import WORD
 from recovery.failover.facts import Election, Proof, ProofKind
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import FailoverKind, Phase, VouchState
@@ -277,10 +278,13 @@ def choose_again(*, failover: Failover, actor: Actor, reason: str, now: datetime
         )
     set_role(replica=failover.target, role=Role.STANDBY, actor=actor, reason=reason, now=now)
     tried = [*failover.tried, [str(failover.target_id), reason]]
+    changes: dict[str, object] = {"tried": tried, "target": None, "attempts": 0}
+    if failover.act.startswith(WORD):
+        changes |= {"act": "", "authority": {}}  # it was used; what comes next is asked anew
     return transitions.move(
         failover,
         Phase.ELECT,
-        changes={"tried": tried, "target": None, "attempts": 0},
+        changes=changes,
         actor=actor,
         reason=reason,
         now=now,
@@ -338,8 +342,17 @@ def give_back(*, failover: Failover, actor: Actor, reason: str, now: datetime) -
     )
 
 
-def note_waiting(*, failover: Failover, reason: str, actor: Actor, now: datetime) -> None:
-    """What it waits for a person with, on its row."""
-    transitions.amend(
-        failover, {"waiting_for": reason}, action="waits", actor=actor, reason=reason, now=now
-    )
+def note_waiting(
+    *,
+    failover: Failover,
+    reason: str,
+    offers: Sequence[Mapping[str, object]] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """What it waits for a person with, on its row; `offers`: what people may weigh, where it is
+    about who leads next."""
+    changes: dict[str, object] = {"waiting_for": reason}
+    if offers is not None:
+        changes["candidates"] = [dict(one) for one in offers]
+    transitions.amend(failover, changes, action="waits", actor=actor, reason=reason, now=now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
@@ -56,9 +57,11 @@ def ask_word(
     now: datetime,
 ) -> Vouch:
     """The first of two words. In the caller's transaction, which holds the database's row. `by`:
-    whose it is, where a recovery plan writes it down."""
+    whose it is, where a recovery plan writes it down. Who leads next may be asked beside whether
+    the old one is off: either may have to come before the other."""
     _expire(row, actor=actor, now=now)
-    if Vouch.objects.filter(database=row, state__in=OPEN).exists():
+    same = Q(purpose="choose") if purpose == "choose" else ~Q(purpose="choose")
+    if Vouch.objects.filter(same, database=row, state__in=OPEN).exists():
         raise Conflict(f"Somebody vouches for {row} already.", todo="Give the second word.")
     vouch = Vouch(
         database=row,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recovery.audit.facts import Actor
+from recovery.failover.chosen import WORD
 from recovery.failover.models import Failover
 from recovery.inventory.models import Replica
 from recovery.operations.actions import give_way, request_acts
@@ -75,6 +76,8 @@ def plan_of(failover: Failover | None) -> Mapping[str, object] | None:
     """What an order says of the recovery plan that it is for; None: it is for none, or for none any
     more: the plan's word was taken back."""
     if failover is None or not failover.act or not failover.authority:
+        return None
+    if failover.act.startswith(WORD):
         return None
     return {
         "run": failover.authority["run"],

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recovery.failover.facts import NEVER, Facts, Failover, ProofKind, Quote, ReplicaSight
+from recovery.failover.chosen import Quote
+from recovery.failover.facts import NEVER, Facts, Failover, ProofKind, ReplicaSight
 from recovery.failover.loss.track import Track, Word
 from recovery.failover.phases import Phase
 from recovery.failover.terms import Terms

@@ -17,7 +17,7 @@ from recovery.failover.phases import FailoverKind, Phase
 from recovery.failover.policy import Policy
 from recovery.failover.proofs.prover import Case, worst_case
 from recovery.failover.rounds.memory import Memory, Word
-from recovery.failover.rounds.offered import approved_by, authority_of
+from recovery.failover.rounds.offered import approved_by, authority_of, chosen_of
 from recovery.failover.rounds.rows import Rows
 from recovery.failover.terms import TERMS
 from recovery.failover.watch import LeaseWatch
@@ -225,6 +225,7 @@ class Loader:
             attempts=row.attempts,
             called_off=row.called_off,
             authority=authority_of(row),
+            chosen=chosen_of(row, self.now),
         )
 
     def _age(self, op: Operation) -> float:

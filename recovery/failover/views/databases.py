@@ -16,6 +16,7 @@ from recovery.failover.proofs.prover import WorstCase
 from recovery.failover.service import UNMEASURED, Service
 from recovery.failover.trouble import SERVER_DOWN as DOWN
 from recovery.failover.views.copies import RUNS, CopyView
+from recovery.failover.views.offers import OfferView, WordView
 from recovery.failover.words import GONE, Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 
@@ -59,6 +60,15 @@ class FailoverView:
     ended_at: datetime | None
     end_reason: str
     gap: GapView | None
+    offers: tuple[OfferView, ...] = ()
+    word: WordView | None = None
+
+    @property
+    def may_choose(self) -> tuple[OfferView, ...]:
+        """The copies that people may promote while nobody is safe, if they have to."""
+        is_stuck = self.waiting_for and self.phase in {"analyse", "fence", "elect"}
+        is_free = self.kind == FailoverKind.FAILOVER and not self.called_off and self.is_running
+        return tuple(one for one in self.offers if one.may) if is_stuck and is_free else ()
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ class Server:
     leads: bool = False
     epoch: int = 1
     promised: float = 0.0
+    healthy: float = 90.0
     sequence: int = 0
     timeline: int = 1
     adopted: str = ""
@@ -174,7 +175,7 @@ class Play:
             "system": "s1",
             "timeline": server.timeline if server.leads or not leader else leader.timeline,
             "version": "18.6",
-            "healthy_ms": 0 if server.leads else 90_000,
+            "healthy_ms": 0 if server.leads else int(server.healthy * 1000),
             "promised_ms": int(server.promised * 1000),
             "lag_ms": int(server.lag(self.mono) * 1000),
             "adopted": server.adopted,

@@ -1,0 +1,112 @@
+"""From a screen to what waits for a person, on the overview and on the page of each thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.needs import Need, Question, Scene, Site, Stuck, needs, needs_about
+from dashboard.screen import Screen
+from recovery.drp.views.runs import run_lines
+from recovery.failover.rounds.ringing import PREFIX
+from recovery.failover.views.databases import DatabaseView
+from recovery.inventory.facts import DatabaseState
+
+Context = Mapping[str, Any]
+STOPPING = ("failover", "rescheduling")
+"""Parts of automation without which nothing is moved by itself."""
+
+
+def needs_of(screen: Screen) -> tuple[Need, ...]:
+    """All of them, the gravest first."""
+    return needs(scene_of(screen))
+
+
+def scene_of(screen: Screen) -> Scene:
+    """Everything on this screen that may wait for somebody."""
+    stopped = [one.run for one in screen.freezes if any(part in one.parts for part in STOPPING)]
+    return Scene(
+        doubt=screen.doubt.cause if screen.doubt else "",
+        blind=screen.blind,
+        unwatched=screen.unseeing if screen.is_watched is False and not screen.blind else "",
+        paused_by=screen.brake.paused_by if screen.brake.paused_at else "",
+        frozen=tuple(dict.fromkeys(stopped)),
+        sites=tuple(_site(name) for name in screen.lost_sites),
+        questions=tuple(Question(o.id, o.title, o.people, o.role) for o in screen.asks),
+        stuck=_stuck(screen),
+        held=tuple(one.name for one in screen.held),
+        held_why=screen.held[0].reason if screen.held else "",
+        words=tuple((one.seat, one.container, one.host) for one in screen.unseated if one.seat),
+        unseated=tuple(one.container for one in screen.unseated if not one.seat),
+    )
+
+
+def _site(name: str) -> Site:
+    run = next((one for one in run_lines(lost=name) if one.is_recovering), None)
+    return Site(name, run.number, run.name) if run else Site(name)
+
+
+def _stuck(screen: Screen) -> tuple[Stuck, ...]:
+    """By the alarms that the controller rings while a condition holds; one that waits does so
+    whatever rings."""
+    rung: dict[str, set[str]] = {}
+    for alarm in screen.alarms:
+        if alarm.key.startswith(PREFIX):
+            key, _, condition = alarm.key.removeprefix(PREFIX).partition(":")
+            rung.setdefault(key, set()).add(condition)
+    found = []
+    for one in screen.databases:
+        conditions = rung.get(str(one.pk), set())
+        if not conditions and (one.state == DatabaseState.WAITING or one.has_lost_all):
+            conditions = {"waiting"}
+        if conditions:
+            found.append(_of_database(one, frozenset(conditions)))
+    return tuple(found)
+
+
+def _of_database(one: DatabaseView, conditions: frozenset[str]) -> Stuck:
+    running = one.running
+    offers = running.may_choose if running else ()
+    return Stuck(
+        name=one.name,
+        conditions=conditions,
+        why=(running.waiting_for or running.cause) if running else one.state_reason,
+        site=one.site,
+        on=running.source if running else one.primary.host if one.primary else "",
+        to=running.target if running else "",
+        offers=len(offers),
+        people=min((offer.people for offer in offers), default=1),
+        may_vouch=one.may_be_vouched_for,
+        may_restore=one.may_be_restored,
+        may_go_back=one.may_go_back,
+        may_move=not one.is_business and one.state == DatabaseState.WAITING,
+    )
+
+
+def database_next(screen: Screen, key: str) -> Context | None:
+    """What a person does about this database; nothing where nobody has to do anything."""
+    found = next((one for one in screen.databases if one.name == key), None)
+    if found is None or not (found.tone or found.running):
+        return None
+    return _about(screen, f"database:{key}", f"site:{found.site}")
+
+
+def host_next(screen: Screen, key: str) -> Context | None:
+    for site in screen.sites:
+        for host in site.hosts:
+            if host.name == key and host.state:
+                return _about(screen, f"host:{key}", f"site:{site.name}")
+    return None
+
+
+def application_next(screen: Screen, key: str) -> Context | None:
+    found = next((one for one in screen.applications if one.name == key), None)
+    if found is None or not found.state:
+        return None
+    mine = [one for one in screen.unseated if one.application == key]
+    return _about(screen, *(f"container:{one.container}" for one in mine))
+
+
+def _about(screen: Screen, *names: str) -> Context | None:
+    found = needs_about(needs_of(screen), *names)
+    return {"needs": found} if found else None

@@ -1,0 +1,112 @@
+"""What waits for a person says who does what, and where; nothing of it is left to Tocsin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.needs import (
+    Question,
+    Scene,
+    Site,
+    Stuck,
+    known_conditions,
+    needs,
+    needs_about,
+)
+from recovery.failover.rounds.ringing import TITLES
+
+STUCK = Stuck("orders-pg", frozenset(), "It is so.", site="PAR1", on="par1-a1", to="par1-b2")
+
+
+def stuck(*conditions: str, **changes: Any) -> Scene:
+    return Scene(stuck=(replace(STUCK, conditions=frozenset(conditions), **changes),))
+
+
+ALONE = [
+    (Scene(doubt="Its rows were restored."), "/held/", "an approver"),
+    (Scene(blind="No gateway answers."), "/processes/", "whoever looks after Tocsin"),
+    (Scene(unwatched="Nobody watches."), "/processes/", "whoever looks after Tocsin"),
+    (Scene(paused_by="ada"), "/held/", "a responder"),
+    (Scene(frozen=("RUN-0007",)), "/#p-frozen", "a responder"),
+    (Scene(sites=(Site("PAR1"),)), "/recovery/PAR1/", "a responder"),
+    (Scene(sites=(Site("PAR1", 7, "RUN-0007"),)), "/recovery/runs/7/", "whoever its page names"),
+    (
+        Scene(questions=(Question("q", "Fence PAR1", ("ada", "bob"), "approver"),)),
+        "/recovery/approve/q/",
+        "ada or bob",
+    ),
+    (Scene(held=("par1-a1",), held_why="A rack is lost."), "/held/", "a responder"),
+    (Scene(words=(("s", "db-1", "par1-a1"),)), "/placements/s/release/", "a responder"),
+    (Scene(unseated=("web-3",)), "/held/", "a responder"),
+    (stuck("no-candidate", offers=1), "/databases/orders-pg/promote/", "a responder"),
+    (stuck("no-candidate", offers=1, people=2), "/databases/orders-pg/promote/", "two responders"),
+    (stuck("no-candidate", may_restore=True), "/databases/orders-pg/restore/", "two responders"),
+    (
+        stuck("no-candidate", may_go_back=True),
+        "/databases/orders-pg/restore-in-place/",
+        "two responders",
+    ),
+    (stuck("no-candidate"), "/hosts/par1-a1/", "whoever is on site"),
+    (stuck("no-candidate", on=""), "/databases/orders-pg/", "whoever looks after Tocsin"),
+    (stuck("no-proof", may_vouch=True), "/databases/orders-pg/vouch/", "two responders"),
+    (stuck("no-proof"), "/hosts/par1-a1/", "whoever is on site"),
+    (stuck("no-primary"), "/hosts/par1-a1/", "whoever is on site"),
+    (stuck("blocked"), "/databases/orders-pg/unblock/", "a responder"),
+    (stuck("storm"), "/held/", "a responder"),
+    (stuck("unjudged"), "/processes/", "whoever looks after Tocsin"),
+    (stuck("promotion-unknown"), "/databases/orders-pg/", "whoever is on site"),
+    (stuck("not-verified"), "/databases/orders-pg/", "a responder"),
+    (stuck("not-rejoined"), "/databases/orders-pg/", "whoever is on site"),
+    (stuck("cp-blind"), "/databases/orders-pg/", "whoever looks after the network"),
+    (stuck("unprotected"), "/databases/orders-pg/", "a responder"),
+    (stuck("waiting", may_move=True), "/databases/orders-pg/move/", "two responders"),
+    (stuck("waiting"), "/hosts/par1-a1/", "whoever is on site"),
+]
+
+
+@pytest.mark.parametrize(("scene", "href", "who"), ALONE)
+def test_each_thing_that_waits_for_a_person_says_who_and_where(
+    scene: Scene, href: str, who: str
+) -> None:
+    (found,) = needs(scene)
+    assert (found.href, found.who) == (href, who)
+    assert found.button
+    assert found.why.endswith(".")
+
+
+def test_nothing_waits_and_nothing_is_said() -> None:
+    assert needs(Scene()) == ()
+
+
+def test_no_condition_that_is_rung_for_is_forgotten() -> None:
+    assert known_conditions() == set(TITLES)
+
+
+def test_what_goes_first_by_itself_waits_for_nobody() -> None:
+    assert needs(stuck("held")) == ()
+
+
+def test_the_databases_of_a_lost_datacenter_are_decided_with_it() -> None:
+    scene = replace(stuck("storm", "no-candidate"), sites=(Site("PAR1"),))
+    assert [one.href for one in needs(scene)] == ["/recovery/PAR1/"]
+
+
+def test_the_gravest_is_first_and_each_place_is_named_once() -> None:
+    scene = replace(
+        stuck("no-candidate", offers=1), paused_by="ada", held=("par1-a1",), unseated=("web-3",)
+    )
+    assert [one.href for one in needs(scene)] == ["/held/", "/databases/orders-pg/promote/"]
+
+
+def test_a_page_shows_what_is_about_it_and_what_stops_everything() -> None:
+    scene = replace(stuck("no-candidate", offers=1), doubt="So.", words=(("s", "db-1", "h9"),))
+    every = needs(scene)
+    assert [one.href for one in needs_about(every, "host:h9")] == [
+        "/held/",
+        "/placements/s/release/",
+    ]
+    assert "/databases/orders-pg/promote/" in {o.href for o in needs_about(every, "host:par1-a1")}
+    assert [one.href for one in needs_about(every, "database:crm-pg")] == ["/held/"]
