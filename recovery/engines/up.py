@@ -149,6 +149,8 @@ class _Start:
                 seconds=system.monotonic() - self.begun,
                 passwords=self.passwords,
             )
+            if self.passwords:
+                first.were_shown(self.state)
             supervisor.start_stage(Stage.REST)
         supervisor.run()
 

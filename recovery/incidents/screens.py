@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 
 from recovery.incidents.facts import UNRESOLVED, IncidentState
 from recovery.incidents.models import Incident, Member, TimelineEntry
@@ -32,6 +32,8 @@ class IncidentView:
     hurt: int
     joined: int = 0
     """The number of the incident that it is a part of."""
+    reopened: int = 0
+    """How often it was whole, or over, and broke again."""
 
     @property
     def name(self) -> str:
@@ -105,8 +107,17 @@ def view_incident(number: int) -> IncidentView | None:
 
 
 def _views(rows: object) -> list[IncidentView]:
+    again = (
+        TimelineEntry.objects.filter(incident=OuterRef("pk"), kind="reopened")
+        .order_by()
+        .values("incident")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
     annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
-        n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
+        n=Count("members"),
+        broken=Count("members", filter=Q(members__whole_at=None)),
+        again=Subquery(again),
     )
     return [
         IncidentView(
@@ -125,6 +136,7 @@ def _views(rows: object) -> list[IncidentView]:
             members=row.n,
             hurt=row.broken,
             joined=row.joined.number if row.joined else 0,
+            reopened=row.again or 0,
         )
         for row in annotated
     ]
