@@ -74,9 +74,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that may wait for somebody. `frozen`: runs that stopped automation, `owners`: those that go
-    on and need that, with their numbers; `held`: hosts
-    of the guard, by name, outside of `sites`; `words`: (seat, container, host); `unseated`: containers without one."""
+    """Everything that may wait for somebody. `frozen`: runs that stopped automation; `owners`:
+    those that go on and need that, with their numbers; `held`: hosts of the guard, by name, outside
+    of `sites`; `words`: (seat, container, host); `unseated`: containers without one."""
 
     doubt: str = ""
     blind: str = ""
@@ -170,7 +170,9 @@ def _of_sites(scene: Scene) -> Iterable[Need]:
             continue
         if site.decided:
             said = f"Look at what {site.name} waits for"
-            yield Need("whoever decides", said, f"/recovery/{site.name}/", site.decided, None, about)
+            yield Need(
+                "whoever decides", said, f"/recovery/{site.name}/", site.decided, None, about
+            )
             continue
         why = f"{site.name} looks lost, and nothing of it moves by itself."
         said = f"Activate or wait? {site.name}"

@@ -14,8 +14,8 @@ from dashboard.facets import backups, databases
 from dashboard.facets.needs import needs_of
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.engines.state import State
 from recovery.alarms.screens import AlarmView
+from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import IncidentView
 from recovery.inventory import screens as inventory

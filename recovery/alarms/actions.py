@@ -57,7 +57,8 @@ def raise_alarm(
         if there is not None:
             return there
         before = queries.newest_ended(key, incident)
-        how = again(before and before.ended_at, is_taken=_is_taken(before), now=now)
+        ended = before.ended_at if before is not None else None
+        how = again(ended, is_taken=_is_taken(before), now=now)
         if before is not None and how is not Again.ANOTHER:
             said = {"title": title[:300], "body": body}
             return _raise_again(before, how, said, actor=actor, reason=reason, now=now)
@@ -84,7 +85,7 @@ def _raise_again(
     """The same alarm is back. Whoever was told that it is over is told so; who was not yet, is not
     told either way."""
     is_ringing = how is Again.RINGS
-    changes = {"ended_at": None, **said}
+    changes: dict[str, object] = {"ended_at": None, **said}
     if is_ringing:
         changes |= {"raised_at": now, "acknowledged_at": None, "acknowledged_by": ""}
     state = AlarmState.RAISED if is_ringing else AlarmState.ACKNOWLEDGED
@@ -208,6 +209,8 @@ def send_message(
 
 def acknowledge_alarm(*, alarm: Alarm, actor: Actor, reason: str, now: datetime) -> Alarm:
     """A person has it: it stops ringing. Raises `Conflict` when somebody was first."""
+    if alarm.state != AlarmState.RAISED:
+        raise Conflict(f"It is {alarm.state} already.", todo="Look at it again.")
     return transitions.move(
         alarm,
         AlarmState.ACKNOWLEDGED,
@@ -242,6 +245,7 @@ def acknowledge_incident(
                 ).values_list("pk", flat=True)
             },
             AlarmState.ACKNOWLEDGED,
+            seen={AlarmState.RAISED},
             actor=actor,
             reason=reason,
             now=now,

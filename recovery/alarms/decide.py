@@ -6,9 +6,9 @@ messages: the first at once, then at most one each `DIGEST_EVERY`. A storm that 
 the next lost host would be a silent hold.
 
 And when an alarm that comes and goes is one: what comes again within `SAME_WITHIN` is the same
-alarm, so that twenty of it are no storm. It stays with the person who took it while it only
-flaps (`FLAP`); after a longer rest it rings them again. The last word that anybody was sent is always
-true: "Over" leaves `OVER_AFTER` later, and not at all where the alarm is back by then.
+alarm, so that twenty of it are no storm. It stays with the person who took it while it only flaps
+(`FLAP`); after a longer rest it rings them again. The last word that anybody was sent is true:
+"Over" leaves `OVER_AFTER` later, and not at all where the alarm is back by then.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from recovery.engines.postgres import Cluster
 from recovery.engines.state import State
 
 ROLES_READY, ARCHIVER_READY, MIGRATED = "four-roles.ready", "archiver.ready", "migrated"
-SHOWN = "people.ready"
 """What was done in the data that are in place now. After a restore none of it is known. (What is
 "roles.ready" alone is of a version that had no sealer's role yet.)"""
+SHOWN = "people.ready"
+"""Written once the passwords of the demonstration stood on somebody's screen."""
 
 
 class FirstStepFailed(TocsinError):

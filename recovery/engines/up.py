@@ -137,6 +137,8 @@ class _Start:
         if supervisor.is_stopping:
             return
         self._prepare_data()
+        # A first start installs and migrates for a minute: somebody may have come meanwhile.
+        check_ports(self.wishes.addresses, kept="The data is kept.")
         write_private(self.state.environment_file, json.dumps(self._own_environment(), indent=1))
         for stage in (Stage.SERVICES, Stage.LAB):
             late = supervisor.start_stage(stage)

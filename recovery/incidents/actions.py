@@ -66,7 +66,7 @@ def open_incident(
 
 
 def _same(domain: str, now: datetime) -> Incident | None:
-    """What a happening in this domain belongs to: what is not over, else what was until just now."""
+    """What a happening in this domain belongs to: what is not over, else what was just now."""
     rows = Incident.objects.select_for_update().filter(domain=domain)
     lately = rows.filter(resolved_at__gt=now - SAME_WITHIN, joined=None)
     return rows.filter(state__in=UNRESOLVED).first() or lately.order_by("-resolved_at").first()

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 class IncidentState(StrEnum):
     """`mitigated`: every member is whole again, by observation. `resolved`: it stayed so, or it
-    is a part of a wider one, which goes on. What breaks again soon after it was resolved is the same
-    incident, open again (`decide.SAME_WITHIN`)."""
+    is a part of a wider one, which goes on. What breaks again soon after it was resolved is the
+    same incident, open again (`decide.SAME_WITHIN`)."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"

@@ -10,6 +10,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.decide import FLAP, OVER_AFTER, SAME_WITHIN, Again, again
 from recovery.alarms.models import Alarm, Delivery
 from recovery.audit.facts import Actor
+from recovery.core.errors import Conflict
 from recovery.detection.actions import BLIND, go_blind, see_again
 from recovery.incidents import actions, screens
 from recovery.incidents.models import Incident, Member
@@ -125,3 +126,10 @@ def test_an_alarm_of_another_incident_is_another_alarm() -> None:
     Incident.objects.update(resolved_at=NOW - SAME_WITHIN)
     blind(NOW + SECOND)
     assert Alarm.objects.count() == 2
+
+
+def test_an_alarm_that_ended_is_not_raised_by_acknowledging_it() -> None:
+    blind(NOW)
+    over(NOW)
+    with pytest.raises(Conflict, match="It is ended already"):
+        alarms.acknowledge_alarm(alarm=Alarm.objects.get(), actor=PERSON, reason="", now=NOW)

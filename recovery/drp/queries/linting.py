@@ -53,7 +53,9 @@ def _secrets() -> frozenset[str]:
     return frozenset(path.name for path in folder.glob("*") if path.is_file())
 
 
-def _people(roles: Mapping[str, frozenset[str]], signing: frozenset[str]) -> dict[str, frozenset[str]]:
+def _people(
+    roles: Mapping[str, frozenset[str]], signing: frozenset[str]
+) -> dict[str, frozenset[str]]:
     return {
         role: frozenset(
             name
