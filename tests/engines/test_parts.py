@@ -55,6 +55,7 @@ def test_the_port_of_agents_elsewhere_is_looked_at_like_every_other(tmp_path: Pa
 def test_passwords_come_at_each_start_until_one_of_them_was_shown(tmp_path: Path) -> None:
     (tmp_path / "manage.py").write_text("print('viewer secret')")
     state = State(tmp_path / "var")
+    state.folder.mkdir()
     for _ in range(2):
         assert first.welcome(tmp_path, state, dict(os.environ)) == "viewer secret"
     first.were_shown(state)
