@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from recovery.core import clock
-from recovery.drp.facts import StepState
-from recovery.drp.models import RunStep
+from recovery.core.clock import ManualClock
 from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.models import Datacenter
 from tests.actions.drp.ground import Ground
+from tests.actions.drp.test_carrying import looks
 from tests.dashboard.drp.conftest import Enter
+from tests.dashboard.drp.test_owners import begin
 from tests.support.fleet import BY
 from tests.support.freezes import freeze
 
@@ -22,7 +22,6 @@ def overview(enter: Enter, who: str) -> str:
 def test_the_one_button_is_the_yes_that_waits_for_this_very_person(
     ground: Ground, enter: Enter
 ) -> None:
-    ground.prepare()
     ground.begin()
     ground.look()
     button = f'<a class="btn main" href="/recovery/approve/{ground.ask("tell").pk}/">'
@@ -33,18 +32,20 @@ def test_the_one_button_is_the_yes_that_waits_for_this_very_person(
 
 
 def test_what_a_plan_that_goes_on_froze_and_fenced_is_its_own(ground: Ground, enter: Enter) -> None:
-    ground.prepare()
-    ground.begin()
-    ground.look()
-    name, now = str(ground.run), clock.system.now()
-    freeze(now=now, run_name=name)
+    clock, blind = ManualClock(ground.now), ["No digest."]
+    begin(ground, clock, blind)
+    looks(ground, clock, 2)
+    name = str(ground.run)
+    freeze(now=ground.now, run_name=name)
     site = Datacenter.objects.get(name="PAR1").pk
     cause = Cause("r/fence/x/1", uuid4(), name, "fence", "amelie")
-    raise_fence(datacenter=site, cause=cause, actor=BY, reason="It burns.", now=now)
+    raise_fence(datacenter=site, cause=cause, actor=BY, reason="It burns.", now=ground.now)
     html = overview(enter, "bruno")
     assert "Lift the" not in html
     assert html.count(f"{name}</a>, which goes on and needs it.") == 2
-    RunStep.objects.filter(run=ground.run).update(state=StepState.DONE)
+    blind[0] = ""
+    looks(ground, clock, 5)
+    assert ground.step("see").state == "done"
     html = overview(enter, "bruno")
     assert "Lift the freeze…" in html, "all that is left is done by hand"
     assert "Lift the fence of PAR1…" in html
