@@ -64,12 +64,13 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step of a recovery plan that waits for a yes."""
+    """A step of a recovery plan that waits for a yes. `may_answer`: whoever looks may."""
 
     id: str
     title: str
     people: tuple[str, ...]
     role: str
+    may_answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,10 @@ def _of_questions(scene: Scene) -> Iterable[Need]:
     for ask in scene.questions:
         who = " or ".join(ask.people[:4]) or f"somebody of role {ask.role}, and nobody there is one"
         href = f"/recovery/approve/{ask.id}/"
-        said, why = f"Read and answer: {ask.title}", "A step waits for a yes."
-        yield Need(who, said, href, why, people=ask.people)
+        about = frozenset({f"ask:{ask.id}"})
+        said = f"{'Read and answer' if ask.may_answer else 'Answer'}: {ask.title}"
+        why = "A step of a plan waits for a yes."
+        yield Need(who, said, href, why, May.ANSWER, about, ask.people)
 
 
 def _of_sites(scene: Scene) -> Iterable[Need]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.needs import Need, Question, Scene, Site, Stuck, needs, needs_about
+from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
 from recovery.drp.views.runs import run_lines
@@ -36,7 +37,9 @@ def scene_of(screen: Screen) -> Scene:
         frozen=tuple(dict.fromkeys(stopped)),
         owners=screen.owners,
         sites=tuple(_site(screen, name) for name in screen.lost_sites),
-        questions=tuple(Question(o.id, o.title, o.people, o.role) for o in screen.asks),
+        questions=tuple(
+            Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
+        ),
         stuck=_stuck(screen),
         held=tuple(one.name for one in held),
         held_why=held[0].reason if held else "",
@@ -69,6 +72,9 @@ def _stuck(screen: Screen) -> tuple[Stuck, ...]:
     found = []
     for one in screen.databases:
         conditions = rung.get(str(one.pk), set())
+        word = one.running.word if one.running else None
+        if word is not None and not word.is_judged:
+            conditions.discard("no-candidate")  # somebody chose: it is being carried out
         if not conditions and (one.state == DatabaseState.WAITING or one.has_lost_all):
             conditions = {"waiting"}
         if conditions:
@@ -79,10 +85,11 @@ def _stuck(screen: Screen) -> tuple[Stuck, ...]:
 def _of_database(one: DatabaseView, conditions: frozenset[str]) -> Stuck:
     running = one.running
     offers = running.may_choose if running else ()
+    why = (running.waiting_for or running.cause) if running else one.state_reason
     return Stuck(
         name=one.name,
         conditions=conditions,
-        why=(running.waiting_for or running.cause) if running else one.state_reason,
+        why=why.removeprefix("No safe candidate. "),
         site=one.site,
         on=running.source if running else one.primary.host if one.primary else "",
         to=running.target if running else "",

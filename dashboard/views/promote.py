@@ -85,7 +85,7 @@ def _meaning(
         return f"No failover of {view.name} is under way: there is nothing to choose."
     if not offers:
         why = running.waiting_for or running.cause
-        return f"{running.name} of {view.name} waits for nobody's choice. {why}"
+        return f"{running.name} of {view.name} waits for nobody’s choice. {why}"
     if first is not None:
         return (
             f"{first.requested_by} promotes {offers[0].host}: {first.reason} On your word it goes "
@@ -94,7 +94,7 @@ def _meaning(
     two = any(one.people > 1 for one in offers)
     more = " A second person has to say so too, within 30 minutes, before anything happens."
     return (
-        f"{running.name} waits: no standby of {view.name} is safe by Tocsin's own rules. You may "
+        f"{running.name} waits: no standby of {view.name} is safe by Tocsin’s own rules. You may "
         "promote one all the same, knowing what that loses. It still happens only once the old "
         "primary is proven to be closed, so two never lead; if it comes back before, it leads on. "
         "If more would be lost by then than stands here, you are asked again."

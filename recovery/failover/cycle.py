@@ -45,6 +45,8 @@ ADOPTED = timedelta(seconds=60)
 UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """A fault of ours, or words of an agent that nobody thought of. It costs that database its rounds
 and rings a person; every other one is judged as before."""
+TOLD_AGAIN = timedelta(seconds=5)
+"""Offers to people whose figures move are written so often, and no more."""
 FIGURES = re.compile(r"[\d.]+")
 
 
@@ -198,8 +200,9 @@ class Turn:
     def _explain(self, rows: Rows, key: UUID, answer: Ask) -> None:
         row, failover = rows.databases[key], rows.failovers.get(key)
         if failover is not None:
-            offers = _offers(failover, answer)
-            if _same_words(failover.waiting_for, answer.reason) and _are_told(failover, offers):
+            offers = _offers(failover, answer, self.now)
+            is_told = _are_told(failover, offers, self.now)
+            if is_told and _same_words(failover.waiting_for, answer.reason):
                 return
             with control.deciding(self.actor.epoch):
                 failovers.note_waiting(
@@ -216,16 +219,21 @@ class Turn:
                 )
 
 
-def _offers(failover: Failover, answer: Ask) -> list[Mapping[str, object]] | None:
+def _offers(failover: Failover, answer: Ask, now: datetime) -> list[Mapping[str, object]] | None:
     """What people may weigh, as long as nobody was ordered to lead; None: nothing is said of it."""
     if failover.phase not in WAITING:
         return None
-    return [tell_offer(one, failover) for one in answer.election.offers] if answer.election else []
+    found = answer.election.offers if answer.election else ()
+    return [tell_offer(one, failover, now) for one in found]
 
 
-def _are_told(failover: Failover, offers: list[Mapping[str, object]] | None) -> bool:
+def _are_told(failover: Failover, offers: list[Mapping[str, object]] | None, now: datetime) -> bool:
+    """What moves with each look (a copy that still follows) is told every few seconds."""
     told = [one.get("digest") for one in failover.candidates]
-    return offers is None or told == [one["digest"] for one in offers]
+    if offers is None or told == [one["digest"] for one in offers]:
+        return True
+    times = [str(one["at"]) for one in failover.candidates if one.get("at")]
+    return bool(times and offers) and now - datetime.fromisoformat(max(times)) < TOLD_AGAIN
 
 
 def _merge(rows: Rows, newer: Rows) -> None:

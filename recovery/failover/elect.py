@@ -51,7 +51,7 @@ def elect(
     if chosen is None or wanted is None or only:
         return _nobody(offers, only)
     if no := next((no for no in wanted.against if no.rule not in chosen.waives), None):
-        return _nobody(offers, only, f"{chosen.said} does not reach so far: {no.reason}")
+        return _nobody(offers, only, f"On {chosen.said} it is not: {no.reason}")
     if worse := refuse_more(wanted.quote, chosen):
         return _nobody(offers, only, worse)
     reason = f"{wanted.name}, on {chosen.said}: {wanted.quote.said}"
@@ -215,6 +215,8 @@ def _lies(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy,
             f"it claimed position {one.claimed_early} when its primary had written no more than"
             f" {source.position}: it lies."
         )
+    if loss.age == NEVER:  # nobody knows how long it had
+        return ""
     most = loss.position + int(policy.most_written_per_second * (loss.age + 1.0))
     if one.position > most:
         return (

@@ -8,6 +8,7 @@ import pytest
 
 from recovery.alarms import actions as alarms
 from recovery.alarms.decide import FLAP, OVER_AFTER, SAME_WITHIN, Again, again
+from recovery.alarms.facts import Severity
 from recovery.alarms.models import Alarm, Delivery
 from recovery.audit.facts import Actor
 from recovery.core.errors import Conflict
@@ -121,11 +122,14 @@ def test_who_was_told_that_it_is_over_is_told_that_it_is_back_each_time() -> Non
 
 
 def test_an_alarm_of_another_incident_is_another_alarm() -> None:
-    blind(NOW)
-    over(NOW)
-    Incident.objects.update(resolved_at=NOW - SAME_WITHIN)
-    blind(NOW + SECOND)
-    assert Alarm.objects.count() == 2
+    incident = blind(NOW)
+    for about in (None, incident):
+        alarms.raise_alarm(
+            key="x", severity=Severity.PAGE, title="x", body="", incident=about, actor=BY,
+            reason="x", now=NOW,
+        )  # fmt: skip
+        alarms.end_alarms(keys=["x"], actor=BY, reason="x", now=NOW)
+    assert Alarm.objects.filter(key="x").count() == 2
 
 
 def test_an_alarm_that_ended_is_not_raised_by_acknowledging_it() -> None:

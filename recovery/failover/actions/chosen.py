@@ -25,6 +25,7 @@ from recovery.failover.chosen import WORD
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import UNFINISHED, FailoverKind, VouchState
 from recovery.failover.rounds.telling import tell
+from recovery.failover.words import GONE
 from recovery.inventory.models import Database, Replica, ReplicaSight
 
 LIFE = timedelta(minutes=30)
@@ -131,9 +132,11 @@ def _copy(told: Mapping[str, object]) -> Replica:
 def _check_sights(
     running: Failover, replica: Replica, offer: Mapping[str, object], now: datetime
 ) -> None:
-    """As the rows are now: the offer was made by a look that is over."""
+    """As the rows are now: the offer was made by a look that is over. What a host said in the
+    seconds before it was lost is no sign of its life."""
     old = _sight(running.source, now)
-    if old is not None and old.state == "running":
+    lives = running.source.host.verdict not in GONE
+    if lives and old is not None and old.state == "running":
         raise Refused(
             f"{running.source} on {running.source.host} is back and runs: nobody is to be promoted"
             " over it.",

@@ -30,7 +30,7 @@ def chosen_of(row: Failover, now: datetime) -> Chosen | None:
     )
 
 
-def tell_offer(offer: Offer, row: Failover) -> Mapping[str, object]:
+def tell_offer(offer: Offer, row: Failover, now: datetime) -> Mapping[str, object]:
     """One copy as people are shown it. `digest`: of what they agree to: the missing bytes by their
     positions, and whether their time is known; an estimate that runs with the seconds is not in it,
     and is weighed again when it is used."""
@@ -49,13 +49,14 @@ def tell_offer(offer: Offer, row: Failover) -> Mapping[str, object]:
         **bound,
         "seconds": seconds,
         "name": offer.name,
-        "reason": " ".join(no.reason for no in offer.against),
+        "reason": " ".join(f"{no.reason[:1].upper()}{no.reason[1:]}" for no in offer.against),
         "behind": str(quote.behind),
         "bound": None if quote.bound is None else round(quote.bound, 1),
         "quote": quote.said,
         "may": offer.may_be_chosen,
         "people": offer.people,
         "digest": digest(canonical(bound)),
+        "at": now.isoformat(),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from recovery.failover.chosen import WAIVABLE, Chosen, Offer, Quote, Rule, refuse_more
 from recovery.failover.elect import elect
-from recovery.failover.facts import Act, Around, Ask, Facts, Standby, Step, Wait
+from recovery.failover.facts import NEVER, Act, Around, Ask, Facts, Standby, Step, Wait
 from recovery.inventory.facts import Durability, Role, Verdict
 from tests.decisions.failover.build import (
     ENDED,
@@ -133,7 +133,7 @@ def test_a_word_that_does_not_reach_so_far_says_why() -> None:
     known = stuck(word=chosen(), database=database(is_degraded=True))
     answer = decide(known, AFTER)
     assert isinstance(answer, Ask)
-    assert "the word of ada does not reach so far: writes were acknowledged" in answer.reason
+    assert "On the word of ada it is not: writes were acknowledged" in answer.reason
     assert answer.election is not None
     assert answer.election.offers
 
@@ -163,6 +163,13 @@ def test_nobody_agreed_to_more_than_they_were_shown(
 ) -> None:
     found = refuse_more(quote, chosen(**word))
     assert (says in found) if says else not found
+
+
+def test_a_primary_that_this_leader_never_heard_is_weighed_all_the_same() -> None:
+    """Every rule is asked, whatever came before: an unknown age is no figure."""
+    gone = primary(age=NEVER, verdict=Verdict.LOST)
+    found = offer_of(lost(gone, NEW, lease=None, failover=failover()))
+    assert found.rules == {Rule.WELL}
 
 
 def test_more_lag_than_is_let_pass_is_weighed_by_two() -> None:
