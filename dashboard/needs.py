@@ -8,7 +8,7 @@ tells on whose pages it is shown; one about nothing by name stops everything, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dashboard.permissions import TABLE, May, Role
 
@@ -26,6 +26,8 @@ class Need:
     why: str
     may: May | None = None
     about: frozenset[str] = frozenset()
+    people: tuple[str, ...] = ()
+    """Of a question: who may answer it and has not, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,14 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does."""
+    """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does. `decided`:
+    what was decided about this loss, a sentence; `is_activated`: to give it up."""
 
     name: str
     run: int = 0
     run_name: str = ""
+    decided: str = ""
+    is_activated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that may wait for somebody. `frozen`: runs that stopped automation; `held`: hosts
-    of the guard, by name; `words`: (seat, container, host); `unseated`: containers without one."""
+    """Everything that may wait for somebody. `frozen`: runs that stopped automation; `owners`:
+    those that go on and need that, with their numbers; `held`: hosts of the guard, by name, outside
+    of `sites`; `words`: (seat, container, host); `unseated`: containers without one."""
 
     doubt: str = ""
     blind: str = ""
     unwatched: str = ""
     paused_by: str = ""
     frozen: tuple[str, ...] = ()
+    owners: Mapping[str, int] = field(default_factory=dict)
     sites: tuple[Site, ...] = ()
     questions: tuple[Question, ...] = ()
     stuck: tuple[Stuck, ...] = ()
@@ -88,8 +95,14 @@ class Scene:
 
 
 def needs(scene: Scene) -> tuple[Need, ...]:
-    """The gravest first; each place once."""
-    every = [*_of_tocsin(scene), *_of_plans(scene), *_of_databases(scene), *_of_containers(scene)]
+    """A yes that is waited for, then the gravest first; each place once."""
+    every = [
+        *_of_questions(scene),
+        *_of_tocsin(scene),
+        *_of_sites(scene),
+        *_of_databases(scene),
+        *_of_containers(scene),
+    ]
     found: dict[str, Need] = {}
     for one in every:
         before = found.setdefault(one.href, one)
@@ -111,7 +124,7 @@ def who_may(act: May, people: int = 1) -> str:
 
 
 def _joined(one: Need, other: Need) -> Need:
-    return Need(one.who, one.button, one.href, one.why, one.may, one.about | other.about)
+    return replace(one, about=one.about | other.about)
 
 
 def _of_tocsin(scene: Scene) -> Iterable[Need]:
@@ -126,25 +139,43 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
     if scene.paused_by:
         why = f"Nothing moves: {scene.paused_by} paused automation."
         yield Need(who_may(May.PAUSE), "Look at what is held", "/held/", why, May.PAUSE)
-    if scene.frozen:
-        why = f"{', '.join(scene.frozen)} froze automation, and it stays so until it is lifted."
+    for run in scene.frozen:
+        if run in scene.owners:
+            why = f"{run} froze automation, and goes on."
+            said, href = f"Go on with {run}", f"/recovery/runs/{scene.owners[run]}/"
+            yield Need("whoever its page names", said, href, why)
+    if left := [run for run in scene.frozen if run not in scene.owners]:
+        why = f"{', '.join(left)} froze automation, and it stays so until it is lifted."
         yield Need(who_may(May.PAUSE), "Look at what is frozen", "/#p-frozen", why, May.PAUSE)
 
 
-def _of_plans(scene: Scene) -> Iterable[Need]:
+def _of_questions(scene: Scene) -> Iterable[Need]:
     for ask in scene.questions:
         who = " or ".join(ask.people[:4]) or f"somebody of role {ask.role}, and nobody there is one"
         href = f"/recovery/approve/{ask.id}/"
         about = frozenset({f"ask:{ask.id}"})
         said = f"{'Read and answer' if ask.may_answer else 'Answer'}: {ask.title}"
         why = "A step of a plan waits for a yes."
-        yield Need(who, said, href, why, May.ANSWER, about)
+        yield Need(who, said, href, why, May.ANSWER, about, ask.people)
+
+
+def _of_sites(scene: Scene) -> Iterable[Need]:
     for site in scene.sites:
         about = frozenset({f"site:{site.name}"})
         if site.run:
             href, said = f"/recovery/runs/{site.run}/", f"Go on with {site.run_name}"
             why = f"{site.name} is lost, and {site.run_name} recovers it elsewhere."
             yield Need("whoever its page names", said, href, why, about=about)
+            continue
+        if site.decided and site.is_activated:
+            said, href = f"Start the runbook for {site.name}", f"/recovery/start/?lost={site.name}"
+            yield Need(who_may(May.RUN), said, href, site.decided, May.RUN, about)
+            continue
+        if site.decided:
+            said = f"Look at what {site.name} waits for"
+            yield Need(
+                "whoever decides", said, f"/recovery/{site.name}/", site.decided, None, about
+            )
             continue
         why = f"{site.name} looks lost, and nothing of it moves by itself."
         said = f"Activate or wait? {site.name}"

@@ -18,6 +18,7 @@ from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
 from recovery.core import clock, control
 from recovery.detection import screens as detection
+from recovery.drp.views.owning import owning_runs
 from recovery.drp.views.runs import RunView, view_run
 from recovery.drp.views.waiting import AskLine, open_asks
 from recovery.failover import screens as failover
@@ -65,6 +66,19 @@ class Screen:
     @cached_property
     def incidents(self) -> tuple[incident_rows.IncidentView, ...]:
         return incident_rows.unresolved_incidents()
+
+    @cached_property
+    def hurt_members(self) -> tuple[incident_rows.MemberView, ...]:
+        """Of every open incident, what is not whole."""
+        numbers = [i.number for i in self.incidents if i.is_open]
+        members = incident_rows.members_of(numbers) if numbers else ()
+        return tuple(m for m in members if m.whole_at is None)
+
+    @cached_property
+    def hurt_since(self) -> datetime | None:
+        """The oldest hurt that still lasts; None: nothing is."""
+        down = [d.since for d in self.databases if d.is_down]
+        return min([*(m.since for m in self.hurt_members), *down], default=None)
 
     @cached_property
     def alarms(self) -> tuple[alarm_rows.AlarmView, ...]:
@@ -175,6 +189,11 @@ class Screen:
     def fences(self) -> tuple[FenceView, ...]:
         """Datacenters that recovery plans have fenced."""
         return standing_fences()
+
+    @cached_property
+    def owners(self) -> dict[str, int]:
+        """Runs that still need what they froze and fenced: name → number."""
+        return owning_runs() if self.freezes or self.fences else {}
 
     @cached_property
     def unseeing(self) -> str:

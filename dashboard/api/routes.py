@@ -118,6 +118,7 @@ class IncidentOut(Schema):
     resolved_at: datetime | None
     members: int
     hurt: int
+    reopened: int
 
 
 class LineOut(Schema):

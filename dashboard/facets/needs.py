@@ -8,6 +8,7 @@ from typing import Any
 from dashboard.needs import Need, Question, Scene, Site, Stuck, needs, needs_about
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.brief.facts import Choice
 from recovery.drp.views.runs import run_lines
 from recovery.failover.rounds.ringing import PREFIX
 from recovery.failover.views.databases import DatabaseView
@@ -25,6 +26,8 @@ def needs_of(screen: Screen) -> tuple[Need, ...]:
 
 def scene_of(screen: Screen) -> Scene:
     """Everything on this screen that may wait for somebody."""
+    lost = {h.name for s in screen.sites if s.name in screen.lost_sites for h in s.hosts}
+    held = [one for one in screen.held if one.name not in lost]
     stopped = [one.run for one in screen.freezes if any(part in one.parts for part in STOPPING)]
     return Scene(
         doubt=screen.doubt.cause if screen.doubt else "",
@@ -32,21 +35,30 @@ def scene_of(screen: Screen) -> Scene:
         unwatched=screen.unseeing if screen.is_watched is False and not screen.blind else "",
         paused_by=screen.brake.paused_by if screen.brake.paused_at else "",
         frozen=tuple(dict.fromkeys(stopped)),
-        sites=tuple(_site(name) for name in screen.lost_sites),
+        owners=screen.owners,
+        sites=tuple(_site(screen, name) for name in screen.lost_sites),
         questions=tuple(
             Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
         ),
         stuck=_stuck(screen),
-        held=tuple(one.name for one in screen.held),
-        held_why=screen.held[0].reason if screen.held else "",
+        held=tuple(one.name for one in held),
+        held_why=held[0].reason if held else "",
         words=tuple((one.seat, one.container, one.host) for one in screen.unseated if one.seat),
         unseated=tuple(one.container for one in screen.unseated if not one.seat),
     )
 
 
-def _site(name: str) -> Site:
+def _site(screen: Screen, name: str) -> Site:
     run = next((one for one in run_lines(lost=name) if one.is_recovering), None)
-    return Site(name, run.number, run.name) if run else Site(name)
+    if run:
+        return Site(name, run.number, run.name)
+    decided = screen.recovery.decided(name) if name in screen.recovery.sites else None
+    if decided is None:
+        return Site(name)
+    what = f"{decided.by} decided to {decided.choice}"
+    until = f" until {decided.until:%H:%M:%S}" if decided.until else ""
+    said = f"{what}{until} as DEC-{decided.number:04d}."
+    return Site(name, decided=said, is_activated=decided.choice is Choice.ACTIVATE)
 
 
 def _stuck(screen: Screen) -> tuple[Stuck, ...]:

@@ -14,9 +14,10 @@ from dashboard.facets import backups, databases
 from dashboard.facets.needs import needs_of
 from dashboard.permissions import May
 from dashboard.screen import Screen
+from recovery.alarms.screens import AlarmView
 from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
-from recovery.incidents.screens import MemberView
+from recovery.incidents.screens import IncidentView
 from recovery.inventory import screens as inventory
 from recovery.inventory.facts import Verdict
 from recovery.inventory.queries import host_deaf_since
@@ -44,39 +45,54 @@ def menu(screen: Screen, key: str) -> Context:
 
 
 def voice(screen: Screen, key: str) -> Context:
-    return {"incident": screen.first, "alarm": screen.alarm, "said": screen.sentence}
+    since = screen.hurt_since
+    if since is None and screen.first and screen.first.is_open:
+        since = screen.first.happened_at
+    return {
+        "incident": screen.first,
+        "alarm": screen.alarm,
+        "said": screen.sentence,
+        "since": since,
+    }
 
 
 def next_action(screen: Screen, key: str) -> Context | None:
-    """Take an incident or an alarm, do what waits for a person, or follow what goes on."""
+    """Answer what waits for `key`, the person who looks; take an incident or an alarm, do what
+    waits for a person, or follow what goes on."""
     open_ = [i for i in screen.incidents if i.is_open]
     waiting = next((i for i in screen.incidents if not i.is_taken), None)
-    loose = next((a for a in screen.ringing if a.incident is None), None)
+    loose = next((a for a in screen.ringing if not _is_taken_with(a, waiting)), None)
     found = needs_of(screen)
     if not any((waiting, loose, open_, found)):
         return None
-    taken = open_[0] if open_ else None
-    return {"waiting": waiting, "alarm": loose, "taken": taken, "needs": found}
+    return {
+        "mine": next((one for one in found if key in one.people), None),
+        "waiting": waiting,
+        "alarm": loose,
+        "taken": open_[0] if open_ else None,
+        "needs": found,
+    }
+
+
+def _is_taken_with(alarm: AlarmView, waiting: IncidentView | None) -> bool:
+    """Whoever takes the incident takes the alarm."""
+    return waiting is not None and alarm.incident == waiting.number
 
 
 def frozen(screen: Screen, key: str) -> Context | None:
-    """What recovery plans have frozen and fenced; nothing where nothing is."""
+    """What recovery plans have frozen and fenced; nothing where nothing is. What a plan that goes
+    on has, is not offered for lifting, unless all that is left of it is done by hand."""
     if not screen.freezes and not screen.fences:
         return None
-    return {"freezes": screen.freezes, "fences": screen.fences}
+    return {"freezes": screen.freezes, "fences": screen.fences, "owners": screen.owners}
 
 
 def hurt(screen: Screen, key: str) -> Context | None:
     if not screen.hurt:
         return None
-    since = {m.name: m.since for m in _hurt_members(screen)}
+    since = {m.name: m.since for m in screen.hurt_members}
     rows = [(a, since.get(a.name), screen.services.get(a.name)) for a in screen.hurt]
     return {"rows": rows}
-
-
-def _hurt_members(screen: Screen) -> list[MemberView]:
-    numbers = [i.number for i in screen.incidents if i.is_open]
-    return [m for m in incident_rows.members_of(numbers) if m.whole_at is None] if numbers else []
 
 
 def fleet(screen: Screen, key: str) -> Context:

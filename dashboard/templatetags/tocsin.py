@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
@@ -145,6 +146,12 @@ def counted(n: int, words: str) -> str:
     """`3|counted:"host,hosts"`: 3 hosts."""
     one, many = words.split(",")
     return f"{n} {one if n == 1 else many}"
+
+
+@register.filter
+def of(found: Mapping[str, object], key: str) -> object:
+    """`owners|of:name`: what stands there under this name."""
+    return found.get(key, "")
 
 
 @register.filter

@@ -34,7 +34,7 @@ def overview(request: HttpRequest, role: Role) -> HttpResponse:
         role,
         "overview",
         area="overview",
-        topics=OVERVIEW,
+        topics=[f"next:{request.user.get_username()}" if t == "next" else t for t in OVERVIEW],
     )
 
 

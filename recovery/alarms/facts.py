@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class AlarmState(StrEnum):
-    """`raised` rings; `acknowledged` is taken by a person; `ended` by observed facts."""
+    """`raised` rings; `acknowledged` is taken by a person; `ended` by observed facts. What comes
+    again soon after it ended is the same alarm (`decide.again`)."""
 
     RAISED = "raised"
     ACKNOWLEDGED = "acknowledged"
@@ -17,7 +18,7 @@ class AlarmState(StrEnum):
 MOVES: Mapping[str, frozenset[str]] = {
     AlarmState.RAISED: frozenset({"acknowledged", "ended"}),
     AlarmState.ACKNOWLEDGED: frozenset({"ended"}),
-    AlarmState.ENDED: frozenset(),
+    AlarmState.ENDED: frozenset({"raised", "acknowledged"}),
 }
 
 

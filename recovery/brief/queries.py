@@ -146,6 +146,12 @@ class Fleet:
     def brief(self, name: str) -> Brief:
         return brief_of(self.facts(name))
 
+    def decided(self, name: str) -> Decided | None:
+        """What stands about the loss of this datacenter: no wait that is over."""
+        found = self._decided(name, self._loss(name)[1])
+        is_over = found is not None and found.until is not None and found.until <= self.now
+        return None if is_over else found
+
     def facts(self, name: str) -> Facts:
         site = self.sites[name]
         is_lost = look_of(site) is Look.LOST

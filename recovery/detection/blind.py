@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from recovery.detection.facts import Blindness, Vantage
@@ -34,7 +35,9 @@ def _stale_digests(vantage: Vantage, policy: Policy) -> list[str]:
     if not vantage.gateways:
         return ["No gateway sends a digest of heartbeats."]
     return [
-        f"The digest of gateway {gateway.name} is {gateway.digest_age:.1f} s old."
+        f"Gateway {gateway.name} was not heard yet."
+        if math.isinf(gateway.digest_age)
+        else f"The digest of gateway {gateway.name} is {gateway.digest_age:.1f} s old."
         for gateway in vantage.gateways
         if gateway.digest_age > policy.digest_max_age
     ]

@@ -69,6 +69,8 @@ def refuse_press(
     said: str = "",
 ) -> str:
     """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more."""
+    if press is Press.SKIP and step in run.steps and run.steps[step].planned.kind in UNSKIPPABLE:
+        return _never_skipped(run.steps[step])  # nobody's role changes it
     if ROLE[press] not in roles:
         return f"That takes the role {ROLE[press]}."
     if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
@@ -160,11 +162,6 @@ def _retry(run: RunSight, step: str, key: str) -> str:
 
 def _skip(run: RunSight, step: str, key: str) -> str:
     found = run.steps[step]
-    if found.planned.kind in UNSKIPPABLE:
-        return (
-            f"{found.planned.title} protects what comes after it, and is never skipped. Retry it,"
-            " or abort."
-        )
     if found.state not in {StepState.PENDING, StepState.ASKING, StepState.FAILED}:
         return f"{found.planned.title} is {found.state}: it cannot be skipped."
     return _goes(run)
@@ -179,6 +176,11 @@ def keys_for(press: Press, step: StepSight) -> tuple[str, ...]:
     if press is Press.REPORT and step.planned.kind is not Kind.MANUAL:
         return ()
     return tuple(act.key for act in step.acts if act.state is ABOUT[press])
+
+
+def _never_skipped(step: StepSight) -> str:
+    title = step.planned.title
+    return f"{title} protects what comes after it, and is never skipped. Retry it, or abort."
 
 
 def _act(step: StepSight, key: str) -> ActSight | None:

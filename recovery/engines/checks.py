@@ -8,8 +8,10 @@ from recovery.core.errors import Refused
 from recovery.engines.ports import holder, is_free
 from recovery.engines.wishes import Addresses
 
+NOTHING_YET = "Nothing was started or changed."
 
-def check_ports(addresses: Addresses) -> None:
+
+def check_ports(addresses: Addresses, *, kept: str = NOTHING_YET) -> None:
     """Refuse with the port's number, its holder and the command that avoids it."""
     wanted = (
         ("the pages", addresses.web, "PORT", addresses.web_host, socket.SOCK_STREAM),
@@ -31,7 +33,7 @@ def check_ports(addresses: Addresses) -> None:
             by = holder(port)
             raise Refused(
                 f"port {port} (for {purpose}) is taken{f' by {by}' if by else ''}.",
-                kept="Nothing was started or changed.",
+                kept=kept,
                 todo=f"Choose another: make up {variable}={_suggest(variable, port, host, kind)}",
             )
 

@@ -23,6 +23,8 @@ from recovery.engines.state import State
 ROLES_READY, ARCHIVER_READY, MIGRATED = "four-roles.ready", "archiver.ready", "migrated"
 """What was done in the data that are in place now. After a restore none of it is known. (What is
 "roles.ready" alone is of a version that had no sealer's role yet.)"""
+SHOWN = "people.ready"
+"""Written once the passwords of the demonstration stood on somebody's screen."""
 
 
 class FirstStepFailed(TocsinError):
@@ -109,14 +111,24 @@ def migrate(root: Path, state: State, env: Mapping[str, str], *, always: bool) -
 
 
 def welcome(root: Path, state: State, env: Mapping[str, str]) -> str:
-    """The demonstration's people and passwords, at the first start alone; else nothing."""
-    marker = state.folder / "postgres" / "people.ready"
+    """The demonstration's people and passwords, until a start showed them; else nothing.
+
+    A start that ended before that is made good by the next one: nobody has seen the old ones.
+    """
+    marker = state.folder / "postgres" / SHOWN
     if marker.exists():
         return ""
     passwords = run_command(root, env, "people", "--once").strip()
+    if not passwords:
+        were_shown(state)
+    return passwords
+
+
+def were_shown(state: State) -> None:
+    """They stand on somebody's screen, or are none of ours to show."""
+    marker = state.folder / "postgres" / SHOWN
     marker.parent.mkdir(exist_ok=True)
     marker.touch()
-    return passwords
 
 
 def run_command(root: Path, env: Mapping[str, str], *words: str) -> str:

@@ -137,6 +137,8 @@ class _Start:
         if supervisor.is_stopping:
             return
         self._prepare_data()
+        # A first start installs and migrates for a minute: somebody may have come meanwhile.
+        check_ports(self.wishes.addresses, kept="The data is kept.")
         write_private(self.state.environment_file, json.dumps(self._own_environment(), indent=1))
         for stage in (Stage.SERVICES, Stage.LAB):
             late = supervisor.start_stage(stage)
@@ -149,6 +151,8 @@ class _Start:
                 seconds=system.monotonic() - self.begun,
                 passwords=self.passwords,
             )
+            if self.passwords:
+                first.were_shown(self.state)
             supervisor.start_stage(Stage.REST)
         supervisor.run()
 

@@ -18,6 +18,7 @@ from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.actions import moves, people
 from recovery.failover.phases import Phase
+from recovery.incidents import actions as incidents
 from recovery.inventory.models import Placement
 from tests.browser.conftest import Open, Site
 from tests.dashboard import bases, fleet
@@ -83,6 +84,8 @@ def test_every_page_is_accessible_and_fits(
 ) -> None:
     now = clock.system.now()
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], now)
+    word = {"actor": Actor("person", "amelie"), "now": now}
+    incidents.add_note(incident=incident, text="W" * 200, **word)  # type: ignore[arg-type]
     fleet.lose_host(site.hosts["osu2-r1-h02"], now)
     fleet.hold_host(site.hosts["osu2-r1-h02"], "A storm asks a person.", now)
     lost = Placement.objects.filter(state="lost").select_related("container")[0]

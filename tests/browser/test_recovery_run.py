@@ -33,6 +33,8 @@ PHONE = {
     "has_touch": True,
     "color_scheme": "dark",
 }
+WORD = "W" * 200
+"""Whatever people write is taken: a word without a break, too."""
 DESK = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
 STEPS = """\
   - id: agree
@@ -96,7 +98,7 @@ def prepare(who: str = "responder") -> Run:
         override=Override("It was never drilled, and it burns.", named(row, wish)),
         refuse=lambda plan: "",
         actor=Actor("person", who),
-        reason="The fire brigade says it is over.",
+        reason=f"The fire brigade says it is over. {WORD}",
         now=now,
     )
 
@@ -143,7 +145,7 @@ def test_a_step_is_approved_on_a_phone_with_a_passkey_that_was_made_and_pinned(
         look_at(desk)
 
         go(phone, f"{site.url}/")
-        phone.click("text=Give PAR1 up")
+        phone.click("#p-next .btn.main:has-text('Read and answer: Give PAR1 up')")
         expect(phone.locator("#p-ask-state")).to_contain_text("Waits for one more person")
         look_at(phone)
         phone.click("text=Approve: Give PAR1 up")
@@ -164,7 +166,7 @@ def _enrol(phone: Page) -> None:
 
 def _write_down(desk: Page, lead: Lead) -> None:
     desk.click("text=Write down what you did…", timeout=15_000)
-    desk.fill("#id_reason", "The duty officer, at 04:20: it is over.")
+    desk.fill("#id_reason", f"The duty officer, at 04:20: it is over. {WORD}")
     desk.click("main button[type=submit]")
     lead.look()
 

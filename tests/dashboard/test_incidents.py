@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
+from recovery.alarms import actions as alarms
 from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
@@ -67,6 +70,32 @@ def test_who_had_what_grew_into_more_is_told_and_it_waits_for_somebody_anew(
     assert line.why.startswith("responder took it when it was")
     again = sign_in("approver").post(f"/incidents/{incident.number}/acknowledge/")
     assert again.status_code == 302, "the greater one can be taken"
+
+
+def test_the_clock_begins_with_the_oldest_hurt_that_lasts(hosts: dict[str, Host]) -> None:
+    now, actor = clock.system.now(), Actor("controller", "t", 1)
+    old = fleet.lose_host(hosts["par1-r1-h02"], now - timedelta(minutes=5))
+    taken = Actor("person", "responder")
+    alarms.acknowledge_incident(incident=old, actor=taken, reason="", now=now)
+    new = fleet.lose_host(hosts["osu2-r1-h01"], now)
+    screen = Screen(Role.VIEWER)
+    assert screen.first is not None
+    assert screen.first.number == new.number, "nobody has it: it stands at the top"
+    assert screen.hurt_since == old.happened_at
+    assert f"since {old.happened_at:%H:%M:%S}" in draw("voice", screen)
+    whole = {member.pk: "answers" for member in old.members.all()}
+    incidents.mark_whole(incident=old, members=whole, actor=actor, now=now)
+    assert Screen(Role.VIEWER).hurt_since == new.happened_at
+
+
+def test_how_often_it_was_open_again_is_told(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    now, actor = clock.system.now(), Actor("controller", "t", 1)
+    row = fleet.lose_host(hosts["par1-r1-h02"], now)
+    row = incidents.mitigate_incident(incident=row, actor=actor, reason="whole", now=now)
+    incidents.reopen_incident(incident=row, title=row.title, actor=actor, reason="hurt", now=now)
+    client = sign_in("viewer")
+    assert "again 1 time" in client.get("/incidents/").content.decode()
+    assert "opened again <b>1 time</b>" in client.get(f"/incidents/{row.number}/").content.decode()
 
 
 def test_acknowledging_takes_the_incident_and_stops_the_bell(

@@ -14,8 +14,9 @@ from socket import create_connection, create_server
 import pytest
 
 from dashboard.settings import database_from_url
-from recovery.core.errors import BadConfiguration
-from recovery.engines import certificates, edge, logs
+from recovery.core.errors import BadConfiguration, Refused
+from recovery.engines import certificates, edge, first, logs
+from recovery.engines.checks import check_ports
 from recovery.engines.programs import ours
 from recovery.engines.state import State
 from recovery.engines.up import NOT_INHERITED
@@ -37,6 +38,28 @@ def test_the_authority_stays_and_its_leaf_follows_the_name(tmp_path: Path) -> No
     assert (tmp_path / "leaf.crt").read_bytes() != renewed
     assert certificates.fingerprint(tmp_path) == first
     assert (tmp_path / "leaf.key").stat().st_mode & 0o077 == 0
+
+
+def test_the_port_of_agents_elsewhere_is_looked_at_like_every_other(tmp_path: Path) -> None:
+    asked = {"TOCSIN_HOST": "tocsin.example", "TOCSIN_VAR": str(tmp_path)}
+    for name in ("TOCSIN_PORT", "TOCSIN_EDGE_PORT", "TOCSIN_GATEWAY_PORT"):
+        asked[name] = str(free_port())
+    with create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wishes = read_wishes(asked | {"TOCSIN_GATEWAY_TLS_PORT": str(port)})
+        with pytest.raises(Refused, match=f"port {port} .for agents elsewhere. is taken") as found:
+            check_ports(wishes.addresses)
+    assert "make up GATEWAY_TLS_PORT=" in str(found.value)
+
+
+def test_passwords_come_at_each_start_until_one_of_them_was_shown(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_text("print('viewer secret')")
+    state = State(tmp_path / "var")
+    state.folder.mkdir()
+    for _ in range(2):
+        assert first.welcome(tmp_path, state, dict(os.environ)) == "viewer secret"
+    first.were_shown(state)
+    assert first.welcome(tmp_path, state, dict(os.environ)) == ""
 
 
 def test_a_client_that_trusts_the_authority_accepts_the_leaf(tmp_path: Path) -> None:

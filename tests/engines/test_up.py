@@ -143,6 +143,19 @@ def test_a_taken_port_is_named_with_its_holder_and_the_way_on(var: Path) -> None
             assert "make up PORT=" in refused.said
 
 
+def test_a_port_that_is_taken_while_it_starts_is_named_as_well(var: Path) -> None:
+    with socket.socket() as late:
+        late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        late.bind(("127.0.0.1", 0))
+        port = late.getsockname()[1]
+        with started(var, environment(var, TOCSIN_PORT=str(port)), wait=False) as refused:
+            wait_for((var / "postgres" / "data" / "postmaster.pid").exists)
+            late.listen()
+            assert refused.process.wait(60) == 1
+            assert f"port {port} (for the pages) is taken by" in refused.said
+            assert "The data is kept." in refused.said
+
+
 def test_a_half_finished_start_and_a_stale_pid_file_do_not_stand_in_the_way(empty: Path) -> None:
     var = empty
     env = environment(var)

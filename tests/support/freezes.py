@@ -12,11 +12,13 @@ from recovery.detection.models import Freeze
 from tests.support.fleet import BY, NOW
 
 
-def freeze(parts: Sequence[Part] = tuple(Part), now: datetime = NOW) -> Freeze:
-    """Of DRP-0007, for amelie."""
+def freeze(
+    parts: Sequence[Part] = tuple(Part), now: datetime = NOW, run_name: str = "DRP-0007"
+) -> Freeze:
+    """Of this run, for amelie."""
     run = uuid4()
     return freeze_automation(
-        cause=Cause(f"{run}/freeze/tocsin:freeze/1", run, "DRP-0007", "freeze", "amelie"),
+        cause=Cause(f"{run}/freeze/tocsin:freeze/1", run, run_name, "freeze", "amelie"),
         parts=parts,
         actor=BY,
         reason="PAR1 burns.",

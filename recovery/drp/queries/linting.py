@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -31,9 +32,13 @@ def findings_of(row: RunbookVersion) -> tuple[Finding, ...]:
 def lint_facts(row: RunbookVersion) -> LintFacts:
     """As of today, by the database's clock. `changed`: when this version came into force."""
     now = database_now()
+    roles = {name: frozenset(rights) for name, rights in people_of().roles.items()}
+    signing = frozenset(pin.person for pin in pins())
+    people, everyone = _people(roles, signing), _people(roles, frozenset(roles))
     return LintFacts(
         today=now.date(),
-        people=_people(),
+        people=people,
+        unsigned={role: everyone[role] - people[role] for role in ROLES},
         drilled=_drilled(row.name),
         changed=row.activated_at.date() if row.activated_at else None,
         room=_room(),
@@ -48,8 +53,9 @@ def _secrets() -> frozenset[str]:
     return frozenset(path.name for path in folder.glob("*") if path.is_file())
 
 
-def _people() -> dict[str, frozenset[str]]:
-    roles, signing = people_of().roles, {pin.person for pin in pins()}
+def _people(
+    roles: Mapping[str, frozenset[str]], signing: frozenset[str]
+) -> dict[str, frozenset[str]]:
     return {
         role: frozenset(
             name

@@ -5,8 +5,8 @@ Invariant: a stale runbook is not started without a named override that says why
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from recovery.drp.facts import Kind
@@ -21,6 +21,7 @@ FEWEST_APPROVERS = 2
 @dataclass(frozen=True, slots=True)
 class LintFacts:
     """What is looked at. `people`: role → names that can be reached and have a passkey;
+    `unsigned`: role → those who have it and no pinned passkey;
     `drilled`: the newest drill that ended well; `changed`: the newest change of the inventory that
     the plan depends on; `room`: share of what would be moved that fits, per datacenter;
     `unproven`: databases whose newest proven restore is older than its due date."""
@@ -32,6 +33,7 @@ class LintFacts:
     room: Mapping[str, float]
     unproven: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
+    unsigned: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,19 @@ def _people(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
                 f"{step.id}: {len(pool)} who may approve can be reached, and {wanted} are wanted:"
                 " one of them may be who asked for the run, or who wrote it."
             )
-            todo = "Give more people the role, and let them register a passkey."
+            todo = _more(step.approval.of, facts.unsigned.get(step.approval.role, frozenset()))
             yield Finding("too_few_approvers", said, todo, is_stale=True)
+
+
+def _more(of: Collection[str] | None, unsigned: frozenset[str]) -> str:
+    """Whoever has the role already needs a passkey alone."""
+    able = sorted(unsigned & frozenset(of) if of else unsigned)
+    if not able:
+        return "Give more people the role, and let them register a passkey."
+    names = " and ".join(able[:3])
+    has = "has" if len(able) == 1 else "have"
+    pin = f"manage.py passkeys pin {able[0]}"
+    return f"{names} {has} the role and no pinned passkey: show one, then {pin}."
 
 
 def _world(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:

@@ -197,7 +197,6 @@ class RunView:
     since: datetime | None
     promises: tuple[PromiseView, ...]
     risk: Risk | None
-    longest: int
     decision: int | None
     told: tuple[ToldView, ...] = ()
     hold: str = ""
@@ -267,7 +266,7 @@ def view_run(number: int) -> RunView | None:
     book = reread_runbook(row.runbook.raw.encode(), f"{row.runbook.name}.yaml")
     sight = queries.run_sight(row)
     over = {name for name, step in sight.steps.items() if step.state in _OVER}
-    chain, longest = critical_path(sight.plan, over)
+    chain, _ = critical_path(sight.plan, over)
     since = lost_at(row)
     return RunView(
         row=row,
@@ -278,7 +277,6 @@ def view_run(number: int) -> RunView | None:
         since=since,
         promises=_promises(row, book, since),
         risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
-        longest=0 if sight.state in ENDED else longest,
         decision=row.decision.number if row.decision else None,
         told=_announced(row),
         hold="" if sight.state in ENDED else blind_reason(),

@@ -110,3 +110,27 @@ def test_a_page_shows_what_is_about_it_and_what_stops_everything() -> None:
     ]
     assert "/databases/orders-pg/promote/" in {o.href for o in needs_about(every, "host:par1-a1")}
     assert [one.href for one in needs_about(every, "database:crm-pg")] == ["/held/"]
+
+
+def test_a_yes_that_is_waited_for_goes_before_everything_else() -> None:
+    ask = Question("q", "Fence PAR1", ("ada", "bob"), "approver")
+    scene = Scene(doubt="Restored.", paused_by="eve", questions=(ask,), sites=(Site("PAR1"),))
+    first = needs(scene)[0]
+    assert (first.href, first.people) == ("/recovery/approve/q/", ("ada", "bob"))
+
+
+def test_what_a_plan_that_goes_on_froze_is_not_lifted_by_the_way() -> None:
+    lost = (Site("PAR1", 7, "DRP-0007"),)
+    going = needs(Scene(frozen=("DRP-0007",), owners={"DRP-0007": 7}, sites=lost))
+    assert [one.href for one in going] == ["/recovery/runs/7/"]
+    over = needs(Scene(frozen=("DRP-0007",)))
+    assert [one.href for one in over] == ["/#p-frozen"]
+
+
+def test_a_decision_that_was_taken_is_not_asked_for_again() -> None:
+    said = "ada decided to activate as DEC-0001."
+    (go,) = needs(Scene(sites=(Site("PAR1", decided=said, is_activated=True),)))
+    assert (go.href, go.why) == ("/recovery/start/?lost=PAR1", said)
+    (wait,) = needs(Scene(sites=(Site("PAR1", decided="ada decided to wait as DEC-0001."),)))
+    assert "Activate or wait" not in wait.button
+    assert wait.may is None

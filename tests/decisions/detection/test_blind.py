@@ -20,6 +20,11 @@ def test_a_fleet_that_is_heard_is_no_reason_for_blindness() -> None:
     assert not blindness(SEEING, ALL, ALL, POLICY)
 
 
+def test_a_gateway_that_never_spoke_is_not_said_to_be_old() -> None:
+    new = replace(SEEING, gateways=(Gateway("g1", float("inf"), 0.0),))
+    assert blindness(new, ALL, ALL, POLICY).reasons[0] == "Gateway g1 was not heard yet."
+
+
 BLINDING = {
     "no gateway": replace(SEEING, gateways=()),
     "an old digest": replace(SEEING, gateways=(Gateway("g1", 1.1, 900.0),)),

@@ -204,6 +204,8 @@ def test_what_protects_others_is_never_gone_on_without_and_never_skipped(kind: K
     assert not is_satisfied(book.steps["one"])
     assert does(book) == ["pause one"]
     assert "protects what comes after it" in book.press(Press.SKIP, step="one")
+    lesser = book.press(Press.SKIP, step="one", roles=frozenset({"responder"}))
+    assert "is never skipped" in lesser, "no role would change it"
 
 
 def test_a_retry_does_again_only_what_was_not_done_and_asks_anew() -> None:

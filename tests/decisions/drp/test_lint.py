@@ -48,6 +48,18 @@ def test_what_would_stop_it_is_found(changes: dict[str, object], rule: str, stal
     assert all(finding.said and finding.todo for finding in found)
 
 
+def test_whoever_has_the_role_and_no_passkey_is_named_with_what_is_missing() -> None:
+    """As a demonstration starts: approver and admin may approve, one of them has a passkey."""
+    people = {**PEOPLE, "approver": frozenset({"approver"})}
+    shipped = replace(WELL, people=people, unsigned={"approver": frozenset({"admin"})})
+    [found] = {one.todo for one in lint(book(), shipped)}
+    assert found == (
+        "admin has the role and no pinned passkey: show one, then manage.py passkeys pin admin."
+    )
+    both = {**PEOPLE, "approver": frozenset({"approver", "admin"})}
+    assert lint(book(), replace(WELL, people=both)) == ()
+
+
 def test_two_approvers_take_three_people() -> None:
     two = {**PEOPLE, "approver": frozenset({"bruno", "chloe"})}
     assert lint(book(), replace(WELL, people=two)) == ()

@@ -1,0 +1,51 @@
+"""While a plan runs, the overview leads whom it waits for to its question, and nobody astray."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from recovery.core.clock import ManualClock
+from recovery.failover.actions.fences import Cause, raise_fence
+from recovery.inventory.models import Datacenter
+from tests.actions.drp.ground import Ground
+from tests.actions.drp.test_carrying import looks
+from tests.dashboard.drp.conftest import Enter
+from tests.dashboard.drp.test_owners import begin
+from tests.support.fleet import BY
+from tests.support.freezes import freeze
+
+
+def overview(enter: Enter, who: str) -> str:
+    return enter(who).get("/").content.decode()
+
+
+def test_the_one_button_is_the_yes_that_waits_for_this_very_person(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.begin()
+    ground.look()
+    button = f'<a class="btn main" href="/recovery/approve/{ground.ask("tell").pk}/">'
+    for who, is_asked in (("bruno", True), ("chloe", True), ("amelie", False)):
+        assert (button in overview(enter, who)) == is_asked, who
+    ground.say("tell", "bruno")
+    assert button not in overview(enter, "bruno"), "their yes is in"
+
+
+def test_what_a_plan_that_goes_on_froze_and_fenced_is_its_own(ground: Ground, enter: Enter) -> None:
+    clock, blind = ManualClock(ground.now), ["No digest."]
+    begin(ground, clock, blind)
+    looks(ground, clock, 2)
+    name = str(ground.run)
+    freeze(now=ground.now, run_name=name)
+    site = Datacenter.objects.get(name="PAR1").pk
+    cause = Cause("r/fence/x/1", uuid4(), name, "fence", "amelie")
+    raise_fence(datacenter=site, cause=cause, actor=BY, reason="It burns.", now=ground.now)
+    html = overview(enter, "bruno")
+    assert "Lift the" not in html
+    assert html.count(f"{name}</a>, which goes on and needs it.") == 2
+    blind[0] = ""
+    looks(ground, clock, 5)
+    assert ground.step("see").state == "done"
+    html = overview(enter, "bruno")
+    assert "Lift the freeze…" in html, "all that is left is done by hand"
+    assert "Lift the fence of PAR1…" in html
