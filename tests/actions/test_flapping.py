@@ -91,7 +91,8 @@ def test_after_a_rest_it_rings_again_whoever_had_it() -> None:
     ],
 )
 def test_how_an_alarm_is_back(ended: timedelta | None, is_taken: bool, how: Again) -> None:
-    assert again(ended and NOW - ended, is_taken=is_taken, now=NOW) is how
+    at = None if ended is None else NOW - ended
+    assert again(at, is_taken=is_taken, now=NOW) is how
 
 
 def test_an_all_clear_that_has_not_left_is_withdrawn_and_nothing_is_sent() -> None:
