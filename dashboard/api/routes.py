@@ -118,7 +118,6 @@ class IncidentOut(Schema):
     resolved_at: datetime | None
     members: int
     hurt: int
-    reopened: int
 
 
 class LineOut(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,16 +10,7 @@ from django.db.models import Value
 from django.db.models.functions import Concat
 
 from recovery.alarms import queries
-from recovery.alarms.decide import (
-    OVER_AFTER,
-    STORM,
-    STORM_ALARMS,
-    STORM_WINDOW,
-    Again,
-    again,
-    digest_at,
-    is_storm,
-)
+from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, digest_at, is_storm
 from recovery.alarms.facts import AlarmState, Audience, DeliveryState, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
@@ -32,8 +23,6 @@ GIVE_UP_AFTER = 20
 """Attempts; with the backoff below this is about three hours."""
 CLAIM_SECONDS = 20.0
 """A claimed delivery whose notifier died is tried again after this long."""
-OVER = "Over"
-"""How the subject of an all-clear begins."""
 
 
 def raise_alarm(
@@ -49,19 +38,12 @@ def raise_alarm(
 ) -> Alarm:
     """The unended alarm of this key, raised if there is none, with one delivery a channel.
 
-    In the caller's transaction: a verdict without its alarm cannot be committed. One that ended
-    just now is the same, raised again (`decide.again`).
+    In the caller's transaction: a verdict without its alarm cannot be committed.
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
         if there is not None:
             return there
-        before = queries.newest_ended(key, incident)
-        ended = before.ended_at if before is not None else None
-        how = again(ended, is_taken=_is_taken(before), now=now)
-        if before is not None and how is not Again.ANOTHER:
-            said = {"title": title[:300], "body": body}
-            return _raise_again(before, how, said, actor=actor, reason=reason, now=now)
         alarm = Alarm(
             key=key,
             severity=str(severity),
@@ -71,43 +53,11 @@ def raise_alarm(
             raised_at=now,
         )
         transitions.create([alarm], actor=actor, reason=reason, now=now)
-        _send(alarm, f"ALARM {title}", actor=actor, now=now)
+        if is_storm(queries.raised_since(now - STORM_WINDOW)):
+            _fold_into_storm(alarm, actor=actor, now=now)
+        else:
+            queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
     return alarm
-
-
-def _is_taken(alarm: Alarm | None) -> bool:
-    return alarm is not None and alarm.acknowledged_at is not None
-
-
-def _raise_again(
-    alarm: Alarm, how: Again, said: Mapping[str, str], *, actor: Actor, reason: str, now: datetime
-) -> Alarm:
-    """The same alarm is back. Whoever was told that it is over is told so; who was not yet, is not
-    told either way."""
-    is_ringing = how is Again.RINGS
-    changes: dict[str, object] = {"ended_at": None, **said}
-    if is_ringing:
-        changes |= {"raised_at": now, "acknowledged_at": None, "acknowledged_by": ""}
-    state = AlarmState.RAISED if is_ringing else AlarmState.ACKNOWLEDGED
-    moved = transitions.move(alarm, state, actor=actor, reason=reason, now=now, changes=changes)
-    Delivery.objects.filter(
-        alarm=moved,
-        subject__startswith=OVER,
-        state=DeliveryState.WAITING,
-        attempts=0,
-        next_at__gt=now,
-    ).delete()
-    if times := queries.times_over(moved):
-        _send(moved, f"ALARM again ({times + 1}) {moved.title}", actor=actor, now=now)
-    return moved
-
-
-def _send(alarm: Alarm, subject: str, *, actor: Actor, now: datetime) -> None:
-    """By itself, or in a storm with the others."""
-    if is_storm(queries.raised_since(now - STORM_WINDOW)):
-        _fold_into_storm(alarm, actor=actor, now=now)
-    else:
-        queue_deliveries(alarm=alarm, subject=subject, text=alarm.body, now=now)
 
 
 def _fold_into_storm(alarm: Alarm, *, actor: Actor, now: datetime) -> None:
@@ -151,10 +101,9 @@ def queue_deliveries(
     subject: str,
     text: str,
     audience: Audience = Audience.TEAM,
-    at: datetime | None = None,
     now: datetime,
 ) -> None:
-    """One message to each enabled channel, not before `at`; the notifier does the rest."""
+    """One message to each enabled channel; the notifier does the rest."""
     Delivery.objects.bulk_create(
         [
             Delivery(
@@ -163,7 +112,7 @@ def queue_deliveries(
                 subject=subject[:300],
                 text=text,
                 queued_at=now,
-                next_at=at or now,
+                next_at=now,
             )
             for channel in Channel.objects.filter(enabled=True, audience=audience)
         ],
@@ -209,8 +158,6 @@ def send_message(
 
 def acknowledge_alarm(*, alarm: Alarm, actor: Actor, reason: str, now: datetime) -> Alarm:
     """A person has it: it stops ringing. Raises `Conflict` when somebody was first."""
-    if alarm.state != AlarmState.RAISED:
-        raise Conflict(f"It is {alarm.state} already.", todo="Look at it again.")
     return transitions.move(
         alarm,
         AlarmState.ACKNOWLEDGED,
@@ -245,7 +192,6 @@ def acknowledge_incident(
                 ).values_list("pk", flat=True)
             },
             AlarmState.ACKNOWLEDGED,
-            seen={AlarmState.RAISED},
             actor=actor,
             reason=reason,
             now=now,
@@ -264,11 +210,7 @@ def end_alarms(*, keys: Sequence[str], actor: Actor, reason: str, now: datetime)
             Alarm, found, AlarmState.ENDED, actor=actor, reason=reason, now=now
         )
         for alarm in queries.told_alarms(ended):
-            times = queries.times_over(alarm) + 1
-            subject = f"{OVER}: {alarm.title}" if times == 1 else f"{OVER} ({times}): {alarm.title}"
-            queue_deliveries(
-                alarm=alarm, subject=subject, text=reason, at=now + OVER_AFTER, now=now
-            )
+            queue_deliveries(alarm=alarm, subject=f"Over: {alarm.title}", text=reason, now=now)
     return ended
 
 

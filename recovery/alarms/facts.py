@@ -7,8 +7,7 @@ from enum import StrEnum
 
 
 class AlarmState(StrEnum):
-    """`raised` rings; `acknowledged` is taken by a person; `ended` by observed facts. What comes
-    again soon after it ended is the same alarm (`decide.again`)."""
+    """`raised` rings; `acknowledged` is taken by a person; `ended` by observed facts."""
 
     RAISED = "raised"
     ACKNOWLEDGED = "acknowledged"
@@ -18,7 +17,7 @@ class AlarmState(StrEnum):
 MOVES: Mapping[str, frozenset[str]] = {
     AlarmState.RAISED: frozenset({"acknowledged", "ended"}),
     AlarmState.ACKNOWLEDGED: frozenset({"ended"}),
-    AlarmState.ENDED: frozenset({"raised", "acknowledged"}),
+    AlarmState.ENDED: frozenset(),
 }
 
 

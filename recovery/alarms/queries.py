@@ -11,7 +11,6 @@ from django.db.models.functions import Coalesce
 from recovery.alarms.decide import STORM
 from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm, Channel, Delivery
-from recovery.incidents.models import Incident
 
 
 def raised_since(start: datetime) -> int:
@@ -26,19 +25,6 @@ def told_alarms(alarms: Sequence[Alarm]) -> list[Alarm]:
     return list(
         Alarm.objects.filter(pk__in=[a.pk for a in alarms], deliveries__isnull=False).distinct()
     )
-
-
-def newest_ended(key: str, incident: Incident | None) -> Alarm | None:
-    """The last alarm of this key that ended, where it was about the same incident."""
-    rows = Alarm.objects.select_for_update(of=("self",)).filter(key=key, state=AlarmState.ENDED)
-    row = rows.order_by("-ended_at").first()
-    return row if row is not None and row.incident == (incident and incident.whole) else None
-
-
-def times_over(alarm: Alarm) -> int:
-    """How often it was told that this one is over."""
-    rows = Delivery.objects.filter(alarm=alarm, subject__startswith="Over")
-    return rows.values("subject").distinct().count()
 
 
 def is_storm_open() -> bool:

@@ -10,7 +10,6 @@ from django.db import connection, transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.incidents.decide import SAME_WITHIN
 from recovery.incidents.facts import UNRESOLVED, IncidentState, NewMember
 from recovery.incidents.models import Incident, Member, TimelineEntry
 
@@ -29,11 +28,12 @@ def open_incident(
     """The unresolved incident of this failure domain, opened if there is none.
 
     Invariant: one unresolved incident a domain, by a database constraint. One that was
-    already mitigated is open again: something new is broken. So is one that was resolved less than
-    `SAME_WITHIN` ago: it happened anew, and who had it has it.
+    already mitigated is open again: something new is broken.
     """
     with transaction.atomic():
-        incident = _same(domain, now)
+        incident = (
+            Incident.objects.select_for_update().filter(domain=domain, state__in=UNRESOLVED).first()
+        )
         if incident is None:
             incident = _open(
                 Incident(domain=domain, title=title, summary=summary, happened_at=happened_at),
@@ -42,15 +42,9 @@ def open_incident(
                 reason=reason,
                 now=now,
             )
-        elif incident.state in {IncidentState.MITIGATED, IncidentState.RESOLVED}:
-            over = incident.state == IncidentState.RESOLVED
+        elif incident.state == IncidentState.MITIGATED:
             incident = reopen_incident(
-                incident=incident,
-                title=title,
-                happened_at=happened_at if over else None,
-                actor=actor,
-                reason=reason,
-                now=now,
+                incident=incident, title=title, actor=actor, reason=reason, now=now
             )
         elif incident.title != title:
             incident = transitions.amend(
@@ -63,13 +57,6 @@ def open_incident(
             )
         add_members(incident=incident, members=members, since=happened_at)
     return incident
-
-
-def _same(domain: str, now: datetime) -> Incident | None:
-    """What a happening in this domain belongs to: what is not over, else what was just now."""
-    rows = Incident.objects.select_for_update().filter(domain=domain)
-    lately = rows.filter(resolved_at__gt=now - SAME_WITHIN, joined=None)
-    return rows.filter(state__in=UNRESOLVED).first() or lately.order_by("-resolved_at").first()
 
 
 def widen_incident(
@@ -201,9 +188,8 @@ def _open(
 
 
 def add_members(*, incident: Incident, members: Sequence[NewMember], since: datetime) -> None:
-    """Let these belong to it; one that was whole again is hurt again, and since this."""
+    """Let these belong to it; one that was whole again is hurt again."""
     incident = incident.whole
-    _hurt_anew(incident, members, since)
     for member in members:
         Member.objects.update_or_create(
             incident=incident,
@@ -212,18 +198,6 @@ def add_members(*, incident: Incident, members: Sequence[NewMember], since: date
             defaults={"whole_at": None},
             create_defaults={"name": member.name, "is_cause": member.is_cause, "since": since},
         )
-
-
-def _hurt_anew(incident: Incident, members: Sequence[NewMember], since: datetime) -> None:
-    """What was whole in between is not hurt for as long as the first time."""
-    for member in members:
-        Member.objects.filter(
-            incident=incident,
-            kind=str(member.kind),
-            object_id=member.object_id,
-            whole_at__isnull=False,
-            since__lt=since,
-        ).update(since=since)
 
 
 def tell(
@@ -349,20 +323,10 @@ def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: dat
 
 
 def reopen_incident(
-    *,
-    incident: Incident,
-    title: str,
-    happened_at: datetime | None = None,
-    actor: Actor,
-    reason: str,
-    now: datetime,
+    *, incident: Incident, title: str, actor: Actor, reason: str, now: datetime
 ) -> Incident:
-    """What was whole is hurt again. It stays with the person who has it. `happened_at`: it was
-    over, and happened anew then, so that its clocks begin anew."""
+    """What was whole is hurt again. It stays with the person who has it."""
     taken = incident.acknowledged_at is not None
-    changes: dict[str, object] = {"mitigated_at": None, "title": title}
-    if happened_at is not None:
-        changes |= {"resolved_at": None, "happened_at": happened_at, "opened_at": now}
     with transaction.atomic():
         moved = transitions.move(
             incident,
@@ -370,7 +334,7 @@ def reopen_incident(
             actor=actor,
             reason=reason,
             now=now,
-            changes=changes,
+            changes={"mitigated_at": None, "title": title},
         )
         tell(
             incident=moved,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from recovery.incidents.facts import IncidentFact, IncidentState
 
 STABLE_SECONDS = 10.0
 """How long everything must stay whole before an incident resolves itself."""
-SAME_WITHIN = timedelta(minutes=10)
-"""What breaks again in the same failure domain within this of being resolved is the same incident:
-what flaps is one thing with one story, not twenty."""
 
 
 class Step(StrEnum):

@@ -9,8 +9,7 @@ from enum import StrEnum
 
 class IncidentState(StrEnum):
     """`mitigated`: every member is whole again, by observation. `resolved`: it stayed so, or it
-    is a part of a wider one, which goes on. What breaks again soon after it was resolved is the
-    same incident, open again (`decide.SAME_WITHIN`)."""
+    is a part of a wider one, which goes on."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -22,7 +21,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     IncidentState.OPEN: frozenset({"acknowledged", "mitigated", "resolved"}),
     IncidentState.ACKNOWLEDGED: frozenset({"open", "mitigated", "resolved"}),
     IncidentState.MITIGATED: frozenset({"resolved", "open", "acknowledged"}),
-    IncidentState.RESOLVED: frozenset({"open", "acknowledged"}),
+    IncidentState.RESOLVED: frozenset(),
 }
 
 UNRESOLVED = frozenset({"open", "acknowledged", "mitigated"})

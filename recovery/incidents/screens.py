@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 
 from recovery.incidents.facts import UNRESOLVED, IncidentState
 from recovery.incidents.models import Incident, Member, TimelineEntry
@@ -36,8 +36,6 @@ class IncidentView:
     """The number of the incident that it is a part of."""
     taken_parts: tuple[str, ...] = ()
     """Who took what turned out to be a part of it: of the whole that says nothing."""
-    reopened: int = 0
-    """How often it was whole, or over, and broke again."""
 
     @property
     def name(self) -> str:
@@ -111,17 +109,8 @@ def view_incident(number: int) -> IncidentView | None:
 
 
 def _views(rows: object) -> list[IncidentView]:
-    again = (
-        TimelineEntry.objects.filter(incident=OuterRef("pk"), kind="reopened")
-        .order_by()
-        .values("incident")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
     annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
-        n=Count("members"),
-        broken=Count("members", filter=Q(members__whole_at=None)),
-        again=Subquery(again),
+        n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
     )
     found = list(annotated)
     parts = _taken_parts([row.pk for row in found])
@@ -143,7 +132,6 @@ def _views(rows: object) -> list[IncidentView]:
             hurt=row.broken,
             joined=row.joined.number if row.joined else 0,
             taken_parts=tuple(parts[row.pk]),
-            reopened=row.again or 0,
         )
         for row in found
     ]

@@ -88,16 +88,6 @@ def test_the_clock_begins_with_the_oldest_hurt_that_lasts(hosts: dict[str, Host]
     assert Screen(Role.VIEWER).hurt_since == new.happened_at
 
 
-def test_how_often_it_was_open_again_is_told(sign_in: SignIn, hosts: dict[str, Host]) -> None:
-    now, actor = clock.system.now(), Actor("controller", "t", 1)
-    row = fleet.lose_host(hosts["par1-r1-h02"], now)
-    row = incidents.mitigate_incident(incident=row, actor=actor, reason="whole", now=now)
-    incidents.reopen_incident(incident=row, title=row.title, actor=actor, reason="hurt", now=now)
-    client = sign_in("viewer")
-    assert "again 1 time" in client.get("/incidents/").content.decode()
-    assert "opened again <b>1 time</b>" in client.get(f"/incidents/{row.number}/").content.decode()
-
-
 def test_acknowledging_takes_the_incident_and_stops_the_bell(
     sign_in: SignIn, hosts: dict[str, Host]
 ) -> None:
