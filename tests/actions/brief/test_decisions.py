@@ -26,7 +26,7 @@ from recovery.drp.queries.world import world
 from recovery.failover.phases import Phase
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.facts import Verdict
-from recovery.inventory.models import Host, WriteProbe
+from recovery.inventory.models import Host, ReplicaSight, WriteProbe
 from tests.actions.brief.conftest import Town
 from tests.dashboard import bases, fleet
 
@@ -267,7 +267,9 @@ def test_a_wait_for_a_datacenter_that_is_back_does_not_ring(lost: Town) -> None:
 
 def test_the_same_is_shown_however_late_one_looks(lost: Town) -> None:
     seen = lost.seen(after=5)
-    WriteProbe.objects.update(at=lost.later(54))  # its users go on asking
+    WriteProbe.objects.update(at=lost.later(54))  # its users go on asking, and agents tell
+    told = ReplicaSight.objects.exclude(replica__host__datacenter__name="PAR1")
+    told.update(at=lost.later(54))
     assert seen == lost.seen(after=55)
 
 

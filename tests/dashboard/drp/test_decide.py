@@ -142,7 +142,7 @@ def test_what_changed_meanwhile_is_shown_and_the_page_is_bound_to_what_is_true_n
     assert refused.status_code == 409
     shown = plain(refused.content.decode())
     assert "Nothing was decided." in shown
-    assert "wait, word" in shown
+    assert "words, provider: none → Both feeds are down., gone" in shown
     assert not Decision.objects.exists()
     again = {**told, "seen": token_and_seen(refused.content.decode())}
     wrong = client.post("/recovery/PAR1/activate/", {**again, "typed": "par1"})
