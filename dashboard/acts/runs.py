@@ -19,8 +19,8 @@ from recovery.drp.drills.models import DrillHost
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.hands import refuse_plan
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Run
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.failback import back_of

@@ -18,14 +18,14 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import Cycle
 from recovery.drp.facts import Mode
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Approval, Run
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
+from tests.actions.drp.leaving import named
 from tests.browser.conftest import Open, Site
 from tests.browser.passkeys import put_authenticator
 from tests.browser.test_looks import AXE
 from tests.decisions.drp.books import raw
-from tests.support.leaving import named
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},

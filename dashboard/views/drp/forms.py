@@ -9,7 +9,7 @@ from django import forms
 from dashboard.forms import Reason, TypedName
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.facts import Mode
-from recovery.drp.leaving import Leaving
+from recovery.drp.planning.leaving import Leaving
 
 RULES = {
     Rule.REQUESTER_APPROVES: "Who asked for the run approves it",

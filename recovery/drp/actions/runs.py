@@ -19,13 +19,13 @@ from recovery.drp import queries
 from recovery.drp.actions.pulse import begin_pulse
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.glance import unlike_seen
-from recovery.drp.inventory import Wish
-from recovery.drp.leaving import ALTHOUGH, leaving, refuse_unnamed
 from recovery.drp.models import Run, RunbookVersion, RunStep
 from recovery.drp.plan import Plan, canonical, digest, digest_of
+from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.leaving import ALTHOUGH, leaving, refuse_unnamed
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState

@@ -9,14 +9,14 @@ from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
 from recovery.drp.drills.facts import twin
-from recovery.drp.inventory import (
+from recovery.drp.plan import Realm
+from recovery.drp.planning.inventory import (
     ApplicationSight,
     CopySight,
     DatabaseSight,
     Inventory,
     SiteSight,
 )
-from recovery.drp.plan import Realm
 from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.once import once

@@ -10,12 +10,13 @@ from uuid import UUID
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.approvals.rules import weigh
-from recovery.drp.drift import drift
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.failback import Back
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Ask, Run, RunStep
 from recovery.drp.plan import EXPORT, KEEP, Plan, PlannedStep
+from recovery.drp.planning.drift import drift
+from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.approvals import (
     plan_of,
     pulse_of,
@@ -28,7 +29,6 @@ from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
 from recovery.drp.queries.promoted import has_begun, promoted_epochs
-from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight

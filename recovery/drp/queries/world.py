@@ -11,9 +11,9 @@ from django.db.models import F, Q, Sum
 
 from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
 from recovery.drp.facts import Mode
-from recovery.drp.leaving import keys_left, leaving
 from recovery.drp.looking import HostLook, ServiceLook, World
 from recovery.drp.plan import Plan
+from recovery.drp.planning.leaving import keys_left, leaving
 from recovery.drp.queries.inventory import inventory
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recovery.drp.facts import RunState, StepState
-from recovery.drp.leaving import ALTHOUGH
+from recovery.drp.planning.leaving import ALTHOUGH
 from recovery.drp.reports.document import Deviation
 from recovery.drp.reports.facts import Facts, StepFact
 from recovery.drp.reports.words import span

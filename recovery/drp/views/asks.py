@@ -21,9 +21,9 @@ from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind
-from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
+from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.runbooks.reading import reread_runbook

@@ -13,17 +13,17 @@ from recovery.detection.queries import blind_reason
 from recovery.drp import queries
 from recovery.drp.actions.announcements import heading, prefix
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
-from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote, Target
+from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.proven import unproven_word
-from recovery.drp.queries.fenced import with_fence
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.sights import RunSight, StepSight
+from recovery.drp.views.fenced import with_fence
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
 from recovery.drp.views.waiting import NextView, next_views

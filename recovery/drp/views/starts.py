@@ -15,15 +15,15 @@ from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.glance import seen_of
 from recovery.drp.hands import refuse_plan
-from recovery.drp.inventory import Wish
-from recovery.drp.leaving import Leaving, leaving
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
+from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.world import world_of
-from recovery.drp.resolve import resolve
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine

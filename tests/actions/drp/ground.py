@@ -23,18 +23,18 @@ from recovery.drp.approvals.facts import Rule
 from recovery.drp.cycle import Cycle
 from recovery.drp.executing import FailPoint, nowhere
 from recovery.drp.facts import ActState, Kind, Mode
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Approval, Ask, BreakGlass, Run, RunbookVersion, RunStep
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word, plan_of, question_of, word_of
 from recovery.drp.sights import GateSight, Heard, Order, Outcome
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Role
 from recovery.inventory.models import Database
+from tests.actions.drp.leaving import named
 from tests.actions.failover.fleet import copy, describe
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW, make_fleet
-from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 PEOPLE = {

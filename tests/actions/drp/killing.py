@@ -14,13 +14,13 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Run
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
+from tests.actions.drp.leaving import named
 from tests.actions.drp.test_carrying import active
 from tests.decisions.drp.books import raw
-from tests.support.leaving import named
 
 
 class Killed(BaseException):

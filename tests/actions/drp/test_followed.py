@@ -17,13 +17,13 @@ from recovery.drp import actions
 from recovery.drp.actions.passkeys import MOST_PASSKEYS, show_passkey
 from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Passkey, Run
+from recovery.drp.planning.inventory import Wish
 from recovery.inventory.models import Host
 from tests.actions.drp.ground import Ground
+from tests.actions.drp.leaving import named
 from tests.dashboard.losing import lose_datacenter
 from tests.support.fleet import BY
-from tests.support.leaving import named
 
 AMELIE = Actor("person", "amelie")
 

@@ -20,8 +20,8 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.approvals.facts import ASK_MOVES, LIFE_SECONDS, Rule
 from recovery.drp.executing import FAIL_POINTS
 from recovery.drp.facts import ACT_MOVES, MOVES, STEP_MOVES, ActState, Mode, RunState
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, ApprovalUse, Run, RunbookVersion
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.runbooks.states import RUNBOOK_MOVES

@@ -12,11 +12,17 @@ import yaml
 
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.inventory import ApplicationSight, DatabaseSight, Inventory, SiteSight, Wish
-from recovery.drp.leaving import BY_HAND, leaving, refuse_unnamed
 from recovery.drp.looking import World
 from recovery.drp.plan import Plan, canonical, digest_of
-from recovery.drp.resolve import resolve
+from recovery.drp.planning.inventory import (
+    ApplicationSight,
+    DatabaseSight,
+    Inventory,
+    SiteSight,
+    Wish,
+)
+from recovery.drp.planning.leaving import BY_HAND, leaving, refuse_unnamed
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import book, raw
 from tests.decisions.drp.worlds import POINT, database, inventory, plan

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from recovery.core.errors import Refused
-from recovery.drp.drift import drift
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.inventory import CopySight, Wish
 from recovery.drp.plan import Plan, Target, canonical, digest, digest_of, read_plan
-from recovery.drp.resolve import resolve
+from recovery.drp.planning.drift import drift
+from recovery.drp.planning.inventory import CopySight, Wish
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import NAMES, raw
 from tests.decisions.drp.worlds import POINT, database, drill, inventory, later, plan

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from recovery.drp.facts import Mode
-from recovery.drp.inventory import (
+from recovery.drp.plan import Plan, digest_of
+from recovery.drp.planning.inventory import (
     ApplicationSight,
     DatabaseSight,
     Inventory,
     SiteSight,
     Wish,
 )
-from recovery.drp.plan import Plan, digest_of
-from recovery.drp.resolve import resolve
+from recovery.drp.planning.resolve import resolve
 from tests.decisions.drp.books import book, raw
 
 POINT = datetime(2026, 11, 29, 1, 0, tzinfo=UTC)

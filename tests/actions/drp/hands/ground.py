@@ -23,8 +23,8 @@ from recovery.drp.executing import Hand
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands import hands_of
 from recovery.drp.hands.bench import Bench
-from recovery.drp.inventory import Wish
 from recovery.drp.models import Act, Run, RunbookVersion
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.queries import authority
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
@@ -32,9 +32,9 @@ from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
 from tests.actions.drp.ground import PEOPLE, Counting, Ground
+from tests.actions.drp.leaving import named
 from tests.decisions.drp.books import raw
 from tests.support.fleet import BY, NOW
-from tests.support.leaving import named
 from tests.support.passkeys import Passkey
 
 FREEZE = """\

@@ -22,10 +22,10 @@ from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import APART_EVERY
 from recovery.drp.facts import Mode
 from recovery.drp.hands import refuse_plan
-from recovery.drp.inventory import Wish
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.plan import Plan
+from recovery.drp.planning.inventory import Wish
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of

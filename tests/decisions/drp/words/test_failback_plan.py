@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import msgspec
 
-from recovery.drp.drift import drift
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back, Held, Present, Seat, way_back
 from recovery.drp.hands import refuse_plan
-from recovery.drp.inventory import Inventory, Wish
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
-from recovery.drp.resolve import resolve
+from recovery.drp.planning.drift import drift
+from recovery.drp.planning.inventory import Inventory, Wish
+from recovery.drp.planning.resolve import resolve
 from tests.decisions.drp.books import book, raw
 from tests.decisions.drp.test_failback import FINE, ORDERS, SHOP, THERE, WAY
 from tests.decisions.drp.worlds import application, database, inventory

@@ -14,10 +14,10 @@ from typing import Any
 from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
-from recovery.drp.inventory import DatabaseSight, Inventory, Wish
-from recovery.drp.leaving import BY_HAND, left_of
 from recovery.drp.plan import EXPORT, KEEP, Gate, LeftOut, Need, Plan, PlannedStep, Target
-from recovery.drp.quoting import doubts, quotes
+from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
+from recovery.drp.planning.leaving import BY_HAND, left_of
+from recovery.drp.planning.quoting import doubts, quotes
 from recovery.drp.runbooks.kinds import (
     Discard,
     Export,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from recovery.drp import queries
 from recovery.drp.facts import Mode
-from recovery.drp.inventory import Wish
-from recovery.drp.leaving import leaving
 from recovery.drp.models import RunbookVersion
-from recovery.drp.resolve import resolve
+from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.leaving import leaving
+from recovery.drp.planning.resolve import resolve
 from recovery.drp.runbooks.reading import reread_runbook
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from recovery.backups.words import counted, joined
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.inventory import ApplicationSight, DatabaseSight, Inventory, Wish
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, Target
+from recovery.drp.planning.inventory import ApplicationSight, DatabaseSight, Inventory, Wish
 
 TAKES = {
     "database": frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES}),

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.inventory import DatabaseSight, Inventory, Wish
 from recovery.drp.plan import Doubt, PlannedStep, Quote
+from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
 from recovery.drp.runbooks.schema import Runbook
 
 

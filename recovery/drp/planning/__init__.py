@@ -1,0 +1,1 @@
+"""From a runbook and the inventory to a plan that people sign: targets, quotes, what it leaves."""
