@@ -49,7 +49,7 @@ def product(db: None, pinned: Path) -> Product:
     slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
     seat(slots[1], fleet.hosts["par1-r1-h1"])
     seat(slots[2], fleet.hosts["par1-r2-h1"])
-    return Product(people(pinned), pinned, tail=TAIL)
+    return Product(people(pinned), pinned, tail=TAIL, reschedules=True)
 
 
 @pytest.fixture(autouse=True)
