@@ -13,11 +13,12 @@ from recovery.core.clock import ManualClock
 from recovery.detection.actions import set_pause
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
+from recovery.inventory.facts import Replace, Verdict
 from recovery.inventory.models import Container, Placement
 from recovery.scheduling.cycle import reschedule
 from tests.actions.drp.hands.ground import Product, people
 from tests.actions.drp.hands.test_moving import answering, obey
-from tests.actions.drp.hands.test_placing import TAIL
+from tests.actions.drp.hands.test_placing import TAIL, lose
 from tests.controller.test_judge import judge, play
 from tests.dashboard.fleet import plain
 from tests.support.fleet import BY, NOW, Fleet, make_fleet, seat
@@ -88,3 +89,19 @@ def test_the_page_says_what_a_move_waits_for_and_that_it_began_anew(
     )
     product.carry()
     assert "Seats given up before: 1." in place_says(product)
+
+
+def test_the_page_says_what_the_copies_of_a_lost_datacenter_wait_for(
+    fleet: Fleet, pinned: Path
+) -> None:
+    product = Product(people(pinned), pinned, tail=TAIL)
+    lose("par1-r1-h1")
+    lose("par1-r2-h1", Verdict.SUSPECT, Replace.NONE)
+    product.begin()
+    for _ in range(5):
+        product.carry()
+    said = place_says(product)
+    assert said.startswith("shop: par1-r2-h1 is suspect: nobody knows that it does not run there.")
+    lose("par1-r2-h1")
+    product.carry()
+    assert place_says(product).startswith("shop: 0 of 2 copies run; being started: shop-1 on ")
