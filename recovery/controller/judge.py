@@ -224,7 +224,9 @@ class Judge:
     def _reschedule(self) -> None:
         if not self.doubt and not self.sighted.hands_off:
             policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
-            reschedule(actor=self.actor, now=self.clock.now(), policy=policy)
+            frozen = self._is_paused or Part.RESCHEDULING in self.sighted.frozen
+            kept = authority.seats_above_pause() if frozen else ()
+            reschedule(actor=self.actor, now=self.clock.now(), policy=policy, kept=kept)
 
     def _govern(self) -> None:
         paused = self.sighted.hands_off or self.sighted.paused

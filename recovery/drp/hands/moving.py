@@ -15,13 +15,11 @@ from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions.effects import beginning, note_effects
 from recovery.drp.hands.bench import Bench
-from recovery.drp.journal import Effect, EffectKind
-from recovery.drp.moving import Move, Turn, next_turn
-from recovery.drp.queries.copies import seats_of
+from recovery.drp.journal import EffectKind
+from recovery.drp.moving import Turn
+from recovery.drp.queries.copies import seats_of, turn_of
 from recovery.drp.sights import Heard, Order, Outcome
-from recovery.inventory.models import Container
 from recovery.scheduling.actions import carry_out
-from recovery.scheduling.queries import snapshot_of
 
 
 @dataclass(slots=True)
@@ -59,30 +57,7 @@ class Moving:
 
     def _turn(self, order: Order) -> Turn:
         assert order.target is not None, "an act has a target"
-        plan, application = self.bench.plan, UUID(order.target.id)
-        taken = plan.move(order.target)
-        move = Move(
-            order.target.id,
-            order.target.name,
-            "" if taken else plan.lost.name,
-            plan.into.name,
-            frozenset(taken.copies) if taken else self._begun(order),
-        )
-        snapshot = snapshot_of([application], self.bench.now)
-        return next_turn(move, snapshot, self.bench.now)
-
-    def _begun(self, order: Order) -> frozenset[int]:
-        """Without a run that is taken back: what sits there, and what this act moved already."""
-        assert order.target is not None, "an act has a target"
-        seats = seats_of(UUID(order.target.id))
-        there = {
-            seat.container.ordinal
-            for seat in seats
-            if seat.host.datacenter.name == self.bench.plan.lost.name
-        }
-        mine = Effect.objects.filter(key=order.key, kind=EffectKind.SEAT).values("object")
-        slots = Container.objects.filter(placements__in=mine, wanted=True)
-        return frozenset(there | set(slots.values_list("ordinal", flat=True)))
+        return turn_of(self.bench.plan, order.target, key=order.key, now=self.bench.now)
 
 
 def _refuse_thawed() -> None:

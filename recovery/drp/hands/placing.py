@@ -15,15 +15,12 @@ from recovery.drp.actions.effects import Noted, beginning, note_effects
 from recovery.drp.hands.bench import Bench
 from recovery.drp.journal import EffectKind
 from recovery.drp.models import Act
-from recovery.drp.placing import outcome_of, reasons, under_authority
-from recovery.drp.queries.copies import copies_of, doubtful_seats, seats_of
+from recovery.drp.placing import outcome_of
+from recovery.drp.queries.copies import copies_of, places_for, seats_of
 from recovery.drp.sights import Heard, Order, Outcome
-from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Container
 from recovery.scheduling.actions import carry_out
-from recovery.scheduling.decide import decide
 from recovery.scheduling.facts import Decision
-from recovery.scheduling.queries import snapshot_of
 
 
 @dataclass(slots=True)
@@ -57,16 +54,8 @@ class Placing:
         """Why it waits, where that passes by itself."""
         assert order.target is not None, "an act has a target"
         bench, application = self.bench, UUID(order.target.id)
-        snapshot = under_authority(snapshot_of([application], bench.now), bench.plan.lost.name)
-        decision = decide(snapshot, bench.now)
+        decision, stuck, passing = places_for(application, bench.plan.lost.name, bench.now)
         carry_out(decision=decision, actor=bench.actor, now=bench.now)
-        stuck, passing = reasons(decision)
-        for seat in doubtful_seats(application, bench.plan.lost.name):
-            said = f"{seat.host} is {seat.host.verdict}: nobody knows that it does not run there"
-            if seat.host.verdict == Verdict.SUSPECT:
-                passing = passing or said
-            elif seat.container.ordinal not in {place.ordinal for place in decision.places}:
-                stuck.setdefault(seat.container.ordinal, f"{said}.")
         slots = {row.ordinal: row for row in Container.objects.filter(application=application)}
         noted: list[Noted] = [
             (EffectKind.UNSEATED, slots[ordinal].pk, str(slots[ordinal]), why)
@@ -74,7 +63,7 @@ class Placing:
         ]
         noted += self._seats(decision, application)
         note_effects(act=act, noted=noted, actor=bench.actor, reason=order.reason, now=bench.now)
-        return passing or "its seats are being looked for"
+        return passing
 
     @staticmethod
     def _seats(decision: Decision, application: UUID) -> list[Noted]:

@@ -6,6 +6,7 @@ itself, and whatever another act would do, waits.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -52,11 +53,17 @@ def operations_above_pause() -> frozenset[UUID]:
     return frozenset(found.values_list("pk", flat=True))
 
 
-def _untold() -> QuerySet[Act]:
-    acts = Act.objects.filter(state__in=UNTOLD, step__run__mode__in=REAL)
+def seats_above_pause() -> frozenset[str]:
+    """Seats that a planned move has placed beside a copy that lives: rescheduling, which knows of
+    no move, would withdraw each because the old one answers."""
+    return frozenset(map(str, _begun(EffectKind.SEAT, [Mode.PLANNED])))
+
+
+def _untold(modes: Collection[Mode] = REAL) -> QuerySet[Act]:
+    acts = Act.objects.filter(state__in=UNTOLD, step__run__mode__in=modes)
     return acts.exclude(step__run__state__in=sorted(ENDED))
 
 
-def _begun(kind: EffectKind) -> frozenset[UUID]:
-    rows = Effect.objects.filter(kind=kind, key__in=_untold().values("key"))
+def _begun(kind: EffectKind, modes: Collection[Mode] = REAL) -> frozenset[UUID]:
+    rows = Effect.objects.filter(kind=kind, key__in=_untold(modes).values("key"))
     return frozenset(rows.values_list("object", flat=True))

@@ -1,15 +1,22 @@
-"""How the copies of one application stand while a datacenter is left."""
+"""How the copies of one application stand while a datacenter is left, and what is next for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from recovery.drp.journal import Effect, EffectKind
-from recovery.drp.placing import CopySight
+from recovery.drp.moving import Move, Turn, next_turn
+from recovery.drp.placing import CopySight, reasons, under_authority
+from recovery.drp.plan import Plan, Target
 from recovery.inventory.facts import SEATED, PlacementState, Verdict
 from recovery.inventory.models import Container, Placement
-from recovery.scheduling.facts import ACTIVE
+from recovery.operations.facts import UNFINISHED, OperationState
+from recovery.operations.models import Operation
+from recovery.scheduling.decide import decide
+from recovery.scheduling.facts import ACTIVE, Decision
+from recovery.scheduling.queries import snapshot_of
 from recovery.scheduling.reconcile import GONE
 
 LIVES = frozenset({Verdict.ALIVE, Verdict.AGENT_DOWN})
@@ -55,3 +62,61 @@ def copies_of(application: UUID, site: str, *, key: str) -> Sequence[CopySight]:
         )
         for slot in slots.select_related("application").order_by("ordinal")
     ]
+
+
+def turn_of(plan: Plan, target: Target, *, key: str, now: datetime) -> Turn:
+    """What follows now for the copies of an application that are moved by the act of this key."""
+    taken = plan.move(target)
+    move = Move(
+        target.id,
+        target.name,
+        "" if taken else plan.lost.name,
+        plan.into.name,
+        frozenset(taken.copies) if taken else _begun(UUID(target.id), plan.lost.name, key),
+    )
+    return next_turn(move, snapshot_of([UUID(target.id)], now), now)
+
+
+def _begun(application: UUID, site: str, key: str) -> frozenset[int]:
+    """Without a run that is taken back: what sits there, and what this act moved already."""
+    seats = seats_of(application)
+    there = {seat.container.ordinal for seat in seats if seat.host.datacenter.name == site}
+    mine = Effect.objects.filter(key=key, kind=EffectKind.SEAT).values("object")
+    slots = Container.objects.filter(placements__in=mine, wanted=True)
+    return frozenset(there | set(slots.values_list("ordinal", flat=True)))
+
+
+def places_for(application: UUID, site: str, now: datetime) -> tuple[Decision, dict[int, str], str]:
+    """Where what this datacenter took along would go now; of each copy that a person has to help
+    why it goes nowhere; and what is waited for, where that passes by itself."""
+    decision = decide(under_authority(snapshot_of([application], now), site), now)
+    stuck, passing = reasons(decision)
+    for seat in doubtful_seats(application, site):
+        said = f"{seat.host} is {seat.host.verdict}: nobody knows that it does not run there"
+        if seat.host.verdict == Verdict.SUSPECT:
+            passing = passing or said
+        elif seat.container.ordinal not in {place.ordinal for place in decision.places}:
+            stuck.setdefault(seat.container.ordinal, f"{said}.")
+    return decision, stuck, passing or "its seats are being looked for"
+
+
+def under_way(application: UUID, *, key: str) -> str:
+    """Whom its oldest order waits for, and how often the act of this key had to begin anew."""
+    orders = Operation.objects.filter(placement__application=application, state__in=UNFINISHED)
+    first = orders.select_related("host").order_by("requested_at", "pk").first()
+    said = f" The {first.verb} on {first.host.name} {_waits(first)}" if first else ""
+    mine = Effect.objects.filter(key=key, kind=EffectKind.SEAT).values("object")
+    rows = Placement.objects.filter(pk__in=mine)
+    again = rows.count() - rows.values("container").distinct().count()
+    return f"{said} Seats given up before: {again}." if again else said
+
+
+def _waits(operation: Operation) -> str:
+    if operation.state == OperationState.WAITING:
+        why = operation.held_reason or "It was asked for just now."
+        return f"waits for the governor: {why}"
+    if operation.state == OperationState.INTENDED:
+        return "waits for its agent to take it."
+    if operation.state == OperationState.HANDED:
+        return "is with its agent, which has not answered yet."
+    return "was handed over, and nobody knows what became of it."

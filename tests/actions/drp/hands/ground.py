@@ -31,6 +31,7 @@ from recovery.drp.queries.world import world
 from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
+from recovery.scheduling.cycle import reschedule
 from tests.actions.drp.ground import PEOPLE, Counting, Ground
 from tests.actions.drp.leaving import named
 from tests.decisions.drp.books import raw
@@ -67,12 +68,13 @@ class Killed(BaseException):
 @dataclass
 class Product(Ground):
     """`tail`: the steps that are looked at; `head`: the runbook whose other words they stand
-    under; `fakes`: who freezes and fences."""
+    under; `fakes`: who freezes and fences; `reschedules`: as the judge does, frozen or not."""
 
     tail: str = ""
     head: str = "datacenter-lost"
     fakes: Counting = field(default_factory=Counting)
     paused: str = ""
+    reschedules: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,6 +128,9 @@ class Product(Ground):
         self.look(seconds)
         above = authority.restores_above_pause() if self.paused else ()
         carry_on(actor=self.actor, now=self.now, paused=self.paused, despite=above)
+        if self.reschedules:
+            kept = authority.seats_above_pause() if self.paused else ()
+            reschedule(actor=self.actor, now=self.now, kept=kept)
         through = authority.operations_above_pause() if self.paused else ()
         run_governor(actor=self.actor, now=self.now, paused=self.paused, despite=through)
 

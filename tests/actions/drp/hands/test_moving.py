@@ -49,7 +49,7 @@ def product(db: None, pinned: Path) -> Product:
     slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
     seat(slots[1], fleet.hosts["par1-r1-h1"])
     seat(slots[2], fleet.hosts["par1-r2-h1"])
-    return Product(people(pinned), pinned, tail=TAIL)
+    return Product(people(pinned), pinned, tail=TAIL, reschedules=True)
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +202,7 @@ def test_an_aborted_run_leaves_the_old_copy_and_says_that_it_was_in_the_middle(
     said = Act.objects.get(step=product.step("place")).said
     assert said == "The run was aborted in the middle: the rest stays where it is."
     assert answering() == 2
+    assert Placement.objects.get(provisional=True).state == "stopping", "nobody keeps it any more"
 
 
 def test_undo_never_leaves_too_few(product: Product) -> None:
