@@ -33,7 +33,7 @@ def test_a_bad_one_is_told_of_with_its_place_and_keeps_no_other_back(tmp_path: P
     with pytest.raises(CommandError, match=r"Not taken: bad\.yaml"):
         call_command("runbooks", "--folder", str(tmp_path), stdout=out)
     assert "bad.yaml, line 3, column 1: version: This is no whole number." in out.getvalue()
-    assert "draft.yaml: version 1, 15 steps, a draft: bia_ref empty." in out.getvalue()
+    assert "draft.yaml: version 2, 16 steps, a draft: bia_ref empty." in out.getvalue()
     with pytest.raises(CommandError, match="There is no x"):
         told("--folder", str(tmp_path), "--show", "x")
 
