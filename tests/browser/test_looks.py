@@ -96,6 +96,17 @@ def test_every_page_is_accessible_and_fits(
         _look(page, site.url + path.format(incident=incident.number))
 
 
+BROKEN_WORDS = """() => {
+  const texts = document.createTreeWalker(document.querySelector(".mast"), NodeFilter.SHOW_TEXT)
+  const broken = []
+  while (texts.nextNode()) {
+    const word = texts.currentNode.data.trim(), range = document.createRange()
+    range.selectNodeContents(texts.currentNode)
+    if (word && !/\\s/.test(word) && range.getClientRects().length > 1) broken.push(word)
+  }
+  return broken
+}"""
+"""What stands in the menu as one word and takes two lines."""
 LOST_PAGES = (
     "/recovery/MRS1/",
     "/recovery/MRS1/activate/",
@@ -144,6 +155,7 @@ def _look(page: Page, url: str, looks: Looks = LOOKS) -> None:
         assert not violations, (url, width, scheme)
         element = "document.documentElement"
         assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth"), (url, width)
+        assert page.evaluate(BROKEN_WORDS) == [], (url, width)
 
 
 def _decide_about_mrs1(site: Site, now: datetime) -> int:
