@@ -353,7 +353,7 @@ def _signed_report(two: Two, folder: Path) -> Report:
     """Found by the person at the desk, and checked as an auditor does, by the public key alone."""
     wait_for(lambda: two.stack.rows(REPORT), 90)
     two.desk.goto(two.desk.url + "report/")
-    expect(two.desk.locator("main")).to_contain_text("15 of 15 steps done")
+    expect(two.desk.locator("main")).to_contain_text("16 of 16 steps done")
     _shoot(two.desk, "report")
     raw, line = two.stack.rows(REPORT)[0]
     (file, signature) = folder / "report.json", folder / "report.sig"
