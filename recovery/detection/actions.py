@@ -24,6 +24,7 @@ from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident
+from recovery.incidents.queries import unknown_in
 from recovery.inventory.facts import Replace, Verdict
 from recovery.inventory.models import Host
 
@@ -235,12 +236,14 @@ def _ring(
         incidents.widen_incident(
             incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
         )
+    members = queries.members_of(list(found.hosts))
+    more = unknown_in(found.key, members)
     incident = incidents.open_incident(
         domain=found.key,
         title=found.sentence,
         summary=why,
         happened_at=now - timedelta(seconds=found.silence),
-        members=queries.members_of(list(found.hosts)),
+        members=members,
         actor=actor,
         reason=why,
         now=now,
@@ -252,6 +255,7 @@ def _ring(
         title=f"{found.sentence} {databases}".rstrip(),
         body=why,
         incident=incident,
+        is_more=bool(more),
         actor=actor,
         reason=why,
         now=now,

@@ -192,6 +192,6 @@ def stories_of(hosts: list[str]) -> Mapping[str, Incident]:
             incident__state__in=sorted(UNRESOLVED),
         )
         .select_related("incident")
-        .order_by("incident__number")
+        .order_by("incident__opened_at", "incident__number")
     )
     return {UUID(row.object_id).hex: row.incident for row in rows}
