@@ -1,10 +1,10 @@
 """What comes back within minutes is the same incident, and whoever took it need not be rung for
 each swing. Pure.
 
-Invariants: what nobody took rings each time that it is back. What somebody took stays with them only
-as long as it is no more than they took, for `Policy.most_quiet` at a time and `Policy.taken_for` in
-all; then it rings as if nobody had it. No second of any happening is lost: each has its lines in the
-story, from which `spells` reads them.
+Invariants: what nobody took rings each time that it is back. What somebody took stays with them
+only as long as it is no more than they took, for `Policy.most_quiet` at a time and
+`Policy.taken_for` in all; then it rings as if nobody had it. No second of any happening is lost:
+each has its lines in the story, from which `spells` reads them.
 """
 
 from __future__ import annotations

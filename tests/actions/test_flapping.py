@@ -1,4 +1,4 @@
-"""What flaps is one incident: it rings whoever has not taken it, and whoever has when it is more."""
+"""What flaps is one incident: it rings who has not taken it, and who has when it is more."""
 
 from __future__ import annotations
 

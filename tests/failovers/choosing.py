@@ -1,4 +1,4 @@
-"""A person at the page on which the copy is chosen that leads next, and what its story waits for."""
+"""A person at the page where the copy is chosen that leads next, and what its story waits for."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ class Page:
 
     def press(self, form: dict[str, str], reason: str) -> str:
         """The typed name and a reason, too; in words what came of it."""
-        return words(
-            self.bases.press(self.path, self.who, typed=self.name, reason=reason, **form)
-        )
+        return words(self.bases.press(self.path, self.who, typed=self.name, reason=reason, **form))
 
 
 def words(page: str) -> str:

@@ -86,9 +86,7 @@ def open_incident(
                 reason=reason,
                 now=now,
             )
-        add_members(
-            incident=incident, members=members, since=happened_at, actor=actor, now=now
-        )
+        add_members(incident=incident, members=members, since=happened_at, actor=actor, now=now)
     return incident
 
 

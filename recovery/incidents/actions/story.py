@@ -69,9 +69,7 @@ def move(
 ) -> Incident:
     """The state, its entry, and its line."""
     with transaction.atomic():
-        moved = transitions.move(
-            incident, to, actor=actor, reason=reason, now=now, changes=changes
-        )
+        moved = transitions.move(incident, to, actor=actor, reason=reason, now=now, changes=changes)
         tell(
             incident=moved,
             kind=line.kind,

@@ -77,9 +77,7 @@ def test_who_has_it_has_no_more_than_they_took(
     taken_at: datetime | None, known: set[str], hurt: set[str]
 ) -> None:
     why = refuse_quiet(taken_at, hurt - known, NOW)
-    assert bool(why) == (
-        taken_at is None or not hurt <= known or NOW - taken_at > POLICY.taken_for
-    )
+    assert bool(why) == (taken_at is None or not hurt <= known or NOW - taken_at > POLICY.taken_for)
 
 
 @THOUSANDS
