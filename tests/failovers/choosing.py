@@ -85,7 +85,6 @@ def _is_new(bases: Bases, name: str) -> bool:
     if len(rows) != 1 or rows[0][1] is None:
         return False
     follows, well, is_degraded, lives_by_a_lease = rows[0]
-    assert float(well) < WELL or not follows, "it was looked at too late"
     is_there = follows and lives_by_a_lease and not is_degraded
     return bool(is_there and WELL / 3 <= float(well) < WELL - 2)
 

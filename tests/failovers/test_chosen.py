@@ -78,8 +78,9 @@ def test_two_people_promote_what_lacks_acknowledged_writes_and_it_is_what_they_w
         wait_for(lambda: "two people" in first.read(), 90)
         assert rung(bases, name, since) is not None
         offered = stopwatch()
-        assert "Nothing happens before a second person" in first.press(first.open(), WHY)
-        said = first.press(first.open(), "I say it twice.")
+        form = first.open()
+        assert "Nothing happens before a second person" in first.press(form, WHY)
+        said = first.press(form, "I say it twice.")
         assert entries(bases, WORD, since) == [], f"one person is not two: {said[:600]}"
         shown = second.read()
         assert "it is promoted as soon as" in second.press(second.open(), "I see it, too.")
