@@ -18,6 +18,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import control
 from recovery.detection.actions import BLIND, go_blind, see_again
+from recovery.drp.queries.served import incidents_in
 from recovery.incidents import actions, screens
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.flapping import POLICY
@@ -104,6 +105,16 @@ def test_its_clocks_begin_with_the_happening_that_lasts_and_no_second_is_lost() 
     first, second = spells_of([back.pk])[back.pk]
     assert (first.began_at, first.ended_at) == (NOW, NOW + 30 * SECOND)
     assert (second.began_at, second.ended_at) == (NOW + 5 * MINUTE, None)
+
+
+def test_a_report_lists_each_happening_of_its_time_and_no_other() -> None:
+    blind(NOW)
+    over(NOW + 30 * SECOND)
+    blind(NOW + 5 * MINUTE)
+    [one] = incidents_in(NOW, NOW + MINUTE)
+    assert (one.state, one.began_at, one.ended_at) == ("resolved", NOW, NOW + 30 * SECOND)
+    [two] = incidents_in(NOW + 4 * MINUTE, NOW + 6 * MINUTE)
+    assert (two.state, two.began_at, two.ended_at) == ("open", NOW + 5 * MINUTE, None)
 
 
 def test_what_nobody_took_rings_each_time() -> None:

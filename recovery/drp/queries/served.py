@@ -210,7 +210,7 @@ def _restores(keys: Sequence[UUID], window: Window) -> Any:
     return Restore.objects.filter(still, database__in=keys, asked_at__lte=window.ended_at)
 
 
-def _incidents(begin: datetime, end: datetime) -> Iterator[EventFact]:
+def incidents_in(begin: datetime, end: datetime) -> Iterator[EventFact]:
     """Each happening in this time, also of an incident that was over meanwhile and is back."""
     still = Q(resolved_at=None) | Q(resolved_at__gte=begin)
     before = Q(happened_at__lte=end) | Q(timeline__kind=OPENED, timeline__happened_at__lte=end)
@@ -233,7 +233,7 @@ def events_of(plan: Plan, window: Window) -> tuple[EventFact, ...]:
     taken = [one.key for step in plan.steps for wave in step.waves for one in wave]
     keys = _ids(dict.fromkeys(taken), "database")
     return (
-        *_incidents(window.begin, window.ended_at),
+        *incidents_in(window.begin, window.ended_at),
         *(
             EventFact(
                 f.kind, str(f), f.database.name, f.phase, f.began_at, f.ended_at, f.end_reason
