@@ -11,9 +11,11 @@ from django.db.models import Count, Max
 
 from recovery.core import incarnations
 from recovery.detection.facts import DOWN, FreezeState, Part
+from recovery.detection.folding import OpenRow
 from recovery.detection.models import Brake, Freeze, PolicyVersion, Situation
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
+from recovery.detection.situations import Scope
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
 from recovery.inventory.facts import SEATED, Plan, Replace, ReplicaState, Role, Verdict
@@ -174,6 +176,11 @@ def databases_said(hosts: Collection[str]) -> str:
         return ""
     more = f" and {len(named) - 8} more" if len(named) > 8 else ""
     return f"Databases: {', '.join(named[:8])}{more}."
+
+
+def open_row(row: Situation) -> OpenRow:
+    """One that is open, as a fact."""
+    return OpenRow(str(row.pk), row.key, Scope(row.scope), frozenset(row.hosts))
 
 
 def host_names(hosts: list[str]) -> Mapping[str, str]:
