@@ -182,7 +182,7 @@ def _instant(text: str) -> datetime | None:
     """A day, a minute or a moment, in UTC unless it says so; what is none filters nothing."""
     for written in (text, f"{text}:00", f"{text} 00:00:00"):
         with suppress(BadMoment):
-            return read_moment(written, parts=True)
+            return read_moment(written)
     return None
 
 
