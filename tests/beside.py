@@ -1,7 +1,8 @@
 """One command in the time that another leaves: `python -m tests.beside IDLE -- OTHER`.
 
 A whole Tocsin with its lab waits for most of its seconds. Tests that compute and look at no clock
-run meanwhile, by Linux's idle policy: whatever else wakes up has the processor at once.
+run meanwhile, by Linux's idle policy: whatever else wakes up has the processor at once. They are told
+so (`tests.support.patience`).
 
 Invariant: this ends with zero only when both commands did, and IDLE does not outlive it. What
 IDLE said is printed when it is over.
@@ -9,6 +10,7 @@ IDLE said is printed when it is over.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,12 +18,14 @@ import tempfile
 from collections.abc import Sequence
 
 from recovery.engines import children
+from tests.support.patience import IDLE
 
 
 def main(words: Sequence[str]) -> int:
     cut = words.index("--")
     with tempfile.TemporaryFile() as told:
-        idle = children.spawn([*_idly(), *words[:cut]], log=told)
+        environment = os.environ | {IDLE: "1"}
+        idle = children.spawn([*_idly(), *words[:cut]], log=told, env=environment)
         try:
             code = _run(words[cut + 1 :])
             if code == 0:  # Who failed already need not wait for the rest.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from recovery.engines import roles
 from recovery.engines.postgres import FORGETFUL, Cluster
+from tests.support.patience import patient
 
 TEMPLATE = "tocsin_template"
 PASSWORD = "for-tests-alone"
@@ -26,7 +27,7 @@ def main(folder: Path, watched: int, like: Path | None = None) -> None:
     cluster = Cluster(folder / "postgres", settings=FORGETFUL | {"max_connections": "200"})
     leash = os.pidfd_open(watched)
     try:
-        cluster.start()
+        cluster.start(seconds=patient(60))
         _prepare_template(cluster, like)
         (folder / "postgres.ready").touch()
         select.select([leash], [], [])
