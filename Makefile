@@ -9,6 +9,8 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
 STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/browser/test_two_people.py
+# Rows of a PostgreSQL and pages: mostly computing. They run beside the unit part, at a low priority.
+ROWS := tests/actions tests/dashboard
 # They compute and look at no clock: in a whole run they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
 # Not part of every run yet: make backups, make restores, make told, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
@@ -79,7 +81,8 @@ unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
 ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
-	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%)
+	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(ROWS) -- \
+	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
 	python -m tests.beside python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
 	  bash -c 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each || exit 1; done'
 endif

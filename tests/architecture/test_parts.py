@@ -1,4 +1,4 @@
-"""Each file of tests is in exactly one part of a whole run: no check is lost between two commands."""
+"""Each file of tests is in exactly one part of a whole run: none is lost between two commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.sources import ROOT, tracked_files
 
 Parts = dict[str, tuple[str, ...]]
-NAMED = ("STACKS", "CALM", "APART")
+NAMED = ("STACKS", "ROWS", "CALM", "APART")
 """What the Makefile names; everything else is the unit part, which leaves these out."""
 
 
@@ -30,10 +30,9 @@ def is_below(file: str, names: tuple[str, ...]) -> bool:
 
 
 def homes(file: str, named: Parts) -> list[str]:
-    """The parts that run a file. What stands apart is left out of the stacks, and of nothing else."""
-    stacks, calm, apart = (is_below(file, named[name]) for name in NAMED)
-    found = {"STACKS": stacks and not apart, "CALM": calm, "APART": apart}
-    return [name for name in NAMED if found[name]] or ["unit"]
+    """The parts that run a file. What stands apart is left out of the stacks alone."""
+    found = [name for name in NAMED if is_below(file, named[name])]
+    return ["APART"] if found == ["STACKS", "APART"] else found or ["unit"]
 
 
 def misplaced(named: Parts, all_files: set[str]) -> list[str]:
@@ -53,13 +52,13 @@ def test_each_file_is_in_exactly_one_part_and_each_name_of_the_makefile_holds_on
     [
         ("CALM", "tests/stories", "tests/stories/test_a.py: ['STACKS', 'CALM']"),
         ("CALM", "tests/gone", "tests/gone"),
-        ("APART", "tests/rows/test_b.py", "tests/rows/test_b.py: ['CALM', 'APART']"),
+        ("APART", "tests/pure/test_b.py", "tests/pure/test_b.py: ['CALM', 'APART']"),
         ("STACKS", "tests/stories", "tests/stories"),
     ],
 )
 def test_what_is_in_two_parts_or_in_none_is_seen(part: str, name: str, said: str) -> None:
-    named: Parts = {"STACKS": ("tests/stories",), "CALM": ("tests/rows",), "APART": ()}
-    all_files = {"tests/stories/test_a.py", "tests/rows/test_b.py", "tests/rest/test_c.py"}
+    named: Parts = {"STACKS": ("tests/stories",), "ROWS": (), "CALM": ("tests/pure",), "APART": ()}
+    all_files = {"tests/stories/test_a.py", "tests/pure/test_b.py", "tests/rest/test_c.py"}
     assert misplaced(named, all_files) == []
     assert said in misplaced(named | {part: (*named[part], name)}, all_files)
 
@@ -67,9 +66,10 @@ def test_what_is_in_two_parts_or_in_none_is_seen(part: str, name: str, said: str
 def test_the_unit_part_leaves_out_what_the_others_run_and_the_others_run_it() -> None:
     text = (ROOT / "Makefile").read_text()
     _, body = text.split("\nunit: ", 1)
-    rest, beside, stacks = (line for line in body.splitlines()[:8] if "-m pytest -n" in line)[-3:]
+    rows, rest, calm, stacks = [each for each in body.splitlines()[:9] if "-m pytest" in each][1:]
     for name in NAMED:
         assert f"$({name}:%=--ignore=%)" in rest
-    assert "--timeout 900 $(CALM)" in beside
+    assert rows.endswith(" $(ROWS) -- \\")
+    assert calm.endswith(" $(CALM) -- \\")
     assert "$(APART:%=--ignore=%) $$each" in stacks
     assert "for each in $(STACKS)" in stacks

@@ -1,4 +1,4 @@
-"""Idle work beside other work: both count, what was said is heard, nothing is left behind."""
+"""Less urgent work beside other work: both count, what was said is heard, nothing is left."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import database_from_url
 from recovery.engines import children
-from tests.support.patience import IDLE, patient, unhurried
 
 
-def beside(idle: str, other: str) -> subprocess.CompletedProcess[str]:
+def beside(idle: str, other: str, *how: str) -> subprocess.CompletedProcess[str]:
     shell = ("sh", "-c")
-    argv = [sys.executable, "-m", "tests.beside", *shell, idle, "--", *shell, other]
+    argv = [sys.executable, "-m", "tests.beside", *how, *shell, idle, "--", *shell, other]
     return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=90)
 
 
@@ -40,26 +38,16 @@ def test_what_the_idle_one_said_is_told_and_it_was_idle() -> None:
     assert told.endswith("trouble\n")
 
 
+def test_a_nice_one_keeps_a_small_share_of_a_busy_processor() -> None:
+    done = beside("chrt -p $$; nice; exit 3", "nice", "--nice")
+    here, policy, _, other = done.stdout.splitlines()
+    assert done.returncode == 3
+    assert "SCHED_OTHER" in policy
+    assert int(other) == min(19, int(here) + 15)
+
+
 def test_when_the_other_failed_the_idle_one_and_its_children_end(tmp_path: Path) -> None:
     told = tmp_path / "pids"
     idle = f"sleep 600 & echo $$ $! >{told}; wait"
     assert beside(idle, f"until [ -s {told} ]; do sleep 0.02; done; exit 4").returncode == 4
     assert children.wait_until_gone(map(int, told.read_text().split()), 5.0) == set()
-
-
-def test_the_idle_one_alone_is_told_to_be_patient() -> None:
-    said = f"printenv {IDLE} || echo in haste"
-    assert beside(said, said).stdout == "in haste\n1\n"
-
-
-@pytest.mark.parametrize(("idle", "seconds", "limit"), [("0", 3, "10s"), ("1", 600, "600s")])
-def test_in_an_idle_run_no_connection_and_no_statement_ends_before_its_test(
-    monkeypatch: pytest.MonkeyPatch, idle: str, seconds: int, limit: str
-) -> None:
-    monkeypatch.setenv(IDLE, idle)
-    options = database_from_url(unhurried("postgresql://a:b@/c?host=%2Frun&port=5432"))["OPTIONS"]
-    assert isinstance(options, dict)
-    assert int(options["connect_timeout"]) == seconds
-    assert f"-c statement_timeout={limit} " in options["options"]
-    assert "-c idle_in_transaction_session_timeout=" in options["options"]
-    assert patient(90) == (90 if idle == "0" else 900)

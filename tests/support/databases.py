@@ -17,7 +17,6 @@ from django.db import connections
 from recovery.core.clock import system
 from recovery.engines import roles
 from recovery.engines.postgres import Cluster
-from tests.support.patience import patient, unhurried
 from tests.support.server import PASSWORD, TEMPLATE
 
 
@@ -32,12 +31,12 @@ class Database:
     @property
     def url(self) -> str:
         """As the application: what Tocsin's processes use."""
-        return unhurried(self.cluster.url(roles.APPLICATION, PASSWORD, self.name))
+        return self.cluster.url(roles.APPLICATION, PASSWORD, self.name)
 
     @property
     def sealer_url(self) -> str:
         """As the sealer: the application, and the audit log is its to seal."""
-        return unhurried(self.cluster.url(roles.SEALER, PASSWORD, self.name))
+        return self.cluster.url(roles.SEALER, PASSWORD, self.name)
 
     @property
     def migrator_url(self) -> str:
@@ -91,7 +90,7 @@ def _start_server(folder: Path, like: Path | None) -> None:
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(argv, cwd=root, stdout=log, stderr=log, start_new_session=True)
     (folder / "server.pid").write_text(str(server.pid))
-    deadline = system.monotonic() + patient(90)
+    deadline = system.monotonic() + 90
     while not (folder / "postgres.ready").exists():
         if server.poll() is not None or system.monotonic() > deadline:
             words = (folder / "server.log").read_text()[-3000:]

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from recovery.engines import roles
 from recovery.engines.postgres import FORGETFUL, Cluster
-from tests.support.patience import patient
 
 TEMPLATE = "tocsin_template"
 PASSWORD = "for-tests-alone"
@@ -27,7 +26,7 @@ def main(folder: Path, watched: int, like: Path | None = None) -> None:
     cluster = Cluster(folder / "postgres", settings=FORGETFUL | {"max_connections": "200"})
     leash = os.pidfd_open(watched)
     try:
-        cluster.start(seconds=patient(60))
+        cluster.start()
         _prepare_template(cluster, like)
         (folder / "postgres.ready").touch()
         select.select([leash], [], [])
