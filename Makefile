@@ -13,8 +13,8 @@ STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_sc
 ROWS := tests/actions tests/dashboard
 # They compute and look at no clock: in a whole run they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
-# Not part of every run yet: make backups, make restores, make told, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/drp_story
+# Not part of every run yet: make backups, make restores, make told, make chosen, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/failovers/test_chosen.py tests/drp_story
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -48,7 +48,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED = [ -n "$(wildcard $(VENV)/*.stamp)" ] || { echo "Nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers own-rows restores two-people told backups drp drill chaos chaos-drp chaos-failover lock install install-dev install-bench
+.PHONY: help up stop status people reset check test unit bench bench-audit bench-failover bench-restore failovers own-rows chosen restores two-people told backups drp drill chaos chaos-drp chaos-failover lock install install-dev install-bench
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -119,6 +119,9 @@ restores: install-dev ## databases restored elsewhere on a lab with stores: a ho
 
 own-rows: install-dev ## Tocsin's own rows put back to before a failover on a lab: nobody moves until a person settles them
 	python -m pytest -n 0 -s tests/failovers/test_own_rows.py
+
+chosen: install-dev ## no standby is safe on a lab: one person promotes it, two where writes are lost; a leader killed
+	python -m pytest -n 0 -s tests/failovers/test_chosen.py
 
 told: install-dev ## pieces gone, catalogues frozen, bytes flipped in a lab's stores; Tocsin's own data lost and back
 	python -m pytest -n 0 -s tests/failovers/test_archives_told.py

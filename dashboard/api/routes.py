@@ -118,6 +118,8 @@ class IncidentOut(Schema):
     resolved_at: datetime | None
     members: int
     hurt: int
+    times: int
+    first_at: datetime | None
 
 
 class LineOut(Schema):

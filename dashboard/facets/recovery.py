@@ -117,18 +117,21 @@ def _big(lost: timedelta) -> tuple[str, str]:
 
 
 def recovery_next(screen: Screen, key: str) -> Context | None:
-    """The decision that is asked for, or the one that stands."""
+    """The decision that is asked for, or the one that stands. Taking the incident stops the bell
+    and comes first, and hides no way: who decides takes it with that."""
     brief = _brief(screen, key)
     if brief is None or not brief.is_lost:
         return None
     decided, incident = brief.decided, _incident(screen, brief)
+    is_activated = decided is not None and decided.choice is Choice.ACTIVATE
     run = next((one for one in run_lines(lost=brief.site) if one.is_recovering), None)
     return {
         "brief": brief,
         "decided": decided,
-        "is_activated": decided is not None and decided.choice is Choice.ACTIVATE,
-        "incident": incident if incident and not incident.is_taken else None,
-        "may": screen.may(May.DECIDE),
+        "is_activated": is_activated,
+        "incident": incident,
+        "rings": incident is not None and not incident.is_taken and screen.may(May.ACKNOWLEDGE),
+        "decides": screen.may(May.DECIDE) and not is_activated,
         "may_run": screen.may(May.RUN),
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",

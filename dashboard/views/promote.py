@@ -84,6 +84,10 @@ def _meaning(
     running = view.running
     if running is None:
         return f"No failover of {view.name} is under way: there is nothing to choose."
+    if (word := running.word) is not None and not word.is_judged:
+        who, verb = " and ".join(word.people), "promotes" if len(word.people) == 1 else "promote"
+        where = places[word.replica].host if word.replica in places else "it"
+        return f"{who} {verb} {where} already: {running.name} is in {running.phase}."
     if not offers:
         why = running.waiting_for or running.cause
         return f"{running.name} of {view.name} waits for nobody’s choice. {why}"

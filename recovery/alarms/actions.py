@@ -10,14 +10,25 @@ from django.db.models import Value
 from django.db.models.functions import Concat
 
 from recovery.alarms import queries
-from recovery.alarms.decide import STORM, STORM_ALARMS, STORM_WINDOW, digest_at, is_storm
+from recovery.alarms.decide import (
+    STORM,
+    STORM_ALARMS,
+    STORM_WINDOW,
+    digest_at,
+    is_storm,
+    refuse_silence,
+    rings,
+)
 from recovery.alarms.facts import AlarmState, Audience, DeliveryState, Severity
 from recovery.alarms.models import Alarm, Channel, Delivery
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.incidents import actions as incidents
+from recovery.incidents.facts import HURT, IncidentState
+from recovery.incidents.flapping import is_carried, say_times
 from recovery.incidents.models import Incident
+from recovery.incidents.queries import times_of
 
 GIVE_UP_AFTER = 20
 """Attempts; with the backoff below this is about three hours."""
@@ -32,32 +43,108 @@ def raise_alarm(
     title: str,
     body: str,
     incident: Incident | None,
+    is_more: bool = False,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Alarm:
     """The unended alarm of this key, raised if there is none, with one delivery a channel.
 
-    In the caller's transaction: a verdict without its alarm cannot be committed.
+    In the caller's transaction: a verdict without its alarm cannot be committed. What is back
+    within minutes in an incident that somebody has stays with them, unless `is_more`: the incident
+    hurts what it never hurt.
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
         if there is not None:
             return there
+        held = incidents.hold_whole(incident) if incident is not None else None
         alarm = Alarm(
             key=key,
             severity=str(severity),
-            incident=incident and incident.whole,
+            incident=held,
             title=title[:300],
-            body=body,
+            body=body if held is None else f"{body} {_again(held)}".rstrip(),
             raised_at=now,
         )
         transitions.create([alarm], actor=actor, reason=reason, now=now)
-        if is_storm(queries.raised_since(now - STORM_WINDOW)):
-            _fold_into_storm(alarm, actor=actor, now=now)
+        if held is None:
+            _send(alarm, actor=actor, now=now)
+        elif rings(
+            queries.alarm_before(key, held),
+            _taken_at(held),
+            severity,
+            is_more=is_more,
+            now=now,
+        ):
+            if is_carried(held.acknowledged_at, held.opened_at):
+                incidents.take_back(incident=held, actor=actor, reason=reason, now=now)
+            _send(alarm, actor=actor, now=now)
         else:
-            queue_deliveries(alarm=alarm, subject=f"ALARM {title}", text=body, now=now)
+            return _keep_quiet(alarm, held, actor=actor, now=now)
     return alarm
+
+
+def _again(incident: Incident) -> str:
+    """Of an incident that is back: how often."""
+    times, first = times_of(incident)
+    said = say_times(times, first, incident.happened_at)
+    return f"It is the {said}." if said else ""
+
+
+def _taken_at(incident: Incident) -> datetime | None:
+    """When who has it took it, while it is hurt and theirs."""
+    return incident.acknowledged_at if incident.state == IncidentState.ACKNOWLEDGED else None
+
+
+def _keep_quiet(alarm: Alarm, incident: Incident, *, actor: Actor, now: datetime) -> Alarm:
+    """It is back with whoever took it: on the page, and in nobody's pocket."""
+    taken = {
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by,
+    }
+    said = f"{incident.acknowledged_by} has it: it is back within minutes, and rings if it lasts."
+    return transitions.move(
+        alarm, AlarmState.ACKNOWLEDGED, actor=actor, reason=said, now=now, changes=taken
+    )
+
+
+def ring_anew(*, alarm: Alarm, actor: Actor, now: datetime) -> Alarm | None:
+    """One that came back quietly and may be quiet no longer ends, and rings as another, with its
+    incident, which nobody has. None: it may be quiet, or is over."""
+    assert alarm.incident is not None, "only what belongs to an incident is quiet"
+    with transaction.atomic():
+        held = incidents.hold_whole(alarm.incident)
+        row = Alarm.objects.select_for_update().filter(pk=alarm.pk, state=alarm.state).first()
+        before = queries.alarm_before(alarm.key, held)
+        longest = before.longest if before is not None else timedelta(0)
+        why = refuse_silence(alarm.raised_at, _taken_at(held), longest, now)
+        if row is None or not why or held.state not in HURT:
+            return None
+        ended = {"ended_at": now}
+        transitions.move(row, AlarmState.ENDED, actor=actor, reason=why, now=now, changes=ended)
+        if held.acknowledged_at is not None:
+            held = incidents.take_back(incident=held, actor=actor, reason=why, now=now)
+        new = Alarm(
+            key=row.key,
+            severity=row.severity,
+            incident=held,
+            title=row.title,
+            body=row.body,
+            raised_at=now,
+        )
+        transitions.create([new], actor=actor, reason=why, now=now)
+        _send(new, actor=actor, now=now)
+    return new
+
+
+def _send(alarm: Alarm, *, actor: Actor, now: datetime) -> None:
+    """By itself, or in a storm with the others."""
+    if is_storm(queries.raised_since(now - STORM_WINDOW)):
+        _fold_into_storm(alarm, actor=actor, now=now)
+    else:
+        subject = f"ALARM {alarm.title}"
+        queue_deliveries(alarm=alarm, subject=subject, text=alarm.body, now=now)
 
 
 def _fold_into_storm(alarm: Alarm, *, actor: Actor, now: datetime) -> None:

@@ -28,6 +28,14 @@ def end_alarms_of(*, incidents: Sequence[Incident], actor: Actor, now: datetime)
         )
 
 
+def ring_what_lasts(*, actor: Actor, now: datetime) -> None:
+    """What came back quietly with whoever took it rings when it is more, or lasts. Blind eyes are
+    no reason against it: blindness itself is what lasts."""
+    for alarm in queries.quiet_alarms():
+        with control.deciding(actor.epoch):
+            actions.ring_anew(alarm=alarm, actor=actor, now=now)
+
+
 def end_storm(*, actor: Actor, now: datetime) -> None:
     """The storm is over when alarms come singly again."""
     if not queries.is_storm_open() or is_storm(queries.raised_since(now - STORM_WINDOW)):

@@ -4,11 +4,18 @@ More than ten in ten minutes are one storm alarm (interface rule 5): the page sh
 a phone that rings forty times is put away. What the storm swallows is still told, in its own
 messages: the first at once, then at most one each `DIGEST_EVERY`. A storm that says nothing of
 the next lost host would be a silent hold.
+
+And when one that is back within minutes stays quiet: only with whoever took it, only as long as it
+is what they took (`recovery.incidents.flapping`), and for a minute at most.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from recovery.alarms.facts import Severity
+from recovery.incidents.flapping import POLICY, Policy, quiet_for, refuse_quiet
 
 STORM = "storm"
 STORM_ALARMS = 10
@@ -26,3 +33,49 @@ DIGEST_EVERY = timedelta(seconds=30)
 def digest_at(last: datetime | None, now: datetime) -> datetime:
     """When the storm's next message may leave; `last`: when the one before was due."""
     return now if last is None else max(now, last + DIGEST_EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The newest alarm that ended, of the same key and the same incident. `longest`: how long such
+    ones lasted at most; `is_taken`: somebody had it."""
+
+    severity: Severity
+    raised_at: datetime
+    ended_at: datetime
+    is_taken: bool
+    longest: timedelta
+
+
+def rings(
+    before: Before | None,
+    taken_at: datetime | None,
+    severity: Severity,
+    *,
+    is_more: bool,
+    now: datetime,
+    policy: Policy = POLICY,
+) -> bool:
+    """Whether an alarm that is raised now rings people. `taken_at`: when its incident was
+    acknowledged by who has it; `is_more`: it hurts what the incident never hurt."""
+    if before is None or is_more or refuse_quiet(taken_at, (), now, policy):
+        return True
+    assert taken_at is not None, "nobody's would ring"
+    if severity is Severity.PAGE and before.severity is not Severity.PAGE:
+        return True
+    was_known = before.is_taken or before.raised_at <= taken_at
+    return not was_known or now - before.ended_at > policy.window
+
+
+def refuse_silence(
+    raised_at: datetime,
+    taken_at: datetime | None,
+    longest: timedelta,
+    now: datetime,
+    policy: Policy = POLICY,
+) -> str:
+    """Why an alarm that came back quietly rings now; empty where it may go on so."""
+    if why := refuse_quiet(taken_at, (), now, policy):
+        return why
+    most = quiet_for(longest, policy)
+    return f"It has lasted for {most.total_seconds():.0f} s." if now - raised_at >= most else ""

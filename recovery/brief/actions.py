@@ -120,7 +120,8 @@ def _frozen(
     reason: str,
     now: datetime,
 ) -> Decision:
-    """The row, its entry, and a line in the story of the loss."""
+    """The row, its entry, and a line in the story of the loss. Who decides has it, if nobody had:
+    nobody has to take it first."""
     incident = incident_of(brief.incident)
     row = Decision(
         number=_next_number(),
@@ -136,6 +137,8 @@ def _frozen(
     )
     transitions.create([row], actor=actor, reason=reason, now=now)
     if incident is not None:
+        if incidents.hold_whole(incident).acknowledged_at is None:
+            alarms.acknowledge_incident(incident=incident, actor=actor, reason=reason, now=now)
         what = f"to wait for {site} until {instant(until, now)}" if until else f"to recover {site}"
         incidents.tell(
             incident=incident,

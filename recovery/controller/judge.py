@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
 
-from recovery.alarms.cycle import end_alarms_of, end_storm
+from recovery.alarms.cycle import end_alarms_of, end_storm, ring_what_lasts
 from recovery.audit.facts import Actor
 from recovery.brief.cycle import watch_reviews
 from recovery.controller.databases import Databases, around, failing_domains
@@ -238,12 +238,16 @@ class Judge:
             self.ask((), True)
 
     def _watch_over(self) -> None:
-        """Who does not see, or only just began, knows of nothing that is hurt or whole again."""
+        """Who does not see, or only just began, knows of nothing that is hurt or whole again; what
+        came back quietly and lasts rings in any case."""
         now = self.clock.monotonic()
-        if now < self._next_incidents or self.sighted.blind:
+        if now < self._next_incidents:
             return
         self._next_incidents = now + INCIDENT_SECONDS
         instant = self.clock.now()
+        ring_what_lasts(actor=self.actor, now=instant)
+        if self.sighted.blind:
+            return
         ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)

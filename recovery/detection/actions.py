@@ -16,14 +16,14 @@ from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.detection import queries, stories
 from recovery.detection.facts import DOWN, Part, VerdictChange
-from recovery.detection.folding import Fold, OpenRow, closing, fold
+from recovery.detection.folding import Fold, closing, fold
 from recovery.detection.models import Brake, PolicyVersion, Situation
 from recovery.detection.policy import Policy
-from recovery.detection.situations import Scope
 from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident
+from recovery.incidents.queries import unknown_in
 from recovery.inventory.facts import Replace, Verdict
 from recovery.inventory.models import Host
 
@@ -167,7 +167,7 @@ def ring_for_holds(*, actor: Actor, now: datetime) -> None:
 def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime) -> None:
     """Open, widen and close the rows of situations, each with its incident and its alarm."""
     rows = {str(row.pk): row for row in queries.open_situations()}
-    folds, over = fold(found, [_open_row(row) for row in reversed(rows.values())])
+    folds, over = fold(found, [queries.open_row(row) for row in reversed(rows.values())])
     with transaction.atomic():
         stories.hold_stories([rows[pk] for pk in closing(folds, over)])
         for one in folds:
@@ -184,10 +184,6 @@ def record_situations(*, found: Sequence[Happening], actor: Actor, now: datetime
                         incident=row.incident, into=grown.incident, actor=actor, reason=why, now=now
                     )
         _close([rows[pk] for pk in over], "Its hosts are alive again.", actor, now)
-
-
-def _open_row(row: Situation) -> OpenRow:
-    return OpenRow(str(row.pk), row.key, Scope(row.scope), frozenset(row.hosts))
 
 
 def _open_situation(found: Happening, *, actor: Actor, now: datetime) -> None:
@@ -235,12 +231,14 @@ def _ring(
         incidents.widen_incident(
             incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
         )
+    members = queries.members_of(list(found.hosts))
+    is_more = bool(unknown_in(found.key, members))
     incident = incidents.open_incident(
         domain=found.key,
         title=found.sentence,
         summary=why,
         happened_at=now - timedelta(seconds=found.silence),
-        members=queries.members_of(list(found.hosts)),
+        members=members,
         actor=actor,
         reason=why,
         now=now,
@@ -252,6 +250,7 @@ def _ring(
         title=f"{found.sentence} {databases}".rstrip(),
         body=why,
         incident=incident,
+        is_more=is_more,
         actor=actor,
         reason=why,
         now=now,

@@ -11,9 +11,11 @@ from django.db.models import Count, Max
 
 from recovery.core import incarnations
 from recovery.detection.facts import DOWN, FreezeState, Part
+from recovery.detection.folding import OpenRow
 from recovery.detection.models import Brake, Freeze, PolicyVersion, Situation
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
+from recovery.detection.situations import Scope
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
 from recovery.inventory.facts import SEATED, Plan, Replace, ReplicaState, Role, Verdict
@@ -176,6 +178,11 @@ def databases_said(hosts: Collection[str]) -> str:
     return f"Databases: {', '.join(named[:8])}{more}."
 
 
+def open_row(row: Situation) -> OpenRow:
+    """One that is open, as a fact."""
+    return OpenRow(str(row.pk), row.key, Scope(row.scope), frozenset(row.hosts))
+
+
 def host_names(hosts: list[str]) -> Mapping[str, str]:
     """Names by hex id."""
     rows = Host.objects.filter(pk__in=[UUID(host) for host in hosts]).values_list("pk", "name")
@@ -192,6 +199,6 @@ def stories_of(hosts: list[str]) -> Mapping[str, Incident]:
             incident__state__in=sorted(UNRESOLVED),
         )
         .select_related("incident")
-        .order_by("incident__number")
+        .order_by("incident__opened_at", "incident__number")
     )
     return {UUID(row.object_id).hex: row.incident for row in rows}

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 class IncidentState(StrEnum):
     """`mitigated`: every member is whole again, by observation. `resolved`: it stayed so, or it
-    is a part of a wider one, which goes on."""
+    is a part of a wider one, which goes on. What is back within minutes opens it again
+    (`flapping`)."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -21,9 +22,10 @@ MOVES: Mapping[str, frozenset[str]] = {
     IncidentState.OPEN: frozenset({"acknowledged", "mitigated", "resolved"}),
     IncidentState.ACKNOWLEDGED: frozenset({"open", "mitigated", "resolved"}),
     IncidentState.MITIGATED: frozenset({"resolved", "open", "acknowledged"}),
-    IncidentState.RESOLVED: frozenset(),
+    IncidentState.RESOLVED: frozenset({"open", "acknowledged"}),
 }
 
+HURT = frozenset({"open", "acknowledged"})
 UNRESOLVED = frozenset({"open", "acknowledged", "mitigated"})
 
 

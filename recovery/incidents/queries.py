@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,12 +15,50 @@ from recovery.incidents.facts import (
     IncidentState,
     MemberFact,
     MemberKind,
+    NewMember,
 )
-from recovery.incidents.models import Incident, Member
+from recovery.incidents.flapping import BOUNDS, RESOLVED, Bound, Over, Spell, spells
+from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
 
 Whole = dict[tuple[str, str], tuple[bool, str]]
+
+
+def over(incident: Incident) -> Over:
+    """One that is over, as a fact. Observation closes an incident, or a person with a reason."""
+    assert incident.resolved_at is not None, "it is over"
+    lines = TimelineEntry.objects.filter(incident=incident, kind=RESOLVED).order_by("-pk")
+    by = lines.values_list("actor", flat=True).first() or ""
+    return Over(incident.resolved_at, incident.joined_id is not None, by.startswith("person:"))
+
+
+def spells_of(incidents: Collection[UUID]) -> Mapping[UUID, tuple[Spell, ...]]:
+    """Each happening of these, by incident."""
+    lines: dict[UUID, list[Bound]] = defaultdict(list)
+    rows = TimelineEntry.objects.filter(incident__in=incidents, kind__in=BOUNDS).order_by("pk")
+    for key, kind, at in rows.values_list("incident", "kind", "happened_at"):
+        lines[key].append(Bound(kind, at))
+    return {key: spells(bounds) for key, bounds in lines.items()}
+
+
+def times_of(incident: Incident) -> tuple[int, datetime]:
+    """How often it happened so far, and when first."""
+    found = spells_of([incident.pk]).get(incident.pk, ())
+    return max(1, len(found)), found[0].began_at if found else incident.happened_at
+
+
+def unknown_of(incident: Incident, members: Sequence[NewMember]) -> list[str]:
+    """Names of those that it never hurt before."""
+    rows = Member.objects.filter(incident=incident)
+    known = set(rows.values_list("kind", "object_id"))
+    return [one.name for one in members if (str(one.kind), one.object_id) not in known]
+
+
+def unknown_in(domain: str, members: Sequence[NewMember]) -> list[str]:
+    """Names of those that the newest incident of this domain never hurt."""
+    newest = Incident.objects.filter(domain=domain).order_by("-opened_at", "-number").first()
+    return unknown_of(newest, members) if newest else [one.name for one in members]
 
 
 def incident_facts(*, now: datetime) -> list[IncidentFact]:

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from recovery.incidents import queries
 from recovery.incidents.facts import UNRESOLVED, IncidentState
+from recovery.incidents.flapping import say_times
 from recovery.incidents.models import Incident, Member, TimelineEntry
 
 
@@ -36,6 +38,14 @@ class IncidentView:
     """The number of the incident that it is a part of."""
     taken_parts: tuple[str, ...] = ()
     """Who took what turned out to be a part of it: of the whole that says nothing."""
+    times: int = 1
+    """How often it happened, with rests of minutes; its clocks are those of the last time."""
+    first_at: datetime | None = None
+
+    @property
+    def again(self) -> str:
+        """4th time in 12 min; empty where it happened once."""
+        return say_times(self.times, self.first_at or self.happened_at, self.happened_at)
 
     @property
     def name(self) -> str:
@@ -97,7 +107,7 @@ def unresolved_incidents() -> tuple[IncidentView, ...]:
 
 def recent_incidents(at_most: int = 100) -> tuple[IncidentView, ...]:
     """The newest first."""
-    return tuple(_views(Incident.objects.order_by("-number")[:at_most]))
+    return tuple(_views(Incident.objects.order_by("-opened_at", "-number")[:at_most]))
 
 
 def find_incident(number: int) -> Incident | None:
@@ -114,6 +124,7 @@ def _views(rows: object) -> list[IncidentView]:
     )
     found = list(annotated)
     parts = _taken_parts([row.pk for row in found])
+    spells = queries.spells_of([row.pk for row in found])
     return [
         IncidentView(
             id=str(row.pk),
@@ -132,6 +143,8 @@ def _views(rows: object) -> list[IncidentView]:
             hurt=row.broken,
             joined=row.joined.number if row.joined else 0,
             taken_parts=tuple(parts[row.pk]),
+            times=max(1, len(spells.get(row.pk, ()))),
+            first_at=next((one.began_at for one in spells.get(row.pk, ())), None),
         )
         for row in found
     ]

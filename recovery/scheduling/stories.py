@@ -119,7 +119,7 @@ def _stories(applications: Collection[UUID]) -> Mapping[UUID, Incident]:
             incident__state__in=sorted(UNRESOLVED),
         )
         .select_related("incident")
-        .order_by("incident__number")
+        .order_by("incident__opened_at", "incident__number")
     )
     return {UUID(row.object_id): row.incident for row in rows}
 

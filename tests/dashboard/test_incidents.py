@@ -133,3 +133,22 @@ def test_what_was_whole_before_anybody_came_can_still_be_acknowledged(
     assert f"Acknowledge {incident}" in page
     client.post(f"/incidents/{incident.number}/acknowledge/")
     assert "responder has it" in client.get("/").content.decode()
+
+
+def test_what_is_back_within_minutes_says_how_often(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    now, by = clock.system.now(), fleet.CONTROLLER
+    incident = fleet.lose_host(hosts["par1-r1-h02"], now)
+    whole = incidents.mitigate_incident(incident=incident, actor=by, reason="Whole.", now=now)
+    incidents.resolve_incident(incident=whole, actor=by, reason="It stayed so.", now=now)
+    back = incidents.open_incident(
+        domain=incident.domain, title="Lost again", summary="", happened_at=now, members=[],
+        actor=by, reason="Silent.", now=now,
+    )  # fmt: skip
+    assert back == incident
+    client = sign_in("viewer")
+    for path in (f"/incidents/{incident.number}/", "/incidents/"):
+        assert "2nd time in 1 min" in client.get(path).content.decode()
+    told = client.get("/api/incidents").json()[0]
+    assert (told["times"], told["number"]) == (2, incident.number)

@@ -118,6 +118,8 @@ def test_the_page_shows_what_each_copy_would_lose_and_takes_a_word(
     assert b"goes on to orders-pg-2 on par1-r2-h01" in answer.content
     row.refresh_from_db()
     assert row.authority["people"] == ["responder"]
+    again = fleet.plain(client.post(PATH, word).content.decode())
+    assert "responder promotes par1-r2-h01 already" in again, "pressed twice"
 
 
 def test_two_people_agree_where_writes_may_be_lost(

@@ -15,7 +15,7 @@ from tests.support.running import wait_for
 def receiving_nothing(bases: Bases, name: str, host: str) -> Iterator[None]:
     """Inside, what its primary sends waits in the standby's kernel; afterwards that is lost, as
     when the network had kept it: the receiver ends before it reads on."""
-    receiver = _receiver(bases.replica_on(name, host))
+    receiver = receiver_of(bases.replica_on(name, host))
     receiver.suspend()
     try:
         wait_for(lambda: receiver.status() == psutil.STATUS_STOPPED)
@@ -25,7 +25,7 @@ def receiving_nothing(bases: Bases, name: str, host: str) -> Iterator[None]:
         receiver.resume()
 
 
-def _receiver(replica: str) -> psutil.Process:
+def receiver_of(replica: str) -> psutil.Process:
     """By what it calls itself: the cluster has the replica's name."""
     wanted = f"postgres: {replica}: walreceiver "
     (found,) = (

@@ -151,6 +151,7 @@ class Replica:
             is_streaming=self._is_streaming(),
             is_running=server.is_running,
             now=self._tools.clock.boottime(),
+            unheard=server.seen.unheard_ms / 1000 if server.seen else 0.0,
         )
         self._gate_left = await self._left()
         if (told := matters(self.fact())) != self._told:

@@ -39,22 +39,27 @@ def matters(fact: ReplicaFact) -> tuple[object, ...]:
 class Following:
     """For how long a standby has followed without a break: from `since` to the newest look at
     which it did. Invariant (I-DB-6): the end of its primary makes it no worse than it was at that
-    moment; once it follows again, the count begins anew."""
+    moment, and no better: a connection to a host that is gone stands for seconds, and only what
+    came over it counts. Once it follows again, the count begins anew."""
 
     since: float = 0.0
     until: float = 0.0
     is_on: bool = False
 
-    def look(self, *, is_streaming: bool | None, is_running: bool, now: float) -> Following:
+    def look(
+        self, *, is_streaming: bool | None, is_running: bool, now: float, unheard: float = 0.0
+    ) -> Following:
         """After another look. Whose own server ended has followed for no time at all; one look
-        without an answer (None) says neither."""
+        without an answer (None) says neither. `unheard`: seconds since its primary's last word."""
         if not is_running:
             return Following()
         if is_streaming is None:
             return self
         if not is_streaming:
             return replace(self, is_on=False)
-        return Following(self.since if self.is_on else now, now, is_on=True)
+        since = self.since if self.is_on else now
+        last = self.until if self.is_on else now
+        return Following(since, max(last, now - unheard), is_on=True)
 
     @property
     def seconds(self) -> float:

@@ -81,8 +81,9 @@ class ServerFacts:
 
     `role` is what it is, whatever was decided. `position` never falls while the server runs in
     one role; a promotion drops a last record of which only a part had come (nobody was told that
-    it is safe). `follows`: the replica that it streams from. `settings`: in seconds and bytes,
-    yes is 1. `needs_restart`: a setting waits for one.
+    it is safe). `follows`: the replica that it streams from; `unheard_ms`: for how long nothing
+    came from there, though the connection stands. `settings`: in seconds and bytes, yes is 1.
+    `needs_restart`: a setting waits for one.
     """
 
     role: Literal["primary", "standby"]
@@ -94,6 +95,7 @@ class ServerFacts:
     lag_ms: int = -1
     follows: str = ""
     is_streaming: bool = False
+    unheard_ms: int = 0
     standbys: tuple[StandbyFact, ...] = ()
     settings: Mapping[str, float] = field(default_factory=dict)
     cancelled_waits: int = 0

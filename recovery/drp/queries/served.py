@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,10 @@ from recovery.drp.reports import facts
 from recovery.drp.reports.facts import EventFact, GapFact, LossFact, TargetFact
 from recovery.drp.runbooks.covers import Covers
 from recovery.failover.models import Failover
+from recovery.incidents.facts import IncidentState
+from recovery.incidents.flapping import OPENED, Spell
 from recovery.incidents.models import Incident
+from recovery.incidents.queries import spells_of
 from recovery.inventory.facts import Plan as DatabasePlan
 from recovery.inventory.models import Application, Database, WriteGap, WriteProbe
 from recovery.restores.facts import Phase
@@ -207,19 +210,30 @@ def _restores(keys: Sequence[UUID], window: Window) -> Any:
     return Restore.objects.filter(still, database__in=keys, asked_at__lte=window.ended_at)
 
 
+def incidents_in(begin: datetime, end: datetime) -> Iterator[EventFact]:
+    """Each happening in this time, also of an incident that was over meanwhile and is back."""
+    still = Q(resolved_at=None) | Q(resolved_at__gte=begin)
+    before = Q(happened_at__lte=end) | Q(timeline__kind=OPENED, timeline__happened_at__lte=end)
+    rows = list(Incident.objects.filter(still & before).distinct())
+    spells = spells_of([row.pk for row in rows])
+    for row in rows:
+        last = Spell(row.happened_at, row.resolved_at)
+        for one in (*spells.get(row.pk, ())[:-1], last):
+            if one.began_at <= end and (one.ended_at is None or one.ended_at >= begin):
+                state = row.state if one is last else IncidentState.RESOLVED
+                yield EventFact(
+                    "incident", str(row), row.domain, state, one.began_at, one.ended_at, row.title
+                )
+
+
 def events_of(plan: Plan, window: Window) -> tuple[EventFact, ...]:
     """Incidents in the run's time; failovers and restores of the plan's databases."""
     if window.begin is None:
         return ()
     taken = [one.key for step in plan.steps for wave in step.waves for one in wave]
     keys = _ids(dict.fromkeys(taken), "database")
-    still = Q(resolved_at=None) | Q(resolved_at__gte=window.begin)
-    incidents = Incident.objects.filter(still, happened_at__lte=window.ended_at)
     return (
-        *(
-            EventFact("incident", str(i), i.domain, i.state, i.happened_at, i.resolved_at, i.title)
-            for i in incidents
-        ),
+        *incidents_in(window.begin, window.ended_at),
         *(
             EventFact(
                 f.kind, str(f), f.database.name, f.phase, f.began_at, f.ended_at, f.end_reason

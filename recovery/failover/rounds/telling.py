@@ -36,7 +36,9 @@ def story_for(
     member = NewMember(MemberKind.DATABASE, str(database.pk), database.name)
     there = _incident_of(MemberKind.HOST, source.host_id) or story_of(database)
     if there is not None:
-        incidents.add_members(incident=there, members=[member], since=happened_at)
+        incidents.add_members(
+            incident=there, members=[member], since=happened_at, actor=actor, now=now
+        )
         return there
     return incidents.open_incident(
         domain=f"database:{database.pk}",
@@ -61,7 +63,7 @@ def _incident_of(kind: MemberKind, object_id: UUID) -> Incident | None:
             kind=kind, object_id=str(object_id), incident__state__in=sorted(UNRESOLVED)
         )
         .select_related("incident")
-        .order_by("-incident__number")
+        .order_by("-incident__opened_at", "-incident__number")
         .first()
     )
     return row.incident if row else None

@@ -64,6 +64,16 @@ def test_a_decision_keeps_the_bytes_that_were_shown_with_their_digest(lost: Town
     assert json.loads(seen)["site"] == "PAR1"
 
 
+def test_who_decides_has_the_incident_and_whoever_had_it_keeps_it(lost: Town) -> None:
+    wait(lost)
+    incident = Incident.objects.get()
+    assert (incident.state, incident.acknowledged_by) == ("acknowledged", "amelie")
+    assert not Alarm.objects.filter(incident=incident, state="raised").exists(), "it rings no more"
+    wait(lost, actor=Actor("person", "ben"), minutes=45)
+    incident.refresh_from_db()
+    assert incident.acknowledged_by == "amelie"
+
+
 def test_the_digest_alone_names_what_was_seen(lost: Town) -> None:
     seen = lost.seen()
     made = wait(lost, seen=digest(seen), choice=Choice.ACTIVATE, until=None)

@@ -81,6 +81,20 @@ async def test_a_standby_streams_and_both_sides_say_so(family: Family, engine: E
     assert await engine.client.numbers(b) == set(range(1, 6))
 
 
+async def test_a_connection_that_stands_to_a_primary_that_says_nothing_is_told_as_that(
+    family: Family, engine: Engine
+) -> None:
+    """Or its standby seems to follow for seconds longer than there is anybody to follow."""
+    a, b = await family.pair(engine.client)
+    a.pause()
+
+    async def is_unheard() -> bool:
+        facts = await b.look()
+        return facts.is_streaming and facts.unheard_ms >= 1_000
+
+    await until(is_unheard)
+
+
 async def test_the_position_never_falls_in_one_role_and_nothing_confirmed_goes(
     family: Family, engine: Engine
 ) -> None:

@@ -6,12 +6,15 @@ from recovery.agent.databases.sights import SILENT_SECONDS, Following, Silence
 
 
 def looks(*, streaming: str, start: Following | None = None, at: float = 100.0) -> Following:
-    """One look a second: `s` it streams, `-` it does not, `?` its own server did
-    not answer, `x` it is down."""
-    known = start or Following()
+    """One look a second: `s` it streams, `h` its connection stands and nothing came since the look
+    before, `-` it does not, `?` its own server did not answer, `x` it is down."""
+    known, heard = start or Following(), at
     for second, sign in enumerate(streaming):
-        follows = None if sign == "?" else sign == "s"
-        known = known.look(is_streaming=follows, is_running=sign != "x", now=at + second)
+        follows, now = (None if sign == "?" else sign in "sh"), at + second
+        heard = heard if sign == "h" else now
+        known = known.look(
+            is_streaming=follows, is_running=sign != "x", now=now, unheard=now - heard
+        )
     return known
 
 
@@ -23,6 +26,12 @@ def test_it_counts_while_it_follows() -> None:
 
 def test_the_end_of_its_primary_makes_it_no_worse_than_it_was() -> None:
     assert looks(streaming="ssssss----------").seconds == 5
+
+
+def test_a_connection_to_a_host_that_is_gone_makes_it_no_better() -> None:
+    assert looks(streaming="sssssshhhhhhhhhh").seconds == 5
+    assert looks(streaming="sssssshhhhhhhhhh----").seconds == 5
+    assert looks(streaming="sssshhhs").seconds == 7, "a primary without writes speaks seldom"
 
 
 def test_a_break_begins_the_count_anew() -> None:

@@ -68,8 +68,19 @@ def test_a_lost_datacenter_is_where_the_overview_and_its_incident_lead(
         assert "Activate or wait? PAR1" in text(topic)
         assert 'href="/recovery/PAR1/"' in text(topic)
     assert "Recover PAR1 elsewhere…" in text("recovery-next:PAR1")
+    assert "Acknowledge" not in text("recovery-next:PAR1")
     assert "Recover PAR1" not in draw("recovery-next:PAR1", Screen(Role.VIEWER))
     assert "hidden" in text("recovery-next:OSU2")
+
+
+def test_nobody_has_to_take_what_they_decide_about(sign_in: SignIn, hosts: dict[str, Host]) -> None:
+    """It grew, and is nobody's again: both ways stand on the page, and who decides takes it."""
+    incident = lose_par1(hosts)
+    shown = text("recovery-next:PAR1")
+    assert f"Acknowledge {incident}" in shown
+    assert "Recover PAR1 elsewhere…" in shown
+    assert draw("recovery-next:PAR1", Screen(Role.RESPONDER)).count("btn main") == 1, "one next"
+    assert f"Who decides has {incident}, too." in shown
 
 
 def test_the_page_says_what_is_lost_what_waits_and_why(hosts: dict[str, Host]) -> None:

@@ -31,6 +31,8 @@ SELECT pg_is_in_recovery() AS is_standby,
             ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
             END AS timeline,
        (SELECT status = 'streaming' FROM pg_stat_wal_receiver) AS is_streaming,
+       (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time) * 1000
+          FROM pg_stat_wal_receiver)::bigint AS unheard_ms,
        (SELECT sender_host FROM pg_stat_wal_receiver) AS sender_host,
        (SELECT sender_port FROM pg_stat_wal_receiver) AS sender_port,
        CASE WHEN NOT pg_is_in_recovery() THEN 0
@@ -91,6 +93,7 @@ def facts(
         lag_ms=-1 if itself["lag_ms"] is None else max(0, int(itself["lag_ms"])),
         follows=_followed(spec, place, itself),
         is_streaming=bool(itself["is_streaming"]),
+        unheard_ms=max(0, int(itself["unheard_ms"] or 0)),
         standbys=tuple(_standby(row) for row in standbys),
         settings={row["name"]: _number(row) for row in settings if row["name"] in TOLD},
         cancelled_waits=cancelled,

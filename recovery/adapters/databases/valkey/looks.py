@@ -67,6 +67,7 @@ def facts(
         lag_ms=_lag(info),
         follows=_followed(spec, place, info) if streams else "",
         is_streaming=streams,
+        unheard_ms=max(0, _lag(info)),
         standbys=_standbys(spec, info) if is_primary else (),
         settings={name: _number(settings[name]) for name in TOLD if name in settings},
         detail=_trouble(info),
