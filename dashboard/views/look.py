@@ -77,7 +77,7 @@ def applications(request: HttpRequest, role: Role) -> HttpResponse:
 def application(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if inventory.find_application(name) is None:
         raise Http404(f"There is no application {name}.")
-    topics = [f"application-{part}:{name}" for part in ("voice", "next", "seats")]
+    topics = [f"application-{part}:{name}" for part in ("voice", "next", "month", "seats")]
     return show(request, role, "application", area="applications", topics=topics, heading=name)
 
 
@@ -107,9 +107,17 @@ def databases(request: HttpRequest, role: Role) -> HttpResponse:
 
 @for_people(May.VIEW)
 def backups(request: HttpRequest, role: Role) -> HttpResponse:
-    parts = ("voice", "loss", "ages", "proofs", "stores")
+    name = request.GET.get("database", "")
+    if name and failover.find_database(name) is None:
+        raise Http404(f"There is no database {name}.")
+    parts = ("voice", "loss", f"ages:{name}{_days(request)}", "proofs", "stores")
     topics = ("backups", "restores", *(f"backups-{part}" for part in parts))
     return show(request, role, "backups", area="backups", topics=topics, heading="Backups")
+
+
+def _days(request: HttpRequest) -> str:
+    """Of a plot over time: the last day, unless the last week is asked for."""
+    return ":7" if request.GET.get("days") == "7" else ""
 
 
 PARTS = (
@@ -119,6 +127,7 @@ PARTS = (
     "restores",
     "copies",
     "users",
+    "month",
     "backups",
     "ages",
     "worst",
@@ -131,7 +140,8 @@ PARTS = (
 def database(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if failover.find_database(name) is None:
         raise Http404(f"There is no database {name}.")
-    topics = [f"database-{part}:{name}" for part in PARTS]
+    days = _days(request)
+    topics = [f"database-{part}:{name}{days if part == 'ages' else ''}" for part in PARTS]
     return show(request, role, "database", area="databases", topics=topics, heading=name)
 
 

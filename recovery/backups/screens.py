@@ -23,10 +23,11 @@ from recovery.backups.models import (
     ArchiveSight,
     OwnSight,
     Proof,
+    RecoveryHour,
     RecoveryPoint,
     Store,
 )
-from recovery.backups.words import spoken
+from recovery.backups.words import brief, is_silence, spoken
 from recovery.inventory.models import Datacenter
 
 TONES = {
@@ -40,6 +41,7 @@ KINDS = {"postgresql": "PostgreSQL", "valkey": "Valkey", "redis": "Redis"}
 SHOWN_PROOFS = 12
 NEVER = datetime.min.replace(tzinfo=UTC)
 HISTORY = timedelta(hours=24)
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class CopyView:
     unread_since: datetime | None
     is_never_read: bool
     error: str
+    reason: str
     missing: tuple[str, ...]
     bytes: int
     proven_at: datetime | None
@@ -114,7 +117,9 @@ class BackupsView:
 
 @dataclass(frozen=True, slots=True)
 class StoreView:
-    """A store with what lies in it."""
+    """A store with what lies in it. `error`: why it cannot be read, in full; `reason`: in short,
+    empty where it does not answer at all; `quiet_since`: since when, from when it was read last or,
+    where it never was, from when it was named."""
 
     name: str
     kind: str
@@ -126,6 +131,9 @@ class StoreView:
     orphans: int
     read_at: datetime | None
     error: str
+    reason: str = ""
+    quiet_since: datetime | None = None
+    is_new: bool = False
 
     @property
     def tone(self) -> str:
@@ -270,6 +278,7 @@ def _copy(database: Database, copy: Copy) -> CopyView:
         unread_since=copy.read_at if is_unread else None,
         is_never_read=copy.read_at is None,
         error=copy.error,
+        reason=brief(copy.error),
         missing=copy.missing,
         bytes=copy.bytes,
         proven_at=copy.proven_at,
@@ -294,6 +303,8 @@ def stores() -> tuple[StoreView, ...]:
 
 
 def _store(row: Store, sights: list[ArchiveSight]) -> StoreView:
+    bad = next((one for one in sights if one.error), None)
+    error = bad.error if bad else ""
     return StoreView(
         name=row.name,
         kind=row.kind,
@@ -304,7 +315,10 @@ def _store(row: Store, sights: list[ArchiveSight]) -> StoreView:
         objects=sum(one.objects_there for one in sights),
         orphans=sum(one.orphans for one in sights),
         read_at=min((one.read_at for one in sights if one.read_at), default=None),
-        error=next((one.error for one in sights if one.error), ""),
+        error=error,
+        reason="" if is_silence(error) else brief(error).removeprefix(f"{row.name}: "),
+        quiet_since=(bad.read_at or bad.replica.since) if bad else None,
+        is_new=bad is not None and bad.read_at is None,
     )
 
 
@@ -337,6 +351,32 @@ class History:
     is_continuous: bool
     points: tuple[tuple[datetime, datetime | None], ...]
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """How old the newest restorable moment of one replica was at most, hour by hour, oldest first;
+    None: there was none. `until`: when it was looked at last."""
+
+    number: int
+    promise: timedelta
+    hours: tuple[tuple[datetime, timedelta | None], ...]
+    until: datetime
+
+
+def week(name: str) -> tuple[Week, ...]:
+    """Of the replicas of one database, over the last seven days."""
+    sights = ArchiveSight.objects.filter(replica__database__name=name, looked_at__isnull=False)
+    found = []
+    for sight in sights.select_related("replica__database").order_by("replica__number"):
+        until = sight.looked_at
+        assert until is not None
+        rows = RecoveryHour.objects.filter(replica=sight.replica_id, hour__gt=until - WEEK)
+        hours = tuple(rows.order_by("hour").values_list("hour", "worst"))
+        terms = terms_of(sight.replica.engine, sight.replica.number, queries.continuous())
+        if hours:
+            found.append(Week(sight.replica.number, terms.promise, hours, until))
+    return tuple(found)
 
 
 def history(name: str) -> tuple[History, ...]:

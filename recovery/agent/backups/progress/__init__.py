@@ -84,6 +84,13 @@ class Progress:
             proof_since=self._proof_since,
         )
 
+    @property
+    def still(self) -> float | None:
+        """Seconds since a byte came, was safe or was replayed; None before the first was asked
+        for: whoever reads it sees the phase change."""
+        known = [points[-1][0] for points in (self._came, self._safe, self._replayed) if points]
+        return system.monotonic() - max(known) if known else None
+
     # ------------------------------------------------------------------ told by the restore
 
     def begin(self, phase: str, *, total: int, replay: int) -> None:
