@@ -39,10 +39,9 @@ def worse(one: timedelta | None, other: timedelta | None) -> timedelta | None:
     return None if one is None or other is None else max(one, other)
 
 
-def forget_hours(*, now: datetime) -> int:
+def forget_hours(*, now: datetime) -> None:
     """Those that nobody is shown any more."""
-    gone, _ = RecoveryHour.objects.filter(hour__lt=now - KEPT_HOURS).delete()
-    return gone
+    RecoveryHour.objects.filter(hour__lt=now - KEPT_HOURS).delete()
 
 
 def _hour(at: datetime) -> datetime:

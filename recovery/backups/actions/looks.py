@@ -185,7 +185,8 @@ def _run(replica: UUID, run: FinishedRun) -> BackupRun:
 
 def forget_points(*, now: datetime) -> int:
     """History older than it is kept goes, and runs beyond the last ones of each replica."""
-    gone = forget_hours(now=now)
+    gone = 0
+    forget_hours(now=now)
     for sight in ArchiveSight.objects.select_related("replica__database"):
         oldest = now - KEPT_PROMISES * _terms(sight).promise
         gone += RecoveryPoint.objects.filter(replica=sight.replica_id, at__lt=oldest).delete()[0]

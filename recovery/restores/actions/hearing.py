@@ -14,7 +14,7 @@ from recovery.restores.models import Restore, RestoreSight, Stray
 
 MOST_STRAYS = 100
 """Of one host: more are counted once these are gone."""
-LONGEST_STILL = timedelta(days=30)
+MOST_STILL_MS = 30 * 86_400_000
 
 
 def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) -> None:
@@ -85,4 +85,4 @@ def _moved_at(fact: RestoreFact, before: RestoreSight | None, now: datetime) -> 
     known = before.moved_at or before.at
     if fact.still_ms < 0:
         return known
-    return max(known, now - min(timedelta(milliseconds=fact.still_ms), LONGEST_STILL))
+    return max(known, now - timedelta(milliseconds=min(fact.still_ms, MOST_STILL_MS)))
