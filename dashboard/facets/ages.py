@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from recovery.backups.screens import HISTORY, WEEK, History, Week
+from recovery.backups.ages import HISTORY, WEEK, History, Week
 
 STEPS = 144
 STEP = HISTORY / STEPS

@@ -8,8 +8,8 @@ from typing import Any
 from dashboard.facets.ages import draw_ages, draw_week
 from dashboard.screen import Screen
 from recovery.backups import screens as rows
+from recovery.backups.ages import WEEK, history, week
 from recovery.backups.loss import Quote
-from recovery.backups.screens import WEEK
 from recovery.own.words import UNKNOWN
 
 Context = Mapping[str, Any]
@@ -74,9 +74,7 @@ def backups_ages(screen: Screen, key: str) -> Context | None:
     names = [row.name for row in screen.backups.looked_after]
     name = wanted or next(iter(names), "")
     is_week = days == str(WEEK.days)
-    plot = (
-        (draw_week(rows.week(name)) if is_week else draw_ages(rows.history(name))) if name else None
-    )
+    plot = (draw_week(week(name)) if is_week else draw_ages(history(name))) if name else None
     if plot is None and not (wanted in names and is_week):
         return None
     others = sorted(one for one in names if one != name)

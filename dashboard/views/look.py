@@ -14,7 +14,7 @@ from dashboard import lab as lab_controls
 from dashboard.names import name_objects
 from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
-from dashboard.views.page import THEMES, frame, show
+from dashboard.views.page import THEMES, days_of, frame, show
 from recovery.audit import screens as audit
 from recovery.core.moments import BadMoment, read_moment
 from recovery.failover import screens as failover
@@ -110,14 +110,9 @@ def backups(request: HttpRequest, role: Role) -> HttpResponse:
     name = request.GET.get("database", "")
     if name and failover.find_database(name) is None:
         raise Http404(f"There is no database {name}.")
-    parts = ("voice", "loss", f"ages:{name}{_days(request)}", "proofs", "stores")
+    parts = ("voice", "loss", f"ages:{name}{days_of(request)}", "proofs", "stores")
     topics = ("backups", "restores", *(f"backups-{part}" for part in parts))
     return show(request, role, "backups", area="backups", topics=topics, heading="Backups")
-
-
-def _days(request: HttpRequest) -> str:
-    """Of a plot over time: the last day, unless the last week is asked for."""
-    return ":7" if request.GET.get("days") == "7" else ""
 
 
 PARTS = (
@@ -140,7 +135,7 @@ PARTS = (
 def database(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if failover.find_database(name) is None:
         raise Http404(f"There is no database {name}.")
-    days = _days(request)
+    days = days_of(request)
     topics = [f"database-{part}:{name}{days if part == 'ages' else ''}" for part in PARTS]
     return show(request, role, "database", area="databases", topics=topics, heading=name)
 

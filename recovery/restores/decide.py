@@ -18,7 +18,6 @@ from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.closing import unclosed
 from recovery.restores.facts import (
-    ARCHIVE,
     BEFORE_SWITCH,
     ENDED,
     Act,
@@ -40,6 +39,8 @@ MOST_ORDERS = 6
 MOST_DEAF = 120.0
 """Seconds for which a host that is heard, and takes no orders, is waited for before the switch."""
 AGAIN_SECONDS = 5.0
+ARCHIVE = "archive: "
+"""How an agent's words begin about what is wrong with an archive."""
 PASSING = ("quarantine:", "epoch:", "store:")
 """How an agent's words begin about what ends by itself."""
 

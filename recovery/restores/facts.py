@@ -150,20 +150,6 @@ class OrderSight:
     held: str = ""
 
 
-ARCHIVE = "archive: "
-"""How an agent's words begin about what is wrong with an archive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """Of the order of one phase. `number`: how many were asked for; `ended`: the words in which the
-    last one that came to nothing ended, at `ended_at`."""
-
-    number: int = 0
-    ended: str = ""
-    ended_at: datetime | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Left:
     """The host that a database was on, and lived at the switch away from it."""

@@ -8,7 +8,9 @@ from datetime import datetime
 from recovery.inventory.facts import Verdict
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.restores.facts import ARCHIVE, Left, OrderSight, Phase, Tries
+from recovery.restores.decide import ARCHIVE
+from recovery.restores.facts import Left, OrderSight, Phase
+from recovery.restores.stuck import Tries
 
 VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
 FRUITLESS = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.UNKNOWN})

@@ -19,10 +19,10 @@ from recovery.inventory.models import Database
 from recovery.operations.models import Operation
 from recovery.restores import ordered, queries
 from recovery.restores.decide import next_step
-from recovery.restores.facts import Phase, Tries, Wait
+from recovery.restores.facts import Phase, Wait
 from recovery.restores.models import Restore, RestoreSight
 from recovery.restores.queries import Leases
-from recovery.restores.stuck import TOLD_FOR, Ended, Motion, ended, stuck
+from recovery.restores.stuck import TOLD_FOR, Ended, Motion, Tries, ended, stuck
 from recovery.restores.stuck import Alarm as Told
 
 PREFIX = "restore:"

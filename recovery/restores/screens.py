@@ -19,13 +19,12 @@ from recovery.restores.facts import (
     Phase,
     Place,
     Source,
-    Tries,
     Way,
     may_call_off,
 )
 from recovery.restores.models import Restore, RestoreSight, Stray
 from recovery.restores.ringing import tries_of
-from recovery.restores.stuck import told
+from recovery.restores.stuck import Tries, told
 from recovery.restores.telling import alarm_of, follows_of, waits_for, word_of
 from recovery.restores.words import holds
 

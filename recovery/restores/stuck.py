@@ -9,13 +9,11 @@ paused it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recovery.backups.words import spoken
 from recovery.inventory.facts import DatabaseState, Verdict
-from recovery.restores.facts import BEFORE_SWITCH, ENDED, Facts, Phase, Tries, may_call_off
-
-NO_TRIES = Tries()
+from recovery.restores.facts import BEFORE_SWITCH, ENDED, Facts, Phase, may_call_off
 
 STILL = 180.0
 """Seconds without a byte, or a step, after which it is stuck."""
@@ -30,6 +28,19 @@ TOLD_FOR = 3600.0
 UNHEARD = 30.0
 """Seconds after which an agent's silence is told beside what it said."""
 PASSES = "store:"
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Of the order of one phase. `number`: how many were asked for; `ended`: the words in which the
+    last one that came to nothing ended, at `ended_at`."""
+
+    number: int = 0
+    ended: str = ""
+    ended_at: datetime | None = None
+
+
+NO_TRIES = Tries()
 
 
 @dataclass(frozen=True, slots=True)

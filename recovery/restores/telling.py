@@ -10,11 +10,11 @@ from recovery.operations.facts import Verb
 from recovery.restores import queries
 from recovery.restores.closing import unclosed
 from recovery.restores.decide import unlent
-from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase, Tries
+from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.models import Restore
 from recovery.restores.ordered import left, newest
 from recovery.restores.ringing import key_of
-from recovery.restores.stuck import act_of, otherwise
+from recovery.restores.stuck import Tries, act_of, otherwise
 from recovery.restores.words import follows, hindered
 
 SAYS = {

@@ -16,8 +16,8 @@ from recovery.backups.lottery import Ticket, choose
 from recovery.backups.words import spoken
 from recovery.inventory.facts import Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
-from recovery.restores.decide import AGAIN_SECONDS, MOST_ORDERS, is_passing, words_of
-from recovery.restores.facts import ARCHIVE, HostSight, OrderSight
+from recovery.restores.decide import AGAIN_SECONDS, ARCHIVE, MOST_ORDERS, is_passing, words_of
+from recovery.restores.facts import HostSight, OrderSight
 
 SELDOM = timedelta(days=1)
 OFTEN = timedelta(minutes=10)

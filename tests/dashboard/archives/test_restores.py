@@ -7,23 +7,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import transaction
 from django.test import Client
 
 from dashboard.panels import draw
 from dashboard.permissions import Role
 from dashboard.screen import Screen
-from recovery.audit.facts import Actor
 from recovery.backups.models import ArchiveSight
-from recovery.core import clock, control
+from recovery.core import clock
 from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.actions import retire_replica
 from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
-from recovery.restores.ringing import watch_restores
-from recovery.restores.stuck import STILL
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 from tests.dashboard.archives.restoring import Restoring
@@ -184,29 +180,6 @@ def test_what_runs_shows_its_step_its_bar_its_speed_and_the_time_left(
     assert told["is_running"]
     listed = sign_in("viewer").get("/api/databases").json()
     assert "wiki-pg" in {one["name"] for one in listed}
-
-
-def test_one_that_gets_nowhere_says_so_with_its_try_and_the_next_act_on_every_page(
-    sign_in: SignIn, lost: datetime
-) -> None:
-    restoring = Restoring(Database.objects.get(name="wiki-pg"), lost)
-    restoring.ask()
-    restoring.run()
-    row = restoring.row
-    later = lost + timedelta(seconds=STILL + 10)
-    with transaction.atomic():
-        actor = Actor("controller", "test", control.take_lead("test", seen_epoch=0, now=lost) or 0)
-    watch_restores(actor=actor, now=later, looked_for=3600.0)
-    shown = draw("restores", Screen(Role.RESPONDER))
-    assert "It does not get on" in shown
-    assert "Next: call it off and ask anew, from another replica or with another host." in shown
-    assert "it went on last: <time" in shown
-    (told,) = sign_in("viewer").get("/api/restores").json()
-    assert told["stuck_since"]
-    for path in ("/", "/databases/wiki-pg/"):
-        html = page(sign_in("responder"), path)
-        assert f"Call {row} off, and ask anew" in html
-        assert 'href="/databases/wiki-pg/restore/call-off/"' in html
 
 
 def test_it_is_called_off_from_its_page_and_by_the_api_and_history_says_so(

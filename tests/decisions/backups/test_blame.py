@@ -10,7 +10,7 @@ from recovery.agent.backups.ordered import _words
 from recovery.core.archive import Refusal
 from recovery.core.errors import TocsinError
 from recovery.core.ports import EngineFailed
-from recovery.restores.facts import ARCHIVE as HEARD
+from recovery.restores.decide import ARCHIVE as HEARD
 
 
 def refused(reason: str) -> RestoreRefused:

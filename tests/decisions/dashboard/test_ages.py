@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, draw_week, used_between
-from recovery.backups.screens import History, Week
+from recovery.backups.ages import History, Week
 
 NOW = datetime(2026, 11, 28, 18, 3, tzinfo=UTC)
 PROMISE = timedelta(minutes=30)

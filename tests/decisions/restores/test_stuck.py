@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recovery.inventory.facts import DatabaseState, Verdict
-from recovery.restores.facts import ENDED, Facts, Phase, Tries
+from recovery.restores.facts import ENDED, Facts, Phase
 from recovery.restores.stuck import (
     MANY,
     RINGS_AT_LEAST,
@@ -17,6 +17,7 @@ from recovery.restores.stuck import (
     WAITED_FOR,
     Ended,
     Motion,
+    Tries,
     ended,
     stuck,
 )
