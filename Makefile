@@ -8,11 +8,13 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py
+STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/browser/test_two_people.py
+# Rows of a PostgreSQL and pages: mostly computing. They run beside the unit part, at a low priority.
+ROWS := tests/actions tests/dashboard
 # They compute and look at no clock: in a whole run they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
-# Not part of every run yet: make backups, make restores, make told, make chosen, make drp, make two-people, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
-APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/failovers/test_chosen.py tests/drp_story tests/browser/test_two_people.py
+# Not part of every run yet: make backups, make restores, make told, make chosen, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
+APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/failovers/test_chosen.py tests/drp_story
 # make up PORT=8001 EDGE_PORT=8081 GATEWAY_PORT=8011 DATABASE_PORTS=8200-8215 HOST=name VAR=/folder WITHOUT="lab prober"
 ifdef PORT
 export TOCSIN_PORT := $(PORT)
@@ -79,7 +81,8 @@ unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
 ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
-	python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%)
+	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(ROWS) -- \
+	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
 	python -m tests.beside python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
 	  bash -c 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each || exit 1; done'
 endif

@@ -51,6 +51,19 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """A restore that gets nowhere, or `is_over` without its database; `why`: as it rings."""
+
+    name: str
+    database: str
+    host: str
+    why: str
+    in_place: bool = False
+    may_call_off: bool = True
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does. `decided`:
     what was decided about this loss, a sentence; `is_activated`: to give it up."""
@@ -88,6 +101,7 @@ class Scene:
     sites: tuple[Site, ...] = ()
     questions: tuple[Question, ...] = ()
     stuck: tuple[Stuck, ...] = ()
+    stalled: tuple[Stalled, ...] = ()
     held: tuple[str, ...] = ()
     held_why: str = ""
     words: tuple[tuple[str, str, str], ...] = ()
@@ -100,6 +114,7 @@ def needs(scene: Scene) -> tuple[Need, ...]:
         *_of_questions(scene),
         *_of_tocsin(scene),
         *_of_sites(scene),
+        *_of_restores(scene),
         *_of_databases(scene),
         *_of_containers(scene),
     ]
@@ -180,6 +195,25 @@ def _of_sites(scene: Scene) -> Iterable[Need]:
         why = f"{site.name} looks lost, and nothing of it moves by itself."
         said = f"Activate or wait? {site.name}"
         yield Need(who_may(May.DECIDE), said, f"/recovery/{site.name}/", why, May.DECIDE, about)
+
+
+def _of_restores(scene: Scene) -> Iterable[Need]:
+    """One that a pause holds goes on with it, and that has its own need."""
+    for one in scene.stalled:
+        about = frozenset({f"database:{one.database}", f"host:{one.host}"})
+        page = f"/databases/{one.database}"
+        if one.is_over:
+            way = "restore-in-place" if one.in_place else "restore"
+            who, said = who_may(May.RESTORE, 2), f"Restore {one.database} anew"
+            yield Need(who, said, f"{page}/{way}/", one.why, May.RESTORE, about)
+        elif scene.paused_by:
+            continue
+        elif one.may_call_off:
+            who, said = who_may(May.RESTORE), f"Call {one.name} off, and ask anew"
+            yield Need(who, said, f"{page}/restore/call-off/", one.why, May.RESTORE, about)
+        else:
+            said = f"Look at {one.host}"
+            yield Need("whoever is on site", said, f"/hosts/{one.host}/", one.why, about=about)
 
 
 def _of_databases(scene: Scene) -> Iterable[Need]:

@@ -33,8 +33,13 @@ began=$SECONDS
 [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
 live=""
 if [ -t 1 ]; then live=1; fi
+# A machine whose pip knows places that are not there is told so once a package otherwise.
+once() {
+  awk '/^WARNING: (Location|Url) .* is ignored/ {n++; next} {print; fflush()}
+    END {if (n) print "  pip left out places of its configuration that are not there (" n " times)"}' >&2
+}
 "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps \
-  --progress-bar off -r "$lock" |
+  --progress-bar off -r "$lock" 2> >(once) |
   awk -v n="$count" -v live="$live" '/^Collecting/ {
       i++; if (live) printf "\r  %d of %d  %-40s", i, n, $2; else if (i % 25 == 0) print "  " i " of " n
       fflush()}

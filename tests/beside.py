@@ -1,10 +1,12 @@
-"""One command in the time that another leaves: `python -m tests.beside IDLE -- OTHER`.
+"""One command in the time that another leaves: `python -m tests.beside [--nice] LESS -- OTHER`.
 
-A whole Tocsin with its lab waits for most of its seconds. Tests that compute and look at no clock
-run meanwhile, by Linux's idle policy: whatever else wakes up has the processor at once.
+Tests wait for most of their seconds, a whole Tocsin with its lab above all. Tests that compute and
+look at no clock run beside such a one by Linux's idle policy: whatever else wakes up has the
+processor at once. With `--nice`: by a low priority, that still has a small share when both
+processors are busy, for tests that ask a server of their own, which must answer within seconds.
 
-Invariant: this ends with zero only when both commands did, and IDLE does not outlive it. What
-IDLE said is printed when it is over.
+Invariant: this ends with zero only when both commands did, and LESS does not outlive it. What
+LESS said is printed when it is over.
 """
 
 from __future__ import annotations
@@ -17,18 +19,23 @@ from collections.abc import Sequence
 
 from recovery.engines import children
 
+NICE = ["nice", "-n", "15"]
+"""A thirtieth of a processor that somebody else needs whole, and what nobody needs."""
+
 
 def main(words: Sequence[str]) -> int:
+    gently = NICE if words[0] == "--nice" else _idly()
+    words = words[words[0] == "--nice" :]
     cut = words.index("--")
     with tempfile.TemporaryFile() as told:
-        idle = children.spawn([*_idly(), *words[:cut]], log=told)
+        less = children.spawn([*gently, *words[:cut]], log=told)
         try:
             code = _run(words[cut + 1 :])
             if code == 0:  # Who failed already need not wait for the rest.
-                code = idle.wait()
+                code = less.wait()
         finally:
-            children.end_group(idle.pid)
-            idle.wait()
+            children.end_group(less.pid)
+            less.wait()
             told.seek(0)
             sys.stdout.write(told.read().decode(errors="replace"))
             sys.stdout.flush()

@@ -24,9 +24,11 @@ class StepOut(Schema):
 
 
 class ProgressOut(Schema):
-    """`percent`, `left`: null until they are known; `left` in seconds, to fetch."""
+    """`percent`, `left`: null until they are known; `left` in seconds, to fetch; `moved_at`: when
+    anything of it went on last."""
 
     at: datetime
+    moved_at: datetime | None
     phase: str
     percent: float | None
     done: int
@@ -40,7 +42,8 @@ class RestoreOut(Schema):
     the moment asked for, null the newest; `recovered_to`: what was read back, null until then;
     `in_place`: on its own host, where it serves until the switch; `waits_for`: the volume of a
     provider's snapshot, while it is made; `holds`, `follows`: what is so now, and who has to do
-    what."""
+    what; `tries`, `tried`: of the order that runs, and how the last one that came to nothing ended;
+    `stuck_since`: since when people are told that it does not get on, null: they are not."""
 
     id: str
     name: str
@@ -71,6 +74,9 @@ class RestoreOut(Schema):
     waits_for: str
     holds: str
     follows: str
+    tries: int
+    tried: str
+    stuck_since: datetime | None
     is_running: bool
     may_be_called_off: bool
     progress: ProgressOut | None

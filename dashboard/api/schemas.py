@@ -18,7 +18,7 @@ def _read(told: object) -> datetime:
     """Of text alone: a number is no moment."""
     if not isinstance(told, str):
         raise BadMoment(REFUSAL)
-    return read_moment(told, parts=True)
+    return read_moment(told)
 
 
 Written = Annotated[datetime, BeforeValidator(_read)]

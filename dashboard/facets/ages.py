@@ -1,4 +1,4 @@
-"""How old recovery points were over the last day, as lines: parts of their promise. Pure.
+"""How old recovery points were over the last day or week, as lines: parts of their promise. Pure.
 
 Every replica is drawn on one scale, the part of its own promise that was used, so that seconds and
 hours can be looked at together.
@@ -6,15 +6,16 @@ hours can be looked at together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from recovery.backups.screens import HISTORY, History
+from recovery.backups.ages import HISTORY, WEEK, History, Week
 
 STEPS = 144
 STEP = HISTORY / STEPS
+HOUR = timedelta(hours=1)
 THINNED = timedelta(seconds=90)
 """The history has a row a minute at most: between two rows so near the point rose too."""
 WIDTH, HEIGHT, TOP = 720, 150, 1.25
@@ -36,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """An hour at the foot; `x`: in parts of a hundred."""
+    """An hour or a day at the foot; `x`: in parts of a hundred."""
 
     x: float
     label: str
@@ -67,16 +68,49 @@ def draw_ages(histories: Sequence[History]) -> Plot | None:
         return None
     end = _step_after(max(one.until for one in histories))
     begin = end - HISTORY
-    lines = tuple(_line(one, begin) for one in histories)
     first = begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     hours = (first + timedelta(hours=n) for n in range(24))
-    ticks = (_tick(hour, begin) for hour in hours if hour.hour % 6 == 0)
+    ticks = tuple(
+        Tick(_share(hour, begin, HISTORY), f"{hour:%H:%M}") for hour in hours if hour.hour % 6 == 0
+    )
+    return _plot(
+        [_line(one.number, _of_a_day(one, begin), begin, HISTORY) for one in histories], ticks
+    )
+
+
+def draw_week(weeks: Sequence[Week]) -> Plot | None:
+    """The last seven days, hour by hour; None where nothing was ever read."""
+    if not weeks:
+        return None
+    end = max(one.until for one in weeks).replace(minute=0, second=0, microsecond=0) + HOUR
+    begin = end - WEEK
+    midnight = begin.replace(hour=0) + timedelta(days=1)
+    days = (midnight + timedelta(days=n) for n in range(7))
+    ticks = tuple(
+        Tick(_share(day, begin, WEEK), f"{day:%d}\u00a0{day:%b}".lstrip("0")) for day in days
+    )
+    return _plot([_line(one.number, _of_a_week(one, begin), begin, WEEK) for one in weeks], ticks)
+
+
+def _of_a_day(history: History, begin: datetime) -> Iterator[tuple[datetime, float | None]]:
+    for number in range(STEPS):
+        opens = begin + number * STEP
+        used = used_between(history, opens, min(opens + STEP, history.until))
+        yield opens + STEP, used
+
+
+def _of_a_week(one: Week, begin: datetime) -> Iterator[tuple[datetime, float | None]]:
+    """An hour at which nobody looked is unknown."""
+    known = dict(one.hours)
+    for number in range(WEEK // HOUR):
+        hour = begin + number * HOUR
+        worst = known.get(hour)
+        yield hour + HOUR, None if worst is None else worst / one.promise
+
+
+def _plot(lines: Sequence[Line], ticks: Sequence[Tick]) -> Plot:
     within = tuple(tick for tick in ticks if EDGE <= tick.x <= 100 - EDGE)
-    return Plot(lines, within, _y(1.0), _y(0.5))
-
-
-def _tick(hour: datetime, begin: datetime) -> Tick:
-    return Tick(round(100 * ((hour - begin) / HISTORY), 2), f"{hour:%H:%M}")
+    return Plot(tuple(lines), within, _y(1.0), _y(0.5))
 
 
 def _step_after(at: datetime) -> datetime:
@@ -85,20 +119,24 @@ def _step_after(at: datetime) -> datetime:
     return at + timedelta(seconds=seconds - at.timestamp() % seconds)
 
 
-def _line(history: History, begin: datetime) -> Line:
+def _line(
+    number: int,
+    steps: Iterable[tuple[datetime, float | None]],
+    begin: datetime,
+    span: timedelta,
+) -> Line:
+    """`steps`: the end of each, and the part of the promise that was used in it."""
     parts: list[list[tuple[float, float]]] = [[]]
     worst = 0.0
-    for number in range(STEPS):
-        opens = begin + number * STEP
-        used = used_between(history, opens, min(opens + STEP, history.until))
+    for at, used in steps:
         if used is None:
             parts.append([])
             continue
         worst = max(worst, used)
-        parts[-1].append((_x(opens + STEP, begin), _y(used)))
+        parts[-1].append((round(WIDTH * _share(at, begin, span) / 100, 1), _y(used)))
     strokes = tuple(" ".join(f"{x:.1f},{y:.1f}" for x, y in part) for part in parts if part)
-    said = f"replica {history.number} used at most {worst:.0%} of its promise"
-    return Line(history.number, strokes, said)
+    said = f"replica {number} used at most {worst:.0%} of its promise"
+    return Line(number, strokes, said)
 
 
 def used_between(history: History, opens: datetime, closes: datetime) -> float | None:
@@ -120,8 +158,9 @@ def used_between(history: History, opens: datetime, closes: datetime) -> float |
     return None if worst is None else worst / history.promise
 
 
-def _x(at: datetime, begin: datetime) -> float:
-    return round(WIDTH * ((at - begin) / HISTORY), 1)
+def _share(at: datetime, begin: datetime, span: timedelta) -> float:
+    """Of the whole, in parts of a hundred."""
+    return round(100 * ((at - begin) / span), 2)
 
 
 def _y(used: float) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.facets.ages import draw_ages
+from dashboard.facets.ages import draw_ages, draw_week
 from dashboard.screen import Screen
 from recovery.backups import screens as rows
+from recovery.backups.ages import WEEK, history, week
 from recovery.backups.loss import Quote
 from recovery.own.words import UNKNOWN
 
@@ -67,12 +68,17 @@ def quotes_of_sites(screen: Screen) -> dict[str, Quote]:
 
 
 def backups_ages(screen: Screen, key: str) -> Context | None:
-    """How much of each promise was used over the last day: of one database (`key`), or of the one
-    that is worst."""
-    worst = screen.backups.looked_after[:1] if not key else ()
-    name = key or next((row.name for row in worst), "")
-    plot = draw_ages(rows.history(name)) if name else None
-    return {"name": name, "plot": plot} if plot else None
+    """How much of each promise was used over the last day, or week (`NAME:7`): of one database, or
+    of the one that is worst where none is named."""
+    wanted, _, days = key.partition(":")
+    names = [row.name for row in screen.backups.looked_after]
+    name = wanted or next(iter(names), "")
+    is_week = days == str(WEEK.days)
+    plot = (draw_week(week(name)) if is_week else draw_ages(history(name))) if name else None
+    if plot is None and not (wanted in names and is_week):
+        return None
+    others = sorted(one for one in names if one != name)
+    return {"name": name, "plot": plot, "is_week": is_week, "others": others}
 
 
 def backups_proofs(screen: Screen, key: str) -> Context | None:

@@ -15,6 +15,7 @@ from recovery.core.ports import DATABASE, Login
 from recovery.failover import screens as rows
 from recovery.failover.facts import NEVER
 from recovery.failover.views.databases import DatabaseView, FailoverView
+from recovery.failover.views.month import month_of_database
 from recovery.inventory.facts import DatabaseState
 
 Context = Mapping[str, Any]
@@ -110,6 +111,13 @@ def database_users(screen: Screen, key: str) -> Context | None:
     """What the user who writes all the time sees, where one does."""
     found = _find(screen, key)
     return {"db": found, "probe": found.probe} if found and found.probe else None
+
+
+def database_month(screen: Screen, key: str) -> Context | None:
+    """What this month's outages are counted from, and what nobody measured."""
+    if _find(screen, key) is None:
+        return None
+    return {"stretches": month_of_database(key, clock.system.now())}
 
 
 def database_worst(screen: Screen, key: str) -> Context | None:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from dashboard.needs import Need, Question, Scene, Site, Stuck, needs, needs_about
+from dashboard.needs import (
+    Need,
+    Question,
+    Scene,
+    Site,
+    Stalled,
+    Stuck,
+    needs,
+    needs_about,
+)
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
@@ -13,6 +23,9 @@ from recovery.drp.views.runs import run_lines
 from recovery.failover.rounds.ringing import PREFIX
 from recovery.failover.views.databases import DatabaseView
 from recovery.inventory.facts import DatabaseState
+from recovery.restores import screens as restores
+from recovery.restores.ringing import PREFIX as RESTORE
+from recovery.restores.ringing import key_of
 
 Context = Mapping[str, Any]
 STOPPING = ("failover", "rescheduling")
@@ -41,6 +54,7 @@ def scene_of(screen: Screen) -> Scene:
             Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
         ),
         stuck=_stuck(screen),
+        stalled=_stalled(screen),
         held=tuple(one.name for one in held),
         held_why=held[0].reason if held else "",
         words=tuple((one.seat, one.container, one.host) for one in screen.unseated if one.seat),
@@ -80,6 +94,28 @@ def _stuck(screen: Screen) -> tuple[Stuck, ...]:
         if conditions:
             found.append(_of_database(one, frozenset(conditions)))
     return tuple(found)
+
+
+def _stalled(screen: Screen) -> tuple[Stalled, ...]:
+    """By the alarms of restores."""
+    keys = (alarm.key for alarm in screen.alarms)
+    rung = {alarm.key: f"{alarm.title}." for alarm in screen.alarms}
+    pks = {UUID(key.split(":")[1]) for key in keys if key.startswith(RESTORE)}
+    found = restores.views_of(pks) if pks else {}
+    return tuple(
+        Stalled(
+            one.name,
+            one.database,
+            one.host,
+            why=rung[key],
+            in_place=one.in_place,
+            may_call_off=one.may_be_called_off,
+            is_over=not one.is_running,
+        )
+        for pk, one in found.items()
+        for key in (key_of(pk), key_of(pk, "ended"))
+        if key in rung
+    )
 
 
 def _of_database(one: DatabaseView, conditions: frozenset[str]) -> Stuck:

@@ -15,6 +15,7 @@ from dashboard.facets.needs import needs_of
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.alarms.screens import AlarmView
+from recovery.core import clock
 from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import IncidentView
@@ -26,6 +27,7 @@ from recovery.lab.letters import newest_letters
 from recovery.operations import screens as operations
 from recovery.restores.words import deaf
 from recovery.scheduling import screens as scheduling
+from recovery.traffic.month import month_of_application
 
 Context = Mapping[str, Any]
 
@@ -174,6 +176,13 @@ def _condition(process: Mapping[str, Any]) -> tuple[str, str]:
 def application_voice(screen: Screen, key: str) -> Context | None:
     found = next((a for a in screen.applications if a.name == key), None)
     return {"app": found, "service": screen.services.get(key)} if found else None
+
+
+def application_month(screen: Screen, key: str) -> Context | None:
+    """What this month's outages are counted from, and what nobody measured."""
+    if not any(one.name == key for one in screen.applications):
+        return None
+    return {"stretches": month_of_application(key, clock.system.now())}
 
 
 def application_seats(screen: Screen, key: str) -> Context | None:

@@ -14,7 +14,7 @@ from dashboard import lab as lab_controls
 from dashboard.names import name_objects
 from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
-from dashboard.views.page import THEMES, frame, show
+from dashboard.views.page import THEMES, days_of, frame, show
 from recovery.audit import screens as audit
 from recovery.core.moments import BadMoment, read_moment
 from recovery.failover import screens as failover
@@ -77,7 +77,7 @@ def applications(request: HttpRequest, role: Role) -> HttpResponse:
 def application(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if inventory.find_application(name) is None:
         raise Http404(f"There is no application {name}.")
-    topics = [f"application-{part}:{name}" for part in ("voice", "next", "seats")]
+    topics = [f"application-{part}:{name}" for part in ("voice", "next", "month", "seats")]
     return show(request, role, "application", area="applications", topics=topics, heading=name)
 
 
@@ -107,7 +107,10 @@ def databases(request: HttpRequest, role: Role) -> HttpResponse:
 
 @for_people(May.VIEW)
 def backups(request: HttpRequest, role: Role) -> HttpResponse:
-    parts = ("voice", "loss", "ages", "proofs", "stores")
+    name = request.GET.get("database", "")
+    if name and failover.find_database(name) is None:
+        raise Http404(f"There is no database {name}.")
+    parts = ("voice", "loss", f"ages:{name}{days_of(request)}", "proofs", "stores")
     topics = ("backups", "restores", *(f"backups-{part}" for part in parts))
     return show(request, role, "backups", area="backups", topics=topics, heading="Backups")
 
@@ -119,6 +122,7 @@ PARTS = (
     "restores",
     "copies",
     "users",
+    "month",
     "backups",
     "ages",
     "worst",
@@ -131,7 +135,8 @@ PARTS = (
 def database(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     if failover.find_database(name) is None:
         raise Http404(f"There is no database {name}.")
-    topics = [f"database-{part}:{name}" for part in PARTS]
+    days = days_of(request)
+    topics = [f"database-{part}:{name}{days if part == 'ages' else ''}" for part in PARTS]
     return show(request, role, "database", area="databases", topics=topics, heading=name)
 
 
@@ -182,7 +187,7 @@ def _instant(text: str) -> datetime | None:
     """A day, a minute or a moment, in UTC unless it says so; what is none filters nothing."""
     for written in (text, f"{text}:00", f"{text} 00:00:00"):
         with suppress(BadMoment):
-            return read_moment(written, parts=True)
+            return read_moment(written)
     return None
 
 

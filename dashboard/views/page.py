@@ -59,3 +59,8 @@ def frame(request: HttpRequest, role: Role | None) -> dict[str, object]:
         "wall": request.GET.get("wall") == "1",
         "has_lab": lab.is_running(),
     }
+
+
+def days_of(request: HttpRequest) -> str:
+    """Of a plot over time, as a topic has it: the last day, unless the last week is asked for."""
+    return ":7" if request.GET.get("days") == "7" else ""

@@ -150,6 +150,6 @@ def _window(one: Source) -> str:
 def _quote(text: str) -> datetime | None:
     """As the page wrote it; None for whatever else came back."""
     try:
-        return read_moment(text, parts=True)
+        return read_moment(text)
     except BadMoment:
         return None

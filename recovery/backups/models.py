@@ -243,6 +243,21 @@ class RecoveryPoint(models.Model):
         indexes = [models.Index(fields=["replica", "-at"], name="points_of")]
 
 
+class RecoveryHour(models.Model):
+    """History of a week: how old the newest restorable moment was at most, at any look of this
+    hour; None: at one of them there was none."""
+
+    id = models.BigAutoField(primary_key=True)
+    replica = models.ForeignKey(BackupReplica, models.CASCADE, related_name="hours")
+    hour = models.DateTimeField()
+    worst = models.DurationField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["replica", "hour"], name="one_hour_of_a_replica"),
+        ]
+
+
 class BackupRun(models.Model):
     """A finished base backup or daily snapshot that the archive holds, or held."""
 

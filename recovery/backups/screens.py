@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
@@ -15,7 +15,7 @@ from recovery.alarms.models import Alarm
 from recovery.backups import queries
 from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.distance import kilometres
-from recovery.backups.facts import Copy, Database, PointState, terms_of
+from recovery.backups.facts import Copy, Database, PointState
 from recovery.backups.loss import Line, Quote, quote_left, quote_site
 from recovery.backups.models import (
     ArchiverSight,
@@ -23,10 +23,9 @@ from recovery.backups.models import (
     ArchiveSight,
     OwnSight,
     Proof,
-    RecoveryPoint,
     Store,
 )
-from recovery.backups.words import spoken
+from recovery.backups.words import brief, is_silence, spoken
 from recovery.inventory.models import Datacenter
 
 TONES = {
@@ -39,7 +38,6 @@ TONES = {
 KINDS = {"postgresql": "PostgreSQL", "valkey": "Valkey", "redis": "Redis"}
 SHOWN_PROOFS = 12
 NEVER = datetime.min.replace(tzinfo=UTC)
-HISTORY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,7 @@ class CopyView:
     unread_since: datetime | None
     is_never_read: bool
     error: str
+    reason: str
     missing: tuple[str, ...]
     bytes: int
     proven_at: datetime | None
@@ -114,7 +113,9 @@ class BackupsView:
 
 @dataclass(frozen=True, slots=True)
 class StoreView:
-    """A store with what lies in it."""
+    """A store with what lies in it. `error`: why it cannot be read, in full; `reason`: in short,
+    empty where it does not answer at all; `quiet_since`: since when, from when it was read last or,
+    where it never was, from when it was named."""
 
     name: str
     kind: str
@@ -126,6 +127,9 @@ class StoreView:
     orphans: int
     read_at: datetime | None
     error: str
+    reason: str = ""
+    quiet_since: datetime | None = None
+    is_new: bool = False
 
     @property
     def tone(self) -> str:
@@ -270,6 +274,7 @@ def _copy(database: Database, copy: Copy) -> CopyView:
         unread_since=copy.read_at if is_unread else None,
         is_never_read=copy.read_at is None,
         error=copy.error,
+        reason=brief(copy.error),
         missing=copy.missing,
         bytes=copy.bytes,
         proven_at=copy.proven_at,
@@ -294,6 +299,8 @@ def stores() -> tuple[StoreView, ...]:
 
 
 def _store(row: Store, sights: list[ArchiveSight]) -> StoreView:
+    bad = next((one for one in sights if one.error), None)
+    error = bad.error if bad else ""
     return StoreView(
         name=row.name,
         kind=row.kind,
@@ -304,7 +311,10 @@ def _store(row: Store, sights: list[ArchiveSight]) -> StoreView:
         objects=sum(one.objects_there for one in sights),
         orphans=sum(one.orphans for one in sights),
         read_at=min((one.read_at for one in sights if one.read_at), default=None),
-        error=next((one.error for one in sights if one.error), ""),
+        error=error,
+        reason="" if is_silence(error) else brief(error).removeprefix(f"{row.name}: "),
+        quiet_since=(bad.read_at or bad.replica.since) if bad else None,
+        is_new=bad is not None and bad.read_at is None,
     )
 
 
@@ -325,34 +335,3 @@ def proofs() -> tuple[ProofView, ...]:
         )
         for row in rows
     )
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The newest restorable moment of one replica as it was from `at` on, oldest first; the last
-    one until `until`, when it was looked at last."""
-
-    number: int
-    promise: timedelta
-    is_continuous: bool
-    points: tuple[tuple[datetime, datetime | None], ...]
-    until: datetime
-
-
-def history(name: str) -> tuple[History, ...]:
-    """Of the replicas of one database, over the last day."""
-    sights = ArchiveSight.objects.filter(replica__database__name=name, looked_at__isnull=False)
-    found = []
-    for sight in sights.select_related("replica__database").order_by("replica__number"):
-        until = sight.looked_at
-        assert until is not None
-        rows = RecoveryPoint.objects.filter(replica=sight.replica_id)
-        before = rows.filter(at__lt=until - HISTORY).order_by("-at").values_list("at", "moment")[:1]
-        since = rows.filter(at__gte=until - HISTORY).order_by("at").values_list("at", "moment")
-        terms = terms_of(sight.replica.engine, sight.replica.number, queries.continuous())
-        points = (*before, *since)
-        if points:
-            found.append(
-                History(sight.replica.number, terms.promise, terms.is_continuous, points, until)
-            )
-    return tuple(found)

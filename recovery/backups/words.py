@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from recovery.core.moments import instant
 
-__all__ = ["counted", "instant", "joined", "spoken"]
+__all__ = ["brief", "counted", "instant", "is_silence", "joined", "spoken"]
+
+_PART = r"(?:[^:(]|\([^)]*\))+"
+_BRIEF = re.compile(f"{_PART}(?:: {_PART})?")
+_SILENCE = re.compile(
+    "no answer|cannot be reached|connection broke|connection refused", re.IGNORECASE
+)
+
+
+def brief(error: str) -> str:
+    """Which store it is and what is the matter, without what a library said of it: whoever wants
+    that finds it one level deeper."""
+    found = _BRIEF.match(error)
+    return (found[0] if found else error).rstrip(". ")
+
+
+def is_silence(error: str) -> bool:
+    """Whether it says that the store does not answer: another one answers, and says no."""
+    return _SILENCE.search(brief(error)) is not None
 
 
 def spoken(span: timedelta) -> str:

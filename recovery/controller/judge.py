@@ -38,6 +38,7 @@ from recovery.operations.facts import Verb
 from recovery.restores.cycle import carry_on
 from recovery.restores.lottery import draw_lots
 from recovery.restores.queries import Leases
+from recovery.restores.ringing import watch_restores
 from recovery.scheduling.cycle import ROUND, reschedule
 
 log = structlog.get_logger()
@@ -251,6 +252,19 @@ class Judge:
         ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)
+        if not self.doubt:
+            self._ring_restores(now)
+
+    def _ring_restores(self, now: float) -> None:
+        """Those that get nowhere, as far as we have looked at them (B3)."""
+        watch_restores(
+            actor=self.actor,
+            now=self.clock.now(),
+            looked_for=now - self.sighted.watch.memory.begun,
+            paused=self.sighted.hands_off or self.sighted.paused,
+            despite=authority.restores_above_pause() if self._is_paused else (),
+            leases=self._leases(),
+        )
 
     def _carry_plans(self) -> None:
         """Runs of recovery plans. People's words stand above a pause of automation, and not above

@@ -11,20 +11,16 @@ from datetime import UTC, datetime
 
 EXAMPLE = "2026-11-28 18:00:00"
 REFUSAL = f"Write it like {EXAMPLE}, in UTC; or with its offset, like 2026-11-28 19:00:00+01:00."
-_WRITTEN = re.compile(
-    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?P<part>\.\d{1,6})?(Z|[+-]\d\d:\d\d)?", re.ASCII
-)
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 class BadMoment(ValueError):
     """Its text is the sentence for whoever wrote it."""
 
 
-def read_moment(text: str, *, parts: bool = False) -> datetime:
-    """`parts`: of a second too, as programs copy them from one another. `BadMoment` for whatever
-    is none."""
-    found = _WRITTEN.fullmatch(text)
-    if found is None or (found["part"] and not parts):
+def read_moment(text: str) -> datetime:
+    """With its part of a second, as logs write it. `BadMoment` for whatever is none."""
+    if _WRITTEN.fullmatch(text) is None:
         raise BadMoment(REFUSAL)
     try:
         moment = datetime.fromisoformat(text)

@@ -94,7 +94,8 @@ class RestoreStep(Guarded):
 
 
 class RestoreSight(models.Model):
-    """The newest word of the agent that is at it, overwritten: progress for people."""
+    """The newest word of the agent that is at it, overwritten: progress for people. `moved_at`:
+    when anything of it went on last, by that word and those before it."""
 
     restore = models.OneToOneField(Restore, models.CASCADE, primary_key=True, related_name="sight")
     at = models.DateTimeField()
@@ -103,6 +104,7 @@ class RestoreSight(models.Model):
     total = models.BigIntegerField()
     speed = models.FloatField()
     left_ms = models.BigIntegerField()
+    moved_at = models.DateTimeField(null=True)
 
 
 class Stray(models.Model):

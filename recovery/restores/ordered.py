@@ -8,9 +8,12 @@ from datetime import datetime
 from recovery.inventory.facts import Verdict
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
+from recovery.restores.decide import ARCHIVE
 from recovery.restores.facts import Left, OrderSight, Phase
+from recovery.restores.stuck import Tries
 
 VERBS = {Phase.RESTORE: Verb.RESTORE, Phase.SWITCH: Verb.ADOPT}
+FRUITLESS = frozenset({OperationState.FAILED, OperationState.REFUSED, OperationState.UNKNOWN})
 
 
 def running(orders: Sequence[Operation], phase: Phase) -> list[Operation]:
@@ -30,6 +33,16 @@ def newest(orders: Iterable[Operation], verb: Verb) -> OrderSight | None:
     if not found:
         return None
     return OrderSight(OperationState(found[-1].state), found[-1].detail, found[-1].held_reason)
+
+
+def tries(orders: Iterable[Operation], verb: Verb) -> Tries:
+    """How often it was asked for, and how the last one that ended without it did."""
+    mine = [op for op in orders if op.verb == verb]
+    gone = [op for op in mine if op.state in FRUITLESS]
+    if not gone:
+        return Tries(len(mine))
+    words = gone[-1].detail.removeprefix(ARCHIVE).rstrip(". ") or "its outcome is not known"
+    return Tries(len(mine), words, gone[-1].ended_at)
 
 
 def quiet(orders: list[Operation], now: datetime) -> float:

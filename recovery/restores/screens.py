@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from recovery.backups.models import ArchiveSight
-from recovery.inventory.facts import Verdict
+from recovery.alarms.facts import Severity
 from recovery.inventory.models import Database
-from recovery.operations.facts import Verb
 from recovery.restores import queries, standings
 from recovery.restores.actions.people import refuse, say_risk
 from recovery.restores.choices import refuse_host, refuse_source, ways
-from recovery.restores.closing import unclosed
-from recovery.restores.decide import unlent
 from recovery.restores.facts import (
     ENDED,
     Choice,
@@ -27,22 +23,12 @@ from recovery.restores.facts import (
     may_call_off,
 )
 from recovery.restores.models import Restore, RestoreSight, Stray
-from recovery.restores.ordered import left, newest
-from recovery.restores.words import follows, hindered, holds
+from recovery.restores.ringing import tries_of
+from recovery.restores.stuck import Tries, told
+from recovery.restores.telling import alarm_of, follows_of, waits_for, word_of
+from recovery.restores.words import holds
 
 SHOWN = 12
-SAYS = {
-    Phase.ASKED: "waits for a second person",
-    Phase.CHOOSE: "begins",
-    Phase.PLACE: "begins",
-    Phase.RESTORE: "restoring",
-    Phase.VERIFY: "checking",
-    Phase.SWITCH: "moving there",
-    Phase.ROUTE: "starting there",
-    Phase.DONE: "done",
-    Phase.ABANDONED: "ended without it",
-    Phase.EXPIRED: "no second word",
-}
 IN_ORDER = (
     Phase.CHOOSE,
     Phase.PLACE,
@@ -56,9 +42,11 @@ IN_ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class ProgressView:
-    """The newest word of its agent. `percent` None: not known yet; `left`: seconds to fetch."""
+    """The newest word of its agent. `percent` None: not known yet; `left`: seconds to fetch;
+    `moved_at`: when anything of it went on last."""
 
     at: datetime
+    moved_at: datetime | None
     phase: str
     percent: float | None
     done: int
@@ -77,7 +65,9 @@ class StepView:
 @dataclass(frozen=True, slots=True)
 class RestoreView:
     """One restore. `waits_for`: the volume of a provider's snapshot, while it is made, or the
-    old host's word; `holds`, `follows`: what is so now, and who has to do what."""
+    old host's word; `holds`, `follows`: what is so now, and who has to do what; `tried`: which try
+    it is and how the last one ended, empty: none came to nothing; `stuck_since`: since when people
+    are told that it does not get on, `is_grave`: and woken."""
 
     id: str
     name: str
@@ -108,6 +98,10 @@ class RestoreView:
     waits_for: str
     holds: str
     follows: str
+    tries: int
+    tried: str
+    stuck_since: datetime | None
+    is_grave: bool
     progress: ProgressView | None
     steps: tuple[StepView, ...]
 
@@ -220,7 +214,8 @@ def preview(
 def _view(row: Restore) -> RestoreView:
     sight: RestoreSight | None = getattr(row, "sight", None)
     is_at_it = sight is not None and row.phase == Phase.RESTORE
-    hinders = "" if row.called_off else _hindered(row)
+    alarm = alarm_of(row)
+    tries = tries_of(row) if row.phase not in ENDED else Tries()
     return RestoreView(
         id=str(row.pk),
         name=str(row),
@@ -231,7 +226,7 @@ def _view(row: Restore) -> RestoreView:
         old_host=row.old_host,
         phase=row.phase,
         phase_at=row.phase_at,
-        word=_word(row),
+        word=word_of(row),
         asked_at=row.asked_at,
         asked_by=row.vouch.requested_by,
         given_by=row.vouch.given_by,
@@ -248,38 +243,16 @@ def _view(row: Restore) -> RestoreView:
         end_reason=row.end_reason,
         called_off=row.called_off,
         in_place=row.in_place,
-        waits_for=_waits_for(row),
+        waits_for=waits_for(row),
         holds=holds(Phase(row.phase), row.database.name, row.host.name, in_place=row.in_place),
-        follows=hinders
-        or follows(
-            Phase(row.phase), row.host.name, in_place=row.in_place, called_off=row.called_off
-        ),
+        follows=follows_of(row, tries, is_stuck=alarm is not None),
+        tries=tries.number,
+        tried=told(tries),
+        stuck_since=alarm.raised_at if alarm else None,
+        is_grave=alarm is not None and alarm.severity == Severity.PAGE,
         progress=_progress(sight) if is_at_it and sight else None,
         steps=_steps(row),
     )
-
-
-def _hindered(row: Restore) -> str:
-    seen = ArchiveSight.objects.filter(replica=row.source_id).values_list("error", flat=True)
-    unread = next(iter(seen), "") if row.phase not in ENDED else ""
-    verdict = Verdict(row.host.verdict)
-    return hindered(Phase(row.phase), row.host.name, verdict, row.source.store.name, unread)
-
-
-def _waits_for(row: Restore) -> str:
-    if row.phase == Phase.PLACE:
-        return unlent(queries.loan_of(row.pk))
-    if row.phase != Phase.SWITCH:
-        return ""
-    orders = list(queries.orders_of(row, [Verb.FENCE, Verb.ADOPT]))
-    is_adopting = any(op.verb == Verb.ADOPT for op in orders)
-    return "" if is_adopting else unclosed(newest(orders, Verb.FENCE), left(orders))
-
-
-def _word(row: Restore) -> str:
-    """Where it goes nowhere else, nothing moves."""
-    there = {Phase.SWITCH: "put in its place", Phase.ROUTE: "starting"} if row.in_place else {}
-    return there.get(Phase(row.phase), SAYS[Phase(row.phase)])
 
 
 def _steps(row: Restore) -> tuple[StepView, ...]:
@@ -290,6 +263,7 @@ def _steps(row: Restore) -> tuple[StepView, ...]:
 def _progress(sight: RestoreSight) -> ProgressView:
     return ProgressView(
         at=sight.at,
+        moved_at=sight.moved_at,
         phase=sight.phase,
         percent=round(min(100.0, 100 * sight.done / sight.total), 1) if sight.total else None,
         done=sight.done,

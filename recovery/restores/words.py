@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recovery.backups.words import instant, spoken
+from recovery.backups.words import brief, instant, spoken
 from recovery.inventory.facts import Verdict
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.in_place import STARTS_WITHIN
@@ -68,7 +68,7 @@ def hindered(phase: Phase, host: str, verdict: Verdict, store: str, unread: str)
         )
     if unread and phase in BEFORE_SWITCH:
         return (
-            f"It may not go on now: {store} cannot be read ({unread.rstrip('.')}). It goes on once"
+            f"It may not go on now: {store} cannot be read ({brief(unread)}). It goes on once"
             " it can; who does not want to wait calls it off and asks anew, from another replica."
         )
     return ""

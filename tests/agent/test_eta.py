@@ -52,6 +52,7 @@ class Series:
             paces,
             now=now,
             proof_since=proof_since if proof_since <= now else None,
+            log=self.log,
         )
 
     def misses(self, paces: Paces, steps: int = 12) -> list[float]:

@@ -1,8 +1,8 @@
 """`make bench-restore`: a PostgreSQL database out of a real SeaweedFS.
 
 `python -m tests.bench.restore` (MIB=2048 of data, a quarter as much of log, ROUNDS=4). In the same
-run, each alone: raw writing to the same disk until it is safe there, reading every object from the
-store, opening and unpacking them in memory. A restore's fetching and unpacking, until it is safe,
+run, each alone: raw writing to the same disk until it is safe there (past the page cache or through
+it, whichever was faster), reading every object from the store, opening and unpacking them in memory. A restore's fetching and unpacking, until it is safe,
 must reach 0.8 of the least. What it tells of its end (replay and proof included) after the first
 tenth must be right within 15 % of the whole, 95 of 100 words: each that it says is held against
 what came. The first restore of a process goes by what most hosts do and says little, the others by
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import os
 import secrets
 import sys
@@ -79,6 +80,11 @@ class Stages:
         self.speeds.append(self._size / took)
         self.costs.append(self._meter.read().less(before))
 
+    def keep_faster(self) -> None:
+        """Of two ways to do the same, that which is the limit."""
+        best = self.speeds.index(max(self.speeds))
+        self.speeds, self.costs = [self.speeds[best]], [self.costs[best]]
+
 
 async def _timed(act: Callable[[], Awaitable[object]]) -> float:
     began = system.monotonic()
@@ -86,14 +92,19 @@ async def _timed(act: Callable[[], Awaitable[object]]) -> float:
     return system.monotonic() - began
 
 
-async def _raw_disk(folder: Path, size: int) -> None:
-    block = os.urandom(1 << 23)
+async def _raw_disk(folder: Path, size: int, flags: int = 0) -> None:
+    """`flags`: O_DIRECT goes past the page cache, as a restore does where it can."""
+    block = mmap.mmap(-1, 1 << 23)
+    block.write(os.urandom(1 << 23))
 
     def write() -> None:
-        with (folder / "raw").open("wb", buffering=0) as out:
+        out = os.open(folder / "raw", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | flags)
+        try:
             for _ in range(size // len(block)):
-                out.write(block)
-            os.fsync(out.fileno())
+                os.write(out, block)
+            os.fsync(out)
+        finally:
+            os.close(out)
 
     await asyncio.to_thread(write)
     (folder / "raw").unlink()
@@ -143,7 +154,9 @@ async def _round(
         await asyncio.to_thread(lambda: unseal(sealed[name], name=name, keys=KEYS))
 
     stages = Stages(meter, size)
-    await stages.add(lambda: _raw_disk(folder, size))
+    for flags in (0, os.O_DIRECT):
+        await stages.add(lambda flags=flags: _raw_disk(folder, size, flags))
+    stages.keep_faster()
     await stages.add(lambda: _many(names, keep_it))
     await stages.add(lambda: _many(names, unpack))
     sealed.clear()

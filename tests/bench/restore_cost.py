@@ -52,8 +52,8 @@ class Watched(Progress):
     read: Callable[[], Cpu] = Cpu
     spent: Cpu = Cpu()
 
-    def begin(self, phase: str, *, total: int, replay: int) -> None:
-        super().begin(phase, total=total, replay=replay)
+    def begin(self, phase: str, *, total: int, replay: int, log: int = 0) -> None:
+        super().begin(phase, total=total, replay=replay, log=log)
         self.spent = self.read()
 
     def brought(self) -> None:

@@ -9,7 +9,9 @@ import pytest
 from recovery.alarms.models import Alarm
 from recovery.core import clock
 from recovery.failover.rounds.meter import SILENT, STARTS_WITHIN, watch_meter
+from recovery.failover.views.month import month_of_database
 from recovery.inventory.models import WriteProbe
+from recovery.traffic.month import month_of_application
 from tests.dashboard import bases
 from tests.dashboard.bases import Base
 from tests.dashboard.conftest import SignIn
@@ -41,6 +43,25 @@ def test_a_silent_meter_is_unknown_and_rings_and_no_second_is_told_as_fine(
     html = page(sign_in, "/databases/orders-pg/")
     assert "orders-pg:</span> serves." in html
     assert "not every second was measured" in html, "its meter began anew"
+
+
+@pytest.mark.usefixtures("seeded")
+def test_what_of_the_month_nobody_measured_stands_beside_what_was(sign_in: SignIn) -> None:
+    now = clock.system.now().replace(day=20, hour=12)
+    WriteProbe.objects.update(at=now, since=now - timedelta(days=2), failing_since=None)
+    html = page(sign_in, "/databases/orders-pg/")
+    month = html[html.index('id="p-database-month"') :]
+    month = month[: month.index("</section>")]
+    assert month.count("<tr data-state") + month.count("measured all the time") >= 2
+    assert "its writing user has asked without a break only since then" in month
+    found = month_of_database("orders-pg", now)
+    assert [one.is_measured for one in found] == [False, True]
+    stopped = month_of_database("orders-pg", now + timedelta(seconds=11))
+    assert [one.is_measured for one in stopped] == [False, True, False]
+    assert "Nobody asks it as a user does" in page(sign_in, "/databases/fresh-pg/")
+    (app,) = month_of_application("newsletter", now)
+    assert not app.is_measured
+    assert "Nobody asks it as a user does" in page(sign_in, "/applications/newsletter/")
 
 
 def test_who_may_move_it_reads_as_whom_its_users_connect(

@@ -39,7 +39,7 @@ def test_a_moment_is_read_in_utc_and_an_offset_is_converted(text: str) -> None:
     [
         *("", "yesterday", "1" * 5000, "2026-W48-7", "2026-W48-7 12:00:00", "20261129T120000"),
         *("11/29/2026 10:47", "2026-11-29", "2026-11-29 12:00", "1764417600", "2026-11-29 12"),
-        *("٢٠٢٦-١١-٢٩ ١٢:٠٠:٠٠", "2026-11-29 12:00:00 UTC", "2026-11-29 12:00:00.5"),
+        *("٢٠٢٦-١١-٢٩ ١٢:٠٠:٠٠", "2026-11-29 12:00:00 UTC", "2026-11-29 12:00:00.1234567"),
         *("2026-02-30 12:00:00", "2026-11-29 25:00:00", "0000-01-01 00:00:00"),
         *("0001-01-01 00:00:00+01:00", "9999-12-31 23:59:59-01:00", "2026-11-29 12:00:00+25:00"),
         *("2026-11-29 12:00:00\x00", "2026-11-29 12:00:00\n"),
@@ -50,8 +50,9 @@ def test_what_has_another_form_or_is_no_moment_is_refused_with_the_form(text: st
         read_moment(text)
 
 
-def test_programs_copy_parts_of_a_second() -> None:
-    assert read_moment("2026-11-29T12:00:00.250Z", parts=True).microsecond == 250_000
+def test_a_moment_out_of_a_log_keeps_its_part_of_a_second() -> None:
+    assert read_moment("2026-11-29T12:00:00.250Z").microsecond == 250_000
+    assert Moment(label="To").clean("2026-11-29 12:00:00.250") == NOON.replace(microsecond=250_000)
 
 
 def test_the_commands_read_it_as_the_pages_do() -> None:

@@ -1,4 +1,4 @@
-"""Idle work beside other work: both count, what was said is heard, nothing is left behind."""
+"""Less urgent work beside other work: both count, what was said is heard, nothing is left."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from recovery.engines import children
 
 
-def beside(idle: str, other: str) -> subprocess.CompletedProcess[str]:
+def beside(idle: str, other: str, *how: str) -> subprocess.CompletedProcess[str]:
     shell = ("sh", "-c")
-    argv = [sys.executable, "-m", "tests.beside", *shell, idle, "--", *shell, other]
+    argv = [sys.executable, "-m", "tests.beside", *how, *shell, idle, "--", *shell, other]
     return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=90)
 
 
@@ -36,6 +36,14 @@ def test_what_the_idle_one_said_is_told_and_it_was_idle() -> None:
     assert "SCHED_IDLE" in told or "19" in told.split()
     assert told.startswith("first\n")
     assert told.endswith("trouble\n")
+
+
+def test_a_nice_one_keeps_a_small_share_of_a_busy_processor() -> None:
+    done = beside("chrt -p $$; nice; exit 3", "nice", "--nice")
+    here, policy, _, other = done.stdout.splitlines()
+    assert done.returncode == 3
+    assert "SCHED_OTHER" in policy
+    assert int(other) == min(19, int(here) + 15)
 
 
 def test_when_the_other_failed_the_idle_one_and_its_children_end(tmp_path: Path) -> None:

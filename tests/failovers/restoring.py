@@ -27,6 +27,10 @@ POINT = """
 SELECT s.moment FROM backups_archivesight s JOIN backups_backupreplica b ON b.id = s.replica_id
 JOIN inventory_database d ON d.id = b.database_id WHERE d.name = %s AND b.number = %s
 """
+SIGHT = """
+SELECT s.* FROM backups_archivesight s JOIN backups_backupreplica b ON b.id = s.replica_id
+JOIN inventory_database d ON d.id = b.database_id WHERE d.name = %s AND b.number = %s
+"""
 MEMBERS = """
 SELECT h.name FROM inventory_replica r JOIN inventory_host h ON h.id = r.host_id
 JOIN inventory_database d ON d.id = r.database_id
@@ -92,7 +96,18 @@ def covered(bases: Bases, name: str, *replicas: int) -> None:
 def has_points(bases: Bases, names: Iterable[str], *replicas: int) -> None:
     """Something could be restored from each."""
     wanted = [(name, replica) for name in names for replica in replicas]
-    wait_for(lambda: all(point(bases, *one) is not None for one in wanted), 300)
+
+    def missing() -> list[str]:
+        none = [one for one in wanted if point(bases, *one) is None]
+        return [
+            f"{name} {replica}: {bases.stack.rows(SIGHT, name, replica)}" for name, replica in none
+        ]
+
+    try:
+        wait_for(lambda: not missing(), 300)
+    except AssertionError as error:
+        error.add_note(f"nothing to restore of {missing()}")
+        raise
 
 
 def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Restored:

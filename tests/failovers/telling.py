@@ -214,7 +214,7 @@ class Bases:
     def _signed_in(self, who: str) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=self.stack.url, follow_redirects=True, timeout=15) as client:
             login = client.get("/account/login/")
-            client.post(
+            said = client.post(
                 "/account/login/",
                 data={
                     "csrfmiddlewaretoken": _token(login.text),
@@ -222,6 +222,7 @@ class Bases:
                     "password": passwords(self.stack)[who],
                 },
             )
+            assert "Sign in to the control room" not in said.text, said.text[-1500:]
             yield client
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.onlab import passwords
 from tests.failovers.restoring import POINT, covered, has_points, point, quoted
 from tests.failovers.shelves import flip_in_snapshot, frozen, shelf
 from tests.failovers.telling import Bases, now
@@ -63,10 +64,11 @@ class Lives:
 
     def start(self) -> Stack:
         running = self.here.enter_context(started(self.folder, self.env))
-        self.passwords = self.passwords or running.said
-        with running.output.open("a") as out:
-            out.write(self.passwords)  # told at the first start alone
         self.stack = Stack(running, self.env)
+        if passwords(self.stack):  # anew, as long as nobody has signed in
+            self.passwords = running.said
+        with running.output.open("a") as out:
+            out.write(self.passwords)
         self.here.callback(self.stack.close)
         return self.stack
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -16,10 +17,17 @@ import pytest
 from recovery.core.clock import system
 from recovery.engines import children, roles
 from recovery.engines.valkey import Valkey
-from recovery.lab.databases.clients import Door, NotWritten, PostgresSession, Session, connect
+from recovery.lab.databases.clients import (
+    Door,
+    NotWritten,
+    PostgresSession,
+    Session,
+    connect,
+    refusal,
+)
 from recovery.lab.databases.gauge import Gap
 from recovery.lab.databases.ledger import Ledger
-from recovery.lab.databases.writer import Writer
+from recovery.lab.databases.writer import TRY_EVERY, Writer
 from tests.support.databases import Database
 from tests.support.own import free_port
 from tests.support.server import PASSWORD
@@ -147,6 +155,22 @@ async def test_a_wrong_password_is_said_and_tried_again(tmp_path: Path, server: 
         await watched.fails()
         assert "WRONGPASS" in watched.writer.gauge.error
         assert watched.changes == 1
+
+
+async def test_a_full_server_is_tried_ever_more_seldom_until_it_says_anything_else(
+    tmp_path: Path,
+) -> None:
+    said = ["FATAL:  sorry, too many clients already"] * 2 + ["down"] * 2
+    tried: list[float] = []
+
+    async def connected() -> Session:
+        tried.append(system.monotonic())
+        raise refusal(said[min(len(tried), len(said)) - 1])
+
+    async with writing(tmp_path, connected):
+        await until(lambda: len(tried) == len(said), seconds=10)
+    waited = [later - earlier for earlier, later in pairwise(tried)]
+    assert [round(one / TRY_EVERY) for one in waited] == [2, 4, 1]
 
 
 async def test_an_edge_without_a_route_that_talks_http_is_a_refusal() -> None:

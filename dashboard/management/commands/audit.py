@@ -134,6 +134,6 @@ def said(found: Verified) -> str:
 def _instant(text: str) -> datetime:
     """In UTC, or with its offset."""
     try:
-        return read_moment(text, parts=True)
+        return read_moment(text)
     except BadMoment as error:
         raise ArgumentTypeError(str(error)) from error

@@ -108,7 +108,7 @@ def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        return read_moment(text, parts=True)
+        return read_moment(text)
     except BadMoment as error:
         raise CommandError(str(error)) from error
 

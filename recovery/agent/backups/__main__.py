@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 def _moment(text: str) -> datetime:
     """In UTC, or with its offset."""
     try:
-        return read_moment(text, parts=True)
+        return read_moment(text)
     except BadMoment as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -292,7 +292,7 @@ def _adopting(database: DatabaseSpec, spec: RestoreSpec) -> DatabaseSpec:
 
 def _running(name: str, work: _Work) -> RestoreFact:
     progress = work.progress
-    left = progress.seconds_left
+    left, still = progress.seconds_left, progress.still
     return RestoreFact(
         restore=name,
         replica=work.replica,
@@ -302,6 +302,7 @@ def _running(name: str, work: _Work) -> RestoreFact:
         total=progress.total,
         speed=progress.speed if progress.done else 0.0,
         left_ms=-1 if left is None else int(left * 1000),
+        still_ms=-1 if still is None else int(still * 1000),
     )
 
 

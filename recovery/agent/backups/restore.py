@@ -153,7 +153,9 @@ class Restore:
         data, progress = layout.files.data, self.progress
         data.mkdir(mode=0o700)
         log = sum(chunk.stop - chunk.start for chunk in plan.chunks)
-        progress.begin("fetching the base", total=manifest.plain + log, replay=_to_replay(plan))
+        progress.begin(
+            "fetching the base", total=manifest.plain + log, replay=_to_replay(plan), log=log
+        )
         pace = Pace(layout.seat.folder, progress.is_safe)
         try:
             await unpack(self._counted(plan, manifest), data, pace)

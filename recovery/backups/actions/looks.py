@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from recovery.backups.actions.hours import forget_hours, keep_hours
 from recovery.backups.decide import advance
 from recovery.backups.facts import Point, Run, Terms, terms_of
 from recovery.backups.models import ArchiveSight, BackupRun, RecoveryPoint
@@ -48,6 +49,7 @@ def see_archives(looks: Sequence[Look]) -> list[UUID]:
         changed = [one.replica_id for one in due if _note(one, found[one.replica_id])]
         _keep_runs(due, found)
         _keep_points(due)
+        keep_hours(due)
         ArchiveSight.objects.bulk_update(due, FIELDS, batch_size=500)
     return changed
 
@@ -184,6 +186,7 @@ def _run(replica: UUID, run: FinishedRun) -> BackupRun:
 def forget_points(*, now: datetime) -> int:
     """History older than it is kept goes, and runs beyond the last ones of each replica."""
     gone = 0
+    forget_hours(now=now)
     for sight in ArchiveSight.objects.select_related("replica__database"):
         oldest = now - KEPT_PROMISES * _terms(sight).promise
         gone += RecoveryPoint.objects.filter(replica=sight.replica_id, at__lt=oldest).delete()[0]

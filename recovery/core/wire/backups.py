@@ -87,7 +87,8 @@ class RestoreSpec(msgspec.Struct, frozen=True, kw_only=True):
 class RestoreFact(msgspec.Struct, frozen=True, kw_only=True):
     """A restore on this host. `staged`: proven, and beside the place where it is to serve. `done`
     of `total` bytes are unpacked; `speed` in bytes a second; `left_ms`: until it is
-    staged, -1: not known yet."""
+    staged, -1: not known yet. `still_ms`: since anything of it went on, a byte that came, was safe
+    or was replayed, -1: its agent does not say."""
 
     restore: str
     replica: str
@@ -97,6 +98,7 @@ class RestoreFact(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     speed: float = 0.0
     left_ms: int = -1
+    still_ms: int = -1
 
 
 class RestoreResult(msgspec.Struct, frozen=True, kw_only=True):

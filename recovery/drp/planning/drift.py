@@ -95,7 +95,9 @@ def _step(was: PlannedStep, then: PlannedStep, ours: _Ours) -> Iterator[str]:
                 yield f"{was.id}: {target.name} is no target of it any more."
         elif (word := _epoch(target, new[key], ours)) != "":
             yield f"{was.id}: {word}"
-    for key in new.keys() - old.keys():
+    for key in (
+        new.keys() - old.keys() - ours.busy
+    ):  # no standby of it stands by while it is promoted
         yield f"{was.id}: {new[key].name} is a target of it now, and was not when it was approved."
     if _rest(was) != _rest(then):
         yield f"{was.id} does something else now than what was approved."

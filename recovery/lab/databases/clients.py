@@ -7,6 +7,7 @@ wait for a synchronous standby is acknowledged as if it had succeeded (safety.md
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +25,13 @@ FORGET = b"DELETE FROM acknowledged WHERE n <= $1"
 
 class NotWritten(Exception):
     """The server or the way to it said no, in its own words."""
+
+
+class Full(NotWritten):
+    """The server lives, and has no place for one more: who tries on at once keeps it so."""
+
+
+FULL = re.compile("too many clients|connection slots are reserved|max number of clients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class PostgresSession:
         try:
             connection = await psycopg.AsyncConnection.connect(info, autocommit=True)
         except psycopg.Error as error:
-            raise NotWritten(_first_line(error)) from error
+            raise refusal(_first_line(error)) from error
         session = cls(connection)
         try:
             await session._ask(CREATE)
@@ -199,7 +207,7 @@ class ValkeySession:
         except (OSError, hiredis.ProtocolError) as error:
             raise NotWritten(_first_line(error)) from error
         if isinstance(answer, hiredis.ReplyError):
-            raise NotWritten(str(answer))
+            raise refusal(str(answer))
         return answer
 
 
@@ -208,6 +216,11 @@ def _packed(words: tuple[str | int, ...]) -> bytes:
     encoded = [str(word).encode() for word in words]
     parts = [b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded]
     return b"*%d\r\n%b" % (len(encoded), b"".join(parts))
+
+
+def refusal(words: str) -> NotWritten:
+    """What a server said instead of yes."""
+    return Full(words) if FULL.search(words) else NotWritten(words)
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,7 +3,8 @@
 Invariants: one number at a time while all is well; while it is not, fresh connections are tried
 side by side, so that a dead one costs its own patience and not the others'; of the connections
 that reached a server only one waits for an acknowledgement, so that a database that holds its
-commits back is not filled with waiting connections.
+commits back is not filled with waiting connections; one that says that it is full is tried ever
+more seldom, until it says anything else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from recovery.core.clock import Clock
 from recovery.core.ending import end
-from recovery.lab.databases.clients import NotWritten, Session
+from recovery.lab.databases.clients import Full, NotWritten, Session
 from recovery.lab.databases.gauge import Gap, Gauge
 from recovery.lab.databases.ledger import Ledger
 
@@ -22,6 +23,8 @@ PATIENCE = 2.0
 """Seconds that a user waits for a connection, and again for an acknowledgement."""
 TRY_EVERY = 0.3
 """While nothing is acknowledged, a fresh connection is tried this often."""
+LEAVES_ALONE = 4
+"""How often that is doubled at most, each time that a server says that it is full: 4.8 s."""
 DOUBT = 0.5
 """A write that takes longer is overtaken by fresh connections."""
 FORGET_EVERY = 5_000
@@ -47,6 +50,7 @@ class Writer:
         self.gauge = Gauge()
         self.lost: set[int] = set()
         self._waiting = 0
+        self._fulls = 0
         self._gap: Gap | None = None
 
     async def run(self) -> None:
@@ -110,7 +114,8 @@ class Writer:
                     )
                     if (session := self._first(done)) is not None:
                         return session
-                await asyncio.sleep(max(0.0, began + TRY_EVERY - self._clock.monotonic()))
+                pause = TRY_EVERY * 2**self._fulls
+                await asyncio.sleep(max(0.0, began + pause - self._clock.monotonic()))
         finally:
             await _end(tries)
             if hanging is not None:
@@ -132,10 +137,12 @@ class Writer:
         for task in done:
             error = task.exception()
             if error is None:
+                self._fulls = 0
                 if found is not None:
                     found.close()
                 found = task.result()
             elif isinstance(error, NotWritten | TimeoutError):
+                self._fulls = min(self._fulls + 1, LEAVES_ALONE) if isinstance(error, Full) else 0
                 self._fail(error)
             else:
                 raise error

@@ -14,13 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from recovery.lab.layout import LabHost
-from recovery.lab.net.pipe import End, Pipe, abort
+from recovery.lab.net.pipe import End, Line, Pipe, abort
 from recovery.lab.weather import FAIR, Scope, Way, Weather
 
 Address = tuple[str, int]
 MOST_CONNECTIONS = 256
 """Connections from outside that one host has at a time, as a machine has a backlog. Without an end
 a lab that was too slow for a while would serve its dead clients for ever and no living one."""
+LOOK_SECONDS = 1.0
+"""Between two looks at which clients hung up: at the second one their connections are reset."""
 
 
 class HostNet(ABC):
@@ -28,7 +30,8 @@ class HostNet(ABC):
 
     def __init__(self, host: LabHost) -> None:
         self.host = host
-        self._pipes: set[Pipe] = set()
+        self.lines: set[Line] = set()
+        self._looker: asyncio.TimerHandle | None = None
         self.weather: Weather = FAIR
         self.is_up = False
         self.is_dying: Callable[[], bool] = lambda: False
@@ -37,11 +40,9 @@ class HostNet(ABC):
 
     def up(self, is_dying: Callable[[], bool]) -> None:
         """The host starts anew: whatever was left of its former life is reset."""
-        for pipe in list(self._pipes):
-            for side in (pipe.source, pipe.target):
-                if side is not None:
-                    abort(side)
-        self._pipes.clear()
+        for line in list(self.lines):
+            line.abort()
+        self.lines.clear()
         self.is_up, self.is_dying = True, is_dying
         self.settle()
         self.recheck()
@@ -81,8 +82,9 @@ class HostNet(ABC):
         return self.is_up and self.weather.passes(way, scope)
 
     def recheck(self) -> None:
-        for pipe in list(self._pipes):
-            pipe.recheck()
+        for line in list(self.lines):
+            line.forth.recheck()
+            line.back.recheck()
 
     def check(self) -> None:
         """Somebody's end was seen: is it the whole host's?"""
@@ -96,7 +98,7 @@ class HostNet(ABC):
     ) -> None:
         """Passes one accepted connection on. `control` ones come from this host itself."""
         client.setblocking(False)
-        if scope == "public" and len(self._pipes) >= 2 * MOST_CONNECTIONS:
+        if scope == "public" and len(self.lines) >= MOST_CONNECTIONS:
             client.close()
             return
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -104,9 +106,27 @@ class HostNet(ABC):
         second: Way = "in" if scope == "control" else "out"
         forth = Pipe(lambda: self._may(first, scope, origin), lambda: self.relayed_weather)
         back = Pipe(lambda: self._may(second, scope, origin), lambda: self.relayed_weather)
-        self._pipes |= {forth, back}
-        task = asyncio.ensure_future(self._join(client, to, forth, back))
+        line = Line(forth, back)
+        self.lines.add(line)
+        task = asyncio.ensure_future(self._join(client, to, line))
         task.add_done_callback(lambda done: done.exception())
+        if self._looker is None:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._looker = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """Goes on with what a peer's life or weather held back, and drops whose client is gone:
+        what lies between the two is read by nobody any more, and its server would be full of it."""
+        self._looker = None
+        for line in list(self.lines):
+            line.recheck()
+            if line.is_dead():
+                line.abort()
+                self.lines.discard(line)
+        if self.lines:
+            self._look_later()
 
     def _may(self, way: Way, scope: Scope, origin: HostNet | None) -> bool:
         """Whether this direction passes both here and, for a peer's connection, there."""
@@ -118,21 +138,25 @@ class HostNet(ABC):
         is_parted = origin.host.address in self.weather.parted
         return origin.passes(other, "public") and not is_parted
 
-    async def _join(self, client: socket.socket, to: Address, forth: Pipe, back: Pipe) -> None:
-        loop = asyncio.get_running_loop()
+    async def _join(self, client: socket.socket, to: Address, line: Line) -> None:
+        loop, forth, back = asyncio.get_running_loop(), line.forth, line.back
+
+        def made() -> None:
+            line.ends += 1
 
         def ended() -> None:
             self.check()
-            if self.is_up:
-                self._pipes.difference_update((forth, back))
+            line.ends -= 1
+            if self.is_up and not line.ends:
+                self.lines.discard(line)
 
-        near, _ = await loop.connect_accepted_socket(lambda: End(forth, back, ended), client)
+        near, _ = await loop.connect_accepted_socket(lambda: End(forth, back, made, ended), client)
         try:
-            await loop.create_connection(lambda: End(back, forth, ended), *to)
+            await loop.create_connection(lambda: End(back, forth, made, ended), *to)
         except OSError:
             self.check()
             if self.is_up:
-                self._pipes.difference_update((forth, back))
+                self.lines.discard(line)
                 abort(near)
         else:
             with contextlib.suppress(RuntimeError):

@@ -11,12 +11,15 @@ import contextlib
 import random
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from recovery.lab.net.silence import ABORT
 from recovery.lab.weather import Weather
 
 _RETRANSMIT_SECONDS = 0.2
+_OPEN_BOTH_WAYS = frozenset({1, 2, 3})
+"""Of the kernel's states: established, and those on the way there."""
 _HIGH_WATER = 256 * 1024
 
 
@@ -29,6 +32,14 @@ class Pipe:
         self._free_at = 0.0
         self.source: asyncio.Transport | None = None
         self.target: asyncio.Transport | None = None
+
+    @property
+    def is_passing(self) -> bool:
+        return self._passes()
+
+    @property
+    def is_holding(self) -> bool:
+        return bool(self._held)
 
     def feed(self, item: bytes | BaseException | None) -> None:
         """Bytes, None for an orderly end, or the error that the other end met."""
@@ -85,13 +96,57 @@ def _wait(weather: Weather) -> float:
     return wait
 
 
+@dataclass(eq=False, slots=True)
+class Line:
+    """One relayed connection. `ends`: how many of its two are open; `was_gone`: its client had hung
+    up at the look before."""
+
+    forth: Pipe
+    back: Pipe
+    ends: int = 0
+    was_gone: bool = False
+
+    def recheck(self) -> None:
+        """Of what is held: the weather changed, here or where it comes from."""
+        for pipe in (self.forth, self.back):
+            if pipe.is_holding:
+                pipe.recheck()
+
+    def is_dead(self) -> bool:
+        """Whether its client hung up by the look before this one and could have been heard: what
+        is still on its way then goes to nobody."""
+        was_gone, self.was_gone = self.was_gone, self.forth.is_passing and is_gone(self.forth)
+        return was_gone and self.was_gone
+
+    def abort(self) -> None:
+        for end in (self.forth.source, self.forth.target):
+            if end is not None:
+                abort(end)
+
+
+def is_gone(pipe: Pipe) -> bool:
+    """Whether who feeds it hung up, by the kernel's own word: nobody reads a connection whose
+    other side is full, so nobody meets its end."""
+    if pipe.source is None:
+        return False
+    sock = pipe.source.get_extra_info("socket")
+    try:
+        state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:  # it was closed
+        return True
+    return state not in _OPEN_BOTH_WAYS
+
+
 class End(asyncio.Protocol):
     """One side of the relay: feeds its own pipe, and slows it when the other side is full."""
 
-    def __init__(self, feeds: Pipe, fed_by: Pipe, ended: Callable[[], None]) -> None:
-        self._feeds, self._fed_by, self._ended = feeds, fed_by, ended
+    def __init__(
+        self, feeds: Pipe, fed_by: Pipe, made: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        self._feeds, self._fed_by, self._made, self._ended = feeds, fed_by, made, ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._made()
         stream = cast(asyncio.Transport, transport)
         stream.set_write_buffer_limits(high=_HIGH_WATER)
         self._feeds.source = self._fed_by.target = stream

@@ -51,6 +51,8 @@ class Weed:
             "ip.bind": self.inside,
             "s3.ip.bind": self.address,
             "master.telemetry": "false",
+            # By itself it waits 10 to 20 s for others to lead, after each crash; it has none.
+            "master.electionTimeout": "1s",
             "master.volumeSizeLimitMB": 64,
             "volume.max": 100,
             "s3.port.iceberg": 0,

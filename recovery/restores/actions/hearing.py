@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from recovery.backups.facts import ProofState
@@ -14,6 +14,7 @@ from recovery.restores.models import Restore, RestoreSight, Stray
 
 MOST_STRAYS = 100
 """Of one host: more are counted once these are gone."""
+MOST_STILL_MS = 30 * 86_400_000
 
 
 def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) -> None:
@@ -22,11 +23,12 @@ def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) ->
     own = Restore.objects.filter(host=host, phase__in=sorted(UNFINISHED)) if facts else ()
     known = {str(row.pk): row.pk for row in own}
     told = {known[fact.restore]: fact for fact in facts if fact.restore in known}
+    before = RestoreSight.objects.in_bulk(told) if told else {}
     RestoreSight.objects.bulk_create(
-        [_sight(pk, fact, now) for pk, fact in sorted(told.items())],
+        [_sight(pk, fact, before.get(pk), now) for pk, fact in sorted(told.items())],
         update_conflicts=True,
         unique_fields=["restore"],
-        update_fields=["at", "phase", "done", "total", "speed", "left_ms"],
+        update_fields=["at", "phase", "done", "total", "speed", "left_ms", "moved_at"],
     )
     _hear_strays(host, [fact for fact in facts if fact.restore not in known], now)
 
@@ -60,7 +62,9 @@ def _stray(host: UUID, name: str, fact: RestoreFact, now: datetime) -> Stray:
     )
 
 
-def _sight(restore: UUID, fact: RestoreFact, now: datetime) -> RestoreSight:
+def _sight(
+    restore: UUID, fact: RestoreFact, before: RestoreSight | None, now: datetime
+) -> RestoreSight:
     return RestoreSight(
         restore_id=restore,
         at=now,
@@ -69,4 +73,16 @@ def _sight(restore: UUID, fact: RestoreFact, now: datetime) -> RestoreSight:
         total=fact.total,
         speed=fact.speed,
         left_ms=fact.left_ms,
+        moved_at=_moved_at(fact, before, now),
     )
+
+
+def _moved_at(fact: RestoreFact, before: RestoreSight | None, now: datetime) -> datetime:
+    """When it went on last: now where it is in another phase or has more bytes than its last word
+    said, else as long ago as its agent says, on our own clock."""
+    if before is None or (before.phase, before.done) != (fact.phase[:40], fact.done):
+        return now
+    known = before.moved_at or before.at
+    if fact.still_ms < 0:
+        return known
+    return max(known, now - timedelta(milliseconds=min(fact.still_ms, MOST_STILL_MS)))

@@ -8,8 +8,15 @@ import pytest
 
 from recovery.audit.models import AuditEntry
 from recovery.backups import actions, looking
+from recovery.backups.actions.hours import KEPT_HOURS
 from recovery.backups.facts import PointState
-from recovery.backups.models import ArchiveSight, BackupReplica, BackupRun, RecoveryPoint
+from recovery.backups.models import (
+    ArchiveSight,
+    BackupReplica,
+    BackupRun,
+    RecoveryHour,
+    RecoveryPoint,
+)
 from recovery.core.ports.stores import StoreAway
 from tests.actions.backups.ground import back_up, later, make_ground, snap
 from tests.support.archives import write_base, write_wal
@@ -124,6 +131,25 @@ def test_the_history_is_bounded() -> None:
     assert actions.forget_points(now=later(hours=24)) == 0
     assert actions.forget_points(now=later(hours=24, seconds=1)) == 2, "replicas 1 and 2"
     assert actions.forget_points(now=later(days=48, seconds=1)) == 1, "replica 3 is daily"
+
+
+def test_of_each_hour_the_oldest_that_a_point_was_stays_for_a_week_and_a_day() -> None:
+    ground = make_ground()
+    back_up(ground, upto=NOW)
+    for seconds in (60, 1800, 0):
+        ground.read(later(seconds=seconds))
+    first = RecoveryHour.objects.get(replica__number=1, hour=NOW.replace(minute=0, second=0))
+    moment = sight(1).moment
+    assert moment is not None
+    assert first.worst == later(seconds=1800) - moment, "an older look than the last says nothing"
+    ground.stores["s3-par1"].held.clear()
+    ground.read(later(seconds=1801))
+    again = RecoveryHour.objects.get(pk=first.pk)
+    assert again.worst is None, "there was nothing to restore"
+    actions.forget_points(now=first.hour + KEPT_HOURS)
+    assert RecoveryHour.objects.filter(pk=first.pk).exists()
+    actions.forget_points(now=first.hour + KEPT_HOURS + timedelta(seconds=1))
+    assert not RecoveryHour.objects.filter(hour=first.hour).exists()
 
 
 def test_finished_backups_are_noted_once_with_their_size_and_time() -> None:

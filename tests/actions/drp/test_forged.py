@@ -114,7 +114,16 @@ def glass(ground: Ground, by: str, signer: str = "", **signed: object) -> BreakG
 def tell(row: BreakGlass, **changes: str) -> None:
     """Everybody, of this."""
     told = {"key": f"break-glass:{row.ask_id}", "title": str(row), "body": row.reason} | changes
-    raise_alarm(severity=Severity.PAGE, incident=None, actor=BY, reason="x", now=NOW, **told)
+    raise_alarm(
+        key=told["key"],
+        title=told["title"],
+        body=told["body"],
+        severity=Severity.PAGE,
+        incident=None,
+        actor=BY,
+        reason="x",
+        now=NOW,
+    )
 
 
 def broken(ground: Ground) -> frozenset[Rule]:

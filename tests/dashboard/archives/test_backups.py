@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from pytest_django import DjangoAssertNumQueries
 
 from dashboard.panels import draw
@@ -16,7 +17,7 @@ from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.alarms.models import Alarm
 from recovery.backups.cycle import hear_own
-from recovery.backups.models import BackupReplica, Store
+from recovery.backups.models import ArchiveSight, BackupReplica, RecoveryHour, Store
 from recovery.core import clock
 from recovery.core.wire.backups import BackupFact
 from recovery.inventory.models import Host
@@ -135,6 +136,46 @@ def test_the_plot_is_of_the_worst_database_and_can_be_heard() -> None:
     assert "crm-pg" in plot
     assert "replica 2 used at most" in plot
     assert plot.count("<polyline") == 3
+
+
+@pytest.mark.usefixtures("backed_up")
+def test_each_database_can_be_chosen_for_the_plot_and_its_last_week(sign_in: SignIn) -> None:
+    client = sign_in("viewer")
+    chosen = client.get("/backups/?database=wiki-pg&days=7").content.decode()
+    assert "backups-ages%3Awiki-pg%3A7" in chosen, "what is pushed is what was chosen"
+    band = chosen[chosen.index('id="p-backups-ages"') :]
+    band = band[: band.index("</section>")]
+    assert "Age of wiki-pg’s newest restorable moment over the last week" in band
+    assert "days in UTC" in band
+    assert band.count("<polyline") == 2, "replica 2 had nothing to restore"
+    assert "/backups/?database=crm-pg&amp;days=7#p-backups-ages" in band
+    RecoveryHour.objects.filter(replica__database__name="orders-pg").delete()
+    assert "Nothing was noted" in text("backups-ages:orders-pg:7")
+    assert client.get("/backups/?database=nobody").status_code == 404
+    own = client.get("/databases/wiki-pg/?days=7").content.decode()
+    assert "wiki-pg’s newest restorable moment over the last week" in own
+
+
+@pytest.mark.usefixtures("backed_up")
+def test_a_store_that_is_away_is_told_in_a_sentence_and_its_error_one_level_deeper() -> None:
+    endless = 'Could not connect to the endpoint URL: "http://127.84.0.9:8333/backups?list-type=2"'
+    ArchiveSight.objects.filter(replica__store__name="s3-osu2").update(
+        error=f"s3-osu2: cannot be reached: {endless}.", read_at=None, moment=None
+    )
+    stores = text("backups-stores")
+    row = stores[stores.index("s3-osu2") :]
+    said, deeper = (
+        row[: row.index("<details")],
+        row[row.index("<details") : row.index("</details>")],
+    )
+    assert "The store of OSU2 doesn’t answer yet, for <time" in said
+    assert "endpoint" not in said
+    assert "endpoint URL" in deeper
+    ArchiveSight.objects.filter(replica__store__name="s3-osu2").update(
+        error="s3-osu2: these credentials may not do that (403).", read_at=F("looked_at")
+    )
+    refused = "The store of OSU2 can’t be read, these credentials may not do that (403), for <time"
+    assert refused in text("backups-stores")
 
 
 @pytest.mark.usefixtures("backed_up")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, used_between
-from recovery.backups.screens import History
+from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, draw_week, used_between
+from recovery.backups.ages import History, Week
 
 NOW = datetime(2026, 11, 28, 18, 3, tzinfo=UTC)
 PROMISE = timedelta(minutes=30)
@@ -65,6 +65,24 @@ def test_a_gap_breaks_the_line_into_strokes() -> None:
 
 def test_without_a_look_there_is_no_plot() -> None:
     assert draw_ages([]) is None
+
+
+def test_a_week_is_drawn_by_the_worst_of_each_hour_and_broken_where_nobody_looked() -> None:
+    top = NOW.replace(minute=0)
+    ages = {0: 5, 1: 15, 2: None, 4: 30}
+    hours = tuple(
+        (top - timedelta(hours=n), None if age is None else timedelta(minutes=age))
+        for n, age in sorted(ages.items(), reverse=True)
+    )
+    plot = draw_week([Week(2, PROMISE, hours, NOW)])
+    assert plot is not None
+    (line,) = plot.lines
+    assert line.said == "replica 2 used at most 100% of its promise"
+    assert len(line.parts) == 2, "an hour without a look, and one with nothing to restore"
+    last = line.parts[1].split()[-1].split(",")
+    assert (float(last[0]), len(line.parts[1].split())) == (WIDTH, 2)
+    assert [tick.label for tick in plot.ticks] == [f"{day}\u00a0Nov" for day in range(23, 29)]
+    assert draw_week([]) is None
 
 
 @settings(deadline=None)

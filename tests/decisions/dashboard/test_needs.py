@@ -11,6 +11,7 @@ from dashboard.needs import (
     Question,
     Scene,
     Site,
+    Stalled,
     Stuck,
     known_conditions,
     needs,
@@ -19,6 +20,9 @@ from dashboard.needs import (
 from recovery.failover.rounds.ringing import TITLES
 
 STUCK = Stuck("orders-pg", frozenset(), "It is so.", site="PAR1", on="par1-a1", to="par1-b2")
+
+
+STALLED = Stalled("RS-0001", "orders-pg", "par1-b2", "It does not get on.")
 
 
 def stuck(*conditions: str, **changes: Any) -> Scene:
@@ -41,6 +45,22 @@ ALONE = [
     (Scene(held=("par1-a1",), held_why="A rack is lost."), "/held/", "a responder"),
     (Scene(words=(("s", "db-1", "par1-a1"),)), "/placements/s/release/", "a responder"),
     (Scene(unseated=("web-3",)), "/held/", "a responder"),
+    (Scene(stalled=(STALLED,)), "/databases/orders-pg/restore/call-off/", "a responder"),
+    (
+        Scene(stalled=(replace(STALLED, may_call_off=False),)),
+        "/hosts/par1-b2/",
+        "whoever is on site",
+    ),
+    (
+        Scene(stalled=(replace(STALLED, is_over=True),)),
+        "/databases/orders-pg/restore/",
+        "two responders",
+    ),
+    (
+        Scene(stalled=(replace(STALLED, is_over=True, in_place=True),)),
+        "/databases/orders-pg/restore-in-place/",
+        "two responders",
+    ),
     (stuck("no-candidate", offers=1), "/databases/orders-pg/promote/", "a responder"),
     (stuck("no-candidate", offers=1, people=2), "/databases/orders-pg/promote/", "two responders"),
     (stuck("no-candidate", may_restore=True), "/databases/orders-pg/restore/", "two responders"),

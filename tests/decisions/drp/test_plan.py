@@ -177,6 +177,21 @@ def test_what_our_own_promotion_moves_is_no_drift_while_it_is_on_its_way() -> No
     assert drift(was, now, busy={other.key})
 
 
+def test_a_standby_that_is_being_promoted_by_us_puts_its_database_into_no_other_step() -> None:
+    """The shipped plan restores what has no standby there."""
+    was = plan()
+    promoted = was.step("promote-business").waves[0][0]
+    rows = [
+        replace(row, standbys=frozenset()) if row.id == promoted.id else row
+        for row in inventory().databases
+    ]
+    now = plan(there=inventory(databases=tuple(rows)))
+    assert any(f"restore-business: {promoted.name} is a target" in said for said in drift(was, now))
+    assert drift(was, now, busy={promoted.key}) == ()
+    epochs = {promoted.key: 8}
+    assert drift(was, now, ours=epochs), "what was promoted and has no standby is shown again"
+
+
 def test_whatever_a_step_restores_is_quoted() -> None:
     text = raw().replace("plan: starter", "plan: business", 1)
     there = read_runbook(text.encode(), "lost.yaml")

@@ -12,9 +12,11 @@ from psycopg.rows import dict_row
 
 from recovery.adapters.databases.postgresql.files import keywords
 from recovery.adapters.databases.postgresql.layout import Layout
+from recovery.core.ending import end
 from recovery.core.ports import EngineAway, Login
 
 SECONDS = 3.0
+TIDY_SECONDS = 0.5
 Row = dict[str, Any]
 
 
@@ -28,18 +30,28 @@ class Session:
 
     async def rows(self, statement: LiteralString, values: Sequence[object] = ()) -> list[Row]:
         async with self._turn:
+            asked = asyncio.create_task(self._asked(statement, values), name="a question")
             try:
                 async with asyncio.timeout(SECONDS):
-                    connection = await self._open()
-                    cursor = await connection.execute(statement, values)
-                    return await cursor.fetchall()
+                    return await asyncio.shield(asked)
             except (psycopg.Error, TimeoutError, OSError) as error:
-                await self.close()
+                await self._give_up(asked)
                 said = " ".join(str(error).split()) or "no answer in time"
                 raise EngineAway(f"the server does not answer: {said}") from error
             except BaseException:
-                await self.close()
+                await self._give_up(asked)
                 raise
+
+    async def _asked(self, statement: LiteralString, values: Sequence[object]) -> list[Row]:
+        connection = await self._open()
+        cursor = await connection.execute(statement, values)
+        return await cursor.fetchall()
+
+    async def _give_up(self, asked: asyncio.Task[list[Row]]) -> None:
+        """Cancelled once, psycopg has the server end the statement, and waits ten seconds for one
+        that hangs; it obeys the second time."""
+        await end([asked], again=TIDY_SECONDS)
+        await self.close()
 
     async def row(self, statement: LiteralString, values: Sequence[object] = ()) -> Row:
         return (await self.rows(statement, values))[0]

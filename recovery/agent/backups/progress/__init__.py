@@ -50,13 +50,15 @@ class Measured:
 @dataclass
 class Progress:
     """For people: `done` of `total` bytes are unpacked, since `began`; `phase` says what goes on.
-    Of them `safe` are on the disk for good; then `replay` bytes of the log are replayed."""
+    Of them `safe` are on the disk for good, the last `log` bytes are the log; then `replay` bytes
+    of it are replayed."""
 
     phase: str = "planning"
     done: int = 0
     total: int = 0
     began: float = 0.0
     replay: int = 0
+    log: int = 0
     measured: Measured = field(default_factory=Measured)
     _came: list[Point] = field(default_factory=list)
     _safe: list[Point] = field(default_factory=list)
@@ -82,13 +84,21 @@ class Progress:
             self.measured.paces,
             now=system.monotonic(),
             proof_since=self._proof_since,
+            log=self.log,
         )
+
+    @property
+    def still(self) -> float | None:
+        """Seconds since a byte came, was safe or was replayed; None before the first was asked
+        for: whoever reads it sees the phase change."""
+        known = [points[-1][0] for points in (self._came, self._safe, self._replayed) if points]
+        return system.monotonic() - max(known) if known else None
 
     # ------------------------------------------------------------------ told by the restore
 
-    def begin(self, phase: str, *, total: int, replay: int) -> None:
+    def begin(self, phase: str, *, total: int, replay: int, log: int = 0) -> None:
         """The first byte is asked for."""
-        self.total, self.replay = total, replay
+        self.total, self.replay, self.log = total, replay, log
         self.phase, self.began = phase, system.monotonic()
         self._came, self._safe = [(self.began, 0)], [(self.began, 0)]
 
@@ -129,8 +139,15 @@ class Progress:
                 replay = self.replay / max(1e-3, took)
             else:
                 proof += max(0.0, took - self.replay / replay)
-            self.measured.keep(Paces(replay, proof, is_measured=True))
+            self.measured.keep(Paces(replay, proof, is_measured=True, log=self._log_pace()))
         self.phase = "done"
+
+    def _log_pace(self) -> float:
+        """Bytes of the log a second until they were safe; of too few, as it was known before."""
+        since = max((at for at, done in self._safe if done <= self.total - self.log), default=None)
+        if self.log < _TELLING or since is None or self._brought_at is None:
+            return self.measured.paces.log
+        return self.log / max(1e-3, self._brought_at - since)
 
 
 def _note(points: list[Point], done: int) -> None:

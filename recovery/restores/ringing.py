@@ -1,0 +1,145 @@
+"""Alarms of restores that get nowhere: rung while it is so, ended with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from recovery.alarms import actions as alarms
+from recovery.alarms.facts import AlarmState, Severity
+from recovery.alarms.models import Alarm
+from recovery.audit.facts import Actor
+from recovery.core import control
+from recovery.failover.rounds.telling import story_of
+from recovery.inventory.facts import DatabaseState
+from recovery.inventory.models import Database
+from recovery.operations.models import Operation
+from recovery.restores import ordered, queries
+from recovery.restores.decide import next_step
+from recovery.restores.facts import Phase, Wait
+from recovery.restores.models import Restore, RestoreSight
+from recovery.restores.queries import Leases
+from recovery.restores.stuck import TOLD_FOR, Ended, Motion, Tries, ended, stuck
+from recovery.restores.stuck import Alarm as Told
+
+PREFIX = "restore:"
+OVER = "It goes on, or it is over."
+
+
+def key_of(restore: UUID, what: str = "stuck") -> str:
+    """Of the alarm of one restore that is stuck, or `ended` without its database."""
+    return f"{PREFIX}{restore}:{what}"
+
+
+def watch_restores(
+    *,
+    actor: Actor,
+    now: datetime,
+    looked_for: float,
+    paused: str = "",
+    despite: Collection[UUID] = (),
+    leases: Leases | None = None,
+) -> None:
+    """Ring for what gets nowhere, and for what ended so. `looked_for`: seconds for which the leader
+    has looked without a gap; the rest: as in `carry_on`."""
+    rows = queries.unfinished_restores()
+    standing = _standing()
+    found: dict[str, tuple[Database, Told]] = {}
+    for row in rows:
+        key = key_of(row.pk)
+        holds = "" if row.pk in despite else paused
+        rung = (now - standing[key]).total_seconds() if key in standing else 0.0
+        if told := _stuck(row.pk, rung, looked_for, now=now, paused=holds, leases=leases):
+            found[key] = told
+    found |= dict(_ended(now))
+    over = sorted(standing.keys() - found.keys())
+    new = found.keys() - standing.keys()
+    if not over and not new:
+        return
+    with control.deciding(actor.epoch):
+        for key in sorted(new):
+            _ring(key, *found[key], actor=actor, now=now)
+        alarms.end_alarms(keys=over, actor=actor, reason=OVER, now=now)
+
+
+def _standing() -> dict[str, datetime]:
+    rows = Alarm.objects.filter(key__startswith=PREFIX).exclude(state=AlarmState.ENDED)
+    return dict(rows.values_list("key", "raised_at"))
+
+
+def _ring(key: str, database: Database, told: Told, *, actor: Actor, now: datetime) -> None:
+    alarms.raise_alarm(
+        key=key,
+        severity=Severity.PAGE if told.wakes else Severity.NOTICE,
+        title=told.title,
+        body=told.said,
+        incident=story_of(database),
+        actor=actor,
+        reason=told.said,
+        now=now,
+    )
+
+
+def _stuck(
+    restore: UUID,
+    rung: float,
+    looked_for: float,
+    *,
+    now: datetime,
+    paused: str,
+    leases: Leases | None,
+) -> tuple[Database, Told] | None:
+    row = queries.load(restore)
+    facts = queries.facts_of(row, now=now, paused=paused, leases=leases)
+    answer = next_step(facts)
+    waits = answer.reason if isinstance(answer, Wait) else ""
+    sight = RestoreSight.objects.filter(restore=row).first()
+    moved = max(row.phase_at, sight.moved_at) if sight and sight.moved_at else row.phase_at
+    motion = Motion(
+        str(row),
+        still=min((now - moved).total_seconds(), looked_for),
+        heard=(now - sight.at).total_seconds() if sight else None,
+        doing=_doing(sight) if sight else "",
+        tries=tries_of(row),
+        rung=rung,
+    )
+    told = stuck(facts, motion, waits)
+    return (row.database, told) if told else None
+
+
+def tries_of(row: Restore) -> Tries:
+    """Of the order of its phase."""
+    verb = ordered.VERBS.get(Phase(row.phase))
+    orders: list[Operation] = list(queries.orders_of(row, [verb])) if verb else []
+    return ordered.tries(orders, verb) if verb else Tries()
+
+
+def _doing(sight: RestoreSight) -> str:
+    """Its agent's newest word on it."""
+    of = f", {sight.done / 1e6:.0f} of {sight.total / 1e6:.0f} MB" if sight.total else ""
+    return f"{sight.phase}{of}"
+
+
+def _ended(now: datetime) -> Iterator[tuple[str, tuple[Database, Told]]]:
+    """The newest of each database, where nobody called it off, and nothing has become of the
+    database since."""
+    lately = Q(in_place=True, ended_at__gt=now - timedelta(seconds=TOLD_FOR))
+    down = ~Q(database__state=DatabaseState.SERVING) & Q(database__state_at__lte=F("ended_at"))
+    rows = Restore.objects.filter(lately | down, phase=Phase.ABANDONED, called_off="")
+    for row in rows.select_related("database"):
+        if Restore.objects.filter(database=row.database_id, number__gt=row.number).exists():
+            continue
+        assert row.ended_at is not None, "it ended"
+        one = Ended(
+            str(row),
+            row.database.name,
+            row.end_reason,
+            serves=row.database.state == DatabaseState.SERVING,
+            in_place=row.in_place,
+            ago=(now - row.ended_at).total_seconds(),
+        )
+        if told := ended(one):
+            yield key_of(row.pk, "ended"), (row.database, told)

@@ -1,0 +1,74 @@
+"""What is said of a restore that is under way: where it is, what it waits for, what follows."""
+
+from __future__ import annotations
+
+from recovery.alarms.facts import AlarmState
+from recovery.alarms.models import Alarm
+from recovery.backups.models import ArchiveSight
+from recovery.inventory.facts import Verdict
+from recovery.operations.facts import Verb
+from recovery.restores import queries
+from recovery.restores.closing import unclosed
+from recovery.restores.decide import unlent
+from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
+from recovery.restores.models import Restore
+from recovery.restores.ordered import left, newest
+from recovery.restores.ringing import key_of
+from recovery.restores.stuck import Tries, act_of, otherwise
+from recovery.restores.words import follows, hindered
+
+SAYS = {
+    Phase.ASKED: "waits for a second person",
+    Phase.CHOOSE: "begins",
+    Phase.PLACE: "begins",
+    Phase.RESTORE: "restoring",
+    Phase.VERIFY: "checking",
+    Phase.SWITCH: "moving there",
+    Phase.ROUTE: "starting there",
+    Phase.DONE: "done",
+    Phase.ABANDONED: "ended without it",
+    Phase.EXPIRED: "no second word",
+}
+
+
+def alarm_of(row: Restore) -> Alarm | None:
+    """Because it does not get on."""
+    if row.phase in ENDED:
+        return None
+    rows = Alarm.objects.filter(key=key_of(row.pk))
+    return rows.exclude(state=AlarmState.ENDED).first()
+
+
+def follows_of(row: Restore, tries: Tries, *, is_stuck: bool) -> str:
+    phase, host, in_place = Phase(row.phase), row.host.name, row.in_place
+    if not row.called_off and (hinders := _hindered(row)):
+        return hinders
+    if not is_stuck or row.called_off:
+        return follows(phase, host, in_place=in_place, called_off=row.called_off)
+    words = act_of(phase, host, in_place=in_place)
+    if phase in BEFORE_SWITCH:
+        words += otherwise(tries, is_hosts=False, in_place=in_place)
+    return f"Next: {words}."
+
+
+def _hindered(row: Restore) -> str:
+    seen = ArchiveSight.objects.filter(replica=row.source_id).values_list("error", flat=True)
+    unread = next(iter(seen), "") if row.phase not in ENDED else ""
+    verdict = Verdict(row.host.verdict)
+    return hindered(Phase(row.phase), row.host.name, verdict, row.source.store.name, unread)
+
+
+def waits_for(row: Restore) -> str:
+    if row.phase == Phase.PLACE:
+        return unlent(queries.loan_of(row.pk))
+    if row.phase != Phase.SWITCH:
+        return ""
+    orders = list(queries.orders_of(row, [Verb.FENCE, Verb.ADOPT]))
+    is_adopting = any(op.verb == Verb.ADOPT for op in orders)
+    return "" if is_adopting else unclosed(newest(orders, Verb.FENCE), left(orders))
+
+
+def word_of(row: Restore) -> str:
+    """Where it goes nowhere else, nothing moves."""
+    there = {Phase.SWITCH: "put in its place", Phase.ROUTE: "starting"} if row.in_place else {}
+    return there.get(Phase(row.phase), SAYS[Phase(row.phase)])
