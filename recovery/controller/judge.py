@@ -45,6 +45,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 0.2
 BEAT_SECONDS = 0.5
 INCIDENT_SECONDS = 0.5
+RESTORES_SECONDS = 2.0
 LOTS_SECONDS = 5.0
 REVIEW_SECONDS = 1.0
 RECOGNISE_SECONDS = 0.5
@@ -72,6 +73,7 @@ class Judge:
     _watch: control.Watch = field(default_factory=control.Watch)
     _next_beat: float = 0.0
     _next_incidents: float = 0.0
+    _next_restores: float = 0.0
     _next_lots: float = 0.0
     _next_review: float = 0.0
     _next_plans: float = 0.0
@@ -252,7 +254,8 @@ class Judge:
         ended = watch_incidents(actor=self.actor, now=instant)
         end_alarms_of(incidents=ended, actor=self.actor, now=instant)
         end_storm(actor=self.actor, now=instant)
-        if not self.doubt:
+        if not self.doubt and now >= self._next_restores:
+            self._next_restores = now + RESTORES_SECONDS
             self._ring_restores(now)
 
     def _ring_restores(self, now: float) -> None:
