@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 
-from recovery.incidents import queries
 from recovery.incidents.facts import UNRESOLVED, IncidentState
-from recovery.incidents.flapping import say_times
+from recovery.incidents.flapping import OPENED, RETURNED, say_times
 from recovery.incidents.models import Incident, Member, TimelineEntry
 
 
@@ -119,12 +118,17 @@ def view_incident(number: int) -> IncidentView | None:
 
 
 def _views(rows: object) -> list[IncidentView]:
+    lines = TimelineEntry.objects.filter(incident=OuterRef("pk")).order_by()
+    back = lines.filter(kind=RETURNED).values("incident").annotate(n=Count("pk")).values("n")
+    opened = lines.filter(kind=OPENED).values("happened_at")[:1]
     annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
-        n=Count("members"), broken=Count("members", filter=Q(members__whole_at=None))
+        n=Count("members"),
+        broken=Count("members", filter=Q(members__whole_at=None)),
+        back=Subquery(back),
+        first_at=Subquery(opened),
     )
     found = list(annotated)
     parts = _taken_parts([row.pk for row in found])
-    spells = queries.spells_of([row.pk for row in found])
     return [
         IncidentView(
             id=str(row.pk),
@@ -143,8 +147,8 @@ def _views(rows: object) -> list[IncidentView]:
             hurt=row.broken,
             joined=row.joined.number if row.joined else 0,
             taken_parts=tuple(parts[row.pk]),
-            times=max(1, len(spells.get(row.pk, ()))),
-            first_at=next((one.began_at for one in spells.get(row.pk, ())), None),
+            times=1 + (row.back or 0),
+            first_at=row.first_at,
         )
         for row in found
     ]

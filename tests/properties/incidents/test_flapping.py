@@ -27,8 +27,8 @@ from recovery.incidents.flapping import (
 )
 
 NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
-THOUSANDS = settings(max_examples=2000, derandomize=True, deadline=None)
-HUNDREDS = settings(max_examples=400, derandomize=True, deadline=None)
+THOUSANDS = settings(max_examples=1000, derandomize=True, deadline=None)
+HUNDREDS = settings(max_examples=300, derandomize=True, deadline=None)
 SPANS = st.integers(0, 4000).map(lambda seconds: timedelta(seconds=seconds))
 TAKEN = st.none() | SPANS.map(lambda span: NOW - span)
 SEVERITIES = st.sampled_from(list(Severity))
