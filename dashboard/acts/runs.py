@@ -18,9 +18,9 @@ from recovery.drp.drills import actions as drills
 from recovery.drp.drills.models import DrillHost
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
-from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.failback import back_of
@@ -75,14 +75,14 @@ class Start:
         return Wish(self.mode, self.lost, self.into, self.situation, back=back)
 
 
-def kept_ids(back: Back, names: Collection[str]) -> frozenset[str]:
+def kept_ids(back: Back, names: Collection[str], field: str = "keep") -> frozenset[str]:
     """The databases of these names, of which something came back. `Refused` names any other."""
     ids = {one.target.name: one.target.id for one in back.moves if one.held}
     if unknown := sorted(set(names) - ids.keys()):
         known = ", ".join(sorted(ids)) or "none"
         raise Refused(
             f"No copies of {', '.join(unknown)} came back that {back.name} moved: of {known}.",
-            field="keep",
+            field=field,
             kept="Nothing was prepared.",
         )
     return frozenset(ids[name] for name in names)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema
 
 from dashboard.acts import databases as acts
+from dashboard.acts import exports
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May
+from recovery.backups.exported import ExportView
 from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.views.databases import DatabaseView
@@ -82,6 +84,25 @@ class ChoiceIn(Why):
     first: UUID | None = None
 
 
+class ExportOut(Schema):
+    """What a returned copy held beyond its primary, sealed in `store` until `ends_at`. `digest`: of
+    its objects; `taken`: how often somebody took it away; `is_there`: whether anybody still can."""
+
+    id: UUID
+    replica: str
+    host: str
+    store: str
+    made_at: datetime
+    ends_at: datetime
+    bytes: int
+    plain: int
+    files: int
+    said: str
+    digest: str
+    taken: int
+    is_there: bool
+
+
 @router.get("", response=list[DatabaseOut])
 def databases(request: HttpRequest) -> list[DatabaseView]:
     caller(request, May.VIEW)
@@ -124,3 +145,17 @@ def let_follow(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
 def allow_failover(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
     who = caller(request, May.SWITCH_OVER)
     return {"said": acts.allow_failover(name, who.actor, why.reason)}
+
+
+@router.get("/{name}/exports", response=list[ExportOut])
+def listed(request: HttpRequest, name: str) -> list[ExportView]:
+    """The newest first."""
+    caller(request, May.VIEW)
+    return list(exports.of(name))
+
+
+@router.post("/{name}/exports/{export}/take")
+def take(request: HttpRequest, name: str, export: UUID, why: Why) -> HttpResponse:
+    """One tar of its sealed objects. The log has who, and why, before the first byte."""
+    who = caller(request, May.TAKE_EXPORT)
+    return exports.sent(exports.find(name, export), who.actor, why.reason)

@@ -95,7 +95,8 @@ class OneRunOut(Schema):
 
 class PlanIn(Schema):
     """Which runbook, how, for what. `origin`: the number of the run that is taken back; `keep`: ids
-    of the databases of which what their returned copies hold is kept, null: Tocsin proposes."""
+    of the databases of which what their returned copies hold is kept, null: Tocsin proposes;
+    `export`: of which it goes into a store first."""
 
     runbook: Words = Field(max_length=40)
     mode: Mode
@@ -103,6 +104,7 @@ class PlanIn(Schema):
     into: Words = Field(max_length=80)
     origin: int = Field(0, ge=0, le=10**9)
     keep: list[Words] | None = Field(None, max_length=10_000)
+    export: list[Words] = Field([], max_length=10_000)
 
 
 class PlanOut(Schema):
@@ -255,7 +257,10 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
         raise Refused(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
     keep = frozenset(told.keep) if told.keep is not None else None
-    return acts.Start(told.runbook, told.mode, told.lost, told.into, said, told.origin, keep)
+    export = frozenset(told.export)
+    return acts.Start(
+        told.runbook, told.mode, told.lost, told.into, said, told.origin, keep, export
+    )
 
 
 @router.post("/runs/{number}/{verb}", response=Done)

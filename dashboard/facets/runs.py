@@ -17,7 +17,8 @@ from recovery.drp.press import Press, refuse_press
 from recovery.drp.views.asks import find_ask
 from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
-from recovery.drp.views.runs import RunView, StepView, run_lines
+from recovery.drp.views.runs import RunView, run_lines
+from recovery.drp.views.steps import StepView
 from recovery.drp.views.waiting import LIFE
 
 Context = Mapping[str, Any]

@@ -3,10 +3,9 @@ why."""
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.acts import exports as acts
@@ -15,13 +14,12 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.databases import find
 from dashboard.views.page import show
-from recovery.backups.exported import ExportView, exports_of
+from recovery.backups.exported import ExportView
 from recovery.core.errors import TocsinError
 
 
 def _views(name: str) -> tuple[ExportView, ...]:
-    key = find(name).pk
-    return exports_of([key]).get(key, ())
+    return acts.of(find(name).name)
 
 
 @require_safe
@@ -49,14 +47,9 @@ def take(request: HttpRequest, role: Role, name: str, pk: UUID) -> HttpResponse:
     form = Reason(request.POST or None)
     if form.is_valid():
         try:
-            pieces = acts.take(pk, actor_of(request), form.cleaned_data["reason"])
+            return acts.sent(one, actor_of(request), form.cleaned_data["reason"])
         except TocsinError as error:
             form.add_error(None, str(error))
-        else:
-            response = StreamingHttpResponse(pieces, content_type="application/x-tar")
-            response["Content-Disposition"] = f'attachment; filename="{one.file}"'
-            response["Cache-Control"] = "no-store"
-            return cast("HttpResponse", response)  # a stream is one to everybody who passes it on
     return show(
         request,
         role,

@@ -22,6 +22,7 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.plan import Need, PlannedStep, Target
+from recovery.drp.planning.leaving import idle_word
 from recovery.drp.sights import Do, Order, RunSight, StepSight
 from recovery.drp.waves import is_under_way, looks_at, next_acts
 
@@ -88,8 +89,8 @@ def is_ready(step: StepSight, run: RunSight) -> bool:
 
 def need_of(step: PlannedStep, mode: Mode) -> Need | None:
     """Whose approval it takes: what the plan says, and for what is dangerous, or
-    cannot be taken back, at least one."""
-    if mode is Mode.SIMULATION:
+    cannot be taken back, at least one; nobody's where it does nothing."""
+    if mode is Mode.SIMULATION or step.is_idle:
         return None
     if step.approval is None and (step.wants_passkey or step.kind is Kind.APPROVAL):
         return Need("approver", 1)
@@ -136,6 +137,8 @@ def _begun(step: StepSight, run: RunSight) -> Iterator[Order]:
         yield Order(Do.SETTLE_DONE if works else Do.SETTLE_FAILED, said, step.planned.id)
     elif forbidden := _forbidden(step, run):
         yield Order(Do.SETTLE_FAILED, forbidden, step.planned.id)
+    elif step.planned.is_idle:
+        yield Order(Do.SETTLE_DONE, idle_word(run.plan, step.planned), step.planned.id)
     elif step.planned.kind is Kind.APPROVAL:
         yield Order(Do.SETTLE_DONE, "It was approved.", step.planned.id)
     elif not step.unauthorised:

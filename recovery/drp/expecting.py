@@ -73,7 +73,7 @@ def restored(one: Quote) -> str:
 
 
 def _people(step: PlannedStep) -> str:
-    need = step.approval
+    need = None if step.is_idle else step.approval
     return f"Asks {need.count} of role {need.role}. " if need else ""
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recovery.drp.plan import FOLLOWS, Choice, Move, Target, TargetType
+from recovery.drp.plan import EXPORT, FOLLOWS, Choice, Move, Target, TargetType
+from recovery.drp.planning.storing import StoreSight, choose_stores
 
 
 class How(StrEnum):
@@ -95,11 +96,12 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class Present:
     """What there is now. `databases` by id; `copies`: of each application by id its wanted copies,
-    None where one runs nowhere; `versions`: of both, as plans name them."""
+    None where one runs nowhere; `versions`: of both, as plans name them; `stores`: of databases."""
 
     databases: Mapping[str, Seat]
     copies: Mapping[str, Mapping[int, Seat | None]]
     versions: Mapping[str, int] = field(default_factory=dict)
+    stores: Mapping[str, tuple[StoreSight, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +201,16 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
     choice = _choice(way, first.id, may_lose=not all(one.is_fine for one in held))
     if all(one.follows for one in held):
         choice = "discard"  # there is nothing left that could be put aside, or read
+    stores = present.stores.get(first.id, ()) if choice == EXPORT else None
+    goes = choose_stores(stores, back=way.into) if stores is not None else None
     return Move(
         target,
         before=first.host or way.into,
         reason=reason,
         held="; ".join(one.said for one in held) + ".",
         choice=choice,
+        stores=goes.names if goes else (),
+        where=goes.said if goes else "",
     )
 
 

@@ -32,7 +32,10 @@ def glance(plan: Plan) -> dict[str, Plain]:
         "what it leaves out": [[one.step, one.target.key, one.reason] for one in plan.left_out],
         "what nobody can prove, and what goes back": [
             [[one.database, one.replica, one.said] for one in plan.doubts],
-            [[one.target.key, list(one.copies), one.choice, one.held] for one in plan.moves],
+            [
+                [one.target.key, list(one.copies), one.choice, one.held, list(one.stores)]
+                for one in plan.moves
+            ],
         ],
     }
 

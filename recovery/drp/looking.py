@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from recovery.drp.runbooks.kinds import Condition
 
 ALL = 100
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +128,34 @@ def _frozen(world: World) -> Look:
 
 
 def _room(world: World) -> Look:
-    """Memory alone: what a scheduler refuses for other reasons it says itself. Not fine while the
-    plan leaves something as it is: of that nobody knows whether there is room for it."""
+    """Memory alone: what a scheduler refuses for other reasons it says itself. It is about what the
+    plan takes; what it leaves was named by whoever started it, and is said beside it."""
     free = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
-    needs = sum(one.needs for one in world.asked("application") if one.site == world.lost)
-    most = ALL - 1 if world.leaving else ALL
+    rows = [one for one in _taken(world, "application") if one.needs]
+    needs = sum(one.needs for one in rows)
     if not needs:
-        return Look(most, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
-    said = f"{needs} MiB are needed, {free} MiB are free in {world.into}."
-    return Look(min(most, free * ALL // needs), _but(said, world))
+        return Look(ALL, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
+    said = f"{needs} MiB are needed, {free} MiB are free in {world.into}.{_not_in(rows, free)}"
+    return Look(min(ALL, free * ALL // needs), _but(said, world))
+
+
+def _not_in(rows: list[ServiceLook], free: int) -> str:
+    """Who finds no room, where they come in the order of these rows."""
+    out: list[ServiceLook] = []
+    for one in rows:
+        if one.needs > free:
+            out.append(one)
+        else:
+            free -= one.needs
+    named = ", ".join(f"{one.name} ({one.needs} MiB)" for one in out[:NAMED])
+    more = f" and {len(out) - NAMED} more" if len(out) > NAMED else ""
+    return f" No room for {named}{more}." if out else ""
+
+
+def _taken(world: World, kind: str) -> list[ServiceLook]:
+    """What is led in what is left, and is taken by a step of the plan."""
+    rows = [one for one in world.asked(kind) if one.site == world.lost]
+    return [one for one in rows if one.key not in world.out]
 
 
 def _but(said: str, world: World) -> str:
@@ -144,12 +164,12 @@ def _but(said: str, world: World) -> str:
 
 
 def _restorable(world: World) -> Look:
-    rows = [one for one in world.asked("database") if one.site == world.lost]
-    fine = [one for one in rows if one.is_restorable and one.key not in world.out]
-    rest = [one.name for one in rows if one not in fine]
-    what = "databases have a copy elsewhere that can be restored, and are brought back by a step"
-    if not world.out:
-        what = "databases have a copy elsewhere that can be restored"
+    rows = _taken(world, "database")
+    if not rows and world.out:
+        return Look(ALL, _but("No database is brought back by a step.", world))
+    fine = [one for one in rows if one.is_restorable]
+    rest = [one.name for one in rows if not one.is_restorable]
+    what = "databases have a copy elsewhere that can be restored"
     found = _counted(fine, rest, len(rows), what)
     return Look(found.share, _but(found.said, world))
 

@@ -75,6 +75,12 @@ class PlannedStep(Shape, frozen=True):
     gate: Gate | None = None
 
     @property
+    def is_idle(self) -> bool:
+        """It has nothing to do it to: it is over as soon as it begins, and asks nobody. A question
+        is about the plan, and a fence always about a datacenter."""
+        return not self.waves and self.kind not in {Kind.APPROVAL, Kind.FENCE_DATACENTER}
+
+    @property
     def wants_passkey(self) -> bool:
         """What is dangerous, or cannot be taken back, is signed; the rest may take a code."""
         return self.kind in DANGEROUS or self.point_of_no_return is not None
@@ -123,7 +129,8 @@ FOLLOWS = "is free to follow by itself"
 class Move(Shape, frozen=True):
     """What an earlier run moved, and this one moves back. `copies`: the ordinals of an
     application's; `before`: the hosts on which it was; `reason`: why it is in the plan; `held`:
-    what the copies of a database that came back were seen to hold; `choice`: what becomes of it."""
+    what the copies of a database that came back were seen to hold; `choice`: what becomes of it;
+    `stores`: into which of them that is exported, the first that takes it; `where`: why these."""
 
     target: Target
     copies: tuple[int, ...] = ()
@@ -131,19 +138,29 @@ class Move(Shape, frozen=True):
     reason: str = ""
     held: str = ""
     choice: Choice = ""
+    stores: tuple[str, ...] = ()
+    where: str = ""
 
 
-VERSIONS = (1, 2, 3, 4)
+class Thing(Shape, frozen=True):
+    """What a drill brings about for one target (`target`: its key): which program with which
+    command, or which data from which address. Its host compares it with what it is told."""
+
+    target: str
+    what: dict[str, Any]
+
+
+VERSIONS = (1, 2, 3, 4, 5)
 """Plans of version 1 did not say who asked and who wrote: they are shown, and nothing of them that
 takes an approval begins. Those of version 2 named no doubts and quoted no standby: nobody answers
 for the ones, and nothing beyond 5 s is lost by the others. Those of version 3 did not say why a
-database is restored."""
+database is restored; those of version 4 neither where an export goes nor what a drill starts."""
 
 
 class Plan(Shape, frozen=True):
     """Everything that an approval is about. `requester` and `last_editor`: whose approval of it
     counts for nothing; `doubts`: what its approvers answer for. `origin`: the number of the run
-    whose `moves` it takes back; 0: of none."""
+    whose `moves` it takes back; 0: of none. `things`: of a drill, what it brings about."""
 
     runbook: str
     version: int
@@ -161,6 +178,7 @@ class Plan(Shape, frozen=True):
     v: int = VERSIONS[-1]
     origin: int = 0
     moves: tuple[Move, ...] = ()
+    things: tuple[Thing, ...] = ()
 
     def move(self, target: Target) -> Move | None:
         """What is taken back of it; None: all of it goes, or nothing was moved before."""
@@ -185,6 +203,11 @@ def canonical(plan: Plan) -> bytes:
             del one["reason"]
     if plan.v == 1:
         del told["requester"], told["last_editor"]
+    if plan.v < 5:
+        for one in told["moves"]:
+            del one["stores"], one["where"]
+    if plan.v < 5 or not plan.things:
+        del told["things"]
     if not plan.origin:
         del told["origin"], told["moves"]
     return core.canonical(told)

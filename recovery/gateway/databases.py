@@ -196,4 +196,12 @@ def order_of(
         by=str(op.params.get("by", "")),
         restore=restore_spec(op),
         plan=plan,
+        stores=_stores(op),
     )
+
+
+def _stores(op: Operation) -> tuple[str, ...]:
+    """Into which an export goes. Its agent compares them with what people signed."""
+    told = op.params.get("plan")
+    stores = told.get("stores", ()) if isinstance(told, dict) else ()
+    return tuple(str(one) for one in stores)

@@ -62,8 +62,8 @@ def _begin(lost: str, into: str, mode: str) -> Any:
     from recovery.drp import actions
     from recovery.drp.actions.runs import Override
     from recovery.drp.facts import Mode
-    from recovery.drp.hands import refuse_plan
     from recovery.drp.planning.inventory import Wish
+    from recovery.drp.planning.refusing import refuse_plan
     from recovery.drp.press import Press
 
     now, writer = system.now(), Actor("person", WROTE)
@@ -95,8 +95,8 @@ def _begin_back(lost: str, into: str, origin: int) -> Any:
     from recovery.drp import actions
     from recovery.drp.actions.runs import Override
     from recovery.drp.facts import Mode
-    from recovery.drp.hands import refuse_plan
     from recovery.drp.planning.inventory import Wish
+    from recovery.drp.planning.refusing import refuse_plan
     from recovery.drp.press import Press
     from recovery.drp.queries.failback import back_of
 

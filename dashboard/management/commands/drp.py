@@ -54,6 +54,10 @@ class Command(BaseCommand):
         )  # fmt: skip
         kept.add_argument("--keep-none", action="store_true", help="all of them follow again")
         prepare.add_argument(
+            "--export", action="append", default=[], metavar="DATABASE",
+            help="export what only its returned copies hold, before people are asked about it",
+        )  # fmt: skip
+        prepare.add_argument(
             "--leave", action="append", default=[], metavar="NAME",
             help="a database that the plan leaves as it is: each, to start it nevertheless",
         )  # fmt: skip
@@ -135,6 +139,7 @@ class Command(BaseCommand):
                 options["origin"],
             ),
             [] if options["keep_none"] else options["keep"],
+            options["export"],
         )
         book = find_book(start.runbook)
         seen = preview(book, start.wish, actor.id) if book else None
@@ -148,7 +153,8 @@ class Command(BaseCommand):
         )
         for move in seen.plan.moves if seen else ():
             if move.held:
-                self.stdout.write(f"{move.target.name}: {move.choice}. {move.held}")
+                said = f"{move.target.name}: {move.choice}. {move.held} {move.where}"
+                self.stdout.write(said.strip())
         self.stdout.write(f"{row} is prepared. Nothing of it has begun.")
 
     def _press(self, options: dict[str, Any]) -> None:
@@ -183,11 +189,15 @@ def _number(text: str) -> int:
     return int(number)
 
 
-def _decided(start: acts.Start, keep: Collection[str] | None) -> acts.Start:
-    """What is kept of what came back, by the names of databases; None: nothing was said of it."""
-    if keep is None:
+def _decided(
+    start: acts.Start, keep: Collection[str] | None, export: Collection[str]
+) -> acts.Start:
+    """What is kept of what came back, by the names of databases; None: nothing was said of it. And
+    what is exported first."""
+    if keep is None and not export:
         return start
     back = start.wish.back
     if back is None:
         raise Refused("Name the run that is taken back too: --origin DRP-N.", field="origin")
-    return replace(start, keep=acts.kept_ids(back, keep))
+    kept = None if keep is None else acts.kept_ids(back, keep)
+    return replace(start, keep=kept, export=acts.kept_ids(back, export, field="export"))

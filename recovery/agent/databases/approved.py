@@ -50,9 +50,15 @@ class _Step(msgspec.Struct, frozen=True):
     waves: tuple[tuple[_Target, ...], ...] = ()
 
 
+class _Move(msgspec.Struct, frozen=True):
+    target: _Target
+    stores: tuple[str, ...] = ()
+
+
 class _Plan(msgspec.Struct, frozen=True):
     mode: str
     steps: tuple[_Step, ...]
+    moves: tuple[_Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +118,14 @@ class Approvals:
         named = {target.id for target in targets if target.type == "database"}
         if step.kind != "fence_datacenter" and order.database.database not in named:
             return f"step {word.step} of the plan does not name {order.database.name}."
+        return _refuse_stores(order, plan) if order.verb == "export" else ""
+
+
+def _refuse_stores(order: DatabaseOrder, plan: _Plan) -> str:
+    """People's data go where people said, in that order, and nowhere else."""
+    moves = (one for one in plan.moves if one.target.id == order.database.database)
+    signed = next((one.stores for one in moves), ())
+    if order.stores == signed:
         return ""
+    said, asked = (", ".join(each) or "no store by name" for each in (signed, order.stores))
+    return f"{order.database.name} is exported into {said}, as people signed, and not into {asked}."

@@ -1,23 +1,25 @@
 """Does a drill want this? The plan's own bytes say it, and this host's own file of keys (I-DR-4).
 
 Invariants: nothing stands here but what a plan of mode drill names as a target of realm drill, in a
-step that would bring it about; a copy of anybody's data, and whatever a step that takes an approval
-brings about, comes here only by the signatures of enough pinned people under those bytes, and it is
-the data of the name that they read. The control plane's rows are believed in nothing of it.
+step that would bring it about, and only by the signatures of enough pinned people under those very
+bytes: of the step itself, or, of an application whose step takes none, of another step of the same
+run. It is the data of the name, from the address, or the program with the command, that they read.
+The control plane's rows are believed in nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
 from recovery.core.consent import Party, read_pins
 from recovery.core.errors import BadConfiguration, BadMessage
 from recovery.core.mandate import Mandate, SignedNeed, refuse_mandate
-from recovery.core.wire.drills import DrillWish
+from recovery.core.wire.drills import ANY_VOLUME, DrillWish, what_of
 from recovery.core.wire.plans import PlanWord, unpack_mandate
 
 KINDS: Mapping[str, frozenset[str]] = {
@@ -42,9 +44,15 @@ class _Step(msgspec.Struct, frozen=True):
     approval: SignedNeed | None = None
 
 
+class _Thing(msgspec.Struct, frozen=True):
+    target: str
+    what: dict[str, Any]
+
+
 class _Plan(msgspec.Struct, frozen=True):
     mode: str
     steps: tuple[_Step, ...]
+    things: tuple[_Thing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +72,19 @@ class DrillApprovals:
             plan = msgspec.json.decode(mandate.plan, type=_Plan)
         except (BadMessage, msgspec.MsgspecError, RecursionError) as error:
             return f"its plan cannot be read: {error}"
-        if (mandate.run, mandate.step) != (word.run, word.step):
-            return "its approvals are of another run or step."
         step = next((one for one in plan.steps if one.id == word.step), None)
+        may_be_another = wish.database is None and step is not None and step.approval is None
+        is_of_step = mandate.step == word.step or may_be_another
+        if mandate.run != word.run or not is_of_step:
+            return "its approvals are of another run or step."
         why = _refuse_act(wish, word, plan, step)
-        if why or step is None or (wish.database is None and step.approval is None):
+        if why or step is None:
             return why
-        return _refuse_data(wish, step) or self._refuse_word(mandate)
+        return _refuse_data(wish, step) or _refuse_what(wish, plan) or self._refuse_word(mandate)
 
     def _refuse_word(self, mandate: Mandate) -> str:
-        """Data are people's: who may see them here was asked for, and signed. So was what a step
-        takes an approval for; a code, which proves nothing to a host, is none."""
+        """Data are people's, and a command is whatever it says: both were shown, and signed. A
+        code, which proves nothing to a host, is no signature."""
         if self.pins is None:
             return "no keys of approvers are pinned on this host: nothing signed comes here."
         try:
@@ -100,6 +110,32 @@ def _refuse_data(wish: DrillWish, step: _Step) -> str:
         said = ", ".join(sorted(names))
         return f"it would open the data of {wish.database.name}; the plan names {said}."
     return ""
+
+
+def _refuse_what(wish: DrillWish, plan: _Plan) -> str:
+    """What is begun is what people read, to the last word of its command or its address."""
+    kind = "database" if wish.database is not None else "application"
+    signed = next((one.what for one in plan.things if one.target == f"{kind}:{wish.target}"), None)
+    if signed is None:
+        return f"the plan does not say what is begun as {wish.target}."
+    told = what_of(wish)
+    for part in sorted(signed.keys() | told.keys()):
+        was, now = signed.get(part), told.get(part)
+        if not isinstance(was, dict) or now is None:
+            return f"people signed another {part} than this."
+        for name in sorted(was.keys() | now.keys()):
+            is_same = was.get(name) == now.get(name) and (name in was) == (name in now)
+            if not is_same and not _is_volume(part, name, was, now):
+                return f"its {part}’s {name} is not what people signed."
+    return ""
+
+
+def _is_volume(part: str, name: str, signed: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Of a snapshot the folder is signed in which such volumes appear; one of them is told."""
+    folder, volume = str(signed.get(name, "")), PurePosixPath(str(told.get(name, "")))
+    is_signed = (part, name) == ("store", "folder") and folder.endswith(ANY_VOLUME)
+    is_one = volume.name not in {"", ".", ".."} and str(volume) == told.get(name)
+    return is_signed and is_one and f"{volume.parent}{ANY_VOLUME}" == folder
 
 
 def _refuse_act(wish: DrillWish, word: PlanWord, plan: _Plan, step: _Step | None) -> str:

@@ -202,6 +202,7 @@ class DatabaseOrder(Frame, frozen=True):
     `export`: what they hold beyond the primary's goes into a store of the database's, sealed;
     `done` carries an `ExportResult` as JSON; by a plan alone, and as often as it is asked for.
     `plan`: a recovery plan wants it, and what shows that people agreed; None: failover itself does.
+    `stores`: with `export`, into which of the database's, the first that takes it; none: into any.
     """
 
     operation: str
@@ -213,3 +214,4 @@ class DatabaseOrder(Frame, frozen=True):
     by: str = ""
     restore: RestoreSpec | None = None
     plan: PlanWord | None = None
+    stores: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ of a number says is gone is never begun again by a list that was late.
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,12 @@ from recovery.core.wire.plans import PlanWord
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of one list: plans are carried in it."""
+ANY_VOLUME = "/*"
+"""In place of the volume in a signed folder: it is made for the drill, once people have signed."""
+OWN = frozenset(
+    {"replica", "database", "restore", "store", "placement", "container", "generation", "port"}
+)
+"""What of a thing is the drill's own: its names there, and where it is reached."""
 DrillState = Literal["beginning", "stands", "failed", "refused"]
 
 
@@ -37,6 +43,37 @@ class DrillWish(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseSpec | None = None
     restore: RestoreSpec | None = None
     container: ContainerSpec | None = None
+
+
+def what_of(wish: DrillWish) -> dict[str, Any]:
+    """What it brings about, part by part: all that is not as it is by itself, but for what is the
+    drill's own. People sign it, and a host compares."""
+    store = wish.restore.store if wish.restore else None
+    parts = {
+        "database": wish.database,
+        "restore": wish.restore,
+        "store": store,
+        "container": wish.container,
+    }
+    return {
+        part: _said(told, frozenset() if part == "store" else OWN)
+        for part, told in parts.items()
+        if told is not None
+    }
+
+
+def _said(told: msgspec.Struct, but: frozenset[str]) -> dict[str, Any]:
+    every = [one for one in msgspec.structs.fields(told) if one.name not in but]
+    pairs = [(one.name, getattr(told, one.name), _usual(one)) for one in every]
+    meant = {name: value for name, value, usual in pairs if value != usual}
+    said: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(meant))
+    return said  # as a plan's bytes have it: its lists are no tuples
+
+
+def _usual(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 class DrillList(Frame, frozen=True):

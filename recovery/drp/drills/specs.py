@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.conf import settings
+from django.db.models import F
 
 from recovery.backups.facts import StoreKind
 from recovery.backups.models import BackupReplica
@@ -17,14 +17,13 @@ from recovery.core.wire.backups import RestoreSpec
 from recovery.core.wire.drills import DrillList, DrillWish
 from recovery.core.wire.plans import PlanWord, pack_mandate
 from recovery.drp.drills.facts import ThingKind
+from recovery.drp.drills.meant import container_of, database_of, restore_of
 from recovery.drp.drills.models import DrillHost, DrillThing
 from recovery.drp.drills.queries import listed_on, stamp_of
 from recovery.drp.models import Run
-from recovery.drp.queries.approvals import mandate_of
+from recovery.drp.queries.approvals import mandate_of, plan_of
 from recovery.inventory.models import Application, Database
 from recovery.restores.specs import store_of
-
-ENGINES: dict[str, wire.EngineName] = {"postgresql": "postgresql", "valkey": "valkey"}
 
 
 def list_of(host: DrillHost) -> DrillList:
@@ -44,8 +43,14 @@ def list_of(host: DrillHost) -> DrillList:
 
 
 def _word(run: Run, step: str) -> PlanWord:
-    mandate = mandate_of(run, run.steps.get(name=step))
-    return PlanWord(run=str(run.pk), step=step, mandate=pack_mandate(mandate))
+    """Of a step that takes nobody's approval the newest one under the same plan's bytes goes along:
+    a host begins nothing of a plan that nobody signed."""
+    plan, row = plan_of(run), run.steps.get(name=step)
+    if plan.step(step).approval is None and not plan.step(step).wants_passkey:
+        signed = [one.id for one in plan.steps if one.wants_passkey]
+        used = run.steps.filter(name__in=signed, uses__round=F("round"))
+        row = used.order_by("-position").first() or row
+    return PlanWord(run=str(run.pk), step=step, mandate=pack_mandate(mandate_of(run, row)))
 
 
 def _wish(row: DrillThing, word: int) -> DrillWish:
@@ -61,47 +66,19 @@ def _wish(row: DrillThing, word: int) -> DrillWish:
 
 
 def _database(row: DrillThing) -> wire.DatabaseSpec:
-    """Of the source only what its files are of, and by which name its archive lies there."""
     source = Database.objects.get(pk=row.source)
-    return wire.DatabaseSpec(
-        replica=str(row.pk),
-        database=row.target,
-        name=source.name,
-        engine=ENGINES[source.engine],
-        version=source.engine_version,
-        role="out",
-        epoch=0,
-        port=0,
-        secret="",
-        members=(),
-    )
+    return database_of(source, replica=str(row.pk), target=row.target)
 
 
 def _restore(row: DrillThing) -> RestoreSpec:
     assert row.copy is not None, "a database is restored from somewhere"
     copy = BackupReplica.objects.select_related("store").get(pk=row.copy)
-    return RestoreSpec(
-        restore=str(row.pk),
-        store=store_of(copy, row.pk),
-        key=str(settings.TOCSIN_BACKUP_KEY),
-        scratch=True,
-    )
+    return restore_of(str(row.pk), store_of(copy, row.pk))
 
 
 def _container(row: DrillThing) -> wire.ContainerSpec:
     source = Application.objects.get(pk=row.source)
-    return wire.ContainerSpec(
-        placement=row.name,
-        application=source.name,
-        container=row.name,
-        generation=1,
-        image=source.image,
-        command=tuple(source.command),
-        port=row.port,
-        health_path=source.health_path,
-        version=source.release,
-        limits=wire.Limits(cpu_millis=source.cpu_millis, memory_mib=source.memory_mib),
-    )
+    return container_of(source, name=row.name, port=row.port)
 
 
 def is_snapshot(copy: BackupReplica) -> bool:

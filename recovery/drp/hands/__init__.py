@@ -29,7 +29,6 @@ from recovery.drp.hands.telling import Telling
 from recovery.drp.hands.watching import Watching
 from recovery.drp.looking import World
 from recovery.drp.models import Run
-from recovery.drp.plan import Plan
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Order
 from recovery.restores.queries import Leases
@@ -87,16 +86,6 @@ DRILL_MAKERS: Mapping[Kind, Maker] = {
     Kind.PLACE_APPLICATIONS: Staging,
 }
 """In a drill no hand of production is even made. In place of a promotion, a copy is restored."""
-
-
-def refuse_plan(plan: Plan) -> str:
-    """Why this plan cannot be carried out by this version; empty where it can."""
-    if plan.origin and not plan.moves:
-        return (
-            f"Nothing that DRP-{plan.origin:04d} moved goes back from {plan.lost.name} into"
-            f" {plan.into.name}: what is left out says why."
-        )
-    return ""
 
 
 def hands_of(

@@ -6,7 +6,6 @@ said stands in a row before the act is done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,54 +16,32 @@ from recovery.core.errors import Conflict, Refused
 from recovery.core.wire.backups import ExportResult
 from recovery.drp.actions.effects import beginning
 from recovery.drp.hands.bench import Bench
-from recovery.drp.hands.returning import copies_of
+from recovery.drp.hands.copies import Copies, heard_of
 from recovery.drp.sights import Heard, Order, Outcome
-from recovery.failover.actions.orders import order as order_act
-from recovery.inventory.models import Replica
-from recovery.operations.facts import UNFINISHED, OperationState, Verb
+from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
+
+STAYS = "The copy stays as it is."
 
 
 @dataclass(slots=True)
 class Exporting:
-    """Its journal: the operations that name its act."""
+    """What each copy holds is written by its own agent into a store that people approved."""
 
     bench: Bench
 
-    def act(self, order: Order) -> Outcome:
-        assert order.target is not None, "an act has a target"
-        bench = self.bench
-        with beginning(order, bench.actor):
-            try:
-                bench.refuse_drill(order.target)
-            except Refused as error:
-                return Outcome(Heard.FAILED, str(error))
-            copies = copies_of(bench, order.target)
-            if not copies:
-                said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
-                return Outcome(Heard.FAILED, said)
-            there = {op.replica_id for op in _orders(order)}
-            for row in copies:
-                if row.pk not in there:
-                    self._order(row, order)
-        return self.look(order)
+    @property
+    def _copies(self) -> Copies:
+        why = "what it holds beyond its primary is exported."
+        return Copies(self.bench, Verb.EXPORT, why)
 
-    def _order(self, row: Replica, order: Order) -> None:
-        bench = self.bench
-        order_act(
-            verb=Verb.EXPORT,
-            replica=row,
-            epoch=row.database.epoch,
-            urgency=row.database.priority,
-            plan={"run": str(bench.run.pk), "step": order.step, "act": order.key},
-            actor=bench.actor,
-            reason=f"{bench.run}, {order.step}: what it holds beyond its primary is exported.",
-            now=bench.now,
-        )
+    def act(self, order: Order) -> Outcome:
+        failed = self._copies.order_each(order, stores=list(self._stores(order)))
+        return failed or self.look(order)
 
     def look(self, order: Order) -> Outcome:
-        orders = _orders(order)
-        outcome = _heard(orders)
+        orders = self._copies.orders(order)
+        outcome = heard_of(orders, failed=STAYS)
         if outcome.heard is not Heard.DONE:
             return outcome
         try:
@@ -76,8 +53,19 @@ class Exporting:
             told = [_said(op, _told(op)) for op in orders]
         return Outcome(Heard.DONE, f"{len(orders)} exported. {' '.join(told)}")
 
+    def _stores(self, order: Order) -> tuple[str, ...]:
+        """Which people approved; none: plans of before did not say."""
+        assert order.target is not None, "an act has a target"
+        move = self.bench.plan.move(order.target)
+        return move.stores if move else ()
+
     def _note(self, op: Operation, order: Order) -> str:
-        told = _told(op)
+        told, stores = _told(op), self._stores(order)
+        if stores and told.store not in stores:
+            raise Refused(
+                f"{op.replica} on {op.host}: it says that it is in {told.store}, into which nobody"
+                " approved it."
+            )
         assert op.replica is not None, "it is about a replica"
         note_export(
             operation=op.pk,
@@ -90,26 +78,6 @@ class Exporting:
             now=self.bench.now,
         )
         return _said(op, told)
-
-
-def _orders(order: Order) -> list[Operation]:
-    rows = Operation.objects.filter(verb=Verb.EXPORT, params__plan__act=order.key)
-    wanted = rows.select_related("replica__database", "replica__host", "host")
-    return list(wanted.order_by("replica__number"))
-
-
-def _heard(orders: Sequence[Operation]) -> Outcome:
-    if not orders:
-        return Outcome(Heard.NEVER)
-    bad = [op for op in orders if op.state not in UNFINISHED | {OperationState.DONE}]
-    if bad:
-        said = f"{bad[0].replica} on {bad[0].host}: {bad[0].detail} The copy stays as it is."
-        return Outcome(Heard.FAILED, said)
-    waiting = [op for op in orders if op.state != OperationState.DONE]
-    if waiting:
-        names = ", ".join(f"{op.replica} on {op.host}" for op in waiting)
-        return Outcome(Heard.UNDER_WAY, f"Waits for the agents of {names}.")
-    return Outcome(Heard.DONE)
 
 
 def _told(op: Operation) -> ExportResult:

@@ -2,7 +2,7 @@
 
 Invariants: what is written of a copy and the key of the act stand in one transaction, so that the
 same order twice, or another leader, starts nothing twice; nothing is moved while rescheduling would
-take it back.
+take it back; a copy whose seats are given up again and again fails, with their number and reason.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recovery.drp.actions.effects import beginning, note_effects
 from recovery.drp.hands.bench import Bench
 from recovery.drp.journal import EffectKind
 from recovery.drp.moving import Turn
-from recovery.drp.queries.copies import seats_of, turn_of
+from recovery.drp.queries.copies import seats_of, spent_seats, turn_of
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.scheduling.actions import carry_out
 
@@ -39,6 +39,10 @@ class Moving:
             except Refused as error:
                 return Outcome(Heard.FAILED, str(error))
             turn = self._turn(order)
+            spent = spent_seats(key=order.key)
+            if turn.decision.places and turn.ordinal in spent:
+                name = f"{order.target.name}-{turn.ordinal}"
+                return Outcome(Heard.FAILED, f"{name}: {spent[turn.ordinal]}")
             carry_out(decision=turn.decision, actor=bench.actor, now=bench.now)
             asked = {(one.ordinal, one.generation) for one in turn.decision.places}
             noted = [

@@ -7,7 +7,8 @@ it, starts nothing twice; what has no host is told by name, with the reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from recovery.core.errors import Refused
@@ -16,11 +17,11 @@ from recovery.drp.hands.bench import Bench
 from recovery.drp.journal import EffectKind
 from recovery.drp.models import Act
 from recovery.drp.placing import outcome_of
-from recovery.drp.queries.copies import copies_of, places_for, seats_of
+from recovery.drp.queries.copies import copies_of, places_for, seats_of, spent_seats
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.inventory.models import Container
 from recovery.scheduling.actions import carry_out
-from recovery.scheduling.facts import Decision
+from recovery.scheduling.facts import Decision, Place
 
 
 @dataclass(slots=True)
@@ -55,6 +56,8 @@ class Placing:
         assert order.target is not None, "an act has a target"
         bench, application = self.bench, UUID(order.target.id)
         decision, stuck, passing = places_for(application, bench.plan.lost.name, bench.now)
+        decision, spent = _but_spent(decision, spent_seats(key=order.key))
+        stuck |= spent
         carry_out(decision=decision, actor=bench.actor, now=bench.now)
         slots = {row.ordinal: row for row in Container.objects.filter(application=application)}
         noted: list[Noted] = [
@@ -73,3 +76,12 @@ class Placing:
             for row in seats_of(application)
             if (row.container.ordinal, row.generation) in asked
         ]
+
+
+def _but_spent(decision: Decision, spent: Mapping[int, str]) -> tuple[Decision, dict[int, str]]:
+    """Without further seats for copies that were tried often enough; of each why."""
+    ours = {place.ordinal for place in decision.places} & spent.keys()
+    orders = tuple(
+        one for one in decision.orders if not (isinstance(one, Place) and one.ordinal in ours)
+    )
+    return replace(decision, orders=orders), {ordinal: spent[ordinal] for ordinal in ours}

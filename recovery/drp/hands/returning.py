@@ -20,17 +20,17 @@ from recovery.core.errors import Refused
 from recovery.drp.actions.effects import Noted, beginning, note_effects
 from recovery.drp.facts import ActState, Kind
 from recovery.drp.hands.bench import Bench
+from recovery.drp.hands.copies import Copies, copies_of, heard_of
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.plan import EXPORT, KEEP, Choice, Target
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.apart import let_follow, returned_copies, set_apart
 from recovery.failover.actions.fences import lift_fence
-from recovery.failover.actions.orders import order as order_act
 from recovery.failover.models import Fence
 from recovery.inventory.facts import ReplicaState, Role
 from recovery.inventory.models import Database, Replica, ReplicaSight
-from recovery.operations.facts import UNFINISHED, OperationState, Verb
+from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 
 KEPT_FOR = timedelta(days=14)
@@ -89,68 +89,28 @@ def _databases(bench: Bench) -> list[UUID]:
     return [UUID(target.id) for target in targets if target.type == "database"]
 
 
-def copies_of(bench: Bench, target: Target) -> list[Replica]:
-    """Of one database, those that came back."""
-    return returned_copies([UUID(target.id)], bench.plan.into.name)
-
-
 @dataclass(slots=True)
 class Keeping:
-    """Its journal: the operations that name its act."""
+    """What each copy holds is put aside by its own agent."""
 
     bench: Bench
 
-    def act(self, order: Order) -> Outcome:
-        assert order.target is not None, "an act has a target"
-        bench = self.bench
-        with beginning(order, bench.actor):
-            try:
-                bench.refuse_drill(order.target)
-            except Refused as error:
-                return Outcome(Heard.FAILED, str(error))
-            copies = copies_of(bench, order.target)
-            if not copies:
-                said = f"{order.target.name} has no copy in {bench.plan.into.name} that came back."
-                return Outcome(Heard.FAILED, said)
-            there = {op.replica_id for op in _orders(order)}
-            for row in copies:
-                if row.pk not in there:
-                    self._order(row, order)
-        return self.look(order)
+    @property
+    def _copies(self) -> Copies:
+        return Copies(self.bench, Verb.KEEP, "what it holds is kept as it is.")
 
-    def _order(self, row: Replica, order: Order) -> None:
-        bench = self.bench
-        order_act(
-            verb=Verb.KEEP,
-            replica=row,
-            epoch=row.database.epoch,
-            urgency=row.database.priority,
-            plan={"run": str(bench.run.pk), "step": order.step, "act": order.key},
-            actor=bench.actor,
-            reason=f"{bench.run}, {order.step}: what it holds is kept as it is.",
-            now=bench.now,
-        )
+    def act(self, order: Order) -> Outcome:
+        return self._copies.order_each(order) or self.look(order)
 
     def look(self, order: Order) -> Outcome:
-        return kept_outcome(_orders(order))
-
-
-def _orders(order: Order) -> list[Operation]:
-    rows = Operation.objects.filter(verb=Verb.KEEP, params__plan__act=order.key)
-    return list(rows.select_related("replica__database", "host").order_by("replica__number"))
+        return kept_outcome(self._copies.orders(order))
 
 
 def kept_outcome(orders: Sequence[Operation]) -> Outcome:
     """Done once every copy's agent said under which name, and how much."""
-    if not orders:
-        return Outcome(Heard.NEVER)
-    bad = [op for op in orders if op.state not in UNFINISHED | {OperationState.DONE}]
-    if bad:
-        return Outcome(Heard.FAILED, f"{bad[0].replica} on {bad[0].host}: {bad[0].detail}")
-    waiting = [op for op in orders if op.state != OperationState.DONE]
-    if waiting:
-        names = ", ".join(f"{op.replica} on {op.host}" for op in waiting)
-        return Outcome(Heard.UNDER_WAY, f"Waits for the agents of {names}.")
+    outcome = heard_of(orders)
+    if outcome.heard is not Heard.DONE:
+        return outcome
     return Outcome(Heard.DONE, f"{len(orders)} kept. {' '.join(_kept(op) for op in orders)}")
 
 

@@ -45,6 +45,7 @@ def drift(
                 *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
                 *_doubts(approved, now, _Ours(ours or {}, frozenset(busy))),
                 *_moves(approved, now, _Ours(ours or {}, frozenset(busy))),
+                *_things(approved, now),
             ]
         )
     )
@@ -183,6 +184,17 @@ def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
         is_other = found is None or (found.copies, found.choice) != (move.copies, move.choice)
         if is_other and not ours.touched(move.target.key):
             yield f"{move.target.name}: what goes back of it is not what was approved."
+
+
+def _things(approved: Plan, now: Plan) -> Iterator[str]:
+    """What a drill's host would be told is another than what it compares it with."""
+    if approved.v < 5:
+        return
+    names = {one.key: one.name for step in approved.steps for wave in step.waves for one in wave}
+    after = {one.target: one.what for one in now.things}
+    for one in approved.things:
+        if after.get(one.target, one.what) != one.what:
+            yield f"{names[one.target]} would be begun otherwise than it was approved."
 
 
 DONE = {KEEP: "kept", EXPORT: "exported"}

@@ -4,9 +4,10 @@ facts only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from recovery.core.errors import Refused
 from recovery.drp.facts import Mode
@@ -40,7 +41,7 @@ class DatabaseSight:
     promoted; `restorable`: (replica, newest moment) of the best copy outside its home,
     `restore_loses`: what came after that, as far as anybody saw; `copies`: of each datacenter
     that has one, its best standby; `doubts`: (replica, sentence) of what nobody can prove of its
-    primary."""
+    primary; `what`: in a drill, what is restored of it, word by word."""
 
     id: str
     name: str
@@ -53,11 +54,13 @@ class DatabaseSight:
     restore_loses: timedelta | None = None
     copies: tuple[CopySight, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
+    what: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSight:
-    """`seats_in`: datacenters in which its containers sit, or sat."""
+    """`seats_in`: datacenters in which its containers sit, or sat; `what`: in a drill, what is
+    started of it, word by word."""
 
     id: str
     name: str
@@ -65,6 +68,7 @@ class ApplicationSight:
     copies: int
     priority: int
     epoch: int
+    what: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def left_of(
 ) -> tuple[LeftOut, ...]:
     """`named`: what a step would not take, or leaves to people's hands. Not left out is what
     another step takes; what no step chose is."""
-    taken = frozenset(target.key for target in _taken(steps))
+    taken = frozenset(target.key for target in taken_by(steps))
     by_hand = frozenset(one.target.key for one in named if one.reason == BY_HAND)
     stays = [
         one
@@ -44,7 +44,8 @@ def left_of(
     return (*stays, *(LeftOut("", target, NO_STEP) for target in never))
 
 
-def _taken(steps: Iterable[PlannedStep]) -> Iterator[Target]:
+def taken_by(steps: Iterable[PlannedStep]) -> Iterator[Target]:
+    """What these bring back, or move."""
     for step in steps:
         for wave in step.waves:
             yield from (one for one in wave if step.kind in TAKES.get(one.type, ()))
@@ -85,7 +86,7 @@ def leaving(plan: Plan) -> Leaving | None:
         return None
     gives_up = any(step.kind is Kind.FENCE_DATACENTER for step in plan.steps)
     is_down = plan.mode is Mode.DISASTER or gives_up
-    every = {one.target.key for one in plan.left_out} | {one.key for one in _taken(plan.steps)}
+    every = {one.target.key for one in plan.left_out} | {one.key for one in taken_by(plan.steps)}
     parts = [
         f"{len(ours)} of {counted(sum(key.startswith(f'{type_}:') for key in every), type_)}"
         for type_ in TAKES
@@ -98,6 +99,22 @@ def leaving(plan: Plan) -> Leaving | None:
     is_real = plan.mode in {Mode.DISASTER, Mode.PLANNED}
     asked = tuple(one.name for one in left.values() if one.type == "database")
     return Leaving(names, said, is_down, asked if is_real and not plan.origin else ())
+
+
+def left_by(plan: Plan, step: str) -> tuple[LeftOut, ...]:
+    """What stays as it is although this step was to take it."""
+    return tuple(one for one in _left(plan) if one.step == step)
+
+
+def idle_word(plan: Plan, step: PlannedStep) -> str:
+    """Why a step does nothing, and what it leaves by that."""
+    said = f"There is nothing to do it to: another step takes it, or {plan.lost.name} has none."
+    if not (left := left_by(plan, step.id)):
+        return said
+    told = leaving(plan)
+    where = "down" if told and told.is_down else f"in {plan.lost.name}"
+    whys = "; ".join(f"{one.target.name}: {one.reason}" for one in left[:NAMED])
+    return f"There is nothing that it can take. It leaves {len(left)} {where}: {whys}."
 
 
 def keys_left(plan: Plan) -> frozenset[str]:

@@ -14,9 +14,9 @@ from typing import Any
 from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
-from recovery.drp.plan import EXPORT, KEEP, Gate, LeftOut, Need, Plan, PlannedStep, Target
+from recovery.drp.plan import EXPORT, KEEP, Gate, LeftOut, Need, Plan, PlannedStep, Target, Thing
 from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
-from recovery.drp.planning.leaving import BY_HAND, left_of
+from recovery.drp.planning.leaving import BY_HAND, left_of, taken_by
 from recovery.drp.planning.quoting import doubts, quotes
 from recovery.drp.runbooks.kinds import (
     Discard,
@@ -71,7 +71,16 @@ def resolve(runbook: Runbook, runbook_digest: str, wish: Wish, inventory: Invent
         last_editor=wish.last_editor,
         origin=wish.back.number if wish.back else 0,
         moves=wish.back.moves if wish.back else (),
+        things=_things(steps, inventory),
     )
+
+
+def _things(steps: Iterable[PlannedStep], inventory: Inventory) -> tuple[Thing, ...]:
+    """Only a drill's rows say what is meant; a database without a copy is restored by nobody."""
+    rows = {f"database:{row.id}": row.what for row in inventory.databases}
+    rows |= {f"application:{row.id}": row.what for row in inventory.applications}
+    keys = sorted({target.key for target in taken_by(steps)})
+    return tuple(Thing(key, dict(what)) for key in keys if (what := rows.get(key)) is not None)
 
 
 def _narrowed(inventory: Inventory, wish: Wish) -> Inventory:

@@ -100,15 +100,49 @@ def places_for(application: UUID, site: str, now: datetime) -> tuple[Decision, d
     return decision, stuck, passing or "its seats are being looked for"
 
 
+MOST_SEATS = 5
+"""Of one copy by one act. A host may refuse one, or die with it; where five in a row came to
+nothing it is the copy that does not start there, and a person has to look. Each try takes up to a
+minute, so this is known within the time of every shipped step, and is not told as a time-out."""
+
+
+def given_up(*, key: str) -> dict[int, list[Placement]]:
+    """By the ordinal of the copy, the seats that the act of this key asked for and that are none
+    any more, oldest first."""
+    mine = Effect.objects.filter(key=key, kind=EffectKind.SEAT).values("object")
+    rows = Placement.objects.filter(pk__in=mine).exclude(state__in=sorted(SEATED))
+    found: dict[int, list[Placement]] = {}
+    wanted = rows.select_related("container__application", "host")
+    for row in wanted.order_by("generation", "pk"):
+        found.setdefault(row.container.ordinal, []).append(row)
+    return found
+
+
+def spent_seats(*, key: str) -> dict[int, str]:
+    """Copies for which the act of this key asks for no further seat, each with why."""
+    return {
+        ordinal: f"{len(rows)} seats of it were given up, and no further one is tried: {_end(rows)}"
+        for ordinal, rows in given_up(key=key).items()
+        if len(rows) >= MOST_SEATS
+    }
+
+
+def _end(rows: Sequence[Placement]) -> str:
+    """How the last one ended."""
+    last = rows[-1]
+    why = last.detail or "it was withdrawn before it answered"
+    return f"the last, {last}, is {last.state}: {why.rstrip('.')}."
+
+
 def under_way(application: UUID, *, key: str) -> str:
     """Whom its oldest order waits for, and how often the act of this key had to begin anew."""
     orders = Operation.objects.filter(placement__application=application, state__in=UNFINISHED)
     first = orders.select_related("host").order_by("requested_at", "pk").first()
     said = f" The {first.verb} on {first.host.name} {_waits(first)}" if first else ""
-    mine = Effect.objects.filter(key=key, kind=EffectKind.SEAT).values("object")
-    rows = Placement.objects.filter(pk__in=mine)
-    again = rows.count() - rows.values("container").distinct().count()
-    return f"{said} Seats given up before: {again}." if again else said
+    for rows in given_up(key=key).values():
+        count = f"{len(rows)} of at most {MOST_SEATS}"
+        said += f" {rows[-1].container}: seats given up before: {count}; {_end(rows)}"
+    return said
 
 
 def _waits(operation: Operation) -> str:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from recovery.backups.decide import UNREAD_AFTER
+from recovery.backups.facts import StoreKind
+from recovery.backups.models import ArchiveSight, BackupReplica, JobSight
 from recovery.core.errors import Refused
 from recovery.drp.facts import ENDED, Mode
 from recovery.drp.failback import Back, Held, How, Present, Seat, Trace, Way, places_now, way_back
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act, Run
+from recovery.drp.planning.storing import StoreSight
+from recovery.drp.queries.people import database_now
 from recovery.failover.models import Failover
 from recovery.failover.queries import fenced_hosts
 from recovery.inventory.facts import SEATED, ReplicaState, Role, Verdict
@@ -30,6 +36,8 @@ from recovery.scheduling.facts import ACTIVE
 
 HEARD = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
 REAL = (Mode.PLANNED, Mode.DISASTER)
+TAKES_WITHIN = timedelta(minutes=5)
+"""Who fills it says every few seconds that nothing is missing in it, while nothing is."""
 
 
 def returnable_runs() -> list[Run]:
@@ -147,6 +155,7 @@ def _present(found: list[Trace]) -> Present:
         copies=_copies([app.pk for app in apps]),
         versions={str(row.pk): row.epoch for row in databases}
         | {str(row.pk): row.version for row in apps},
+        stores=stores_of([row.pk for row in databases]),
     )
 
 
@@ -205,3 +214,30 @@ def _copies(applications: list[UUID]) -> Mapping[str, Mapping[int, Seat | None]]
     for pk, application, ordinal in slots.values_list("pk", "application", "ordinal"):
         found[str(application)][ordinal] = seats.get(pk)
     return found
+
+
+# ---------------------------------------------------------------------- its stores
+
+
+def stores_of(databases: Collection[UUID]) -> Mapping[str, tuple[StoreSight, ...]]:
+    """By database, those that agents fill, by the number of its replica."""
+    rows = BackupReplica.objects.filter(database__in=databases).exclude(
+        store__kind=StoreKind.SNAPSHOT
+    )
+    now = database_now()
+    found: dict[str, list[StoreSight]] = defaultdict(list)
+    for row in rows.select_related("store__place", "sight", "job").order_by("number"):
+        found[str(row.database_id)].append(_store(row, now))
+    return {database: tuple(each) for database, each in found.items()}
+
+
+def _store(row: BackupReplica, now: datetime) -> StoreSight:
+    sight: ArchiveSight | None = getattr(row, "sight", None)
+    job: JobSight | None = getattr(row, "job", None)
+    read_at = sight.read_at if sight and not sight.error else None
+    return StoreSight(
+        name=row.store.name,
+        site=row.store.place.name if row.store.place else "",
+        is_heard=read_at is not None and now - read_at <= UNREAD_AFTER,
+        takes=job is not None and now - job.ok_at <= TAKES_WITHIN,
+    )

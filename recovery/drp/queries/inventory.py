@@ -9,6 +9,7 @@ from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
 from recovery.drp.drills.facts import twin
+from recovery.drp.drills.meant import meant_applications, meant_databases
 from recovery.drp.plan import Realm
 from recovery.drp.planning.inventory import (
     ApplicationSight,
@@ -40,11 +41,16 @@ def _read(realm: Realm) -> Inventory:
 
 
 def _mirrored(there: Inventory) -> Inventory:
+    labels = {row.id: row.restorable[0] for row in there.databases if row.restorable}
+    what = {
+        **meant_databases(labels),
+        **meant_applications([row.id for row in there.applications]),
+    }
     return Inventory(
         "drill",
         tuple(replace(row, id=twin(row.id)) for row in there.sites),
-        tuple(replace(row, id=twin(row.id)) for row in there.databases),
-        tuple(replace(row, id=twin(row.id)) for row in there.applications),
+        tuple(replace(row, id=twin(row.id), what=what.get(row.id)) for row in there.databases),
+        tuple(replace(row, id=twin(row.id), what=what.get(row.id)) for row in there.applications),
     )
 
 

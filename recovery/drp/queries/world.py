@@ -180,5 +180,5 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
             is_whole=running[row.pk] + there[row.pk] >= row.copies,
             needs=needs[row.pk],
         )
-        for row in Application.objects.filter(copies__gt=0)
+        for row in Application.objects.filter(copies__gt=0).order_by("-priority", "name")
     )

@@ -14,12 +14,12 @@ from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.glance import seen_of
-from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
 from recovery.drp.planning.inventory import Wish
 from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of

@@ -13,9 +13,9 @@ from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode
-from recovery.drp.hands import refuse_plan
 from recovery.drp.models import Run
 from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.leaving import named

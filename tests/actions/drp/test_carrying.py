@@ -9,9 +9,10 @@ from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Kind, Mode, RunState
-from recovery.drp.hands import DRILL_MAKERS, MAKERS, refuse_plan
+from recovery.drp.hands import DRILL_MAKERS, MAKERS
 from recovery.drp.models import Act, Run, RunbookVersion
 from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.leaving import named

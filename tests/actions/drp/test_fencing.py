@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from recovery.audit.facts import Actor
-from recovery.core import control
+from recovery.core import control, transitions
+from recovery.drp.facts import ActState
 from recovery.drp.hands import fencing
 from recovery.drp.hands.closing import Standing
 from recovery.drp.hands.fencing import Looked, closing_of
@@ -25,6 +28,9 @@ from recovery.operations.models import Operation
 from tests.actions.drp.killing import begin
 from tests.actions.drp.losing import Loss, make_loss
 from tests.actions.drp.test_promoting import STEPS, approve, start
+from tests.dashboard.drp.conftest import text
+from tests.dashboard.drp.test_machines import post
+from tests.support.fleet import BY
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +171,31 @@ def test_a_receipt_of_the_epoch_in_which_it_led_stays_true_after_the_next_began(
     loss.run(1.0)
     found = closing_of(loss.play.pair.primary, 1, 2, known_of(Fence.objects.get()))
     assert found == closed.get()
+
+
+def test_a_fence_that_a_person_called_done_says_what_it_proved_beside_their_word(
+    loss: Loss,
+) -> None:
+    """Its time is over while nobody knows whether it holds; a word is no proof, and is shown so."""
+    loss.kill_site()
+    start(loss)
+    approve(loss, "fence")
+    loss.until(Fence.objects.exists)
+    loss.run(1.0)
+    told = Fence.objects.get().told
+    assert "its lease ends in" in told
+    act = loss.ground.step("fence").acts.get()
+    transitions.move(act, ActState.UNKNOWN, actor=BY, reason="Its time is over.", now=loss.play.now)
+    client = Client()
+    client.force_login(User.objects.get(username="bruno"))
+    number = loss.ground.run.number
+    word = {"reason": "The power is cut.", "step": "fence", "key": act.key, "was_done": True}
+    assert post(client, f"runs/{number}/tell", **word).status_code == 200
+    loss.until(lambda: bool(loss.ground.step("fence").state == "done"))
+    told = Fence.objects.get().told
+    steps = client.get(f"/api/drp/runs/{number}").json()["steps"]
+    said = next(one for one in steps if one["id"] == "fence")["said"]
+    assert said == f"bruno: The power is cut. {told}"
+    page = text(client.get(f"/recovery/runs/{number}/"))
+    assert told in page
+    assert "done, not proven" in page

@@ -22,10 +22,16 @@ from recovery.agent.drills.serving import keeper_of, serve_drills
 from recovery.core import wire
 from recovery.core.consent import write_pins
 from recovery.core.wire.backups import RestoreSpec
-from recovery.core.wire.drills import DrillList, DrillReport, DrillWish, decode_report
+from recovery.core.wire.drills import (
+    DrillList,
+    DrillReport,
+    DrillWish,
+    decode_report,
+    what_of,
+)
 from recovery.core.wire.plans import PlanWord
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.plan import Need, Plan, Target
+from recovery.drp.plan import Need, Plan, Target, Thing
 from tests.agent.conftest import spec
 from tests.agent.databases.test_approved import PINS, made, mandate, order, word
 from tests.support import own
@@ -48,8 +54,15 @@ def restored(target: str = "id-orders", database: str = "id-orders") -> DrillWis
 def placing(
     mode: Mode = Mode.DRILL, realm: str = "drill", names: tuple[str, ...] = ("shop",)
 ) -> PlanWord:
-    """The word of a step that starts applications; it takes nobody's signature."""
-    return word(msgspec.structs.replace(mandate(placed(mode, realm, names)), yeses=()))
+    """The word of a step that starts applications."""
+    return word(mandate(placed(mode, realm, names)))
+
+
+def restoring() -> Plan:
+    """A drill's plan that restores orders, as it is told."""
+    what = what_of(restored())
+    there = made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")
+    return msgspec.structs.replace(there, things=(Thing("database:id-orders", what),))
 
 
 def placed(
@@ -64,7 +77,8 @@ def placed(
         for wave in there.steps[0].waves
     )
     one = msgspec.structs.replace(there.steps[0], waves=waves, approval=approval)
-    return msgspec.structs.replace(there, steps=(one,))
+    things = tuple(Thing(f"application:id-{name}", what_of(started())) for name in names)
+    return msgspec.structs.replace(there, steps=(one,), things=things)
 
 
 def listed(revision: int, *wishes: DrillWish, words: tuple[PlanWord, ...] = ()) -> DrillList:
@@ -97,7 +111,7 @@ def test_only_a_plan_of_mode_drill_on_targets_of_drills_begins_anything(
 
 
 def test_data_come_here_only_by_the_signatures_of_pinned_people(tmp_path: Path) -> None:
-    plan = made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")
+    plan = restoring()
     signed, host = word(mandate(plan)), approvals(tmp_path)
     assert host.refuse(restored(), [signed]) == ""
     unsigned = word(msgspec.structs.replace(mandate(plan), yeses=()))
@@ -119,7 +133,7 @@ def test_data_come_here_only_by_the_signatures_of_pinned_people(tmp_path: Path) 
 def test_the_signatures_are_for_the_data_that_people_read_of_and_for_its_own_folder(
     tmp_path: Path, database: str, restore: str, said: str
 ) -> None:
-    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    signed = word(mandate(restoring()))
     plain = restored()
     assert plain.database is not None
     wish = msgspec.structs.replace(
@@ -155,7 +169,7 @@ def test_an_application_whose_step_takes_an_approval_starts_by_signatures_alone(
 def test_what_the_plan_does_not_name_is_not_begun(
     tmp_path: Path, wish: DrillWish, said: str
 ) -> None:
-    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    signed = word(mandate(restoring()))
     assert said in approvals(tmp_path).refuse(wish, [signed])
 
 
@@ -221,7 +235,7 @@ async def test_an_application_stands_until_no_list_has_it_and_nothing_is_left(
 async def test_a_database_that_cannot_be_restored_says_why_and_leaves_nothing(
     tmp_path: Path,
 ) -> None:
-    signed = word(mandate(made(Kind.RESTORE_DATABASES, Mode.DRILL, "drill")))
+    signed = word(mandate(restoring()))
     async with kept(tmp_path) as keeper:
         await keeper.take(listed(1, restored(), words=(signed,)))
         report = await until(keeper, lambda one: [f.state for f in one.facts] == ["failed"])

@@ -130,7 +130,11 @@ def test_a_disaster_follows_a_decision_and_names_it(ground: Ground, enter: Enter
     assert "Nobody has decided to recover PAR1" in page
     assert "Prepare the disaster" not in page
     seen = {"seen": "0" * 64, "reason": "Go.", "override": "It burns."}
-    assert client.post(where, seen).status_code in {403, 422}
+    assert client.post(where, seen).status_code == 422, "first it says what stays down"
+    refused = client.post(where, seen | {"leaves": ["ident", "orders"]})
+    assert refused.status_code == 403
+    assert "Nobody has decided to recover PAR1" in text(refused)
+    assert not Run.objects.exists()
     decision = decide()
     assert "Start its runbook…" in text(client.get("/recovery/PAR1/"))
     page = text(client.get(where))

@@ -8,7 +8,7 @@ import pytest
 
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode
-from recovery.drp.looking import HostLook, ServiceLook, World, look
+from recovery.drp.looking import HostLook, Look, ServiceLook, World, look
 from recovery.drp.runbooks.kinds import Condition
 from tests.decisions.drp.worlds import database, inventory, plan
 
@@ -82,14 +82,35 @@ def test_a_way_back_takes_what_is_led_elsewhere_once_the_fence_is_lifted() -> No
     assert lifted["place"][1].startswith("3 in 1 wave: ")
 
 
-def test_neither_room_nor_copies_are_fine_about_what_the_plan_leaves() -> None:
+def test_room_and_copies_are_about_what_the_plan_takes_and_say_what_it_leaves() -> None:
+    """Who started it has named what it leaves; a second no to it would only teach to skip."""
     said = "This plan leaves 1 of 1 database down: orders."
     there = replace(WORLD, out=frozenset({DOWN.key}), leaving=said)
-    for condition in (Condition.CAPACITY_IS_THERE, Condition.COPIES_ARE_RESTORABLE):
-        seen = look(condition, there)
-        assert not seen.holds()
-        assert seen.said.endswith(said)
-    assert look(Condition.COPIES_ARE_RESTORABLE, there).share == 0
+    room, copies = (
+        look(condition, there)
+        for condition in (Condition.CAPACITY_IS_THERE, Condition.COPIES_ARE_RESTORABLE)
+    )
+    assert room == Look(100, f"900 MiB are needed, 1000 MiB are free in OSU2. {said}")
+    assert copies == Look(100, f"No database is brought back by a step. {said}")
+    bad = replace(DOWN, key="database:z", name="wiki", is_restorable=False)
+    worse = replace(there, services=(*there.services, bad))
+    assert not look(Condition.COPIES_ARE_RESTORABLE, worse).holds()
+    assert "Not yet: wiki." in look(Condition.COPIES_ARE_RESTORABLE, worse).said
+    verify = look(Condition.DATABASES_SERVE, there)
+    assert not verify.holds(), "nobody reads that all is well while something is down"
+
+
+def test_what_finds_no_room_is_named_and_what_stays_takes_none() -> None:
+    big = replace(APP, key="application:d", name="tiles", needs=800)
+    small = replace(APP, key="application:e", name="cron", needs=100)
+    there = replace(WORLD, services=(APP, big, small))
+    seen = look(Condition.CAPACITY_IS_THERE, there)
+    assert seen == Look(
+        55,
+        "1800 MiB are needed, 1000 MiB are free in OSU2. No room for tiles (800 MiB).",
+    )
+    less = replace(there, out=frozenset({big.key}), leaving="This plan leaves tiles down.")
+    assert look(Condition.CAPACITY_IS_THERE, less).holds()
 
 
 def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:

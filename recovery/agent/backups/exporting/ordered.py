@@ -1,8 +1,8 @@
 """Exports by order: what a replica that is set apart holds beyond its primary, into a store.
 
-Invariants: the data are only read, and a server runs on a copy of them alone; the first store of
-the database's that takes it whole has it, and no other keeps a part of it; asked for again after a
-crash, it is written anew under the same names.
+Invariants: the data are only read, and a server runs on a copy of them alone; the first of the
+stores that people named that takes it whole has it, and no other keeps a part of it; asked for
+again after a crash, it is written anew under the same names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from recovery.core.clock import system
 from recovery.core.errors import Refused
 from recovery.core.ports import Place, StoreAway, StoreError
 from recovery.core.wire import DatabaseOrder, DatabaseSpec
-from recovery.core.wire.backups import ExportResult
+from recovery.core.wire.backups import BackupSpec, ExportResult, StoreSpec
 
 SAID = 400
 
@@ -50,9 +50,9 @@ class Exports:
         if spec.backup is None or not spec.backup.stores:
             raise Refused(f"{spec.name} has no backups, so there is no store to write it to")
         keys = await asyncio.to_thread(keys_for, self._folder, spec.backup.key)
-        reasons: list[str] = []
+        stores, reasons = stores_for(order, spec.backup), list[str]()
         async with _held(spec, name, self._place(spec)) as held:
-            for one in spec.backup.stores:
+            for one in stores:
                 try:
                     store = store_for(one, self._folder)
                     try:
@@ -68,6 +68,18 @@ class Exports:
                 except StoreError as error:
                     reasons.append(f"{one.name}: {error}")
         raise StoreAway(f"no store took it. {' '.join(reasons)}")
+
+
+def stores_for(order: DatabaseOrder, backup: BackupSpec) -> tuple[StoreSpec, ...]:
+    """Where it may go, the first choice first. A plan of before named none: any of them."""
+    if not order.stores:
+        return backup.stores
+    there = {one.name: one for one in backup.stores}
+    found = tuple(there[name] for name in order.stores if name in there)
+    if not found:
+        named = ", ".join(order.stores)
+        raise Refused(f"{order.database.name} has no backups in {named}, where people want it")
+    return found
 
 
 def _held(spec: DatabaseSpec, name: str, place: Place) -> AbstractAsyncContextManager[Held]:

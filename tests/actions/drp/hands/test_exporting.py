@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tarfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -17,11 +17,11 @@ from django.test import Client
 
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.audit.models import AuditEntry
-from recovery.backups.actions import register_store
+from recovery.backups.actions import assign_replica, register_store
 from recovery.backups.exports import EXPORTED_FOR, Export
 from recovery.backups.facts import StoreKind
 from recovery.backups.forgetting import forget_exports
-from recovery.backups.models import Store
+from recovery.backups.models import ArchiveSight, JobSight, Store
 from recovery.core.archive.exports import contents_of, digest_of_all, part_of
 from recovery.core.clock import system
 from recovery.core.errors import Refused
@@ -29,8 +29,9 @@ from recovery.core.ports import ObjectStore
 from recovery.core.wire.backups import ExportResult
 from recovery.drp.models import Act
 from recovery.drp.press import Press
+from recovery.drp.queries.people import database_now
 from recovery.gateway.plans import plan_words
-from recovery.inventory.models import Database
+from recovery.inventory.models import Database, Datacenter
 from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
 from tests.actions.drp.hands import test_returning
@@ -58,31 +59,44 @@ EXPORT = """\
 
 @pytest.fixture
 def store(loss: Loss, tmp_path: Path) -> Path:
-    """A folder, where the agents of this test write to."""
-    folder = tmp_path / STORE
-    folder.mkdir()
-    register_store(
-        name=STORE,
-        kind=StoreKind.DIRECTORY,
-        place=None,
-        address=str(folder),
-        actor=BY,
-        reason="The lab's.",
-        now=loss.play.now,
-    )
+    """A folder, where the agents of this test write to: the second store of the database's. The
+    first is in the datacenter that came back, and is heard as well."""
+    for number, (name, site) in enumerate((("par1-store", "PAR1"), (STORE, "OSU2")), start=1):
+        folder = tmp_path / name
+        folder.mkdir()
+        row = register_store(
+            name=name,
+            kind=StoreKind.DIRECTORY,
+            place=Datacenter.objects.get(name=site),
+            address=str(folder),
+            actor=BY,
+            reason="The lab's.",
+            now=loss.play.now,
+        )
+        replica = assign_replica(
+            database=Database.objects.get(), number=number, store=row, actor=BY, reason="test",
+            now=loss.play.now,
+        )  # fmt: skip
+        at = database_now()
+        ArchiveSight.objects.update_or_create(replica=replica, defaults=read_at(at))
+        JobSight.objects.create(replica=replica, ok_at=at)
     loss.play.exports = lambda op: written(folder, str(op.pk))
     return folder
 
 
-def written(store: Path, export: str) -> str:
-    """As an agent leaves and tells it."""
+def read_at(at: datetime) -> dict[str, object]:
+    return {"read_at": at, "looked_at": at, "error": ""}
+
+
+def written(store: Path, export: str, said: str = STORE) -> str:
+    """As an agent leaves and tells it, of the store of this name."""
     names = [contents_of("orders", export), part_of("orders", export, 0)]
     for name in names:
         (store / name).parent.mkdir(parents=True, exist_ok=True)
         (store / name).write_bytes(name.encode())
     told = ExportResult(
         export=export,
-        store=STORE,
+        store=said,
         objects=2,
         bytes=sum(map(len, names)),
         digest=digest_of_all({name: sha256(name.encode()).hexdigest() for name in names}),
@@ -100,7 +114,7 @@ def back(loss: Loss, store: Path) -> Loss:
     key = frozenset({str(Database.objects.get().pk)})
     plan = go_back(loss, frozenset(), key, steps)
     assert [move.choice for move in plan.moves if move.held] == ["export"]
-    approve(loss, "keep")
+    loss.until(lambda: bool(loss.ground.step("keep").state == "done"))  # of nothing
     return loss
 
 

@@ -16,11 +16,11 @@ from recovery.detection.actions import clear_pause, set_pause
 from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.facts import Mode, RunState
-from recovery.drp.hands import refuse_plan
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.looking import look
 from recovery.drp.models import Act
 from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of

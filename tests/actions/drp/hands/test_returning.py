@@ -21,11 +21,11 @@ from recovery.drp.actions.runs import Override
 from recovery.drp.carrying import make_cycle
 from recovery.drp.cycle import APART_EVERY
 from recovery.drp.facts import Mode
-from recovery.drp.hands import refuse_plan
 from recovery.drp.journal import Effect, EffectKind
 from recovery.drp.models import Act
 from recovery.drp.plan import Plan
 from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
@@ -318,8 +318,9 @@ def test_a_fence_that_somebody_lifts_before_the_run_does_is_drift_where_it_was_t
 def test_without_a_fence_those_that_do_not_follow_yet_are_set_apart(loss: Loss) -> None:
     """People chose that they follow; the step says the same of a fence that is gone already."""
     go_back(loss, frozenset())
-    approve(loss, "keep")
     loss.until(lambda: bool(loss.ground.step("keep").state == "done"))
+    assert loss.ground.step("keep").said.startswith("There is nothing to do it to")
+    assert not loss.ground.step("keep").asks.exists(), "nobody is asked about nothing"
     first = loss.play.servers[loss.play.pair.replicas[0].pk]
     first.is_up = False
     loss.run(6.0)

@@ -16,9 +16,9 @@ from recovery.alarms.actions import (
 from recovery.alarms.facts import Audience
 from recovery.alarms.models import Alarm, Delivery
 from recovery.drp.facts import Mode, RunState
-from recovery.drp.hands import refuse_plan
 from recovery.drp.hands.telling import Telling
 from recovery.drp.models import Act
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Heard
 from tests.actions.drp.hands.ground import (

@@ -8,10 +8,10 @@ import msgspec
 
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back, Held, Present, Seat, way_back
-from recovery.drp.hands import refuse_plan
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
 from recovery.drp.planning.drift import drift
 from recovery.drp.planning.inventory import Inventory, Wish
+from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from tests.decisions.drp.books import book, raw
 from tests.decisions.drp.test_failback import FINE, ORDERS, SHOP, THERE, WAY

@@ -27,7 +27,7 @@ from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import book, raw
 from tests.decisions.drp.worlds import POINT, database, inventory, plan
 
-LAB = yaml.safe_load((Path(__file__).parents[3] / "recovery/lab/lab.yaml").read_text())
+LAB = yaml.safe_load((Path(__file__).parents[4] / "recovery/lab/lab.yaml").read_text())
 SITES = [site["name"] for site in LAB["datacenters"]]
 BOOKS = {
     "datacenter-lost": Mode.DISASTER,
