@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from recovery.adapters.backups.s3 import S3Store
-from recovery.adapters.backups.sealing import unseal
+from recovery.adapters.backups.sealing import Reused, unseal_into
 from recovery.agent.backups.fetch import AT_ONCE, Source
 from recovery.agent.backups.progress import Measured
 from recovery.agent.backups.restore import Restore, Restored
@@ -132,12 +132,15 @@ async def _round(
     names = [*plan.parts, *(str(chunk) for chunk in plan.chunks)]
     size = manifest.plain + sum(chunk.stop - chunk.start for chunk in plan.chunks)
     sealed: dict[str, bytes] = {}
+    free = [Reused() for _ in range(AT_ONCE)]
 
     async def keep_it(name: str) -> None:
         sealed[name] = await store.get(name)
 
     async def unpack(name: str) -> None:
-        await asyncio.to_thread(lambda: unseal(sealed[name], name=name, keys=KEYS))
+        memory = free.pop()
+        await asyncio.to_thread(unseal_into, memory, sealed[name], name=name, keys=KEYS)
+        free.append(memory)
 
     async def read(name: str) -> None:
         await store.get(name)
