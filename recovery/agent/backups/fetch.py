@@ -8,14 +8,16 @@ without it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
-from recovery.adapters.backups.sealing import Keys, SealBroken, unseal_with_digest
+from recovery.adapters.backups.sealing import Keys, Reused, SealBroken, unseal, unseal_into
 from recovery.core.archive import (
     Manifest,
-    PartFact,
     Refusal,
     RestorePlan,
     coverage,
@@ -35,7 +37,8 @@ from recovery.core.ports import (
     StoreAway,
 )
 
-AT_ONCE = 4
+T = TypeVar("T")
+AT_ONCE = 6
 HOST = "host:"
 """How words begin about this host, whatever the archive holds."""
 _OF_HOSTS = (
@@ -96,6 +99,7 @@ class Source:
         self.store, self._keys, self._database = store, keys, database
         self._without, self._patience = frozenset(without), patience
         self._objects: list[ObjectInfo] = []
+        self._free: list[Reused] = []
 
     async def plan(self, to: datetime | None) -> tuple[RestorePlan, Manifest]:
         """Checked against the manifest of the backup that it needs."""
@@ -128,13 +132,12 @@ class Source:
 
     async def get(self, name: str) -> bytes:
         """Opened. A store that goes away is waited for."""
-        return (await self._opened(name))[0]
+        return await self._opened(name, partial(unseal, keys=self._keys))
 
-    async def _opened(self, name: str) -> tuple[bytes, bytes]:
-        """With its digest."""
+    async def _opened(self, name: str, opening: Callable[..., T]) -> T:
         sealed = await self._fetched(name)
         try:
-            return await asyncio.to_thread(unseal_with_digest, sealed, name=name, keys=self._keys)
+            return await asyncio.to_thread(opening, sealed, name=name)
         except SealBroken as error:
             raise self.refused(name, str(error)) from error
 
@@ -150,39 +153,51 @@ class Source:
                     raise
                 await asyncio.sleep(0.5)
 
-    async def part(self, name: str, fact: PartFact) -> bytes:
-        """A piece of a backup, as its manifest has it."""
-        plain, digest = await self._opened(name)
-        if len(plain) != fact.plain or digest.hex() != fact.digest:
-            raise self.refused(name, f"{name} is not what the manifest says")
-        return plain
+    async def parts(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[memoryview]:
+        """A backup's pieces in order, as its manifest has them; each until the next is asked
+        for."""
+        facts = dict(zip(plan.parts, manifest.parts, strict=True))
+        async with contextlib.aclosing(self._ahead(plan.parts)) as found:
+            async for name, plain, digest in found:
+                fact = facts[name]
+                if len(plain) != fact.plain or digest.hex() != fact.digest:
+                    raise self.refused(name, f"{name} is not what the manifest says")
+                yield plain
 
-    async def parts(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[bytes]:
-        """In order, some of them ahead."""
-        wanted = list(zip(plan.parts, manifest.parts, strict=True))
-        running: deque[asyncio.Task[bytes]] = deque()
+    async def each(self, names: Sequence[str]) -> AsyncGenerator[tuple[str, memoryview]]:
+        """In order; each until the next is asked for."""
+        async with contextlib.aclosing(self._ahead(names)) as found:
+            async for name, plain, _ in found:
+                yield name, plain
+
+    async def _ahead(self, names: Sequence[str]) -> AsyncGenerator[tuple[str, memoryview, bytes]]:
+        """With their digests, in order, some of them ahead. Memory is used again after somebody
+        was done with it; that of one who was not, left in any way, never."""
+        left, free = deque(names), self._free
+        running: deque[tuple[str, Reused, asyncio.Task[tuple[memoryview, bytes]]]] = deque()
+
+        def begin() -> None:
+            while left and len(running) < AT_ONCE:
+                name, memory = left.popleft(), free.pop() if free else Reused()
+                opening = partial(unseal_into, memory, keys=self._keys)
+                task = asyncio.create_task(self._opened(name, opening))
+                running.append((name, memory, task))
+
+        begin()
         try:
-            while wanted or running:
-                while wanted and len(running) < AT_ONCE:
-                    running.append(asyncio.create_task(self.part(*wanted.pop(0))))
-                yield await running.popleft()
+            while running:
+                name, memory, task = running.popleft()
+                plain, digest = await task
+                begin()
+                yield name, plain, digest
+                free.append(memory)
         finally:
-            await _dropped(running)
+            await _dropped(task for _, _, task in running)
 
-    async def each(self, names: Sequence[str]) -> AsyncGenerator[tuple[str, bytes]]:
-        """In order, some of them ahead."""
-        left = list(names)
-        running: deque[tuple[str, asyncio.Task[bytes]]] = deque()
-        try:
-            while left or running:
-                while left and len(running) < AT_ONCE:
-                    name = left.pop(0)
-                    running.append((name, asyncio.create_task(self.get(name))))
-                name, task = running.popleft()
-                yield name, await task
-        finally:
-            await _dropped(task for _, task in running)
+    def let_go(self) -> None:
+        """Nothing more is fetched for now: a server needs the memory more."""
+        self._free.clear()
 
 
-async def _dropped(tasks: Iterable[asyncio.Task[bytes]]) -> None:
+async def _dropped(tasks: Iterable[asyncio.Task[Any]]) -> None:
     await end(tasks)

@@ -18,6 +18,7 @@ import shutil
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from psycopg import sql
@@ -33,7 +34,8 @@ from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restoring.lineage import Lineage, replayed
 from recovery.agent.backups.restoring.scratch import Scratch
 from recovery.agent.backups.restoring.segments import Segments
-from recovery.agent.backups.restoring.unpack import Pace, settle, unpack
+from recovery.agent.backups.restoring.unpack import Pace, laid, settle, unpack
+from recovery.agent.backups.restoring.warming import Warming
 from recovery.core.archive import Chunk, Manifest, RestorePlan, refuse_short, told
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, EngineFailed, Login, Place
@@ -166,10 +168,11 @@ class Restore:
                     layout.own(path)
         finally:
             await pace.end()
+        self._source.let_go()
         await settle(layout.seat.folder)
         progress.brought()
 
-    async def _counted(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[bytes]:
+    async def _counted(self, plan: RestorePlan, manifest: Manifest) -> AsyncGenerator[memoryview]:
         async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -178,14 +181,17 @@ class Restore:
     async def _lay_log(self, folder: Path, plan: RestorePlan, pace: Pace) -> None:
         segments = Segments(folder, plan)
         by_name: dict[str, Chunk] = {str(chunk): chunk for chunk in plan.chunks}
-        async with contextlib.aclosing(self._source.each(list(by_name))) as found:
-            async for name, data in found:
-                chunk = by_name[name]
-                if len(data) != chunk.stop - chunk.start:
-                    raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
-                await asyncio.to_thread(segments.lay, chunk, data)
-                await pace.wrote(len(data), len(data))
-                self.progress.came(len(data))
+        try:
+            async with contextlib.aclosing(self._source.each(list(by_name))) as found:
+                async for name, data in found:
+                    chunk = by_name[name]
+                    if len(data) != chunk.stop - chunk.start:
+                        raise self._source.refused(name, f"{name} has {len(data)} bytes of the log")
+                    await pace.wrote(len(data), await laid(partial(segments.lay, chunk, data)))
+                    self.progress.came(len(data))
+            await laid(segments.end)
+        finally:
+            await asyncio.to_thread(segments.close)
         for history in plan.histories:
             text = await self._source.get(str(history))
             path = folder / f"{history.timeline:08X}.history"
@@ -200,7 +206,8 @@ class Restore:
         inside = self._inside
         scratch = Scratch(layout, lock, Lineage(plan, taken), inside.admin)
         try:
-            await scratch.recover(plan.to, self._seconds, self._replayed(plan))
+            async with Warming(layout.files.data / "pg_wal") as warming:
+                await scratch.recover(plan.to, self._seconds, self._replayed(plan, warming))
             self.progress.proving()
             self.progress.phase = "asking it"
             (timeline,) = await scratch.row(
@@ -227,8 +234,12 @@ class Restore:
                 raise blamed(str(failure("pg_checksums", done)))
         return Restored(plan.name.backup, plan.moment, seen, int(timeline), 0, 0.0, 0.0)
 
-    def _replayed(self, plan: RestorePlan) -> Callable[[int], None]:
-        return lambda position: self.progress.replayed(position - plan.name.start)
+    def _replayed(self, plan: RestorePlan, warming: Warming) -> Callable[[int], None]:
+        def told(position: int) -> None:
+            warming.replayed(position)
+            self.progress.replayed(position - plan.name.start)
+
+        return told
 
     async def _swap(self, layout: Layout) -> None:
         async with alone(self._place.folder):

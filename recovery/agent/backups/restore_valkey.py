@@ -109,6 +109,7 @@ class RestoreValkey:
         finally:
             os.close(handle)
             await pace.end()
+        self._source.let_go()
         await settle(data.parent)
         progress.brought()
 
@@ -182,7 +183,6 @@ def _keys(info: dict[str, Any], field: str = "keys") -> int:
     return sum(int(each.get(field, 0)) for each in found)
 
 
-def _write_all(handle: int, piece: bytes) -> None:
-    left = memoryview(piece)
-    while left:
-        left = left[os.write(handle, left) :]
+def _write_all(handle: int, piece: memoryview) -> None:
+    while piece:
+        piece = piece[os.write(handle, piece) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 
 from recovery.adapters.backups.sealing import (
     Keys,
+    Reused,
     SealBroken,
     _head,
     digest_of,
     read_keys,
     seal,
     unseal,
+    unseal_into,
 )
 from recovery.core.errors import BadConfiguration
 from tests.adapters.backups.conftest import KEYS, OTHER_KEYS, key_line
@@ -54,6 +57,33 @@ def test_what_unpacks_to_something_else_than_was_packed_is_found_by_its_checksum
     frame[frame.index(plain[500:510])] ^= 1
     with pytest.raises(SealBroken, match="does not unpack to what was sealed"):
         unseal(sealed_by_hand(bytes(frame), digest_of(plain)), name=NAME, keys=KEYS)
+
+
+@given(st.lists(st.binary(max_size=5000), max_size=4))
+def test_memory_that_is_used_again_holds_what_was_opened_last(objects: list[bytes]) -> None:
+    memory = Reused()
+    for plain in objects:
+        sealed = seal(plain, name=NAME, keys=KEYS)
+        found, digest = unseal_into(memory, sealed, name=NAME, keys=KEYS)
+        assert (bytes(found), digest) == (plain, digest_of(plain))
+
+
+@pytest.mark.parametrize("kind", [os.urandom, bytes, lambda size: os.urandom(99) * (size // 99)])
+def test_a_frame_that_ends_elsewhere_than_it_says_is_none(kind: Callable[[int], bytes]) -> None:
+    """Blocks as they are, of one byte again and again, packed."""
+    plain = kind(300_000)
+    frame = zstandard.ZstdCompressor(level=2, write_checksum=True).compress(plain)
+    digest = digest_of(plain)
+    assert unseal(sealed_by_hand(frame, digest), name=NAME, keys=KEYS) == plain
+    for other in (frame[:-1], frame[:-9], frame[:3], frame[:-4] + b"none", frame + frame):
+        with pytest.raises(SealBroken, match="does not unpack to what was sealed"):
+            unseal(sealed_by_hand(other, digest), name=NAME, keys=KEYS)
+
+
+def test_a_frame_that_does_not_say_how_much_it_holds_is_none_of_ours() -> None:
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"plain" * 1000)
+    with pytest.raises(SealBroken, match="does not unpack to what was sealed"):
+        unseal(sealed_by_hand(frame, digest_of(b"plain" * 1000)), name=NAME, keys=KEYS)
 
 
 @given(st.binary(min_size=1, max_size=5000))

@@ -29,7 +29,7 @@ class Files:
         self._left = 0
         self._is_small = self._is_over = False
 
-    def lay(self, piece: bytes) -> int:
+    def lay(self, piece: bytes | memoryview) -> int:
         """Gives how many of its bytes wait in the page cache."""
         cached = 0
         with self._turn:

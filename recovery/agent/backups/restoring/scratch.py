@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -34,6 +36,7 @@ _MEANS = ("08", "53", "57", "58")
 """Classes of what a server says of its connections, means, operators and disks."""
 _STOP_SECONDS = 60.0
 _REPLAYING = re.compile(r"redo in progress, .* current LSN: ([0-9A-F]+/[0-9A-F]+)")
+_TAIL = 16 << 10
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 
 
@@ -84,7 +87,7 @@ class Private:
             "autovacuum": "off",
             "logging_collector": "off",
             "lc_messages": "C",
-            "log_startup_progress_interval": "500ms",
+            "log_startup_progress_interval": "100ms",
         }
 
     async def _serves(
@@ -210,10 +213,16 @@ class Scratch(Private):
 
     def _tell(self, replayed: Callable[[int], None]) -> None:
         """How far it has replayed, by its own word."""
-        text = self._layout.files.log.read_text(errors="replace")
-        found = _REPLAYING.findall(text)
+        found = _REPLAYING.findall(_tail(self._layout.files.log))
         if found:
             replayed(lsn_number(found[-1]))
+
+
+def _tail(log: Path) -> str:
+    """Its last words, enough for one of each that it says again and again."""
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+        return file.read().decode(errors="replace")
 
 
 def _said(error: psycopg.Error | OSError) -> EngineFailed:

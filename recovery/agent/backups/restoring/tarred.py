@@ -27,7 +27,7 @@ class Tarred:
         self._name = ""
         self._left = self._padding = 0
 
-    def read(self, piece: bytes) -> Iterator[tarfile.TarInfo | memoryview]:
+    def read(self, piece: bytes | memoryview) -> Iterator[tarfile.TarInfo | memoryview]:
         view = memoryview(piece)
         while view:
             if self._left:

@@ -24,19 +24,19 @@ STEP = 8 << 20
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-async def unpack(pieces: AsyncIterator[bytes], folder: Path, pace: Pace) -> None:
+async def unpack(pieces: AsyncIterator[bytes | memoryview], folder: Path, pace: Pace) -> None:
     """A base backup's files. `EngineFailed` where they cannot be made; left in any way, nobody
     writes below `folder` any more."""
     files = Files(folder)
     try:
         async for piece in pieces:
-            await pace.wrote(len(piece), await _laid(partial(files.lay, piece)))
-        await _laid(files.end)
+            await pace.wrote(len(piece), await laid(partial(files.lay, piece)))
+        await laid(files.end)
     finally:
         await asyncio.to_thread(files.close)
 
 
-async def _laid(act: Callable[[], T]) -> T:
+async def laid(act: Callable[[], T]) -> T:
     """In a thread; whatever this host has against it is not the archive's fault."""
     try:
         return await in_thread(act, "unpacking")
