@@ -8,16 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from django.db import connections
 
 from recovery.core.clock import system
 from recovery.engines import roles
 from recovery.engines.postgres import Cluster
 from tests.support.server import PASSWORD, TEMPLATE
+
+PATIENCE = 500.0
+"""Seconds for all migrations: 10 where nothing else runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +88,41 @@ def _running(folder: Path, like: Path | None = None) -> Cluster:
 
 
 def _start_server(folder: Path, like: Path | None) -> None:
+    """On a starved machine its migrations outlast a test's time: the next test waits for the same
+    server, for a second one would find its folder taken."""
+    server = _begun(folder) or _begin(folder, like)
+    deadline = system.monotonic() + PATIENCE
+    while not (folder / "postgres.ready").exists():
+        if not _lives(server) or system.monotonic() > deadline:
+            words = (folder / "server.log").read_text()[-3000:]
+            raise RuntimeError(f"the test run's PostgreSQL did not start:\n{words}")
+        time.sleep(0.05)
+
+
+def _begin(folder: Path, like: Path | None) -> psutil.Process:
     root = Path(__file__).resolve().parents[2]
     argv = [sys.executable, "-m", "tests.support.server", str(folder), str(run_owner())]
     argv += [str(like)] if like else []
     with (folder / "server.log").open("ab") as log:
         server = subprocess.Popen(argv, cwd=root, stdout=log, stderr=log, start_new_session=True)
     (folder / "server.pid").write_text(str(server.pid))
-    deadline = system.monotonic() + 90
-    while not (folder / "postgres.ready").exists():
-        if server.poll() is not None or system.monotonic() > deadline:
-            words = (folder / "server.log").read_text()[-3000:]
-            raise RuntimeError(f"the test run's PostgreSQL did not start:\n{words}")
-        time.sleep(0.05)
     server.returncode = 0  # it outlives this worker on purpose: no warning when we go
+    return psutil.Process(server.pid)
+
+
+def _begun(folder: Path) -> psutil.Process | None:
+    """The one that another test, or another worker, began to start."""
+    with suppress(FileNotFoundError, psutil.NoSuchProcess):
+        server = psutil.Process(int((folder / "server.pid").read_text()))
+        if _lives(server):
+            return server
+    return None
+
+
+def _lives(server: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return server.is_running() and server.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @contextmanager
