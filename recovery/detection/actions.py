@@ -23,7 +23,7 @@ from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident
-from recovery.incidents.queries import unknown_in
+from recovery.incidents.queries import grave_in, unknown_in
 from recovery.inventory.facts import Replace, Verdict
 from recovery.inventory.models import Host
 
@@ -232,7 +232,7 @@ def _ring(
             incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
         )
     members = queries.members_of(list(found.hosts))
-    is_more = bool(unknown_in(found.key, members))
+    is_more = bool(unknown_in(found.key, members) or grave_in(members))
     incident = incidents.open_incident(
         domain=found.key,
         title=found.sentence,
