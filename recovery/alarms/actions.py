@@ -44,6 +44,7 @@ def raise_alarm(
     body: str,
     incident: Incident | None,
     is_more: bool = False,
+    has_grown: bool = False,
     actor: Actor,
     reason: str,
     now: datetime,
@@ -52,13 +53,16 @@ def raise_alarm(
 
     In the caller's transaction: a verdict without its alarm cannot be committed. What is back
     within minutes in an incident that somebody has stays with them, unless `is_more`: the incident
-    hurts what it never hurt, or what is never quiet.
+    hurts what it never hurt, or what is never quiet. `has_grown`: both; then one that somebody has
+    rings anew, with the words of now.
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
-        if there is not None:
+        if there is not None and not (has_grown and there.state == AlarmState.ACKNOWLEDGED):
             return there
         held = incidents.hold_whole(incident) if incident is not None else None
+        if there is not None:
+            _end_for_another(there, reason, actor=actor, now=now)
         alarm = Alarm(
             key=key,
             severity=str(severity),
@@ -126,8 +130,7 @@ def ring_anew(*, alarm: Alarm, actor: Actor, now: datetime) -> Alarm | None:
         why = refuse_silence(alarm.raised_at, _taken_at(held), longest, now, grave=grave)
         if row is None or not why or held.state not in HURT:
             return None
-        ended = {"ended_at": now}
-        transitions.move(row, AlarmState.ENDED, actor=actor, reason=why, now=now, changes=ended)
+        _end_for_another(row, why, actor=actor, now=now)
         if held.acknowledged_at is not None:
             held = incidents.take_back(incident=held, actor=actor, reason=why, now=now)
         new = Alarm(
@@ -141,6 +144,12 @@ def ring_anew(*, alarm: Alarm, actor: Actor, now: datetime) -> Alarm | None:
         transitions.create([new], actor=actor, reason=why, now=now)
         _send(new, actor=actor, now=now)
     return new
+
+
+def _end_for_another(alarm: Alarm, why: str, *, actor: Actor, now: datetime) -> None:
+    """Nobody is told that it is over: it rings on as another."""
+    ended = {"ended_at": now}
+    transitions.move(alarm, AlarmState.ENDED, actor=actor, reason=why, now=now, changes=ended)
 
 
 def _send(alarm: Alarm, *, actor: Actor, now: datetime) -> None:

@@ -85,7 +85,7 @@ def test_a_host_that_held_a_standby_and_holds_the_primary_by_now_rings_at_once()
     assert watch(by, NOW + 22 * SECOND) == "resolved"
     switch_over(pair)
     assert lost(host, NOW + 4 * MINUTE).state == "raised"
-    assert rang()[-1] == f"ALARM host:{host.name} Databases: orders (primary)."
+    assert rang()[-1] == f"ALARM {host.name} is lost Databases: orders (primary)."
     take(BOB, NOW + 4 * MINUTE + SECOND)
     assert Incident.objects.get().acknowledged_by == "bob"
 
@@ -100,6 +100,22 @@ def test_the_same_loss_of_a_standby_stays_with_who_took_it_until_no_other_is_lef
     turn(pair.hosts["osu2-r1-h1"], Verdict.LOST)
     assert lost(host, NOW + 5 * SECOND).state == "raised", "nobody could take over"
     assert Incident.objects.get().acknowledged_by == "", "it is nobody's"
+
+
+def test_a_rack_that_grows_by_the_host_of_a_primary_rings_whoever_has_it() -> None:
+    pair = make_pair()
+    one, other = pair.hosts["osu2-r1-h1"], pair.primary.host
+    channel()
+    turn(one, Verdict.LOST)
+    record(situation(Scope.RACK, "r", one))
+    take(ADA, NOW + SECOND)
+    turn(other, Verdict.LOST)
+    record(situation(Scope.RACK, "r", one, other), at=NOW + 2 * SECOND)
+    assert rang()[-1] == "ALARM r: 2 hosts lost Databases: orders (primary)."
+    take(BOB, NOW + 3 * SECOND)
+    turn(one, Verdict.ALIVE)
+    record(situation(Scope.RACK, "r", other), at=NOW + 4 * SECOND)
+    assert len(rang()) == 2, "less is no news"
 
 
 def test_an_application_at_risk_is_with_who_took_it_and_rings_once_it_is_down() -> None:
