@@ -25,10 +25,10 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.incidents import actions as incidents
+from recovery.incidents import queries as incident_rows
 from recovery.incidents.facts import HURT, IncidentState
-from recovery.incidents.flapping import is_carried, say_times
+from recovery.incidents.flapping import say_times
 from recovery.incidents.models import Incident
-from recovery.incidents.queries import times_of
 
 GIVE_UP_AFTER = 20
 """Attempts; with the backoff below this is about three hours."""
@@ -44,6 +44,7 @@ def raise_alarm(
     body: str,
     incident: Incident | None,
     is_more: bool = False,
+    has_grown: bool = False,
     actor: Actor,
     reason: str,
     now: datetime,
@@ -52,13 +53,16 @@ def raise_alarm(
 
     In the caller's transaction: a verdict without its alarm cannot be committed. What is back
     within minutes in an incident that somebody has stays with them, unless `is_more`: the incident
-    hurts what it never hurt.
+    hurts what it never hurt, or what is never quiet. `has_grown`: both; then one that somebody has
+    rings anew, with the words of now.
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
-        if there is not None:
+        if there is not None and not (has_grown and there.state == AlarmState.ACKNOWLEDGED):
             return there
         held = incidents.hold_whole(incident) if incident is not None else None
+        if there is not None:
+            _end_for_another(there, reason, actor=actor, now=now)
         alarm = Alarm(
             key=key,
             severity=str(severity),
@@ -68,26 +72,30 @@ def raise_alarm(
             raised_at=now,
         )
         transitions.create([alarm], actor=actor, reason=reason, now=now)
-        if held is None:
-            _send(alarm, actor=actor, now=now)
-        elif rings(
-            queries.alarm_before(key, held),
-            _taken_at(held),
-            severity,
-            is_more=is_more,
-            now=now,
-        ):
-            if is_carried(held.acknowledged_at, held.opened_at):
-                incidents.take_back(incident=held, actor=actor, reason=reason, now=now)
+        if held is None or _rings(alarm, held, is_more=is_more, actor=actor, reason=reason):
             _send(alarm, actor=actor, now=now)
         else:
             return _keep_quiet(alarm, held, actor=actor, now=now)
     return alarm
 
 
+def _rings(alarm: Alarm, held: Incident, *, is_more: bool, actor: Actor, reason: str) -> bool:
+    """Whether it rings; what is more than what somebody took is nobody's from then on."""
+    now, before = alarm.raised_at, queries.alarm_before(alarm.key, held)
+    is_carried = incident_rows.is_carried(held)
+    is_more = is_more or (is_carried and bool(incident_rows.grave_of(held)))
+    severity = Severity(alarm.severity)
+    if not rings(before, _taken_at(held), severity, is_more=is_more, now=now):
+        return False
+    is_back = is_more and before is not None
+    if held.acknowledged_at is not None and (is_carried or is_back):
+        incidents.take_back(incident=held, actor=actor, reason=reason, now=now)
+    return True
+
+
 def _again(incident: Incident) -> str:
     """Of an incident that is back: how often."""
-    times, first = times_of(incident)
+    times, first = incident_rows.times_of(incident)
     said = say_times(times, first, incident.happened_at)
     return f"It is the {said}." if said else ""
 
@@ -118,11 +126,11 @@ def ring_anew(*, alarm: Alarm, actor: Actor, now: datetime) -> Alarm | None:
         row = Alarm.objects.select_for_update().filter(pk=alarm.pk, state=alarm.state).first()
         before = queries.alarm_before(alarm.key, held)
         longest = before.longest if before is not None else timedelta(0)
-        why = refuse_silence(alarm.raised_at, _taken_at(held), longest, now)
+        grave = incident_rows.grave_of(held) if incident_rows.is_carried(held) else []
+        why = refuse_silence(alarm.raised_at, _taken_at(held), longest, now, grave=grave)
         if row is None or not why or held.state not in HURT:
             return None
-        ended = {"ended_at": now}
-        transitions.move(row, AlarmState.ENDED, actor=actor, reason=why, now=now, changes=ended)
+        _end_for_another(row, why, actor=actor, now=now)
         if held.acknowledged_at is not None:
             held = incidents.take_back(incident=held, actor=actor, reason=why, now=now)
         new = Alarm(
@@ -136,6 +144,12 @@ def ring_anew(*, alarm: Alarm, actor: Actor, now: datetime) -> Alarm | None:
         transitions.create([new], actor=actor, reason=why, now=now)
         _send(new, actor=actor, now=now)
     return new
+
+
+def _end_for_another(alarm: Alarm, why: str, *, actor: Actor, now: datetime) -> None:
+    """Nobody is told that it is over: it rings on as another."""
+    ended = {"ended_at": now}
+    transitions.move(alarm, AlarmState.ENDED, actor=actor, reason=why, now=now, changes=ended)
 
 
 def _send(alarm: Alarm, *, actor: Actor, now: datetime) -> None:

@@ -11,6 +11,7 @@ is what they took (`recovery.incidents.flapping`), and for a minute at most.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,7 +58,8 @@ def rings(
     policy: Policy = POLICY,
 ) -> bool:
     """Whether an alarm that is raised now rings people. `taken_at`: when its incident was
-    acknowledged by who has it; `is_more`: it hurts what the incident never hurt."""
+    acknowledged by who has it; `is_more`: it hurts what the incident never hurt, or what is never
+    quiet."""
     if before is None or is_more or refuse_quiet(taken_at, (), now, policy):
         return True
     assert taken_at is not None, "nobody's would ring"
@@ -73,9 +75,12 @@ def refuse_silence(
     longest: timedelta,
     now: datetime,
     policy: Policy = POLICY,
+    *,
+    grave: Sequence[str] = (),
 ) -> str:
-    """Why an alarm that came back quietly rings now; empty where it may go on so."""
-    if why := refuse_quiet(taken_at, (), now, policy):
+    """Why an alarm that came back quietly rings now; empty where it may go on so. `grave`: what of
+    its incident is never quiet."""
+    if why := refuse_quiet(taken_at, (), now, policy, grave=grave):
         return why
     most = quiet_for(longest, policy)
     return f"It has lasted for {most.total_seconds():.0f} s." if now - raised_at >= most else ""

@@ -22,8 +22,9 @@ from recovery.detection.policy import Policy
 from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
+from recovery.incidents.flapping import DECIDED_BY_PEOPLE
 from recovery.incidents.models import Incident
-from recovery.incidents.queries import unknown_in
+from recovery.incidents.queries import grave_in, unknown_in
 from recovery.inventory.facts import Replace, Verdict
 from recovery.inventory.models import Host
 
@@ -232,7 +233,8 @@ def _ring(
             incident=known, domain=found.key, actor=actor, reason=found.sentence, now=now
         )
     members = queries.members_of(list(found.hosts))
-    is_more = bool(unknown_in(found.key, members))
+    unknown, grave = unknown_in(found.key, members), grave_in(members)
+    is_peoples = found.key.startswith(DECIDED_BY_PEOPLE)
     incident = incidents.open_incident(
         domain=found.key,
         title=found.sentence,
@@ -250,7 +252,8 @@ def _ring(
         title=f"{found.sentence} {databases}".rstrip(),
         body=why,
         incident=incident,
-        is_more=is_more,
+        is_more=bool(unknown or grave),
+        has_grown=bool(unknown and grave) and not is_peoples,
         actor=actor,
         reason=why,
         now=now,

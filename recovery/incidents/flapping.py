@@ -3,17 +3,21 @@ each swing. Pure.
 
 Invariants: what nobody took rings each time that it is back. What somebody took stays with them
 only as long as it is no more than they took, for `Policy.most_quiet` at a time and
-`Policy.taken_for` in all; then it rings as if nobody had it. No second of any happening is lost:
+`Policy.taken_for` in all; then it rings as if nobody had it. What leaves a database without a
+primary or without who could take over, or an application without a copy, is never quiet: roles and
+numbers change between two losses of the same host. No second of any happening is lost:
 each has its lines in the story, from which `spells` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 OPENED, RETURNED, RESOLVED, JOINED = "opened", "returned", "resolved", "joined"
+REOPENED = "reopened"
+"""Of a happening that was whole, and was not over yet."""
 BOUNDS = frozenset({OPENED, RETURNED, RESOLVED, JOINED})
 """Lines of a story at which a happening begins or ends."""
 DECIDED_BY_PEOPLE = ("datacenter:", "region:")
@@ -66,12 +70,19 @@ def refuse_same(domain: str, over: Over, now: datetime, policy: Policy = POLICY)
 
 
 def refuse_quiet(
-    taken_at: datetime | None, new: Iterable[str], now: datetime, policy: Policy = POLICY
+    taken_at: datetime | None,
+    new: Iterable[str],
+    now: datetime,
+    policy: Policy = POLICY,
+    *,
+    grave: Sequence[str] = (),
 ) -> str:
     """Why somebody has to take it anew; empty where whoever took it has it still. `new`: what it
-    hurts by now and did not before."""
+    hurts by now and did not before; `grave`: what is never quiet, whoever took it (H6)."""
     if taken_at is None:
         return "Nobody has it."
+    if grave:
+        return f"Such a loss always rings: {'; '.join(grave[:3])}."
     if more := sorted(new):
         named = f"{', '.join(more[:3])}{' and more' if len(more) > 3 else ''}"
         return f"It is more than what was taken: {named}."
@@ -80,9 +91,9 @@ def refuse_quiet(
     return ""
 
 
-def is_carried(taken_at: datetime | None, opened_at: datetime) -> bool:
+def is_carried(taken_at: datetime | None, back_at: datetime) -> bool:
     """Whether who has it took it before it was back, and has not said a word since."""
-    return taken_at is not None and taken_at < opened_at
+    return taken_at is not None and taken_at < back_at
 
 
 def quiet_for(longest: timedelta, policy: Policy = POLICY) -> timedelta:

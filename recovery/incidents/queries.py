@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
+from recovery.incidents import flapping
 from recovery.incidents.facts import (
     UNRESOLVED,
     IncidentFact,
@@ -17,12 +18,16 @@ from recovery.incidents.facts import (
     MemberKind,
     NewMember,
 )
-from recovery.incidents.flapping import BOUNDS, RESOLVED, Bound, Over, Spell, spells
+from recovery.incidents.flapping import BOUNDS, REOPENED, RESOLVED, Bound, Over, Spell, spells
 from recovery.incidents.models import Incident, Member, TimelineEntry
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Application, Database, Host, Placement
 
 Whole = dict[tuple[str, str], tuple[bool, str]]
+ALIVE = frozenset({Verdict.ALIVE})
+GONE = frozenset({Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN})
+NOT_GONE = frozenset(Verdict) - GONE
+"""Somebody hears of these; of who is only suspected nothing rings yet."""
 
 
 def over(incident: Incident) -> Over:
@@ -48,11 +53,63 @@ def times_of(incident: Incident) -> tuple[int, datetime]:
     return max(1, len(found)), found[0].began_at if found else incident.happened_at
 
 
+def back_at(incident: Incident) -> datetime:
+    """Since when it is hurt, again or for the first time."""
+    lines = TimelineEntry.objects.filter(incident=incident, kind=REOPENED)
+    newest: datetime | None = lines.aggregate(at=Max("recorded_at"))["at"]
+    return max(incident.opened_at, newest or incident.opened_at)
+
+
+def is_carried(incident: Incident) -> bool:
+    """Whether who has it took it before it was back (`flapping`)."""
+    return incident.acknowledged_at is not None and flapping.is_carried(
+        incident.acknowledged_at, back_at(incident)
+    )
+
+
+def gone_hosts(members: QuerySet[Member]) -> list[str]:
+    """Ids of the hosts of these that are gone."""
+    hosts = members.filter(kind=MemberKind.HOST).values_list("object_id", flat=True)
+    rows = Host.objects.filter(pk__in=list(hosts), verdict__in=sorted(GONE))
+    return [str(pk) for pk in rows.values_list("pk", flat=True)]
+
+
+def grave_of(incident: Incident) -> list[str]:
+    """What of it is never quiet at this moment, each with its sentence."""
+    return _grave(Member.objects.filter(incident=incident).values_list("kind", "object_id", "name"))
+
+
+def grave_in(members: Sequence[NewMember]) -> list[str]:
+    """What of these is never quiet at this moment, each with its sentence."""
+    return _grave((str(one.kind), one.object_id, one.name) for one in members)
+
+
+def _grave(members: Iterable[tuple[str, str, str]]) -> list[str]:
+    names = {(kind, key): name for kind, key, name in members}
+    of_kind = defaultdict(list)
+    for kind, key in names:
+        of_kind[kind].append(key)
+    databases = _whole_databases(of_kind[MemberKind.DATABASE], NOT_GONE)
+    found = {key: said for key, (is_whole, said) in databases.items() if not is_whole}
+    applications = of_kind[MemberKind.APPLICATION]
+    running = _running(applications, NOT_GONE)
+    for (pk,) in Application.objects.filter(pk__in=applications, copies__gt=0).values_list("pk"):
+        if not running[str(pk)]:
+            found[MemberKind.APPLICATION, str(pk)] = "does not answer, no copy of it runs"
+    return sorted(f"{names[key]} {said}" for key, said in found.items())
+
+
 def unknown_of(incident: Incident, members: Sequence[NewMember]) -> list[str]:
     """Names of those that it never hurt before."""
     rows = Member.objects.filter(incident=incident)
     known = set(rows.values_list("kind", "object_id"))
     return [one.name for one in members if (str(one.kind), one.object_id) not in known]
+
+
+def not_taken(incident: Incident, members: Sequence[NewMember]) -> tuple[list[str], list[str]]:
+    """What of these nobody took with it: what it never hurt, and what is never quiet. The latter is
+    asked of the world: the host that held a standby may hold the primary now."""
+    return unknown_of(incident, members), grave_in(members)
 
 
 def unknown_in(domain: str, members: Sequence[NewMember]) -> list[str]:
@@ -106,11 +163,7 @@ def _whole_by_member(members: list[Member]) -> Whole:
 
 def _whole_applications(ids: list[str]) -> Whole:
     """Whole: as many seats run on living hosts as copies are wanted."""
-    running: dict[str, int] = defaultdict(int)
-    for (application,) in Placement.objects.filter(
-        application__in=[UUID(pk) for pk in ids], state="running", host__verdict=Verdict.ALIVE
-    ).values_list("application_id"):
-        running[str(application)] += 1
+    running = _running(ids, ALIVE)
     return {
         (MemberKind.APPLICATION, str(pk)): (
             running[str(pk)] >= copies,
@@ -120,30 +173,47 @@ def _whole_applications(ids: list[str]) -> Whole:
     }
 
 
+def _running(applications: list[str], verdicts: Collection[Verdict]) -> Mapping[str, int]:
+    """How many seats of each run on hosts of which this is held to be true."""
+    running: dict[str, int] = defaultdict(int)
+    for (application,) in Placement.objects.filter(
+        application__in=[UUID(pk) for pk in applications],
+        state="running",
+        host__verdict__in=sorted(verdicts),
+    ).values_list("application_id"):
+        running[str(application)] += 1
+    return running
+
+
 def _application_says(running: int, copies: int) -> str:
     again = "answers again, " if running >= copies else "answers, "
     return f"{again if running else 'does not answer, '}{running} of {copies}"
 
 
-def _whole_databases(ids: list[str]) -> Whole:
+def _whole_databases(ids: list[str], verdicts: Collection[Verdict] = ALIVE) -> Whole:
     """Whole: its primary is on a living host, users are led to it, and a standby on a living host
     could take over where its plan has one. The host counts, for between its loss and the first
     step of the failover the database's own row still says that it serves."""
     standing = Q(
         replicas__role=Role.STANDBY,
         replicas__state=ReplicaState.MEMBER,
-        replicas__host__verdict=Verdict.ALIVE,
+        replicas__host__verdict__in=sorted(verdicts),
     )
     rows = (
         Database.objects.filter(pk__in=[UUID(pk) for pk in ids])
         .select_related("primary__host")
         .annotate(standbys=Count("replicas", filter=standing))
     )
-    return {(MemberKind.DATABASE, str(row.pk)): _whole_database(row, row.standbys) for row in rows}
+    return {
+        (MemberKind.DATABASE, str(row.pk)): _whole_database(row, row.standbys, verdicts)
+        for row in rows
+    }
 
 
-def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
-    if missing := _missing_primary(row):
+def _whole_database(
+    row: Database, standbys: int, verdicts: Collection[Verdict]
+) -> tuple[bool, str]:
+    if missing := _missing_primary(row, verdicts):
         return False, missing
     if row.routed_epoch != row.epoch:
         return False, "accepts writes, and its users are not led to it yet"
@@ -154,14 +224,14 @@ def _whole_database(row: Database, standbys: int) -> tuple[bool, str]:
     return True, "accepts writes, and a standby could take over"
 
 
-def _missing_primary(row: Database) -> str:
+def _missing_primary(row: Database, verdicts: Collection[Verdict]) -> str:
     """Why nobody can be serving its users; empty where somebody may be."""
     if row.state != DatabaseState.SERVING:
         return f"is {row.state}: {row.state_reason}"
     if row.primary is None:
         return "has no primary"
     host = row.primary.host
-    if host.verdict != Verdict.ALIVE:
+    if host.verdict not in verdicts:
         return f"has its primary on {host}, which is {host.verdict}"
     return ""
 

@@ -19,7 +19,7 @@ from recovery.incidents.actions.wider import (
     widen_incident,
 )
 from recovery.incidents.facts import IncidentState, NewMember
-from recovery.incidents.flapping import OPENED, RESOLVED
+from recovery.incidents.flapping import OPENED, REOPENED, RESOLVED
 from recovery.incidents.models import Incident
 
 __all__ = [
@@ -76,7 +76,7 @@ def open_incident(
         elif incident.state == IncidentState.MITIGATED:
             incident = reopen_incident(
                 incident=incident, title=title, actor=actor, reason=reason, now=now
-            )
+            )  # whose it is then, `add_members` says
         elif incident.title != title:
             incident = transitions.amend(
                 incident,
@@ -165,13 +165,14 @@ def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: dat
 def reopen_incident(
     *, incident: Incident, title: str, actor: Actor, reason: str, now: datetime
 ) -> Incident:
-    """What was whole is hurt again. It stays with the person who has it."""
+    """What was whole is hurt again. It stays with the person who has it, while it is no more than
+    they took (`add_members`)."""
     taken = incident.acknowledged_at is not None
     return move(
         incident,
         IncidentState.ACKNOWLEDGED if taken else IncidentState.OPEN,
         {"mitigated_at": None, "title": title},
-        line=Line("reopened", f"{incident} is open again: {title}", tone="down"),
+        line=Line(REOPENED, f"{incident} is open again: {title}", tone="down"),
         actor=actor,
         reason=reason,
         now=now,

@@ -10,7 +10,7 @@ from recovery.incidents import flapping, queries
 from recovery.incidents.actions.returning import take_back
 from recovery.incidents.actions.story import tell
 from recovery.incidents.actions.wider import hold_whole
-from recovery.incidents.facts import NewMember
+from recovery.incidents.facts import MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
 
 
@@ -22,25 +22,23 @@ def add_members(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Let these belong to it; one that was whole again is hurt again. Who took what was over and
-    is back, took no more than that: with more it is nobody's."""
+    """Let these belong to it; one that was whole again is hurt again, since then. Who took what was
+    whole or over and is back, took no more than that: with more it is nobody's."""
     incident = incident.whole
-    more = queries.unknown_of(incident, members) if flapping.is_carried(*_taken(incident)) else []
+    new, grave = queries.not_taken(incident, members) if queries.is_carried(incident) else ([], [])
     for member in members:
-        Member.objects.update_or_create(
+        row, is_new = Member.objects.get_or_create(
             incident=incident,
             kind=str(member.kind),
             object_id=member.object_id,
-            defaults={"whole_at": None},
-            create_defaults={"name": member.name, "is_cause": member.is_cause, "since": since},
+            defaults={"name": member.name, "is_cause": member.is_cause, "since": since},
         )
-    if more and flapping.is_carried(*_taken(held := hold_whole(incident))):
-        why = flapping.refuse_quiet(held.acknowledged_at, more, now)
+        if not is_new and row.whole_at is not None:
+            again = max(since, row.whole_at)
+            Member.objects.filter(pk=row.pk).update(whole_at=None, since=again)
+    if (new or grave) and queries.is_carried(held := hold_whole(incident)):
+        why = flapping.refuse_quiet(held.acknowledged_at, new, now, grave=grave)
         take_back(incident=held, actor=actor, reason=why, now=now)
-
-
-def _taken(incident: Incident) -> tuple[datetime | None, datetime]:
-    return incident.acknowledged_at, incident.opened_at
 
 
 def mark_whole(
@@ -64,8 +62,16 @@ def mark_whole(
 def mark_hurt(
     *, incident: Incident, members: Mapping[int, str], actor: Actor, now: datetime
 ) -> None:
-    """These members were whole and are hurt again; each is told with its line."""
-    Member.objects.filter(incident=incident, pk__in=list(members)).update(whole_at=None)
+    """These members were whole and are hurt again; each is told with its line.
+
+    They are hurt since now, as their clocks say: until now they were whole. Only a host that is
+    gone has been so all the while, and was whole because what ran there ran elsewhere: one that
+    was back and is lost again came here as suspect, or by `add_members`.
+    """
+    rows = Member.objects.filter(incident=incident, pk__in=list(members), whole_at__isnull=False)
+    gone = queries.gone_hosts(rows)
+    rows.exclude(kind=MemberKind.HOST, object_id__in=gone).update(since=now)
+    rows.update(whole_at=None)
     for said in members.values():
         tell(
             incident=incident,

@@ -15,7 +15,7 @@ from recovery.incidents.actions.story import Line, move, tell
 from recovery.incidents.actions.wider import NOBODYS
 from recovery.incidents.facts import UNRESOLVED, IncidentState, NewMember
 from recovery.incidents.flapping import RETURNED
-from recovery.incidents.models import Incident, Member
+from recovery.incidents.models import Incident
 
 
 def same_incident(domain: str, now: datetime) -> Incident | None:
@@ -40,11 +40,10 @@ def return_incident(
 ) -> Incident:
     """It was over and is back: its clocks begin with what lasts, its story has what was before.
     Who took it has it still, unless it is more now."""
-    anew = flapping.refuse_quiet(
-        incident.acknowledged_at, queries.unknown_of(incident, members), now
-    )
+    new, grave = queries.not_taken(incident, members)
+    anew = flapping.refuse_quiet(incident.acknowledged_at, new, now, grave=grave)
     times, first = queries.times_of(incident)
-    moved = move(
+    return move(
         incident,
         IncidentState.OPEN if anew else IncidentState.ACKNOWLEDGED,
         {
@@ -66,10 +65,6 @@ def return_incident(
         reason=reason,
         now=now,
     )
-    Member.objects.filter(incident=moved, whole_at__isnull=False, since__lt=happened_at).filter(
-        object_id__in=[member.object_id for member in members]
-    ).update(since=happened_at)
-    return moved
 
 
 def take_back(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:

@@ -97,7 +97,7 @@ def join_incident(
                     for name in ("name", "is_cause", "since", "whole_at")
                 },
             )
-            if not is_new and member.since < there.since:
+            if not is_new and member.whole_at is None and member.since < there.since:
                 Member.objects.filter(pk=there.pk).update(since=member.since)
         moved = transitions.move(
             incident,

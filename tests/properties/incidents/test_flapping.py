@@ -59,16 +59,18 @@ def test_quiet_is_only_what_a_person_has_and_knows(
 
 
 @THOUSANDS
-@given(SPANS, TAKEN, SPANS)
+@given(SPANS, TAKEN, SPANS, st.booleans())
 def test_nothing_is_quiet_for_longer_than_a_minute_or_after_its_acknowledgement(
-    lasted: timedelta, taken_at: datetime | None, longest: timedelta
+    lasted: timedelta, taken_at: datetime | None, longest: timedelta, is_grave: bool
 ) -> None:
-    why = refuse_silence(NOW - lasted, taken_at, longest, NOW)
+    grave = ["orders has its primary on b1, which is lost"] if is_grave else []
+    why = refuse_silence(NOW - lasted, taken_at, longest, NOW, grave=grave)
     if not why:
+        assert not is_grave, "what nobody is served by is never quiet"
         assert taken_at is not None
         assert lasted < POLICY.most_quiet
         assert lasted < max(longest, POLICY.least_quiet)
-    elif taken_at is not None and NOW - taken_at <= POLICY.taken_for:
+    elif not is_grave and taken_at is not None and NOW - taken_at <= POLICY.taken_for:
         assert lasted >= quiet_for(longest), "it rings for a reason"
 
 
