@@ -57,7 +57,9 @@ def reigns(log: Log, bases: Iterable[ManifestName]) -> tuple[Reign, ...]:
         if heir is None:
             found.append(Reign(timeline, begin, None, None))
         elif begin < heir[1]:
-            found.append(_before(log, timeline, begin, *heir))
+            silent = [each for each in log.histories if timeline < each < heir[0]]
+            left = _left(log, timeline, [heir[0], *(each for each in silent if each not in firsts)])
+            found.append(_before(log, timeline, begin, left, heir))
         else:
             continue
         heir = timeline, begin
@@ -86,12 +88,20 @@ def _chain(log: Log, base: ManifestName, newest: Chain, reign: Reign) -> Chain |
     return log.chain_to(base, reign.follows)
 
 
-def _before(log: Log, timeline: int, begin: datetime, later: int, heir: datetime) -> Reign:
-    """Of the one that was served before `later` said its first word."""
-    left = log.left_at(timeline, later)
+def _left(log: Log, timeline: int, later: list[int]) -> int | None:
+    """Where it was left first; None: all of it was cut away."""
+    found = [log.left_at(timeline, each) for each in later]
+    return None if None in found else min(each for each in found if each is not None)
+
+
+def _before(
+    log: Log, timeline: int, begin: datetime, left: int | None, after: tuple[int, datetime]
+) -> Reign:
+    """Of the one that was served before the next one, `after`, said its first word."""
+    later, heir = after
     own = tuple(log.own(timeline))
     beyond = [each for each in own if left is None or each.stop > left]
-    if left is not None and not beyond:
+    if left is not None and not beyond and log.left_at(timeline, later) == left:
         return Reign(timeline, begin, heir, later)
     end = heir
     if any(each.moment >= heir for each in beyond if each.moment):

@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hypothesis import strategies as st
+
 from recovery.core.archive import Chunk, ManifestName, RestorePlan, parse
 from tests.decisions.archive.build import at
 from tests.properties.archive.worlds import STEP, Commit, World, given_back
+
+
+@st.composite
+def wound_back(draw: st.DrawFn) -> World:
+    """Backed up from its beginning, archived at every step, and taken back in time again and again.
+    An old primary may go on alone."""
+    world = World()
+    world.back_up(world.primaries[0], 0)
+    world.cut(world.primaries[0], 0)
+    for _ in range(draw(st.integers(2, 10))):
+        is_old = draw(st.integers(0, 7)) == 0
+        it = draw(st.sampled_from(world.primaries)) if is_old else world.primaries[-1]
+        match draw(st.integers(0, 6)):
+            case 0 if len(world.primaries) < 5:
+                left = draw(st.sampled_from(world.primaries))
+                world.fail_over(left, draw(st.integers(0, 6)))
+            case 1:
+                world.back_up(it, draw(st.integers(0, 1)))
+            case _:
+                for _ in range(draw(st.integers(1, 3))):
+                    world.write(it)
+                world.cut(it, draw(st.integers(0, 1)))
+    return world
 
 
 def served(world: World, minute: int) -> set[Commit]:

@@ -22,7 +22,7 @@ from recovery.core.archive import (
 )
 from recovery.core.ports.stores import ObjectInfo
 from tests.decisions.archive.build import at
-from tests.properties.archive.served import brought, is_split, never_came, served
+from tests.properties.archive.served import brought, is_split, never_came, served, wound_back
 from tests.properties.archive.worlds import World, given_back, owed, worlds
 
 LOST = st.sets(st.integers(0, 60), max_size=3)
@@ -96,8 +96,8 @@ def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
     assert coverage(thinned).moment == coverage(whole).moment
 
 
-@given(worlds())
-@settings(max_examples=100, derandomize=True)
+@given(st.one_of(wound_back(), worlds()))
+@settings(max_examples=150, derandomize=True)
 def test_a_moment_brings_back_what_was_served_then_whatever_cut_it_away_later(world: World) -> None:
     for minute in range(world.minute + 1):
         plan = plan_restore(world.objects, {}, at(minute))
