@@ -150,7 +150,7 @@ def _verify(facts: Facts) -> Answer:
     if waits := _awaited(facts) or _is_held(facts):
         return Wait(waits)
     assert facts.result is not None, "it was looked at"
-    upto = instant(facts.result.moment)
+    upto = instant(facts.result.moment, exact=facts.to is not None)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
     held = facts.lease.number if facts.lease and not facts.lease.is_revoked else None
     return Step(Act.SWITCH, Phase.SWITCH, said, lease=held)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from recovery.core.archive.names import (
     Chunk,
@@ -60,6 +61,16 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Between `last` and `first`, both of which can be asked for, nothing tells what was served.
+    `opens`: from when on every moment up to `last` can be."""
+
+    opens: datetime
+    last: datetime
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """`backups`: oldest first. `newest`: the one that a restore of now would use. `missing`: a
     sentence for each thing whose lack makes something useless. `orphans`: pieces of backups
@@ -98,6 +109,23 @@ class Coverage:
             else:
                 found.append((begin, end))
         return tuple(found)
+
+    @property
+    def opens(self) -> datetime | None:
+        """From when on every moment up to the newest can be asked for, but for those of `cuts`."""
+        newest = self.windows[-1:]
+        return self.cuts[0].opens if self.cuts else (newest[0][0] if newest else None)
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Where one timeline gave way to another that had not its end, oldest first; those before
+        a lack of the log are not among them."""
+        found: list[Cut] = []
+        for before, after in reversed(list(pairwise(self.windows))):
+            if after[0] not in self.heirs:
+                break
+            found.append(Cut(before[0], before[1], after[0]))
+        return tuple(reversed(found))
 
 
 @dataclass(slots=True)
