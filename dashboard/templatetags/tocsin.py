@@ -126,12 +126,11 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
         return format_html('<time datetime="{}" data-until>until {}</time>', iso, clock)
     if form == "digits":
         return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
-    if form == "minute":
-        return format_html('<time datetime="{}">{} {}</time>', iso, f"{moment:%d %b}", clock)
-    if form == "exact":
-        part = f".{moment.microsecond // 1000:03d}" if moment.microsecond else ""
-        whole = f"{moment:%d %b} {clock}{part}"
-        return format_html('<time datetime="{}">{}</time>', iso, whole)
+    if form in ("minute", "exact"):
+        part = (
+            f".{moment.microsecond // 1000:03d}" if form == "exact" and moment.microsecond else ""
+        )
+        return format_html('<time datetime="{}">{:%d %b} {}{}</time>', iso, moment, clock, part)
     day = f"{moment:%Y-%m-%d}"
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
 

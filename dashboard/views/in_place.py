@@ -93,9 +93,9 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
         return f"{preview.risk} {preview.place.reason}"
     return (
         f"Replica {best.number} ({best.store}) has every moment from {instant(best.opens)} to"
-        f" {instant(best.at)}{_but_for(best)}. Choose the last one at which all was well: everything that was"
-        f" acknowledged after it is lost to its users, and what that is stands here before anybody"
-        f" confirms it. {preview.place.reason}"
+        f" {instant(best.at)}{_but_for(best)}. Choose the last one at which all was well:"
+        f" everything that was acknowledged after it is lost to its users, and what that is stands"
+        f" here before anybody confirms it. {preview.place.reason}"
     )
 
 

@@ -23,6 +23,7 @@ from recovery.restores import actions
 from recovery.restores.lost import LeaseSight
 from recovery.restores.queries import Leases
 from tests.actions.restores.ground import FIRST, OPENS, POINT, Ground, make_ground
+from tests.actions.restores.ground import see as look
 from tests.actions.restores.test_business import SEEN, Pair, renew
 from tests.actions.restores.test_business import pair as pair  # noqa: PLC0414 - a fixture
 from tests.actions.restores.test_killed import (
@@ -122,7 +123,7 @@ def test_a_moment_outside_the_window_is_refused_with_the_newest(to: object, word
 def test_a_moment_of_which_nothing_tells_what_was_served_is_refused_with_both_neighbours() -> None:
     ground = make_serving()
     last, first = TO - timedelta(seconds=7), TO + timedelta(milliseconds=1300)
-    see({1: POINT, 2: POINT}, cuts=((last, first),))
+    look({1: POINT, 2: POINT}, cuts=((last, first),))
     words = (
         r"another history there\. The newest moment before is 23 Nov 03:03:13 UTC, the first after"
         r" it is 23 Nov 03:03:22 UTC\."

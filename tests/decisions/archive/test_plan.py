@@ -170,9 +170,10 @@ def test_an_old_primary_that_went_on_alone_is_not_taken_for_what_was_served() ->
     alone = [*BACK, chunk(5.5, 6, 7)]
     seen = coverage([*whole(BASE), *alone])
     assert seen.windows == ((at(0.5), at(1)), (at(6), at(8)))
-    assert "the newest moment before is 2026-11-28 12:01:00.000" in refused(
-        [*whole(BASE), *alone], 4
-    ).reason
+    assert (
+        "the newest moment before is 2026-11-28 12:01:00.000"
+        in refused([*whole(BASE), *alone], 4).reason
+    )
     assert planned([*whole(BASE), *alone], 6.5).histories
 
 
