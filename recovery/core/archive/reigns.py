@@ -13,7 +13,7 @@ is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -57,9 +57,9 @@ def reigns(log: Log, bases: Iterable[ManifestName]) -> tuple[Reign, ...]:
         if heir is None:
             found.append(Reign(timeline, begin, None, None))
         elif begin < heir[1]:
-            silent = [each for each in log.histories if timeline < each < heir[0]]
-            left = _left(log, timeline, [heir[0], *(each for each in silent if each not in firsts)])
-            found.append(_before(log, timeline, begin, left, heir))
+            between = [each for each in log.histories if timeline < each < heir[0]]
+            silent = [each for each in between if each not in firsts]
+            found.append(_before(log, timeline, begin, heir, silent))
         else:
             continue
         heir = timeline, begin
@@ -67,11 +67,12 @@ def reigns(log: Log, bases: Iterable[ManifestName]) -> tuple[Reign, ...]:
 
 
 def stretches(
-    log: Log, base: ManifestName, newest: Chain, known: Iterable[Reign]
+    log: Log, base: ManifestName, newest: Chain, known: Sequence[Reign]
 ) -> Iterator[Stretch]:
     """The moments that this base gives. `newest`: its chain to the end of the newest timeline."""
+    cut = {each.timeline for each in known if each.heir}
     for reign in known:
-        chain = _chain(log, base, newest, reign)
+        chain = _chain(log, base, newest, reign, cut)
         if chain is None or chain.reach.moment is None or base.moment is None:
             continue
         begin = max(base.moment, reign.begin)
@@ -80,12 +81,32 @@ def stretches(
             yield Stretch(begin, end, chain)
 
 
-def _chain(log: Log, base: ManifestName, newest: Chain, reign: Reign) -> Chain | None:
+def _chain(
+    log: Log, base: ManifestName, newest: Chain, reign: Reign, cut: set[int]
+) -> Chain | None:
     if reign.follows is None:
         return newest if reign.timeline in newest.timelines else None
-    if reign.heir is None and reign.follows in newest.timelines:
+    if reign.follows in newest.timelines - cut:
         return newest
     return log.chain_to(base, reign.follows)
+
+
+def _before(
+    log: Log, timeline: int, begin: datetime, after: tuple[int, datetime], silent: list[int]
+) -> Reign:
+    """Of the one that was served before the next one, `after`, said its first word. `silent`: those
+    between that never said one."""
+    later, heir = after
+    left = _left(log, timeline, [later, *silent])
+    own = tuple(log.own(timeline))
+    beyond = [each for each in own if left is None or each.stop > left]
+    if left is not None and not beyond and not _is_cut(log, [timeline, *silent], later):
+        return Reign(timeline, begin, heir, later)
+    end = heir
+    if any(each.moment >= heir for each in beyond if each.moment):
+        sure = [each.moment for each in own if each.moment and _is_before(each, left)]
+        end = min(heir, max([heir - SPEAKS_WITHIN, *sure]))
+    return Reign(timeline, begin, end, timeline, heir)
 
 
 def _left(log: Log, timeline: int, later: list[int]) -> int | None:
@@ -94,20 +115,13 @@ def _left(log: Log, timeline: int, later: list[int]) -> int | None:
     return None if None in found else min(each for each in found if each is not None)
 
 
-def _before(
-    log: Log, timeline: int, begin: datetime, left: int | None, after: tuple[int, datetime]
-) -> Reign:
-    """Of the one that was served before the next one, `after`, said its first word."""
-    later, heir = after
-    own = tuple(log.own(timeline))
-    beyond = [each for each in own if left is None or each.stop > left]
-    if left is not None and not beyond and log.left_at(timeline, later) == left:
-        return Reign(timeline, begin, heir, later)
-    end = heir
-    if any(each.moment >= heir for each in beyond if each.moment):
-        sure = [each.moment for each in own if each.moment and _is_before(each, left)]
-        end = min(heir, max([heir - SPEAKS_WITHIN, *sure]))
-    return Reign(timeline, begin, end, timeline, heir)
+def _is_cut(log: Log, timelines: list[int], later: int) -> bool:
+    """Whether one of these began where the way to `later` went on: it was served, and then not."""
+    for each in timelines:
+        end = log.left_at(each, later)
+        if end is not None and any((log.left_at(each, one) or end) < end for one in timelines):
+            return True
+    return False
 
 
 def _is_before(chunk: Chunk, left: int | None) -> bool:
