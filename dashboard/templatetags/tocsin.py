@@ -112,7 +112,8 @@ def copies(primaries: int, standbys: int) -> str | SafeString:
 
 @register.simple_tag
 def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
-    """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `since`: counts in the
+    """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `exact`: with its part of a
+    second, if it has one, as a person wrote it · `since`: counts in the
     browser and reads as the instant without a script, as does `until`, which counts down."""
     if moment is None:
         return "–"
@@ -125,8 +126,11 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
         return format_html('<time datetime="{}" data-until>until {}</time>', iso, clock)
     if form == "digits":
         return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
-    if form == "minute":
-        return format_html('<time datetime="{}">{} {}</time>', iso, f"{moment:%d %b}", clock)
+    if form in ("minute", "exact"):
+        part = (
+            f".{moment.microsecond // 1000:03d}" if form == "exact" and moment.microsecond else ""
+        )
+        return format_html('<time datetime="{}">{:%d %b} {}{}</time>', iso, moment, clock, part)
     day = f"{moment:%Y-%m-%d}"
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
 

@@ -13,7 +13,7 @@ from dashboard.views.restores import give_word, moment_of, other_page, other_way
 from recovery.backups.words import instant
 from recovery.core import clock
 from recovery.restores import screens
-from recovery.restores.facts import Phase
+from recovery.restores.facts import Phase, Source
 from recovery.restores.screens import Preview, RestoreView
 
 
@@ -83,7 +83,7 @@ def _refusal(preview: Preview, running: RestoreView | None, first: RestoreView |
 def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) -> str:
     """What is lost, in the words that both agree to; before a moment is chosen, what can be."""
     if first is not None:
-        moment = instant(first.to or first.quoted, first.asked_at)
+        moment = instant(first.to or first.quoted, first.asked_at, exact=first.to is not None)
         return (
             f"{first.risk} It goes back to {moment}, from replica {first.replica} ({first.store}),"
             f" on {first.host}."
@@ -93,10 +93,16 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
         return f"{preview.risk} {preview.place.reason}"
     return (
         f"Replica {best.number} ({best.store}) has every moment from {instant(best.opens)} to"
-        f" {instant(best.at)}. Choose the last one at which all was well: everything that was"
-        f" acknowledged after it is lost to its users, and what that is stands here before anybody"
-        f" confirms it. {preview.place.reason}"
+        f" {instant(best.at)}{_but_for(best)}. Choose the last one at which all was well:"
+        f" everything that was acknowledged after it is lost to its users, and what that is stands"
+        f" here before anybody confirms it. {preview.place.reason}"
     )
+
+
+def _but_for(source: Source) -> str:
+    """The moments within its window that it cannot give, the newest ones."""
+    found = [f"{instant(last)} and {instant(first)}" for last, first in source.cuts[-3:]]
+    return f", but for those between {', and between '.join(found)}" if found else ""
 
 
 def _ends(first: RestoreView | None, *, is_refused: bool) -> str:

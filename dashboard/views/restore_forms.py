@@ -52,7 +52,9 @@ class ToMoment(Word):
         best = next(iter(self._sources.values()), None)
         if best is None or best.at is None or best.opens is None:
             return EXAMPLE
-        return f"{best.opens + (best.at - best.opens) / 2:%Y-%m-%d %H:%M:%S}"
+        middle = best.opens + (best.at - best.opens) / 2
+        cut = next((last for last, first in best.cuts if last < middle < first), middle)
+        return f"{cut:%Y-%m-%d %H:%M:%S}"
 
     @property
     def moment(self) -> datetime | None:

@@ -157,7 +157,7 @@ def _meaning(preview: Preview, first: RestoreView | None) -> str:
     if first is None:
         said = [preview.risk, preview.choice.reason, *preview.choice.why_not, preview.place.reason]
         return " ".join(said)
-    moment = instant(first.to or first.quoted, first.asked_at)
+    moment = instant(first.to or first.quoted, first.asked_at, exact=first.to is not None)
     return (
         f"{first.risk} It is restored from replica {first.replica} ({first.store}) to {moment} on"
         f" {first.host}. {first.why}"

@@ -158,7 +158,8 @@ class Point:
 
     `moment`: as the archive has it, by the clock of the server that wrote it; `seen_at`: when that
     rose last, by ours; `base`: the base backup that it begins from; `opens`: the oldest moment from
-    which on every one can be asked for, None: its newest state alone comes back.
+    which on every one can be asked for but those within `cuts`, None: its newest state alone comes
+    back.
     """
 
     moment: datetime
@@ -166,6 +167,7 @@ class Point:
     lsn: str = ""
     base: str = ""
     opens: datetime | None = None
+    cuts: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def at(self) -> datetime:

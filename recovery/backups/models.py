@@ -140,7 +140,8 @@ class ArchiveSight(models.Model):
 
     `moment`, `lsn`, `base`: the newest restorable point of the last look that succeeded, at
     `read_at`; `seen_at`: when the moment rose last, by our clock; `opens`: from when on every
-    moment up to it can be asked for, None: none but its own. `tail`: how the name of the
+    moment up to it can be asked for, None: none but its own; `cuts`: but for those between two of
+    these, in milliseconds. `tail`: how the name of the
     next piece of its log begins, followed to there at `followed_at` without a whole listing.
     `last_run`: the newest backup that was noted; `kept_at`, `kept_moment`: the newest row of its
     history.
@@ -155,6 +156,7 @@ class ArchiveSight(models.Model):
     moment = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     opens = models.DateTimeField(null=True)
+    cuts = models.JSONField(default=list)
     lsn = models.CharField(max_length=20, blank=True)
     base = models.CharField(max_length=40, blank=True)
     tail = models.CharField(max_length=200, blank=True)

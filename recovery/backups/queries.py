@@ -37,6 +37,7 @@ from recovery.backups.models import (
     SnapshotRun,
     Store,
 )
+from recovery.core.archive.names import instant as moment_at
 from recovery.core.errors import Refused
 from recovery.core.wire.backups import StoreSpec
 from recovery.inventory.facts import DatabaseState, ReplicaState, Role
@@ -181,7 +182,9 @@ def _disproof(row: BackupReplica) -> str:
 def _point(sight: ArchiveSight | None) -> Point | None:
     if sight is None or sight.moment is None or sight.seen_at is None:
         return None
-    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base, sight.opens)
+    found = ((moment_at(last), moment_at(first)) for last, first in sight.cuts)
+    cuts = tuple((last, first) for last, first in found if last and first)
+    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base, sight.opens, cuts)
 
 
 def _site(row: Datacenter) -> Site:

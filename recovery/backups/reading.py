@@ -24,7 +24,7 @@ class FinishedRun:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one listing shows. `moment` None: nothing can be restored from it; `opens`: from when on
-    every moment up to that one can be, None: no other."""
+    every moment up to that one can be, but for those within `cuts`; None: no other."""
 
     moment: datetime | None
     lsn: str
@@ -37,6 +37,7 @@ class Reading:
     orphans: int
     runs: tuple[FinishedRun, ...]
     opens: datetime | None = None
+    cuts: tuple[tuple[datetime, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def read_listing(objects: Iterable[ObjectInfo]) -> Reading:
             for each in found.backups
             if (run := _run(each, written.get(str(each.name)))) is not None
         ),
-        opens=found.windows[-1][0] if found.windows else None,
+        opens=found.opens,
+        cuts=tuple((each.last, each.first) for each in found.cuts),
     )
 
 

@@ -29,9 +29,11 @@ def read_moment(text: str) -> datetime:
         raise BadMoment(REFUSAL) from error
 
 
-def instant(at: datetime, near: datetime | None = None) -> str:
+def instant(at: datetime, near: datetime | None = None, *, exact: bool = False) -> str:
     """28 Nov 14:01:10 UTC, whatever its offset; with its year where that is not the one of `near`,
-    which people know."""
+    which people know. `exact`: a person wrote it, so its part of a second is shown if it has one:
+    14:01:10.123."""
     utc = at.astimezone(UTC)
     year = "" if near is None or near.astimezone(UTC).year == utc.year else f" {utc.year}"
-    return f"{utc:%d %b}{year} {utc:%H:%M:%S} UTC".lstrip("0")
+    part = f".{utc.microsecond // 1000:03d}" if exact and utc.microsecond else ""
+    return f"{utc:%d %b}{year} {utc:%H:%M:%S}{part} UTC".lstrip("0")

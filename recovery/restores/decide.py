@@ -26,6 +26,7 @@ from recovery.restores.facts import (
     LoanSight,
     OrderSight,
     Phase,
+    Result,
     Step,
     Wait,
 )
@@ -35,6 +36,8 @@ from recovery.restores.words import deaf
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
+SINGS_WITHIN = timedelta(minutes=3)
+"""A canary a minute, while it takes writes: of a longer silence people are told."""
 MOST_ORDERS = 6
 MOST_DEAF = 120.0
 """Seconds for which a host that is heard, and takes no orders, is waited for before the switch."""
@@ -150,10 +153,23 @@ def _verify(facts: Facts) -> Answer:
     if waits := _awaited(facts) or _is_held(facts):
         return Wait(waits)
     assert facts.result is not None, "it was looked at"
-    upto = instant(facts.result.moment)
+    upto = instant(facts.result.moment, exact=facts.to is not None)
     said = f"Its sums are right, a server started on it and answered: everything up to {upto}."
+    said += _silence(facts.result)
     held = facts.lease.number if facts.lease and not facts.lease.is_revoked else None
     return Step(Act.SWITCH, Phase.SWITCH, said, lease=held)
+
+
+def _silence(result: Result) -> str:
+    """What its canary says against it: one a minute is sung while it takes writes."""
+    canary = result.canary
+    if canary is None or result.moment - canary <= SINGS_WITHIN:
+        return ""
+    return (
+        f" But its newest canary, of which one is sung a minute, is of {instant(canary)}: of the"
+        f" {spoken(result.moment - canary)} after it nothing was seen in it. Look whether it took"
+        " writes then."
+    )
 
 
 def _is_held(facts: Facts) -> str:

@@ -72,8 +72,9 @@ def may_call_off(phase: str, *, in_place: bool) -> bool:
 class Source:
     """A backup replica that could be restored. `at`: the newest moment that may be promised, None:
     nothing is restorable; `opens`: from when on every moment can be asked for, None: none but the
-    newest. `unusable`: why it cannot be read by a host at all; `disproof`: why its
-    last restore test failed; `unread`: since when its archive cannot be read, and why."""
+    newest; `cuts`: but for those between two of these. `unusable`: why it cannot be read by a host
+    at all; `disproof`: why its last restore test failed; `unread`: since when its archive cannot be
+    read, and why."""
 
     key: str
     number: int
@@ -84,6 +85,7 @@ class Source:
     disproof: str = ""
     unread: str = ""
     opens: datetime | None = None
+    cuts: tuple[tuple[datetime, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

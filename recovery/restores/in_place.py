@@ -22,6 +22,8 @@ STARTS_WITHIN = timedelta(minutes=2)
 """What was proven has started once already: then what was there serves on."""
 SERVES_WITHIN = timedelta(minutes=30)
 """Of a server that is at it: it may have much to read."""
+_WHOLE = timedelta(milliseconds=999)
+"""So that the second which is named is one that can be had."""
 
 
 def refuse_here(standing: Standing) -> str:
@@ -61,7 +63,14 @@ def refuse_moment(source: Source, to: datetime | None) -> str:
         return f"{name} has its backups' own moments alone: leave it empty; {newest}."
     if to < source.opens:
         return f"{name} begins at {instant(source.opens, to)}; {newest}."
-    return ""
+    cut = next(((last, first) for last, first in source.cuts if last < to < first), None)
+    if cut is None:
+        return ""
+    last, first = instant(cut[0], to), instant(cut[1] + _WHOLE, to)
+    return (
+        f"{name} cannot tell what was served then: an earlier restore or a failover began another"
+        f" history there. The newest moment before is {last}, the first after it is {first}."
+    )
 
 
 def place_here(host: HostSight | None) -> Place:

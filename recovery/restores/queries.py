@@ -118,6 +118,7 @@ def sources_of(database: Database) -> tuple[Source, ...]:
             disproof=copy.disproof,
             unread=_unread(copy),
             opens=copy.point.opens if copy.point else None,
+            cuts=copy.point.cuts if copy.point else (),
         )
         for copy in (found.copies if found else ())
     )

@@ -202,7 +202,7 @@ def preview(
     return Preview(
         refusal=refuse(row, now, in_place=in_place),
         other=ways(standings.standing_of(row, standings.heard_at(now)))[1 if in_place else 0],
-        risk=say_risk(row, upto, now, in_place=in_place) if upto else "",
+        risk=say_risk(row, upto, now, in_place=in_place, exact=to is not None) if upto else "",
         upto=upto,
         choice=choice,
         place=place,

@@ -55,6 +55,12 @@ def test_a_moment_out_of_a_log_keeps_its_part_of_a_second() -> None:
     assert Moment(label="To").clean("2026-11-29 12:00:00.250") == NOON.replace(microsecond=250_000)
 
 
+def test_a_part_of_a_second_is_shown_where_a_person_wrote_one() -> None:
+    late = NOON.replace(microsecond=123_000)
+    assert instant(late, exact=True) == "29 Nov 12:00:00.123 UTC"
+    assert instant(NOON, exact=True) == instant(late) == "29 Nov 12:00:00 UTC"
+
+
 def test_the_commands_read_it_as_the_pages_do() -> None:
     for read in (own._moment, by_hand, audit._instant):
         assert read("2026-11-29 13:00:00+01:00") == NOON

@@ -15,6 +15,7 @@ from recovery.backups.facts import Point, Run, Terms, terms_of
 from recovery.backups.models import ArchiveSight, BackupRun, RecoveryPoint
 from recovery.backups.outliers import LOOKED_AT, outlier
 from recovery.backups.reading import FinishedRun, Look, Reading, Step
+from recovery.core.archive.names import milliseconds
 
 KEPT_EVERY = timedelta(minutes=1)
 """Where an archive grows all the time; of a daily one every rise is kept."""
@@ -25,7 +26,7 @@ KEPT_POINTS = 1500
 KEPT_RUNS = 60
 FOLLOWED = ["moment", "seen_at", "lsn", "base", "tail", "followed_at"]
 FIELDS = [
-    "looked_at", "read_at", "error", "moment", "opens", "seen_at", "lsn", "base", "tail",
+    "looked_at", "read_at", "error", "moment", "opens", "cuts", "seen_at", "lsn", "base", "tail",
     "had_point", "missing", "missing_since", "is_cut", "unusual", "bytes", "objects_there",
     "orphans", "last_run", "kept_at", "kept_moment",
 ]  # fmt: skip
@@ -65,6 +66,7 @@ def _note(sight: ArchiveSight, look: Look) -> bool:
         return False
     reading, before = look.reading, sight.moment
     sight.read_at, sight.opens = look.at, reading.opens
+    sight.cuts = [[milliseconds(last), milliseconds(first)] for last, first in reading.cuts]
     _note_point(sight, reading, look.at)
     if not reading.missing:
         sight.missing_since = None

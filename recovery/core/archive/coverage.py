@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from recovery.core.archive.names import (
     Chunk,
@@ -18,6 +19,7 @@ from recovery.core.archive.names import (
     milliseconds,
     parse,
 )
+from recovery.core.archive.reigns import Reign, Stretch, reigns, stretches
 from recovery.core.archive.timelines import Chain, Log, Reach
 from recovery.core.ports.stores import ObjectInfo
 
@@ -28,7 +30,8 @@ class Backup:
 
     `moment`: every commit acknowledged up to then comes back; None: it cannot be restored, and
     `problem` says why. A whole one may have a `problem` too: why its log ends early. `came`: when
-    it was all there, by the store's clock.
+    it was all there, by the store's clock. `stretches`: the moments that can be asked for, each
+    with the chain by which it comes back; none where only its newest state does.
     """
 
     name: ManifestName
@@ -37,6 +40,7 @@ class Backup:
     problem: str
     moment: datetime | None
     came: datetime
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def holds(self) -> datetime | None:
@@ -49,14 +53,6 @@ class Backup:
         return self.moment is not None
 
     @property
-    def window(self) -> tuple[datetime, datetime] | None:
-        """The moments that can be asked for; None when only its newest state comes back."""
-        opens = self.name.moment
-        if self.name.kind != "base" or not opens or not self.moment or self.moment < opens:
-            return None
-        return opens, self.moment
-
-    @property
     def order(self) -> tuple[int, int, int, int, str]:
         """The one that brings back most is the last; of equal ones the one with least to replay."""
         reach = self.chain.reach
@@ -65,10 +61,21 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Between `last` and `first`, both of which can be asked for, nothing tells what was served.
+    `opens`: from when on every moment up to `last` can be."""
+
+    opens: datetime
+    last: datetime
+    first: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """`backups`: oldest first. `newest`: the one that a restore of now would use. `missing`: a
     sentence for each thing whose lack makes something useless. `orphans`: pieces of backups
-    without a manifest: running, or interrupted. `strangers`: names that are none of ours."""
+    without a manifest: running, or interrupted. `strangers`: names that are none of ours. `heirs`:
+    the first moments of timelines that cut something away."""
 
     backups: tuple[Backup, ...]
     newest: Backup | None
@@ -79,6 +86,7 @@ class Coverage:
     bytes: int
     written: datetime | None
     """When the newest object came, by the store's clock."""
+    heirs: frozenset[datetime] = frozenset()
 
     @property
     def moment(self) -> datetime | None:
@@ -94,12 +102,30 @@ class Coverage:
     def windows(self) -> tuple[tuple[datetime, datetime], ...]:
         """The moments that can be asked for, joined where they touch, oldest first."""
         found: list[tuple[datetime, datetime]] = []
-        for begin, end in sorted(each.window for each in self.backups if each.window):
+        every = ((one.begin, one.end) for each in self.backups for one in each.stretches)
+        for begin, end in sorted(every):
             if found and begin <= found[-1][1]:
                 found[-1] = found[-1][0], max(found[-1][1], end)
             else:
                 found.append((begin, end))
         return tuple(found)
+
+    @property
+    def opens(self) -> datetime | None:
+        """From when on every moment up to the newest can be asked for, but for those of `cuts`."""
+        newest = self.windows[-1:]
+        return self.cuts[0].opens if self.cuts else (newest[0][0] if newest else None)
+
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Where one timeline gave way to another that had not its end, oldest first; those before
+        a lack of the log are not among them."""
+        found: list[Cut] = []
+        for before, after in reversed(list(pairwise(self.windows))):
+            if after[0] not in self.heirs:
+                break
+            found.append(Cut(before[0], before[1], after[0]))
+        return tuple(reversed(found))
 
 
 @dataclass(slots=True)
@@ -151,9 +177,12 @@ def coverage(objects: Iterable[ObjectInfo]) -> Coverage:
     backups: list[Backup] = []
     newest: list[Backup] = []
     missing: list[str] = []
+    heirs: set[datetime] = set()
     for listing in lines.values():
         last = max(listing.came.values())
-        found = (_backup(each, listing, last) for each in listing.manifests)
+        known = reigns(listing.log, listing.manifests)
+        heirs |= {each.heir for each in known if each.heir}
+        found = (_backup(each, listing, last, known) for each in listing.manifests)
         ours = sorted(found, key=lambda each: each.order)
         backups += ours
         newest += [each for each in ours if each.is_restorable][-1:]
@@ -167,10 +196,13 @@ def coverage(objects: Iterable[ObjectInfo]) -> Coverage:
         objects=len(everything),
         bytes=sum(info.size for info in everything),
         written=max((info.modified for info in everything), default=None),
+        heirs=frozenset(heirs),
     )
 
 
-def _backup(name: ManifestName, listing: Listing, last: datetime) -> Backup:
+def _backup(
+    name: ManifestName, listing: Listing, last: datetime, known: tuple[Reign, ...]
+) -> Backup:
     """`last`: when the newest object of its line came; a base reaches as far as its log."""
     came = listing.came[str(name)] if name.kind == "snapshot" else last
     parts = listing.parts.get(name.backup, {})
@@ -183,7 +215,8 @@ def _backup(name: ManifestName, listing: Listing, last: datetime) -> Backup:
     elif name.kind == "base" and (chain.reach.lsn < name.stop or not chain.chunks):
         problem = chain.gap or f"backup {name.backup} lacks its log up to {lsn_text(name.stop)}"
     else:
-        return Backup(name, size, chain, problem, moment, came)
+        found = stretches(listing.log, name, chain, known) if name.kind == "base" else ()
+        return Backup(name, size, chain, problem, moment, came, tuple(found))
     return Backup(name, size, chain, problem, None, came)
 
 

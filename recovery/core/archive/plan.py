@@ -9,14 +9,15 @@ from datetime import datetime
 from recovery.core.archive.coverage import Backup, Coverage, coverage
 from recovery.core.archive.manifest import Manifest
 from recovery.core.archive.names import Chunk, History, ManifestName
-from recovery.core.archive.timelines import proves
+from recovery.core.archive.timelines import Chain, proves
 from recovery.core.ports.stores import ObjectInfo
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
     """`name`: of the manifest. `manifest`: None until it was read; then its pieces were compared
-    with the listing. `chunks`: of the log, in order, without marks. `to`: None is the newest.
+    with the listing. `chunks`: of the log, in order, without marks. `histories`: up to that of the
+    timeline that is recovered to, which was served at that moment. `to`: None is the newest.
     `moment`: every commit acknowledged up to then comes back."""
 
     name: ManifestName
@@ -67,40 +68,44 @@ def plan_restore(
     chosen = _chosen(seen, to)
     if isinstance(chosen, str):
         return Refusal(chosen, seen.moment, seen.windows)
-    manifest = manifests.get(str(chosen.name))
-    wrong = _wrong(chosen, manifest, everything) if manifest else ""
+    backup, chain = chosen
+    manifest = manifests.get(str(backup.name))
+    wrong = _wrong(backup, manifest, everything) if manifest else ""
     if wrong:
-        rest = coverage(each for each in everything if each.name != str(chosen.name))
+        rest = coverage(each for each in everything if each.name != str(backup.name))
         return Refusal(wrong, rest.moment, rest.windows)
-    assert chosen.moment is not None
+    assert backup.moment is not None
     return RestorePlan(
-        name=chosen.name,
+        name=backup.name,
         manifest=manifest,
-        chunks=_needed(chosen, to),
-        histories=chosen.chain.histories,
+        chunks=_needed(backup.name, chain, to),
+        histories=chain.histories,
         to=to,
-        moment=chosen.moment if to is None else to,
+        moment=backup.moment if to is None else to,
     )
 
 
-def _chosen(seen: Coverage, to: datetime | None) -> Backup | str:
+def _chosen(seen: Coverage, to: datetime | None) -> tuple[Backup, Chain] | str:
     if not seen.backups:
         running = "; one has been begun and has no manifest" if seen.orphans else ""
         return f"there is no backup{running}"
     if seen.newest is None:
         return "; ".join(seen.missing) or "no backup is whole"
     if to is None:
-        return seen.newest
-    fitting = [each for each in seen.backups if _holds(each, to)]
+        return seen.newest, seen.newest.chain
+    found = ((each, _chain_of(each, to)) for each in seen.backups)
+    fitting = [(backup, chain) for backup, chain in found if chain is not None]
     if fitting:
-        return max(fitting, key=lambda each: (each.name.moment, each.order))
+        return max(fitting, key=lambda each: (each[0].name.moment, each[0].order))
     return _outside(seen, to)
 
 
-def _holds(backup: Backup, to: datetime) -> bool:
-    if backup.window:
-        return backup.window[0] <= to <= backup.window[1]
-    return backup.is_restorable and backup.name.kind == "snapshot" and backup.moment == to
+def _chain_of(backup: Backup, to: datetime) -> Chain | None:
+    """That by which it brings back this moment. Where two meet, that of the later timeline."""
+    if backup.name.kind == "snapshot":
+        return backup.chain if backup.is_restorable and backup.moment == to else None
+    fitting = [each for each in backup.stretches if each.begin <= to <= each.end]
+    return max(fitting, key=lambda each: each.begin).chain if fitting else None
 
 
 def _outside(seen: Coverage, to: datetime) -> str:
@@ -114,6 +119,12 @@ def _outside(seen: Coverage, to: datetime) -> str:
     later = [window for window in windows if window[0] > to]
     if later:
         earlier = max(window[1] for window in windows if window[1] < to)
+        if later[0][0] in seen.heirs:
+            return (
+                f"{told(to)} lies where another history began, and nothing tells which of two was "
+                f"served then: the newest moment before is {told(earlier)}, the first after it is "
+                f"{told(later[0][0])}"
+            )
         return (
             f"{told(to)} lies in a gap: the log ends at {told(earlier)}, "
             f"and the next backup begins at {told(later[0][0])}"
@@ -139,13 +150,13 @@ def _wrong(backup: Backup, manifest: Manifest, objects: Iterable[ObjectInfo]) ->
     return ""
 
 
-def _needed(backup: Backup, to: datetime | None) -> tuple[Chunk, ...]:
+def _needed(name: ManifestName, chain: Chain, to: datetime | None) -> tuple[Chunk, ...]:
     """Up to the first that proves this moment."""
-    histories, name = backup.chain.histories, backup.name
+    histories = chain.histories
     first = {each.timeline: each.switch for each in histories} | {name.timeline: name.stop}
     left = {each.parent: each.switch for each in histories}
     found: list[Chunk] = []
-    for chunk in backup.chain.chunks:
+    for chunk in chain.chunks:
         if chunk.stop > chunk.start:
             found.append(chunk)
         ends = first[chunk.timeline], left.get(chunk.timeline)

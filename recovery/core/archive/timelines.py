@@ -8,7 +8,7 @@ PostgreSQL's own does, so its chunks begin at the start of that segment.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,12 +35,13 @@ class Reach:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The chunks that follow a base without a gap, marks among them. `gap`: why it ends before
-    the log does; empty where it does not."""
+    the log does; empty where it does not. `timelines`: those on its way."""
 
     reach: Reach
     chunks: tuple[Chunk, ...] = ()
     histories: tuple[History, ...] = ()
     gap: str = ""
+    timelines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,29 @@ class Log:
             return self._followed(base, (Leg(base.timeline, base.start, None),))
         return found
 
+    def chain_to(self, base: ManifestName, timeline: int) -> Chain | None:
+        """To the end of this very timeline, also of what others cut away; None: it does not descend
+        from this base."""
+        legs = self._legs(base, timeline)
+        return self._followed(base, legs) if legs else None
+
+    def left_at(self, timeline: int, later: int) -> int | None:
+        """Where those that led to `later` left this timeline; None: it is none of its ancestors."""
+        while later > timeline:
+            history = self.histories.get(later)
+            if history is None or history.parent >= later:
+                return None
+            if history.parent == timeline:
+                return history.switch
+            later = history.parent
+        return None
+
+    def own(self, timeline: int) -> Iterator[Chunk]:
+        """Those with bytes or words of its own: not a mere copy of its parent's."""
+        history = self.histories.get(timeline)
+        begin = history.switch if history else 0
+        return (each for each in self.chunks.get(timeline, ()) if each.stop >= begin)
+
     def _followed(self, base: ManifestName, legs: tuple[Leg, ...]) -> Chain:
         reach = Reach(base.timeline, segment_start(base.start), None)
         chunks: list[Chunk] = []
@@ -121,9 +145,9 @@ class Log:
                 is_of_it = end.lsn > leg.begin or end.moment is not None
                 timeline = leg.timeline if is_of_it else reach.timeline
                 reach = Reach(timeline, end.lsn, end.moment or reach.moment)
-        timelines = {leg.timeline for leg in legs}
+        timelines = frozenset(leg.timeline for leg in legs)
         histories = self._histories(max(timelines))
-        return Chain(reach, tuple(chunks), histories, self._gap(at, reach, rest))
+        return Chain(reach, tuple(chunks), histories, self._gap(at, reach, rest), timelines)
 
     def path(self, base: ManifestName) -> tuple[Leg, ...]:
         """The newest timeline that left this base's line after the base was whole wins."""

@@ -119,7 +119,7 @@ def _asked(
     if refusal := refuse_moment(found, to):
         raise Refused(refusal, field="to")
     quoted, first = (words.quoted, words.first) if words else (found.at, actor.id)
-    risk = say_risk(row, to or quoted, now, in_place=wish.in_place)
+    risk = say_risk(row, to or quoted, now, in_place=wish.in_place, exact=to is not None)
     target = Host.objects.get(pk=host.key)
     why = " ".join([choice.reason, *choice.why_not, place.reason])
     vouch = ask_word(
@@ -145,14 +145,18 @@ def _asked(
     return asked
 
 
-def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = False) -> str:
-    """What both people agree to: a moment, never an age, which is another one for each of them."""
+def say_risk(
+    row: Database, upto: datetime, now: datetime, *, in_place: bool = False, exact: bool = False
+) -> str:
+    """What both people agree to: a moment, never an age, which is another one for each of them.
+    `exact`: one of them wrote it, and both are to see all of it."""
+    after = instant(upto, now, exact=exact)
     if in_place:
-        return _risk_here(row, upto, now)
+        return _risk_here(row, after, now)
     hosts = old_hosts(row)
     back = f"{hosts} {'come' if ' and ' in hosts else 'comes'}"
     said = (
-        f"Everything that {row} acknowledged after {instant(upto, now)} is lost for good,"
+        f"Everything that {row} acknowledged after {after} is lost for good,"
         f" also where {back} back: what is there then is set aside."
     )
     if row.plan != Plan.BUSINESS:
@@ -164,10 +168,10 @@ def say_risk(row: Database, upto: datetime, now: datetime, *, in_place: bool = F
     )
 
 
-def _risk_here(row: Database, upto: datetime, now: datetime) -> str:
+def _risk_here(row: Database, after: str, now: datetime) -> str:
     host = row.primary.host if row.primary else "its host"
     said = (
-        f"Everything that {row} acknowledged after {instant(upto, now)}, and all that it"
+        f"Everything that {row} acknowledged after {after}, and all that it"
         " acknowledges until the restored data take its place, is lost to its users."
         f"{_serves_until(row, now)} What {host} has now is set aside there, for 14 days, and serves"
         " again if they do not start."

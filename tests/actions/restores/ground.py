@@ -189,16 +189,19 @@ def keep_snapshot(database: Database, site: str, moment: datetime) -> BackupRepl
     return replica
 
 
-def see(points: dict[int, datetime | None]) -> None:
+Cuts = tuple[tuple[datetime, datetime], ...]
+
+
+def see(points: dict[int, datetime | None], cuts: Cuts = ()) -> None:
     """What a look at each archive found."""
     rows = {row.number: row for row in BackupReplica.objects.all()}
     at = NOW + timedelta(milliseconds=next(_looks))
     backups.see_archives(
-        [Look(rows[number].pk, at, reading(moment)) for number, moment in points.items()]
+        [Look(rows[number].pk, at, reading(moment, cuts)) for number, moment in points.items()]
     )
 
 
-def reading(moment: datetime | None) -> Reading:
+def reading(moment: datetime | None, cuts: Cuts = ()) -> Reading:
     base = "20261123T030000Z-aaaa"
     opens = OPENS if moment else None
-    return Reading(moment, "0/3000000", "", base, (), False, 1000, 10, 0, (), opens)
+    return Reading(moment, "0/3000000", "", base, (), False, 1000, 10, 0, (), opens, cuts)

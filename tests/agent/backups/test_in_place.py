@@ -4,7 +4,7 @@ then its list says that it takes the place, and what was there is kept. Killed a
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,25 +32,28 @@ def kept(notes: Notes) -> list[Path]:
     return list(engine(notes).rglob("kept/*/PG_VERSION"))
 
 
-async def drop(notes: Notes) -> datetime:
-    """Somebody drops the table; the moment before, and the archive holds what came after."""
+async def drop(notes: Notes) -> tuple[datetime, datetime]:
+    """Somebody drops the table; the moments before and after, and the archive holds what came
+    then."""
     before = system.now()
     writer = notes.pair.writer(A)
     async with await writer._connect() as connection:
         await connection.execute("DROP TABLE ledger")
         await connection.execute("CREATE TABLE after_it (n bigint)")
-    after = system.now()
+    after = system.now() + timedelta(milliseconds=1)
 
     async def covers() -> bool:
         moment = coverage(await notes.store.list(f"{NAME}/")).moment
         return moment is not None and moment >= after
 
     await until(covers, 90)
-    return before
+    return before, after
 
 
-async def staged(notes: Notes, to: datetime) -> RestoreResult:
-    order = await notes.send(A, "restore", operation="op-1", to=milliseconds(to))
+async def staged(notes: Notes, to: datetime, restore: str = RESTORE) -> RestoreResult:
+    order = await notes.send(
+        A, "restore", operation=f"stage {restore}", restore=restore, to=milliseconds(to)
+    )
     done = await notes.outcome(A, order)
     assert done.state == "done", done.detail
     return msgspec.json.decode(done.detail, type=RestoreResult)
@@ -92,7 +95,7 @@ async def power_cut(notes: Notes) -> None:
 async def test_a_dropped_table_is_back_at_the_moment_before_and_what_replaced_it_is_kept(
     notes: Notes,
 ) -> None:
-    before = await drop(notes)
+    before, dropped = await drop(notes)
     told = await staged(notes, before)
     assert told.moment == milliseconds(before)
     assert told.timeline == 2
@@ -117,12 +120,23 @@ async def test_a_dropped_table_is_back_at_the_moment_before_and_what_replaced_it
     assert await notes.numbers(A) == {1, 2, 3, 4}
     assert fact(notes).timeline == 2
     assert server(notes) == pid, "it ran on when its list asked for nothing any more"
+    await cut_away_is_back(notes, dropped)
+
+
+async def cut_away_is_back(notes: Notes, moment: datetime) -> None:
+    """That was too early: they go to a moment which the restore before has cut away."""
+    again = await staged(notes, moment, "r-2")
+    assert (again.moment, again.timeline) == (milliseconds(moment), 3)
+    await listed(notes, 3, "r-2")
+    await led(notes, 3, "r-2")
+    assert await tables(notes) == {"after_it"}, "as it was then: the table was dropped"
 
 
 async def test_what_lost_its_power_between_the_renames_serves_the_restored_data_alone(
     notes: Notes,
 ) -> None:
-    await staged(notes, await drop(notes))
+    before, _ = await drop(notes)
+    await staged(notes, before)
     note = notes.backups(A) / "restores" / f"{RESTORE}.json"
     text = note.read_bytes()
     await power_cut(notes)
@@ -152,7 +166,8 @@ async def test_what_was_given_up_while_its_host_was_away_never_serves_there_agai
 ) -> None:
     """Its power fails after its data were put in place, and it is back when they are no more
     wanted: until its list comes nothing starts, and then what was there before serves."""
-    await staged(notes, await drop(notes))
+    before, _ = await drop(notes)
+    await staged(notes, before)
     await listed(notes, 2)
     await led(notes, 2)
     assert await notes.pair.writer(A).try_write(4)

@@ -9,7 +9,10 @@ import pytest
 from django.test import Client
 
 from recovery.audit.models import AuditEntry
+from recovery.backups.models import ArchiveSight
+from recovery.backups.words import instant
 from recovery.core import clock
+from recovery.core.archive.names import milliseconds
 from recovery.inventory.models import Database, Host
 from recovery.restores.models import Restore
 from tests.dashboard import bases
@@ -89,6 +92,25 @@ def test_a_moment_that_cannot_be_had_is_refused_with_the_newest(
     assert words in html
     assert hours is None or "the newest moment that can be restored is" in html
     assert not Restore.objects.exists()
+
+
+def test_a_moment_of_which_nothing_tells_what_was_served_is_refused_with_both_neighbours(
+    now: datetime, sign_in: SignIn
+) -> None:
+    client, first = sign_in("responder"), now.replace(microsecond=0) - timedelta(minutes=20)
+    last = first - timedelta(minutes=10)
+    ArchiveSight.objects.update(cuts=[[milliseconds(last), milliseconds(first)]])
+    html = page(client, PATH)
+    assert f", but for those between {instant(last)} and {instant(first)}. Choose the last" in html
+    said = client.post(PATH, form(html, last + timedelta(minutes=5)))
+    assert said.status_code == 422
+    words = f"newest moment before is {instant(last)}, the first after it is {instant(first)}."
+    assert words in said.content.decode()
+    wanted = last - timedelta(milliseconds=877)
+    text = f"{wanted:%Y-%m-%d %H:%M:%S}.123"
+    shown = client.post(PATH, form(html, None) | {"to": text}).content.decode()
+    assert f"acknowledged after {instant(wanted, exact=True)}, and all" in shown
+    assert ".123 UTC" in shown, "as the person wrote it"
 
 
 @pytest.mark.parametrize(

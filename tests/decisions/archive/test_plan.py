@@ -10,6 +10,7 @@ from recovery.core.archive import (
     BadManifest,
     Refusal,
     RestorePlan,
+    coverage,
     decode_manifest,
     plan_restore,
 )
@@ -125,6 +126,67 @@ def test_a_moment_that_was_said_before_a_base_was_whole_ends_no_plan() -> None:
     found = plan_restore([*whole(late), *log], {}, at(2))
     assert isinstance(found, RestorePlan)
     assert [each.stop for each in found.chunks] == [int(3.25 * SEGMENT), 4 * SEGMENT]
+
+
+BACK = [
+    chunk(3, 3.5, 1),
+    chunk(3.5, 5, 2),
+    chunk(5, 5.5, 5),  # served until it was taken back to 4.5
+    history(2, 1, 4.5),
+    chunk(4, 5, 6, timeline=2),
+    chunk(5, 6, 8, timeline=2),
+]
+
+
+def test_a_moment_that_an_earlier_restore_cut_away_comes_back_as_it_was_then() -> None:
+    plan = planned([*whole(BASE), *BACK], 4)
+    assert (plan.histories, plan.moment) == ((), at(4))
+    assert [(each.timeline, each.stop / SEGMENT) for each in plan.chunks] == [
+        (1, 3.5),
+        (1, 5.0),
+        (1, 5.5),
+    ]
+    after = planned([*whole(BASE), *BACK], 7)
+    assert [each.timeline for each in after.histories] == [2]
+    assert after.chunks[-1].stop == 6 * SEGMENT
+    assert planned([*whole(BASE), *BACK]).moment == at(8), "the newest is as it was"
+
+
+def test_between_two_histories_a_moment_is_refused_with_both_neighbours() -> None:
+    said = refused([*whole(BASE), *BACK], 5.5)
+    assert "12:05:30.000 UTC lies where another history began" in said.reason
+    assert "the newest moment before is 2026-11-28 12:05:00.000 UTC" in said.reason
+    assert "the first after it is 2026-11-28 12:06:00.000 UTC" in said.reason
+    seen = coverage([*whole(BASE), *BACK])
+    assert (seen.opens, [(each.last, each.first) for each in seen.cuts]) == (
+        at(0.5),
+        [(at(5), at(6))],
+    )
+
+
+def test_an_old_primary_that_went_on_alone_is_not_taken_for_what_was_served() -> None:
+    """Nothing tells when the new one began to serve, up to its first word: only what was before it
+    was left is sure."""
+    alone = [*BACK, chunk(5.5, 6, 7)]
+    seen = coverage([*whole(BASE), *alone])
+    assert seen.windows == ((at(0.5), at(1)), (at(6), at(8)))
+    assert (
+        "the newest moment before is 2026-11-28 12:01:00.000"
+        in refused([*whole(BASE), *alone], 4).reason
+    )
+    assert planned([*whole(BASE), *alone], 6.5).histories
+
+
+def test_an_old_primary_that_went_on_alone_takes_no_more_than_an_hour_away() -> None:
+    late = [*BACK[:4], chunk(5.5, 6, 300), chunk(4, 5, 200, timeline=2)]
+    assert coverage([*whole(BASE), *late]).windows[0] == (at(0.5), at(140))
+
+
+def test_a_failover_that_lost_nothing_leaves_no_cut() -> None:
+    log = [chunk(3, 3.5, 1), chunk(3.5, 4.5, 2), history(2, 1, 4.5), chunk(4, 5, 6, timeline=2)]
+    seen = coverage([*whole(BASE), *log])
+    assert (seen.windows, seen.cuts) == (((at(0.5), at(6)),), ())
+    assert planned([*whole(BASE), *log], 4).chunks[-1].timeline == 2
 
 
 def test_what_an_old_primary_wrote_beyond_the_switch_proves_no_moment_of_the_new_one() -> None:

@@ -11,6 +11,7 @@ from itertools import product
 
 import pytest
 
+from recovery.backups.words import instant
 from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.operations.facts import UNDER_WAY, OperationState
 from recovery.restores.choices import refuse_agreed
@@ -180,6 +181,17 @@ def test_a_result_that_loses_more_than_was_agreed_to_is_not_switched_to() -> Non
     earlier = QUOTED - timedelta(hours=1)
     asked = facts(Phase.VERIFY, result=Result(earlier), to=earlier)
     assert next_step(asked).reason.startswith("Its sums are right"), "it was asked for so"
+
+
+def test_both_are_told_where_the_canary_says_less_than_the_moment() -> None:
+    """Nothing is refused by it: what takes no writes sings none."""
+    at = QUOTED.replace(microsecond=456_000)
+    sung, silent = (Result(at, at - timedelta(minutes=each)) for each in (3, 4))
+    said = next_step(facts(Phase.VERIFY, result=silent, to=at)).reason
+    assert f"everything up to {instant(at, exact=True)}. But its newest canary" in said
+    assert "456 UTC" in said
+    assert f"is of {instant(at - timedelta(minutes=4))}: of the 4 min after it nothing was" in said
+    assert "canary" not in next_step(facts(Phase.VERIFY, result=sung, to=at)).reason
 
 
 def test_a_first_word_runs_out() -> None:

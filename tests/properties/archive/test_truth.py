@@ -22,6 +22,7 @@ from recovery.core.archive import (
 )
 from recovery.core.ports.stores import ObjectInfo
 from tests.decisions.archive.build import at
+from tests.properties.archive.served import brought, is_split, never_came, served, wound_back
 from tests.properties.archive.worlds import World, given_back, owed, worlds
 
 LOST = st.sets(st.integers(0, 60), max_size=3)
@@ -93,3 +94,14 @@ def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
     assume(all(each.parent >= newest for each in _log(late) if isinstance(each, History)))
     whole, thinned = [*before, *late], [each for each in before if each.name not in gone] + late
     assert coverage(thinned).moment == coverage(whole).moment
+
+
+@given(st.one_of(wound_back(), worlds()))
+@settings(max_examples=150, derandomize=True)
+def test_a_moment_brings_back_what_was_served_then_whatever_cut_it_away_later(world: World) -> None:
+    for minute in range(world.minute + 1):
+        plan = plan_restore(world.objects, {}, at(minute))
+        if isinstance(plan, RestorePlan) and not is_split(world, minute):
+            due, has = served(world, minute), brought(world, plan)
+            assert has <= due
+            assert never_came(world, due - has)

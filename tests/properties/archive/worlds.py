@@ -47,6 +47,8 @@ class World:
     commits: list[Commit] = field(default_factory=list)
     objects: list[ObjectInfo] = field(default_factory=list)
     switches: dict[int, int] = field(default_factory=lambda: {1: 4})
+    parents: dict[int, int] = field(default_factory=dict)
+    began: dict[int, int] = field(default_factory=lambda: {1: 0})
     minute: int = 1
 
     def tick(self) -> int:
@@ -77,7 +79,8 @@ class World:
         """To a timeline that left this one a little before its end, or far before it."""
         switch = max(self.switches[it.timeline], it.position - back)
         number = len(self.primaries) + 1
-        self.switches[number] = switch
+        self.switches[number], self.parents[number] = switch, it.timeline
+        self.began[number] = self.minute
         self._add(History(LINE, number, it.timeline, switch * STEP))
         self.primaries.append(Primary(number, switch, switch - switch % 4))
 
