@@ -174,7 +174,7 @@ def test_an_unknown_outcome_is_asked_for_again_and_not_for_ever() -> None:
 
 def test_what_its_agent_begins_anew_under_one_order_ends_as_what_is_asked_for_often() -> None:
     """One that dies in each replay would go on for ever."""
-    handed = OrderSight(OperationState.HANDED_OUT)
+    handed = OrderSight(OperationState.HANDED)
     again = facts(Phase.RESTORE, restore=handed, orders=MOST_ORDERS)
     assert next_step(again) == Wait(f"{again.host} is at it.")
     over = replace(again, orders=MOST_ORDERS + 1)
