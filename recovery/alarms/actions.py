@@ -15,6 +15,7 @@ from recovery.alarms.decide import (
     STORM_ALARMS,
     STORM_WINDOW,
     digest_at,
+    is_graver,
     is_storm,
     refuse_silence,
     rings,
@@ -30,6 +31,7 @@ from recovery.incidents.flapping import is_carried, say_times
 from recovery.incidents.models import Incident
 from recovery.incidents.queries import times_of
 
+GRAVER = "People have to be woken for it by now: it rings as another."
 GIVE_UP_AFTER = 20
 """Attempts; with the backoff below this is about three hours."""
 CLAIM_SECONDS = 20.0
@@ -48,7 +50,8 @@ def raise_alarm(
     reason: str,
     now: datetime,
 ) -> Alarm:
-    """The unended alarm of this key, raised if there is none, with one delivery a channel.
+    """The unended alarm of this key, raised if there is none, with one delivery a channel. A notice
+    that people have to be woken for by now ends, with no all-clear, and rings as another.
 
     In the caller's transaction: a verdict without its alarm cannot be committed. What is back
     within minutes in an incident that somebody has stays with them, unless `is_more`: the incident
@@ -56,8 +59,13 @@ def raise_alarm(
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
-        if there is not None:
+        if there is not None and not is_graver(severity, than=there.severity):
             return there
+        if there is not None:
+            over = {"ended_at": now}
+            transitions.move(
+                there, AlarmState.ENDED, actor=actor, reason=GRAVER, now=now, changes=over
+            )
         held = incidents.hold_whole(incident) if incident is not None else None
         alarm = Alarm(
             key=key,

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from recovery.alarms import actions as alarms
+from recovery.alarms.decide import is_graver
 from recovery.alarms.facts import AlarmState, Severity
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
@@ -78,13 +79,17 @@ def _standing() -> dict[str, Alarm]:
 def _is_more(told: Told, standing: Alarm | None) -> bool:
     """Than what rings already: what was noted while everything was paused, or its database served,
     wakes people once neither is so."""
-    return standing is None or (told.wakes and standing.severity != Severity.PAGE)
+    return standing is None or is_graver(_severity(told), than=standing.severity)
+
+
+def _severity(told: Told) -> Severity:
+    return Severity.PAGE if told.wakes else Severity.NOTICE
 
 
 def _ring(key: str, database: Database, told: Told, *, actor: Actor, now: datetime) -> None:
     alarms.raise_alarm(
         key=key,
-        severity=Severity.PAGE if told.wakes else Severity.NOTICE,
+        severity=_severity(told),
         title=told.title,
         body=told.body,
         incident=story_of(database),
