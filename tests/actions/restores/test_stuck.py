@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from recovery.alarms.models import Alarm
+from recovery.alarms.actions import register_channel
+from recovery.alarms.models import Alarm, Delivery
 from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.models import Host
 from recovery.operations.facts import OperationState, Verb
@@ -16,7 +17,7 @@ from recovery.restores.models import RestoreSight
 from recovery.restores.ringing import key_of, watch_restores
 from recovery.restores.stuck import MANY, RINGS_AT_LEAST, STILL, WAITED_FOR
 from tests.actions.restores.ground import Ground, make_ground
-from tests.support.fleet import BY
+from tests.support.fleet import BY, NOW
 
 pytestmark = pytest.mark.django_db
 LONG = 3600.0
@@ -93,6 +94,9 @@ def test_it_rings_once_while_no_byte_comes_and_ends_when_one_does(ground: Ground
 
 
 def test_what_was_noted_in_a_pause_wakes_people_once_nobody_pauses_it(ground: Ground) -> None:
+    register_channel(
+        name="ops", kind="mail", address="o@example.invalid", actor=BY, reason="test", now=NOW
+    )
     hear(ground, 5)
     (noted,) = watch(ground, STILL, paused="a storm (ada)")
     assert noted.severity == "notice"
@@ -103,6 +107,8 @@ def test_what_was_noted_in_a_pause_wakes_people_once_nobody_pauses_it(ground: Gr
     (row,) = watch(ground)
     assert (row.severity, row.body == noted.body) == ("page", False)
     assert watch(ground, 60, paused="another (ada)") == [row], "who was woken is not woken twice"
+    told = Delivery.objects.values_list("subject", flat=True)
+    assert sorted(told) == [f"ALARM {row.title}"] * 2, "and it is over for nobody"
 
 
 def test_one_whose_agent_dies_in_the_middle_of_it_again_and_again_rings_and_ends(
