@@ -11,7 +11,10 @@ from msgspec.structs import replace
 
 from recovery.adapters.containers import proc
 from recovery.agent.drills import remains
-from tests.agent.drills.test_drills import asleep_in, kept, listed, started, until
+from recovery.core.wire.drills import what_of
+from recovery.drp.plan import Thing
+from tests.agent.databases.test_approved import mandate, word
+from tests.agent.drills.test_drills import asleep_in, kept, listed, placed, started, until
 
 
 def at(folder: Path) -> remains.Spot:
@@ -118,9 +121,11 @@ async def test_a_process_that_left_its_application_s_session_and_folder_is_left_
     assert wish.container is not None
     command = ("{python}", "-c", RUNAWAY)
     wish = replace(wish, container=replace(wish.container, command=command))
+    signed = replace(placed(), things=(Thing("application:id-shop", what_of(wish)),))
+    words = (word(mandate(signed)),)
     spot = at(tmp_path / "state")
     async with kept(tmp_path) as keeper:
-        await keeper.take(listed(1, wish))
+        await keeper.take(listed(1, wish, words=words))
         await until(keeper, lambda _: (spot.seat / "child").exists())
         child = int((spot.seat / "child").read_text())
         assert child in remains.processes_of(spot)

@@ -88,7 +88,8 @@ def test_the_page_says_what_a_move_waits_for_and_that_it_began_anew(
         "shop: 0 of 2 copies are in OSU2. It is the turn of shop-1."
     )
     product.carry()
-    assert "Seats given up before: 1." in place_says(product)
+    obey()  # what was given up is stopped
+    assert "shop-1: seats given up before: 1 of at most 5; the last," in place_says(product)
 
 
 def test_the_page_says_what_the_copies_of_a_lost_datacenter_wait_for(
