@@ -52,7 +52,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """A restore that gets nowhere, or `is_over` without its database; `why`: as it rings."""
+    """A restore that gets nowhere now, or `is_over` without its database; `why`: as it rings."""
 
     name: str
     database: str

@@ -10,6 +10,7 @@ from ninja import Router, Schema
 from dashboard.acts import databases as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why
+from dashboard.facets.restores import hold
 from dashboard.permissions import May
 from recovery.restores import screens
 from recovery.restores.screens import RestoreView
@@ -24,8 +25,8 @@ class StepOut(Schema):
 
 
 class ProgressOut(Schema):
-    """`percent`, `left`: null until they are known; `left` in seconds, to fetch; `moved_at`: when
-    anything of it went on last."""
+    """`percent`, `left`: null until they are known, `left` also while no byte comes; in seconds, to
+    fetch; `moved_at`: when anything of it went on last."""
 
     at: datetime
     moved_at: datetime | None
@@ -43,7 +44,8 @@ class RestoreOut(Schema):
     `in_place`: on its own host, where it serves until the switch; `waits_for`: the volume of a
     provider's snapshot, while it is made; `holds`, `follows`: what is so now, and who has to do
     what; `tries`, `tried`: of the order that runs, and how the last one that came to nothing ended;
-    `stuck_since`: since when people are told that it does not get on, null: they are not."""
+    `stuck_since`: since when people are told that it does not get on, null: they are not; `moves`:
+    its newest try goes on all the same, which began at `began_at`."""
 
     id: str
     name: str
@@ -77,6 +79,8 @@ class RestoreOut(Schema):
     tries: int
     tried: str
     stuck_since: datetime | None
+    moves: bool
+    began_at: datetime | None
     is_running: bool
     may_be_called_off: bool
     progress: ProgressOut | None
@@ -87,7 +91,7 @@ class RestoreOut(Schema):
 def restores(request: HttpRequest) -> list[RestoreView]:
     """Those that run, then the newest that ended."""
     caller(request, May.VIEW)
-    return list(screens.restores())
+    return list(screens.restores(hold=hold()))
 
 
 @router.post("/{database}/call-off", response=Done)

@@ -1,7 +1,8 @@
 """How old recovery points were over the last day or week, as lines: parts of their promise. Pure.
 
 Every replica is drawn on one scale, the part of its own promise that was used, so that seconds and
-hours can be looked at together.
+hours can be looked at together. Where nobody looked there is a gap; where nothing could be restored
+the line is at the top, as the worst that there is, and marked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from math import inf
 
 from recovery.backups.ages import HISTORY, WEEK, History, Week
 
@@ -26,12 +28,20 @@ EDGE = 6.0
 """Parts of a hundred: an hour nearer to an end would be written beyond it on a phone."""
 
 
+NOTHING = inf
+"""Used of a promise where there is nothing to restore."""
+Step = tuple[datetime, datetime, float | None]
+"""From when to when, and the part of the promise that was used in it; None: nobody looked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One replica: `parts`: strokes that hang together; `said`: for who cannot see them."""
+    """One replica: `parts`: strokes that hang together; `nothing`: from where to where there was
+    nothing to restore; `said`: for who cannot see them."""
 
     number: int
     parts: tuple[str, ...]
+    nothing: tuple[tuple[float, float], ...]
     said: str
 
 
@@ -51,6 +61,11 @@ class Plot:
     ticks: tuple[Tick, ...]
     full: float
     half: float
+
+    @property
+    def has_nothing(self) -> bool:
+        """Some replica, at some time, had nothing to restore."""
+        return any(line.nothing for line in self.lines)
 
     @property
     def full_at(self) -> float:
@@ -92,20 +107,19 @@ def draw_week(weeks: Sequence[Week]) -> Plot | None:
     return _plot([_line(one.number, _of_a_week(one, begin), begin, WEEK) for one in weeks], ticks)
 
 
-def _of_a_day(history: History, begin: datetime) -> Iterator[tuple[datetime, float | None]]:
+def _of_a_day(history: History, begin: datetime) -> Iterator[Step]:
     for number in range(STEPS):
         opens = begin + number * STEP
         used = used_between(history, opens, min(opens + STEP, history.until))
-        yield opens + STEP, used
+        yield opens, opens + STEP, used
 
 
-def _of_a_week(one: Week, begin: datetime) -> Iterator[tuple[datetime, float | None]]:
+def _of_a_week(one: Week, begin: datetime) -> Iterator[Step]:
     """An hour at which nobody looked is unknown."""
-    known = dict(one.hours)
+    known = {hour: NOTHING if worst is None else worst / one.promise for hour, worst in one.hours}
     for number in range(WEEK // HOUR):
         hour = begin + number * HOUR
-        worst = known.get(hour)
-        yield hour + HOUR, None if worst is None else worst / one.promise
+        yield hour, hour + HOUR, known.get(hour)
 
 
 def _plot(lines: Sequence[Line], ticks: Sequence[Tick]) -> Plot:
@@ -119,36 +133,54 @@ def _step_after(at: datetime) -> datetime:
     return at + timedelta(seconds=seconds - at.timestamp() % seconds)
 
 
-def _line(
-    number: int,
-    steps: Iterable[tuple[datetime, float | None]],
-    begin: datetime,
-    span: timedelta,
-) -> Line:
-    """`steps`: the end of each, and the part of the promise that was used in it."""
-    parts: list[list[tuple[float, float]]] = [[]]
-    worst = 0.0
-    for at, used in steps:
+def _line(number: int, steps: Iterable[Step], begin: datetime, span: timedelta) -> Line:
+    parts: list[list[tuple[float, float, float]]] = [[]]
+    nothing: list[tuple[float, float]] = []
+    found: list[float] = []
+    for opens, closes, used in steps:
         if used is None:
             parts.append([])
             continue
-        worst = max(worst, used)
-        parts[-1].append((round(WIDTH * _share(at, begin, span) / 100, 1), _y(used)))
-    strokes = tuple(" ".join(f"{x:.1f},{y:.1f}" for x, y in part) for part in parts if part)
-    said = f"replica {number} used at most {worst:.0%} of its promise"
-    return Line(number, strokes, said)
+        left, right = _x(opens, begin, span), _x(closes, begin, span)
+        found.append(used)
+        parts[-1].append((left, right, _y(used)))
+        if used == NOTHING:
+            joins = nothing and nothing[-1][1] == left
+            nothing.append((nothing.pop()[0] if joins else left, right))
+    strokes = tuple(_stroke(part) for part in parts if part)
+    return Line(number, strokes, tuple(nothing), _said(number, found))
+
+
+def _stroke(part: Sequence[tuple[float, float, float]]) -> str:
+    """What is known of one step alone is drawn over its whole length: a point is not painted."""
+    points = [(right, y) for _, right, y in part]
+    if len(part) == 1:
+        points.insert(0, (part[0][0], part[0][2]))
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _said(number: int, found: Sequence[float]) -> str:
+    """`found`: what was used of its promise, step after step."""
+    known = [used for used in found if used != NOTHING]
+    most = f"used at most {max(known):.0%} of its promise" if known else ""
+    if len(known) == len(found):
+        return f"replica {number} {most or 'was not looked at'}"
+    return f"replica {number} had nothing to restore{f' at times, else it {most}' if most else ''}"
 
 
 def used_between(history: History, opens: datetime, closes: datetime) -> float | None:
-    """The largest part of the promise that was used between the two; None: nothing was known, or
-    nothing could be restored."""
+    """The largest part of the promise that was used between the two; None: nobody had looked."""
     if closes <= opens:
         return None
     worst: timedelta | None = None
     following = [at for at, _ in history.points[1:]]
     for (at, moment), risen in zip_longest(history.points, following):
         until = risen or history.until
-        if until < opens or at > closes or moment is None:
+        if until < opens or at > closes:
+            continue
+        if moment is None:
+            if until > opens or risen is None:
+                return NOTHING
             continue
         is_thinned = history.is_continuous and risen is not None and risen - at < THINNED
         seen = at if is_thinned else min(until, closes)
@@ -161,6 +193,10 @@ def used_between(history: History, opens: datetime, closes: datetime) -> float |
 def _share(at: datetime, begin: datetime, span: timedelta) -> float:
     """Of the whole, in parts of a hundred."""
     return round(100 * ((at - begin) / span), 2)
+
+
+def _x(at: datetime, begin: datetime, span: timedelta) -> float:
+    return round(WIDTH * _share(at, begin, span) / 100, 1)
 
 
 def _y(used: float) -> float:

@@ -114,7 +114,7 @@ def _stalled(screen: Screen) -> tuple[Stalled, ...]:
         )
         for pk, one in found.items()
         for key in (key_of(pk), key_of(pk, "ended"))
-        if key in rung
+        if key in rung and not one.moves
     )
 
 

@@ -15,6 +15,7 @@ from recovery.alarms.decide import (
     STORM_ALARMS,
     STORM_WINDOW,
     digest_at,
+    is_graver,
     is_storm,
     refuse_silence,
     rings,
@@ -30,6 +31,7 @@ from recovery.incidents.facts import HURT, IncidentState
 from recovery.incidents.flapping import say_times
 from recovery.incidents.models import Incident
 
+GRAVER = "People have to be woken for it by now: it rings as another."
 GIVE_UP_AFTER = 20
 """Attempts; with the backoff below this is about three hours."""
 CLAIM_SECONDS = 20.0
@@ -49,7 +51,8 @@ def raise_alarm(
     reason: str,
     now: datetime,
 ) -> Alarm:
-    """The unended alarm of this key, raised if there is none, with one delivery a channel.
+    """The unended alarm of this key, raised if there is none, with one delivery a channel. A notice
+    that people have to be woken for by now ends, with no all-clear, and rings as another.
 
     In the caller's transaction: a verdict without its alarm cannot be committed. What is back
     within minutes in an incident that somebody has stays with them, unless `is_more`: the incident
@@ -58,11 +61,14 @@ def raise_alarm(
     """
     with transaction.atomic():
         there = Alarm.objects.filter(key=key).exclude(state=AlarmState.ENDED).first()
-        if there is not None and not (has_grown and there.state == AlarmState.ACKNOWLEDGED):
+        is_graver_now = there is not None and is_graver(severity, than=there.severity)
+        has_rung = there is not None and there.state != AlarmState.ACKNOWLEDGED
+        if there is not None and not is_graver_now and (has_rung or not has_grown):
             return there
         held = incidents.hold_whole(incident) if incident is not None else None
         if there is not None:
-            _end_for_another(there, reason, actor=actor, now=now)
+            why = GRAVER if is_graver_now else reason
+            _end_for_another(there, why, actor=actor, now=now)
         alarm = Alarm(
             key=key,
             severity=str(severity),

@@ -36,6 +36,11 @@ def digest_at(last: datetime | None, now: datetime) -> datetime:
     return now if last is None else max(now, last + DIGEST_EVERY)
 
 
+def is_graver(severity: str, *, than: str) -> bool:
+    """Whether people are woken for the one, and were not for the other."""
+    return severity == Severity.PAGE and than != Severity.PAGE
+
+
 @dataclass(frozen=True, slots=True)
 class Before:
     """The newest alarm that ended, of the same key and the same incident. `longest`: how long such
@@ -63,7 +68,7 @@ def rings(
     if before is None or is_more or refuse_quiet(taken_at, (), now, policy):
         return True
     assert taken_at is not None, "nobody's would ring"
-    if severity is Severity.PAGE and before.severity is not Severity.PAGE:
+    if is_graver(severity, than=before.severity):
         return True
     was_known = before.is_taken or before.raised_at <= taken_at
     return not was_known or now - before.ended_at > policy.window

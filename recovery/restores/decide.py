@@ -32,7 +32,7 @@ from recovery.restores.facts import (
 )
 from recovery.restores.in_place import MOST_ADOPTIONS, refuse_led, starts, way_back
 from recovery.restores.lost import GONE, is_back, is_open, is_unheard
-from recovery.restores.words import deaf
+from recovery.restores.words import deaf, plain
 
 SLACK = timedelta(seconds=5)
 """A result may fall so far behind its quote: two readings of one archive."""
@@ -257,7 +257,11 @@ def _ordered(facts: Facts, order: OrderSight | None, failed: str) -> Answer:
     if order is None:
         return Step(Act.ORDER, facts.phase, "Its order was never asked for.")
     if order.state in UNDER_WAY:
-        return Wait(order.held or _awaited(facts) or f"{facts.host} is at it.")
+        if waits := order.held or _awaited(facts):
+            return Wait(waits)
+        if facts.phase is Phase.RESTORE and facts.orders > MOST_ORDERS:
+            return _end(f"{failed} in {MOST_ORDERS} attempts: its agent ended in the middle of it.")
+        return Wait(f"{facts.host} is at it.")
     is_final = order.state in {OperationState.FAILED, OperationState.REFUSED}
     if is_final and facts.phase is Phase.RESTORE and not is_passing(order):
         return _end(f"{failed}: {words_of(order)}")
@@ -277,8 +281,8 @@ def _again(facts: Facts, said: str, failed: str) -> Answer:
 
 
 def words_of(order: OrderSight) -> str:
-    """For people: its agent's, without the mark of whose trouble it was where that is plain."""
-    return order.detail.removeprefix(ARCHIVE)
+    """For people: its agent's, without the mark of whose trouble it was."""
+    return plain(order.detail)
 
 
 def is_passing(order: OrderSight) -> bool:

@@ -187,7 +187,8 @@ class Facts:
     `host_refused`: why what was agreed to does not hold any more. `quoted`: the moment that both
     people agreed to lose everything after; `to`: the one that they asked for.
     `restore`, `adopt`, `close`: the newest orders, the last to the old host `left`, None where that
-    did not live at the switch; `orders`: how many of the one that runs were asked for;
+    did not live at the switch; `orders`: how often the one that runs was begun, by an order or by
+    an agent that ended in the middle of it;
     `quiet`: seconds since the newest one ended. `paused`: why nothing may be begun, if so.
     `members`, `lead`, `lease`: every copy of a business database, who led it last, and what that
     one lived by; `is_undecided`, `is_degraded`: as in `Standing`.

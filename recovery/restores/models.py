@@ -10,6 +10,7 @@ from recovery.failover.models import Vouch
 from recovery.inventory.models import Database, Host
 from recovery.inventory.models.places import choices
 from recovery.restores.facts import ENDED, PHASE_MOVES, Phase
+from recovery.restores.motion import Course
 
 
 class Restore(Guarded):
@@ -94,8 +95,8 @@ class RestoreStep(Guarded):
 
 
 class RestoreSight(models.Model):
-    """The newest word of the agent that is at it, overwritten: progress for people. `moved_at`:
-    when anything of it went on last, by that word and those before it."""
+    """The newest word of the agent that is at it, overwritten: progress for people. From `moved_at`
+    on: where it and those before it led to (motion.py)."""
 
     restore = models.OneToOneField(Restore, models.CASCADE, primary_key=True, related_name="sight")
     at = models.DateTimeField()
@@ -105,6 +106,26 @@ class RestoreSight(models.Model):
     speed = models.FloatField()
     left_ms = models.BigIntegerField()
     moved_at = models.DateTimeField(null=True)
+    began_at = models.DateTimeField(null=True)
+    furthest = models.IntegerField(default=0)
+    asked = models.IntegerField(default=1)
+    begun = models.IntegerField(default=0)
+    broke_at = models.DateTimeField(null=True)
+
+    @property
+    def course(self) -> Course:
+        """Of one that an older version wrote: as far as it is known."""
+        moved = self.moved_at or self.at
+        return Course(
+            self.phase,
+            self.done,
+            moved,
+            self.began_at or moved,
+            self.furthest,
+            self.asked,
+            self.begun,
+            self.broke_at,
+        )
 
 
 class Stray(models.Model):

@@ -300,9 +300,10 @@ def _is_busy(replica: Replica) -> bool:
 
 def load(pk: UUID) -> Restore:
     """With all that its facts need."""
-    return Restore.objects.select_related(
+    rows = Restore.objects.select_related(
         "database__datacenter", "database__primary__host", "host__datacenter", "source__store"
-    ).get(pk=pk)
+    )
+    return rows.select_related("sight").get(pk=pk)
 
 
 def facts_of(
@@ -339,7 +340,7 @@ def facts_of(
         adopt=ordered.newest(orders, Verb.ADOPT),
         close=ordered.newest(orders, Verb.FENCE),
         left=ordered.left(orders),
-        orders=len(running),
+        orders=len(running) + ordered.begun(row),
         quiet=ordered.quiet(running, now),
         result=Result(row.recovered_to, row.canary_at) if row.recovered_to else None,
         paused=paused,

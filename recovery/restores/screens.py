@@ -23,9 +23,11 @@ from recovery.restores.facts import (
     may_call_off,
 )
 from recovery.restores.models import Restore, RestoreSight, Stray
+from recovery.restores.motion import TIMED_WITHIN
+from recovery.restores.ordered import sight_of
 from recovery.restores.ringing import tries_of
 from recovery.restores.stuck import Tries, told
-from recovery.restores.telling import alarm_of, follows_of, waits_for, word_of
+from recovery.restores.telling import alarm_of, follows_of, moves_of, waits_for, word_of
 from recovery.restores.words import holds
 
 SHOWN = 12
@@ -41,9 +43,24 @@ IN_ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why everything is paused, if so; `despite`: restores that go on meanwhile, by an approved
+    plan."""
+
+    paused: str = ""
+    despite: Collection[UUID] = ()
+
+    def on(self, restore: UUID) -> str:
+        return "" if restore in self.despite else self.paused
+
+
+FREE = Hold()
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressView:
     """The newest word of its agent. `percent` None: not known yet; `left`: seconds to fetch;
-    `moved_at`: when anything of it went on last."""
+    `moved_at`: when anything of it went on last; `is_still`: some time before that word."""
 
     at: datetime
     moved_at: datetime | None
@@ -53,6 +70,7 @@ class ProgressView:
     total: int
     megabytes_a_second: float
     left: int | None
+    is_still: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,8 @@ class RestoreView:
     """One restore. `waits_for`: the volume of a provider's snapshot, while it is made, or the
     old host's word; `holds`, `follows`: what is so now, and who has to do what; `tried`: which try
     it is and how the last one ended, empty: none came to nothing; `stuck_since`: since when people
-    are told that it does not get on, `is_grave`: and woken."""
+    are told that it does not get on, `is_grave`: and woken; `moves`: its newest try goes on, which
+    began at `began_at`."""
 
     id: str
     name: str
@@ -102,6 +121,8 @@ class RestoreView:
     tried: str
     stuck_since: datetime | None
     is_grave: bool
+    moves: bool
+    began_at: datetime | None
     progress: ProgressView | None
     steps: tuple[StepView, ...]
 
@@ -140,13 +161,13 @@ class Preview:
     hosts: tuple[HostSight, ...]
 
 
-def restores(database: str = "") -> tuple[RestoreView, ...]:
+def restores(database: str = "", hold: Hold = FREE) -> tuple[RestoreView, ...]:
     """Those that run, then the newest that ended; of one database, or of all."""
     rows = Restore.objects.select_related("database", "source__store", "host", "vouch", "sight")
     rows = rows.filter(database__name=database) if database else rows
     running = list(rows.exclude(phase__in=sorted(ENDED)).prefetch_related("steps"))
     ended = list(rows.filter(phase__in=sorted(ENDED)).prefetch_related("steps")[:SHOWN])
-    return tuple(_view(row) for row in (*running, *ended))
+    return tuple(_view(row, hold) for row in (*running, *ended))
 
 
 def views_of(keys: Collection[UUID]) -> Mapping[UUID, RestoreView]:
@@ -211,11 +232,12 @@ def preview(
     )
 
 
-def _view(row: Restore) -> RestoreView:
-    sight: RestoreSight | None = getattr(row, "sight", None)
-    is_at_it = sight is not None and row.phase == Phase.RESTORE
+def _view(row: Restore, hold: Hold = FREE) -> RestoreView:
+    sight = sight_of(row) if row.phase == Phase.RESTORE else None
     alarm = alarm_of(row)
     tries = tries_of(row) if row.phase not in ENDED else Tries()
+    moves = moves_of(row, tries, alarm)
+    is_stuck, paused = alarm is not None and not moves, hold.on(row.pk)
     return RestoreView(
         id=str(row.pk),
         name=str(row),
@@ -245,12 +267,14 @@ def _view(row: Restore) -> RestoreView:
         in_place=row.in_place,
         waits_for=waits_for(row),
         holds=holds(Phase(row.phase), row.database.name, row.host.name, in_place=row.in_place),
-        follows=follows_of(row, tries, is_stuck=alarm is not None),
+        follows=follows_of(row, tries, is_stuck=is_stuck, moves=moves, paused=paused),
         tries=tries.number,
         tried=told(tries),
         stuck_since=alarm.raised_at if alarm else None,
         is_grave=alarm is not None and alarm.severity == Severity.PAGE,
-        progress=_progress(sight) if is_at_it and sight else None,
+        moves=moves,
+        began_at=sight.began_at if sight else None,
+        progress=_progress(sight) if sight else None,
         steps=_steps(row),
     )
 
@@ -261,6 +285,8 @@ def _steps(row: Restore) -> tuple[StepView, ...]:
 
 
 def _progress(sight: RestoreSight) -> ProgressView:
+    """Without a byte for some time nobody knows how long the rest takes."""
+    is_still = sight.at - sight.course.moved_at > TIMED_WITHIN
     return ProgressView(
         at=sight.at,
         moved_at=sight.moved_at,
@@ -269,5 +295,6 @@ def _progress(sight: RestoreSight) -> ProgressView:
         done=sight.done,
         total=sight.total,
         megabytes_a_second=sight.speed / 1e6,
-        left=None if sight.left_ms < 0 else round(sight.left_ms / 1000),
+        left=None if is_still or sight.left_ms < 0 else round(sight.left_ms / 1000),
+        is_still=is_still,
     )

@@ -3,7 +3,8 @@
 Invariants: what waits for a person's word is never stuck, and nothing is called still for longer
 than somebody looked at it (B3); whoever is told reads for how long, in which try, how the one
 before ended, and one next act; people are woken where the database does not serve and nobody
-paused it.
+paused it; and what an alarm says stays true for as long as it stands: what changes by the
+minute is on the page that it names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from recovery.backups.words import spoken
 from recovery.inventory.facts import DatabaseState, Verdict
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Facts, Phase, may_call_off
+from recovery.restores.words import NOBODY, plain
 
 STILL = 180.0
 """Seconds without a byte, or a step, after which it is stuck."""
@@ -25,19 +27,25 @@ WAITED_FOR = 30.0
 """Seconds after its end in which the database may serve again by itself: its host is back."""
 TOLD_FOR = 3600.0
 """Seconds for which one in place that ended is told of: its database serves meanwhile."""
+BODY = {
+    True: "It does not serve meanwhile. In which try it is, why, and what to do next:",
+    False: "Nobody is woken for it now. In which try it is, why, and what lets it go on:",
+}
 UNHEARD = 30.0
 """Seconds after which an agent's silence is told beside what it said."""
 PASSES = "store:"
+DIED = "its agent ended in the middle of it, and began anew"
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """Of the order of one phase. `number`: how many were asked for; `ended`: the words in which the
-    last one that came to nothing ended, at `ended_at`."""
+    """Of the order of one phase. `number`: how many were begun; `ended`: the words in which the
+    last one that came to nothing ended, at `ended_at`; `is_over`: none came after it yet."""
 
     number: int = 0
     ended: str = ""
     ended_at: datetime | None = None
+    is_over: bool = False
 
 
 NO_TRIES = Tries()
@@ -46,8 +54,8 @@ NO_TRIES = Tries()
 @dataclass(frozen=True, slots=True)
 class Motion:
     """How a restore went on. `still`: seconds since anything of it did, at most as long as we have
-    looked; `heard`: since its agent's newest word on it, None: none yet; `doing`: that word;
-    `rung`: for how long its alarm stands, 0: it does not."""
+    looked; `moves`: its newest try goes on; `heard`: since its agent's newest word on it, None:
+    none yet; `doing`: that word; `rung`: for how long its alarm stands, 0: it does not."""
 
     name: str
     still: float
@@ -55,6 +63,7 @@ class Motion:
     doing: str = ""
     tries: Tries = NO_TRIES
     rung: float = 0.0
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What rings: a title, a body with the next act, and whether it wakes people."""
+    """What rings: a title, a body that stays true, and whether it wakes people. `said`: all that
+    is so now, with the next act."""
 
     title: str
+    body: str
     said: str
     wakes: bool
 
@@ -91,11 +102,12 @@ def stuck(facts: Facts, motion: Motion, waits: str) -> Alarm | None:
         still if is_still else "It is tried again and again.",
         _why(facts, motion, waits),
         told(motion.tries),
-        "Everything is paused; let it go on: /held/." if facts.paused else next_act(facts, motion),
+        next_act(facts, motion),
     ]
     wakes = facts.state is not DatabaseState.SERVING and not facts.paused
     title = f"{facts.database}: its restore {motion.name} does not get on"
-    return Alarm(title, " ".join(one for one in said if one), wakes)
+    body = f"{BODY[wakes]} /databases/{facts.database}/"
+    return Alarm(title, body, " ".join(one for one in said if one), wakes)
 
 
 def is_failing(tries: Tries) -> bool:
@@ -119,11 +131,18 @@ def told(tries: Tries) -> str:
     """Which try it is, and how the last one that came to nothing ended; empty: none did."""
     if not tries.ended:
         return ""
-    return f"It is try {tries.number}; the last one that came to nothing ended with: {tries.ended}."
+    words = plain(tries.ended)
+    if tries.is_over:
+        return f"Try {tries.number} came to nothing; it ended with: {words}."
+    return f"It is try {tries.number}; the last one that came to nothing ended with: {words}."
 
 
 def next_act(facts: Facts, motion: Motion) -> str:
-    """The one thing that a person does next."""
+    """The one thing that a person does next. What goes on is left alone."""
+    if facts.paused:
+        return "Everything is paused; let it go on: /held/."
+    if motion.moves:
+        return f"It goes on now: {NOBODY.lower()}."
     is_hosts = facts.verdict is not Verdict.ALIVE or facts.deaf_since is not None
     words = act_of(facts.phase, facts.host, in_place=facts.in_place)
     if facts.phase in BEFORE_SWITCH:
@@ -162,4 +181,5 @@ def ended(one: Ended) -> Alarm | None:
         return None
     path = "restore-in-place" if one.in_place else "restore"
     said = f"{one.reason.rstrip('. ')}. Next: ask for it anew: /databases/{one.database}/{path}/"
-    return Alarm(f"{one.database}: its restore {one.name} ended without it", said, not one.serves)
+    title = f"{one.database}: its restore {one.name} ended without it"
+    return Alarm(title, said, said, not one.serves)

@@ -12,8 +12,8 @@ from recovery.restores.closing import unclosed
 from recovery.restores.decide import unlent
 from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.models import Restore
-from recovery.restores.ordered import left, newest
-from recovery.restores.ringing import key_of
+from recovery.restores.ordered import left, newest, sight_of
+from recovery.restores.ringing import goes_on, key_of
 from recovery.restores.stuck import Tries, act_of, otherwise
 from recovery.restores.words import follows, hindered
 
@@ -32,16 +32,26 @@ SAYS = {
 
 
 def alarm_of(row: Restore) -> Alarm | None:
-    """Because it does not get on."""
+    """Because it does not get on where it is now."""
     if row.phase in ENDED:
         return None
-    rows = Alarm.objects.filter(key=key_of(row.pk))
+    rows = Alarm.objects.filter(key=key_of(row.pk), raised_at__gte=row.phase_at)
     return rows.exclude(state=AlarmState.ENDED).first()
 
 
-def follows_of(row: Restore, tries: Tries, *, is_stuck: bool) -> str:
+def moves_of(row: Restore, tries: Tries, alarm: Alarm | None) -> bool:
+    """Whether it went on just before its agent's newest word; of one that rings since, before
+    that."""
+    sight = sight_of(row)
+    if sight is None:
+        return False
+    return goes_on(row, tries, max(sight.at, alarm.raised_at) if alarm else sight.at)
+
+
+def follows_of(row: Restore, tries: Tries, *, is_stuck: bool, moves: bool, paused: str) -> str:
+    """`paused`: why it is held. What moves can be read, whatever the last look said."""
     phase, host, in_place = Phase(row.phase), row.host.name, row.in_place
-    if not row.called_off and (hinders := _hindered(row)):
+    if not row.called_off and (hinders := _hindered(row, paused, moves=moves)):
         return hinders
     if not is_stuck or row.called_off:
         return follows(phase, host, in_place=in_place, called_off=row.called_off)
@@ -51,11 +61,11 @@ def follows_of(row: Restore, tries: Tries, *, is_stuck: bool) -> str:
     return f"Next: {words}."
 
 
-def _hindered(row: Restore) -> str:
+def _hindered(row: Restore, paused: str, *, moves: bool) -> str:
     seen = ArchiveSight.objects.filter(replica=row.source_id).values_list("error", flat=True)
-    unread = next(iter(seen), "") if row.phase not in ENDED else ""
-    verdict = Verdict(row.host.verdict)
-    return hindered(Phase(row.phase), row.host.name, verdict, row.source.store.name, unread)
+    unread = next(iter(seen), "") if row.phase not in ENDED and not moves else ""
+    verdict, store = Verdict(row.host.verdict), row.source.store.name
+    return hindered(Phase(row.phase), row.host.name, verdict, store, unread, paused=paused)
 
 
 def waits_for(row: Restore) -> str:

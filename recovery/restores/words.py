@@ -10,6 +10,14 @@ from recovery.restores.facts import BEFORE_SWITCH, ENDED, Phase
 from recovery.restores.in_place import STARTS_WITHIN
 
 NOBODY = "Nobody has to do anything"
+MARKS = ("archive: ", "store: ", "host: ", "quarantine: ", "epoch: ")
+"""How an agent says first whose trouble it was: for programs."""
+
+
+def plain(said: str) -> str:
+    """An agent's words for people."""
+    mark = next((mark for mark in MARKS if said.startswith(mark)), None)
+    return plain(said.removeprefix(mark)) if mark else said
 
 
 def deaf(since: datetime) -> str:
@@ -56,11 +64,18 @@ def follows(phase: Phase, host: str, *, in_place: bool, called_off: str = "") ->
     )
 
 
-def hindered(phase: Phase, host: str, verdict: Verdict, store: str, unread: str) -> str:
+def hindered(
+    phase: Phase, host: str, verdict: Verdict, store: str, unread: str, *, paused: str = ""
+) -> str:
     """What keeps it from going on, as far as it is known, and what a person may do; empty: nothing
-    is known to."""
+    is known to. `paused`: why everything is."""
     if phase in ENDED or phase is Phase.ASKED:
         return ""
+    if paused and phase is not Phase.ROUTE:
+        return (
+            f"Everything is paused: {paused.rstrip('. ')}. Nothing more of it is begun until"
+            " somebody lets automation go on, on the page Held."
+        )
     if verdict is not Verdict.ALIVE:
         return (
             f"It cannot go on now: {host} is {verdict}. It goes on once {host} is heard; who does"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import resource
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from recovery.agent.backups.restore_valkey import Snapshot
 from recovery.agent.backups.restoring.segments import Segments
 from recovery.core.archive import SEGMENT, Chunk, History, RestorePlan
 from tests.adapters.databases.disks import disk_of_pages
@@ -98,3 +102,35 @@ def test_after_its_end_nothing_is_laid(tmp_path: Path) -> None:
     segments.close()
     assert segments.lay(*chunk(1, 3 * SEGMENT, b"x")) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_disk_takes_in_part_is_no_patch(tmp_path: Path) -> None:
+    """It takes 100 bytes, and no more: nobody is told that all are there."""
+    with laying(tmp_path) as segments:
+        segments.lay(*chunk(1, 3 * SEGMENT, b"x" * 5000))
+        segments.end()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1100, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                segments.lay(*chunk(1, 3 * SEGMENT + 1000, b"y" * 300))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_snapshot_is_not_closed_while_somebody_writes_to_it() -> None:
+    """Whoever was cancelled leaves a thread behind; the file's number is soon another's."""
+    taken, handle = os.pipe()
+    file, size = Snapshot(handle), 1 << 20
+    writing = threading.Thread(target=file.lay, args=(memoryview(bytes(size)),))
+    writing.start()
+    found = len(os.read(taken, 1))
+    closing_it = threading.Thread(target=file.close)
+    closing_it.start()
+    while data := os.read(taken, size):
+        found += len(data)
+    os.close(taken)
+    writing.join()
+    closing_it.join()
+    assert found == size
+    file.lay(memoryview(b"late"))

@@ -191,7 +191,7 @@ class Restore:
                     self.progress.came(len(data))
             await laid(segments.end)
         finally:
-            await asyncio.to_thread(segments.close)
+            await laid(segments.close)
         for history in plan.histories:
             text = await self._source.get(str(history))
             path = folder / f"{history.timeline:08X}.history"

@@ -12,7 +12,9 @@ import contextlib
 import os
 import secrets
 import shutil
+import threading
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from recovery.adapters.databases.valkey.session import Session
 from recovery.agent.backups.fetch import HOST, ArchiveFault, RestoreRefused, Source, blamed
 from recovery.agent.backups.progress import Progress
 from recovery.agent.backups.restore import Restored, clear, put_in_place, sweep
-from recovery.agent.backups.restoring.unpack import Pace, settle
+from recovery.agent.backups.restoring.unpack import Pace, laid, settle
 from recovery.agent.backups.snapshot import CANARY
 from recovery.core.archive import Manifest, RestorePlan
 from recovery.core.archive.names import instant
@@ -99,15 +101,15 @@ class RestoreValkey:
     async def _fill(self, data: Path, plan: RestorePlan, manifest: Manifest) -> None:
         plain, progress = manifest.plain, self.progress
         progress.begin("fetching the snapshot", total=plain, replay=_LOADED * plain)
-        pace, handle = Pace(data.parent, progress.is_safe), _begun(data, manifest.major)
+        pace, file = Pace(data.parent, progress.is_safe), Snapshot(_begun(data, manifest.major))
         try:
             async with contextlib.aclosing(self._source.parts(plan, manifest)) as pieces:
                 async for piece in pieces:
-                    await asyncio.to_thread(_write_all, handle, piece)
+                    await laid(partial(file.lay, piece))
                     await pace.wrote(len(piece), len(piece))
                     progress.came(len(piece))
         finally:
-            os.close(handle)
+            await laid(file.close)
             await pace.end()
         self._source.let_go()
         await settle(data.parent)
@@ -183,6 +185,21 @@ def _keys(info: dict[str, Any], field: str = "keys") -> int:
     return sum(int(each.get(field, 0)) for each in found)
 
 
-def _write_all(handle: int, piece: memoryview) -> None:
-    while piece:
-        piece = piece[os.write(handle, piece) :]
+class Snapshot:
+    """Its file. Both may be asked for by any thread: whoever was cancelled leaves one behind that
+    writes, and the number of a file that is closed meanwhile is soon another's."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle, self._turn, self._is_over = handle, threading.Lock(), False
+
+    def lay(self, piece: memoryview) -> None:
+        """After what came before."""
+        with self._turn:
+            while piece and not self._is_over:
+                piece = piece[os.write(self._handle, piece) :]
+
+    def close(self) -> None:
+        """Nothing is written afterwards."""
+        with self._turn:
+            self._is_over = True
+            os.close(self._handle)

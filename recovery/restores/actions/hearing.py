@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from recovery.backups.facts import ProofState
 from recovery.backups.models import Proof
 from recovery.core.wire.backups import RestoreFact
+from recovery.operations.facts import Verb
+from recovery.operations.queries import about_restore
 from recovery.restores.facts import UNFINISHED
 from recovery.restores.models import Restore, RestoreSight, Stray
+from recovery.restores.motion import Word, after, first
 
 MOST_STRAYS = 100
 """Of one host: more are counted once these are gone."""
-MOST_STILL_MS = 30 * 86_400_000
+KEPT = [each.name for each in RestoreSight._meta.get_fields() if each.name != "restore"]
 
 
 def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) -> None:
@@ -28,7 +31,7 @@ def hear_restores(*, host: UUID, facts: Sequence[RestoreFact], now: datetime) ->
         [_sight(pk, fact, before.get(pk), now) for pk, fact in sorted(told.items())],
         update_conflicts=True,
         unique_fields=["restore"],
-        update_fields=["at", "phase", "done", "total", "speed", "left_ms", "moved_at"],
+        update_fields=KEPT,
     )
     _hear_strays(host, [fact for fact in facts if fact.restore not in known], now)
 
@@ -65,24 +68,21 @@ def _stray(host: UUID, name: str, fact: RestoreFact, now: datetime) -> Stray:
 def _sight(
     restore: UUID, fact: RestoreFact, before: RestoreSight | None, now: datetime
 ) -> RestoreSight:
+    orders = about_restore(str(restore)).filter(verb=Verb.RESTORE).count()
+    word = Word(now, fact.phase[:40], fact.done, fact.still_ms, orders)
+    course = after(before.course, word) if before else first(word)
     return RestoreSight(
         restore_id=restore,
         at=now,
-        phase=fact.phase[:40],
-        done=fact.done,
+        phase=course.phase,
+        done=course.done,
         total=fact.total,
         speed=fact.speed,
         left_ms=fact.left_ms,
-        moved_at=_moved_at(fact, before, now),
+        moved_at=course.moved_at,
+        began_at=course.began_at,
+        furthest=course.furthest,
+        asked=course.asked,
+        begun=course.begun,
+        broke_at=course.broke_at,
     )
-
-
-def _moved_at(fact: RestoreFact, before: RestoreSight | None, now: datetime) -> datetime:
-    """When it went on last: now where it is in another phase or has more bytes than its last word
-    said, else as long ago as its agent says, on our own clock."""
-    if before is None or (before.phase, before.done) != (fact.phase[:40], fact.done):
-        return now
-    known = before.moved_at or before.at
-    if fact.still_ms < 0:
-        return known
-    return max(known, now - timedelta(milliseconds=min(fact.still_ms, MOST_STILL_MS)))

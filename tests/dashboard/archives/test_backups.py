@@ -147,7 +147,10 @@ def test_each_database_can_be_chosen_for_the_plot_and_its_last_week(sign_in: Sig
     band = band[: band.index("</section>")]
     assert "Age of wiki-pg’s newest restorable moment over the last week" in band
     assert "days in UTC" in band
-    assert band.count("<polyline") == 2, "replica 2 had nothing to restore"
+    assert band.count("<polyline") == 3
+    assert "replica 2 had nothing to restore" in band
+    assert '<line class="nothing"' in band
+    assert "<b>nothing to restore</b>" in band
     assert "/backups/?database=crm-pg&amp;days=7#p-backups-ages" in band
     RecoveryHour.objects.filter(replica__database__name="orders-pg").delete()
     assert "Nothing was noted" in text("backups-ages:orders-pg:7")

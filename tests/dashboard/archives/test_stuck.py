@@ -46,3 +46,9 @@ def test_one_that_gets_nowhere_says_so_with_its_try_and_the_next_act_on_every_pa
         html = sign_in("responder").get(path).content.decode()
         assert f"Call {row} off, and ask anew" in html
         assert 'href="/databases/wiki-pg/restore/call-off/"' in html
+    restoring.now = later + timedelta(seconds=1)
+    restoring.hear(31_000_000)
+    shown = draw("restores", Screen(Role.RESPONDER))
+    assert "It goes on again" in shown
+    assert "It does not get on" not in shown
+    assert "off, and ask anew" not in sign_in("responder").get("/").content.decode()

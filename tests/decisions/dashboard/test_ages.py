@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.facets.ages import HEIGHT, STEPS, WIDTH, draw_ages, draw_week, used_between
+from dashboard.facets.ages import (
+    HEIGHT,
+    NOTHING,
+    STEPS,
+    WIDTH,
+    draw_ages,
+    draw_week,
+    used_between,
+)
 from recovery.backups.ages import History, Week
 
 NOW = datetime(2026, 11, 28, 18, 3, tzinfo=UTC)
@@ -50,17 +58,30 @@ def test_the_last_point_grows_old_until_it_was_looked_at_last() -> None:
     assert used(history((900, 900)), 600, 0) == pytest.approx(0.5)
 
 
-def test_where_nothing_could_be_restored_or_nobody_had_looked_there_is_no_line() -> None:
-    assert used(history((600, None)), 600, 0) is None
+def test_where_nobody_had_looked_there_is_no_line() -> None:
     assert used(history((60, 70)), 3600, 1800) is None
     assert used(history((60, 70)), 0, 60) is None
 
 
-def test_a_gap_breaks_the_line_into_strokes() -> None:
+def test_where_nothing_could_be_restored_that_is_the_worst_and_no_gap() -> None:
+    assert used(history((600, None)), 600, 0) == NOTHING
+    assert used(history((0, None)), 600, 0) == NOTHING, "by the newest look"
+    assert used(history((1200, None), (600, 610), until=300), 600, 300) != NOTHING
     broken = history((36_000, 36_005), (20_000, None), (10_000, 10_005))
     plot = draw_ages([broken])
     assert plot is not None
-    assert len(plot.lines[0].parts) == 2
+    (line,) = plot.lines
+    assert len(line.parts) == 1
+    assert "0.0" in {pair.split(",")[1] for pair in line.parts[0].split()}, "at the top"
+    assert len(line.nothing) == 1
+    assert plot.has_nothing
+    assert line.said.startswith("replica 1 had nothing to restore at times, else it used at most ")
+
+
+def test_what_was_never_restorable_is_not_read_as_the_best() -> None:
+    plot = draw_ages([history((36_000, None))])
+    assert plot is not None
+    assert plot.lines[0].said == "replica 1 had nothing to restore"
 
 
 def test_without_a_look_there_is_no_plot() -> None:
@@ -77,10 +98,18 @@ def test_a_week_is_drawn_by_the_worst_of_each_hour_and_broken_where_nobody_looke
     plot = draw_week([Week(2, PROMISE, hours, NOW)])
     assert plot is not None
     (line,) = plot.lines
-    assert line.said == "replica 2 used at most 100% of its promise"
-    assert len(line.parts) == 2, "an hour without a look, and one with nothing to restore"
+    assert line.said == (
+        "replica 2 had nothing to restore at times, else it used at most 100% of its promise"
+    )
+    assert len(line.parts) == 2, "an hour without a look"
     last = line.parts[1].split()[-1].split(",")
-    assert (float(last[0]), len(line.parts[1].split())) == (WIDTH, 2)
+    assert (float(last[0]), len(line.parts[1].split())) == (WIDTH, 3)
+    hour = WIDTH / 168
+    (lost,) = line.nothing
+    assert lost == pytest.approx((WIDTH - 3 * hour, WIDTH - 2 * hour), abs=0.1)
+    alone = [pair.split(",") for pair in line.parts[0].split()]
+    assert len(alone) == 2, "one point paints nothing"
+    assert float(alone[1][0]) - float(alone[0][0]) == pytest.approx(hour, abs=0.2)
     assert [tick.label for tick in plot.ticks] == [f"{day}\u00a0Nov" for day in range(23, 29)]
     assert draw_week([]) is None
 

@@ -173,6 +173,20 @@ def test_an_unknown_outcome_is_asked_for_again_and_not_for_ever() -> None:
     assert often.to is Phase.ABANDONED
 
 
+def test_what_its_agent_begins_anew_under_one_order_ends_as_what_is_asked_for_often() -> None:
+    """One that dies in each replay would go on for ever."""
+    handed = OrderSight(OperationState.HANDED)
+    again = facts(Phase.RESTORE, restore=handed, orders=MOST_ORDERS)
+    assert next_step(again) == Wait(f"{again.host} is at it.")
+    over = replace(again, orders=MOST_ORDERS + 1)
+    answer = next_step(over)
+    assert isinstance(answer, Step)
+    assert answer.to is Phase.ABANDONED
+    assert "in 6 attempts: its agent ended in the middle of it." in answer.reason
+    for waits in (replace(over, verdict=Verdict.SUSPECT), replace(over, paused="storm")):
+        assert isinstance(next_step(waits), Wait)
+
+
 def test_a_result_that_loses_more_than_was_agreed_to_is_not_switched_to() -> None:
     answer = next_step(facts(Phase.VERIFY, result=SHORT))
     assert isinstance(answer, Step)

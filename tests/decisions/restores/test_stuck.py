@@ -20,6 +20,7 @@ from recovery.restores.stuck import (
     Tries,
     ended,
     stuck,
+    told,
 )
 
 PLAIN = Facts(
@@ -57,7 +58,7 @@ def test_it_is_told_of_once_nothing_went_on_for_minutes_whatever_its_step(phase:
 def test_who_is_told_reads_for_how_long_in_which_try_why_and_what_to_do() -> None:
     assert said(motion=replace(STANDS, tries=AWAY)) == (
         "Nothing of it has gone on for 3 min. par1-r2-h1 is at it. Its agent says: fetching the"
-        " base, 3 of 12 MB. It is try 2; the last one that came to nothing ended with: store:"
+        " base, 3 of 12 MB. It is try 2; the last one that came to nothing ended with:"
         " osu2-store: no answer in 60 s. Next: call it off and ask anew, from another replica:"
         " /databases/notes/restore/call-off/"
     )
@@ -82,6 +83,36 @@ def test_people_are_woken_where_it_does_not_serve_and_nobody_paused_it() -> None
     paused = replace(PLAIN, paused="ada paused it.")
     assert not wakes(paused)
     assert said(paused).endswith("let it go on: /held/.")
+
+
+def test_what_an_alarm_says_stays_true_for_as_long_as_it_stands() -> None:
+    """Whatever its try, its agent's word or the next act: those are on the page that it names."""
+    bodies = set()
+    for facts in (PLAIN, replace(PLAIN, phase=Phase.SWITCH, in_place=True)):
+        for motion in (STANDS, replace(STANDS, still=999.0, tries=AWAY, doing="asking it")):
+            told = stuck(facts, motion, AT_IT)
+            assert told is not None
+            bodies.add(told.body)
+    (body,) = bodies
+    assert body.startswith("It does not serve meanwhile.")
+    assert body.endswith(" /databases/notes/")
+
+
+def test_what_goes_on_is_not_advised_to_be_called_off() -> None:
+    """The store came back in try 6."""
+    moving = replace(STANDS, still=1.0, moves=True, tries=replace(AWAY, number=6))
+    assert said(motion=moving).endswith("It goes on now: nobody has to do anything.")
+    assert "call it off" in said(motion=replace(moving, moves=False))
+
+
+def test_who_reads_of_tries_is_not_told_of_the_one_that_ended_as_if_it_ran() -> None:
+    words = "osu2-store: no answer in 60 s."
+    assert told(Tries()) == ""
+    over = replace(AWAY, number=1, is_over=True)
+    assert told(over) == f"Try 1 came to nothing; it ended with: {words}"
+    assert told(AWAY) == f"It is try 2; the last one that came to nothing ended with: {words}"
+    twice = replace(AWAY, ended="host: archive: the disk is full")
+    assert told(twice).endswith("ended with: the disk is full.")
 
 
 def test_an_agent_that_says_nothing_is_told_of_as_that() -> None:

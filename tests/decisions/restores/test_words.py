@@ -33,3 +33,12 @@ def test_a_host_that_is_not_heard_is_named_whatever_the_source_does() -> None:
 def test_what_waits_for_a_word_or_is_over_is_hindered_by_nothing() -> None:
     for phase in (Phase.ASKED, Phase.DONE, Phase.ABANDONED):
         assert said(phase, Verdict.LOST) == ""
+
+
+def test_in_a_pause_nothing_is_promised_to_go_on_by_itself() -> None:
+    for phase in (Phase.RESTORE, Phase.SWITCH):
+        told = hindered(
+            phase, "par1-r1-h01", Verdict.ALIVE, "par1-store", UNREAD, paused="a flood (ada)"
+        )
+        assert told.startswith("Everything is paused: a flood (ada). Nothing more of it is begun")
+        assert "once it can" not in told

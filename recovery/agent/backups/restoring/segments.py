@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from recovery.agent.backups.restoring.wide import Wide
+from recovery.agent.backups.restoring.wide import Wide, write_at
 from recovery.core.archive import SEGMENT, Chunk, RestorePlan
 
 _ZEROS = memoryview(bytes(1 << 20))
@@ -88,9 +88,10 @@ class Segments:
         self._wide.wait()
         handle = os.open(path, os.O_WRONLY)
         try:
-            return os.pwrite(handle, data, offset)
+            write_at(handle, data, offset)
         finally:
             os.close(handle)
+        return len(data)
 
 
 def _name(timeline: int, segment: int) -> str:

@@ -33,7 +33,7 @@ async def unpack(pieces: AsyncIterator[bytes | memoryview], folder: Path, pace: 
             await pace.wrote(len(piece), await laid(partial(files.lay, piece)))
         await laid(files.end)
     finally:
-        await asyncio.to_thread(files.close)
+        await laid(files.close)
 
 
 async def laid(act: Callable[[], T]) -> T:

@@ -141,7 +141,7 @@ class Wide:
         """Nothing any more where one before could not be written, or nobody wants it."""
         try:
             if self._error is None and not self._is_over:
-                _write(file.handle, data, place)
+                write_at(file.handle, data, place)
         except OSError as error:
             self._error = error
 
@@ -170,7 +170,8 @@ def _opened(path: Path) -> tuple[int, bool]:
     return os.open(path, flags, 0o600), False
 
 
-def _write(handle: int, data: memoryview, place: int) -> None:
+def write_at(handle: int, data: memoryview, place: int) -> None:
+    """All of it: a disk may take less at a time."""
     while data:
         size = os.pwrite(handle, data, place)
         data, place = data[size:], place + size
