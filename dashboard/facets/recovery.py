@@ -47,13 +47,14 @@ def _summary(brief: Brief) -> dict[str, Any]:
 
 
 def _tone(brief: Brief) -> str:
-    return {Look.FINE: "", Look.HURT: "risk", Look.LOST: "down"}[brief.look]
+    tones = {Look.FINE: "", Look.HURT: "risk", Look.LOST: "down", Look.UNSEEN: "unknown"}
+    return tones[brief.look]
 
 
 def _time(brief: Brief) -> str:
     """About 43 min, at least 12 min, not known."""
     now = brief.activate
-    if now.seconds is None:
+    if now.seconds is None or brief.is_unseen:
         return "not known"
     if not now.waves:
         return "nothing to bring back"
