@@ -75,7 +75,8 @@ class NextOut(Schema):
 
 
 class OneRunOut(Schema):
-    """A whole run. `plan`: as its people saw it, `digest` of its canonical JSON (RFC 8785)."""
+    """A whole run. `plan`: as its people saw it, `digest` of its canonical JSON (RFC 8785); `hold`:
+    why nothing of it begins now: Tocsin does not see, and knows of no drift."""
 
     number: int
     name: str
@@ -89,6 +90,7 @@ class OneRunOut(Schema):
     digest: str
     plan: dict[str, Any]
     drift: list[str]
+    hold: str
     waits_for: list[NextOut]
     steps: list[StepOut]
 
@@ -144,7 +146,8 @@ class PressIn(Why):
 
 
 class AskOut(Schema):
-    """A step that waits for somebody's yes. `people`: who may say it and has not."""
+    """A step that waits for somebody's yes. `people`: who may say it and has not; `unseen`: why
+    nobody's yes would count now."""
 
     id: str
     run: int
@@ -154,6 +157,7 @@ class AskOut(Schema):
     expires_at: datetime
     requested_by: str
     people: list[str]
+    unseen: str
 
 
 class DenyIn(Why):
@@ -193,6 +197,7 @@ def _run(found: RunView) -> OneRunOut:
         digest=row.digest,
         plan=msgspec.to_builtins(found.sight.plan),
         drift=list(found.sight.drift),
+        hold=found.hold,
         waits_for=[
             NextOut(role=one.who, people=list(one.people), says=one.says, reason=one.reason)
             for one in found.next

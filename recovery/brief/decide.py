@@ -151,7 +151,7 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     """What giving it up would mean, in a sentence or two."""
     fit, said = facts.fit, []
     if facts.unseen is not None:
-        said += [unseen_words(facts.unseen), "All else is as it was last recorded."]
+        said += [unseen_words(facts.site.name, facts.unseen), "All else is as it was last recorded."]
     lead = "Given up now" if look is Look.LOST else "If it vanished now"
     if facts.databases:
         many = counted(len(facts.databases), "database")
@@ -166,22 +166,25 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     return " ".join(one for one in said if one)
 
 
-def unseen_words(seen: Unseen) -> str:
-    """What its agents' own words say, while verdicts stand still."""
+def unseen_words(site: str, seen: Unseen) -> str:
+    """What its agents' own words say of this datacenter, while verdicts stand still."""
     since = f" since {instant(seen.since)}" if seen.since else ""
-    why = f"Tocsin does not see{since}: {seen.why}"
-    return f"{why} {_silence(seen)}"
+    return f"Tocsin does not see{since}: {seen.why} {_silence(site, seen)}".strip()
 
 
-def _silence(seen: Unseen) -> str:
-    silent = len(seen.silent)
+def _silence(site: str, seen: Unseen) -> str:
+    silent, size = len(seen.silent), seen.hosts
+    if not size:
+        return ""
+    whole = {1: f"the one host of {site}", 2: f"both hosts of {site}"}
+    every = whole.get(size, f"all {size} hosts of {site}")
     if not silent:
-        return f"A moment ago there were words of {_all(seen.hosts)}."
+        return f"Its agents told of themselves a moment ago: {every}."
     last = f"; the last word came at {instant(seen.last)}" if seen.last else ""
-    if silent == seen.hosts:
-        return f"Nothing is heard of {_all(seen.hosts)} now{last}."
+    if silent == size:
+        return f"Nothing is heard now of {every}{last}."
     verb = "is" if silent == 1 else "are"
-    return f"{silent} of its {seen.hosts} hosts {verb} not heard now{last}: {joined(seen.silent)}."
+    return f"{silent} of {size} hosts of {site} {verb} not heard now{last}: {joined(seen.silent)}."
 
 
 def _fits(fit: FitFact | None) -> str:
