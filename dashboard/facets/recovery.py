@@ -14,6 +14,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
+from recovery.drp.queries.shipped import missing_book
 from recovery.drp.views.runs import run_lines
 from recovery.incidents.screens import IncidentView
 
@@ -32,7 +33,8 @@ TITLES = {
 def recovery(screen: Screen, key: str) -> Context:
     """Every datacenter: how it looks, and what its loss would mean."""
     found = [_summary(screen.brief(name)) for name in screen.recovery.sites]
-    return {"rows": found, "lost": [one for one in found if one["brief"].is_lost]}
+    lost = [one for one in found if one["brief"].is_lost]
+    return {"rows": found, "lost": lost, "no_book": missing_book()}
 
 
 def _summary(brief: Brief) -> dict[str, Any]:
@@ -134,6 +136,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "rings": incident is not None and not incident.is_taken and screen.may(May.ACKNOWLEDGE),
         "decides": screen.may(May.DECIDE) and not is_activated,
         "may_run": screen.may(May.RUN),
+        "no_book": "" if run else missing_book(),
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }

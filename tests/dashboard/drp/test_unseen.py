@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from recovery.core import clock
+from recovery.core.moments import instant
 from recovery.detection.actions import go_blind
 from recovery.drp.models import Approval
 from recovery.inventory.actions import remember_host
@@ -24,7 +25,7 @@ def go_dark() -> str:
         ago = DEAD if host.datacenter.name == "OSU2" else timedelta(seconds=5)
         remember_host(host=host.pk, now=now - ago)
     go_blind(reasons=[WHY], actor=BY, now=now)
-    return f"{now - DEAD:%H:%M:%S}"
+    return instant(now - DEAD)
 
 
 def test_a_datacenter_that_nobody_sees_is_not_said_to_answer(ground: Ground, enter: Enter) -> None:
