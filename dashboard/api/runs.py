@@ -16,7 +16,7 @@ from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing, Refused
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
@@ -178,7 +178,7 @@ def run(request: HttpRequest, number: int) -> OneRunOut:
     caller(request, May.VIEW)
     found = view_run(number)
     if found is None:
-        raise Refused(f"There is no DRP-{number:04d}.", field="number")
+        raise Missing(f"There is no DRP-{number:04d}.", field="number")
     return _run(found)
 
 
@@ -225,7 +225,7 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
     start = _start(request, told)
     book = find_book(told.runbook)
     if book is None:
-        raise Refused(f"No runbook {told.runbook} is in force.", field="runbook")
+        raise Missing(f"No runbook {told.runbook} is in force.", field="runbook")
     seen = preview(book, start.wish, who.actor.id)
     return PlanOut(
         digest=seen.digest,
@@ -259,7 +259,7 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
     assert role is not None, "who may run has a role"
     screen = Screen(role)
     if told.lost not in screen.recovery.sites:
-        raise Refused(f"There is no datacenter {told.lost}.", field="lost")
+        raise Missing(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
     keep = frozenset(told.keep) if told.keep is not None else None
     export = frozenset(told.export)

@@ -151,7 +151,10 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     """What giving it up would mean, in a sentence or two."""
     fit, said = facts.fit, []
     if facts.unseen is not None:
-        said += [unseen_words(facts.site.name, facts.unseen), "All else is as it was last recorded."]
+        said += [
+            unseen_words(facts.site.name, facts.unseen),
+            "All else is as it was last recorded.",
+        ]
     lead = "Given up now" if look is Look.LOST else "If it vanished now"
     if facts.databases:
         many = counted(len(facts.databases), "database")

@@ -1,4 +1,4 @@
-"""The list of runbooks. A shipped one is taken over by one press; another person makes it active."""
+"""The list of runbooks; a shipped one is taken over by one press, and made active by another."""
 
 from __future__ import annotations
 

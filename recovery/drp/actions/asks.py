@@ -53,6 +53,4 @@ def withdraw_questions(run: Run, *, actor: Actor, reason: str, now: datetime) ->
     for row in run.steps.select_for_update(of=("self",)).filter(state=StepState.ASKING):
         end_question(row, AskState.VOID, actor=actor, reason=said, now=now)
         changes = {"state_at": now, "said": said}
-        transitions.move(
-            row, StepState.PENDING, actor=actor, reason=said, now=now, changes=changes
-        )
+        transitions.move(row, StepState.PENDING, actor=actor, reason=said, now=now, changes=changes)

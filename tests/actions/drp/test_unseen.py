@@ -26,7 +26,7 @@ def lose_osu2() -> None:
 
 def test_while_tocsin_is_blind_a_yes_is_refused_a_no_is_not(asked: Ground) -> None:
     go_blind(reasons=[WHY], actor=BY, now=NOW)
-    with pytest.raises(Conflict, match="does not see.*Nothing is heard now of both hosts of OSU2"):
+    with pytest.raises(Conflict, match=r"does not see.*Nothing is heard now of both hosts of OSU2"):
         asked.say("fence", "chloe")
     asked.look()
     assert asked.ask("fence").state == "open"
