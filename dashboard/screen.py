@@ -120,7 +120,7 @@ class Screen:
     @cached_property
     def recovery(self) -> briefs.Fleet:
         """What briefs about datacenters are made of."""
-        return briefs.fleet_at(clock.system.now())
+        return briefs.fleet_at(clock.system.now(), unwatched=self.unseeing)
 
     def brief(self, site: str) -> Brief:
         """Activate or wait? of this datacenter."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Missing, Refused
 from recovery.drp.actions.apart import let_copies_follow
 from recovery.failover import screens
 from recovery.failover.actions import chosen, moves, people, standbys
@@ -21,7 +21,7 @@ from recovery.restores.models import Restore
 def _database(name: str) -> Database:
     found = screens.find_database(name)
     if found is None:
-        raise Refused(f"There is no database {name}.", field="database")
+        raise Missing(f"There is no database {name}.", field="database")
     return found
 
 
@@ -52,7 +52,7 @@ def move(name: str, *, host: str, first: UUID | None, typed: str, actor: Actor, 
     if first is None:
         target = Host.objects.filter(name=host).first()
         if target is None:
-            raise Refused(f"There is no host {host}.", field="host")
+            raise Missing(f"There is no host {host}.", field="host")
         moves.ask_move(
             database=database, host=target, typed=typed, actor=actor, reason=reason, now=now
         )
@@ -66,7 +66,7 @@ def add_standby(name: str, host: str, actor: Actor, reason: str) -> str:
     """One that leads alone gets somebody who could take over."""
     target = Host.objects.filter(name=host).first()
     if target is None:
-        raise Refused(f"There is no host {host}.", field="host")
+        raise Missing(f"There is no host {host}.", field="host")
     made = standbys.add_standby(
         database=_database(name), host=target, actor=actor, reason=reason, now=clock.system.now()
     )
@@ -97,7 +97,7 @@ def promote(
     if first is not None:
         word = Vouch.objects.filter(pk=first, database=database).first()
         if word is None:
-            raise Refused("There is no such first word.", kept="Nothing was changed.")
+            raise Missing("There is no such first word.", kept="Nothing was changed.")
     given = chosen.choose_copy(
         database=database,
         digest=digest,

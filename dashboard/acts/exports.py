@@ -15,7 +15,7 @@ from recovery.backups.exported import ExportView, exports_of
 from recovery.backups.exports import Export
 from recovery.backups.taking import listed, tar_of
 from recovery.core import clock
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing
 from recovery.inventory.models import Database
 
 
@@ -23,7 +23,7 @@ def of(name: str) -> tuple[ExportView, ...]:
     """Of the database of this name; `Refused` where there is none."""
     key = Database.objects.filter(name=name).values_list("pk", flat=True).first()
     if key is None:
-        raise Refused(f"There is no database {name}.", field="name")
+        raise Missing(f"There is no database {name}.", field="name")
     return exports_of([key]).get(key, ())
 
 
@@ -31,7 +31,7 @@ def find(name: str, pk: UUID) -> ExportView:
     """`Refused` where it is none of this database's."""
     found = next((one for one in of(name) if one.id == pk), None)
     if found is None:
-        raise Refused(f"There is no such export of {name}.", field="export")
+        raise Missing(f"There is no such export of {name}.", field="export")
     return found
 
 

@@ -10,7 +10,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Missing, Refused
 from recovery.detection import actions as detection
 from recovery.detection import freezes
 from recovery.detection import screens as detection_rows
@@ -29,14 +29,14 @@ from recovery.scheduling import actions as scheduling
 def _incident(number: int) -> Incident:
     found = incident_rows.find_incident(number)
     if found is None:
-        raise Refused(f"There is no INC-{number:04d}.", field="number")
+        raise Missing(f"There is no INC-{number:04d}.", field="number")
     return found
 
 
 def _host(name: str) -> Host:
     found = inventory_rows.find_host(name)
     if found is None:
-        raise Refused(f"There is no host {name}.", field="host")
+        raise Missing(f"There is no host {name}.", field="host")
     return found
 
 
@@ -52,7 +52,7 @@ def acknowledge_alarm(pk: str, actor: Actor, reason: str) -> str:
     """Take one alarm."""
     alarm = Alarm.objects.filter(pk=_uuid(pk)).first()
     if alarm is None:
-        raise Refused("There is no such alarm.", field="alarm")
+        raise Missing("There is no such alarm.", field="alarm")
     alarms.acknowledge_alarm(alarm=alarm, actor=actor, reason=reason, now=clock.system.now())
     return "The alarm is yours now. It stopped ringing."
 
@@ -124,7 +124,7 @@ def release_placement(pk: UUID, actor: Actor, reason: str) -> str:
     """A person's word that this lost seat does not run: its one container may start elsewhere."""
     seat = Placement.objects.filter(pk=pk).select_related("container__application", "host").first()
     if seat is None:
-        raise Refused("There is no such seat.", field="placement")
+        raise Missing("There is no such seat.", field="placement")
     scheduling.release_placement(
         placement=seat,
         proof=f"The word of {actor.id}: {reason}"[:200],

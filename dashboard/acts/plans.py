@@ -9,6 +9,7 @@ from recovery.core import clock
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import actions
 from recovery.drp.models import Run, RunbookVersion
+from recovery.drp.queries.shipped import shipped
 from recovery.drp.reports.models import Report, ReportFinding
 from recovery.drp.runbooks.reading import read_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -55,6 +56,21 @@ def propose(name: str, text: str, *, base: int, actor: Actor, reason: str) -> Ru
     return actions.write_runbook(
         raw=text.encode(), actor=actor, reason=reason, now=clock.system.now(), base=base
     )
+
+
+def adopt(name: str, actor: Actor) -> RunbookVersion:
+    """A shipped runbook, byte for byte, as a draft that this person wrote."""
+    found = next((one for one in shipped() if one.name == name), None)
+    if found is None:
+        raise Conflict(f"{name} is not shipped, or is in force already.", kept="Nothing was kept.")
+    said = "Taken over as it is shipped."
+    row = actions.write_runbook(raw=found.raw, actor=actor, reason=said, now=clock.system.now())
+    if row.state != RunbookState.DRAFT:
+        raise Conflict(
+            f"{row} is {row.state}: as it is shipped it is proposed no more.",
+            todo="Write a newer version of it.",
+        )
+    return row
 
 
 def refuse_review(row: RunbookVersion, actor: Actor, may_review: bool) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.consent import Assertion, challenge
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Missing, Refused
 from recovery.drp import actions
 from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
@@ -101,7 +101,7 @@ def prepare(
     service that it leaves as it is, named by who starts it nevertheless."""
     book = find_book(start.runbook)
     if book is None:
-        raise Refused(f"No runbook {start.runbook} is in force.", field="runbook")
+        raise Missing(f"No runbook {start.runbook} is in force.", field="runbook")
     decision = decision_for(start.lost) if start.mode is Mode.DISASTER else None
     if why := refuse_undecided(start.mode, start.lost, decision):
         raise Refused(why, kept="Nothing was prepared.", todo=f"Look at /recovery/{start.lost}/.")
@@ -121,7 +121,7 @@ def prepare(
 def find(number: int) -> Run:
     row = find_run(number)
     if row is None:
-        raise Refused(f"There is no DRP-{number:04d}.", field="number")
+        raise Missing(f"There is no DRP-{number:04d}.", field="number")
     return row
 
 
@@ -154,7 +154,7 @@ def retire_drill_host(name: str, actor: Actor, reason: str) -> str:
     """It is lost for good, as this person says."""
     host = DrillHost.objects.filter(name=name).first()
     if host is None:
-        raise Refused(f"There is no drill host {name}.", field="name")
+        raise Missing(f"There is no drill host {name}.", field="name")
     now = clock.system.now()
     row = drills.retire_drill_host(host=host, by=actor.id, actor=actor, reason=reason, now=now)
     return f"{row} is retired. Of what drills left there: {row.unproven}."
@@ -173,7 +173,7 @@ class Changed(Conflict):
 def find_ask(pk: UUID, person: str) -> AskPage:
     page = view_ask(pk, person)
     if page is None:
-        raise Refused("There is no such question.")
+        raise Missing("There is no such question.")
     return page
 
 

@@ -15,7 +15,8 @@ from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
 from dashboard.api.runs import router as runs
-from recovery.core.errors import Conflict, Incomplete, TocsinError, Unsure
+from recovery.core.errors import Conflict, Incomplete, Missing, TocsinError, Unsure
+from recovery.drp.runbooks.faults import BadRunbook
 
 api = NinjaAPI(
     title="Tocsin",
@@ -44,6 +45,12 @@ def refused(request: HttpRequest, error: TocsinError) -> HttpResponse:
         "kept": error.kept,
         "todo": error.todo,
     }
-    known = ((Conflict, 409), (Unsure, 504), (Incomplete, 400))
+    known = (
+        (Conflict, 409),
+        (Unsure, 504),
+        (Incomplete, 400),
+        (Missing, 404),
+        (BadRunbook, 422),
+    )
     status = next((code for kind, code in known if isinstance(error, kind)), 403)
     return api.create_response(request, body, status=status)

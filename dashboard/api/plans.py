@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 from dashboard.acts import plans as acts
 from dashboard.api.auth import caller
 from dashboard.permissions import May
-from recovery.core.errors import Conflict
+from recovery.core.errors import Missing
 from recovery.drp.models import RunbookVersion
 from recovery.drp.queries.books import book_lines
 from recovery.drp.queries.reports import find_run
@@ -18,13 +18,23 @@ from recovery.drp.queries.reports import find_run
 router = Router()
 
 
+class VersionOut(Schema):
+    name: str
+    version: int
+    state: str
+    digest: str
+
+
 class RunbookOut(Schema):
-    """`looked_at` null: the lint has not seen the version in force yet."""
+    """`looked_at` null: the lint has not seen the version in force yet. `digest`: of this version;
+    `proposed`, `proposals`: the newer ones that wait for a review, and what that takes of each."""
 
     name: str
     version: int
     state: str
+    digest: str
     proposed: list[int]
+    proposals: list[VersionOut]
     stale: bool
     findings: list[str]
     looked_at: datetime | None
@@ -47,13 +57,6 @@ class ReviewIn(Schema):
     reason: str = Field(min_length=3, max_length=300)
 
 
-class VersionOut(Schema):
-    name: str
-    version: int
-    state: str
-    digest: str
-
-
 class SaidOut(Schema):
     said: str
 
@@ -67,7 +70,9 @@ def runbooks(request: HttpRequest) -> list[RunbookOut]:
             name=one.row.name,
             version=one.row.number,
             state=one.row.state,
+            digest=one.row.digest,
             proposed=list(one.proposed),
+            proposals=[_version(row) for row in one.drafts],
             stale=one.is_stale,
             findings=[f"{each.said} {each.todo}" for each in one.findings],
             looked_at=one.looked_at,
@@ -81,6 +86,10 @@ def propose(request: HttpRequest, told: ProposalIn) -> VersionOut:
     """A draft; faults come back with line and column, and nothing is written."""
     actor = caller(request, May.WRITE_RUNBOOK).actor
     row = acts.propose(told.name, told.text, base=told.base, actor=actor, reason=told.reason)
+    return _version(row)
+
+
+def _version(row: RunbookVersion) -> VersionOut:
     return VersionOut(name=row.name, version=row.number, state=row.state, digest=row.digest)
 
 
@@ -90,7 +99,7 @@ def review(request: HttpRequest, name: str, number: int, told: ReviewIn) -> Said
     actor = caller(request, May.REVIEW_RUNBOOK).actor
     row = RunbookVersion.objects.filter(name=name, number=number).first()
     if row is None:
-        raise Conflict(f"{name} has no version {number}.")
+        raise Missing(f"{name} has no version {number}.", field="number")
     said = acts.make_active(row, seen=told.seen, over=told.over, actor=actor, reason=told.reason)
     return SaidOut(said=said)
 

@@ -17,7 +17,7 @@ from recovery.brief import screens
 from recovery.brief.canon import canonical, document, glance, seal
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing, Refused
 
 router = Router()
 
@@ -104,7 +104,7 @@ def decision(request: HttpRequest, number: int) -> screens.DecisionView:
     caller(request, May.VIEW)
     found = screens.find_decision(number)
     if found is None:
-        raise Refused(f"There is no DEC-{number:04d}.", field="number")
+        raise Missing(f"There is no DEC-{number:04d}.", field="number")
     return found
 
 
@@ -163,4 +163,4 @@ def _role(request: HttpRequest) -> Role:
 
 def _check(name: str) -> None:
     if name not in screens.site_names():
-        raise Refused(f"There is no datacenter {name}.", field="datacenter")
+        raise Missing(f"There is no datacenter {name}.", field="datacenter")

@@ -16,7 +16,7 @@ from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Why, Words
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing, Refused
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
@@ -75,7 +75,8 @@ class NextOut(Schema):
 
 
 class OneRunOut(Schema):
-    """A whole run. `plan`: as its people saw it, `digest` of its canonical JSON (RFC 8785)."""
+    """A whole run. `plan`: as its people saw it, `digest` of its canonical JSON (RFC 8785); `hold`:
+    why nothing of it begins now: Tocsin does not see, and knows of no drift."""
 
     number: int
     name: str
@@ -89,6 +90,7 @@ class OneRunOut(Schema):
     digest: str
     plan: dict[str, Any]
     drift: list[str]
+    hold: str
     waits_for: list[NextOut]
     steps: list[StepOut]
 
@@ -144,7 +146,8 @@ class PressIn(Why):
 
 
 class AskOut(Schema):
-    """A step that waits for somebody's yes. `people`: who may say it and has not."""
+    """A step that waits for somebody's yes. `people`: who may say it and has not; `unseen`: why
+    nobody's yes would count now."""
 
     id: str
     run: int
@@ -154,6 +157,7 @@ class AskOut(Schema):
     expires_at: datetime
     requested_by: str
     people: list[str]
+    unseen: str
 
 
 class DenyIn(Why):
@@ -174,7 +178,7 @@ def run(request: HttpRequest, number: int) -> OneRunOut:
     caller(request, May.VIEW)
     found = view_run(number)
     if found is None:
-        raise Refused(f"There is no DRP-{number:04d}.", field="number")
+        raise Missing(f"There is no DRP-{number:04d}.", field="number")
     return _run(found)
 
 
@@ -193,6 +197,7 @@ def _run(found: RunView) -> OneRunOut:
         digest=row.digest,
         plan=msgspec.to_builtins(found.sight.plan),
         drift=list(found.sight.drift),
+        hold=found.hold,
         waits_for=[
             NextOut(role=one.who, people=list(one.people), says=one.says, reason=one.reason)
             for one in found.next
@@ -220,7 +225,7 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
     start = _start(request, told)
     book = find_book(told.runbook)
     if book is None:
-        raise Refused(f"No runbook {told.runbook} is in force.", field="runbook")
+        raise Missing(f"No runbook {told.runbook} is in force.", field="runbook")
     seen = preview(book, start.wish, who.actor.id)
     return PlanOut(
         digest=seen.digest,
@@ -254,7 +259,7 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
     assert role is not None, "who may run has a role"
     screen = Screen(role)
     if told.lost not in screen.recovery.sites:
-        raise Refused(f"There is no datacenter {told.lost}.", field="lost")
+        raise Missing(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
     keep = frozenset(told.keep) if told.keep is not None else None
     export = frozenset(told.export)

@@ -14,6 +14,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
+from recovery.drp.queries.shipped import missing_book
 from recovery.drp.views.runs import run_lines
 from recovery.incidents.screens import IncidentView
 
@@ -32,7 +33,8 @@ TITLES = {
 def recovery(screen: Screen, key: str) -> Context:
     """Every datacenter: how it looks, and what its loss would mean."""
     found = [_summary(screen.brief(name)) for name in screen.recovery.sites]
-    return {"rows": found, "lost": [one for one in found if one["brief"].is_lost]}
+    lost = [one for one in found if one["brief"].is_lost]
+    return {"rows": found, "lost": lost, "no_book": missing_book()}
 
 
 def _summary(brief: Brief) -> dict[str, Any]:
@@ -47,13 +49,14 @@ def _summary(brief: Brief) -> dict[str, Any]:
 
 
 def _tone(brief: Brief) -> str:
-    return {Look.FINE: "", Look.HURT: "risk", Look.LOST: "down"}[brief.look]
+    tones = {Look.FINE: "", Look.HURT: "risk", Look.LOST: "down", Look.UNSEEN: "unknown"}
+    return tones[brief.look]
 
 
 def _time(brief: Brief) -> str:
     """About 43 min, at least 12 min, not known."""
     now = brief.activate
-    if now.seconds is None:
+    if now.seconds is None or brief.is_unseen:
         return "not known"
     if not now.waves:
         return "nothing to bring back"
@@ -133,6 +136,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "rings": incident is not None and not incident.is_taken and screen.may(May.ACKNOWLEDGE),
         "decides": screen.may(May.DECIDE) and not is_activated,
         "may_run": screen.may(May.RUN),
+        "no_book": "" if run else missing_book(),
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }

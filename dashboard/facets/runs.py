@@ -14,6 +14,7 @@ from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
 from recovery.drp.press import Press, refuse_press
+from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.views.asks import find_ask
 from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
@@ -72,6 +73,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
         "is_open": ask.state == AskState.OPEN and sight is not None and sight.id == key,
         "missing": sight.weighed.missing if sight else "",
         "drift": run.sight.drift,
+        "unseen": refuse_unseen(run.sight.plan),
         "expires_at": ask.asked_at + LIFE,
         "run": run,
     }

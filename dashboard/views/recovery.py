@@ -23,6 +23,7 @@ from recovery.brief.canon import canonical, changes, digest, document, glance
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Refused, TocsinError
+from recovery.drp.queries.shipped import missing_book
 
 PARTS = ("weigh", "evidence", "loss", "fit", "waves", "promises")
 
@@ -135,6 +136,7 @@ def _ask(
         brief=screen.brief(name),
         parts=_still(screen, name),
         digest=digest(text),
+        no_book=missing_book(),
         at=clock.system.now(),
         status=status,
     )

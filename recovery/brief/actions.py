@@ -21,7 +21,7 @@ from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.parts import Brief
 from recovery.brief.queries import fleet_at, incident_of
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Missing, Refused
 from recovery.incidents import actions as incidents
 from recovery.inventory.models import Datacenter
 
@@ -57,7 +57,7 @@ def decide_on(
     with transaction.atomic():
         site = Datacenter.objects.select_for_update(no_key=True).filter(name=datacenter).first()
         if site is None:
-            raise Refused(f"There is no datacenter {datacenter}.", field="datacenter")
+            raise Missing(f"There is no datacenter {datacenter}.", field="datacenter")
         brief = fleet_at(now).brief(site.name)
         if not brief.is_lost:
             raise Refused(
@@ -173,7 +173,7 @@ def note_word(
     """What the provider, or somebody on site, said: by whom and when is part of it."""
     site = Datacenter.objects.filter(name=datacenter).first()
     if site is None:
-        raise Refused(f"There is no datacenter {datacenter}.", field="datacenter")
+        raise Missing(f"There is no datacenter {datacenter}.", field="datacenter")
     if not said.strip():
         raise Refused("Write what was said.", field="said")
     if not source.strip():

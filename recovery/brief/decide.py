@@ -10,13 +10,16 @@ from collections.abc import Sequence
 
 from recovery.backups.words import counted, instant, joined
 from recovery.brief import evidence, promises, waves
-from recovery.brief.facts import Cause, Facts, FitFact, SiteFact, Way
+from recovery.brief.facts import Cause, Facts, FitFact, SiteFact, Unseen, Way
 from recovery.brief.losses import bins, losses, say
 from recovery.brief.parts import Activation, Brief, Look, Loss, Waiting
 
 DEAD = "It does not grow: nobody writes there."
 CUT_OFF = "If it lives and is cut off, writes go on there: the loss grows."
 """Our writer's silence tells the one from the other as little as the hosts' does."""
+
+CALM = frozenset({Look.FINE, Look.UNSEEN})
+"""Whose failure it is, nobody asks."""
 
 
 def look_of(site: SiteFact) -> Look:
@@ -30,6 +33,8 @@ def look_of(site: SiteFact) -> Look:
 def brief_of(facts: Facts) -> Brief:
     """Everything about it, as of these facts."""
     look = look_of(facts.site)
+    if facts.unseen is not None and look is not Look.LOST:
+        look = Look.UNSEEN
     activate = _activation(facts)
     return Brief(
         site=facts.site.name,
@@ -40,10 +45,11 @@ def brief_of(facts: Facts) -> Brief:
         incident=facts.incident,
         sentence=_sentence(facts, look, activate),
         after=_after(facts, look, activate),
-        hypotheses=evidence.hypotheses(facts) if look is not Look.FINE else (),
+        hypotheses=evidence.hypotheses(facts) if look not in CALM else (),
         activate=activate,
         wait=_waiting(facts, look),
         decided=facts.decided,
+        unseen=facts.unseen,
     )
 
 
@@ -91,7 +97,7 @@ def _irreversible(site: str, found: Sequence[Loss], fit: FitFact | None) -> tupl
 def _waiting(facts: Facts, look: Look) -> Waiting:
     stops = facts.fit.stops if facts.fit else ()
     bases = [one.service for one in facts.databases if one.service is not None]
-    out = {one.name for one in facts.databases if look is Look.FINE or one.is_written is not True}
+    out = {one.name for one in facts.databases if look in CALM or one.is_written is not True}
     since = facts.lost_at if look is Look.LOST else None
     found = promises.breaches(facts.services, stops, since)
     found = promises.ranked((*found, *promises.breaches(bases, out, since)))
@@ -127,6 +133,8 @@ def _growth(facts: Facts, look: Look, writing: int, unseen: int) -> str:
 def _sentence(facts: Facts, look: Look, activate: Activation) -> str:
     site, size = facts.site.name, len(facts.site.hosts)
     gone = size - facts.site.heard
+    if look is Look.UNSEEN:
+        return f"Tocsin does not see: whether {site} answers is not known."
     if look is Look.FINE:
         return f"{site} answers: {_all(size)}." if size else f"{site} has no host."
     if look is Look.HURT:
@@ -142,6 +150,11 @@ def _all(hosts: int) -> str:
 def _after(facts: Facts, look: Look, activate: Activation) -> str:
     """What giving it up would mean, in a sentence or two."""
     fit, said = facts.fit, []
+    if facts.unseen is not None:
+        said += [
+            unseen_words(facts.site.name, facts.unseen),
+            "All else is as it was last recorded.",
+        ]
     lead = "Given up now" if look is Look.LOST else "If it vanished now"
     if facts.databases:
         many = counted(len(facts.databases), "database")
@@ -154,6 +167,27 @@ def _after(facts: Facts, look: Look, activate: Activation) -> str:
     if look is Look.LOST and facts.lost_at:
         said.append(f"Silent since {instant(facts.lost_at)}.")
     return " ".join(one for one in said if one)
+
+
+def unseen_words(site: str, seen: Unseen) -> str:
+    """What its agents' own words say of this datacenter, while verdicts stand still."""
+    since = f" since {instant(seen.since)}" if seen.since else ""
+    return f"Tocsin does not see{since}: {seen.why} {_silence(site, seen)}".strip()
+
+
+def _silence(site: str, seen: Unseen) -> str:
+    silent, size = len(seen.silent), seen.hosts
+    if not size:
+        return ""
+    whole = {1: f"the one host of {site}", 2: f"both hosts of {site}"}
+    every = whole.get(size, f"all {size} hosts of {site}")
+    if not silent:
+        return f"Its agents told of themselves a moment ago: {every}."
+    last = f"; the last word came at {instant(seen.last)}" if seen.last else ""
+    if silent == size:
+        return f"Nothing is heard now of {every}{last}."
+    verb = "is" if silent == 1 else "are"
+    return f"{silent} of {size} hosts of {site} {verb} not heard now{last}: {joined(seen.silent)}."
 
 
 def _fits(fit: FitFact | None) -> str:

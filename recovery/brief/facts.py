@@ -5,11 +5,15 @@ Invariant: None is "nobody knows", never zero and never fine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from recovery.inventory.facts import Plan, Verdict
+
+K = TypeVar("K")
 
 
 class Choice(StrEnum):
@@ -47,6 +51,28 @@ class HostFact:
     verdict: Verdict
     witnesses: int = 0
     since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Tocsin does not see, `since` then: verdicts stand still. What its agents' own words say of a
+    datacenter meanwhile: of its `hosts` these are `silent`, the newest word of which is `last`."""
+
+    why: str
+    since: datetime | None
+    hosts: int
+    silent: tuple[str, ...]
+    last: datetime | None
+
+
+def unseen_of(
+    hosts: Mapping[K, str], silent: Mapping[K, datetime | None], why: str, since: datetime | None
+) -> Unseen:
+    """`hosts`: their names; `silent`: of all, with their newest words."""
+    quiet = [host for host in hosts if host in silent]
+    words = [at for host in quiet if (at := silent[host]) is not None]
+    names = tuple(hosts[host] for host in quiet)
+    return Unseen(why, since, len(hosts), names, max(words, default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +260,7 @@ class Facts:
     `as_of`: of what is known while nothing has happened; `lost_at`: its first silence; `blind`: why
     we see nothing; `spoke`: hosts elsewhere whose agents told of a database a moment ago;
     `silent_stores`, `answering_stores`: archives' stores that stand there; `services`: of
-    applications with a seat there.
+    applications with a seat there; `unseen`: while nobody sees.
     """
 
     site: SiteFact
@@ -253,3 +279,4 @@ class Facts:
     word: Word | None = None
     decided: Decided | None = None
     incident: int | None = None
+    unseen: Unseen | None = None

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from recovery.brief.facts import Decided, FitFact, Way, Word
+from recovery.brief.facts import Decided, FitFact, Unseen, Way, Word
 from recovery.inventory.facts import Plan
 
 
 class Look(StrEnum):
-    """How a datacenter looks. `hurt`: some of its hosts are gone, and not most · `lost`: most."""
+    """How a datacenter looks. `hurt`: some of its hosts are gone, and not most · `lost`: most ·
+    `unseen`: Tocsin does not see, and nobody had given it up before."""
 
     FINE = "fine"
+    UNSEEN = "unseen"
     HURT = "hurt"
     LOST = "lost"
 
@@ -176,6 +178,11 @@ class Brief:
     activate: Activation
     wait: Waiting
     decided: Decided | None
+    unseen: Unseen | None = None
+
+    @property
+    def is_unseen(self) -> bool:
+        return self.look is Look.UNSEEN
 
     @property
     def is_lost(self) -> bool:

@@ -22,17 +22,20 @@ from recovery.brief.facts import (
     HostFact,
     ServiceFact,
     SiteFact,
+    Unseen,
     Word,
+    unseen_of,
 )
 from recovery.brief.fit import fit_of
 from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.parts import Brief, Look
 from recovery.brief.past import Samples, load_samples
-from recovery.detection.queries import blind_reason
+from recovery.detection.queries import blind_reason, blind_since
 from recovery.incidents.facts import UNRESOLVED, MemberKind
 from recovery.incidents.models import Incident, Member
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Application, Datacenter, Host, ReplicaSight
+from recovery.inventory.queries import silent_hosts
 from recovery.operations.decide import Limits
 from recovery.operations.queries import ledger
 from recovery.scheduling import queries as scheduling
@@ -52,10 +55,12 @@ OUT = (Verdict.LOST, Verdict.HUNG, Verdict.UNKNOWN, Verdict.ISOLATED, Verdict.AG
 
 @dataclass
 class Fleet:
-    """All that briefs are made of, each part read at most once and only when it is asked for."""
+    """All that briefs are made of, each part read at most once and only when it is asked for.
+    `unwatched`: why nobody looks, where whoever asks knows it and the rows do not."""
 
     now: datetime
     drills: Mapping[str, tuple[Drill, ...]]
+    unwatched: str = ""
 
     @cached_property
     def hosts(self) -> dict[str, list[tuple[UUID, HostFact]]]:
@@ -104,6 +109,18 @@ class Fleet:
     @cached_property
     def blind(self) -> str:
         return blind_reason()
+
+    @cached_property
+    def silent(self) -> dict[UUID, datetime | None]:
+        return silent_hosts(self.now)
+
+    def unseen(self, name: str) -> Unseen | None:
+        """While nobody sees: what its agents' own words say of this datacenter."""
+        why = self.blind or self.unwatched
+        if not why:
+            return None
+        named = {pk: host.name for pk, host in self.hosts[name]}
+        return unseen_of(named, self.silent, why, blind_since())
 
     @cached_property
     def spoken(self) -> frozenset[str]:
@@ -176,6 +193,7 @@ class Fleet:
             word=self._word(name, lost_at),
             decided=self._decided(name, lost_at),
             incident=incident,
+            unseen=self.unseen(name),
         )
 
     def databases(self, name: str) -> tuple[DatabaseFact, ...]:
@@ -274,9 +292,14 @@ class Fleet:
         return Decided(row.number, Choice(row.choice), row.until, row.by, row.at, row.reason)
 
 
-def fleet_at(now: datetime, drills: Mapping[str, tuple[Drill, ...]] | None = None) -> Fleet:
+def fleet_at(
+    now: datetime,
+    drills: Mapping[str, tuple[Drill, ...]] | None = None,
+    *,
+    unwatched: str = "",
+) -> Fleet:
     """`drills`: by datacenter, from who knows of them."""
-    return Fleet(now, drills or {})
+    return Fleet(now, drills or {}, unwatched)
 
 
 def lost_sites(fleet: Fleet) -> tuple[str, ...]:

@@ -25,6 +25,10 @@ class Refused(TocsinError):
     """The rules forbid it: the reason is a sentence for an operator."""
 
 
+class Missing(Refused):
+    """What is named is not there."""
+
+
 class Incomplete(Refused):
     """What names the thing that is meant is missing, and it could be several."""
 

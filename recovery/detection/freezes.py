@@ -18,7 +18,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Missing
 from recovery.detection.facts import FreezeState, Part
 from recovery.detection.models import Freeze
 
@@ -72,7 +72,7 @@ def lift_freeze(*, freeze: UUID, actor: Actor, reason: str, now: datetime) -> Fr
     with transaction.atomic():
         row = Freeze.objects.select_for_update().filter(pk=freeze).first()
         if row is None:
-            raise Refused("There is no such freeze.", field="freeze")
+            raise Missing("There is no such freeze.", field="freeze")
         if row.state == FreezeState.LIFTED:
             raise Conflict(f"{row.lifted_by} lifted it already.")
         changes = {"lifted_at": now, "lifted_by": actor.id, "lift_reason": reason}

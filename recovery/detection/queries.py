@@ -107,6 +107,11 @@ def blind_reason() -> str:
     return " ".join(now.blind_reasons) if now.blind_at else ""
 
 
+def blind_since() -> datetime | None:
+    """None where Tocsin sees."""
+    return brake().blind_at
+
+
 def policy() -> Policy:
     """The thresholds in force: the newest version, or the defaults."""
     newest = PolicyVersion.objects.first()

@@ -11,6 +11,9 @@ from typing import TypeVar
 K = TypeVar("K")
 DEAF_AFTER = timedelta(seconds=75)
 """An agent whose session stands reports fully every 30 s."""
+SILENT_AFTER = timedelta(seconds=40)
+SOONER_SILENT = timedelta(seconds=15)
+"""An agent with databases tells of them every second or two."""
 
 
 class DomainKind(StrEnum):
@@ -206,3 +209,8 @@ def deaf_hosts(told: Mapping[K, datetime | None]) -> dict[K, datetime]:
     if newest is None:
         return {}
     return {host: at for host, at in known.items() if newest - at > DEAF_AFTER}
+
+
+def is_silent(last: datetime | None, now: datetime, *, has_databases: bool) -> bool:
+    """Whether this agent's last word is older than the next one should be; None: it never spoke."""
+    return last is None or now - last > (SOONER_SILENT if has_databases else SILENT_AFTER)

@@ -28,6 +28,7 @@ from recovery.brief.canon import changes
 from recovery.core import clock
 from recovery.core.consent import Assertion
 from recovery.core.errors import Conflict, Refused, TocsinError
+from recovery.drp.actions.answers import check_seen
 from recovery.drp.approvals.facts import Rule
 from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Kind
@@ -80,6 +81,7 @@ def approve(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
         return _show(request, role, page, Answered(status=403))
 
     def do(form: Forms) -> str:
+        check_seen(page.plan)  # before a code is used up
         proof = _proof(request.user, page, form.cleaned_data)
         return runs.approve(page, assertion=proof, actor=actor_of(request))
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.acts import runs as acts
 from dashboard.people import actor_of, for_people
-from dashboard.permissions import May, Role
+from dashboard.permissions import May, Role, may
 from dashboard.screen import Screen
 from dashboard.views.drp.forms import Prepare, Which
 from dashboard.views.page import show
@@ -21,6 +21,7 @@ from recovery.brief.parts import Brief
 from recovery.core.errors import Conflict, TocsinError
 from recovery.drp.facts import Mode
 from recovery.drp.queries.failback import returnable_runs as offered
+from recovery.drp.queries.shipped import missing_book, shipped
 from recovery.drp.views.runs import run_lines
 from recovery.drp.views.starts import (
     Preview,
@@ -162,7 +163,7 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
 def _ask(
     request: HttpRequest, role: Role, which: Which, *, has_books: bool, **context: object
 ) -> HttpResponse:
-    seen = context.get("seen")
+    seen, no_book = context.get("seen"), missing_book()
     lost = which["lost"].value() or ""
     return show(
         request,
@@ -172,6 +173,9 @@ def _ask(
         heading=f"Start a runbook for {lost}" if seen else "Start a runbook",
         which=which,
         has_books=has_books,
+        no_book=no_book,
+        shipped=shipped() if no_book else (),
+        can_write=may(role, May.WRITE_RUNBOOK),
         returns=() if seen else returns(),
         **context,  # type: ignore[arg-type]  # as `show` takes it
     )

@@ -1,4 +1,4 @@
-"""Runbooks: the list, one as people read it, its source; edited in a form, reviewed by another."""
+"""Runbooks: one as people read it, its source; edited in a form, reviewed by another."""
 
 from __future__ import annotations
 
@@ -25,22 +25,6 @@ from recovery.drp.runbooks.shown import step_lines
 from recovery.drp.runbooks.states import RunbookState
 
 VERSION = re.compile(r"(?m)^version:.*$")
-
-
-@for_people(May.VIEW)
-def runbooks(request: HttpRequest, role: Role) -> HttpResponse:
-    """All of them, and the newest runs and drills that are over."""
-    return show(
-        request,
-        role,
-        "runbooks",
-        area="recovery",
-        heading="Runbooks",
-        lines=books.book_lines(),
-        runs=books.ended_runs(),
-        findings=books.open_findings(),
-        can_write=may(role, May.WRITE_RUNBOOK),
-    )
 
 
 def _versions(name: str) -> list[RunbookVersion]:

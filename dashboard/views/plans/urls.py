@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views.plans import reports, runbooks
+from dashboard.views.plans import books, reports, runbooks
 
 urlpatterns = [
-    path("runbooks/", runbooks.runbooks),
+    path("runbooks/", books.runbooks),
     path("runbooks/new/", runbooks.write),
     path("runbooks/<slug:name>/", runbooks.runbook),
+    path("runbooks/<slug:name>/adopt/", books.adopt),
     path("runbooks/<slug:name>/source/", runbooks.source),
     path("runbooks/<slug:name>/edit/", runbooks.edit),
     path("runbooks/<slug:name>/<int:number>/review/", runbooks.review),

@@ -32,6 +32,7 @@ from recovery.drp.approvals.proofs import (
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import Factor
 from recovery.drp.models import Approval, Ask, BreakGlass, Delegation
+from recovery.drp.plan import Plan
 from recovery.drp.queries.approvals import (
     glass_alarm,
     glass_word,
@@ -40,6 +41,7 @@ from recovery.drp.queries.approvals import (
     question_of,
     word_of,
 )
+from recovery.drp.queries.seeing import refuse_unseen
 
 LONGEST_DELEGATION = timedelta(days=14)
 
@@ -63,6 +65,8 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
         rights = queries.people_of().counted(actor.id, principal, pins())
         if why := refuse_answer(actor.id, principal, rights, question):
             raise Refused(why, kept="Nothing was written.")
+        if answer.is_yes:
+            check_seen(plan_of(run))
         factor, proof = _proof(row, question, answer, actor)
         current = incarnations.newest()
         said = Approval(
@@ -82,6 +86,16 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
             broke=BreakGlass.objects.filter(ask=row, by=actor.id).first(),
         )
         return _kept(said, actor=actor, reason=reason, now=now)
+
+
+def check_seen(plan: Plan) -> None:
+    """`Conflict` where a yes would rest on what nobody sees; a no waits for nothing."""
+    if why := refuse_unseen(plan):
+        raise Conflict(
+            why,
+            kept="Your yes was not taken; the question stays open.",
+            todo="Try again in some seconds, once that is over, or say no.",
+        )
 
 
 def _kept(said: Approval, *, actor: Actor, reason: str, now: datetime) -> Approval:

@@ -11,7 +11,8 @@ from recovery.core import transitions
 from recovery.core.consent import NONCE_BYTES
 from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState
-from recovery.drp.models import Ask, RunStep
+from recovery.drp.facts import StepState
+from recovery.drp.models import Ask, Run, RunStep
 from recovery.drp.queries.runs import pulse_of
 
 
@@ -43,3 +44,13 @@ def end_question(
     if to is not AskState.EXPIRED:
         end_alarms(keys=[late(row)], actor=actor, reason=reason, now=now)
     return transitions.move(ask, to, actor=actor, reason=reason, now=now, changes=changes)
+
+
+def withdraw_questions(run: Run, *, actor: Actor, reason: str, now: datetime) -> None:
+    """A run that begins nothing any more asks for nothing. In the caller's transaction, under the
+    run's lock."""
+    said = f"The run was aborted: {reason}"
+    for row in run.steps.select_for_update(of=("self",)).filter(state=StepState.ASKING):
+        end_question(row, AskState.VOID, actor=actor, reason=said, now=now)
+        changes = {"state_at": now, "said": said}
+        transitions.move(row, StepState.PENDING, actor=actor, reason=said, now=now, changes=changes)

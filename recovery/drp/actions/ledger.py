@@ -21,7 +21,7 @@ from recovery.audit.facts import Actor
 from recovery.core import control, incarnations, transitions
 from recovery.core.errors import Conflict, Refused
 from recovery.drp import queries
-from recovery.drp.actions.asks import end_question, late, open_ask
+from recovery.drp.actions.asks import end_question, late, open_ask, withdraw_questions
 from recovery.drp.actions.giving_up import end_alarms_of
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.decide import next_orders, refuse_act
@@ -212,6 +212,8 @@ class RowLedger:
 
     def _move_run(self, run: Run, to: RunState, order: Order) -> None:
         changes: dict[str, object] = {"state_at": self.now, "state_reason": order.reason}
+        if to in {RunState.ABORTING, RunState.ABORTED}:
+            withdraw_questions(run, actor=self.actor, reason=order.reason, now=self.now)
         if to in {RunState.DONE, RunState.ABORTED}:
             changes["ended_at"] = self.now
             end_alarms_of(run, actor=self.actor, reason=order.reason, now=self.now)

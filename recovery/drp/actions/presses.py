@@ -13,7 +13,7 @@ from recovery.backups.words import counted
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Incomplete, Refused
 from recovery.drp import queries
-from recovery.drp.actions.asks import end_question
+from recovery.drp.actions.asks import end_question, withdraw_questions
 from recovery.drp.actions.undoing import undo_seats
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, RunState, StepState
@@ -103,6 +103,7 @@ def _abort(row: Run, *, actor: Actor, reason: str, now: datetime) -> Run:
     if why := refuse_abort(RunState(row.state), queries.rights_of(actor.id), reason):
         raise Refused(why, kept="Nothing was changed.")
     withdraw_authority(acts=f"{row.pk}/", actor=actor, reason=reason, now=now)
+    withdraw_questions(row, actor=actor, reason=f"{actor.id}: {reason}", now=now)
     return _on_run(row, Press.ABORT, actor=actor, reason=reason, now=now)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.plan import Realm
@@ -85,7 +85,7 @@ class Inventory:
         found = next((site for site in self.sites if site.name == name), None)
         if found is None:
             known = ", ".join(sorted(site.name for site in self.sites))
-            raise Refused(f"There is no datacenter {name}.", todo=f"There are {known}.")
+            raise Missing(f"There is no datacenter {name}.", todo=f"There are {known}.")
         return found
 
 

@@ -21,14 +21,18 @@ SHOWN_RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class BookLine:
-    """One runbook. `row`: the version in force, else the newest; `proposed`: drafts that are newer;
+    """One runbook. `row`: the version in force, else the newest; `drafts`: those that are newer;
     `looked_at` None: the lint has not seen this version yet. `book` None: it cannot be read."""
 
     row: RunbookVersion
     book: Runbook | None
-    proposed: tuple[int, ...]
+    drafts: tuple[RunbookVersion, ...]
     findings: tuple[Finding, ...]
     looked_at: datetime | None
+
+    @property
+    def proposed(self) -> tuple[int, ...]:
+        return tuple(one.number for one in self.drafts)
 
     @property
     def is_active(self) -> bool:
@@ -60,13 +64,13 @@ def _line(rows: list[RunbookVersion], look: RunbookLook | None) -> BookLine:
     active = next((row for row in rows if row.state == RunbookState.ACTIVE), None)
     row = active or rows[0]
     newer = [
-        one.number
-        for one in rows
+        one
+        for one in reversed(rows)
         if one.state == RunbookState.DRAFT and (active is None or one.number > active.number)
     ]
     seen = look if look is not None and look.number == row.number and row is active else None
     found = tuple(Finding(**one) for one in seen.findings) if seen else ()
-    return BookLine(row, read(row), tuple(sorted(newer)), found, seen.at if seen else None)
+    return BookLine(row, read(row), tuple(newer), found, seen.at if seen else None)
 
 
 def read(row: RunbookVersion) -> Runbook | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from recovery.backups.decide import UNREAD_AFTER
 from recovery.backups.facts import StoreKind
 from recovery.backups.models import ArchiveSight, BackupReplica, JobSight
-from recovery.core.errors import Refused
+from recovery.core.errors import Missing, Refused
 from recovery.drp.facts import ENDED, Mode
 from recovery.drp.failback import Back, Held, How, Present, Seat, Trace, Way, places_now, way_back
 from recovery.drp.journal import Effect, EffectKind
@@ -58,7 +58,7 @@ def back_of(
     back."""
     run = Run.objects.filter(number=number).defer("plan").first()
     if run is None:
-        raise Refused(f"There is no DRP-{number:04d}.", field="origin")
+        raise Missing(f"There is no DRP-{number:04d}.", field="origin")
     if run.mode not in REAL or run.state not in ENDED:
         raise Refused(
             f"{run}, a {run.mode}, is {run.state}: only what a planned run or a disaster's moved,"

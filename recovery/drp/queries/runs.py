@@ -29,6 +29,7 @@ from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
 from recovery.drp.queries.people import database_now, people_of
 from recovery.drp.queries.promoted import has_begun, promoted_epochs
+from recovery.drp.queries.seeing import refuse_into
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight
@@ -120,7 +121,7 @@ Drift = tuple[str, ...]
 
 def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drift, Drift]:
     """What is no longer as it was shown, without and with what is on its way by our own hand. What
-    cannot be resolved any more has drifted, too."""
+    cannot be resolved any more has drifted, too, and what goes where nobody is left."""
     over = {StepState.DONE, StepState.SKIPPED}
     if run.state == RunState.PREPARED and run.runbook.state == RunbookState.RETIRED:
         said = (f"{run.runbook} is retired: a newer version is in force.",)
@@ -147,9 +148,10 @@ def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drif
     busy = {act.target for act in untold}
     begun = {act.target for act in untold if plan.mode is Mode.PLANNED and has_begun(act.key)}
     moved = drift(plan, fresh, ours=ours, ended=ended, busy=begun)
+    gone = tuple(one for one in (refuse_into(plan),) if one)
     if busy == begun:
-        return moved, moved
-    return drift(plan, fresh, ours=ours, ended=ended, busy=busy), moved
+        return (*moved, *gone), (*moved, *gone)
+    return (*drift(plan, fresh, ours=ours, ended=ended, busy=busy), *gone), (*moved, *gone)
 
 
 def _touched(run: Run, plan: Plan) -> dict[str, int]:

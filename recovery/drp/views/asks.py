@@ -20,12 +20,13 @@ from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
-from recovery.drp.facts import DANGEROUS, Kind
+from recovery.drp.facts import DANGEROUS, Kind, RunState
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
+from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.lines import named_lines
@@ -34,6 +35,7 @@ from recovery.drp.views.waiting import LIFE, answerers, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
 RETURNING = frozenset({Kind.KEEP_COPIES, Kind.EXPORT_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
+ABORTS = frozenset({RunState.ABORTING, RunState.ABORTED})
 OVER = {
     AskState.USED: "It was approved, and its step has begun.",
     AskState.DENIED: "Somebody said no to it.",
@@ -75,7 +77,7 @@ class QuoteLine:
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
     `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`,
-    `doubts`: of the plan that is signed."""
+    `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now."""
 
     row: Ask
     run: Run
@@ -94,6 +96,7 @@ class AskPage:
     refusal: str
     credentials: tuple[str, ...]
     waits_for: tuple[str, ...] = ()
+    unseen: str = ""
 
     @property
     def leaving(self) -> Leaving | None:
@@ -110,6 +113,8 @@ class AskPage:
 
     @property
     def over(self) -> str:
+        if self.row.state == AskState.VOID and self.run.state in ABORTS:
+            return f"It is withdrawn. {self.row.end_reason}"
         return "" if self.is_open else OVER.get(AskState(self.row.state), "It is over.")
 
     @property
@@ -205,6 +210,7 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
         refusal="" if rights else own,
         credentials=_credentials(pins(), person),
         waits_for=tuple(answerers(run, row, people)),
+        unseen=refuse_unseen(plan),
     )
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recovery.backups.words import joined
+from recovery.brief.queries import Fleet, fleet_at
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import ActState, Kind, StepState
 from recovery.drp.models import Ask, Run
-from recovery.drp.queries.people import People, people_of
+from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.queries.runs import plan_of, question_of
+from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.sights import RunSight, Waiting
 from recovery.drp.waits import waits
 
@@ -44,7 +46,8 @@ class NextView:
 
 @dataclass(frozen=True, slots=True)
 class AskLine:
-    """An open question. `people`: who may answer it and has not."""
+    """An open question. `people`: who may answer it and has not; `unseen`: why nobody's yes would
+    count now."""
 
     id: str
     run: int
@@ -58,6 +61,7 @@ class AskLine:
     requested_by: str
     role: str
     people: tuple[str, ...]
+    unseen: str = ""
 
 
 def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
@@ -135,16 +139,17 @@ def open_asks() -> tuple[AskLine, ...]:
     asks = list(rows.select_related("step__run__runbook").order_by("asked_at"))
     if not asks:
         return ()
-    found, people = [], people_of()
+    found, people, fleet = [], people_of(), fleet_at(database_now())
     for ask in asks:
         with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
-            found.append(_line(ask, people))
+            found.append(_line(ask, people, fleet))
     return tuple(found)
 
 
-def _line(ask: Ask, people: People) -> AskLine:
+def _line(ask: Ask, people: People, fleet: Fleet) -> AskLine:
     run = ask.step.run
-    planned = plan_of(run).step(ask.step.name)
+    plan = plan_of(run)
+    planned = plan.step(ask.step.name)
     return AskLine(
         id=str(ask.pk),
         run=run.number,
@@ -158,4 +163,5 @@ def _line(ask: Ask, people: People) -> AskLine:
         requested_by=run.requested_by,
         role=planned.approval.role if planned.approval else "approver",
         people=tuple(answerers(run, ask, people)),
+        unseen=refuse_unseen(plan, fleet),
     )

@@ -224,7 +224,7 @@ def test_the_api_gives_the_brief_with_its_digest_and_takes_the_decision_on_it(
     kept = client.get(f"/api/recovery/decisions/{made.number}").json()
     assert kept["digest"] == made.digest
     assert client.get("/api/recovery/PAR1/decisions").json()[0]["by"] == "responder"
-    assert client.get("/api/recovery/NONE").status_code == 403
+    assert client.get("/api/recovery/NONE").status_code == 404
 
 
 def test_a_push_equals_a_reload_and_twelve_more_cost_no_more_queries(

@@ -51,8 +51,8 @@ def test_a_run_is_planned_prepared_started_and_watched_through_the_api(
     assert (told["state"], told["digest"]) == ("done", plan["digest"])
     assert post(client, f"runs/{number}/pause", reason="Late.").status_code == 403
     assert post(client, f"runs/{number}/explode", reason="Late.").status_code == 422
-    assert client.get("/api/drp/runs/999").status_code == 403
-    assert post(client, "plan", **(which | {"lost": "NONE"})).status_code == 403
+    assert client.get("/api/drp/runs/999").status_code == 404
+    assert post(client, "plan", **(which | {"lost": "NONE"})).status_code == 404
 
 
 def test_what_touches_production_is_started_by_its_name(ground: Ground, enter: Enter) -> None:

@@ -39,7 +39,7 @@ def test_a_runbook_is_proposed_and_made_active_by_another_person(ground: Ground)
     told = {"text": short_runbook().decode(), "base": 0, "reason": "New."}
     assert call("vera", "runbooks", told).status_code == 403
     bad = call("bruno", "runbooks", told | {"text": "runbook: x\n"})
-    assert bad.status_code == 403
+    assert bad.status_code == 422
     assert "line 1, column 1" in bad.json()["detail"]
     made = call("bruno", "runbooks", told).json()
     assert made["state"] == "draft"
@@ -48,7 +48,9 @@ def test_a_runbook_is_proposed_and_made_active_by_another_person(ground: Ground)
     assert call("bruno", review, word).status_code == 403, "who wrote it"
     assert call("amelie", review, word).status_code == 403, "no approver"
     assert call("chloe", review, word | {"over": 7}).status_code == 409
-    assert call("chloe", "runbooks/none/1/review", word).status_code == 409
+    assert call("chloe", "runbooks/none/1/review", word).status_code == 404
+    (listed,) = call("chloe", "runbooks").json()
+    assert [one["digest"] for one in listed["proposals"]] == [word["seen"]], "what it takes to say"
     assert call("chloe", review, word).status_code == 200
     assert RunbookVersion.objects.get().activated_by == "chloe"
     listed = call("vera", "runbooks").json()

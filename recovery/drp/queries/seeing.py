@@ -1,0 +1,36 @@
+"""Whether Tocsin sees now what a plan is about: who it moves things to, above all.
+
+Invariant: while it does not, no yes is taken; the words say since when, and of whom nothing is
+heard by the last words of its agents, since verdicts stand still.
+"""
+
+from __future__ import annotations
+
+from recovery.brief.decide import look_of, unseen_words
+from recovery.brief.parts import Look
+from recovery.brief.queries import Fleet
+from recovery.drp.facts import Mode
+from recovery.drp.plan import Plan
+from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.people import database_now
+
+REAL = frozenset({Mode.PLANNED, Mode.DISASTER})
+
+
+def refuse_unseen(plan: Plan, fleet: Fleet | None = None) -> str:
+    """Why a yes to this plan would rest on nothing now; empty where it would not."""
+    fleet = fleet or fleet_once(database_now())
+    into = plan.into.name
+    if (unseen := fleet.unseen(into)) is not None:
+        return unseen_words(into, unseen)
+    return refuse_into(plan, fleet)
+
+
+def refuse_into(plan: Plan, fleet: Fleet | None = None) -> str:
+    """Why nothing is moved to what takes over; empty where it stands, or where nothing is moved."""
+    fleet = fleet or fleet_once(database_now())
+    site = fleet.sites.get(plan.into.name) if plan.mode in REAL else None
+    if site is None or look_of(site) is not Look.LOST:
+        return ""
+    size = len(site.hosts)
+    return f"{site.name}, which takes over, looks lost: {size - site.heard} of {size} hosts."
