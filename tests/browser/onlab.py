@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
 
+from tests.support.running import wait_for
 from tests.support.stack import Stack
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -85,3 +87,17 @@ def person(stack: Stack, browser: Browser, name: str, **look: object) -> Iterato
         assert not made.failures
     finally:
         made.close()
+
+
+def press_until_taken(phone: Page) -> None:
+    """While Tocsin does not see, which may be for some seconds after a loss, no yes is taken: its
+    page says so, and is answered again."""
+
+    def is_taken() -> bool:
+        if "/recovery/runs/" not in phone.url:
+            with suppress(PlaywrightError):
+                phone.click(".seal >> text=/^Approve: /", timeout=1_000)
+        phone.wait_for_timeout(500)
+        return "/recovery/runs/" in phone.url
+
+    wait_for(is_taken, 60)

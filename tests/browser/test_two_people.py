@@ -23,7 +23,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from recovery.core import clock
 from recovery.drp.reports.document import Report, read_report
-from tests.browser.onlab import Person, person
+from tests.browser.onlab import Person, person, press_until_taken
 from tests.browser.passkeys import put_authenticator
 from tests.chaos_drp.before import rounds_before
 from tests.chaos_drp.rounds import Result
@@ -307,23 +307,9 @@ def _approves(two: Two, ask: str) -> None:
     phone.wait_for_url("**/recovery/approve/*/")
     _shoot(phone, f"approve-{ask[:4]}")
     _shoot(two.desk, f"run-{ask[:4]}")
-    _presses_until_taken(phone)
+    press_until_taken(phone)
     said = "SELECT count(*) FROM drp_approval WHERE ask_id = %s AND is_yes"
     assert two.stack.rows(said, ask) == [(1,)]
-
-
-def _presses_until_taken(phone: Page) -> None:
-    """While Tocsin does not see, which may be for some seconds after a loss, no yes is taken: its
-    page says so, and is answered again."""
-
-    def is_taken() -> bool:
-        if "/recovery/runs/" not in phone.url:
-            with suppress(PlaywrightError):
-                phone.click(".seal >> text=/^Approve: /", timeout=1_000)
-        phone.wait_for_timeout(500)
-        return "/recovery/runs/" in phone.url
-
-    wait_for(is_taken, 60)
 
 
 def _writes_down(page: Page, two: Two, step: str) -> None:

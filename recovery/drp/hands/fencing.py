@@ -20,8 +20,8 @@ from recovery.drp.hands.bench import Bench
 from recovery.drp.hands.closing import Held, Standing, judge
 from recovery.drp.hands.promises import promisers
 from recovery.drp.proven import tell_proven
-from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.held import Known, known_of
+from recovery.drp.queries.seeing import fleet_once
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.fences import (
     BY_RECEIPT,

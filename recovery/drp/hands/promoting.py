@@ -17,7 +17,7 @@ from recovery.drp.hands.bench import Bench
 from recovery.drp.models import Act, ApprovalUse
 from recovery.drp.plan import Plan
 from recovery.drp.queries.doubts import gone_replicas, mates_of
-from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.seeing import fleet_once
 from recovery.drp.sights import Heard, Order, Outcome
 from recovery.failover.actions.plans import WAITING, Wish, hear_word, promote_by_plan
 from recovery.failover.elect import WORSE

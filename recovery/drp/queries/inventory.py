@@ -19,9 +19,9 @@ from recovery.drp.planning.inventory import (
     SiteSight,
 )
 from recovery.drp.queries.doubts import doubts
-from recovery.drp.queries.fleets import fleet_once
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
+from recovery.drp.queries.seeing import fleet_once
 from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
 from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
 

@@ -6,15 +6,22 @@ heard by the last words of its agents, since verdicts stand still.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from recovery.brief.decide import look_of, unseen_words
 from recovery.brief.parts import Look
-from recovery.brief.queries import Fleet
+from recovery.brief.queries import Fleet, fleet_at
 from recovery.drp.facts import Mode
 from recovery.drp.plan import Plan
-from recovery.drp.queries.fleets import fleet_once
+from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
 
 REAL = frozenset({Mode.PLANNED, Mode.DISASTER})
+
+
+def fleet_once(now: datetime) -> Fleet:
+    """What a brief knows of every datacenter, as this look saw it first."""
+    return once(("fleet",), lambda: fleet_at(now))
 
 
 def refuse_unseen(plan: Plan, fleet: Fleet | None = None) -> str:

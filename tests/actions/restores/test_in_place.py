@@ -22,8 +22,7 @@ from recovery.operations.models import Operation
 from recovery.restores import actions
 from recovery.restores.lost import LeaseSight
 from recovery.restores.queries import Leases
-from tests.actions.restores.ground import FIRST, OPENS, POINT, Ground, make_ground
-from tests.actions.restores.ground import see as look
+from tests.actions.restores.ground import FIRST, POINT, Ground, make_ground
 from tests.actions.restores.test_business import SEEN, Pair, renew
 from tests.actions.restores.test_business import pair as pair  # noqa: PLC0414 - a fixture
 from tests.actions.restores.test_killed import (
@@ -104,39 +103,6 @@ def test_a_starter_database_goes_back_where_it_is_and_serves_until_what_replaces
     assert (after.state, after.epoch, after.adopting) == ("serving", 2, None)
     assert adopts(after) == [""]
     assert not Incident.objects.filter(opened_at__gt=NOW).exists()
-
-
-@pytest.mark.parametrize(
-    ("to", "words"),
-    [
-        (POINT + timedelta(seconds=1), "goes to 23 Nov 03:06:20 UTC and no further"),
-        (OPENS - timedelta(seconds=1), "begins at 22 Nov 21:07:00 UTC; the newest moment"),
-    ],
-)
-def test_a_moment_outside_the_window_is_refused_with_the_newest(to: object, words: str) -> None:
-    ground = make_serving()
-    with pytest.raises(Refused, match=words) as refused:
-        ground.ask(in_place=True, to=to)
-    assert "newest moment that can be restored is 23 Nov 03:06:20 UTC" in str(refused.value)
-
-
-def test_a_moment_of_which_nothing_tells_what_was_served_is_refused_with_both_neighbours() -> None:
-    ground = make_serving()
-    last, first = TO - timedelta(seconds=7), TO + timedelta(milliseconds=1300)
-    look({1: POINT, 2: POINT}, cuts=((last, first),))
-    words = (
-        r"another history there\. The newest moment before is 23 Nov 03:03:13 UTC, the first after"
-        r" it is 23 Nov 03:03:22 UTC\."
-    )
-    with pytest.raises(Refused, match=words):
-        ground.ask(in_place=True, to=TO)
-    assert ground.ask(in_place=True, to=last).to == last
-
-
-def test_both_people_see_the_part_of_a_second_that_one_of_them_wrote() -> None:
-    ground = make_serving()
-    asked = ground.ask(in_place=True, to=TO + timedelta(milliseconds=123))
-    assert "acknowledged after 23 Nov 03:03:20.123 UTC, and all" in asked.vouch.risk
 
 
 def test_it_is_refused_while_its_host_is_not_alive_or_it_fails_over(pair: Pair) -> None:

@@ -18,7 +18,6 @@ from recovery.drp.journal import Effect
 from recovery.drp.models import Act
 from recovery.drp.press import Press
 from recovery.drp.queries import authority
-from recovery.drp.queries.progress import restores_of
 from recovery.drp.sights import Heard, Order
 from recovery.failover.actions import standing
 from recovery.failover.models import Vouch
@@ -28,6 +27,7 @@ from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores.actions import hear_restores
 from recovery.restores.models import Restore
+from recovery.restores.screens import views_of
 from tests.actions.drp.hands.ground import (
     FENCE,
     Killed,
@@ -130,7 +130,7 @@ def test_one_restore_goes_by_the_words_of_who_asked_and_who_approved(product: Pr
         left_ms=750,
     )
     hear_restores(host=row.host_id, facts=[fact], now=product.now)
-    (view,) = restores_of(product.run.pk).values()
+    (view,) = views_of(Restore.objects.values_list("pk", flat=True)).values()
     assert view.progress is not None
     assert (view.progress.percent, view.progress.megabytes_a_second) == (50.0, 8.0)
     play(product)
