@@ -89,7 +89,6 @@ def _rings(alarm: Alarm, held: Incident, *, is_more: bool, actor: Actor, reason:
     """Whether it rings; what is more than what somebody took is nobody's from then on."""
     now, before = alarm.raised_at, queries.alarm_before(alarm.key, held)
     is_carried = incident_rows.is_carried(held)
-    is_more = is_more or (is_carried and bool(incident_rows.grave_of(held)))
     severity = Severity(alarm.severity)
     if not rings(before, _taken_at(held), severity, is_more=is_more, now=now):
         return False

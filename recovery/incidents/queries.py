@@ -80,7 +80,8 @@ def grave_of(incident: Incident) -> list[str]:
 
 
 def grave_in(members: Sequence[NewMember]) -> list[str]:
-    """What of these is never quiet at this moment, each with its sentence."""
+    """What of these is never quiet at this moment, each with its sentence: asked of the world, for
+    the host that held a standby may hold the primary now."""
     return _grave((str(one.kind), one.object_id, one.name) for one in members)
 
 
@@ -104,12 +105,6 @@ def unknown_of(incident: Incident, members: Sequence[NewMember]) -> list[str]:
     rows = Member.objects.filter(incident=incident)
     known = set(rows.values_list("kind", "object_id"))
     return [one.name for one in members if (str(one.kind), one.object_id) not in known]
-
-
-def not_taken(incident: Incident, members: Sequence[NewMember]) -> tuple[list[str], list[str]]:
-    """What of these nobody took with it: what it never hurt, and what is never quiet. The latter is
-    asked of the world: the host that held a standby may hold the primary now."""
-    return unknown_of(incident, members), grave_in(members)
 
 
 def unknown_in(domain: str, members: Sequence[NewMember]) -> list[str]:

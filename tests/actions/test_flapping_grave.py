@@ -16,13 +16,14 @@ from recovery.incidents import actions
 from recovery.incidents.cycle import watch_incidents
 from recovery.incidents.facts import MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
+from recovery.incidents.queries import grave_in
 from recovery.inventory.facts import Role, Verdict
 from recovery.inventory.models import Database, Host, Replica
 from tests.actions.detection.test_stories_held import record, situation
 from tests.actions.failover.fleet import Pair, copy, make_pair
 from tests.actions.test_alarms import channel
 from tests.actions.test_flapping import MINUTE, SECOND, leader, lose, rang
-from tests.support.fleet import BY, NOW, make_fleet, seat
+from tests.support.fleet import BY, NOW, make_application, make_fleet, seat
 
 pytestmark = pytest.mark.django_db
 ADA, BOB = Actor("person", "ada"), Actor("person", "bob")
@@ -118,6 +119,19 @@ def test_a_rack_that_grows_by_the_host_of_a_primary_rings_whoever_has_it() -> No
     assert len(rang()) == 2, "less is no news"
 
 
+def test_of_a_datacenter_that_grows_nobody_is_rung_twice() -> None:
+    """People decide about it: whoever has it has all of it."""
+    pair = make_pair()
+    one, other = pair.standby.host, pair.primary.host
+    for hosts in ((one,), (one, other)):
+        turn(hosts[-1], Verdict.LOST)
+        record(situation(Scope.DATACENTER, "PAR1", *hosts), at=NOW + len(hosts) * SECOND)
+        if hosts == (one,):
+            take(ADA, NOW + SECOND)
+    assert Incident.objects.get().acknowledged_by == "ada"
+    assert Alarm.objects.exclude(state="ended").get().state == "acknowledged"
+
+
 def test_an_application_at_risk_is_with_who_took_it_and_rings_once_it_is_down() -> None:
     by, fleet = leader(), make_fleet()
     channel()
@@ -132,11 +146,21 @@ def test_an_application_at_risk_is_with_who_took_it_and_rings_once_it_is_down() 
     assert watch(by, NOW + 14 * SECOND) == "resolved"
     assert lost(first, NOW + MINUTE).state == "acknowledged"
     ring_what_lasts(actor=by, now=NOW + MINUTE + SECOND)
+    turn(second, Verdict.SUSPECT)
+    ring_what_lasts(actor=by, now=NOW + MINUTE + SECOND)
     assert len(rang()) == 1, "at risk, as it was taken"
     transitions.move(other, "sick", actor=BY, reason="test", now=NOW)
     ring_what_lasts(actor=by, now=NOW + MINUTE + 2 * SECOND)
     assert len(rang()) == 2, "down"
     take(BOB, NOW + MINUTE + 3 * SECOND)
+
+
+def test_an_application_of_which_no_copy_is_wanted_is_not_down() -> None:
+    make_fleet()
+    for copies in (0, 1):
+        row = make_application(f"app-{copies}", copies=copies)
+        found = grave_in([NewMember(MemberKind.APPLICATION, str(row.pk), row.name)])
+        assert bool(found) == bool(copies)
 
 
 def test_what_is_lost_again_with_more_before_it_was_over_is_nobodys() -> None:

@@ -25,7 +25,7 @@ def add_members(
     """Let these belong to it; one that was whole again is hurt again, since then. Who took what was
     whole or over and is back, took no more than that: with more it is nobody's."""
     incident = incident.whole
-    new, grave = queries.not_taken(incident, members) if queries.is_carried(incident) else ([], [])
+    more = queries.unknown_of(incident, members) if queries.is_carried(incident) else []
     for member in members:
         row, is_new = Member.objects.get_or_create(
             incident=incident,
@@ -36,8 +36,8 @@ def add_members(
         if not is_new and row.whole_at is not None:
             again = max(since, row.whole_at)
             Member.objects.filter(pk=row.pk).update(whole_at=None, since=again)
-    if (new or grave) and queries.is_carried(held := hold_whole(incident)):
-        why = flapping.refuse_quiet(held.acknowledged_at, new, now, grave=grave)
+    if more and queries.is_carried(held := hold_whole(incident)):
+        why = flapping.refuse_quiet(held.acknowledged_at, more, now)
         take_back(incident=held, actor=actor, reason=why, now=now)
 
 

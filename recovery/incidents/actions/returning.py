@@ -40,8 +40,9 @@ def return_incident(
 ) -> Incident:
     """It was over and is back: its clocks begin with what lasts, its story has what was before.
     Who took it has it still, unless it is more now."""
-    new, grave = queries.not_taken(incident, members)
-    anew = flapping.refuse_quiet(incident.acknowledged_at, new, now, grave=grave)
+    anew = flapping.refuse_quiet(
+        incident.acknowledged_at, queries.unknown_of(incident, members), now
+    )
     times, first = queries.times_of(incident)
     return move(
         incident,
