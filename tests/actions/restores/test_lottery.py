@@ -87,7 +87,7 @@ def test_what_told_nothing_is_void_and_holds_nothing_against_the_archive(ground:
     ground.answer(Verb.RESTORE, OperationState.FAILED, said)
     assert drawn(ground, 3)
     proof = Proof.objects.get()
-    assert (proof.state, proof.said) == ("void", said)
+    assert (proof.state, proof.said) == ("void", said.removeprefix("host: "))
     (base,) = database_facts("notes")
     assert not any(one.disproof or one.proven_at for one in base.copies)
     judge_promises(now=ground.now)
