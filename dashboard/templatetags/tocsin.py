@@ -130,7 +130,8 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
         part = (
             f".{moment.microsecond // 1000:03d}" if form == "exact" and moment.microsecond else ""
         )
-        return format_html('<time datetime="{}">{:%d %b} {}{}</time>', iso, moment, clock, part)
+        whole = f"{moment:%d %b} {clock}{part}"
+        return format_html('<time datetime="{}">{}</time>', iso, whole)
     day = f"{moment:%Y-%m-%d}"
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, day, tenth)
 
