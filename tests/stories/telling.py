@@ -97,14 +97,17 @@ def acts(stack: Stack) -> tuple[int, int, int]:
 
 def victims(stack: Stack, of: int = 1) -> list[str]:
     """Hosts of different datacenters without the singleton, those with most containers first; where
-    a datacenter joined too late for a container, others of those that have some."""
+    a datacenter joined too late for a container, others of those that have some. Of several none
+    with a copy of what wants fast disks: few hosts have them, and the rest may have no room."""
+    picky = "search" if of > 1 else ""
     rows = stack.rows(
         "SELECT h.name, d.name, count(*) FROM inventory_placement p"
         " JOIN inventory_host h ON h.id = p.host_id"
         " JOIN inventory_datacenter d ON d.id = h.datacenter_id"
         " JOIN inventory_application a ON a.id = p.application_id"
         " WHERE p.state = 'running' GROUP BY 1, 2"
-        " HAVING bool_and(a.kind = 'stateless') ORDER BY 3 DESC, 1"
+        " HAVING bool_and(a.kind = 'stateless' AND a.name <> %s) ORDER BY 3 DESC, 1",
+        picky,
     )
     ordered = rows if of == 1 else rows[::-1]
     chosen: dict[str, str] = {}
