@@ -118,6 +118,17 @@ class Weed:
 
 
 def is_quiet(port: int) -> bool:
-    """Whether no other service of this machine, in whichever network namespace, has this port."""
+    """Whether no other service of this machine, in whichever network namespace, has this port.
+
+    A killed service leaves its sockets. Another user's in the way cannot be removed, and a master
+    that cannot have its own never leads.
+    """
     sockets = Path("/tmp").glob(f"seaweedfs-*-{port}.sock")  # noqa: S108 (its own choice)
-    return is_free(port) and not any(opens(each) for each in sockets)
+    return is_free(port) and not any(opens(each) or not _is_ours(each) for each in sockets)
+
+
+def _is_ours(socket: Path) -> bool:
+    try:
+        return socket.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return True
