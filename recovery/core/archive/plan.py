@@ -18,7 +18,8 @@ class RestorePlan:
     """`name`: of the manifest. `manifest`: None until it was read; then its pieces were compared
     with the listing. `chunks`: of the log, in order, without marks. `histories`: up to that of the
     timeline that is recovered to, which was served at that moment. `to`: None is the newest.
-    `moment`: every commit acknowledged up to then comes back."""
+    `moment`: every commit acknowledged up to then comes back. `due`: the position that has to be
+    replayed for it, marks counted."""
 
     name: ManifestName
     manifest: Manifest | None
@@ -26,6 +27,7 @@ class RestorePlan:
     histories: tuple[History, ...]
     to: datetime | None
     moment: datetime
+    due: int = 0
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -75,13 +77,15 @@ def plan_restore(
         rest = coverage(each for each in everything if each.name != str(backup.name))
         return Refusal(wrong, rest.moment, rest.windows)
     assert backup.moment is not None
+    chunks, due = _needed(backup.name, chain, to)
     return RestorePlan(
         name=backup.name,
         manifest=manifest,
-        chunks=_needed(backup.name, chain, to),
+        chunks=chunks,
         histories=chain.histories,
         to=to,
         moment=backup.moment if to is None else to,
+        due=due,
     )
 
 
@@ -150,16 +154,20 @@ def _wrong(backup: Backup, manifest: Manifest, objects: Iterable[ObjectInfo]) ->
     return ""
 
 
-def _needed(name: ManifestName, chain: Chain, to: datetime | None) -> tuple[Chunk, ...]:
-    """Up to the first that proves this moment."""
+def _needed(name: ManifestName, chain: Chain, to: datetime | None) -> tuple[tuple[Chunk, ...], int]:
+    """Up to the first that proves this moment, with the position that its proof speaks of: that of
+    a mark may lie beyond what the pieces with bytes prove by themselves."""
     histories = chain.histories
     first = {each.timeline: each.switch for each in histories} | {name.timeline: name.stop}
     left = {each.parent: each.switch for each in histories}
     found: list[Chunk] = []
+    due = name.stop
     for chunk in chain.chunks:
         if chunk.stop > chunk.start:
             found.append(chunk)
-        ends = first[chunk.timeline], left.get(chunk.timeline)
-        if to and chunk.moment and chunk.moment >= to and proves(chunk, *ends):
+        if not proves(chunk, first[chunk.timeline], left.get(chunk.timeline)):
+            continue
+        due = max(due, chunk.stop)
+        if to and chunk.moment and chunk.moment >= to:
             break
-    return tuple(found)
+    return tuple(found), due

@@ -43,8 +43,9 @@ def refuse_short(plan: RestorePlan, replay: Replay, canary: datetime | None) -> 
     """Why less came back than every commit up to `plan.moment`, with the newest moment that did.
 
     A piece of the log may end within a record, whose rest is in the next one: no commit before the
-    piece's moment lies there. An old canary alone proves no lack: singing may have failed."""
-    due = max((chunk.stop for chunk in _proving(plan)), default=plan.name.stop)
+    piece's moment lies there. An old canary, or an old newest commit, alone proves no lack: nobody
+    may have written; so positions are compared, and never times."""
+    due = plan.due
     if replay.is_at_target or replay.end >= due or _is_cut_record(replay, due):
         return None
     reached = [each.moment for each in _proving(plan) if each.stop <= replay.end and each.moment]

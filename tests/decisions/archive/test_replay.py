@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from recovery.core.archive import SEGMENT, Refusal, Replay, lsn_text, refuse_short, replay_of
-from tests.decisions.archive.build import at
-from tests.decisions.archive.test_plan import ALL, planned
+from tests.decisions.archive.build import at, chunk, whole
+from tests.decisions.archive.test_plan import ALL, BASE, planned
 
 DUE = 5 * SEGMENT
 
@@ -41,6 +41,17 @@ def test_a_canary_that_was_read_back_moves_the_newest_moment_and_an_old_one_refu
 
 def test_a_replay_that_met_a_commit_of_after_the_moment_is_whole_wherever_it_ended() -> None:
     assert refuse_short(planned(ALL, 1.5), Replay(SEGMENT, is_at_target=True), None) is None
+
+
+def test_what_a_mark_alone_promises_is_replayed_to_the_mark() -> None:
+    """A piece that proved nothing when it was cut, and then a mark where it ends: the newest moment
+    is the mark's, and rests on all of that piece."""
+    plan = planned([*whole(BASE), chunk(3, 4, 1), chunk(4, 5), chunk(5, 5, 4)])
+    assert plan.moment == at(4)
+    short = refuse_short(plan, Replay(int(4.5 * SEGMENT), is_at_target=False), None)
+    assert short is not None
+    assert short.newest == at(1)
+    assert refuse_short(plan, Replay(DUE, is_at_target=False), None) is None
 
 
 @pytest.mark.parametrize(
