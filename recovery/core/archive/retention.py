@@ -2,8 +2,9 @@
 
 Invariants: while a database has a restorable backup, it keeps one; what a kept backup and its log
 need stays; the moments of the last `days` stay restorable as far as they were; what a backup that
-has no manifest or no log yet may still need stays; a manifest goes before its pieces, so that what
-is half removed is no backup. A clock that jumps makes nothing older: between two objects no more
+has no manifest or no log yet may still need stays; so does a base that leads to the newest
+timeline, while that may be about to speak; a manifest goes before its pieces, so that what is half
+removed is no backup. A clock that jumps makes nothing older: between two objects no more
 time has passed than `gap`, whatever anybody's clock says, and one that jumps back removes nothing.
 """
 
@@ -48,7 +49,7 @@ def retention(
         if is_former and _is_over(seen, edge, quiet):
             gone += _all(listing)
         else:
-            gone += _outlived(seen, listing, ours, edge, policy)
+            gone += _outlived(seen, listing, ours, (edge, quiet), policy)
     return tuple(dict.fromkeys(gone))
 
 
@@ -93,18 +94,35 @@ def _outlived(
     seen: Coverage,
     listing: Listing,
     ours: tuple[ObjectInfo, ...],
-    edge: datetime,
+    since: tuple[datetime, datetime],
     policy: RetentionPolicy,
 ) -> list[str]:
+    """`since`: from when on each moment stays, and each timeline that never spoke."""
+    edge, quiet = since
     whole = [each for each in seen.backups if each.is_restorable]
     kept = _kept(whole, edge, policy, {info.name: info.modified for info in ours})
+    leads = _leads_to(listing, whole, quiet)
     while kept:
         gone = _before(seen, listing, kept)
-        if len(kept) == len(whole) or _keeps(seen, ours, gone, edge):
+        is_led_to = _leads_to(listing, kept, quiet) == leads
+        if len(kept) == len(whole) or (is_led_to and _keeps(seen, ours, gone, edge)):
             return gone
         # A promotion may have left an older log than the newest backups were taken from.
         kept = whole[-len(kept) - 1 :]
     return []
+
+
+def _leads_to(listing: Listing, backups: list[Backup], quiet: datetime) -> int:
+    """The newest timeline that begins from one of these, whether or not anything of it came yet.
+    One that began long ago and never said a word is nobody's."""
+    log = listing.log
+    silent = {
+        timeline
+        for timeline, history in log.histories.items()
+        if listing.came[str(history)] < quiet and not any(log.own(timeline))
+    }
+    led = (each.chain.timelines - silent for each in backups)
+    return max((max(timelines, default=0) for timelines in led), default=0)
 
 
 def _before(seen: Coverage, listing: Listing, kept: list[Backup]) -> list[str]:

@@ -130,3 +130,37 @@ def test_the_first_step_back_is_no_longer_than_the_others() -> None:
     assert back(80, 30) == at(50), "one that was written after now tells nothing"
     assert back(9999, 300) == at(-6080)
     assert ago([], at(5), hour, hour) == at(-55)
+
+
+LEFT = [
+    *whole(base(0, SEGMENT)),
+    *whole(base(8, 2 * SEGMENT, int(2.25 * SEGMENT))),
+    chunk(1, 2.25, 11),
+    replace(history(2, 1, 2), modified=at(11)),
+]
+"""Its newest base ends after the point from which somebody else leads, who has said nothing yet."""
+ONE = RetentionPolicy(backups=1, days=0, gap=timedelta(days=9))
+
+
+def test_the_base_that_leads_to_a_timeline_that_says_nothing_yet_stays() -> None:
+    """Found by the property: it was gone when the first word of who serves came."""
+    assert retention(LEFT, at(12), ONE) == ()
+    assert coverage([*LEFT, chunk(2, 2, 13, timeline=2)]).moment == at(13)
+
+
+def test_a_timeline_that_never_said_a_word_holds_no_base_for_longer_than_a_day() -> None:
+    day = at(11) + ONE.orphans
+    assert retention(LEFT, day, ONE) == ()
+    gone = retention(LEFT, day + timedelta(seconds=1), ONE)
+    assert gone == tuple(each.name for each in (LEFT[2], *LEFT[:2]))
+
+
+def test_a_base_that_ends_where_one_left_leads_nowhere_before_the_new_one_speaks() -> None:
+    """It may be an old primary's that went on, whose word would be the newest: the one before it
+    stays until the new timeline proves a moment."""
+    before, last = base(0, SEGMENT), base(14, 2 * SEGMENT)
+    left = replace(history(2, 1, 2), modified=at(15))
+    objects = [*whole(before), *whole(last), chunk(1, 2, 9), chunk(2, 2, 15), left]
+    assert retention(objects, at(16), ONE) == ()
+    spoken = [*objects, chunk(2, 3, 17, timeline=2)]
+    assert str(before) in retention(spoken, at(18), ONE)

@@ -23,14 +23,14 @@ from recovery.core.archive import (
 from recovery.core.ports.stores import ObjectInfo
 from tests.decisions.archive.build import at
 from tests.properties.archive.served import brought, is_split, never_came, served, wound_back
-from tests.properties.archive.worlds import World, given_back, owed, worlds
+from tests.properties.archive.worlds import STEP, World, given_back, owed, worlds
 
 LOST = st.sets(st.integers(0, 60), max_size=3)
 POLICIES = st.builds(
     RetentionPolicy,
     backups=st.integers(1, 3),
     days=st.floats(0, 0.03),
-    orphans=st.just(timedelta(minutes=10)),
+    orphans=st.just(timedelta(days=1)),
 )
 
 
@@ -78,21 +78,38 @@ def _log(objects: list[ObjectInfo]) -> list[Chunk | History | ManifestName]:
     return [each for each in found if isinstance(each, Chunk | History | ManifestName)]
 
 
+def _is_led_to(world: World, objects: list[ObjectInfo], history: History, *, ends: int) -> bool:
+    """Whether one of these bases lies on the way to this timeline, and ended so much before it."""
+    bases = [each for each in _log(objects) if isinstance(each, ManifestName)]
+    timeline, end = history.parent, history.switch
+    while not any(each.timeline == timeline and each.stop + ends <= end for each in bases):
+        if timeline not in world.parents:
+            return False
+        end = min(end, world.switches[timeline] * STEP)
+        timeline = world.parents[timeline]
+    return True
+
+
 @given(worlds(), LOST, POLICIES, st.data())
 @settings(max_examples=200)
 def test_what_is_to_come_is_worth_the_same_whatever_retention_took(
     world: World, lost: set[int], policy: RetentionPolicy, data: st.DataObject
 ) -> None:
     """A backup that was being made when things were removed is whole once the rest has come. Who
-    leaves a history that was left already, from before every kept base, needs a base of its own."""
+    leaves a history that was left already, or leaves one from before every kept base or just where
+    one ends, needs a base of its own; not so who left it before things were removed."""
     count = data.draw(st.integers(0, len(world.objects)))
     before = [each for n, each in enumerate(world.objects[:count]) if n not in lost]
     now = max((each.modified for each in before), default=at(0)) + timedelta(minutes=1)
     gone = set(retention(before, now, policy))
     late = world.objects[count:]
     newest = max((each.timeline for each in _log(before)), default=0)
-    assume(all(each.parent >= newest for each in _log(late) if isinstance(each, History)))
     whole, thinned = [*before, *late], [each for each in before if each.name not in gone] + late
+    for each in _log(late):
+        if isinstance(each, History):
+            assume(each.parent >= newest)
+            is_led_to = _is_led_to(world, thinned, each, ends=1)
+            assume(is_led_to or not _is_led_to(world, whole, each, ends=0))
     assert coverage(thinned).moment == coverage(whole).moment
 
 
