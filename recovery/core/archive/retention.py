@@ -102,8 +102,13 @@ def _outlived(
     whole = [each for each in seen.backups if each.is_restorable]
     kept = _kept(whole, edge, policy, {info.name: info.modified for info in ours})
     leads = _leads_to(listing, whole, quiet)
+    waiting = [
+        each
+        for each in seen.backups
+        if not each.is_restorable and listing.came[str(each.name)] >= quiet
+    ]
     while kept:
-        gone = _before(seen, listing, kept)
+        gone = _before(seen, listing, kept, waiting)
         is_led_to = _leads_to(listing, kept, quiet) == leads
         if len(kept) == len(whole) or (is_led_to and _keeps(seen, ours, gone, edge)):
             return gone
@@ -125,14 +130,18 @@ def _leads_to(listing: Listing, backups: list[Backup], quiet: datetime) -> int:
     return max((max(timelines, default=0) for timelines in led), default=0)
 
 
-def _before(seen: Coverage, listing: Listing, kept: list[Backup]) -> list[str]:
-    """Backups older than all of these, and the log that none of these needs."""
+def _before(
+    seen: Coverage, listing: Listing, kept: list[Backup], waiting: list[Backup]
+) -> list[str]:
+    """Backups older than all that are kept, and the log that none of these needs. `waiting`: those
+    that came lately and whose log may still come."""
     oldest = min(each.name.backup for each in kept)
-    gone = [each for each in seen.backups if each.name.backup < oldest and each not in kept]
+    stays = [*kept, *waiting]
+    gone = [each for each in seen.backups if each.name.backup < oldest and each not in stays]
     names = [str(each.name) for each in gone]
     for each in gone:
         names += [info.name for _, info in sorted(listing.parts[each.name.backup].items())]
-    bases = [each.name for each in kept if each.name.kind == "base"]
+    bases = [each.name for each in stays if each.name.kind == "base"]
     return names + (_log(listing, bases) if bases else [])
 
 

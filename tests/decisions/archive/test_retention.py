@@ -164,3 +164,13 @@ def test_a_base_that_ends_where_one_left_leads_nowhere_before_the_new_one_speaks
     assert retention(objects, at(16), ONE) == ()
     spoken = [*objects, chunk(2, 3, 17, timeline=2)]
     assert str(before) in retention(spoken, at(18), ONE)
+
+
+def test_a_base_whose_log_may_still_come_stays_for_a_day_beside_a_newer_one() -> None:
+    """Found by the property: the newer one was an old primary's that had gone on alone."""
+    waits, last = base(0, SEGMENT, timeline=2), base(8, SEGMENT)
+    objects = [*whole(waits), *whole(last), chunk(1, 2, 9)]
+    day = at(0.5) + ONE.orphans
+    assert retention(objects, day, ONE) == ()
+    gone = retention(objects, day + timedelta(seconds=1), ONE)
+    assert gone == tuple(each.name for each in (objects[2], *objects[:2]))
