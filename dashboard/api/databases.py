@@ -84,25 +84,6 @@ class ChoiceIn(Why):
     first: UUID | None = None
 
 
-class ExportOut(Schema):
-    """What a returned copy held beyond its primary, sealed in `store` until `ends_at`. `digest`: of
-    its objects; `taken`: how often somebody took it away; `is_there`: whether anybody still can."""
-
-    id: UUID
-    replica: str
-    host: str
-    store: str
-    made_at: datetime
-    ends_at: datetime
-    bytes: int
-    plain: int
-    files: int
-    said: str
-    digest: str
-    taken: int
-    is_there: bool
-
-
 @router.get("", response=list[DatabaseOut])
 def databases(request: HttpRequest) -> list[DatabaseView]:
     caller(request, May.VIEW)
@@ -147,7 +128,7 @@ def allow_failover(request: HttpRequest, name: str, why: Why) -> dict[str, str]:
     return {"said": acts.allow_failover(name, who.actor, why.reason)}
 
 
-@router.get("/{name}/exports", response=list[ExportOut])
+@router.get("/{name}/exports", response=list[ExportView])
 def listed(request: HttpRequest, name: str) -> list[ExportView]:
     """The newest first."""
     caller(request, May.VIEW)

@@ -12,7 +12,9 @@ from recovery.backups.exports import Export, ExportState
 
 @dataclass(frozen=True, slots=True)
 class ExportView:
-    """One that was made. `is_there`: as far as anybody looked."""
+    """What a returned copy held beyond its primary, sealed in `store` until `ends_at`. `digest`: of
+    its objects; `taken`: how often somebody took it away; `is_there`: whether anybody still can, as
+    far as anybody looked. The API gives it as it is."""
 
     id: UUID
     database: str
