@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
-from recovery.core.errors import Refused
+from recovery.core.errors import Forbidden
 
 
 class Role(StrEnum):
@@ -104,9 +104,9 @@ def may(role: Role | None, act: May) -> bool:
 
 
 def require(role: Role | None, act: May) -> None:
-    """Raise `Refused` with who may instead."""
+    """Raise `Forbidden` with who may instead."""
     if not may(role, act):
         able = ", ".join(r for r in Role if act in TABLE[r])
-        raise Refused(
+        raise Forbidden(
             f"As {role or 'nobody'} you may not {act}.", todo=f"Ask someone who is: {able}."
         )

@@ -30,7 +30,7 @@ def switch_over(name: str, host: str, actor: Actor, reason: str) -> str:
     database = _database(name)
     target = Replica.objects.filter(database=database, host__name=host).first()
     if target is None:
-        raise Refused(f"{name} has no copy on {host}.", field="target")
+        raise Missing(f"{name} has no copy on {host}.", field="target")
     begun = people.request_switchover(
         database=database, target=target, actor=actor, reason=reason, now=clock.system.now()
     )

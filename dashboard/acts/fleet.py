@@ -21,7 +21,7 @@ from recovery.incidents import screens as incident_rows
 from recovery.incidents.models import Incident
 from recovery.inventory import actions as inventory
 from recovery.inventory import screens as inventory_rows
-from recovery.inventory.models import Host, Placement
+from recovery.inventory.models import Datacenter, Host, Placement
 from recovery.lab import actions as lab_actions
 from recovery.scheduling import actions as scheduling
 
@@ -38,6 +38,11 @@ def _host(name: str) -> Host:
     if found is None:
         raise Missing(f"There is no host {name}.", field="host")
     return found
+
+
+def _check_site(name: str) -> None:
+    if not Datacenter.objects.filter(name=name).exists():
+        raise Missing(f"There is no datacenter {name}.", field="datacenter")
 
 
 def acknowledge_incident(number: int, actor: Actor, reason: str) -> str:
@@ -86,7 +91,7 @@ def lab_host(name: str, verb: str, actor: Actor, reason: str) -> str:
     """Do this to one lab host."""
     lab.must_run()
     if verb not in lab.ACTIONS:
-        raise Refused(f"A lab host cannot be asked to {verb}.", field="verb")
+        raise Missing(f"A lab host cannot be asked to {verb}.", field="verb")
     host = _host(name)
     lab.ACTIONS[verb](host=host.name, actor=actor, reason=reason, now=clock.system.now())
     return f"{lab.HOST_VERBS[verb]} {host.name}: done. Watch what Tocsin makes of it."
@@ -95,6 +100,7 @@ def lab_host(name: str, verb: str, actor: Actor, reason: str) -> str:
 def lose_datacenter(name: str, actor: Actor, reason: str) -> str:
     """Lose every lab host of a datacenter at once."""
     lab.must_run()
+    _check_site(name)
     lab_actions.lose_datacenter(datacenter=name, actor=actor, reason=reason, now=clock.system.now())
     return f"{name} is lost."
 
@@ -149,6 +155,7 @@ def lift_freeze(pk: str, actor: Actor, reason: str) -> str:
 
 def lift_fence(site: str, actor: Actor, reason: str) -> str:
     """Its hosts are met again; what was promoted elsewhere stays there."""
+    _check_site(site)
     lift = fences.lift_fence
     lift(datacenter=site, actor=actor, reason=reason, now=clock.system.now())
     return (

@@ -88,6 +88,29 @@ def kept_ids(back: Back, names: Collection[str], field: str = "keep") -> frozens
     return frozenset(ids[name] for name in names)
 
 
+def check_decided(start: Start) -> None:
+    """`Refused` where something is kept or exported that does not go back: one whose id is mistyped
+    would be let go."""
+    keep = start.keep or frozenset()
+    if not keep and not start.export:
+        return
+    back = start.wish.back
+    if back is None:
+        raise Refused("Name the run that is taken back too.", field="origin")
+    check_ids(back, keep, field="keep")
+    check_ids(back, start.export, field="export")
+
+
+def check_ids(back: Back, ids: Collection[str], field: str) -> None:
+    """`Refused` names each of these databases that does not go back."""
+    if unknown := sorted(set(ids) - {one.target.id for one in back.moves}):
+        raise Refused(
+            f"{back.name} moved no database {', '.join(unknown)} that goes back.",
+            field=field,
+            kept="Nothing was prepared.",
+        )
+
+
 def prepare(
     start: Start,
     *,

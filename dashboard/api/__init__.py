@@ -1,4 +1,8 @@
-"""The API: the same permissions and the same actions as the pages; OpenAPI from its types."""
+"""The API: the same permissions and the same actions as the pages; OpenAPI from its types.
+
+What is refused is 422 where a field that was sent is at fault, 403 where this person may not, 404
+where what is named is not there, and 409 where it is as it is: in a state that allows it not.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,15 @@ from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
 from dashboard.api.routes import router
 from dashboard.api.runs import router as runs
-from recovery.core.errors import Conflict, Incomplete, Missing, TocsinError, Unsure
+from recovery.core.errors import (
+    Conflict,
+    Forbidden,
+    Incomplete,
+    Missing,
+    Refused,
+    TocsinError,
+    Unsure,
+)
 from recovery.drp.runbooks.faults import BadRunbook
 
 api = NinjaAPI(
@@ -45,12 +57,18 @@ def refused(request: HttpRequest, error: TocsinError) -> HttpResponse:
         "kept": error.kept,
         "todo": error.todo,
     }
+    return api.create_response(request, body, status=status_of(error))
+
+
+def status_of(error: TocsinError) -> int:
+    """The first kind of these that it is. Whatever else failed is no fault of who called."""
     known = (
-        (Conflict, 409),
-        (Unsure, 504),
-        (Incomplete, 400),
+        (Forbidden, 403),
         (Missing, 404),
+        (Incomplete, 400),
+        (Refused, 422 if error.field else 409),
+        (Conflict, 409),
         (BadRunbook, 422),
+        (Unsure, 504),
     )
-    status = next((code for kind, code in known if isinstance(error, kind)), 403)
-    return api.create_response(request, body, status=status)
+    return next((code for kind, code in known if isinstance(error, kind)), 503)

@@ -9,6 +9,7 @@ from ninja import Field, Router, Schema
 
 from dashboard.acts import plans as acts
 from dashboard.api.auth import caller
+from dashboard.api.schemas import Told
 from dashboard.permissions import May
 from recovery.core.errors import Missing
 from recovery.drp.models import RunbookVersion
@@ -40,7 +41,7 @@ class RunbookOut(Schema):
     looked_at: datetime | None
 
 
-class ProposalIn(Schema):
+class ProposalIn(Told):
     """`base`: the newest version that was seen, 0 for a new runbook."""
 
     name: str = Field(default="", max_length=40)
@@ -49,7 +50,7 @@ class ProposalIn(Schema):
     reason: str = Field(min_length=3, max_length=300)
 
 
-class ReviewIn(Schema):
+class ReviewIn(Told):
     """`seen`: the digest of what was read; `over`: the version in force it was compared with."""
 
     seen: str = Field(max_length=64)

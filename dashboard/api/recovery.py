@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 
 from dashboard.acts import recovery as acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why, Words, Written
+from dashboard.api.schemas import Done, Told, Why, Words, Written
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.brief import screens
@@ -71,7 +71,7 @@ class DecisionOut(Schema):
     shown: str
 
 
-class SaidIn(Schema):
+class SaidIn(Told):
     """What the provider said, who said it and when; `said_at` null: just now."""
 
     said: Words = Field(min_length=1, max_length=500)

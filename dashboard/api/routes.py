@@ -10,7 +10,7 @@ from ninja import Field, Router, Schema
 
 from dashboard.acts import fleet as acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why, Words
+from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.core.errors import Missing
@@ -20,7 +20,7 @@ from recovery.inventory import screens as inventory
 router = Router()
 
 
-class NoteIn(Schema):
+class NoteIn(Told):
     text: Words = Field(min_length=1, max_length=300)
 
 
@@ -226,6 +226,8 @@ def hosts(request: HttpRequest) -> list[inventory.HostCell]:
 @router.get("/hosts/{name}/seats", response=list[SeatOut])
 def host_seats(request: HttpRequest, name: str) -> list[inventory.Seat]:
     caller(request, May.VIEW)
+    if inventory.find_host(name) is None:
+        raise Missing(f"There is no host {name}.", field="name")
     return list(inventory.seats_of_host(name))
 
 
@@ -255,6 +257,8 @@ def applications(request: HttpRequest) -> list[inventory.ApplicationView]:
 @router.get("/applications/{name}/seats", response=list[SeatOut])
 def application_seats(request: HttpRequest, name: str) -> list[inventory.Seat]:
     caller(request, May.VIEW)
+    if inventory.find_application(name) is None:
+        raise Missing(f"There is no application {name}.", field="name")
     return list(inventory.seats_of_application(name))
 
 

@@ -13,10 +13,10 @@ from ninja import Field, Router, Schema
 
 from dashboard.acts import runs as acts
 from dashboard.api.auth import caller
-from dashboard.api.schemas import Done, Why, Words
+from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.core.errors import Missing, Refused
+from recovery.core.errors import Conflict, Missing, Refused
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
@@ -95,24 +95,27 @@ class OneRunOut(Schema):
     steps: list[StepOut]
 
 
-class PlanIn(Schema):
-    """Which runbook, how, for what. `origin`: the number of the run that is taken back; `keep`: ids
-    of the databases of which what their returned copies hold is kept, null: Tocsin proposes;
-    `export`: of which it goes into a store first."""
+class PlanIn(Told):
+    """Which runbook (its name, as it is in force), how, for what: `lost` is recovered in `into`,
+    two datacenters by name. `origin`: the number of the run that is taken back, 0: of none; then
+    `keep`: ids of the databases of which what their returned copies hold is kept, null: Tocsin
+    proposes; `export`: of which it goes into a store first. Both name databases that go back, and
+    nothing else. How long it takes is worked out, and nobody tells it."""
 
-    runbook: Words = Field(max_length=40)
+    runbook: Words = Field(min_length=1, max_length=40)
     mode: Mode
-    lost: Words = Field(max_length=80)
-    into: Words = Field(max_length=80)
+    lost: Words = Field(min_length=1, max_length=80)
+    into: Words = Field(min_length=1, max_length=80)
     origin: int = Field(0, ge=0, le=10**9)
-    keep: list[Words] | None = Field(None, max_length=10_000)
-    export: list[Words] = Field([], max_length=10_000)
+    keep: list[UUID] | None = Field(None, max_length=10_000)
+    export: list[UUID] = Field([], max_length=10_000)
 
 
 class PlanOut(Schema):
     """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until
     it is prepared, a quarter for each part; `leaves`: databases that it leaves as they are,
-    `leaving`: so in a sentence; `simulated`: of each step, whether it would work, and why."""
+    `leaving`: so in a sentence; `seconds`: all of it takes at most, along its longest chain of
+    steps; `simulated`: of each step, whether it would work, and why."""
 
     digest: str
     seen: str
@@ -261,11 +264,13 @@ def _start(request: HttpRequest, told: PlanIn) -> acts.Start:
     if told.lost not in screen.recovery.sites:
         raise Missing(f"There is no datacenter {told.lost}.", field="lost")
     said = screen.brief(told.lost).sentence
-    keep = frozenset(told.keep) if told.keep is not None else None
-    export = frozenset(told.export)
-    return acts.Start(
+    keep = frozenset(map(str, told.keep)) if told.keep is not None else None
+    export = frozenset(map(str, told.export))
+    start = acts.Start(
         told.runbook, told.mode, told.lost, told.into, said, told.origin, keep, export
     )
+    acts.check_decided(start)
+    return start
 
 
 @router.post("/runs/{number}/{verb}", response=Done)
@@ -302,5 +307,5 @@ def deny(request: HttpRequest, ask: UUID, told: DenyIn) -> dict[str, str]:
     who = caller(request, May.ANSWER)
     page = acts.find_ask(ask, who.actor.id)
     if told.digest != page.run.digest:
-        raise Refused("It is of another plan than the one that you read.", field="digest")
+        raise Conflict("It is of another plan than the one that you read.", field="digest")
     return {"said": acts.deny(page, actor=who.actor, reason=told.reason)}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, StringConstraints
 
 from recovery.core.moments import REFUSAL, BadMoment, read_moment
 
@@ -25,7 +25,13 @@ Written = Annotated[datetime, BeforeValidator(_read)]
 """A moment that a person or a program writes, as the pages' forms read it."""
 
 
-class Why(Schema):
+class Told(Schema):
+    """What is sent. A field that nobody reads is refused: who sent it would think it was heeded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Why(Told):
     """A reason: it stands in the log."""
 
     reason: Words = Field(min_length=3, max_length=300)

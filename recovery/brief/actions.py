@@ -60,9 +60,7 @@ def decide_on(
             raise Missing(f"There is no datacenter {datacenter}.", field="datacenter")
         brief = fleet_at(now).brief(site.name)
         if not brief.is_lost:
-            raise Refused(
-                f"There is nothing to decide about {site}. {brief.sentence}", field="datacenter"
-            )
+            raise Refused(f"There is nothing to decide about {site}. {brief.sentence}")
         text = canonical(document(brief))
         if found := _differences(seen, text):
             raise Changed(found)

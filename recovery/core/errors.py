@@ -25,6 +25,10 @@ class Refused(TocsinError):
     """The rules forbid it: the reason is a sentence for an operator."""
 
 
+class Forbidden(Refused):
+    """This person may not: another one may."""
+
+
 class Missing(Refused):
     """What is named is not there."""
 

@@ -71,16 +71,23 @@ def refuse_press(
     """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more."""
     if press is Press.SKIP and step in run.steps and run.steps[step].planned.kind in UNSKIPPABLE:
         return _never_skipped(run.steps[step])  # nobody's role changes it
-    if ROLE[press] not in roles:
-        return f"That takes the role {ROLE[press]}."
+    if why := refuse_role(press, run, roles, step):
+        return why
     if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
         return "Say why: it is kept with the run."
     if press in ON_STEP and step not in run.steps:
         return f"There is no step {step} in this run."
-    is_grave = press is Press.TELL and run.steps[step].planned.wants_passkey
+    return _RULES[press](run, step, key)
+
+
+def refuse_role(press: Press, run: RunSight, roles: frozenset[str], step: str) -> str:
+    """Why nobody of these roles alone presses it."""
+    if ROLE[press] not in roles:
+        return f"That takes the role {ROLE[press]}."
+    is_grave = press is Press.TELL and step in run.steps and run.steps[step].planned.wants_passkey
     if is_grave and "approver" not in roles:
         return "What takes a passkey is told to be done, or not, by the role approver."
-    return _RULES[press](run, step, key)
+    return ""
 
 
 def refuse_presser(press: Press, run: RunSight, who: Presser, step: str) -> str:

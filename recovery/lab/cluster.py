@@ -124,7 +124,7 @@ class Lab:
         """Starts a host that is down: same disk, new boot."""
         machine = self.machine(name)
         if machine.is_up:
-            raise Refused(f"{name} is running already.", field="host")
+            raise Refused(f"{name} is running already.")
         assert self._nursery is not None
         folder = private_folder(self._settings.host_folder(name))
         config = self._config(machine, folder)
@@ -199,13 +199,13 @@ class Lab:
     def _running(self, name: str) -> Machine:
         machine = self.machine(name)
         if not machine.is_up:
-            raise Refused(f"{name} is not running.", field="host", todo="Restart it first.")
+            raise Refused(f"{name} is not running.", todo="Restart it first.")
         return machine
 
     def _signal_agent(self, name: str, number: signal.Signals) -> None:
         agent = processes.agent_of(self._running(name).pid)
         if agent is None:
-            raise Refused(f"{name} has no agent at this moment.", field="host")
+            raise Refused(f"{name} has no agent at this moment.")
         processes.send(agent, number)
 
     def _lost(self, machine: Machine) -> None:

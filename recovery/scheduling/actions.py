@@ -202,13 +202,11 @@ def release_placement(
     """
     if placement.application.kind != Kind.SINGLETON:
         raise Refused(
-            f"{placement.application.name} is stateless: it needs no proof to be replaced.",
-            field="placement",
+            f"{placement.application.name} is stateless: it needs no proof to be replaced."
         )
     if placement.state != PlacementState.LOST:
         raise Refused(
             f"{placement} is {placement.state}: a seat is released after its host was lost.",
-            field="placement",
             todo="Stop it, or wait for the verdict on its host.",
         )
     release = Release(placement=placement, proof=proof, released_at=now, released_by=actor.id)

@@ -319,7 +319,7 @@ def test_too_late_is_said_beside_the_button_and_by_page_and_api(
     told = sign_in("responder").post(
         "/api/databases/orders-pg/call-off", why, content_type="application/json"
     )
-    assert told.status_code == 403
+    assert told.status_code == 409
     assert "another replica was ordered to lead" in told.json()["detail"]
 
 

@@ -79,7 +79,7 @@ def test_hosts_that_were_not_heard_have_to_be_named(
     assert "Name each that was not heard" in answer.content.decode()
     api = {"reason": "I looked.", "number": 2}
     refused = client.post("/api/held/settle", api, content_type="application/json")
-    assert refused.status_code == 403
+    assert refused.status_code == 422
     assert refused.json()["field"] == "without"
     assert incarnations.quarantine_reason()
     silent = client.get("/api/held").json()["doubt"]["silent"]

@@ -19,7 +19,7 @@ from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import incarnations, transitions
 from recovery.core.consent import Assertion
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Forbidden, Refused
 from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import (
@@ -29,7 +29,7 @@ from recovery.drp.approvals.proofs import (
     unsigned,
     write_assertion,
 )
-from recovery.drp.approvals.rules import refuse_answer
+from recovery.drp.approvals.rules import refuse_answer, refuse_person
 from recovery.drp.facts import Factor
 from recovery.drp.models import Approval, Ask, BreakGlass, Delegation
 from recovery.drp.plan import Plan
@@ -64,7 +64,9 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
         principal = answer.principal or actor.id
         rights = queries.people_of().counted(actor.id, principal, pins())
         if why := refuse_answer(actor.id, principal, rights, question):
-            raise Refused(why, kept="Nothing was written.")
+            is_theirs = why == refuse_person(actor.id, principal, rights, question)
+            kind = Forbidden if is_theirs else Refused
+            raise kind(why, kept="Nothing was written.")
         if answer.is_yes:
             check_seen(plan_of(run))
         factor, proof = _proof(row, question, answer, actor)
@@ -168,7 +170,7 @@ def glass_to_break(row: Ask, *, rules: Collection[Rule], actor: Actor, reason: s
     if not rules or not reason.strip():
         raise Refused("Breaking glass takes the rules by name, and a reason.")
     if "admin" not in queries.people_of().counted(actor.id, actor.id, pins()):
-        raise Refused("That takes the role admin.")
+        raise Forbidden("That takes the role admin.")
     if BreakGlass.objects.filter(ask=row).exists():
         raise Conflict("Somebody broke glass for this already.")
     names = sorted(str(rule) for rule in rules)
@@ -201,7 +203,7 @@ def revoke_delegation(
 ) -> Delegation:
     """Nothing rests on it any more, not even what was said with it."""
     if delegation.giver != actor.id and "admin" not in queries.rights_of(actor.id):
-        raise Refused(f"It is {delegation.giver}’s to take back.")
+        raise Forbidden(f"It is {delegation.giver}’s to take back.")
     changes = {"revoked_at": queries.database_now()}
     return transitions.amend(
         delegation, changes, action="revoked", actor=actor, reason=reason, now=now

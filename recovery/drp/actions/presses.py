@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from recovery.audit.facts import Actor
 from recovery.backups.words import counted
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Incomplete, Refused
+from recovery.core.errors import Conflict, Forbidden, Incomplete, Missing, Refused
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question, withdraw_questions
 from recovery.drp.actions.undoing import undo_seats
@@ -20,12 +20,15 @@ from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.press import (
     ABOUT,
+    ON_STEP,
+    ROLE,
     Press,
     Presser,
     keys_for,
     refuse_abort,
     refuse_press,
     refuse_presser,
+    refuse_role,
 )
 from recovery.drp.sights import StepSight
 from recovery.failover.actions.plans import withdraw_authority
@@ -61,10 +64,15 @@ def press(
         sight = queries.run_sight(queries.load_run(run), hold=hold)
         if press in ABOUT and not key and step in sight.steps:
             key = _key(press, sight.steps[step])
+        if press in ON_STEP and step not in sight.steps:
+            raise Missing(f"There is no step {step} in {row}.", field="step")
         who = _presser(actor.id)
+        theirs = refuse_role(press, sight, who.roles, step) or refuse_presser(
+            press, sight, who, step
+        )
         why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason)
-        if why := why or refuse_presser(press, sight, who, step):
-            raise Refused(why, kept="Nothing was changed.")
+        if why := why or theirs:
+            raise (Forbidden if why == theirs else Refused)(why, kept="Nothing was changed.")
         if press in ON_RUN:
             return _on_run(row, press, actor=actor, reason=reason, now=now)
         if press in {Press.TELL, Press.REPORT}:
@@ -100,8 +108,10 @@ def _presser(name: str) -> Presser:
 
 def _abort(row: Run, *, actor: Actor, reason: str, now: datetime) -> Run:
     """It needs nothing but itself: neither a plan that can be read, nor a runbook."""
-    if why := refuse_abort(RunState(row.state), queries.rights_of(actor.id), reason):
-        raise Refused(why, kept="Nothing was changed.")
+    rights = queries.rights_of(actor.id)
+    if why := refuse_abort(RunState(row.state), rights, reason):
+        kind = Refused if ROLE[Press.ABORT] in rights else Forbidden
+        raise kind(why, kept="Nothing was changed.")
     withdraw_authority(acts=f"{row.pk}/", actor=actor, reason=reason, now=now)
     withdraw_questions(row, actor=actor, reason=f"{actor.id}: {reason}", now=now)
     return _on_run(row, Press.ABORT, actor=actor, reason=reason, now=now)

@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Forbidden, Refused
 from recovery.drp.models import RunbookVersion
 from recovery.drp.plan import digest_of
 from recovery.drp.runbooks.reading import read_runbook, reread_runbook
@@ -89,7 +89,7 @@ def activate_runbook(
     """The second person's word; the version that was active is retired. `over`: the number of the
     version in force that it was compared with, 0 for none; `Conflict` where that is another."""
     if runbook.written_by == actor.id:
-        raise Refused("You wrote it: somebody else makes it active.", kept="It stays a draft.")
+        raise Forbidden("You wrote it: somebody else makes it active.", kept="It stays a draft.")
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     if empty := empty_fields(found):
         raise Refused(

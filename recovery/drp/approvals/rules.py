@@ -120,7 +120,16 @@ def _missing(count: int, question: Question) -> str:
 
 def refuse_answer(person: str, principal: str, roles: frozenset[str], question: Question) -> str:
     """Before anything is written: the same rules, for whoever is about to answer."""
-    will = Said(
+    return refuse(_will(person, principal, roles, question), question)
+
+
+def refuse_person(person: str, principal: str, roles: frozenset[str], question: Question) -> str:
+    """Of these rules those about who it is: somebody else may still answer."""
+    return _who(_will(person, principal, roles, question), question)
+
+
+def _will(person: str, principal: str, roles: frozenset[str], question: Question) -> Said:
+    return Said(
         id="",
         ask=question.ask,
         approver=person,
@@ -135,4 +144,3 @@ def refuse_answer(person: str, principal: str, roles: frozenset[str], question: 
         wall=0.0,
         elapsed=0.0,
     )
-    return refuse(will, question)

@@ -129,7 +129,9 @@ def _check(runbook: Runbook, wish: Wish, inventory: Inventory) -> None:
     if wish.mode not in runbook.modes:
         known = ", ".join(runbook.modes)
         raise Refused(
-            f"{runbook.runbook} is no plan for a {wish.mode}.", todo=f"It is for {known}."
+            f"{runbook.runbook} is no plan for a {wish.mode}.",
+            field="mode",
+            todo=f"It is for {known}.",
         )
     if wish.lost == wish.into:
         raise Refused(f"{wish.lost} cannot take over from itself.", field="into")

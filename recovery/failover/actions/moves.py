@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Forbidden, Refused
 from recovery.failover.actions.epochs import raise_epoch
 from recovery.failover.actions.people import check_typed
 from recovery.failover.models import Vouch
@@ -162,7 +162,7 @@ def _refuse_host(row: Database, host: Host) -> str:
 def check_second(vouch: Vouch, row: Database, purpose: str, who: str, now: datetime) -> None:
     """Whether this person may give the second word to that first one, about this act, now."""
     if vouch.requested_by == who:
-        raise Refused("You gave the first word; the second one is somebody else's.")
+        raise Forbidden("You gave the first word; the second one is somebody else's.")
     if vouch.state != VouchState.ASKED or vouch.purpose != purpose:
         raise Refused(f"That word is {vouch.state}.", todo="Ask anew: look at the machine again.")
     if vouch.expires_at <= now:

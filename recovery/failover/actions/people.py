@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Refused
+from recovery.core.errors import Conflict, Forbidden, Refused
 from recovery.failover.actions.failovers import BLOCKED_FOR, begin_failover
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import (
@@ -213,7 +213,7 @@ def give_vouch(*, vouch: Vouch, typed: str, actor: Actor, reason: str, now: date
     if vouch.purpose != "promote":
         raise Refused("That word is about a move, not about a failover.")
     if vouch.requested_by == actor.id:
-        raise Refused("You gave the first word; the second one is somebody else's.")
+        raise Forbidden("You gave the first word; the second one is somebody else's.")
     if vouch.expires_at <= now:
         raise Refused("That word has run out.", todo="Ask anew: look at the machine again.")
     changes = {"given_by": actor.id, "given_at": now, "give_reason": reason}

@@ -215,9 +215,10 @@ def test_the_api_gives_the_brief_with_its_digest_and_takes_the_decision_on_it(
         return answer.status_code, answer.json()
 
     soon = (clock.system.now() + timedelta(minutes=30)).isoformat()
-    assert press(until=None)[0] == 403
+    assert press(until=None)[0] == 422
     assert press(until=soon, digest="0" * 64)[0] == 409
-    assert press(choice="activate", typed="PAR2")[1]["field"] == "typed"
+    status, said = press(choice="activate", typed="PAR2")
+    assert (status, said["field"]) == (422, "typed")
     status, said = press(until=soon)
     assert (status, said["said"][:31]) == (200, "You decided to wait for PAR1 un")
     made = Decision.objects.get()

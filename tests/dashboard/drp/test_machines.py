@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from dashboard.acts.runs import kept_ids
+from dashboard.acts.runs import check_ids, kept_ids
 from recovery.core.errors import Refused
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
@@ -28,6 +29,21 @@ def command(*words: str) -> str:
     out = StringIO()
     call_command("drp", *words, stdout=out)
     return out.getvalue()
+
+
+WRONG: tuple[tuple[str, object, str], ...] = (
+    ("mode", "rehearsal", "mode"),
+    ("mode", "planned", "mode"),
+    ("into", "PAR1", "into"),
+    ("into", "", "into"),
+    ("origin", -1, "origin"),
+    ("origin", 10**9 + 1, "origin"),
+    ("keep", ["orders"], "keep"),
+    ("keep", [str(UUID(int=7))], "origin"),
+    ("export", [str(UUID(int=7))], "origin"),
+    ("seconds", 34920, "seconds"),
+)
+"""What a plan does not take, and the field that the answer names."""
 
 
 def test_a_run_is_planned_prepared_started_and_watched_through_the_api(
@@ -49,18 +65,21 @@ def test_a_run_is_planned_prepared_started_and_watched_through_the_api(
         ground.look()
     told = client.get(f"/api/drp/runs/{number}").json()
     assert (told["state"], told["digest"]) == ("done", plan["digest"])
-    assert post(client, f"runs/{number}/pause", reason="Late.").status_code == 403
+    assert post(client, f"runs/{number}/pause", reason="Late.").status_code == 409
     assert post(client, f"runs/{number}/explode", reason="Late.").status_code == 422
     assert client.get("/api/drp/runs/999").status_code == 404
     assert post(client, "plan", **(which | {"lost": "NONE"})).status_code == 404
+    for field, value, named in WRONG:
+        answer = post(client, "plan", **(which | {field: value}))
+        assert (answer.status_code, f'"{named}"' in answer.content.decode()) == (422, True), field
 
 
 def test_what_touches_production_is_started_by_its_name(ground: Ground, enter: Enter) -> None:
     ground.prepare()
     client, number = enter("amelie"), ground.run.number
-    assert post(client, f"runs/{number}/start", reason="Go.").status_code == 403
+    assert post(client, f"runs/{number}/start", reason="Go.").status_code == 422
     assert post(client, f"runs/{number}/start", reason="Go.", typed="PAR1").status_code == 200
-    assert post(client, f"runs/{number}/pause", reason="Go.", step="tell").status_code == 403
+    assert post(client, f"runs/{number}/pause", reason="Go.", step="tell").status_code == 422
     assert post(enter("vera"), f"runs/{number}/abort", reason="Go.").status_code == 403
     assert post(client, f"runs/{number}/abort", reason="Enough.").status_code == 200
     assert ground.run.state == "aborting"
@@ -77,7 +96,7 @@ def test_questions_are_read_and_denied_by_a_machine_and_never_approved(
     there = f"questions/{ask['id']}"
     assert post(client, f"{there}/approve", reason="Yes.").status_code == 404
     told = {"digest": ground.run.digest, "reason": "It comes back."}
-    assert post(client, f"{there}/deny", **(told | {"digest": "0" * 64})).status_code == 403
+    assert post(client, f"{there}/deny", **(told | {"digest": "0" * 64})).status_code == 409
     assert post(enter("amelie"), f"{there}/deny", **told).status_code == 403
     assert post(client, f"{there}/deny", **told).status_code == 200
     ground.look()
@@ -145,3 +164,7 @@ def test_what_is_kept_is_named_and_nothing_that_did_not_come_back() -> None:
     assert kept_ids(back, []) == frozenset()
     with pytest.raises(Refused, match="No copies of shop, x came back that DRP-0007 moved: of o"):
         kept_ids(back, ["x", "shop", "orders"])
+    check_ids(back, ["1", "2"], field="keep")
+    with pytest.raises(Refused, match="DRP-0007 moved no database 3 that goes back") as refused:
+        check_ids(back, ["1", "3"], field="keep")
+    assert refused.value.field == "keep"

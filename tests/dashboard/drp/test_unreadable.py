@@ -58,7 +58,7 @@ def test_a_run_that_cannot_be_read_says_so_on_its_own_page_alone(
         page = client.get(its)
         assert page.status_code == 409, its
         assert "This is no plan" in text(page)
-    assert client.get(f"/api/drp/runs/{run.number}").status_code == 403
+    assert client.get(f"/api/drp/runs/{run.number}").status_code == 409
 
 
 def test_a_run_that_cannot_be_read_is_aborted_from_its_page(ground: Ground, enter: Enter) -> None:
