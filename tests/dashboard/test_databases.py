@@ -215,7 +215,6 @@ def test_a_switchover_that_would_be_given_up_at_once_is_refused_by_page_and_api(
     told = client.post("/api/databases/orders-pg/switchover", body, content_type="application/json")
     assert (shown.status_code, told.status_code) == (422, 409)
     why = "it has been well for 12 s, not for 60 s."
-    assert b"No standby that could lead is on par1-r2-h01." in shown.content
     assert why in told.json()["detail"]
     assert told.json()["kept"] == "Nothing was begun."
     assert not Failover.objects.exists()

@@ -182,10 +182,9 @@ def test_while_it_lasts_blindness_tells_the_reason_that_holds_now(stage: Stage) 
     stage.run(6.0)
     brake = Brake.objects.get()
     assert queries.blind_reason() == first, "seconds that run are no news"
-    stage.digest_age = 0.05
     stage.kill(*(host.name for host in stage.hosts))
     stage.run(8.0)
-    assert queries.blind_reason().startswith(f"All {len(stage.hosts)} agents went silent at once")
+    assert f"All {len(stage.hosts)} agents went silent at once" in queries.blind_reason()
     assert queries.blind_since() == since
     assert Brake.objects.get().version > brake.version
     assert Alarm.objects.get().key == "control:blind", "nobody is rung twice"
