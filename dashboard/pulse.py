@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dashboard.sentence import UNWATCHED
+from recovery.core import clock, control
+
 STILL_SECONDS = 6.0
 """A beat that stood still this long: nobody watches the fleet."""
 
@@ -31,3 +34,16 @@ class Pulse:
 
 
 pulse = Pulse()
+
+
+def is_watched() -> bool | None:
+    """By one more look at the beat."""
+    now = clock.system.monotonic()
+    pulse.note(control.read_beat(), now)
+    return pulse.is_watched(now)
+
+
+def unwatched() -> str:
+    """Why nobody looks at the fleet; empty where a controller does, or where that is not known yet.
+    A take-over is no such while: it takes a third of `STILL_SECONDS`."""
+    return UNWATCHED if is_watched() is False else ""

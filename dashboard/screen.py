@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
+from dashboard import pulse
 from dashboard.permissions import May, Role, may
-from dashboard.pulse import pulse
 from dashboard.sentence import UNWATCHED, Databases, Sentence, Standing, say
 from recovery.alarms import screens as alarm_rows
 from recovery.backups import screens as backup_rows
@@ -16,7 +16,7 @@ from recovery.brief import queries as briefs
 from recovery.brief.decide import look_of
 from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
-from recovery.core import clock, control
+from recovery.core import clock
 from recovery.detection import screens as detection
 from recovery.drp.views.owning import owning_runs
 from recovery.drp.views.runs import RunView, view_run
@@ -49,9 +49,7 @@ class Screen:
 
     @cached_property
     def is_watched(self) -> bool | None:
-        now = clock.system.monotonic()
-        pulse.note(control.read_beat(), now)
-        return pulse.is_watched(now)
+        return pulse.is_watched()
 
     @cached_property
     def sites(self) -> tuple[inventory.SiteView, ...]:
@@ -131,13 +129,13 @@ class Screen:
     def run(self, number: int) -> RunView | None:
         """One run of a recovery plan."""
         if number not in self._runs:
-            self._runs[number] = view_run(number)
+            self._runs[number] = view_run(number, self.unwatched)
         return self._runs[number]
 
     @cached_property
     def asks(self) -> tuple[AskLine, ...]:
         """Steps that wait for somebody's yes."""
-        return open_asks()
+        return open_asks(self.unwatched)
 
     @cached_property
     def lost_sites(self) -> tuple[str, ...]:
@@ -196,11 +194,14 @@ class Screen:
         return owning_runs() if self.freezes or self.fences else {}
 
     @cached_property
+    def unwatched(self) -> str:
+        """Why no controller looks, if none does."""
+        return UNWATCHED if self.is_watched is False else ""
+
+    @cached_property
     def unseeing(self) -> str:
         """Why nobody sees the fleet now, by Tocsin's own word or because none watches."""
-        if self.is_watched is False:
-            return self.blind or UNWATCHED
-        return self.blind
+        return self.blind or self.unwatched
 
     @cached_property
     def ringing(self) -> tuple[alarm_rows.AlarmView, ...]:

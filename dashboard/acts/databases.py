@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from dashboard.pulse import unwatched
 from recovery.audit.facts import Actor
+from recovery.controller.databases import failing_domains
 from recovery.core import clock
 from recovery.core.errors import Conflict, Missing, Refused
+from recovery.detection.facts import Part
+from recovery.detection.queries import blind_reason, frozen_reason
 from recovery.drp.actions.apart import let_copies_follow
 from recovery.failover import screens
 from recovery.failover.actions import chosen, moves, people, standbys
+from recovery.failover.facts import Around
 from recovery.failover.models import Failover, Vouch
 from recovery.inventory.models import Database, Host, Replica
 from recovery.restores import actions as restores
@@ -32,9 +37,21 @@ def switch_over(name: str, host: str, actor: Actor, reason: str) -> str:
     if target is None:
         raise Missing(f"{name} has no copy on {host}.", field="target")
     begun = people.request_switchover(
-        database=database, target=target, actor=actor, reason=reason, now=clock.system.now()
+        database=database,
+        target=target,
+        around=_around(),
+        failing=failing_domains(),
+        actor=actor,
+        reason=reason,
+        now=clock.system.now(),
     )
     return f"{begun} begins: {name} goes to {host} if that is safe. Watch its phases."
+
+
+def _around() -> Around:
+    """What would stop the controller at its next look, if there is one that looks."""
+    blind = blind_reason() or unwatched()
+    return Around(paused=frozen_reason(Part.FAILOVER), blind=(blind,) if blind else ())
 
 
 def call_off(name: str, actor: Actor, reason: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from dashboard.pulse import unwatched
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.consent import Assertion, challenge
@@ -194,7 +195,7 @@ class Changed(Conflict):
 
 
 def find_ask(pk: UUID, person: str) -> AskPage:
-    page = view_ask(pk, person)
+    page = view_ask(pk, person, unwatched())
     if page is None:
         raise Missing("There is no such question.")
     return page
@@ -208,6 +209,7 @@ def approve(
     actions.answer(
         ask=page.row.pk,
         answer=Answer(True, assertion, page.principal),
+        unwatched=unwatched(),
         actor=actor,
         reason=reason,
         now=clock.system.now(),

@@ -15,6 +15,7 @@ from dashboard.acts import runs as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May
+from dashboard.pulse import unwatched
 from dashboard.screen import Screen
 from recovery.core.errors import Conflict, Missing, Refused
 from recovery.drp.facts import Mode
@@ -179,7 +180,7 @@ def runs(request: HttpRequest) -> list[RunLine]:
 @router.get("/runs/{number}", response=OneRunOut)
 def run(request: HttpRequest, number: int) -> OneRunOut:
     caller(request, May.VIEW)
-    found = view_run(number)
+    found = view_run(number, unwatched())
     if found is None:
         raise Missing(f"There is no DRP-{number:04d}.", field="number")
     return _run(found)
@@ -298,7 +299,7 @@ def press(request: HttpRequest, number: int, verb: Press, told: PressIn) -> dict
 def questions(request: HttpRequest) -> list[AskLine]:
     """Steps that wait for somebody's yes, the oldest first."""
     caller(request, May.VIEW)
-    return list(open_asks())
+    return list(open_asks(unwatched()))
 
 
 @router.post("/questions/{ask}/deny", response=Done)

@@ -73,7 +73,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
         "is_open": ask.state == AskState.OPEN and sight is not None and sight.id == key,
         "missing": sight.weighed.missing if sight else "",
         "drift": run.sight.drift,
-        "unseen": refuse_unseen(run.sight.plan),
+        "unseen": refuse_unseen(run.sight.plan, unwatched=screen.unwatched),
         "expires_at": ask.asked_at + LIFE,
         "run": run,
     }

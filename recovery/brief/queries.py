@@ -114,9 +114,10 @@ class Fleet:
     def silent(self) -> dict[UUID, datetime | None]:
         return silent_hosts(self.now)
 
-    def unseen(self, name: str) -> Unseen | None:
-        """While nobody sees: what its agents' own words say of this datacenter."""
-        why = self.blind or self.unwatched
+    def unseen(self, name: str, unwatched: str = "") -> Unseen | None:
+        """While nobody sees: what its agents' own words say of this datacenter. `unwatched`: as of
+        the fleet."""
+        why = self.blind or self.unwatched or unwatched
         if not why:
             return None
         named = {pk: host.name for pk, host in self.hosts[name]}

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from recovery.detection.facts import Blindness, Vantage
 from recovery.detection.policy import Policy
+
+SECONDS = re.compile(r"\d+\.\d+ s\b")
+"""They run with every look, and are no news."""
+
+
+def says_the_same(told: Sequence[str], reasons: Sequence[str]) -> bool:
+    """Whether these are the reasons that were told, but for the seconds in them."""
+    return [SECONDS.sub("", one) for one in told] == [SECONDS.sub("", one) for one in reasons]
 
 
 def blindness(

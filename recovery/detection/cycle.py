@@ -9,15 +9,18 @@ from datetime import datetime
 from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.detection import actions, queries, stories
+from recovery.detection.blind import says_the_same
 from recovery.detection.decide import Decision, decide
 from recovery.detection.eyes import Scene
-from recovery.detection.facts import Part
+from recovery.detection.facts import Blindness, Part
 from recovery.detection.models import Brake
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory, Roster, Sights, Standing
 from recovery.inventory.facts import Replace, Verdict
 
 REFRESH_SECONDS = 1.0
+DOUBT_SECONDS = 5.0
+"""Why we are blind changes with each host that falls silent: it is told so often, and no more."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Watch:
     stamp: queries.Stamp = (0, None)
     since: dict[str, tuple[Verdict, float]] = field(default_factory=dict)
     situations: tuple[tuple[str, str, tuple[str, ...]], ...] | None = None
+    doubted: float = float("-inf")
 
     @staticmethod
     def begin(monotonic: float) -> Watch:
@@ -87,12 +91,27 @@ def watch_hosts(
     watch.memory = decision.memory
     brake = queries.brake()
     if decision.blind:
-        if not decision.blind.starting and not brake.blind_at:
-            with control.deciding(actor.epoch):
-                actions.go_blind(reasons=decision.blind.reasons, actor=actor, now=now)
+        _doubt(watch, decision.blind, brake, actor=actor, now=now, monotonic=monotonic)
         return decision
     _act(watch, decision, brake, actor=actor, now=now)
     return decision
+
+
+def _doubt(
+    watch: Watch, blind: Blindness, brake: Brake, *, actor: Actor, now: datetime, monotonic: float
+) -> None:
+    """Tell that we are blind, and again when it is for other reasons than those that stand."""
+    if blind.starting:
+        return
+    if brake.blind_at and (
+        monotonic - watch.doubted < DOUBT_SECONDS
+        or says_the_same(brake.blind_reasons, blind.reasons)
+    ):
+        return
+    say = actions.tell_blind if brake.blind_at else actions.go_blind
+    with control.deciding(actor.epoch):
+        say(reasons=blind.reasons, actor=actor, now=now)
+    watch.doubted = monotonic
 
 
 def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: datetime) -> None:

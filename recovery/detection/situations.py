@@ -6,7 +6,7 @@ domain which explains it; a hypothesis states what speaks for it, against it and
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,7 +122,8 @@ class Hypothesis:
 class Situation:
     """What belongs together: one incident. `key` stays the same while it lasts and grows.
 
-    `silence`: seconds since the last heartbeat of the host that fell silent first."""
+    `silence`: seconds since the last heartbeat of the host that fell silent first; `places`: how
+    many of its hosts stand in each datacenter."""
 
     key: str
     scope: Scope
@@ -131,14 +132,19 @@ class Situation:
     hypotheses: tuple[Hypothesis, ...]
     worst: Verdict = Verdict.UNKNOWN
     silence: float = 0.0
+    places: tuple[tuple[str, int], ...] = ()
 
     @property
     def sentence(self) -> str:
-        """For the top of a page, and the title of its incident."""
+        """For the top of a page, and the title of its incident. Of a region it names each of its
+        datacenters: one that is lost later than another stands in the incident of that."""
         if self.scope is Scope.HOST:
             return SAID[self.worst].format(self.domain)
         count = len(self.hosts)
-        return f"{self.domain}: {count} host{'s' if count != 1 else ''} {COUNTED[self.worst]}"
+        said = f"{self.domain}: {count} host{'s' if count != 1 else ''} {COUNTED[self.worst]}"
+        if self.scope is not Scope.REGION:
+            return said
+        return f"{said} ({', '.join(f'{hosts} in {place}' for place, hosts in self.places)})"
 
 
 def situations(
@@ -200,7 +206,9 @@ def _situation(scope: Scope, domain: str, group: list[Patient], census: Census) 
     hosts = tuple(one.host for one in group)
     worst = next(kind for kind in SAID if any(one.verdict is kind for one in group))
     silence = max(one.silence for one in group)
-    return Situation(f"{scope.value}:{domain}", scope, domain, hosts, ranked, worst, silence)
+    places = tuple(sorted(Counter(one.datacenter for one in group).items()))
+    key = f"{scope.value}:{domain}"
+    return Situation(key, scope, domain, hosts, ranked, worst, silence, places)
 
 
 def _hypothesis(

@@ -134,6 +134,8 @@ def _fact(role: str, **more: object) -> Mapping[str, object]:
         "epoch": 1,
         "is_writable": False,
         "timeline": 1,
+        "system": "7311",
+        "version": "18.6",
         "lag_ms": -1,
         "follows": "",
         "healthy_ms": 90_000,

@@ -206,6 +206,20 @@ def test_a_switchover_shows_its_preview_and_wants_target_and_reason(
     assert (begun.kind, begun.wanted) == ("switchover", seeded["orders-pg"].replicas[1])
 
 
+def test_a_switchover_that_would_be_given_up_at_once_is_refused_by_page_and_api(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    bases.see(seeded["orders-pg"], clock.system.now(), healthy_ms=12_000)
+    client, body = sign_in("responder"), {"target": "par1-r2-h01", "reason": "New power supply."}
+    shown = client.post("/databases/orders-pg/switchover/", body, headers={"HX-Request": "true"})
+    told = client.post("/api/databases/orders-pg/switchover", body, content_type="application/json")
+    assert (shown.status_code, told.status_code) == (422, 409)
+    why = "it has been well for 12 s, not for 60 s."
+    assert why in told.json()["detail"]
+    assert told.json()["kept"] == "Nothing was begun."
+    assert not Failover.objects.exists()
+
+
 def test_a_switchover_in_the_middle_of_a_failover_is_refused(
     sign_in: SignIn, seeded: dict[str, Base]
 ) -> None:

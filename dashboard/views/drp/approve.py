@@ -20,6 +20,7 @@ from fido2.utils import websafe_encode
 from dashboard.acts import passkeys, runs
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
+from dashboard.pulse import unwatched
 from dashboard.views.drp.forms import Glass, No, Yes
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
@@ -81,7 +82,7 @@ def approve(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
         return _show(request, role, page, Answered(status=403))
 
     def do(form: Forms) -> str:
-        check_seen(page.plan)  # before a code is used up
+        check_seen(page.plan, unwatched())  # before a code is used up
         proof = _proof(request.user, page, form.cleaned_data)
         return runs.approve(page, assertion=proof, actor=actor_of(request))
 
@@ -126,7 +127,7 @@ def break_glass(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 
 
 def _find(pk: UUID, request: HttpRequest) -> AskPage:
-    found = view_ask(pk, request.user.get_username())
+    found = view_ask(pk, request.user.get_username(), unwatched())
     if found is None:
         raise Http404("There is no such question.")
     return found

@@ -12,6 +12,7 @@ from dashboard.acts import runs as acts
 from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
+from dashboard.pulse import unwatched
 from dashboard.views.act import answer
 from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
 from dashboard.views.drp.unreadable import or_unreadable
@@ -94,7 +95,7 @@ def run(request: HttpRequest, role: Role, number: int) -> HttpResponse:
 
 
 def _find(number: int) -> RunView:
-    found = view_run(number)
+    found = view_run(number, unwatched())
     if found is None:
         raise Http404(f"There is no DRP-{number:04d}.")
     return found

@@ -55,8 +55,17 @@ class Answer:
     principal: str = ""
 
 
-def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetime) -> Approval:
-    """Kept for good. `Refused` where it would not count; `Conflict` where it was said already."""
+def answer(
+    *,
+    ask: UUID,
+    answer: Answer,
+    unwatched: str = "",
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Approval:
+    """Kept for good. `Refused` where it would not count; `Conflict` where it was said already, or
+    nobody sees what it is about. `unwatched`: why no controller looks, if none does."""
     with transaction.atomic():
         row = _open(ask)
         run = row.step.run
@@ -68,7 +77,7 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
             kind = Forbidden if is_theirs else Refused
             raise kind(why, kept="Nothing was written.")
         if answer.is_yes:
-            check_seen(plan_of(run))
+            check_seen(plan_of(run), unwatched)
         factor, proof = _proof(row, question, answer, actor)
         current = incarnations.newest()
         said = Approval(
@@ -90,9 +99,9 @@ def answer(*, ask: UUID, answer: Answer, actor: Actor, reason: str, now: datetim
         return _kept(said, actor=actor, reason=reason, now=now)
 
 
-def check_seen(plan: Plan) -> None:
+def check_seen(plan: Plan, unwatched: str = "") -> None:
     """`Conflict` where a yes would rest on what nobody sees; a no waits for nothing."""
-    if why := refuse_unseen(plan):
+    if why := refuse_unseen(plan, unwatched=unwatched):
         raise Conflict(
             why,
             kept="Your yes was not taken; the question stays open.",

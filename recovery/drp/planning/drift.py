@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from recovery.drp.facts import Mode
 from recovery.drp.plan import EXPORT, FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
 
 Epochs = Mapping[str, int]
+OLD_DRILL = (
+    "It was prepared before Tocsin was updated, and does not say what a drill begins on its hosts:"
+    " they begin nothing of it."
+)
 SLACK_MS = 5000
 """By so much a promotion may lose more than was quoted (`elect.SLACK`)."""
 
@@ -45,7 +50,7 @@ def drift(
                 *_quotes(approved, now, _Ours(ours or {}, frozenset(busy))),
                 *_doubts(approved, now, _Ours(ours or {}, frozenset(busy))),
                 *_moves(approved, now, _Ours(ours or {}, frozenset(busy))),
-                *_things(approved, now),
+                *_things(approved, now, ended),
             ]
         )
     )
@@ -186,12 +191,17 @@ def _moves(approved: Plan, now: Plan, ours: _Ours) -> Iterator[str]:
             yield f"{move.target.name}: what goes back of it is not what was approved."
 
 
-def _things(approved: Plan, now: Plan) -> Iterator[str]:
-    """What a drill's host would be told is another than what it compares it with."""
-    if approved.v < 5:
-        return
-    names = {one.key: one.name for step in approved.steps for wave in step.waves for one in wave}
+def _things(approved: Plan, now: Plan, ended: Collection[str]) -> Iterator[str]:
+    """What a drill's host would be told is another than what it compares it with, or is nothing
+    that it could compare."""
+    steps = approved.steps
     after = {one.target: one.what for one in now.things}
+    if approved.v < 5:
+        left = {one.key for step in steps if step.id not in ended for w in step.waves for one in w}
+        if approved.mode is Mode.DRILL and left & after.keys():
+            yield OLD_DRILL
+        return
+    names = {one.key: one.name for step in steps for wave in step.waves for one in wave}
     for one in approved.things:
         if after.get(one.target, one.what) != one.what:
             yield f"{names[one.target]} would be begun otherwise than it was approved."

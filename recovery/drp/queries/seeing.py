@@ -1,7 +1,8 @@
 """Whether Tocsin sees now what a plan is about: who it moves things to, above all.
 
 Invariant: while it does not, no yes is taken; the words say since when, and of whom nothing is
-heard by the last words of its agents, since verdicts stand still.
+heard by the last words of its agents, since verdicts stand still. So it is where no controller
+looks, which whoever takes the yes knows: no row says it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ def fleet_once(now: datetime) -> Fleet:
     return once(("fleet",), lambda: fleet_at(now))
 
 
-def refuse_unseen(plan: Plan, fleet: Fleet | None = None) -> str:
-    """Why a yes to this plan would rest on nothing now; empty where it would not."""
+def refuse_unseen(plan: Plan, fleet: Fleet | None = None, *, unwatched: str = "") -> str:
+    """Why a yes to this plan would rest on nothing now; empty where it would not. `unwatched`: why
+    nobody looks at the fleet; empty where a controller does."""
     fleet = fleet or fleet_once(database_now())
     into = plan.into.name
-    if (unseen := fleet.unseen(into)) is not None:
+    if (unseen := fleet.unseen(into, unwatched)) is not None:
         return unseen_words(into, unseen)
     return refuse_into(plan, fleet)
 

@@ -180,8 +180,8 @@ def find_ask(pk: UUID) -> Ask | None:
     )
 
 
-def view_ask(pk: UUID, person: str) -> AskPage | None:
-    """As this person sees it."""
+def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
+    """As this person sees it. `unwatched`: why no controller looks, if none does."""
     row = find_ask(pk)
     if row is None:
         return None
@@ -210,7 +210,7 @@ def view_ask(pk: UUID, person: str) -> AskPage | None:
         refusal="" if rights else own,
         credentials=_credentials(pins(), person),
         waits_for=tuple(answerers(run, row, people)),
-        unseen=refuse_unseen(plan),
+        unseen=refuse_unseen(plan, unwatched=unwatched),
     )
 
 

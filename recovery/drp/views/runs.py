@@ -147,8 +147,9 @@ def find_run(number: int) -> Run | None:
     return Run.objects.select_related("runbook", "decision").filter(number=number).first()
 
 
-def view_run(number: int) -> RunView | None:
-    """None where there is none. `TocsinError` where its plan is not the one that was prepared."""
+def view_run(number: int, unwatched: str = "") -> RunView | None:
+    """None where there is none. `TocsinError` where its plan is not the one that was prepared.
+    `unwatched`: why no controller looks, if none does."""
     row = find_run(number)
     if row is None:
         return None
@@ -168,7 +169,7 @@ def view_run(number: int) -> RunView | None:
         risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
         decision=row.decision.number if row.decision else None,
         told=_announced(row),
-        hold="" if sight.state in ENDED else blind_reason(),
+        hold="" if sight.state in ENDED else blind_reason() or unwatched,
     )
 
 

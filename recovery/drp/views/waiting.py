@@ -133,13 +133,13 @@ def principals(person: str, question: Question, people: People) -> tuple[str, ..
     )
 
 
-def open_asks() -> tuple[AskLine, ...]:
-    """Of every run, the oldest first."""
+def open_asks(unwatched: str = "") -> tuple[AskLine, ...]:
+    """Of every run, the oldest first. `unwatched`: why no controller looks, if none does."""
     rows = Ask.objects.filter(state=AskState.OPEN, step__run__state="running")
     asks = list(rows.select_related("step__run__runbook").order_by("asked_at"))
     if not asks:
         return ()
-    found, people, fleet = [], people_of(), fleet_at(database_now())
+    found, people, fleet = [], people_of(), fleet_at(database_now(), unwatched=unwatched)
     for ask in asks:
         with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
             found.append(_line(ask, people, fleet))

@@ -1,12 +1,14 @@
 """What people decide about a database: a switchover, a second failover, and vouching.
 
-Invariants: a switchover is a wish, and the cycle refuses what is not safe; a word for a lost
-primary needs two people who each typed the database's name (I-DB-4) while there was something to
-vouch about, binds to the epoch that they saw, ends by itself and is used once.
+Invariants: a switchover is a wish: what is known to be unsafe when it is asked for is refused
+before anything is begun, and the cycle refuses what is not safe by then; a word for a lost primary
+needs two people who each typed the database's name (I-DB-4) while there was something to vouch
+about, binds to the epoch that they saw, ends by itself and is used once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -16,6 +18,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Forbidden, Refused
 from recovery.failover.actions.failovers import BLOCKED_FOR, begin_failover
+from recovery.failover.facts import Around
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import (
     UNFINISHED,
@@ -24,11 +27,13 @@ from recovery.failover.phases import (
     VouchState,
     refuse_call_off,
 )
+from recovery.failover.rounds.asked import refuse_asked
 from recovery.failover.rounds.telling import tell
 from recovery.failover.words import Case, refuse_word
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role
 from recovery.inventory.models import Database, Replica, ReplicaSight
 
+CLEAR = Around()
 OPEN = (VouchState.ASKED, VouchState.GIVEN)
 VOUCH_LIFE = timedelta(minutes=30)
 HEARD = timedelta(seconds=5)
@@ -36,12 +41,22 @@ HEARD = timedelta(seconds=5)
 
 
 def request_switchover(
-    *, database: Database, target: Replica, actor: Actor, reason: str, now: datetime
+    *,
+    database: Database,
+    target: Replica,
+    around: Around = CLEAR,
+    failing: Collection[str] = (),
+    actor: Actor,
+    reason: str,
+    now: datetime,
 ) -> Failover:
-    """Its row, for the cycle to carry out; `Refused` where a look at the rows says no already."""
+    """Its row, for the cycle to carry out. `Refused` where it could never be; `Conflict` where the
+    cycle would give it up at once. `around`, `failing`: as the cycle is told of them."""
     with transaction.atomic():
         row = Database.objects.select_for_update().get(pk=database.pk)
         _check_switchover(row, target)
+        if why := refuse_asked(row, target, around, failing, now=now):
+            raise Conflict(why, kept="Nothing was begun.", todo="Ask again once that is over.")
         assert row.primary is not None
         return begin_failover(
             database=row,

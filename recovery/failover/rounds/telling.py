@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from recovery.audit.facts import Actor
 from recovery.failover.models import Failover
 from recovery.failover.phases import Phase
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
-from recovery.inventory.models import Database, Replica
+from recovery.inventory.models import Database, Host, Replica
 
 RISKS = frozenset({"degraded", "waits", "not promoted"})
 LINES: Mapping[Phase, Callable[[Failover], str]] = {
@@ -32,9 +34,10 @@ def story_for(
     actor: Actor,
     now: datetime,
 ) -> Incident:
-    """The incident that the database belongs to: its host's, else its own."""
+    """The incident that the database belongs to: its host's, else one of that datacenter, else its
+    own. What fails where a recovery plan brought it is no part of the loss that it left."""
     member = NewMember(MemberKind.DATABASE, str(database.pk), database.name)
-    there = _incident_of(MemberKind.HOST, source.host_id) or story_of(database)
+    there = _incident_of(MemberKind.HOST, source.host_id) or _story_near(database, source)
     if there is not None:
         incidents.add_members(
             incident=there, members=[member], since=happened_at, actor=actor, now=now
@@ -57,16 +60,30 @@ def story_of(database: Database) -> Incident | None:
     return _incident_of(MemberKind.DATABASE, database.pk)
 
 
+def _story_near(database: Database, source: Replica) -> Incident | None:
+    """The newest one of it that is about a host where `source` stands, or about no host."""
+    found = (row.incident for row in _memberships(MemberKind.DATABASE, database.pk))
+    return next((one for one in found if _is_near(one, source.host.datacenter_id)), None)
+
+
+def _is_near(incident: Incident, datacenter: UUID) -> bool:
+    causes = Member.objects.filter(incident=incident, kind=MemberKind.HOST, is_cause=True)
+    hosts = list(causes.values_list("object_id", flat=True))
+    sites = set(Host.objects.filter(pk__in=hosts).values_list("datacenter", flat=True))
+    return not sites or datacenter in sites
+
+
 def _incident_of(kind: MemberKind, object_id: UUID) -> Incident | None:
-    row = (
-        Member.objects.filter(
-            kind=kind, object_id=str(object_id), incident__state__in=sorted(UNRESOLVED)
-        )
-        .select_related("incident")
-        .order_by("-incident__opened_at", "-incident__number")
-        .first()
-    )
+    row = _memberships(kind, object_id).first()
     return row.incident if row else None
+
+
+def _memberships(kind: MemberKind, object_id: UUID) -> QuerySet[Member]:
+    """In what is not over, the newest first."""
+    rows = Member.objects.filter(
+        kind=kind, object_id=str(object_id), incident__state__in=sorted(UNRESOLVED)
+    )
+    return rows.select_related("incident").order_by("-incident__opened_at", "-incident__number")
 
 
 def tell(

@@ -11,7 +11,7 @@ from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.incidents.actions.members import add_members, mark_hurt, mark_whole
 from recovery.incidents.actions.returning import return_incident, same_incident, take_back
-from recovery.incidents.actions.story import Line, add_note, move, tell
+from recovery.incidents.actions.story import Line, add_note, move, move_from, tell
 from recovery.incidents.actions.wider import (
     hold_incidents,
     hold_whole,
@@ -120,31 +120,16 @@ def acknowledge_incident(
     *, incident: Incident, actor: Actor, reason: str, now: datetime
 ) -> Incident:
     """A person has it. Raises `Conflict` when somebody was first."""
-    with transaction.atomic():
-        taken = {"acknowledged_at": now, "acknowledged_by": actor.id}
-        if incident.state == IncidentState.OPEN:
-            incident = transitions.move(
-                incident,
-                IncidentState.ACKNOWLEDGED,
-                actor=actor,
-                reason=reason,
-                now=now,
-                changes=taken,
-            )
-        else:
-            incident = transitions.amend(
-                incident, taken, action="acknowledged", actor=actor, reason=reason, now=now
-            )
-        tell(
-            incident=incident,
-            kind="acknowledged",
-            said=f"{actor.id} acknowledged",
-            why=reason,
-            happened_at=now,
-            actor=actor,
-            now=now,
-        )
-    return incident
+    return move_from(
+        IncidentState.OPEN,
+        incident,
+        IncidentState.ACKNOWLEDGED,
+        {"acknowledged_at": now, "acknowledged_by": actor.id},
+        line=Line("acknowledged", f"{actor.id} acknowledged"),
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
 
 
 def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Q
 
 from recovery.audit.facts import Actor
-from recovery.core import transitions
 from recovery.incidents import flapping, queries
-from recovery.incidents.actions.story import Line, move, tell
-from recovery.incidents.actions.wider import NOBODYS
+from recovery.incidents.actions.story import NOBODYS, Line, let_go, move
 from recovery.incidents.facts import UNRESOLVED, IncidentState, NewMember
 from recovery.incidents.flapping import RETURNED
 from recovery.incidents.models import Incident
@@ -70,24 +67,6 @@ def return_incident(
 
 def take_back(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:
     """Who took it took what was before: nobody has it until somebody takes it anew."""
-    had = incident.acknowledged_by
-    with transaction.atomic():
-        if incident.state == IncidentState.ACKNOWLEDGED:
-            incident = transitions.move(
-                incident, IncidentState.OPEN, changes=NOBODYS, actor=actor, reason=reason, now=now
-            )
-        else:
-            incident = transitions.amend(
-                incident, NOBODYS, action="rings anew", actor=actor, reason=reason, now=now
-            )
-        tell(
-            incident=incident,
-            kind="rings anew",
-            said=f"{incident} rings anew: {had} took it before",
-            why=reason,
-            happened_at=now,
-            actor=actor,
-            tone="down",
-            now=now,
-        )
-    return incident
+    said = f"{incident} rings anew: {incident.acknowledged_by} took it before"
+    line = Line("rings anew", said, tone="down")
+    return let_go(incident, NOBODYS, line=line, actor=actor, reason=reason, now=now)

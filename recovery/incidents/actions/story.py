@@ -57,27 +57,83 @@ class Line:
     tone: str = ""
 
 
+NOBODYS: Mapping[str, object] = {"acknowledged_at": None, "acknowledged_by": ""}
+
+
+def move_from(
+    seen: IncidentState,
+    incident: Incident,
+    to: IncidentState,
+    changes: Mapping[str, object],
+    *,
+    line: Line,
+    why: str | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Incident:
+    """A move where it is in that state; in any other it stays there, with the same changes and the
+    same line."""
+    if incident.state == seen:
+        return move(incident, to, changes, line=line, why=why, actor=actor, reason=reason, now=now)
+    with transaction.atomic():
+        amended = transitions.amend(
+            incident, changes, action=line.kind, actor=actor, reason=reason, now=now
+        )
+        _tell_line(amended, line, why=reason if why is None else why, actor=actor, now=now)
+    return amended
+
+
+def let_go(
+    incident: Incident,
+    changes: Mapping[str, object],
+    *,
+    line: Line,
+    why: str | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Incident:
+    """With `changes`, it is nobody's: open again where somebody had it."""
+    return move_from(
+        IncidentState.ACKNOWLEDGED,
+        incident,
+        IncidentState.OPEN,
+        changes,
+        line=line,
+        why=why,
+        actor=actor,
+        reason=reason,
+        now=now,
+    )
+
+
 def move(
     incident: Incident,
     to: IncidentState,
     changes: Mapping[str, object],
     *,
     line: Line,
+    why: str | None = None,
     actor: Actor,
     reason: str,
     now: datetime,
 ) -> Incident:
-    """The state, its entry, and its line."""
+    """The state, its entry, and its line; `why` None: for the same reason."""
     with transaction.atomic():
         moved = transitions.move(incident, to, actor=actor, reason=reason, now=now, changes=changes)
-        tell(
-            incident=moved,
-            kind=line.kind,
-            said=line.said,
-            why=reason,
-            happened_at=line.happened_at or now,
-            actor=actor,
-            tone=line.tone,
-            now=now,
-        )
+        _tell_line(moved, line, why=reason if why is None else why, actor=actor, now=now)
     return moved
+
+
+def _tell_line(incident: Incident, line: Line, *, why: str, actor: Actor, now: datetime) -> None:
+    tell(
+        incident=incident,
+        kind=line.kind,
+        said=line.said,
+        why=why,
+        happened_at=line.happened_at or now,
+        actor=actor,
+        tone=line.tone,
+        now=now,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -10,12 +10,10 @@ from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.incidents.actions.story import tell
+from recovery.incidents.actions.story import NOBODYS, Line, let_go
 from recovery.incidents.facts import UNRESOLVED, IncidentState
 from recovery.incidents.flapping import JOINED
 from recovery.incidents.models import Incident, Member, TimelineEntry
-
-NOBODYS: Mapping[str, object] = {"acknowledged_at": None, "acknowledged_by": ""}
 
 
 def widen_incident(
@@ -29,29 +27,10 @@ def widen_incident(
     if Incident.objects.filter(domain=domain, state__in=UNRESOLVED).exists():
         return incident
     had, was = incident.acknowledged_by, incident.title
-    changes: dict[str, object] = {"domain": domain}
-    if had:
-        changes |= NOBODYS
-    with transaction.atomic():
-        if incident.state == IncidentState.ACKNOWLEDGED:
-            widened = transitions.move(
-                incident, IncidentState.OPEN, changes=changes, actor=actor, reason=reason, now=now
-            )
-        else:
-            widened = transitions.amend(
-                incident, changes, action="widened", actor=actor, reason=reason, now=now
-            )
-        tell(
-            incident=widened,
-            kind="widened",
-            said=reason,
-            why=f"{had} took it when it was: {was} This is more, and rings anew." if had else "",
-            happened_at=now,
-            actor=actor,
-            tone="down",
-            now=now,
-        )
-    return widened
+    changes = {"domain": domain, **(NOBODYS if had else {})}
+    why = f"{had} took it when it was: {was} This is more, and rings anew." if had else ""
+    line = Line("widened", reason, tone="down")
+    return let_go(incident, changes, line=line, why=why, actor=actor, reason=reason, now=now)
 
 
 def hold_incidents(keys: Collection[UUID]) -> dict[UUID, Incident]:

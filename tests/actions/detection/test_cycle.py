@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recovery.alarms.models import Alarm
+from recovery.core import transitions
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.detection import actions, queries
 from recovery.detection.facts import Part
@@ -15,7 +16,7 @@ from recovery.detection.models import Brake, Situation
 from recovery.detection.policy import Policy
 from recovery.incidents import actions as incidents
 from recovery.incidents.models import Incident, Member, TimelineEntry
-from recovery.inventory.models import Host
+from recovery.inventory.models import Datacenter, Host
 from tests.actions.detection.fleet import BY, PERSON, START, Stage, build_fleet
 from tests.support.freezes import freeze
 
@@ -123,6 +124,41 @@ def test_a_datacenter_that_goes_host_by_host_ends_as_one_incident(
         assert f"{part} is part of it" in "".join(one.timeline.values_list("said", flat=True))
 
 
+@pytest.mark.parametrize("is_one_region", [False, True])
+def test_a_second_datacenter_that_is_lost_is_named_beside_the_first(is_one_region: bool) -> None:
+    """Its own incident, or, in a region that is lost as a whole, its own words in that one."""
+    stage = Stage(build_fleet(places=7))
+    if is_one_region:
+        for row in Datacenter.objects.filter(name__in=["PAR0", "PAR1"]):
+            transitions.amend(
+                row, {"region": "Seine"}, action="moved", actor=BY, reason="test", now=START
+            )
+    stage.kill(*(host.name for host in stage.hosts if host.name.startswith("par0")))
+    stage.run(8.0)
+    first = Incident.objects.get(domain="datacenter:PAR0")
+    incidents.acknowledge_incident(incident=first, actor=PERSON, reason="Mine.", now=START)
+    stage.run(30.0)
+    stage.kill(*(host.name for host in stage.hosts if host.name.startswith("par1")))
+    stage.run(8.0)
+    open_ones = Incident.objects.exclude(state="resolved").order_by("number")
+    titles = {one.domain: one.title for one in open_ones}
+    alarm = Alarm.objects.filter(state="raised").latest("raised_at")
+    if not is_one_region:
+        assert titles == {
+            "datacenter:PAR0": "PAR0: 4 hosts lost",
+            "datacenter:PAR1": "PAR1: 4 hosts lost",
+        }
+        assert (alarm.title, alarm.severity) == ("PAR1: 4 hosts lost", "page")
+        return
+    said = "Seine: 8 hosts lost (4 in PAR0, 4 in PAR1)"
+    assert titles == {"region:Seine": said}
+    first.refresh_from_db()
+    assert (first.domain, first.acknowledged_by) == ("region:Seine", ""), (
+        "it is more than was taken"
+    )
+    assert (alarm.title, alarm.severity, alarm.incident) == (said, "page", first)
+
+
 def test_a_missing_digest_makes_us_blind_and_nothing_is_judged(stage: Stage) -> None:
     stage.kill("par0-00")
     stage.digest_age = 5.0
@@ -135,6 +171,25 @@ def test_a_missing_digest_makes_us_blind_and_nothing_is_judged(stage: Stage) -> 
     assert queries.blind_reason() == ""
     assert Alarm.objects.get(key="control:blind").state == "ended"
     assert stage.verdicts() == {"par0-00": ("lost", "allowed")}
+
+
+def test_while_it_lasts_blindness_tells_the_reason_that_holds_now(stage: Stage) -> None:
+    stage.digest_age = 5.0
+    stage.run(10.0)
+    since, first = queries.blind_since(), queries.blind_reason()
+    assert "The digest of gateway" in first
+    stage.digest_age = 6.0
+    stage.run(6.0)
+    brake = Brake.objects.get()
+    assert queries.blind_reason() == first, "seconds that run are no news"
+    stage.kill(*(host.name for host in stage.hosts))
+    stage.run(8.0)
+    assert f"All {len(stage.hosts)} agents went silent at once" in queries.blind_reason()
+    assert queries.blind_since() == since
+    assert Brake.objects.get().version > brake.version
+    assert Alarm.objects.get().key == "control:blind", "nobody is rung twice"
+    line = Incident.objects.get().timeline.filter(kind="blind still").latest("id")
+    assert line.why == queries.blind_reason()
 
 
 def test_a_returning_host_closes_its_situation(stage: Stage) -> None:

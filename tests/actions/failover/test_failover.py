@@ -8,7 +8,9 @@ from recovery.core import control
 from recovery.failover.actions.failovers import advance_failover
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
-from recovery.inventory.models import Epoch, Replica
+from recovery.incidents import actions as incidents
+from recovery.incidents.facts import MemberKind, NewMember
+from recovery.inventory.models import Epoch, Host, Replica
 from recovery.operations.models import Operation
 from tests.actions.failover.agents import Play
 from tests.actions.failover.fleet import make_pair
@@ -124,6 +126,30 @@ def test_who_froze_in_its_promotion_is_ordered_again_when_it_runs(play: Play) ->
     assert list(
         Operation.objects.filter(verb="promote").values_list("state", "database_epoch")
     ) == [("failed", 2), ("done", 2)]
+
+
+def test_what_fails_where_a_plan_brought_it_is_no_part_of_the_loss_that_it_left(play: Play) -> None:
+    """The old datacenter's incident may stay open for days."""
+    elsewhere = Host.objects.exclude(datacenter=play.pair.primary.host.datacenter).earliest("name")
+    older = incidents.open_incident(
+        domain="datacenter:OLD",
+        title="OLD: 1 host lost",
+        summary="",
+        happened_at=play.now,
+        members=[
+            NewMember(MemberKind.HOST, str(elsewhere.pk), elsewhere.name, is_cause=True),
+            NewMember(MemberKind.DATABASE, str(play.database.pk), "orders"),
+        ],
+        actor=play.actor,
+        reason="test",
+        now=play.now,
+    )
+    play.kill(play.pair.primary)
+    row = play.until("rebuild")
+    assert row.incident is not None
+    assert row.incident != older
+    assert row.incident.domain == f"database:{play.database.pk}"
+    assert not older.timeline.filter(said__contains="orders").exclude(kind="opened").exists()
 
 
 def test_a_question_that_nobody_answers_gives_way_to_the_next_one(play: Play) -> None:

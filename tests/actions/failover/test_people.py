@@ -33,10 +33,11 @@ def _call_off(play: Play) -> Failover:
     )
 
 
-def _switch(play: Play) -> Failover:
+def _switch(play: Play, around: Around | None = None) -> Failover:
     return people.request_switchover(
         database=play.database,
         target=play.pair.standby,
+        around=around or Around(),
         actor=BY,
         reason="New power supply.",
         now=play.now,
@@ -164,3 +165,41 @@ def test_a_switchover_pressed_in_mid_failover_is_refused(play: Play, phase: str)
     play.until(phase)
     with pytest.raises(Refused, match=f"a failover of orders, is under way in phase {phase}"):
         _switch(play)
+
+
+def _refused(play: Play, match: str, around: Around | None = None) -> None:
+    with pytest.raises(Conflict, match=match) as refused:
+        _switch(play, around)
+    assert refused.value.kept == "Nothing was begun."
+    assert not Failover.objects.exists()
+    assert not AuditEntry.objects.filter(object_type="failover").exists()
+
+
+def test_a_switchover_to_whoever_is_not_safe_is_refused_when_it_is_asked_for(play: Play) -> None:
+    """By what the next look would give it up for: nothing begins only to be abandoned."""
+    server = play.servers[play.pair.standby.pk]
+    server.healthy = 12.0
+    play.run(1)
+    _refused(play, "it has been well for 12 s, not for 60 s")
+    server.healthy, server.server = 90.0, "down"
+    play.run(1)
+    _refused(play, "No safe candidate. orders-2: its server is down")
+
+
+def test_a_switchover_to_whoever_fell_silent_is_refused_when_it_is_asked_for(play: Play) -> None:
+    play.servers[play.pair.standby.pk].is_up = False
+    play.run(6)
+    _refused(play, "no word from its agent for")
+
+
+def test_who_is_blind_or_paused_begins_no_switchover(play: Play) -> None:
+    _refused(play, "We are blind: Nobody is heard.", Around(blind=("Nobody is heard.",)))
+    _refused(play, "Automation is paused: The works.", Around(paused="The works."))
+
+
+def test_a_switchover_that_was_safe_when_it_was_asked_for_is_looked_at_again(play: Play) -> None:
+    _switch(play)
+    play.servers[play.pair.standby.pk].healthy = 3.0
+    play.run(1)
+    assert play.failover.phase == "abandoned"
+    assert "it has been well for 3 s" in play.failover.end_reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from recovery.agent.drills.approved import DrillApprovals
 from recovery.backups.models import Store
@@ -13,8 +14,12 @@ from recovery.core.wire.drills import DrillList, what_of
 from recovery.drp.approvals.proofs import party
 from recovery.drp.drills.models import DrillHost
 from recovery.drp.drills.specs import list_of
+from recovery.drp.facts import RunState
 from recovery.drp.plan import canonical, digest, read_plan
+from recovery.drp.planning.drift import OLD_DRILL, drift
+from recovery.drp.press import Press, refuse_press
 from recovery.drp.queries.approvals import plan_of
+from recovery.drp.sights import RunSight
 from recovery.inventory.models import Application
 from tests.actions.drp.drills.ground import hosted, make_drill
 from tests.support.fleet import BY, NOW
@@ -61,3 +66,16 @@ def test_what_would_be_begun_otherwise_by_now_voids_the_approvals(pinned: Path) 
     drill.round()
     assert drill.ground.run.state == "paused"
     assert "notes would be begun otherwise than it was approved." in drill.ground.run.state_reason
+
+
+def test_a_drill_that_was_prepared_before_an_update_says_why_it_begins_nothing(
+    pinned: Path,
+) -> None:
+    plan = plan_of(make_drill(pinned).ground.run)
+    before = structs.replace(plan, v=4, things=())
+    assert drift(before, plan) == (OLD_DRILL,)
+    over = [step.id for step in plan.steps]
+    assert drift(before, plan, ended=over) == (), "what stands is cleaned up"
+    told = RunSight("1", before, digest(before), RunState.PREPARED, {}, drift=(OLD_DRILL,))
+    said = refuse_press(Press.START, told, frozenset({"responder"}))
+    assert said == f"What was shown is not so any more. {OLD_DRILL} Prepare it anew."
