@@ -133,7 +133,7 @@ class Link:
             peer = there.submit(serve, door)
             with socket.create_connection(address, timeout=30) as line:
                 came = _timed(lambda: _take(line, size))
-                went = _timed(lambda: (_give(line, size), _take(line, 1)))
+                went = _timed(lambda: _give(line, size, until_taken=True))
             peer.result()
         return size * 8 / came, size * 8 / went
 
@@ -156,10 +156,12 @@ def _new_namespace() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
-def _give(line: socket.socket, size: int) -> None:
+def _give(line: socket.socket, size: int, *, until_taken: bool = False) -> None:
     block = memoryview(bytes(1 << 20))
     for at in range(0, size, len(block)):
         line.sendall(block[: size - at])
+    if until_taken:
+        _take(line, 1)
 
 
 def _take(line: socket.socket, size: int) -> None:
