@@ -96,8 +96,8 @@ bench-failover: install-bench ## SIGKILL of a primary's host to the first acknow
 bench-audit: install-dev ## audited commits a second with the sealer running; 60,000 entries sealed
 	python -m tests.bench.audit
 
-bench-restore: install-dev ## a database out of an S3 store against disk, store and unpacking alone: MIB=2048
-	python -m tests.bench.restore $(if $(MIB),MIB=$(MIB))
+bench-restore: install-dev ## a database out of an S3 store against disk, store and unpacking alone: MIB=2048 [LINK=2.5: Gbit/s to the store]
+	python -m tests.bench.restore $(if $(MIB),MIB=$(MIB)) $(if $(LINK),LINK=$(LINK))
 
 chaos: install-dev ## kill -9 of every process during recovery: make chaos ROUNDS=30
 	python -m tests.chaos

@@ -26,6 +26,15 @@ def _network_namespaces() -> bool:
     return probe.returncode == 0
 
 
+def _token_bucket_filter() -> bool:
+    """Of the kernel, and `tc`, that sets it."""
+    shape = "tc qdisc add dev lo root tbf rate 1gbit burst 128kb latency 50ms"
+    probe = subprocess.run(
+        ["unshare", "--net", "sh", "-c", shape], capture_output=True, check=False
+    )
+    return probe.returncode == 0
+
+
 THINGS: dict[str, tuple[Callable[[], bool], str]] = {
     "chromium": (_found("chromium", "chromium-browser"), "apt-get install chromium"),
     "podman": (_found("podman"), "apt-get install podman runc"),
@@ -39,6 +48,7 @@ THINGS: dict[str, tuple[Callable[[], bool], str]] = {
     "haproxy": (_found("haproxy"), "apt-get install haproxy"),
     "nft": (_found("nft"), "apt-get install nftables"),
     "ip": (_found("ip"), "apt-get install iproute2"),
+    "tbf": (_token_bucket_filter, "apt-get install iproute2, as root, with sch_tbf in the kernel"),
     "faketime": (clocks.DEBIAN.exists, "apt-get install faketime"),
     "npm": (_found("npm"), "apt-get install npm"),
     "root": (lambda: os.geteuid() == 0, "run the tests as root"),

@@ -22,6 +22,7 @@ import contextlib
 import mmap
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -35,9 +36,11 @@ from recovery.agent.backups.progress import Measured
 from recovery.agent.backups.restore import Restore, Restored
 from recovery.agent.backups.restoring.unpack import settle
 from recovery.core.clock import system
+from recovery.core.errors import BadConfiguration
 from tests.adapters.backups.conftest import KEYS
 from tests.adapters.databases.servers import Family, Server
 from tests.agent.backups.fields import CLIENT, Archive, written
+from tests.bench.link import Link, parsed
 from tests.bench.restore_cost import Cpu, Meter, Watched, keep
 from tests.bench.restore_report import Round, is_met, summary, told
 from tests.support.seaweed import Seaweed
@@ -172,12 +175,24 @@ def _put_away(folder: Path) -> None:
     folder.rename(folder.with_name(f"{folder.name}-{secrets.token_hex(4)}"))
 
 
-async def measure(mebibytes: int, rounds: int) -> list[Round]:
+def _store(folder: Path, gigabits: float, end: contextlib.ExitStack) -> Seaweed:
+    """One that answers, behind a link of so many Gbit/s where there are any."""
+    weed = Seaweed(folder)
+    if gigabits:
+        link = Link(gigabits)
+        end.callback(link.close)
+        link.open()
+        print(link.check(), flush=True)
+        weed = Seaweed(folder, link.far, link.prefix)
+    end.callback(weed.kill)
+    weed.start()
+    return weed
+
+
+async def measure(mebibytes: int, rounds: int, gigabits: float) -> list[Round]:
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as home, contextlib.ExitStack() as end:
         folder = Path(home)
-        weed = Seaweed(folder / "weed")
-        weed.start()
-        end.callback(weed.kill)
+        weed = _store(folder / "weed", gigabits, end)
         weed.make("backups")
         store = S3Store("store", weed.bucket("backups"))
         family = Family("postgresql", "18", folder, {"fsync": "off", "max_wal_size": "4GB"})
@@ -212,9 +227,16 @@ def _fill(server: Server, name: str, mebibytes: int) -> None:
 
 
 def main(words: list[str]) -> int:
-    """1 when the medians miss their targets."""
+    """1 when the medians miss their targets, 2 when it cannot be measured as it was asked for."""
     given = {**os.environ, **dict(word.split("=", 1) for word in words)}
-    rounds = asyncio.run(measure(int(given.get("MIB", "2048")), int(given.get("ROUNDS", "4"))))
+    mebibytes, rounds_asked = int(given.get("MIB", "2048")), int(given.get("ROUNDS", "4"))
+    # As an exception, so that what was started and made ends with us.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        rounds = asyncio.run(measure(mebibytes, rounds_asked, parsed(given.get("LINK", ""))))
+    except BadConfiguration as error:
+        print(error, file=sys.stderr)
+        return 2
     print("\n".join(summary(rounds)))
     return 0 if is_met(rounds) else 1
 

@@ -38,7 +38,7 @@ STACK = 52 + _SLOT
 """127.STACK.0.0/16 is for the lab of a whole Tocsin."""
 NETNS_SHIFT = 140
 """In mode netns a stack's lab has 10.(52 + 140).0.0/16 and so on: 192 to 215. People's have 77 to
-126, and a test's own lab 10.OCTET.0.0/16."""
+126, and a test's own lab 10.OCTET.0.0/16. A benchmark's link to its store: 10.240.OCTET.0/30."""
 PORTS = range(22_000 + _PORTS_EACH * _SLOT, 22_000 + _PORTS_EACH * (_SLOT + 1))
 """On 127.0.0.1: apart from those that a started Tocsin chooses itself, and from those that the
 kernel gives to outgoing connections."""

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,21 @@ _RIGHTS = {_ADMIN: [ADMIN], KEYS: ["Admin:backups", "Admin:locked", "List"]}
 
 
 class Seaweed:
-    """One store. Its data outlive its process, so `start` after `kill` is a restart."""
+    """One store. Its data outlive its process, so `start` after `kill` is a restart. `prefix`: what
+    stands before its command, where `address` is in another network namespace."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, address: str = "127.0.0.1", prefix: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self._prefix = prefix
         ports = {name: (free_port(), free_port()) for name in PARTS}
-        self._weed = Weed(folder, "127.0.0.1", "127.0.0.1", ports)
+        self._weed = Weed(folder, address, "127.0.0.1", ports)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._weed.ports['s3'][0]}"
+        return f"http://{self._weed.address}:{self._weed.ports['s3'][0]}"
 
     @property
     def pid(self) -> int:
@@ -49,7 +54,7 @@ class Seaweed:
         self._weed.prepare([Identity(*keys, told) for keys, told in _RIGHTS.items()])
         with (self.folder / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self._weed.argv()],
+                ["setpriv", "--pdeathsig", "KILL", *self._prefix, *self._weed.argv()],
                 cwd=self.folder,
                 env=self._weed.environment(),
                 stdin=subprocess.DEVNULL,
