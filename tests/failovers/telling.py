@@ -17,13 +17,15 @@ import psycopg
 
 from recovery.core.clock import system
 from recovery.core.ports import DATABASE, Login
-from recovery.lab.databases.clients import Door, connect
+from recovery.lab.databases.clients import Door, NotWritten, Session, connect
 from tests.browser.onlab import passwords
 from tests.support.running import wait_for
 from tests.support.stack import Stack
 
 WELL = 10
 """Seconds for which a standby has to be well here: stories would mostly wait for its minute."""
+_OPENS = 15
+"""Seconds within which the door of a database that serves lets its clients in."""
 UNSETTLED = """
 SELECT d.name FROM inventory_database d
 LEFT JOIN inventory_writeprobe p ON p.database_id = d.id
@@ -227,11 +229,21 @@ class Bases:
 
 
 async def _present(door: Door) -> set[int]:
-    session = await connect(door)
+    """Its door opens a moment after its row says that it is served."""
+    async with asyncio.timeout(_OPENS):
+        session = await _admitted(door)
     try:
         return await session.present(0)
     finally:
         session.close()
+
+
+async def _admitted(door: Door) -> Session:
+    while True:
+        try:
+            return await connect(door)
+        except NotWritten:
+            await asyncio.sleep(0.1)
 
 
 def _token(html: str) -> str:
