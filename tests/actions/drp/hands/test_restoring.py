@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.panels import draw
+from dashboard.permissions import Role as Person
+from dashboard.screen import Screen
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreFact
 from recovery.detection.actions import set_pause
@@ -26,6 +29,7 @@ from recovery.inventory.models import Database
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.restores.actions import hear_restores
+from recovery.restores.facts import Phase
 from recovery.restores.models import Restore
 from recovery.restores.screens import views_of
 from tests.actions.drp.hands.ground import (
@@ -110,6 +114,10 @@ def play(product: Product, carry: Carrying | None = None) -> None:
             return
 
 
+def drawn(product: Product, part: str) -> str:
+    return draw(f"run-{part}:{product.run.number}", Screen(Person.RESPONDER))
+
+
 def test_one_restore_goes_by_the_words_of_who_asked_and_who_approved(product: Product) -> None:
     begin(product)
     product.carry()
@@ -133,6 +141,15 @@ def test_one_restore_goes_by_the_words_of_who_asked_and_who_approved(product: Pr
     (view,) = views_of(Restore.objects.values_list("pk", flat=True)).values()
     assert view.progress is not None
     assert (view.progress.percent, view.progress.megabytes_a_second) == (50.0, 8.0)
+    steps, after = (drawn(product, part) for part in ("steps", "next"))
+    named = f'<a href="/databases/notes/">{row}</a>'
+    assert f"{named}, step 3 of 7: restore: base, 50" in steps
+    assert f"{named} restores notes, step 3 of 7: restore." in after
+    assert "goes on by itself" not in after
+    Restore.objects.update(phase=Phase.DONE)
+    assert "nothing was ordered of it yet" in drawn(product, "steps")
+    assert "Of 1 database nothing was ordered yet" in drawn(product, "next")
+    Restore.objects.update(phase=Phase.RESTORE)
     play(product)
     assert product.run.state == RunState.DONE, product.run.state_reason
     act = Act.objects.get(step=product.step("restore"))
