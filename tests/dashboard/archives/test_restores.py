@@ -87,20 +87,19 @@ def test_what_is_at_risk_is_what_came_between_the_backup_and_the_last_write(
     """The database was hurt before, and its backup is older than its last write."""
     client = sign_in("responder")
     sights = ArchiveSight.objects.filter(replica__database__name="wiki-pg", moment__isnull=False)
-    sights.update(moment=lost - timedelta(minutes=20))
-    rows = Database.objects.filter(name="wiki-pg")
-    rows.update(state_at=lost - timedelta(minutes=30))
+    sights.update(moment=lost - timedelta(minutes=20.5))
     probes = WriteProbe.objects.filter(database__name="wiki-pg")
     early = lost - timedelta(minutes=30)
     probes.update(failing_since=early, last_ack_at=lost - timedelta(minutes=8))
     assert "20&nbsp;min" in risk_of(client), "its host lived until it was lost"
-    Host.objects.filter(name="mrs1-r1-h01").update(verdict="alive")
-    assert "12&nbsp;min" in risk_of(client)
+    probes.update(last_ack_at=lost + timedelta(minutes=2))
+    assert "22&nbsp;min" in risk_of(client), "its users saw it acknowledge later"
+    probes.update(last_ack_at=early)
     sights.update(moment=lost)
     assert "nothing acknowledged" in risk_of(client)
-    sights.update(moment=lost - timedelta(minutes=20), error="s3: no answer in 5 s.")
+    sights.update(moment=lost - timedelta(minutes=20.5), error="s3: no answer in 5 s.")
     sights.update(read_at=lost - timedelta(minutes=2))
-    assert "at most 12" in risk_of(client)
+    assert "at most 20" in risk_of(client)
     assert f"not read since {lost - timedelta(minutes=2):%H:%M:%S}" in risk_of(client)
 
 
