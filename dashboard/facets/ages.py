@@ -15,9 +15,16 @@ from math import inf
 
 from recovery.backups.ages import HISTORY, WEEK, History, Week
 
+HOUR = timedelta(hours=1)
 STEPS = 144
 STEP = HISTORY / STEPS
-HOUR = timedelta(hours=1)
+AXES = (
+    (HOUR, timedelta(minutes=1), timedelta(minutes=15)),
+    (6 * HOUR, timedelta(minutes=2.5), HOUR),
+    (HISTORY, STEP, 6 * HOUR),
+)
+"""Of a day's plot: its span, a step, from tick to tick. A new installation is drawn over the
+shortest that has all that was noted: else it is a dot at the edge of a day."""
 THINNED = timedelta(seconds=90)
 """The history has a row a minute at most: between two rows so near the point rose too."""
 WIDTH, HEIGHT, TOP = 720, 150, 1.25
@@ -55,12 +62,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`full`: where a whole promise is used, `half`: where half of it is."""
+    """`full`: where a whole promise is used, `half`: where half of it is; `since`: from when on
+    anything was noted, where that is not all of the day."""
 
     lines: tuple[Line, ...]
     ticks: tuple[Tick, ...]
     full: float
     half: float
+    since: datetime | None = None
 
     @property
     def has_nothing(self) -> bool:
@@ -78,19 +87,20 @@ class Plot:
 
 
 def draw_ages(histories: Sequence[History]) -> Plot | None:
-    """The last day up to the newest look; None where nothing was ever read."""
+    """The last day up to the newest look, or as much of it as was noted; None where nothing was
+    ever read."""
     if not histories:
         return None
-    end = _step_after(max(one.until for one in histories))
-    begin = end - HISTORY
-    first = begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    hours = (first + timedelta(hours=n) for n in range(24))
-    ticks = tuple(
-        Tick(_share(hour, begin, HISTORY), f"{hour:%H:%M}") for hour in hours if hour.hour % 6 == 0
-    )
-    return _plot(
-        [_line(one.number, _of_a_day(one, begin), begin, HISTORY) for one in histories], ticks
-    )
+    until = max(one.until for one in histories)
+    noted = min((one.points[0][0] for one in histories if one.points), default=until)
+    span, step, apart = next((one for one in AXES if until - noted <= one[0] - one[1]), AXES[-1])
+    end = _step_after(until, step)
+    begin = end - span
+    first = _step_after(begin, apart)
+    at = (first + n * apart for n in range(span // apart))
+    ticks = tuple(Tick(_share(one, begin, span), f"{one:%H:%M}") for one in at)
+    lines = [_line(one.number, _of_a_day(one, begin, span, step), begin, span) for one in histories]
+    return _plot(lines, ticks, noted if span < HISTORY else None)
 
 
 def draw_week(weeks: Sequence[Week]) -> Plot | None:
@@ -107,11 +117,13 @@ def draw_week(weeks: Sequence[Week]) -> Plot | None:
     return _plot([_line(one.number, _of_a_week(one, begin), begin, WEEK) for one in weeks], ticks)
 
 
-def _of_a_day(history: History, begin: datetime) -> Iterator[Step]:
-    for number in range(STEPS):
-        opens = begin + number * STEP
-        used = used_between(history, opens, min(opens + STEP, history.until))
-        yield opens, opens + STEP, used
+def _of_a_day(
+    history: History, begin: datetime, span: timedelta, step: timedelta
+) -> Iterator[Step]:
+    for number in range(span // step):
+        opens = begin + number * step
+        used = used_between(history, opens, min(opens + step, history.until))
+        yield opens, opens + step, used
 
 
 def _of_a_week(one: Week, begin: datetime) -> Iterator[Step]:
@@ -122,14 +134,14 @@ def _of_a_week(one: Week, begin: datetime) -> Iterator[Step]:
         yield hour, hour + HOUR, known.get(hour)
 
 
-def _plot(lines: Sequence[Line], ticks: Sequence[Tick]) -> Plot:
+def _plot(lines: Sequence[Line], ticks: Sequence[Tick], since: datetime | None = None) -> Plot:
     within = tuple(tick for tick in ticks if EDGE <= tick.x <= 100 - EDGE)
-    return Plot(tuple(lines), within, _y(1.0), _y(0.5))
+    return Plot(tuple(lines), within, _y(1.0), _y(0.5), since)
 
 
-def _step_after(at: datetime) -> datetime:
+def _step_after(at: datetime, step: timedelta) -> datetime:
     """On the grid, so that lines do not tremble with each look."""
-    seconds = STEP.total_seconds()
+    seconds = step.total_seconds()
     return at + timedelta(seconds=seconds - at.timestamp() % seconds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from dashboard.facets.stopwatch import Watch, clock_marks
@@ -10,6 +11,7 @@ from dashboard.permissions import May
 from dashboard.screen import Screen, is_settling
 from recovery.backups.loss import Line
 from recovery.backups.words import instant
+from recovery.brief.losses import lost_since
 from recovery.core import clock
 from recovery.core.ports import DATABASE, Login
 from recovery.failover import screens as rows
@@ -55,15 +57,23 @@ def database_voice(screen: Screen, key: str) -> Context | None:
     if found.is_down:
         since = (found.probe and found.probe.failing_since) or found.state_at
         since = running.happened_at if running is not None else since
+    backup = _left_of(screen, found)
     return {
         "db": found,
         "running": running,
         "since": since,
         "happens": _happens(found),
-        "backup": _left_of(screen, found),
+        "backup": backup,
+        "lost": _lost(screen, found, backup, since) if backup and since else None,
         "user": Login.CLIENT if screen.may(May.SWITCH_OVER) else "",
         "dbname": DATABASE if found.engine == "postgresql" else "",
     }
+
+
+def _lost(screen: Screen, view: DatabaseView, backup: Line, since: datetime) -> timedelta | None:
+    """What came after its newest backup, as the brief of its datacenter has it."""
+    site = view.primary.site if view.primary else view.site
+    return lost_since(screen.recovery.last_write(view.pk, site, since), backup.at)
 
 
 def _left_of(screen: Screen, view: DatabaseView) -> Line | None:

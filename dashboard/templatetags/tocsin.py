@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 
 from dashboard.permissions import May
 from dashboard.screen import Screen
-from recovery.backups.words import spoken as say_words
 from recovery.brief.losses import span as say_span
 from recovery.brief.waves import spoken_seconds
+from recovery.core.moments import part_of_second
 
 register = template.Library()
 
@@ -127,9 +127,7 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     if form == "digits":
         return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
     if form in ("minute", "exact"):
-        part = (
-            f".{moment.microsecond // 1000:03d}" if form == "exact" and moment.microsecond else ""
-        )
+        part = part_of_second(moment) if form == "exact" else ""
         whole = f"{moment:%d %b} {clock}{part}"
         return format_html('<time datetime="{}">{}</time>', iso, whole)
     day = f"{moment:%Y-%m-%d}"
@@ -172,12 +170,6 @@ def took(start: datetime, end: datetime) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-
-
-@register.simple_tag
-def took_at_most(start: datetime, end: datetime) -> str:
-    """What came between a backup's newest moment and the last write: 6 s, 34 min."""
-    return say_words(max(timedelta(0), end - start)).replace(" ", "\u00a0")
 
 
 @register.filter

@@ -10,7 +10,7 @@ from dashboard.permissions import May, Role
 from dashboard.views.databases import confirm, find, own_word
 from dashboard.views.restore_forms import BackInTime
 from dashboard.views.restores import give_word, moment_of, other_page, other_way, page_of, ranked
-from recovery.backups.words import instant
+from recovery.backups.words import ends, first_instant, instant
 from recovery.core import clock
 from recovery.restores import screens
 from recovery.restores.facts import Phase, Source
@@ -91,9 +91,10 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
     best = preview.choice.source
     if is_chosen or best is None or best.at is None or best.opens is None:
         return f"{preview.risk} {preview.place.reason}"
+    first, last = ends(best.opens, best.at)
     return (
-        f"Replica {best.number} ({best.store}) has every moment from {instant(best.opens)} to"
-        f" {instant(best.at)}{_but_for(best)}. Choose the last one at which all was well:"
+        f"Replica {best.number} ({best.store}) has every moment from {first} to"
+        f" {last}{_but_for(best)}. Choose the last one at which all was well:"
         f" everything that was acknowledged after it is lost to its users, and what that is stands"
         f" here before anybody confirms it. {preview.place.reason}"
     )
@@ -101,7 +102,7 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
 
 def _but_for(source: Source) -> str:
     """The moments within its window that it cannot give, the newest ones."""
-    found = [f"{instant(last)} and {instant(first)}" for last, first in source.cuts[-3:]]
+    found = [f"{instant(last)} and {first_instant(first)}" for last, first in source.cuts[-3:]]
     return f", but for those between {', and between '.join(found)}" if found else ""
 
 

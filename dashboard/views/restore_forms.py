@@ -8,7 +8,7 @@ from datetime import datetime
 from django import forms
 
 from dashboard.forms import Moment, Word
-from recovery.core.moments import EXAMPLE, BadMoment, read_moment
+from recovery.core.moments import EXAMPLE, MINUTE, BadMoment, ends, read_moment, rounded_up
 from recovery.restores.decide import SLACK
 from recovery.restores.facts import Source
 from recovery.restores.in_place import refuse_moment
@@ -54,7 +54,8 @@ class ToMoment(Word):
             return EXAMPLE
         middle = best.opens + (best.at - best.opens) / 2
         cut = next((last for last, first in best.cuts if last < middle < first), middle)
-        return f"{cut:%Y-%m-%d %H:%M:%S}"
+        whole = max(cut.replace(microsecond=0), rounded_up(best.opens))
+        return f"{min(whole, best.at):%Y-%m-%d %H:%M:%S}"
 
     @property
     def moment(self) -> datetime | None:
@@ -67,13 +68,16 @@ class ToMoment(Word):
         """Whether the moment that was written cannot be had."""
         return "to" in self.errors
 
+    def _others(self, source: Source) -> tuple[Source, ...]:
+        return tuple(one for one in self._sources.values() if one.key != source.key)
+
     def clean(self) -> dict[str, object]:
         """Of another moment than the one that was shown its loss is shown first."""
         cleaned = super().clean()
         source = self._sources.get(str(cleaned.get("source")))
         if self.shown or self.is_refused or source is None:
             return cleaned
-        if refusal := refuse_moment(source, self.moment):
+        if refusal := refuse_moment(source, self.moment, self._others(source)):
             self.add_error("to", refusal)
             cleaned.pop("to", None)
             return cleaned
@@ -145,7 +149,11 @@ class BackInTime(ToMoment):
 def _window(one: Source) -> str:
     """So short that a phone shows most of it; what is refused says it to the second."""
     at = f"{one.at:{SHORT}}" if one.at else "never"
-    has = f"{one.opens:{SHORT}} to {at}" if one.opens else f"its backup of {at}"
+    has = f"its backup of {at}"
+    if one.opens and one.at:
+        first = rounded_up(one.opens, MINUTE)
+        is_short = first > one.at
+        has = " to ".join(ends(one.opens, one.at)) if is_short else f"{first:{SHORT}} to {at}"
     return f"replica {one.number} ({one.store}), {has}"
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from recovery.backups.distance import violations, where
 from recovery.backups.facts import Copy, Database, Point, PointState, Terms
-from recovery.backups.words import counted, instant, joined, spoken
+from recovery.backups.words import counted, instant, is_copying, joined, spoken
 
 UNREAD_AFTER = timedelta(seconds=60)
 """Three looks were missed."""
@@ -24,6 +24,8 @@ GAP_AFTER = timedelta(seconds=30)
 """Two objects on their way at once may come in the other order; the next look says."""
 SET_UP_WITHIN = timedelta(minutes=10)
 """Somebody who describes three stores one after the other is not told of the third in between."""
+COPIED_WITHIN = timedelta(hours=1)
+"""A provider makes a volume of a snapshot within minutes; one that takes longer is told of."""
 PROVEN_WITHIN = timedelta(days=30)
 
 
@@ -116,7 +118,9 @@ def conditions(
     for database in databases:
         found += _of_database(database, now)
         for copy in database.copies:
-            if is_unread(copy, now) and now - copy.since > UNREAD_AFTER:
+            if is_unread(copy, now) and _is_first_copied(copy, now):
+                found += _untold(database, copy, now, proven_within, with_age=True)
+            elif is_unread(copy, now) and now - copy.since > UNREAD_AFTER:
                 silent.setdefault(copy.store, []).append((database, copy))
                 found += _untold(database, copy, now, proven_within, with_age=False)
             else:
@@ -124,6 +128,13 @@ def conditions(
     for store, members in sorted(silent.items()):
         found += _of_store(store, members, now)
     return tuple(found)
+
+
+def _is_first_copied(copy: Copy, now: datetime) -> bool:
+    """Whether its first snapshot is on its way: nothing is away, and nobody can do anything. Its
+    age grows meanwhile, and rings as any other's."""
+    is_first = copy.point is None and not copy.had_point and is_copying(copy.error)
+    return is_first and now - (copy.read_at or copy.since) <= COPIED_WITHIN
 
 
 def _of_store(

@@ -32,16 +32,24 @@ class Line:
     why_not: tuple[str, ...]
     standbys: tuple[str, ...] = ()
 
+    @property
+    def unread_since(self) -> datetime | None:
+        """When what is quoted was read last, where that is too long ago: it may go further by now,
+        never less far."""
+        return self.used.read_at if self.is_unread and self.used is not None else None
+
     def loses(self, now: datetime) -> timedelta | None:
         return None if self.at is None else max(timedelta(0), now - self.at)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Databases of one kind of promise; `at`: the oldest moment among them."""
+    """Databases of one kind of promise; `at`: the oldest moment among them; `unread_since`: since
+    when not all of their archives are read, None: they are."""
 
     count: int
     at: datetime
+    unread_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +67,11 @@ class Quote:
         """Those that archive all the time first, then the daily ones."""
         found = []
         for continuous in (True, False):
-            ats = [one.at for one in self.lines if one.is_continuous is continuous and one.at]
+            lines = [one for one in self.lines if one.is_continuous is continuous]
+            ats = [one.at for one in lines if one.at]
+            unread = [one.unread_since for one in lines if one.unread_since]
             if ats:
-                found.append(Group(len(ats), min(ats)))
+                found.append(Group(len(ats), min(ats), min(unread, default=None)))
         return tuple(found)
 
     @property
@@ -93,7 +103,7 @@ def say(quote: Quote, now: datetime) -> str:
         return f"{none}{itself}"
     parts = [
         f"{counted(one.count, 'database')} {'loses' if one.count == 1 else 'lose'}"
-        f" {'up to ' if one.count > 1 else ''}{spoken(now - one.at)}"
+        f" {_bound(one)}{spoken(now - one.at)}{_unread(one.unread_since)}"
         for one in quote.groups
     ]
     if gone := len(quote.unrestorable):
@@ -101,10 +111,21 @@ def say(quote: Quote, now: datetime) -> str:
     return f"If {quote.site} vanished now: {', '.join(parts)}.{itself}"
 
 
+def _bound(group: Group) -> str:
+    if group.unread_since:
+        return "at most "
+    return "up to " if group.count > 1 else ""
+
+
+def _unread(since: datetime | None) -> str:
+    return f" (not read since {instant(since)})" if since else ""
+
+
 def _say_own(line: Line, now: datetime) -> str:
     if line.at is None:
         return " Tocsin itself can’t be restored."
-    return f" Tocsin itself loses {spoken(now - line.at)}."
+    most, unread = "at most " if line.is_unread else "", _unread(line.unread_since)
+    return f" Tocsin itself loses {most}{spoken(now - line.at)}{unread}."
 
 
 def _line(database: Database, lost: str, now: datetime) -> Line:

@@ -17,13 +17,15 @@ from math import log2
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A replica that could be restored now; `since`: its last proof, else its beginning.
-    `failed_at`: a test of it failed or was void then, and none passed after it."""
+    """A replica that could be restored now; `since`: its last proof or, where it `is_new` and was
+    never proven, its beginning. `failed_at`: a test of it failed or was void then, and none passed
+    after it."""
 
     key: str
     since: datetime
     bytes: int
     failed_at: datetime | None = None
+    is_new: bool = False
 
 
 def choose(

@@ -231,6 +231,7 @@ def tickets() -> list[Ticket]:
             proven or since,
             size,
             failed if failed and (proven is None or failed > proven) else None,
+            is_new=proven is None,
         )
         for pk, since, proven, failed, size in rows
     ]

@@ -25,7 +25,7 @@ from recovery.backups.models import (
     Proof,
     Store,
 )
-from recovery.backups.words import brief, is_silence, spoken
+from recovery.backups.words import brief, is_copying, is_silence, spoken
 from recovery.inventory.models import Datacenter
 
 TONES = {
@@ -130,6 +130,11 @@ class StoreView:
     reason: str = ""
     quiet_since: datetime | None = None
     is_new: bool = False
+
+    @property
+    def is_copying(self) -> bool:
+        """Its snapshot is there, and is only being made readable."""
+        return is_copying(self.error)
 
     @property
     def tone(self) -> str:

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from recovery.core.moments import instant
+from recovery.core.moments import ends, first_instant, instant
+from recovery.core.ports.snapshots import COPYING
 
-__all__ = ["brief", "counted", "instant", "is_silence", "joined", "spoken"]
+__all__ = [
+    "brief",
+    "counted",
+    "ends",
+    "first_instant",
+    "instant",
+    "is_copying",
+    "is_silence",
+    "joined",
+    "spoken",
+]
 
 _PART = r"(?:[^:(]|\([^)]*\))+"
 _BRIEF = re.compile(f"{_PART}(?:: {_PART})?")
@@ -26,6 +37,11 @@ def brief(error: str) -> str:
 def is_silence(error: str) -> bool:
     """Whether it says that the store does not answer: another one answers, and says no."""
     return _SILENCE.search(brief(error)) is not None
+
+
+def is_copying(error: str) -> bool:
+    """Whether it says that there is a snapshot, and its volume is not there yet."""
+    return COPYING in brief(error)
 
 
 def spoken(span: timedelta) -> str:

@@ -57,7 +57,7 @@ class Bases:
         archived = [replace(self.archived[key], primary=site) for key in keys]
         lines = {line.database: line for line in quote_site(site, archived, self.now).lines}
         return tuple(
-            self._fact(self.rows[key], site, self._end(key, until, silent_since), lines)
+            self._fact(self.rows[key], site, self.last_write(key, until, silent_since), lines)
             for key in keys
         )
 
@@ -65,8 +65,6 @@ class Bases:
         self, row: DatabaseRow, site: str, until: datetime, lines: Mapping[str, Line]
     ) -> DatabaseFact:
         probe = self.probes.get(row.pk)
-        if probe is not None and probe.last_ack_at is not None:
-            until = max(until, probe.last_ack_at)
         primary = self._primary(row.pk)
         away = self._standbys(row, site)
         seen = self._sight(primary.pk) if primary is not None else None
@@ -85,11 +83,14 @@ class Bases:
             service=self._service(row, probe),
         )
 
-    def _end(
+    def last_write(
         self, database: UUID, until: datetime, silent_since: Mapping[UUID, datetime]
     ) -> datetime:
-        primary = self._primary(database)
-        return silent_since.get(primary.host_id, until) if primary is not None else until
+        """Until when it can have acknowledged: until its primary's host fell silent, else `until`;
+        what its users saw later was acknowledged all the same."""
+        primary, probe = self._primary(database), self.probes.get(database)
+        end = silent_since.get(primary.host_id, until) if primary is not None else until
+        return end if probe is None or probe.last_ack_at is None else max(end, probe.last_ack_at)
 
     def _primary(self, database: UUID) -> Replica | None:
         return next((one for one in self.members[database] if one.role == Role.PRIMARY), None)

@@ -54,9 +54,10 @@ def named_standby(one: StandbyFact) -> str:
     return f"standby {one.host} in {one.site}"
 
 
-def lost_since(database: DatabaseFact, at: datetime | None) -> timedelta | None:
-    """What came after this moment, as far as anybody saw."""
-    return None if at is None else max(NOTHING, database.until - at)
+def lost_since(until: datetime, at: datetime | None) -> timedelta | None:
+    """What came after this moment, as far as anybody saw; `until`: the last moment at which
+    something can have been acknowledged."""
+    return None if at is None else max(NOTHING, until - at)
 
 
 def _promoted(database: DatabaseFact, best: StandbyFact) -> Loss:
@@ -90,7 +91,7 @@ def _loss(
     copy: StandbyFact | ArchiveFact | None = None,
 ) -> Loss:
     at = copy.at if copy is not None else None
-    lost = lost_since(database, at)
+    lost = lost_since(database.until, at)
     return Loss(
         database=database.name,
         plan=database.plan,

@@ -205,6 +205,12 @@ class Fleet:
         until = lost_at or self.bases.as_of or self.now
         return self.bases.facts(name, until, silent_since)
 
+    def last_write(self, database: UUID, site: str, until: datetime) -> datetime:
+        """Until when a database that is led there and does not serve can have acknowledged, as its
+        datacenter's brief has it. `until`: since when it does not serve, where its host lives."""
+        lost_at = self._loss(site)[1] if look_of(self.sites[site]) is Look.LOST else None
+        return self.bases.last_write(database, lost_at or until, self._silences(site))
+
     def _loss(self, name: str) -> tuple[int | None, datetime | None]:
         """Its incident, and since when more than half of its hosts are gone: what was lost of it
         before was a loss of hosts."""

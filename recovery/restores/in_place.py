@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from recovery.backups.words import instant, spoken
+from recovery.backups.words import ends, first_instant, instant, spoken
 from recovery.inventory.facts import DatabaseState, Plan, Verdict
 from recovery.restores.facts import ENDED, Facts, HostSight, Phase, Place, Source, Switched
 from recovery.restores.lost import DOWN, Standing, is_down
@@ -22,8 +22,6 @@ STARTS_WITHIN = timedelta(minutes=2)
 """What was proven has started once already: then what was there serves on."""
 SERVES_WITHIN = timedelta(minutes=30)
 """Of a server that is at it: it may have much to read."""
-_WHOLE = timedelta(milliseconds=999)
-"""So that the second which is named is one that can be had."""
 
 
 def refuse_here(standing: Standing) -> str:
@@ -51,26 +49,60 @@ def waits_here(standing: Standing) -> str:
     return f"{name} is {standing.state}: it is not restored in place meanwhile."
 
 
-def refuse_moment(source: Source, to: datetime | None) -> str:
-    """Why this moment cannot be had from there; empty where it can, or none was asked for."""
-    if to is None or source.at is None:
+def refuse_moment(source: Source, to: datetime | None, others: Sequence[Source] = ()) -> str:
+    """Why this moment cannot be had from there, and which of the `others` has it; empty where it
+    can, or none was asked for. Nobody is sent to one that failed its restore test."""
+    if to is None or not (why := _lacks(source, to)):
         return ""
-    newest = f"the newest moment that can be restored is {instant(source.at, to)}"
-    name = f"Replica {source.number} ({source.store})"
+    others = [one for one in others if not one.disproof]
+    has = [_named(one) for one in others if one.at and not _lacks(one, to)]
+    if has:
+        return (
+            f"{_named(source)} {why}. {' and '.join(has)} {'has' if len(has) == 1 else 'have'} it."
+        )
+    newest = "" if _cut(source, to) else f"; {_newest((source, *others), source, to)}"
+    return f"{_named(source)} {why}{newest}."
+
+
+def _named(source: Source) -> str:
+    return f"Replica {source.number} ({source.store})"
+
+
+def _lacks(source: Source, to: datetime) -> str:
+    """Why it has not this moment, after its name; empty where it has, or nothing is known of it."""
+    if source.at is None:
+        return ""
     if to > source.at:
-        return f"{name} goes to {instant(source.at, to)} and no further: {newest}."
+        return f"goes to {instant(source.at, to)} and no further"
     if source.opens is None:
-        return f"{name} has its backups' own moments alone: leave it empty; {newest}."
+        return "has its backups' own moments alone: leave it empty"
     if to < source.opens:
-        return f"{name} begins at {instant(source.opens, to)}; {newest}."
-    cut = next(((last, first) for last, first in source.cuts if last < to < first), None)
-    if cut is None:
+        return f"begins at {ends(source.opens, source.at, to)[0]}"
+    if (cut := _cut(source, to)) is None:
         return ""
-    last, first = instant(cut[0], to), instant(cut[1] + _WHOLE, to)
     return (
-        f"{name} cannot tell what was served then: an earlier restore or a failover began another"
-        f" history there. The newest moment before is {last}, the first after it is {first}."
+        "cannot tell what was served then: an earlier restore or a failover began another history"
+        f" there. The newest moment before is {instant(cut[0], to)}, the first after it is"
+        f" {first_instant(cut[1], to)}"
     )
+
+
+def _cut(source: Source, to: datetime) -> tuple[datetime, datetime] | None:
+    """The two moments between which it lies and nothing tells what was served."""
+    return next(((last, first) for last, first in source.cuts if last < to < first), None)
+
+
+def _newest(all_: Sequence[Source], source: Source, to: datetime) -> str:
+    """The newest moment of them all; what was said just before is not said again."""
+    known = [(one.at, -one.number) for one in all_ if one.at]
+    if source.at is None or not known:
+        return "no replica has it"
+    at, number = max(known)
+    if at > source.at:
+        return f"the newest moment that can be restored is {instant(at, to)}, in replica {-number}"
+    if to > at:
+        return "that is the newest moment that can be restored"
+    return f"the newest moment that can be restored is {instant(at, to)}"
 
 
 def place_here(host: HostSight | None) -> Place:

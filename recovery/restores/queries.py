@@ -206,6 +206,13 @@ def choice_for(database: Database, wanted: str = "") -> Choice:
     return choose(sources_of(database), site_of(database), lost_sites(), wanted, promise)
 
 
+def usable_beside(database: Database, source: Source) -> tuple[Source, ...]:
+    """Its other replicas that could be restored."""
+    lost = lost_sites()
+    found = (one for one in sources_of(database) if one.key != source.key)
+    return tuple(one for one in found if not refuse_source(one, lost))
+
+
 def place_for(database: Database, wanted: str = "") -> Place:
     """The host that would get it."""
     return place(hosts_for(database), home_of(database), wanted)

@@ -112,8 +112,10 @@ def next_turn(trial: Trial, draw: float) -> Turn:
     host = scratch_host(trial.hosts, found.key, trial.members)
     if host is None:
         return Idle("No living host without a copy of that database can take a test.")
-    age = spoken(trial.now - found.since)
-    return Begin(found.key, host.key, f"Drawn: not proven for {age}. Restored on {host.name}.")
+    age = (
+        "never proven yet" if found.is_new else f"not proven for {spoken(trial.now - found.since)}"
+    )
+    return Begin(found.key, host.key, f"Drawn: {age}. Restored on {host.name}.")
 
 
 def _due(trial: Trial, rhythm: timedelta) -> datetime:

@@ -137,3 +137,20 @@ def test_a_reason_that_says_nothing_or_fits_no_row_is_refused(
     )
     assert answer.status_code == status
     assert said in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "/api/exports/none"),
+        ("post", "/api/drp/runbooks"),
+        ("get", "/api/databases/a/b/c/d"),
+        ("get", "/api/none"),
+    ],
+)
+def test_an_address_that_is_not_there_answers_as_the_api_does(
+    sign_in: SignIn, method: str, path: str
+) -> None:
+    answer = getattr(sign_in("viewer"), method)(path)
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": f"There is nothing at {path}."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError
@@ -11,9 +11,17 @@ from django.core.management import CommandError
 from dashboard.api.recovery import SaidIn
 from dashboard.forms import Moment
 from dashboard.management.commands import audit, own
+from dashboard.templatetags.tocsin import at
 from recovery.agent.backups.__main__ import _moment as by_hand
-from recovery.backups.words import instant
-from recovery.core.moments import REFUSAL, BadMoment, read_moment
+from recovery.core.moments import (
+    MINUTE,
+    REFUSAL,
+    BadMoment,
+    ends,
+    instant,
+    read_moment,
+    rounded_up,
+)
 
 NOON = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
@@ -58,7 +66,19 @@ def test_a_moment_out_of_a_log_keeps_its_part_of_a_second() -> None:
 def test_a_part_of_a_second_is_shown_where_a_person_wrote_one() -> None:
     late = NOON.replace(microsecond=123_000)
     assert instant(late, exact=True) == "29 Nov 12:00:00.123 UTC"
+    tiny = NOON.replace(microsecond=400)
+    assert instant(tiny, exact=True) == "29 Nov 12:00:00.000400 UTC"
+    assert "29 Nov 12:00:00.000400" in at(tiny, "exact")
     assert instant(NOON, exact=True) == instant(late) == "29 Nov 12:00:00 UTC"
+
+
+def test_both_ends_of_a_range_that_is_shown_lie_within_it() -> None:
+    first, last = NOON + timedelta(microseconds=1), NOON + timedelta(seconds=9.999)
+    assert ends(first, last) == ("29 Nov 12:00:01 UTC", "29 Nov 12:00:09 UTC")
+    assert ends(NOON, NOON) == ("29 Nov 12:00:00 UTC", "29 Nov 12:00:00 UTC")
+    assert ends(first, first) == ("29 Nov 12:00:00.000001 UTC", "29 Nov 12:00:00.000001 UTC")
+    assert rounded_up(first, MINUTE) == NOON + MINUTE
+    assert rounded_up(NOON, MINUTE) == NOON
 
 
 def test_the_commands_read_it_as_the_pages_do() -> None:

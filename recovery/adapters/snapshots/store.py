@@ -14,7 +14,7 @@ from pathlib import Path
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.core.archive import coverage
 from recovery.core.ports import NoSuchObject, ObjectInfo, StoreAway, StoreRefused
-from recovery.core.ports.snapshots import LOAN_TAG, SnapshotProvider
+from recovery.core.ports.snapshots import COPYING, LOAN_TAG, SnapshotProvider
 
 _LOOKED_AT = 3
 DATABASE_TAG = "tocsin-database"
@@ -81,5 +81,5 @@ class SnapshotStore:
             if each.is_ready and LOAN_TAG not in each.tags
         ]
         if whole and not volumes:
-            raise StoreAway(f"{self.name}: no volume was made of {whole[0]} yet.")
+            raise StoreAway(f"{self.name}: the volume of {whole[0]} {COPYING}.")
         return volumes

@@ -15,6 +15,9 @@ Tags = Mapping[str, str]
 LOAN_TAG = "tocsin-loan"
 """Of volumes that somebody restores from and that go afterwards: nothing else is read from them."""
 
+COPYING = "is still being made"
+"""In the words about a volume that is on its way: nothing is wrong, and it is waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

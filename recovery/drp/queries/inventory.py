@@ -107,7 +107,7 @@ def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
 
 def _restore_loses(fact: DatabaseFact | None) -> timedelta | None:
     """Not while what leads lives: then it grows with every look."""
-    return lost_since(fact, fact.archive.at) if fact and fact.archive else None
+    return lost_since(fact.until, fact.archive.at) if fact and fact.archive else None
 
 
 def _copies(fact: DatabaseFact | None) -> tuple[CopySight, ...]:
@@ -119,7 +119,7 @@ def _copies(fact: DatabaseFact | None) -> tuple[CopySight, ...]:
     for site in sorted({one.site for one in fact.standbys}):
         there = [one for one in fact.standbys if one.site == site]
         best = best_standby(there) or there[0]
-        lost = lost_since(fact, best.at)
+        lost = lost_since(fact.until, best.at)
         found.append(CopySight(site, named_standby(best), best.at, lost))
     return tuple(found)
 

@@ -24,6 +24,7 @@ from recovery.drp.sights import RunSight
 from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
 from recovery.drp.views.steps import StepView, step_views
 from recovery.drp.views.waiting import NextView, next_views
+from recovery.restores.screens import RestoreView
 
 SHOWN = 20
 
@@ -89,6 +90,16 @@ class RunView:
     decision: int | None
     told: tuple[ToldView, ...] = ()
     hold: str = ""
+
+    @property
+    def restores(self) -> tuple[RestoreView, ...]:
+        """Restores that it waits for."""
+        return tuple(one for step in self.steps for one in step.restores)
+
+    @property
+    def unordered(self) -> int:
+        """Databases whose turn it is, and of which nothing was ordered yet."""
+        return sum(bool(item.waits) for step in self.steps for item in step.items)
 
     @property
     def mode(self) -> Mode:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recovery.drp.facts import ActState, Kind, StepState
+from recovery.drp.facts import ActState, Kind, Mode, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.plan import Target
 from recovery.drp.planning.leaving import left_by
@@ -18,7 +18,7 @@ from recovery.drp.views.fenced import with_fence
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.whys import whys
 from recovery.restores import screens as restoring
-from recovery.restores.screens import ProgressView
+from recovery.restores.screens import ProgressView, RestoreView
 
 TONES = {
     StepState.FAILED: "down",
@@ -28,6 +28,7 @@ TONES = {
     StepState.BEGUN: "",
     StepState.DONE: "",
 }
+NOT_ORDERED = "nothing was ordered of it yet"
 WORDS = {
     StepState.PENDING: "to come",
     StepState.ASKING: "waits for a yes",
@@ -40,7 +41,8 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One target of a step, with its newest act. `state` empty: it has not had its turn."""
+    """One target of a step, with its newest act. `state` empty: it has not had its turn; `restore`:
+    the one that it waits for; `waits`: why nothing goes on yet."""
 
     name: str
     type: str
@@ -51,7 +53,12 @@ class ItemView:
     ended_at: datetime | None
     tries: int
     by_word: str
-    progress: ProgressView | None
+    restore: RestoreView | None = None
+    waits: str = ""
+
+    @property
+    def progress(self) -> ProgressView | None:
+        return self.restore.progress if self.restore else None
 
     @property
     def tone(self) -> str:
@@ -129,6 +136,11 @@ class StepView:
         return self.done * 100 // len(self.items) if self.items else 0
 
     @property
+    def restores(self) -> tuple[RestoreView, ...]:
+        """What it waits for, on pages of their own."""
+        return tuple(one.restore for one in self.items if one.restore)
+
+    @property
     def has_items(self) -> bool:
         """Something else than the step itself is its target."""
         return bool(self.items) and not self.is_own
@@ -143,13 +155,13 @@ def step_views(
     for act in Act.objects.filter(step__run=row).select_related("step").order_by("number"):
         acts.setdefault(act.step.name, {}).setdefault(act.target, []).append(act)
     why = whys(row, sight)
-    going = {one.database: one.progress for one in restoring.restores() if one.is_running}
+    going = {one.database: one for one in restoring.restores() if one.is_running}
     return tuple(
         _step(
             line,
             rows[line.id],
             sight.steps[line.id],
-            _waves(sight.steps[line.id], acts.get(line.id, {}), going),
+            _waves(sight.steps[line.id], acts.get(line.id, {}), going, row.mode),
             is_critical=line.id in critical,
             why=why.get(line.id, ""),
             left=len(left_by(sight.plan, line.id)),
@@ -159,10 +171,18 @@ def step_views(
 
 
 def _waves(
-    sight: StepSight, acts: Mapping[str, list[Act]], going: Mapping[str, ProgressView | None]
+    sight: StepSight, acts: Mapping[str, list[Act]], going: Mapping[str, RestoreView], mode: str
 ) -> tuple[WaveView, ...]:
+    """A drill restores on its own hosts, in no restore of production."""
+    restores = sight.planned.kind is Kind.RESTORE_DATABASES and mode in {
+        Mode.PLANNED,
+        Mode.DISASTER,
+    }
     return tuple(
-        WaveView(number, tuple(_item(one, acts.get(one.key, []), going) for one in wave))
+        WaveView(
+            number,
+            tuple(_item(one, acts.get(one.key, []), going, restores=restores) for one in wave),
+        )
         for number, wave in enumerate(sight.planned.waves, start=1)
     )
 
@@ -196,10 +216,11 @@ def _step(
 
 
 def _item(
-    target: Target, acts: Sequence[Act], going: Mapping[str, ProgressView | None]
+    target: Target, acts: Sequence[Act], going: Mapping[str, RestoreView], *, restores: bool
 ) -> ItemView:
     last = acts[-1] if acts else None
     is_going = last is not None and last.state == ActState.INTENDED and target.type == "database"
+    restore = going.get(target.name) if is_going else None
     return ItemView(
         name=target.name,
         type=target.type,
@@ -210,5 +231,6 @@ def _item(
         ended_at=last.ended_at if last else None,
         tries=len(acts),
         by_word=last.by_word if last else "",
-        progress=going.get(target.name) if is_going else None,
+        restore=restore,
+        waits=NOT_ORDERED if is_going and restores and restore is None else "",
     )

@@ -116,7 +116,7 @@ def _asked(
         raise Refused(" ".join([choice.reason, *choice.why_not]), field="source")
     if host is None:
         raise Refused(" ".join([place.reason, *place.why_not]), field="host")
-    if refusal := refuse_moment(found, to):
+    if refusal := refuse_moment(found, to, queries.usable_beside(row, found)):
         raise Refused(refusal, field="to")
     quoted, first = (words.quoted, words.first) if words else (found.at, actor.id)
     risk = say_risk(row, to or quoted, now, in_place=wish.in_place, exact=to is not None)

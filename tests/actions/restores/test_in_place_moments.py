@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        (POINT + timedelta(seconds=1), "goes to 23 Nov 03:06:20 UTC and no further"),
+        (POINT + timedelta(seconds=1), "goes to 23 Nov 03:06:20 UTC and no further; that is the"),
         (OPENS - timedelta(seconds=1), "begins at 22 Nov 21:07:00 UTC; the newest moment"),
     ],
 )
@@ -25,7 +25,8 @@ def test_a_moment_outside_the_window_is_refused_with_the_newest(to: object, word
     ground = make_serving()
     with pytest.raises(Refused, match=words) as refused:
         ground.ask(in_place=True, to=to)
-    assert "newest moment that can be restored is 23 Nov 03:06:20 UTC" in str(refused.value)
+    assert "newest moment that can be restored" in str(refused.value)
+    assert str(refused.value).count("23 Nov 03:06:20 UTC") == 1
 
 
 def test_a_moment_of_which_nothing_tells_what_was_served_is_refused_with_both_neighbours() -> None:

@@ -16,7 +16,7 @@ from recovery.backups.models import ArchiveSight
 from recovery.core import clock
 from recovery.core.wire.backups import RestoreFact
 from recovery.inventory.actions import retire_replica
-from recovery.inventory.models import Database, Host, Replica
+from recovery.inventory.models import Database, Host, Replica, WriteProbe
 from recovery.restores import actions
 from recovery.restores.facts import Act, Phase, Step
 from recovery.restores.models import Restore
@@ -79,6 +79,33 @@ def test_the_dialog_says_what_is_lost_from_where_and_where_to(sign_in: SignIn) -
     assert "Replica 1 in MRS1 goes furthest" in html
     assert "mrs1-r1-h01" not in html[html.index('name="host"') : html.index("</select>")]
     assert "A second person has to say so too" in html
+
+
+def test_what_is_at_risk_is_what_came_between_the_backup_and_the_last_write(
+    lost: datetime, sign_in: SignIn
+) -> None:
+    """The database was hurt before, and its backup is older than its last write."""
+    client = sign_in("responder")
+    sights = ArchiveSight.objects.filter(replica__database__name="wiki-pg", moment__isnull=False)
+    sights.update(moment=lost - timedelta(minutes=20.5))
+    probes = WriteProbe.objects.filter(database__name="wiki-pg")
+    early = lost - timedelta(minutes=30)
+    probes.update(failing_since=early, last_ack_at=lost - timedelta(minutes=8))
+    assert "20&nbsp;min" in risk_of(client), "its host lived until it was lost"
+    probes.update(last_ack_at=lost + timedelta(minutes=2))
+    assert "22&nbsp;min" in risk_of(client), "its users saw it acknowledge later"
+    probes.update(last_ack_at=early)
+    sights.update(moment=lost)
+    assert "nothing acknowledged" in risk_of(client)
+    sights.update(moment=lost - timedelta(minutes=20.5), error="s3: no answer in 5 s.")
+    sights.update(read_at=lost - timedelta(minutes=2))
+    assert "at most 20" in risk_of(client)
+    assert f"not read since {lost - timedelta(minutes=2):%H:%M:%S}" in risk_of(client)
+
+
+def risk_of(client: Client) -> str:
+    risk = page(client).split("Data at risk")[1].split("</dl>")[0]
+    return risk.replace("\u00a0", "&nbsp;").replace("at most&nbsp;", "at most ")
 
 
 @pytest.mark.usefixtures("lost")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recovery.backups.facts import Copy, Database, Site
 from recovery.backups.loss import quote_site, say
+from recovery.backups.words import instant
 from tests.decisions.backups.build import MRS1, NOW, OSU2, PAR1, ago, copy, database
 
 
@@ -78,6 +79,14 @@ def test_an_unread_point_is_quoted_at_its_age_and_said_to_be_unread() -> None:
     (line,) = quote_site("PAR1", [database("x", copy(1, NOW), unread)], NOW).lines
     assert line.is_unread
     assert line.loses(NOW) == timedelta(minutes=9)
+    quote = quote_site(
+        "PAR1", [database("x", copy(1, NOW), unread)], NOW, database("Tocsin", unread)
+    )
+    since = instant(ago(minutes=8))
+    assert say(quote, NOW) == (
+        f"If PAR1 vanished now: 1 database loses at most 9 min (not read since {since})."
+        f" Tocsin itself loses at most 9 min (not read since {since})."
+    )
 
 
 def test_a_running_copy_elsewhere_is_told_beside_the_backup() -> None:

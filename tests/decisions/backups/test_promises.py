@@ -31,6 +31,7 @@ from recovery.backups.facts import (
     Terms,
     terms_of,
 )
+from recovery.core.ports.snapshots import COPYING
 from tests.decisions.backups.build import NOW, PAR1, ago, copy, database, point, whole
 
 
@@ -140,6 +141,19 @@ def test_no_order_of_readings_makes_a_point_younger_than_its_last_rise(
         point = advance(point, NOW + moment, "", "", now)
         assert point.at <= rose
         assert point.at <= NOW + moment
+
+
+def test_a_first_copy_that_is_on_its_way_is_no_store_that_cannot_be_read() -> None:
+    error = f"par1-cloud: the volume of snap-1 {COPYING}."
+    first = copy(3, read_at=ago(minutes=2), since=ago(minutes=9), error=error)
+    first = replace(first, had_point=False, proven_at=None)
+    key = "store-mrs1:unread"
+    assert key not in told(database("orders-pg", *whole()[:2], first))
+    slow = replace(first, read_at=ago(minutes=61))
+    assert key in told(database("orders-pg", *whole()[:2], slow))
+    away = replace(first, error="par1-cloud: connection refused.")
+    assert key in told(database("orders-pg", *whole()[:2], away))
+    assert key in told(database("orders-pg", *whole()[:2], replace(first, had_point=True)))
 
 
 def test_a_green_job_over_a_frozen_catalogue_is_caught_within_a_minute() -> None:

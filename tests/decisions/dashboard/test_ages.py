@@ -84,6 +84,19 @@ def test_what_was_never_restorable_is_not_read_as_the_best() -> None:
     assert plot.lines[0].said == "replica 1 had nothing to restore"
 
 
+def test_what_was_noted_for_minutes_alone_is_drawn_over_an_hour() -> None:
+    new = draw_ages([history((1500, 1510), (60, 70))])
+    assert new is not None
+    assert new.since is not None
+    (line,) = new.lines
+    left = float(line.parts[0].split(",")[0])
+    assert left < 0.6 * WIDTH, "half an hour of one"
+    assert len(new.ticks) in {3, 4}
+    day = draw_ages([history((80_000, 80_010), (60, 70))])
+    assert day is not None
+    assert day.since is None
+
+
 def test_without_a_look_there_is_no_plot() -> None:
     assert draw_ages([]) is None
 

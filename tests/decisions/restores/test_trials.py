@@ -49,6 +49,9 @@ def trial(**changes: object) -> Trial:
 def test_one_is_drawn_and_goes_to_a_host_that_serves_nothing_of_it() -> None:
     turn = next_turn(trial(), 0.0)
     assert turn == Begin("t1", "h1", "Drawn: not proven for 9 days. Restored on host-1.")
+    new = next_turn(trial(tickets=(Ticket("t1", NOW - timedelta(days=3), 1, is_new=True),)), 0.0)
+    assert isinstance(new, Begin)
+    assert new.why == "Drawn: never proven yet. Restored on host-1."
     lost = (replace(HOSTS[1], verdict=Verdict.LOST), replace(HOSTS[2], is_quarantined=True))
     turn = next_turn(trial(hosts=(HOSTS[0], *lost, HOSTS[3])), 0.0)
     assert isinstance(turn, Begin)

@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.panels import draw
+from dashboard.permissions import Role as Person
+from dashboard.screen import Screen
 from recovery.core.errors import Conflict
 from recovery.core.wire.backups import RestoreFact
 from recovery.detection.actions import set_pause
-from recovery.drp.facts import Mode, RunState
+from recovery.drp.facts import ActState, Mode, RunState
 from recovery.drp.hands.restoring import Restoring
 from recovery.drp.journal import Effect
 from recovery.drp.models import Act
+from recovery.drp.plan import Target
 from recovery.drp.press import Press
 from recovery.drp.queries import authority
 from recovery.drp.sights import Heard, Order
+from recovery.drp.views.steps import _item
 from recovery.failover.actions import standing
 from recovery.failover.models import Vouch
 from recovery.inventory.facts import Durability, Plan, Profile, Role
@@ -110,6 +115,18 @@ def play(product: Product, carry: Carrying | None = None) -> None:
             return
 
 
+def drawn(product: Product, part: str) -> str:
+    return draw(f"run-{part}:{product.run.number}", Screen(Person.RESPONDER))
+
+
+def test_an_act_without_a_restore_says_that_nothing_was_ordered_yet() -> None:
+    notes = Target("database", "d1", "notes", 1, "production")
+    act = Act(target=notes.key, key="k", state=ActState.INTENDED, intended_at=NOW)
+    assert _item(notes, [act], {}, restores=True).waits == "nothing was ordered of it yet"
+    assert not _item(notes, [act], {}, restores=False).waits, "a drill restores otherwise"
+    assert not _item(notes, [], {}, restores=True).waits, "its turn has not come"
+
+
 def test_one_restore_goes_by_the_words_of_who_asked_and_who_approved(product: Product) -> None:
     begin(product)
     product.carry()
@@ -133,6 +150,11 @@ def test_one_restore_goes_by_the_words_of_who_asked_and_who_approved(product: Pr
     (view,) = views_of(Restore.objects.values_list("pk", flat=True)).values()
     assert view.progress is not None
     assert (view.progress.percent, view.progress.megabytes_a_second) == (50.0, 8.0)
+    steps, after = (drawn(product, part) for part in ("steps", "next"))
+    named = f'<a href="/databases/notes/">{row}</a>'
+    assert f"{named}, step 3 of 7: restore: base, 50" in steps
+    assert f"{named} restores notes, step 3 of 7: restore." in after
+    assert "goes on by itself" not in after
     play(product)
     assert product.run.state == RunState.DONE, product.run.state_reason
     act = Act.objects.get(step=product.step("restore"))
