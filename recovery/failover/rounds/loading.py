@@ -149,7 +149,7 @@ class Loader:
             may_be_promoted=row.may_be_promoted,
             verdict=Verdict(host.verdict),
             age=word.age(self.monotonic) if word else f.NEVER,
-            server=fact.get("state", "absent"),
+            server=sight.state if sight else "absent",
             epoch=fact.get("epoch", 0),
             is_writable=fact.get("is_writable", False),
             adopted=fact.get("adopted", ""),
