@@ -249,7 +249,7 @@ def _ring(
     alarms.raise_alarm(
         key=f"{found.key}:{found.worst.value}",
         severity=Severity.PAGE if found.worst in DOWN else Severity.NOTICE,
-        title=f"{found.sentence} {databases}".rstrip(),
+        title=f"{found.sentence}. {databases}" if databases else found.sentence,
         body=why,
         incident=incident,
         is_more=bool(unknown or grave),
@@ -360,7 +360,8 @@ def go_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
 
 
 def see_again(*, actor: Actor, now: datetime) -> Brake:
-    """Our eyes are back; the incident resolves itself when this lasts."""
+    """Our eyes are back; the incident resolves itself when this lasts, and its alarm with it: what
+    comes and goes every few seconds is one page."""
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
@@ -370,7 +371,8 @@ def see_again(*, actor: Actor, now: datetime) -> Brake:
             reason="Digests, hosts and vantage points are back.",
             now=now,
         )
-        alarms.end_alarms(keys=[BLIND], actor=actor, reason="Tocsin sees again.", now=now)
+        if not Incident.objects.filter(domain=BLIND, state__in=sorted(UNRESOLVED)).exists():
+            alarms.end_alarms(keys=[BLIND], actor=actor, reason="Tocsin sees again.", now=now)
     return brake
 
 
