@@ -249,7 +249,7 @@ def _ring(
     alarms.raise_alarm(
         key=f"{found.key}:{found.worst.value}",
         severity=Severity.PAGE if found.worst in DOWN else Severity.NOTICE,
-        title=f"{found.sentence}. {databases}" if databases else found.sentence,
+        title=f"{found.sentence}. {databases}".removesuffix(". "),
         body=why,
         incident=incident,
         is_more=bool(unknown or grave),
@@ -360,8 +360,7 @@ def go_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
 
 
 def see_again(*, actor: Actor, now: datetime) -> Brake:
-    """Our eyes are back; the incident resolves itself when this lasts, and its alarm with it: what
-    comes and goes every few seconds is one page."""
+    """Our eyes are back; the incident, and its alarm with it, ends when this lasts."""
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
@@ -380,10 +379,9 @@ def _brake(*, actor: Actor, now: datetime) -> Brake:
     """The one row, made on first use, locked for this transaction."""
     row = Brake.objects.select_for_update().first()
     if row is None:
-        reason = "First use of the brake."
         try:
             with transaction.atomic():
-                row = transitions.create([Brake()], actor=actor, reason=reason, now=now)[0]
+                row = transitions.create([Brake()], actor=actor, reason="First use.", now=now)[0]
         except IntegrityError:  # somebody else's first use came between: it is there now
             row = Brake.objects.select_for_update().get()
     return row

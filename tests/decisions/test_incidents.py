@@ -41,7 +41,7 @@ def test_it_is_over_only_after_everything_stayed_whole() -> None:
 
 
 def test_what_is_whole_is_named() -> None:
-    """"Its one member is whole again" stood three lines below "3 databases down"."""
+    """ "Its one member is whole again" stood three lines below "3 databases down"."""
     eyes = MemberFact(1, False, True, "Tocsin's eyes see again")
     one = IncidentFact("i", IncidentState.OPEN, (eyes,), None, "INC-0003")
     assert judge_incident(one).reason == "Tocsin's eyes see again."
