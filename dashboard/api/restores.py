@@ -71,6 +71,7 @@ class RestoreOut(Schema):
     megabytes_a_second: float | None
     ended_at: datetime | None
     end_reason: str
+    measured: str
     called_off: str
     in_place: bool
     waits_for: str

@@ -7,7 +7,7 @@ standbys' promises, so that it may simply come back.
 
 from __future__ import annotations
 
-from recovery.failover.elect import WORSE, elect
+from recovery.failover.elect import WORSE, elect, looks_again
 from recovery.failover.facts import (
     Act,
     Answer,
@@ -75,7 +75,7 @@ def _nobody(
     """Nobody is safe; a person is told once that is no matter of one look that was missed."""
     if election.reason.startswith(WORSE):
         return _abandon(election.reason)
-    if said := is_silent(facts, policy):
+    if said := is_silent(facts, policy) or looks_again(election, failover):
         return Wait(said, 1.0)
     ask = Ask(election.reason, "no-candidate", election)
     return _start_again(failover, source, policy) or ask
@@ -153,7 +153,8 @@ def _restart(facts: Facts, failover: Failover, policy: Policy) -> Answer:
     is_done = order.state is OperationState.DONE
     patience = 2 * policy.heard_within if is_done else policy.promote_overdue
     if order.state in (OperationState.FAILED, OperationState.REFUSED):
-        return _abandon(f"It could not be started: {order.detail}")
+        why = order.detail.strip().removesuffix(".") or "its agent does not say why"
+        return _abandon(f"It could not be started: {why}.")
     if order.age > patience:
         return _abandon(f"It accepted no writes {order.age:.0f} s after it was to start.")
     return Wait("Its server is starting.", 1.0)

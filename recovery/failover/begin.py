@@ -12,6 +12,7 @@ from recovery.failover.trouble import (
     has_crashed,
     has_successor,
     is_kept,
+    said_by,
     trouble,
 )
 from recovery.inventory.facts import DatabaseState, Plan, ReplicaState, Role, StandbyLoss
@@ -24,6 +25,8 @@ def begin(facts: Facts, policy: Policy, now: float) -> Answer:
     wrong = trouble(facts, policy, now)
     if not wrong:
         return _upkeep(facts, policy)
+    if begins := _begins_there(facts, policy):
+        return Wait(begins)
     stop = hands_off(facts.around) or _restart(facts, policy, wrong)
     if stop is not None:
         return stop
@@ -38,6 +41,19 @@ def _adopting(facts: Facts, policy: Policy) -> Answer:
     if facts.database.state is DatabaseState.SERVING or not _serves(facts, policy):
         return Wait("Its restored data take the place of what was there.")
     return Step(Act.RESUME, "Its primary accepts writes, from what was restored in place.")
+
+
+def _begins_there(facts: Facts, policy: Policy) -> str:
+    """What was led elsewhere, restored or with its disk, and has not served there yet has not
+    crashed: its agent starts it once its data are there, and a restart would claim what the restore
+    did, with its outage and its loss. Where a copy could take over, that is for failover."""
+    primary, database = facts.primary, facts.database
+    is_alone = database.plan is Plan.STARTER or not has_successor(facts)
+    is_new = database.state is DatabaseState.WAITING and facts.routed_epoch < database.epoch
+    if primary is None or not (is_alone and is_new and has_crashed(primary, policy)):
+        return ""
+    place = primary.host_name or primary.host
+    return f"Nothing has served on {place} yet: its agent starts it there.{said_by(primary)}"
 
 
 def _serves(facts: Facts, policy: Policy) -> bool:

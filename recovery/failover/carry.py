@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from recovery.failover.asking import ask_standbys, with_answers
 from recovery.failover.begin import protect, take_back
-from recovery.failover.elect import elect
+from recovery.failover.elect import elect, looks_again
 from recovery.failover.facts import (
     Act,
     Answer,
@@ -172,7 +172,7 @@ def _elected(
         )
     if source.age <= policy.heard_within and source.server == "running":
         return _give_back(f"{election.reason} The old primary lives.")
-    if said := is_silent(facts, policy):
+    if said := is_silent(facts, policy) or looks_again(election, failover):
         return Wait(said, 1.0)
     return Ask(election.reason, "no-candidate", election)
 

@@ -19,17 +19,21 @@ from recovery.failover.facts import (
     NEVER,
     Election,
     Facts,
+    Failover,
     ProofKind,
     Refusal,
     ReplicaSight,
 )
 from recovery.failover.loss.quote import Loss, written
 from recovery.failover.policy import MEBI, Policy
-from recovery.failover.trouble import SILENT
+from recovery.failover.trouble import SILENT, said_by
 from recovery.inventory.facts import ReplicaState, Role, Verdict
 
 WORSE = "More would be lost than what was approved"
 """How the reason begins that pauses a run."""
+UNORDERED = "that look is the older one, or it lost data."
+LOOKS_AGAIN = 10.0
+"""Seconds for which that is nothing for people: who is well is looked at each second."""
 SLACK = 5.0
 """Seconds by which a loss may be worse than what was approved."""
 
@@ -169,7 +173,7 @@ def _life(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy)
         heard = "yet" if one.age == NEVER else f"for {one.age:.0f} s"
         return f"no word from its agent {heard}."
     if one.server != "running":
-        return f"its server is {one.server}. {one.detail}".strip()
+        return f"its server is {one.server}.{said_by(one)}"
     if 0 <= one.free_bytes < policy.least_free_bytes:
         return f"its disk is full: {one.free_bytes // MEBI} MB left."
     return ""
@@ -210,11 +214,14 @@ def _lies(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy,
         seen = one.seen_by_primary(source)
         confirmed = seen.position if seen else 0
     if one.position < confirmed and _came_after(one, source):
-        return f"it confirmed position {confirmed} and now holds {one.position}: it lost data."
+        return (
+            f"it had confirmed position {confirmed} by its primary's last word, and its newest look"
+            f" shows {one.position}: {UNORDERED}"
+        )
     if one.claimed_early > source.position:
         return (
-            f"it claimed position {one.claimed_early} when its primary had written no more than"
-            f" {source.position}: it lies."
+            f"it claimed position {one.claimed_early}, and a later look at its primary showed less;"
+            f" the newest shows {source.position}: nobody holds what was not written."
         )
     if loss.age == NEVER:  # nobody knows how long it had
         return ""
@@ -224,6 +231,17 @@ def _lies(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Policy,
             f"it claims position {one.position}, its primary's last word was {loss.position}"
             f" {loss.age:.1f} s before the end: nobody writes so fast."
         )
+    return ""
+
+
+def looks_again(election: Election, failover: Failover) -> str:
+    """Who is refused only because its look may be the older one; nobody once that has lasted."""
+    if failover.phase_age > LOOKS_AGAIN:
+        return ""
+    for offer in election.offers:
+        reasons = [no.reason for no in offer.against]
+        if reasons and all(reason.endswith(UNORDERED) for reason in reasons):
+            return f"{offer.name}: {reasons[0]} It is looked at again."
     return ""
 
 
@@ -260,7 +278,8 @@ def _was_handed_over(one: ReplicaSight, facts: Facts) -> bool:
 
 
 def _came_after(one: ReplicaSight, source: ReplicaSight) -> bool:
-    """Whether it spoke after its primary: what it held before says nothing about what it holds.
+    """Whether it spoke after its primary, as far as it was heard in that order: what it held before
+    says nothing about what it holds. Either look may be older than its word.
     A server that is silent spoke before either; its agent repeats its last word."""
     return one.age < source.age or source.server != "running"
 

@@ -86,8 +86,9 @@ class ReplicaSight:
     `server`: as `wire.databases.ServerState`. `healthy_for`: streaming and well for so long; a
     standby's agent does not begin anew only because its primary went silent. `promised_for`: rest
     of its promise not to be promoted, at the time of the report. `claimed_early`: the highest
-    position it claimed in a word older than the primary's newest one. `free_bytes`: of its disk,
-    -1 unknown. `adopted`: the restore that its data are of, where its list asks for one.
+    position it claimed before a look of its primary, by the order of grants, that showed less.
+    `free_bytes`: of its disk, -1 unknown. `adopted`: the restore that its data are of, where its
+    list asks for one.
     """
 
     replica: str

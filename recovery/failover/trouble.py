@@ -24,7 +24,7 @@ def trouble(facts: Facts, policy: Policy, now: float) -> str:
     if primary is None:
         return "" if _is_being_made(facts) else "It has no primary."
     if has_crashed(primary, policy) and not _is_being_made(facts):
-        return f"Its server is {primary.server} on a living host. {primary.detail}".strip()
+        return f"Its server is {primary.server} on a living host.{said_by(primary)}"
     if primary.verdict in (Verdict.LOST, Verdict.HUNG):
         return f"Its host {primary.host_name or primary.host} is {primary.verdict}."
     watch = facts.lease
@@ -53,6 +53,13 @@ def _is_lived_by(row: LeaseRow, facts: Facts) -> bool:
 def has_crashed(sight: ReplicaSight, policy: Policy) -> bool:
     """Its agent lives and says that the server does not."""
     return sight.age <= policy.heard_within and sight.server in SERVER_DOWN
+
+
+def said_by(sight: ReplicaSight) -> str:
+    """Its agent's words as a sentence after another one; nothing where it has none."""
+    words = sight.detail.strip()
+    stop = "" if words.endswith((".", "!", "?")) else "."
+    return f" Its agent says: {words}{stop}" if words else ""
 
 
 def is_silent(facts: Facts, policy: Policy) -> str:

@@ -60,9 +60,12 @@ class MemberFact:
 
 @dataclass(frozen=True, slots=True)
 class IncidentFact:
-    """An unresolved incident. `whole_for`: seconds since it was mitigated, else None."""
+    """An unresolved incident. `whole_for`: seconds since it was mitigated, else None; `is_of_eyes`:
+    it is that Tocsin itself was blind."""
 
     incident: str
     state: IncidentState
     members: tuple[MemberFact, ...]
     whole_for: float | None
+    name: str = "it"
+    is_of_eyes: bool = False

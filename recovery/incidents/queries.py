@@ -133,6 +133,8 @@ def incident_facts(*, now: datetime) -> list[IncidentFact]:
             whole_for=(now - incident.mitigated_at).total_seconds()
             if incident.mitigated_at
             else None,
+            name=str(incident),
+            is_of_eyes=any(m.kind == MemberKind.CONTROL for m in members[incident.pk]),
         )
         for incident in incidents
     ]
@@ -232,7 +234,8 @@ def _missing_primary(row: Database, verdicts: Collection[Verdict]) -> str:
 
 
 def _whole_hosts(ids: list[str]) -> Whole:
-    """Whole: it lives again, or it is gone and nothing of it waits for a new seat."""
+    """Whole: it lives again, or it is gone and nothing of it waits for a new seat. Of databases it
+    says nothing: they are members of their own."""
     waiting: dict[str, int] = defaultdict(int)
     for (host,) in unreplaced_placements(ids).values_list("host_id"):
         waiting[str(host)] += 1
@@ -250,7 +253,7 @@ def _whole_host(verdict: str, waiting: int) -> tuple[bool, str]:
     if waiting:
         verb = "waits" if waiting == 1 else "wait"
         return False, f"is {verdict} and {waiting} of its containers {verb} for a new seat"
-    return True, f"is {verdict}, and everything that ran on it runs elsewhere"
+    return True, f"is {verdict}, and no container of it waits for a new seat"
 
 
 def unreplaced_placements(hosts: list[str]) -> QuerySet[Placement]:

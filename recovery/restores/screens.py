@@ -27,7 +27,14 @@ from recovery.restores.motion import TIMED_WITHIN
 from recovery.restores.ordered import sight_of
 from recovery.restores.ringing import tries_of
 from recovery.restores.stuck import Tries, told
-from recovery.restores.telling import alarm_of, follows_of, moves_of, waits_for, word_of
+from recovery.restores.telling import (
+    alarm_of,
+    follows_of,
+    measured_of,
+    moves_of,
+    waits_for,
+    word_of,
+)
 from recovery.restores.words import holds
 
 SHOWN = 12
@@ -86,7 +93,7 @@ class RestoreView:
     old host's word; `holds`, `follows`: what is so now, and who has to do what; `tried`: which try
     it is and how the last one ended, empty: none came to nothing; `stuck_since`: since when people
     are told that it does not get on, `is_grave`: and woken; `moves`: its newest try goes on, which
-    began at `began_at`."""
+    began at `began_at`; `measured`: the outage that it ended, and what was lost."""
 
     id: str
     name: str
@@ -112,6 +119,7 @@ class RestoreView:
     megabytes_a_second: float | None
     ended_at: datetime | None
     end_reason: str
+    measured: str
     called_off: str
     in_place: bool
     waits_for: str
@@ -263,6 +271,7 @@ def _view(row: Restore, hold: Hold = FREE) -> RestoreView:
         megabytes_a_second=row.speed / 1e6 if row.speed else None,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        measured=measured_of(row),
         called_off=row.called_off,
         in_place=row.in_place,
         waits_for=waits_for(row),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from recovery.alarms.facts import AlarmState
 from recovery.alarms.models import Alarm
 from recovery.backups.models import ArchiveSight
+from recovery.backups.words import counted, spoken
 from recovery.inventory.facts import Verdict
+from recovery.inventory.models import WriteGap
 from recovery.operations.facts import Verb
 from recovery.restores import queries
 from recovery.restores.closing import unclosed
@@ -37,6 +39,25 @@ def alarm_of(row: Restore) -> Alarm | None:
         return None
     rows = Alarm.objects.filter(key=key_of(row.pk), raised_at__gte=row.phase_at)
     return rows.exclude(state=AlarmState.ENDED).first()
+
+
+def measured_of(row: Restore) -> str:
+    """What its users saw, as the writing user told afterwards: the outage that it ended, with the
+    writes that were acknowledged before and are not there. Nothing before that is known."""
+    switched = next((step.at for step in row.steps.all() if step.phase == Phase.SWITCH), None)
+    if row.phase != Phase.DONE or switched is None:
+        return ""
+    gaps = list(
+        WriteGap.objects.filter(
+            database=row.database_id, first_after__gte=switched, last_before__lte=row.ended_at
+        )
+    )
+    if not gaps:
+        return ""
+    lost = sum(gap.lost for gap in gaps)
+    span = max(gap.first_after for gap in gaps) - min(gap.last_before for gap in gaps)
+    writes = f"{counted(lost, 'acknowledged write')} lost" if lost else "no acknowledged write lost"
+    return f"Nobody could write for {spoken(span)}; {writes}."
 
 
 def moves_of(row: Restore, tries: Tries, alarm: Alarm | None) -> bool:

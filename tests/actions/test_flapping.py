@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recovery.alarms import actions as alarms
 from recovery.alarms import queries
-from recovery.alarms.cycle import ring_what_lasts
+from recovery.alarms.cycle import end_alarms_of, ring_what_lasts
 from recovery.alarms.facts import Severity
 from recovery.alarms.models import Alarm, Delivery
 from recovery.audit.facts import Actor
@@ -20,6 +20,7 @@ from recovery.core import control
 from recovery.detection.actions import BLIND, go_blind, see_again
 from recovery.drp.queries.served import incidents_in
 from recovery.incidents import actions, screens
+from recovery.incidents.cycle import watch_incidents
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.flapping import POLICY
 from recovery.incidents.models import Incident, Member
@@ -47,6 +48,8 @@ def over(at: datetime, domain: str = BLIND, by: Actor = BY) -> None:
     actions.mark_whole(incident=incident, members=members, actor=BY, now=at)
     whole = actions.mitigate_incident(incident=incident, actor=BY, reason="whole", now=at)
     actions.resolve_incident(incident=whole, actor=by, reason="it stayed so", now=at)
+    if domain == BLIND:
+        alarms.end_alarms(keys=[BLIND], actor=BY, reason="It is over.", now=at)
 
 
 def take(incident: Incident, at: datetime) -> None:
@@ -126,6 +129,26 @@ def test_what_nobody_took_rings_each_time() -> None:
     assert "It is the 3rd time in 2 min." in Delivery.objects.filter(text__contains="3rd")[0].text
 
 
+def test_blindness_that_comes_and_goes_is_one_page() -> None:
+    """It rang eighteen in three minutes: each few seconds of sight ended its alarm."""
+    by = leader()
+    channel()
+    for n in range(18):
+        at = NOW + n * 10 * SECOND
+        incident = blind(at)
+        see_again(actor=by, now=at + 4 * SECOND)
+        watch_incidents(actor=by, now=at + 5 * SECOND)
+        incident.refresh_from_db()
+        assert incident.state == "mitigated"
+    assert rang() == [f"ALARM {TITLE}"]
+    last = at + 5 * SECOND
+    assert not watch_incidents(actor=by, now=last + 29 * SECOND)
+    ended = watch_incidents(actor=by, now=last + 30 * SECOND)
+    assert ended == [incident]
+    end_alarms_of(incidents=ended, actor=by, now=last + 30 * SECOND)
+    assert not Alarm.objects.exclude(state="ended").exists()
+
+
 def test_what_somebody_took_is_back_with_them_and_rings_nobody() -> None:
     channel()
     take(blind(NOW), NOW + SECOND)
@@ -139,7 +162,7 @@ def test_what_somebody_took_is_back_with_them_and_rings_nobody() -> None:
     assert not Delivery.objects.filter(alarm=quiet).exists(), "nobody is told that it is over"
 
 
-def test_taken_after_its_alarm_had_ended_it_is_taken_all_the_same() -> None:
+def test_taken_while_we_see_again_it_is_taken_all_the_same() -> None:
     incident = blind(NOW)
     see_again(actor=BY, now=NOW + 13 * SECOND)
     take(incident, NOW + 14 * SECOND)

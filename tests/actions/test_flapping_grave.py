@@ -86,7 +86,7 @@ def test_a_host_that_held_a_standby_and_holds_the_primary_by_now_rings_at_once()
     assert watch(by, NOW + 22 * SECOND) == "resolved"
     switch_over(pair)
     assert lost(host, NOW + 4 * MINUTE).state == "raised"
-    assert rang()[-1] == f"ALARM {host.name} is lost Databases: orders (primary)."
+    assert rang()[-1] == f"ALARM {host.name} is lost. Databases: orders (primary)."
     take(BOB, NOW + 4 * MINUTE + SECOND)
     assert Incident.objects.get().acknowledged_by == "bob"
 
@@ -112,7 +112,7 @@ def test_a_rack_that_grows_by_the_host_of_a_primary_rings_whoever_has_it() -> No
     take(ADA, NOW + SECOND)
     turn(other, Verdict.LOST)
     record(situation(Scope.RACK, "r", one, other), at=NOW + 2 * SECOND)
-    assert rang()[-1] == "ALARM r: 2 hosts lost Databases: orders (primary)."
+    assert rang()[-1] == "ALARM r: 2 hosts lost. Databases: orders (primary)."
     take(BOB, NOW + 3 * SECOND)
     turn(one, Verdict.ALIVE)
     record(situation(Scope.RACK, "r", other), at=NOW + 4 * SECOND)

@@ -152,7 +152,7 @@ def _tells_the_story(page: Page, victim: str) -> None:
         "responder acknowledged",
         r"containers? (placed|begun while it was only suspected): ",
         "answers again, ",
-        "Everything that was hurt is whole again",
+        "everything that it hurt is whole again",
         "Resolved",
     ):
         assert re.search(line, story), f"{line!r} is not in {story}"

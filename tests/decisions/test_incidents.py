@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from recovery.incidents.decide import STABLE_SECONDS, Step, judge_incident
+from recovery.incidents.decide import EYES_SECONDS, STABLE_SECONDS, Step, judge_incident
 from recovery.incidents.facts import IncidentFact, IncidentState, MemberFact
 
 
@@ -38,7 +40,17 @@ def test_it_is_over_only_after_everything_stayed_whole() -> None:
     assert judge_incident(late).step is Step.RESOLVE
 
 
-def test_one_member_is_not_told_as_all_of_them() -> None:
-    assert judge_incident(fact(IncidentState.OPEN, True)).reason == "Its one member is whole again."
-    two = judge_incident(fact(IncidentState.OPEN, True, True))
-    assert two.reason == "All 2 members are whole again."
+def test_what_is_whole_is_named() -> None:
+    """ "Its one member is whole again" stood three lines below "3 databases down"."""
+    eyes = MemberFact(1, False, True, "Tocsin's eyes see again")
+    one = IncidentFact("i", IncidentState.OPEN, (eyes,), None, "INC-0003")
+    assert judge_incident(one).reason == "Tocsin's eyes see again."
+    two = replace(one, members=(eyes, eyes))
+    assert judge_incident(two).reason == "All 2 members of INC-0003 are whole again."
+
+
+def test_our_own_eyes_stay_whole_for_longer_before_it_is_over() -> None:
+    whole = fact(IncidentState.MITIGATED, True, was=True, whole_for=STABLE_SECONDS)
+    eyes = replace(whole, is_of_eyes=True)
+    assert judge_incident(eyes).step is Step.NOTHING
+    assert judge_incident(replace(eyes, whole_for=EYES_SECONDS)).step is Step.RESOLVE

@@ -269,7 +269,7 @@ class Replica:
             silent_ms=int(server.silence.seconds * 1000),
             detail=(self._trouble or server.silence.said or self._waits_for)[:300],
         )
-        return fact if seen is None else with_sight(fact, seen)
+        return fact if seen is None else with_sight(fact, seen, server.seen_after)
 
     def _gate(self) -> Literal["open", "closed", "none"]:
         if not self.server.is_gated:

@@ -49,6 +49,8 @@ class Server:
         self.sight: Sight | None = None
         self.seen: ServerFacts | None = None
         self.seen_at = float("-inf")
+        self.seen_after = (0, 0, 0)
+        """Epoch, life of the agent and number of the newest grant that had come when it began."""
         self.silence = Silence()
         self.configured: DatabaseSpec | None = None
         self.ended_at: int | None = None
@@ -92,14 +94,19 @@ class Server:
             return
         if before is None or before.pid != self.sight.pid:
             self._watch(self.sight.pid)
-        began = self._tools.clock.boottime()
+        began, after = self._tools.clock.boottime(), self._granted
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 self.seen = await self.engine.look(self.spec)
-            self.seen_at, self.silence = began, Silence()
+            self.seen_at, self.seen_after, self.silence = began, after, Silence()
         except (EngineAway, TimeoutError):
             self.seen = None
             self.silence = self.silence.miss(began, self._tools.clock.boottime())
+
+    @property
+    def _granted(self) -> tuple[int, int, int]:
+        rules = self.lease.rules if self.lease else None
+        return (rules.epoch, rules.incarnation, rules.echo) if rules else (0, 0, 0)
 
     def is_answering(self, seconds: float) -> bool:
         """Whether a look that began so recently was answered."""

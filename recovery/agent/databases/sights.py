@@ -10,8 +10,12 @@ from recovery.core.ports import ServerFacts
 from recovery.core.wire import ReplicaFact
 
 
-def with_sight(fact: ReplicaFact, seen: ServerFacts) -> ReplicaFact:
-    """The fact with what the server itself says."""
+def with_sight(
+    fact: ReplicaFact, seen: ServerFacts, after: tuple[int, int, int] = (0, 0, 0)
+) -> ReplicaFact:
+    """The fact with what the server itself says. `after`: epoch, life of the agent and number of
+    the grant that its look came after; of another epoch it orders nothing."""
+    _, incarnation, granted = after if after[0] == fact.epoch else (0, 0, 0)
     return msgspec.structs.replace(
         fact,
         is_writable=seen.is_writable,
@@ -24,6 +28,8 @@ def with_sight(fact: ReplicaFact, seen: ServerFacts) -> ReplicaFact:
         standbys=seen.standbys,
         settings=dict(seen.settings),
         cancelled_waits=seen.cancelled_waits,
+        granted=granted,
+        incarnation=incarnation,
         detail=fact.detail or seen.detail[:300],
     )
 

@@ -108,6 +108,8 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     `adopted`: the restore that its data are of, where its list asks for it or gave it up.
     `silent_ms`: its process runs and answered no look for so long, each of which counts for no more
     than it may take: three of them, six seconds. 0: it answers, or there is no process.
+    `granted`, `incarnation`: of a primary, the highest grant in this epoch and life of its agent
+    that had come before the look began; 0: none had, or nothing was looked at.
     """
 
     replica: str
@@ -132,6 +134,8 @@ class ReplicaFact(msgspec.Struct, frozen=True, kw_only=True):
     is_measured: bool = False
     adopted: str = ""
     silent_ms: Whole = 0
+    granted: Whole = 0
+    incarnation: Whole = 0
     detail: str = ""
 
 

@@ -269,7 +269,7 @@ def _ring(
     alarms.raise_alarm(
         key=f"{found.key}:{found.worst.value}",
         severity=Severity.PAGE if found.worst in DOWN else Severity.NOTICE,
-        title=f"{found.sentence} {databases}".rstrip(),
+        title=f"{found.sentence}. {databases}".removesuffix(". "),
         body=why,
         incident=incident,
         is_more=bool(unknown or grave),

@@ -133,7 +133,7 @@ def tell_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
 
 
 def see_again(*, actor: Actor, now: datetime) -> Brake:
-    """Our eyes are back; the incident resolves itself when this lasts."""
+    """Our eyes are back; the incident, and its alarm with it, ends when this lasts."""
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
@@ -143,7 +143,8 @@ def see_again(*, actor: Actor, now: datetime) -> Brake:
             reason="Digests, hosts and vantage points are back.",
             now=now,
         )
-        alarms.end_alarms(keys=[BLIND], actor=actor, reason="Tocsin sees again.", now=now)
+        if not Incident.objects.filter(domain=BLIND, state__in=sorted(UNRESOLVED)).exists():
+            alarms.end_alarms(keys=[BLIND], actor=actor, reason="Tocsin sees again.", now=now)
     return brake
 
 

@@ -82,6 +82,8 @@ def begin_failover(
             held = Database.objects.select_for_update().get(pk=database.pk)
             if held.adopting is not None:
                 raise Conflict(f"A restore takes the place of {held}'s data.", todo="Look again.")
+            if held.epoch != database.epoch:
+                raise Conflict(f"{held} is in epoch {held.epoch} by now.", todo="Look again.")
             return transitions.create([row], actor=actor, reason=reason, now=now)[0]
     except IntegrityError as error:
         raise Conflict(

@@ -18,7 +18,7 @@ from recovery.failover.policy import Policy
 from recovery.failover.proofs.prover import Case, worst_case
 from recovery.failover.rounds.memory import Memory, Word
 from recovery.failover.rounds.offered import approved_by, authority_of, chosen_of
-from recovery.failover.rounds.rows import Rows
+from recovery.failover.rounds.rows import Rows, granted_by
 from recovery.failover.terms import TERMS
 from recovery.failover.watch import LeaseWatch
 from recovery.inventory.facts import (
@@ -36,8 +36,7 @@ from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
 
-MOST_DIGITS = 19
-"""Of a position: it fits into a row."""
+MOST_DIGITS = 19  # of a position: it fits into a row
 
 
 @dataclass(slots=True)
@@ -129,7 +128,8 @@ class Loader:
             (leader, timeline),
             told,
             self.monotonic,
-            is_silent=sight is not None and sight.state != "running",
+            lease=self.rows.number_of(key, leader),
+            granted=granted_by(sight),
         )
 
     def _replica(self, row: Replica, word: Word | None, standing: ReplicaState) -> f.ReplicaSight:
@@ -149,7 +149,7 @@ class Loader:
             may_be_promoted=row.may_be_promoted,
             verdict=Verdict(host.verdict),
             age=word.age(self.monotonic) if word else f.NEVER,
-            server=fact.get("state", "absent"),
+            server=sight.state if sight else "absent",
             epoch=fact.get("epoch", 0),
             is_writable=fact.get("is_writable", False),
             adopted=fact.get("adopted", ""),

@@ -14,12 +14,13 @@ from recovery.failover.facts import NEVER
 from recovery.failover.terms import FAST, Terms
 from recovery.failover.watch import LeaseWatch, overslept
 
-UNDER_WAY = 5.0
-"""Two agents' words may arrive in another order than they were spoken in, by so many seconds."""
 LONGEST_SLEEP = FAST.span
 """After a longer one of ours, what agents said before it is of unknown age."""
 MOST_CLAIMS = 32
 """Of one replica whose primary is silent; more are folded into the later one."""
+NOTHING = (0, 0, 0)
+Number = tuple[int, int, int]
+"""Of a lease: its epoch, the life of its holder's agent, its sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,15 @@ class Word:
 
 @dataclass(slots=True)
 class Memory:
-    """`claims`: what each replica claimed, and when that was first seen; `claimed`: the most that
-    it claimed before its primary's newest word; `histories`: whose history these belong to.
-    `shelter`: since when a database's standby could, or could not, take over; `since`: when
-    anything else with a name was first seen as it is (a failover's phase, an order)."""
+    """`claims`: what each replica claimed, and the number of its primary's lease as it was read
+    after that; `claimed`: the most that it claimed before a look of its primary that showed less;
+    `histories`: whose history these belong to. `shelter`: since when a database's standby could, or
+    could not, take over; `since`: when anything else with a name was first seen as it is (a
+    failover's phase, an order)."""
 
     leases: dict[str, LeaseWatch] = field(default_factory=dict)
     words: dict[str, Word] = field(default_factory=dict)
-    claims: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    claims: dict[str, list[tuple[Number, int]]] = field(default_factory=dict)
     claimed: dict[str, int] = field(default_factory=dict)
     histories: dict[str, tuple[str, int]] = field(default_factory=dict)
     shelter: dict[str, tuple[bool, float]] = field(default_factory=dict)
@@ -66,45 +68,50 @@ class Memory:
         told: dict[str, tuple[int, int]],
         now: float,
         *,
-        is_silent: bool = False,
+        lease: Number = NOTHING,
+        granted: Number = NOTHING,
     ) -> dict[str, Word]:
         """(count, position) of each replica of one database as read now; each with its age.
         `history`: its primary and that one's timeline; another one begins without any claim.
-        `is_silent`: the primary's server says nothing, its agent repeats the last word.
+        `lease`: its number as it was read after these words; `granted`: the newest grant that its
+        primary had before the look that its word is of.
 
-        What a standby claimed long enough before its primary's newest word is kept: nobody holds
-        what was not written yet.
+        Nobody holds what was not written yet. No word has a time that others share, and each may
+        have been under way for any time: but a look that came after a grant which was not given yet
+        when a claim was read came after that claim.
         """
         if self.histories.get(database) != history:
             self.histories[database] = history
             self._forget_claims(told)
-        primary = history[0]
-        before = self.words.get(primary)
-        is_new = before is not None and primary in told and before.count != told[primary][0]
         for key, (count, position) in told.items():
             known = self.words.get(key)
             if known is None or known.count != count:
                 at = None if known is None else now
                 self.words[key] = Word(count, at, position)
-                self._note_claim(key, position, now)
-        if is_new and not is_silent:
-            self._settle_claims(told, now - UNDER_WAY)
+                if key != history[0]:
+                    self._note_claim(key, position, lease)
+        if history[0] in told:
+            self._settle_claims(told, granted, told[history[0]][1])
         return {key: self.words[key] for key in told}
 
-    def _note_claim(self, key: str, position: int, now: float) -> None:
+    def _note_claim(self, key: str, position: int, lease: Number) -> None:
         claims = self.claims.setdefault(key, [])
-        claims.append((now, position))
+        claims.append((lease, position))
         if len(claims) > MOST_CLAIMS:
-            (_, first), (at, second) = claims[:2]
-            claims[:2] = [(at, max(first, second))]
+            (_, first), (number, second) = claims[:2]
+            claims[:2] = [(number, max(first, second))]
 
-    def _settle_claims(self, keys: Iterable[str], before: float) -> None:
-        """What was claimed before this instant is compared with the primary's word."""
+    def _settle_claims(self, keys: Iterable[str], granted: Number, written: int) -> None:
+        """What was claimed before the primary's look is held against it, once."""
+        life, number = granted[:2], granted[2]
         for key in keys:
             claims = self.claims.get(key, [])
-            old = [position for at, position in claims if at <= before]
-            self.claimed[key] = max([self.claimed.get(key, 0), *old])
-            self.claims[key] = [claim for claim in claims if claim[0] > before]
+            old = [p for at, p in claims if at[:2] == life and 0 < at[2] < number]
+            if not old:
+                continue
+            if max(old) > written:
+                self.claimed[key] = max(self.claimed.get(key, 0), *old)
+            self.claims[key] = [c for c in claims if not (c[0][:2] == life and c[0][2] < number)]
 
     def _forget_claims(self, keys: Iterable[str]) -> None:
         """Another history begins with another primary, or with its new timeline."""

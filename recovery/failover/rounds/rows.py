@@ -11,6 +11,7 @@ from uuid import UUID
 from recovery.failover.models import Failover, Lease, Vouch
 from recovery.failover.phases import ENDED, FailoverKind, Phase, VouchState
 from recovery.failover.queries import fenced_hosts
+from recovery.failover.rounds.memory import NOTHING, Number
 from recovery.inventory.facts import ReplicaState
 from recovery.inventory.models import Database, Replica, ReplicaSight, WriteProbe
 from recovery.operations.facts import DATABASE_VERBS, Verb
@@ -34,6 +35,19 @@ class Rows:
     probes: dict[UUID, WriteProbe] = field(default_factory=dict)
     fenced: frozenset[UUID] = frozenset()
 
+    def number_of(self, database: UUID, leader: str) -> Number:
+        """Of the lease that this one renews."""
+        lease = self.leases.get(database)
+        if lease is None or str(lease.replica_id) != leader:
+            return NOTHING
+        return lease.epoch, lease.incarnation, lease.sequence
+
+
+def granted_by(sight: ReplicaSight | None) -> Number:
+    """The newest grant that it had before the look that its word is of."""
+    fact = sight.fact if sight else {}
+    return fact.get("epoch", 0), fact.get("incarnation", 0), fact.get("granted", 0)
+
 
 def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
     """Everything about these databases, or about all."""
@@ -48,6 +62,7 @@ def read_rows(now: datetime, only: Iterable[UUID] | None = None) -> Rows:
         found.replicas[replica.database_id].append(replica)
     seen = ReplicaSight.objects.filter(replica__database__in=keys)
     found.sights = {sight.replica_id: sight for sight in seen}
+    # after the sights: a grant above the number that is read here was given after all of these
     found.leases = {row.database_id: row for row in Lease.objects.filter(database__in=keys)}
     unfinished = Failover.objects.filter(database__in=keys).exclude(phase__in=ENDED)
     found.failovers = {

@@ -133,8 +133,8 @@ def acknowledge_incident(
 
 
 def mitigate_incident(*, incident: Incident, actor: Actor, reason: str, now: datetime) -> Incident:
-    """Every member is whole again."""
-    line = Line("mitigated", "Everything that was hurt is whole again")
+    """Every member is whole again. The line names whose: others may be hurt all around it."""
+    line = Line("mitigated", f"{incident}: everything that it hurt is whole again")
     changes = {"mitigated_at": now}
     return move(
         incident,

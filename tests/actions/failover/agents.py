@@ -46,6 +46,8 @@ class Server:
     timeline: int = 1
     adopted: str = ""
     detail: str = ""
+    silent: float = 0.0
+    """Its process runs, and it has answered no look for so long."""
     alone: str = ""
     is_measured: bool = False
     settings: dict[str, float] = field(default_factory=dict)
@@ -182,6 +184,7 @@ class Play:
             "lag_ms": int(server.lag(self.mono) * 1000),
             "adopted": server.adopted,
             "detail": server.detail,
+            "silent_ms": int(server.silent * 1000),
             "alone": server.alone,
             "is_measured": server.is_measured,
             "settings": server.settings,

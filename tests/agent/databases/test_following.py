@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from recovery.agent.databases.sights import SILENT_SECONDS, Following, Silence
+from recovery.agent.databases.sights import SILENT_SECONDS, Following, Silence, with_sight
+from recovery.core.ports import ServerFacts
+from recovery.core.wire import ReplicaFact
 
 
 def looks(*, streaming: str, start: Following | None = None, at: float = 100.0) -> Following:
@@ -62,3 +64,12 @@ def test_a_server_is_silent_for_no_longer_than_its_looks_can_tell() -> None:
         at_once = at_once.miss(100.0 + second, 100.01 + second)
     assert at_once.seconds < SILENT_SECONDS, "refused at once, three times in two seconds"
     assert not Silence().said
+
+
+def test_a_look_tells_the_grant_that_had_come_before_it_and_none_of_another_epoch() -> None:
+    fact = ReplicaFact(replica="a", epoch=3, state="running", role="primary")
+    seen = ServerFacts("primary", True, "18.6", "7", 1, 5000)
+    known = with_sight(fact, seen, (3, 2, 40))
+    assert (known.incarnation, known.granted, known.position) == (2, 40, 5000)
+    for other in ((2, 2, 40), (0, 0, 0)):
+        assert (with_sight(fact, seen, other).granted) == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from recovery.failover.carry import is_left_alone
 from recovery.failover.facts import NEVER, Act, Ask, Facts, ProofKind, Standby, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
@@ -128,6 +130,46 @@ def test_a_starter_database_waits_and_says_so() -> None:
     assert isinstance(decide(waiting), Wait)
     back = replace(waiting, replicas=(primary(standbys=()),))
     assert act(decide(back)) is Act.RESUME
+
+
+@pytest.mark.parametrize("plan", list(Plan))
+@pytest.mark.parametrize("server", ["down", "failed"])
+def test_what_has_not_served_yet_where_it_was_restored_has_not_crashed(
+    plan: Plan, server: str
+) -> None:
+    """It was "restarted" seconds before the restore was over, and had the loss on its record."""
+    there = primary(
+        server=server,
+        is_writable=False,
+        standbys=(),
+        detail="its data are not here: an empty primary is not made in their place",
+    )
+    row = database(plan=plan, state=DatabaseState.WAITING, is_degraded=True)
+    moved = replace(crashed(database=row, lease=None), replicas=(there,), routed_epoch=2)
+    answer = decide(moved, NOW)
+    assert isinstance(answer, Wait)
+    assert answer.reason == (
+        "Nothing has served on osu-1 yet: its agent starts it there. Its agent says: its data are"
+        " not here: an empty primary is not made in their place."
+    )
+    served = decide(replace(moved, routed_epoch=3), NOW)
+    assert isinstance(served, Step)
+    assert served.kind is FailoverKind.RESTART
+    two = decide(replace(moved, replicas=(there, standby())), NOW)
+    assert isinstance(two, Step) is (plan is Plan.BUSINESS)
+
+
+@pytest.mark.parametrize("ends", ["", "."])
+def test_causes_are_sentences(ends: str) -> None:
+    said = f"its process runs, and it has not answered for 6.0 s (3 looks in a row){ends}"
+    step = decide(replace(crashed(), replicas=(primary(server="down", detail=said),)), NOW)
+    assert isinstance(step, Step)
+    assert step.reason == (
+        "Its server is down on a living host. Its agent says: its process runs, and it has not"
+        " answered for 6.0 s (3 looks in a row). It is restarted in its place: 12 s."
+    )
+    last = replace(crashed(), replicas=(primary(server="down"),))
+    assert "agent says" not in decide(last, NOW).reason
 
 
 SAYS = "its process runs, and it has not answered for 2.0 s (1 look)"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recovery.failover.decide import next_step
 from recovery.failover.elect import elect
-from recovery.failover.facts import NEVER, Act, Facts, Step
+from recovery.failover.facts import NEVER, Act, Ask, Facts, Step, Wait
 from recovery.failover.phases import FailoverKind, Phase
 from tests.decisions.failover.build import (
     ENDED,
@@ -21,7 +23,10 @@ from tests.decisions.failover.build import (
 )
 
 BEHIND = WRITTEN - 100
-LOST = f"it confirmed position {WRITTEN} and now holds {BEHIND}: it lost data."
+LOST = (
+    f"it had confirmed position {WRITTEN} by its primary's last word, and its newest look shows"
+    f" {BEHIND}: that look is the older one, or it lost data."
+)
 
 
 def refused(known: Facts, now: float) -> str:
@@ -51,6 +56,20 @@ def test_a_standby_that_holds_less_than_it_confirmed_has_lost_data() -> None:
 def test_the_repeated_last_word_of_a_crashed_primary_is_older_than_its_standbys() -> None:
     known = facts(primary(age=0.1, server="down"), standby(age=0.9, position=BEHIND))
     assert LOST in refused(known, RENEWED)
+
+
+def test_a_look_that_may_be_the_older_one_is_waited_for_and_rings_nobody_yet() -> None:
+    """Under load its agent's words were late, and it was said to have lost data."""
+    behind = standby(age=0.3, position=BEHIND)
+    at = failover(phase_age=3.0)
+    first = next_step(lost(primary(age=6.5), behind, failover=at), POLICY, ENDED)
+    assert isinstance(first, Wait)
+    assert first.reason == f"orders-2: {LOST} It is looked at again."
+    assert not first.alarm
+    newer = lost(primary(age=6.5), standby(age=0.1), failover=at)
+    assert isinstance(next_step(newer, POLICY, ENDED), Step), "and it has everything"
+    still = replace(at, phase_age=11.0)
+    assert isinstance(next_step(lost(primary(age=6.5), behind, failover=still), POLICY, ENDED), Ask)
 
 
 def test_who_was_never_heard_is_not_said_to_be_silent_for_an_endless_time() -> None:

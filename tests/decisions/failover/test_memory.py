@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from recovery.failover.rounds.memory import MOST_CLAIMS, UNDER_WAY, Memory
+import pytest
+
+from recovery.failover.rounds.memory import MOST_CLAIMS, Memory, Number
 
 A, B = "primary", "standby"
 
@@ -13,49 +15,60 @@ def hear(
     *,
     primary: tuple[int, int],
     standby: tuple[int, int],
+    lease: int,
+    granted: int,
     timeline: int = 1,
-    is_silent: bool = False,
+    life: int = 1,
 ) -> int:
     """Both words as the rows have them now, each (count, position); what B claimed too early."""
     told = {A: primary, B: standby}
-    memory.note_words("orders", (A, timeline), told, now, is_silent=is_silent)
+    numbers: dict[str, Number] = {"lease": (1, life, lease), "granted": (1, life, granted)}
+    memory.note_words("orders", (A, timeline), told, now, **numbers)
     return memory.claimed.get(B, 0)
 
 
-def test_a_claim_that_overtook_its_primarys_word_on_the_way_is_no_lie() -> None:
+@pytest.mark.parametrize("late", [1.5, 9.0, 900.0])
+def test_a_claim_that_overtook_its_primarys_word_on_the_way_is_no_lie(late: float) -> None:
     """The primary said 100, then wrote 200, which the standby has and tells; the primary's older
-    word arrives after that one, and is its last."""
+    word arrives after that one, however late, and is its last."""
     memory = Memory()
-    hear(memory, 0.0, primary=(1, 50), standby=(1, 50))
-    hear(memory, 1.0, primary=(1, 50), standby=(2, 200))
-    assert hear(memory, 1.5, primary=(2, 100), standby=(2, 200)) < 200
+    hear(memory, 0.0, primary=(1, 50), standby=(1, 50), lease=4, granted=4)
+    hear(memory, 1.0, primary=(1, 50), standby=(2, 200), lease=5, granted=4)
+    assert not hear(memory, late, primary=(2, 100), standby=(2, 200), lease=9, granted=5)
 
 
-def test_who_claimed_long_before_what_its_primary_writes_now_is_remembered() -> None:
+def test_who_claimed_before_what_its_primary_writes_later_is_remembered() -> None:
     memory = Memory()
-    hear(memory, 0.0, primary=(1, 50), standby=(1, 50))
-    hear(memory, 1.0, primary=(2, 60), standby=(2, 900))
-    assert hear(memory, 1.1 + UNDER_WAY, primary=(3, 100), standby=(3, 900)) == 900
+    hear(memory, 0.0, primary=(1, 50), standby=(1, 50), lease=4, granted=4)
+    hear(memory, 1.0, primary=(2, 60), standby=(2, 900), lease=5, granted=4)
+    assert hear(memory, 1.1, primary=(3, 100), standby=(2, 900), lease=6, granted=6) == 900
+
+
+def test_numbers_of_another_life_of_its_agent_order_nothing() -> None:
+    memory = Memory()
+    hear(memory, 0.0, primary=(1, 50), standby=(2, 900), lease=1, granted=1)
+    assert not hear(memory, 1.0, primary=(2, 100), standby=(2, 900), lease=6, granted=6, life=2)
 
 
 def test_what_was_written_before_a_server_fell_silent_is_no_lie() -> None:
-    """Its agent goes on telling its last word, which is older than what the standby got."""
+    """Its agent goes on telling its last word, of which no grant is told: nothing was looked at."""
     memory = Memory()
-    hear(memory, 0.0, primary=(1, 50), standby=(1, 50))
-    hear(memory, 1.0, primary=(1, 50), standby=(2, 90))
-    assert hear(memory, 9.0, primary=(2, 50), standby=(3, 90), is_silent=True) <= 50
+    hear(memory, 0.0, primary=(1, 50), standby=(1, 50), lease=4, granted=4)
+    hear(memory, 1.0, primary=(1, 50), standby=(2, 90), lease=5, granted=4)
+    assert not hear(memory, 9.0, primary=(2, 50), standby=(3, 90), lease=5, granted=0)
 
 
 def test_another_history_begins_without_claims() -> None:
     memory = Memory()
-    hear(memory, 0.0, primary=(1, 500), standby=(1, 500))
-    assert hear(memory, 9.0, primary=(2, 600), standby=(2, 600)) == 500
-    assert hear(memory, 10.0, primary=(3, 10), standby=(3, 10), timeline=2) == 0
+    hear(memory, 0.0, primary=(1, 500), standby=(1, 800), lease=4, granted=4)
+    assert hear(memory, 9.0, primary=(2, 600), standby=(2, 600), lease=6, granted=6) == 800
+    told = {"primary": (3, 10), "standby": (3, 10), "lease": 7, "granted": 7, "timeline": 2}
+    assert hear(memory, 10.0, **told) == 0  # type: ignore[arg-type]
 
 
 def test_a_silent_primarys_standby_is_remembered_in_little_space() -> None:
     memory = Memory()
-    for second in range(10 * MOST_CLAIMS):
-        hear(memory, float(second), primary=(1, 50), standby=(second, 900 - second))
+    for n in range(10 * MOST_CLAIMS):
+        hear(memory, float(n), primary=(1, 50), standby=(n, 900 - n), lease=n + 1, granted=0)
     assert len(memory.claims[B]) <= MOST_CLAIMS
-    assert hear(memory, 9999.0, primary=(2, 50), standby=(0, 0)) == 900
+    assert hear(memory, 9999.0, primary=(2, 50), standby=(0, 0), lease=999, granted=999) == 900
