@@ -28,6 +28,8 @@ class Need:
     about: frozenset[str] = frozenset()
     people: tuple[str, ...] = ()
     """Of a question: who may answer it and has not, by name."""
+    incident: int = 0
+    """Of the loss that a run recovers: its number. Whoever follows the run does what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,21 @@ class Stalled:
 @dataclass(frozen=True, slots=True)
 class Site:
     """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does. `decided`:
-    what was decided about this loss, a sentence; `is_activated`: to give it up."""
+    what was decided about this loss, a sentence; `is_activated`: to give it up; `was_run`: a run of
+    that decision is over; `incident`: its number, 0: none."""
 
     name: str
     run: int = 0
     run_name: str = ""
     decided: str = ""
     is_activated: bool = False
+    was_run: bool = False
+    incident: int = 0
+
+    @property
+    def is_undone(self) -> bool:
+        """What of it has no seat is decided with it, or placed by its run."""
+        return bool(self.run) or not self.was_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +131,11 @@ def needs(scene: Scene) -> tuple[Need, ...]:
     found: dict[str, Need] = {}
     for one in every:
         before = found.setdefault(one.href, one)
-        if before is not one and before.about and one.about:
+        if before is one:
+            continue
+        if one.incident and not before.incident:
+            found[one.href] = replace(before, why=one.why, incident=one.incident)
+        elif before.about and one.about:
             found[one.href] = _joined(before, one)
     return tuple(found.values())
 
@@ -180,7 +194,8 @@ def _of_sites(scene: Scene) -> Iterable[Need]:
         if site.run:
             href, said = f"/recovery/runs/{site.run}/", f"Go on with {site.run_name}"
             why = f"{site.name} is lost, and {site.run_name} recovers it elsewhere."
-            yield Need("whoever its page names", said, href, why, about=about)
+            who, number = "whoever its page names", site.incident
+            yield Need(who, said, href, why, about=about, incident=number)
             continue
         if site.decided and site.is_activated:
             said, href = f"Start the runbook for {site.name}", f"/recovery/start/?lost={site.name}"
@@ -351,7 +366,7 @@ def _of_containers(scene: Scene) -> Iterable[Need]:
         about = frozenset(f"host:{name}" for name in scene.held)
         why = f"{scene.held_why} Their containers wait for a person.".strip()
         yield Need(who_may(May.RELEASE), f"Look at {hosts}", "/held/", why, May.RELEASE, about)
-    if scene.unseated:
+    if scene.unseated and not any(site.is_undone for site in scene.sites):
         count = len(scene.unseated)
         many = "1 container waits" if count == 1 else f"{count} containers wait"
         about = frozenset(f"container:{name}" for name in scene.unseated)

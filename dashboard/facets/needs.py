@@ -19,6 +19,7 @@ from dashboard.needs import (
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
+from recovery.drp.facts import Mode
 from recovery.drp.views.runs import run_lines
 from recovery.failover.rounds.ringing import PREFIX
 from recovery.failover.views.databases import DatabaseView
@@ -63,16 +64,24 @@ def scene_of(screen: Screen) -> Scene:
 
 
 def _site(screen: Screen, name: str) -> Site:
-    run = next((one for one in run_lines(lost=name) if one.is_recovering), None)
+    runs = run_lines(lost=name)
+    incident = screen.recovery.incident(name) or 0
+    run = next((one for one in runs if one.is_recovering), None)
     if run:
-        return Site(name, run.number, run.name)
+        return Site(name, run.number, run.name, incident=incident)
     decided = screen.recovery.decided(name) if name in screen.recovery.sites else None
     if decided is None:
         return Site(name)
     what = f"{decided.by} decided to {decided.choice}"
     until = f" until {decided.until:%H:%M:%S}" if decided.until else ""
     said = f"{what}{until} as DEC-{decided.number:04d}."
-    return Site(name, decided=said, is_activated=decided.choice is Choice.ACTIVATE)
+    return Site(
+        name,
+        decided=said,
+        is_activated=decided.choice is Choice.ACTIVATE,
+        was_run=any(one.mode is Mode.DISASTER and one.requested_at >= decided.at for one in runs),
+        incident=incident,
+    )
 
 
 def _stuck(screen: Screen) -> tuple[Stuck, ...]:

@@ -16,6 +16,7 @@ from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.alarms.screens import AlarmView
 from recovery.core import clock
+from recovery.drp.views.owning import placing_runs
 from recovery.engines.state import State
 from recovery.incidents import screens as incident_rows
 from recovery.incidents.screens import IncidentView
@@ -47,11 +48,15 @@ def menu(screen: Screen, key: str) -> Context:
 
 
 def voice(screen: Screen, key: str) -> Context:
-    since = screen.hurt_since
-    if since is None and screen.first and screen.first.is_open:
-        since = screen.first.happened_at
+    """The clock is that of the incident whose sign it stands beside: its own page, the brief and
+    the run count the same. Where only something else is hurt it has no sign."""
+    first, since = screen.first, screen.hurt_since
+    if first and first.is_open:
+        since = first.happened_at
+    elif since is not None:
+        first = None
     return {
-        "incident": screen.first,
+        "incident": first,
         "alarm": screen.alarm,
         "said": screen.sentence,
         "since": since,
@@ -60,15 +65,21 @@ def voice(screen: Screen, key: str) -> Context:
 
 def next_action(screen: Screen, key: str) -> Context | None:
     """Answer what waits for `key`, the person who looks; take an incident or an alarm, do what
-    waits for a person, or follow what goes on."""
+    waits for a person, or follow what goes on. Where a run recovers all that nobody has taken, it
+    is the run that is followed: taking the incident comes after that."""
     open_ = [i for i in screen.incidents if i.is_open]
-    waiting = next((i for i in screen.incidents if not i.is_taken), None)
+    untaken = [i for i in screen.incidents if not i.is_taken]
+    waiting = next(iter(untaken), None)
     loose = next((a for a in screen.ringing if not _is_taken_with(a, waiting)), None)
     found = needs_of(screen)
     if not any((waiting, loose, open_, found)):
         return None
+    led = {one.incident: one for one in found if one.incident}
+    run = led.get(waiting.number) if waiting and all(i.number in led for i in untaken) else None
     return {
         "mine": next((one for one in found if key in one.people), None),
+        "run": run,
+        "others": [one for one in found if one is not run],
         "waiting": waiting,
         "alarm": loose,
         "taken": open_[0] if open_ else None,
@@ -93,7 +104,11 @@ def hurt(screen: Screen, key: str) -> Context | None:
     if not screen.hurt:
         return None
     since = {m.name: m.since for m in screen.hurt_members}
-    rows = [(a, since.get(a.name), screen.services.get(a.name)) for a in screen.hurt]
+    placing = placing_runs() if any(not a.arriving for a in screen.hurt) else {}
+    rows = [
+        (a, since.get(a.name), screen.services.get(a.name), placing.get(a.name, ""))
+        for a in screen.hurt
+    ]
     return {"rows": rows}
 
 
@@ -126,16 +141,17 @@ def held(screen: Screen, key: str) -> Context:
 
 
 def forecast(screen: Screen, key: str) -> Context | None:
-    """If a datacenter is lost now; not said while Tocsin is blind or knows of no container."""
+    """If a datacenter is lost now; not said while Tocsin is blind or knows of no container, nor of
+    one that is lost: what is to be done about that stands elsewhere."""
     if screen.blind or not screen.applications:
         return None
     bases, quotes = databases.loss_of_sites(screen), backups.quotes_of_sites(screen)
-    return {
-        "sites": [
-            (site, bases.get(site.name, []), quotes.get(site.name))
-            for site in scheduling.site_outlooks()
-        ]
-    }
+    found = [
+        (site, bases.get(site.name, []), quotes.get(site.name))
+        for site in scheduling.site_outlooks()
+        if site.name not in screen.lost_sites
+    ]
+    return {"sites": found} if found else None
 
 
 def lab(screen: Screen, key: str) -> Context | None:

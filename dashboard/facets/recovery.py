@@ -136,6 +136,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "rings": incident is not None and not incident.is_taken and screen.may(May.ACKNOWLEDGE),
         "decides": screen.may(May.DECIDE) and not is_activated,
         "may_run": screen.may(May.RUN),
+        "run": run,
         "no_book": "" if run else missing_book(),
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from dashboard.permissions import Role
+from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.access.actions import ROLES
 from recovery.core.errors import TocsinError
@@ -20,7 +20,7 @@ from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
 from recovery.drp.views.runs import RunView, run_lines
 from recovery.drp.views.steps import StepView
-from recovery.drp.views.waiting import LIFE
+from recovery.drp.views.waiting import LIFE, may_answer
 
 Context = Mapping[str, Any]
 ITEMS_SHOWN = 12
@@ -59,8 +59,9 @@ def asked(screen: Screen, key: str) -> Context | None:
 
 
 def ask_state(screen: Screen, key: str) -> Context | None:
-    """Whether an open page is still about something."""
-    pk = _uuid(key)
+    """Whether an open page is still about something, and whether `key`, a question and the person
+    who looks, may answer it."""
+    pk, person = _uuid(key.partition("/")[0]), key.partition("/")[2]
     ask = find_ask(pk) if pk else None
     if ask is None:
         return None
@@ -70,7 +71,8 @@ def ask_state(screen: Screen, key: str) -> Context | None:
     sight = run.sight.steps[ask.step.name].ask
     return {
         "ask": ask,
-        "is_open": ask.state == AskState.OPEN and sight is not None and sight.id == key,
+        "is_open": ask.state == AskState.OPEN and sight is not None and sight.id == str(pk),
+        "is_mine": screen.may(May.ANSWER) and may_answer(run.row, ask, person),
         "missing": sight.weighed.missing if sight else "",
         "drift": run.sight.drift,
         "unseen": refuse_unseen(run.sight.plan, unwatched=screen.unwatched),

@@ -91,10 +91,10 @@ def _meaning(preview: Preview, first: RestoreView | None, *, is_chosen: bool) ->
     best = preview.choice.source
     if is_chosen or best is None or best.at is None or best.opens is None:
         return f"{preview.risk} {preview.place.reason}"
-    first, last = ends(best.opens, best.at)
+    oldest, newest = ends(best.opens, best.at)
     return (
-        f"Replica {best.number} ({best.store}) has every moment from {first} to"
-        f" {last}{_but_for(best)}. Choose the last one at which all was well:"
+        f"Replica {best.number} ({best.store}) has every moment from {oldest} to"
+        f" {newest}{_but_for(best)}. Choose the last one at which all was well:"
         f" everything that was acknowledged after it is lost to its users, and what that is stands"
         f" here before anybody confirms it. {preview.place.reason}"
     )

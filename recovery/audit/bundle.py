@@ -24,7 +24,8 @@ An export of a Tocsin audit log. To check it, with Python 3.8 or newer and nothi
     python3 verify.py THIS.zip --log KEY --witness KEY --need 1
 
 It ends with 0 where every entry is proven, with 1 where anything is wrong, with 2 where the last
-entries are under no such checkpoint yet: it says from which on.
+entries are under no such checkpoint yet: it says from which on. THIS.zip is the file as it came,
+not a folder that it was unpacked into: of that it looks at nothing, and ends with 64.
 
 Take the keys from where you keep them, not from bundle.json. entries.jsonl holds one entry a
 line (RFC 8785); the hash of each line is a leaf of the tree (RFC 6962) whose roots are signed

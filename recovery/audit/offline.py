@@ -7,8 +7,8 @@ error there cannot hide itself here. It recomputes every entry's hash (RFC 6962)
 that the log signed (c2sp.org/tlog-checkpoint), every signature and cosignature, and names the
 first entry that is not what was sealed. `--seen`: a checkpoint that somebody kept elsewhere
 (a host, an archive, a letter): a log that was cut or rewritten since disagrees with it.
-Keys must come from elsewhere than the bundle. Ends with 0 when every entry is proven, with 1 when
-anything is wrong, else with 2: the last are under no checkpoint yet (`--need N`: that N cosigned).
+Keys must come from elsewhere than the bundle. Ends with 0 when all is proven, 1 when anything is
+wrong, 64 when BUNDLE is no file, else 2: the last are under no checkpoint (`--need N`: N signed).
 """
 
 from __future__ import annotations
@@ -375,13 +375,14 @@ def main(words: Sequence[str]) -> int:
             with open(name, encoding="utf-8") as kept:  # noqa: PTH123
                 seen.append(kept.read())
         report = check(bundle, logs, witnesses, asked.need, seen)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        parser.exit(64, f"{error.filename} is no file: give the zip file itself, not unpacked\n")
     except (Wrong, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"WRONG: this cannot be checked: {error}")
         return 1
     for said in report.problems:
         print(f"WRONG: {said}")
-    count = len(bundle["entries"])
-    return _tell(report, bundle["first"], count, asked.need) if report.ok else 1
+    return _tell(report, bundle["first"], len(bundle["entries"]), asked.need) if report.ok else 1
 
 
 def _tell(report: Report, first: int, count: int, need: int) -> int:

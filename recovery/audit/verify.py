@@ -29,10 +29,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Verified:
-    """What was found. `proven`: leaves under a checkpoint that agree with it."""
+    """What was found. `proven`: leaves under a checkpoint that agree with it, from the first on;
+    `sealed`: how many there are, looked at or not; `stopped`: the leaf behind which nothing was
+    looked at any more, None: all was."""
 
     proven: int = 0
     sealed: int = 0
+    stopped: int | None = None
     unsealed: int = 0
     checkpoints: int = 0
     witnesses: dict[str, int] = field(default_factory=dict)
@@ -125,10 +128,11 @@ def verify_log(
     for index, hash_, row in queries.sealed_rows(0, head.size):
         walk.take(index, hash_, row)
         if walk.finding:
+            report.stopped = walk.finding.leaf if index + 1 < head.size else None
             break
     walk.end()
     report.findings += [walk.finding] if walk.finding else []
-    report.sealed, report.proven = walk.size, walk.proven
+    report.sealed, report.proven = max(head.size, *signed, 0), walk.proven
     if walk.finding is None:
         report.findings += _machinery(walk, head.edge)
     report.findings += [

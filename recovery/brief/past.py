@@ -18,6 +18,8 @@ from recovery.restores.models import Restore
 
 NEWEST = 50
 STARTS = 200
+LEAST = 1 << 20
+"""Bytes: a restore of less took its time for everything else, and says nothing of its speed."""
 Sample = tuple[datetime, int]
 """When it was measured, and what."""
 
@@ -58,9 +60,9 @@ def _newest(found: Iterable[tuple[datetime | None, float | None]]) -> tuple[Samp
 
 def _restores() -> tuple[Sample, ...]:
     """Bytes a second, of people's restores and of restore tests alike."""
-    real = Restore.objects.filter(speed__gt=0, recovered_to__isnull=False)
+    real = Restore.objects.filter(speed__gt=0, bytes__gte=LEAST, recovered_to__isnull=False)
     found = list(real.order_by("-phase_at").values_list("phase_at", "speed")[:NEWEST])
-    tests = Proof.objects.filter(state=ProofState.PASSED, seconds__gt=0, bytes__gt=0)
+    tests = Proof.objects.filter(state=ProofState.PASSED, seconds__gt=0, bytes__gte=LEAST)
     rows = tests.order_by("-ended_at").values_list("ended_at", "bytes", "seconds")[:NEWEST]
     return _newest([*found, *((at, size / (seconds or 1)) for at, size, seconds in rows)])
 

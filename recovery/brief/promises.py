@@ -15,12 +15,20 @@ from recovery.brief.parts import Breach, Burn
 def breaches(
     services: Iterable[ServiceFact], stopped: Collection[str], since: datetime | None
 ) -> tuple[Breach, ...]:
-    """Of those that are out, or that `stopped` says will be: first the broken, then by when they
-    break. Those that nobody saw fail are counted from `since`, the loss."""
+    """Of those that are out, that `stopped` says will be, or whose promise of this month is broken
+    already, whoever answers now: first the broken, then by when they break. Those that are out
+    and that nobody saw fail are counted from `since`, the loss."""
     found = [
-        _breach(one, since) for one in services if one.out_since is not None or one.name in stopped
+        _breach(one, since if one.name in stopped else None)
+        for one in services
+        if one.out_since is not None or one.name in stopped or _is_spent(one)
     ]
     return ranked(found)
+
+
+def _is_spent(one: ServiceFact) -> bool:
+    """By the figures that the overview shows of it, too."""
+    return one.is_measured and one.used >= one.allowed
 
 
 def ranked(found: Iterable[Breach]) -> tuple[Breach, ...]:
@@ -33,7 +41,7 @@ def _breach(one: ServiceFact, since: datetime | None) -> Breach:
     if not one.is_measured:
         return Breach(one.name, one.level, None, began, None)
     left = one.allowed - one.used
-    if left <= 0:
+    if _is_spent(one):
         return Breach(one.name, one.level, left, began, None, is_broken=True)
     at = began + timedelta(seconds=left) if began is not None else None
     return Breach(one.name, one.level, left, began, at)

@@ -189,7 +189,7 @@ class Fleet:
             databases=bases,
             elsewhere=len(self.bases.rows) - len(bases),
             services=self._services(name),
-            fit=self._fit(name),
+            fit=self.fit(name),
             past=self.samples.before(lost_at, self.drills.get(name, ())),
             word=self._word(name, lost_at),
             decided=self._decided(name, lost_at),
@@ -210,6 +210,10 @@ class Fleet:
         datacenter's brief has it. `until`: since when it does not serve, where its host lives."""
         lost_at = self._loss(site)[1] if look_of(self.sites[site]) is Look.LOST else None
         return self.bases.last_write(database, lost_at or until, self._silences(site))
+
+    def incident(self, name: str) -> int | None:
+        """The number of the one that its loss is, if there is one."""
+        return self._loss(name)[0] if name in self.sites else None
 
     def _loss(self, name: str) -> tuple[int | None, datetime | None]:
         """Its incident, and since when more than half of its hosts are gone: what was lost of it
@@ -235,7 +239,8 @@ class Fleet:
     def _ids(self, name: str) -> set[str]:
         return {str(pk) for pk, _ in self.hosts[name]}
 
-    def _fit(self, name: str) -> FitFact:
+    def fit(self, name: str) -> FitFact:
+        """Where its containers would go, and which find no host."""
         return fit_of(self.snapshot, self._ids(name), self.now, self.at_once)
 
     def _services(self, name: str) -> tuple[ServiceFact, ...]:

@@ -7,14 +7,21 @@ wave in which something is not known is a lower bound and says of how many.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from math import ceil
+from statistics import median
+from typing import TypeVar
 
-from recovery.backups.words import counted, instant
+from recovery.backups.words import counted, instant, spoken
 from recovery.brief.facts import FitFact, Measured, Past, Way
 from recovery.brief.parts import Loss, Wave
 from recovery.inventory.facts import Plan
 
 TEN = 10
+SEVERAL = 3
+STALLED = 10
+"""So many times what half of them took: it stood still."""
+Amount = TypeVar("Amount", int, float)
 PROMOTED_AT_ONCE = 20
 """The governor's limit."""
 
@@ -61,18 +68,27 @@ def ground(past: Past) -> str:
 
 
 def spoken_seconds(seconds: int) -> str:
-    """41 s, 43 min."""
-    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
+    """41 s, 43 min, 3 h, 2 days."""
+    return spoken(timedelta(seconds=seconds))
 
 
-def slow(values: Sequence[int]) -> int | None:
+def steady(durations: Sequence[float]) -> tuple[float, ...]:
+    """Those that say how long it takes: where there are several, one that took ten times what half
+    of them took stood still, for its machine or for a person, and would be taken for all."""
+    if len(durations) < SEVERAL:
+        return tuple(durations)
+    most = STALLED * median(durations)
+    return tuple(one for one in durations if one <= most)
+
+
+def slow(values: Sequence[Amount]) -> Amount | None:
     """What nine of ten stayed under; None where nothing was measured."""
     ranked = sorted(values)
     return ranked[ceil(0.9 * len(ranked)) - 1] if ranked else None
 
 
 def _promote(found: Sequence[Loss], measured: Measured) -> Wave:
-    one = slow(measured.values)
+    one = slow(steady(measured.values))
     rounds = ceil(len(found) / PROMOTED_AT_ONCE)
     return Wave(
         verb="promote",
@@ -87,14 +103,14 @@ def _promote(found: Sequence[Loss], measured: Measured) -> Wave:
 
 def _restore(verb: str, found: Sequence[Loss], measured: Measured) -> Wave:
     """One after another, at the speed that nine of ten restores reached."""
-    speed = slow([-value for value in measured.values])
+    for_a_byte = slow(steady([1 / value for value in measured.values]))
+    speed = None if for_a_byte is None else 1 / for_a_byte
     sizes = [loss.bytes for loss in found if loss.bytes is not None]
-    no_time = speed is None or not sizes
-    seconds = None if no_time or speed is None else ceil(sum(sizes) / max(1, -speed))
+    seconds = None if speed is None or not sizes else max(1, ceil(round(sum(sizes) / speed, 3)))
     none_yet = "No restore was measured here yet"
     said = _said(measured, "restore", none_yet)
     if speed is not None:
-        said = f"One after another at {-speed / 1e6:.0f} MB/s; {said[:1].lower()}{said[1:]}"
+        said = f"One after another at {_pace(speed)}; {said[:1].lower()}{said[1:]}"
     if found and len(sizes) < len(found):
         said += f". The size of {len(found) - len(sizes)} is not known"
     return Wave(
@@ -111,7 +127,7 @@ def _restore(verb: str, found: Sequence[Loss], measured: Measured) -> Wave:
 def _start(fit: FitFact | None, measured: Measured) -> Wave | None:
     if fit is None:
         return None
-    one = slow(measured.values)
+    one = slow(steady(measured.values))
     rounds = ceil(fit.moved / max(1, fit.at_once))
     said = _said(measured, "start", "No start was measured here yet")
     return Wave(
@@ -127,9 +143,21 @@ def _start(fit: FitFact | None, measured: Measured) -> Wave | None:
 def _said(measured: Measured, what: str, none_yet: str) -> str:
     if not measured.values:
         return none_yet
+    still = len(measured.values) - len(_durations(measured, what))
     newest = f", the newest {instant(measured.newest)}" if measured.newest else ""
-    many = len(measured.values)
+    many = len(measured.values) - still
     if many == 1:
         return f"As the one {what} here took{newest.replace(', the newest', ', on')}"
     which = "The slowest" if many < TEN else "Slower than nine of ten"
-    return f"{which} of {many} {what}s here{newest}"
+    left = f"; {still} that stood still left out" if still else ""
+    return f"{which} of {many} {what}s here{newest}{left}"
+
+
+def _durations(measured: Measured, what: str) -> tuple[float, ...]:
+    """A restore is measured by its speed."""
+    return steady([1 / value if what == "restore" else value for value in measured.values])
+
+
+def _pace(speed: float) -> str:
+    """80 MB/s, 40 kB/s: never a speed of nothing."""
+    return f"{speed / 1e6:.0f} MB/s" if speed >= 1e6 else f"{max(1, round(speed / 1e3))} kB/s"

@@ -6,13 +6,13 @@ expected where earlier steps bring it about; what is left out is named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from recovery.backups.words import counted
+from recovery.backups.words import counted, joined
 from recovery.brief.losses import span
 from recovery.drp.facts import Kind
-from recovery.drp.looking import World, look
+from recovery.drp.looking import NAMED, World, look
 from recovery.drp.plan import Plan, PlannedStep, Quote
 from recovery.drp.runbooks.kinds import Condition
 
@@ -40,8 +40,8 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     targets = [target for wave in step.waves for target in wave]
     if step.kind in {Kind.MANUAL, Kind.APPROVAL, Kind.NOTIFY, Kind.WEBHOOK, Kind.FREEZE_AUTOMATION}:
         return True, f"{_people(step)}Nothing in the way."
-    left = [one for one in plan.left_out if one.step == step.id]
-    names = ", ".join(target.name for target in targets[:3])
+    left = [f"{one.target.name}: {one.reason}" for one in plan.left_out if one.step == step.id]
+    names = joined(tuple(target.name for target in targets), NAMED)
     said = (
         f"{_people(step)}{len(targets)} in {counted(len(step.waves), 'wave')}: {names}."
         if targets
@@ -49,9 +49,17 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     )
     said += _restored(plan, step)
     if left:
-        reasons = "; ".join(f"{one.target.name}: {one.reason}" for one in left[:3])
-        said += f" Left out: {len(left)}. {reasons}."
-    return not left, said
+        said += f" Left out: {len(left)}. {_listed(left)}."
+    unfit = [one.said for one in world.unfit] if step.kind is Kind.PLACE_APPLICATIONS else []
+    if unfit:
+        said += f" Finds no host elsewhere: {_listed(unfit)}."
+    return not left and not unfit, said
+
+
+def _listed(said: Sequence[str]) -> str:
+    """The first ones, and how many more."""
+    more = f"; and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    return f"{'; '.join(said[:NAMED])}{more}"
 
 
 def _restored(plan: Plan, step: PlannedStep) -> str:
@@ -83,4 +91,8 @@ def _looked(step: PlannedStep, world: World) -> Expected:
     at_least = int(step.params.get("at_least", 100))
     looks = [(each, look(each, world)) for each in conditions]
     works = all(seen.holds(at_least) or each in BROUGHT_ABOUT for each, seen in looks)
-    return works, " ".join(seen.said for _, seen in looks)
+    said = [seen.said for _, seen in looks]
+    if Condition.CAPACITY_IS_THERE in conditions and world.unfit:
+        works = False
+        said.append(f"Memory is not all: {_listed([one.said for one in world.unfit])}.")
+    return works, " ".join(said)

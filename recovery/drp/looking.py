@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from recovery.backups.words import counted
 from recovery.drp.runbooks.kinds import Condition
 
 ALL = 100
@@ -43,10 +44,27 @@ class ServiceLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """Copies of an application that find no host elsewhere, and why; `needs`: of each."""
+
+    name: str
+    copies: int
+    needs: str
+    reason: str
+
+    @property
+    def said(self) -> str:
+        return (
+            f"{self.name} ({counted(self.copies, 'container')}, each {self.needs}): {self.reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
     keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
-    the plan leaves as they are, `leaving`: so in a sentence."""
+    the plan leaves as they are, `leaving`: so in a sentence; `unfit`: what finds no host elsewhere,
+    where that was asked."""
 
     lost: str
     into: str
@@ -57,6 +75,7 @@ class World:
     only: frozenset[str] = frozenset()
     out: frozenset[str] = frozenset()
     leaving: str = ""
+    unfit: tuple[Unfit, ...] = ()
 
     def asked(self, kind: str) -> list[ServiceLook]:
         """The services of this kind that the question is about."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from recovery.backups.words import joined
 from recovery.drp.sights import Heard, Outcome
 from recovery.inventory.facts import Replace
 from recovery.scheduling.facts import Cause, Decision, HostFact, Snapshot
@@ -63,7 +64,7 @@ def outcome_of(application: str, copies: Sequence[CopySight]) -> Outcome:
     starting = [one for one in copies if one.seat and not one.runs]
     count = f"{len([one for one in copies if one.runs])} of {len(copies)} copies"
     if starting:
-        where = ", ".join(f"{one.name} on {one.seat}" for one in starting[:3])
+        where = joined(tuple(f"{one.name} on {one.seat}" for one in starting))
         return Outcome(Heard.UNDER_WAY, f"{application}: {count} run; being started: {where}.")
     where = ", ".join(one.seat for one in copies if one.runs)
     said = f"{application}: {count} run{f' on {where}' if where else ''}."

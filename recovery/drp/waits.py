@@ -8,6 +8,8 @@ from recovery.drp.decide import is_over, need_of
 from recovery.drp.facts import ENDED, ActState, Kind, RunState, StepState
 from recovery.drp.sights import RunSight, StepSight, Waiting
 
+ENOUGH = "It has what it needs; its step begins."
+
 
 def waits(run: RunSight) -> tuple[Waiting, ...]:
     """The most pressing first."""
@@ -31,7 +33,10 @@ def _of(step: StepSight, run: RunSight) -> Iterator[Waiting]:
     if step.state is StepState.FAILED and not is_over(step, run):
         yield Waiting(planned.id, planned.owner, f"It failed: retry or skip it. {step.said}")
     if step.state is StepState.ASKING and step.ask is not None:
-        need = need_of(planned, run.plan.mode)
-        yield Waiting(planned.id, need.role if need else "approver", step.ask.weighed.missing)
+        need, weighed = need_of(planned, run.plan.mode), step.ask.weighed
+        if weighed.is_enough:
+            yield Waiting(planned.id, "", ENOUGH)
+        else:
+            yield Waiting(planned.id, need.role if need else "approver", weighed.missing)
     if step.state is StepState.BEGUN and step.gate is not None and not step.gate.holds:
         yield Waiting(planned.id, "", f"The gate: {step.gate.said}")

@@ -72,7 +72,7 @@ def test_who_had_what_grew_into_more_is_told_and_it_waits_for_somebody_anew(
     assert again.status_code == 302, "the greater one can be taken"
 
 
-def test_the_clock_begins_with_the_oldest_hurt_that_lasts(hosts: dict[str, Host]) -> None:
+def test_the_clock_beside_a_sign_is_that_incident_s(hosts: dict[str, Host]) -> None:
     now, actor = clock.system.now(), Actor("controller", "t", 1)
     old = fleet.lose_host(hosts["par1-r1-h02"], now - timedelta(minutes=5))
     taken = Actor("person", "responder")
@@ -82,7 +82,10 @@ def test_the_clock_begins_with_the_oldest_hurt_that_lasts(hosts: dict[str, Host]
     assert screen.first is not None
     assert screen.first.number == new.number, "nobody has it: it stands at the top"
     assert screen.hurt_since == old.happened_at
-    assert f"since {old.happened_at:%H:%M:%S}" in draw("voice", screen)
+    told = draw("voice", screen)
+    assert f"since {new.happened_at:%H:%M:%S}" in told
+    assert f"since {old.happened_at:%H:%M:%S}" not in told, "it counts on its own page"
+    assert f"since {new.happened_at:%H:%M:%S}" in draw(f"incident-voice:{new.number}", screen)
     whole = {member.pk: "answers" for member in old.members.all()}
     incidents.mark_whole(incident=old, members=whole, actor=actor, now=now)
     assert Screen(Role.VIEWER).hurt_since == new.happened_at

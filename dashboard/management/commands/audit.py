@@ -123,11 +123,18 @@ def begun_anew(reason: str, now: datetime) -> Entry:
 
 
 def said(found: Verified) -> str:
-    """One line with the counts."""
-    return (
-        f"{found.proven} of {found.sealed} sealed entries are as they were signed, under "
+    """The counts, in words. What was not looked at is never counted as wrong, nor as right."""
+    under = (
         f"{found.checkpoints} checkpoints, {len(found.witnesses)} witnesses; "
         f"{found.unsealed} entries are not sealed yet."
+    )
+    if found.stopped is None:
+        proven = f"{found.proven} of {found.sealed} sealed entries are as they were signed"
+        return f"{proven}, under {under}"
+    return (
+        f"Stopped at leaf {found.stopped} of {found.sealed} sealed entries: the first "
+        f"{found.proven}, up to the last checkpoint before it, are proven; what comes after it "
+        f"was not looked at. {under}"
     )
 
 

@@ -118,7 +118,8 @@ class Command(BaseCommand):
             if step.said:
                 self.stdout.write(f"    {step.said}")
         for one in found.next:
-            who = " or ".join(one.people) or f"nobody of role {one.who}"
+            nobody = f"nobody of role {one.who}" if one.who else "nobody is waited for"
+            who = " or ".join(one.people) or nobody
             self.stdout.write(f"Next: {who}: {one.says}. {one.reason}")
         for said in found.sight.drift:
             self.stdout.write(f"Drifted: {said}")

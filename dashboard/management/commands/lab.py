@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 
 from django.conf import settings as django
 from django.core.management.base import BaseCommand, CommandError
@@ -96,7 +97,7 @@ class Command(BaseCommand):
                 "loss",
             )
             answer = client.ask(verb, {n: options[n] for n in names if n in options})
-            self.stdout.write(" ".join(str(v) for v in answer.values()) or "done")
+            self.stdout.write(told(answer))
 
     def _take_network(self) -> None:
         settings = from_environment()
@@ -126,3 +127,14 @@ class Command(BaseCommand):
             for host in machines:
                 line = "{host:10} {address:12} {state:5} pid {pid:<7} agent {agent:<7} {weather}"
                 self.stdout.write(line.format(**host))
+
+
+def told(answer: Mapping[str, object]) -> str:
+    """What the lab answered, in words: of a list its names."""
+    parts = [
+        f"{name} {', '.join(map(str, value)) or 'none'}"
+        if isinstance(value, (list, tuple))
+        else str(value)
+        for name, value in answer.items()
+    ]
+    return "; ".join(parts) or "done"

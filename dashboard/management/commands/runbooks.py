@@ -17,7 +17,7 @@ from recovery.drp.runbooks.folder import Written, read_folder
 from recovery.drp.runbooks.schema import empty_fields
 from recovery.drp.runbooks.shown import step_lines
 
-REASON = "Read from the folder of runbooks."
+REASON = "Read from the folder of runbooks by manage.py runbooks --write, which takes no reason."
 
 
 class Command(BaseCommand):

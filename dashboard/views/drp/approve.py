@@ -174,7 +174,25 @@ def _differences(seen: str, page: AskPage) -> tuple[str, ...]:
     """What is new since their page was drawn."""
     if page.over:
         return (page.over,)
-    return page.drift or changes(seen, page.seen) or ("It is another question by now.",)
+    if told := page.drift or _of_another(seen, page):
+        return told
+    return changes(seen, page.seen) or ("It is another question by now.",)
+
+
+def _of_another(seen: str, page: AskPage) -> tuple[str, ...]:
+    """An answer to another question, or over another plan, is said to be that: ids and digests
+    tell nobody anything."""
+    try:
+        sent = json.loads(seen)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(sent, dict):
+        return ()
+    now, title = json.loads(page.seen), page.planned.title
+    if sent.get("ask") != now["ask"]:
+        return (f"What you sent answers another question. This one is “{title}” of {page.run}.",)
+    same = sent.get("plan") == now["plan"]
+    return () if same else (f"What you sent answers another plan than that of {page.run} now.",)
 
 
 def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -> HttpResponse:
@@ -193,7 +211,7 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         role,
         "approve",
         area="recovery",
-        topics=(f"ask-state:{page.row.pk}",),
+        topics=(f"ask-state:{page.row.pk}/{person}",),
         heading=f"{page.run}: approve “{page.planned.title}”?",
         status=answered.status,
         ask=page,

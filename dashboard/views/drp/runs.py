@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import structlog
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dashboard.acts import runs as acts
@@ -17,7 +18,7 @@ from dashboard.views.act import answer
 from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
-from recovery.drp.facts import Mode
+from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunView, find_run, view_run
 
@@ -130,6 +131,10 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
             ),
             back=f"/recovery/runs/{number}/",
         )
+    if pressed is Press.START and found.state is not RunState.PREPARED:
+        # pressed twice, or in another tab: what there is to see of it is on its own page
+        messages.info(request, f"{found.row} was started already.")
+        return HttpResponseRedirect(f"/recovery/runs/{number}/")
     said, meaning, ends = SAYS[pressed]
     return show(
         request,

@@ -15,6 +15,7 @@ from dashboard.permissions import May, Role, may
 from dashboard.views.act import answer
 from dashboard.views.page import show
 from dashboard.views.plans.forms import Review, Text
+from recovery.audit.screens import entries
 from recovery.core.errors import Conflict, Refused, TocsinError
 from recovery.drp.models import RunbookVersion
 from recovery.drp.queries import books
@@ -261,10 +262,17 @@ def _show_review(
         form=form,
         lines=found,
         counts=counted(found),
+        why=_why(row),
         why_not=acts.refuse_review(row, actor_of(request), may(role, May.REVIEW_RUNBOOK)),
         can_withdraw=may(role, May.WRITE_RUNBOOK) and row.state == RunbookState.DRAFT,
         status=status,
     )
+
+
+def _why(row: RunbookVersion) -> str:
+    """As whoever proposed it wrote it in the log."""
+    made = entries(object_type=RunbookVersion.TYPE, object_id=str(row.pk), action="created")
+    return made[-1].reason if made else ""
 
 
 @require_POST

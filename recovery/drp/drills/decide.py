@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.backups.words import joined
 from recovery.core.wire.backups import RestoreResult
 from recovery.drp.drills.facts import HEARD_SECONDS, MOST_THINGS, HostSight, Looked, Stamp
 
@@ -78,5 +79,5 @@ def unproven(name: str, removed: tuple[Stamp, datetime], looked: Looked | None) 
     if looked.at <= since or looked.stamp < stamp:
         return "Its host has not reported since it was told to remove it."
     if name in looked.left:
-        return f"Its host still has of it: {', '.join(looked.left[name][:3])}."
+        return f"Its host still has of it: {joined(tuple(looked.left[name]))}."
     return looked.trouble

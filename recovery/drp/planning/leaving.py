@@ -114,7 +114,8 @@ def idle_word(plan: Plan, step: PlannedStep) -> str:
     told = leaving(plan)
     where = "down" if told and told.is_down else f"in {plan.lost.name}"
     whys = "; ".join(f"{one.target.name}: {one.reason}" for one in left[:NAMED])
-    return f"There is nothing that it can take. It leaves {len(left)} {where}: {whys}."
+    more = f"; and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return f"There is nothing that it can take. It leaves {len(left)} {where}: {whys}{more}."
 
 
 def keys_left(plan: Plan) -> frozenset[str]:

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import F, Q, Sum
 
+from recovery.brief.queries import fleet_at
 from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
-from recovery.drp.facts import Mode
-from recovery.drp.looking import HostLook, ServiceLook, World
+from recovery.drp.facts import Kind, Mode
+from recovery.drp.looking import HostLook, ServiceLook, Unfit, World
 from recovery.drp.plan import Plan
 from recovery.drp.planning.leaving import keys_left, leaving
 from recovery.drp.queries.inventory import inventory
@@ -181,4 +182,36 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
             needs=needs[row.pk],
         )
         for row in Application.objects.filter(copies__gt=0).order_by("-priority", "name")
+    )
+
+
+def unfit_of(plan: Plan) -> tuple[Unfit, ...]:
+    """Of what its steps place, as of now: the same that the brief says. It is of the moment, so it
+    is no part of the plan that is signed. A drill brings its own hosts, and a way back moves only
+    what is whole already."""
+    names = frozenset(
+        target.name
+        for step in plan.steps
+        if step.kind is Kind.PLACE_APPLICATIONS
+        for wave in step.waves
+        for target in wave
+    )
+    if not names or plan.origin or plan.mode is Mode.DRILL:
+        return ()
+    return tuple(one for one in _unfit_in(plan.lost.name) if one.name in names)
+
+
+def _unfit_in(lost: str) -> tuple[Unfit, ...]:
+    return once(("unfit", lost), lambda: _unfit_of_site(lost))
+
+
+def _unfit_of_site(lost: str) -> tuple[Unfit, ...]:
+    """What only waits (for a proof, for the governor) is left out: there may be room for it."""
+    fleet = fleet_at(database_now())
+    if lost not in fleet.sites:
+        return ()
+    return tuple(
+        Unfit(one.application, one.copies, one.needs, one.reason)
+        for one in fleet.fit(lost).misfits
+        if not one.is_waiting
     )

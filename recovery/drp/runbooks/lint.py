@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from recovery.backups.words import joined
 from recovery.drp.facts import Kind
 from recovery.drp.runbooks.schema import Runbook, empty_fields
 
@@ -123,7 +124,7 @@ def _world(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
             said = f"If {site} were lost now, {share:.0%} of what it holds would fit elsewhere."
             yield Finding("no_room", said, "Add room, or say what is shed.")
     if facts.unproven and any(step.kind is Kind.RESTORE_DATABASES for step in runbook.steps):
-        names = ", ".join(facts.unproven[:3])
+        names = joined(tuple(facts.unproven))
         said = f"No restore of {names} was proven in {PROVEN_DUE.days} days."
         yield Finding("unproven", said, "Look at the restore tests.")
     for step in runbook.steps:

@@ -14,19 +14,21 @@ from uuid import UUID
 
 import rfc8785
 
-from recovery.backups.words import counted
+from recovery.backups.words import counted, spoken
 from recovery.core.consent import Pin, challenge
 from recovery.drp import queries
 from recovery.drp.approvals.facts import AskState, Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
 from recovery.drp.facts import DANGEROUS, Kind, RunState
+from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.queries.seeing import refuse_unseen
+from recovery.drp.queries.world import unfit_of
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.lines import named_lines
@@ -74,9 +76,26 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LossRow:
+    """What is lost of a database. `quote`: as the plan that is signed has it, None: it quotes none;
+    `decided`: as the decision had it, where that is not the same."""
+
+    name: str
+    quote: QuoteLine | None
+    decided: LossLine | None
+
+    @property
+    def tone(self) -> str:
+        if self.quote is not None:
+            return "unknown" if self.quote.is_unknown else ""
+        return self.decided.tone if self.decided else ""
+
+
+@dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not; `quotes`,
+    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not;
+    `is_enough`: nobody more is wanted; `unfit`: what finds no host elsewhere as of now; `quotes`,
     `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now."""
 
     row: Ask
@@ -96,12 +115,31 @@ class AskPage:
     refusal: str
     credentials: tuple[str, ...]
     waits_for: tuple[str, ...] = ()
+    is_enough: bool = False
+    unfit: tuple[Unfit, ...] = ()
     unseen: str = ""
 
     @property
     def leaving(self) -> Leaving | None:
         """What the signed plan leaves as it is: a yes to any step of it is one to this."""
         return leaving(self.plan)
+
+    @property
+    def loss_rows(self) -> tuple[LossRow, ...]:
+        """Of each database once, worst first; those that the plan does not quote come last."""
+        decided = {one.database: one for one in self.losses}
+        quoted = {one.name for one in self.quotes}
+        alone = [LossRow(name, None, one) for name, one in decided.items() if name not in quoted]
+        rows = [(one, decided.get(one.name)) for one in self.quotes]
+        return (
+            *(LossRow(q.name, q, None if d and _is_same(q, d) else d) for q, d in rows),
+            *alone,
+        )
+
+    @property
+    def promotes(self) -> bool:
+        """Whether one of what is lost is lost by a promotion."""
+        return any(one.is_promoted for one in self.quotes)
 
     @property
     def is_open(self) -> bool:
@@ -186,7 +224,9 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
     if row is None:
         return None
     run, people = row.step.run, people_of()
-    plan = plan_of(run)
+    plan, sight = plan_of(run), queries.run_sight(run)
+    asked = sight.steps[row.step.name].ask
+    is_enough = asked is not None and asked.id == str(pk) and asked.weighed.is_enough
     question = question_of(run, plan, row.step, row)
     planned = plan.step(row.step.name)
     rights = principals(person, question, people)
@@ -199,7 +239,7 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         planned=planned,
         line=_line(run, plan, row.step.name),
         question=question,
-        drift=queries.run_sight(run).drift,
+        drift=sight.drift,
         said=_said(row),
         quotes=_quotes(plan, planned),
         doubts=_doubts(plan, planned),
@@ -209,7 +249,9 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         principal=rights[0] if rights else "",
         refusal="" if rights else own,
         credentials=_credentials(pins(), person),
-        waits_for=tuple(answerers(run, row, people)),
+        waits_for=() if is_enough else tuple(answerers(run, row, people)),
+        is_enough=is_enough,
+        unfit=unfit_of(plan),
         unseen=refuse_unseen(plan, unwatched=unwatched),
     )
 
@@ -246,6 +288,13 @@ def _quotes(plan: Plan, planned: PlannedStep) -> tuple[QuoteLine, ...]:
     every = planned.kind is Kind.APPROVAL
     found = [quote_line(one) for one in plan.quotes if every or f"database:{one.database}" in keys]
     return tuple(sorted(found, key=lambda one: (one.moment, one.name)))
+
+
+def _is_same(quote: QuoteLine, decided: LossLine) -> bool:
+    """In the words that people read."""
+    if quote.lost is None or decided.lost is None:
+        return quote.lost is decided.lost and not decided.is_all
+    return spoken(quote.lost) == spoken(decided.lost)
 
 
 def quote_line(one: Quote) -> QuoteLine:

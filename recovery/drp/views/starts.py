@@ -14,6 +14,7 @@ from recovery.drp.expecting import Expected, expected
 from recovery.drp.facts import Mode
 from recovery.drp.failback import Back
 from recovery.drp.glance import seen_of
+from recovery.drp.looking import Unfit
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
@@ -23,7 +24,7 @@ from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
-from recovery.drp.queries.world import world_of
+from recovery.drp.queries.world import unfit_of, world_of
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
@@ -65,7 +66,7 @@ class StartStep:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`seconds`: at most, along its longest chain; `refusal`: why nobody could carry it out;
-    `stale`: what takes an override."""
+    `stale`: what takes an override; `unfit`: what it takes and no host elsewhere does."""
 
     plan: Plan
     digest: str
@@ -74,6 +75,7 @@ class Preview:
     seconds: int
     refusal: str
     stale: tuple[Finding, ...]
+    unfit: tuple[Unfit, ...] = ()
 
     @property
     def quotes(self) -> tuple[QuoteLine, ...]:
@@ -183,7 +185,8 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
     asked = replace(wish, requester=requester, last_editor=row.written_by)
     plan = resolve(book, row.digest, asked, there)
     looked = drill_world(NO_RUN, plan) if plan.mode is Mode.DRILL else world_of(plan)
-    found = expected(plan, looked)
+    unfit = unfit_of(plan)
+    found = expected(plan, replace(looked, unfit=unfit))
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(
         plan=plan,
@@ -193,6 +196,7 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
         seconds=critical_path(plan)[1],
         refusal=refuse_plan(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),
+        unfit=unfit,
     )
 
 

@@ -12,14 +12,15 @@ from recovery.brief.queries import Fleet, fleet_at
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.proofs import pins
-from recovery.drp.approvals.rules import refuse_answer
+from recovery.drp.approvals.rules import refuse_answer, weigh
 from recovery.drp.facts import ActState, Kind, StepState
 from recovery.drp.models import Ask, Run
+from recovery.drp.queries.approvals import pulse_of, said_to
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.queries.runs import plan_of, question_of
 from recovery.drp.queries.seeing import refuse_unseen
-from recovery.drp.sights import RunSight, Waiting
-from recovery.drp.waits import waits
+from recovery.drp.sights import AskSight, RunSight, StepSight, Waiting
+from recovery.drp.waits import ENOUGH, waits
 
 LIFE = timedelta(seconds=LIFE_SECONDS)
 
@@ -27,7 +28,8 @@ LIFE = timedelta(seconds=LIFE_SECONDS)
 @dataclass(frozen=True, slots=True)
 class NextView:
     """What somebody of this role does next. `people`: who may, by name; `href`: where; `says`:
-    verb and target; `reason`: what of; `said`: who has said yes already, of `wanted` people."""
+    verb and target; `reason`: what of; `said`: who has said yes already, of `wanted` people. No
+    `who`: nobody is waited for, the answer has all that it needs."""
 
     who: str
     people: tuple[str, ...]
@@ -68,7 +70,7 @@ def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
     """The most pressing of each role."""
     people, found = people_of(), {}
     for one in waits(sight):
-        if one.who and one.who not in found:
+        if one.who not in found and (one.who or one.reason == ENOUGH):
             found[one.who] = _next(row, sight, one, people)
     return tuple(found.values())
 
@@ -82,13 +84,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         return NextView(one.who, able, verb, "", "")
     title = step.planned.title
     if step.state is StepState.ASKING and step.ask is not None:
-        ask = Ask.objects.select_related("step__run").get(pk=step.ask.id)
-        may = tuple(answerers(row, ask, people))
-        there = f"/recovery/approve/{ask.pk}/"
-        yes = yes_of(ask)
-        need = step.planned.approval
-        wanted = need.count if need else 1
-        return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)
+        return _asked(row, step, step.ask, one, people)
     there = f"{at}#step-{one.step}"
     if any(act.state is ActState.UNKNOWN for act in step.acts):
         gone = {act.target for act in step.acts if act.state is ActState.UNKNOWN}
@@ -100,6 +96,18 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     if step.planned.kind is Kind.MANUAL:
         return NextView(one.who, able, f"do “{title}” and write it down", one.reason, there)
     return NextView(one.who, able, f"look at “{title}”", one.reason, there)
+
+
+def _asked(row: Run, step: StepSight, asked: AskSight, one: Waiting, people: People) -> NextView:
+    """Whoever may answer it; nobody, once it has what it needs."""
+    ask = Ask.objects.select_related("step__run").get(pk=asked.id)
+    need, title, yes = step.planned.approval, step.planned.title, yes_of(ask)
+    wanted = need.count if need else 1
+    if not one.who:
+        return NextView("", (), f"“{title}”", one.reason, "", yes, wanted)
+    may = tuple(answerers(row, ask, people))
+    there = f"/recovery/approve/{ask.pk}/"
+    return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)
 
 
 def _by_rank(people: People) -> list[str]:
@@ -122,6 +130,11 @@ def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
             yield name
 
 
+def may_answer(run: Run, ask: Ask, person: str) -> bool:
+    """Whether this very person may say something to it, and has not."""
+    return person in answerers(run, ask, people_of())
+
+
 def principals(person: str, question: Question, people: People) -> tuple[str, ...]:
     """Whose rights this person may answer with: their own first, then those that are lent."""
     lent = sorted(giver for giver, taker in people.lent if taker == person)
@@ -142,8 +155,17 @@ def open_asks(unwatched: str = "") -> tuple[AskLine, ...]:
     found, people, fleet = [], people_of(), fleet_at(database_now(), unwatched=unwatched)
     for ask in asks:
         with suppress(TocsinError):  # what cannot be read rings; the page that lists goes on
-            found.append(_line(ask, people, fleet))
+            if not _is_answered(ask, people):
+                found.append(_line(ask, people, fleet))
     return tuple(found)
+
+
+def _is_answered(ask: Ask, people: People) -> bool:
+    """Enough was said to it; the leader begins its step within a round."""
+    run = ask.step.run
+    question = question_of(run, plan_of(run), ask.step, ask)
+    said = said_to(question, ask, people, now=database_now(), pulse=pulse_of(run))
+    return weigh(question, said).is_enough
 
 
 def _line(ask: Ask, people: People, fleet: Fleet) -> AskLine:

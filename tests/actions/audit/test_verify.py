@@ -19,6 +19,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from dashboard.management.commands.audit import said
 from recovery.adapters.backups.directory import DirectoryStore
 from recovery.audit import actions, offline, queries
 from recovery.audit.bundle import prove, write_bundle
@@ -124,6 +125,21 @@ def test_a_changed_or_removed_row_is_found_and_named(log: Database, statement: s
             report = found()
         assert report.first_wrong == leaf
         assert not report.is_whole
+
+
+def test_what_was_not_looked_at_is_counted_neither_as_right_nor_as_wrong(log: Database) -> None:
+    size = queries.head().size
+    with as_superuser():
+        do("DELETE FROM audit_entry WHERE id = %s", entry_of(295))
+        do(BODY, entry_of(300))
+        report = found()
+    assert [one.said for one in report.findings] == ["The entry of leaf 295 was removed."]
+    assert (report.proven, report.stopped, report.sealed) == (290, 295, size)
+    assert said(report).startswith(
+        f"Stopped at leaf 295 of {size} sealed entries: the first 290, up to the last checkpoint"
+        " before it, are proven; what comes after it was not looked at."
+    )
+    assert said(found()).startswith(f"{size} of {size} sealed entries are as they were signed")
 
 
 def test_two_rows_that_changed_places_are_found(log: Database) -> None:

@@ -247,3 +247,20 @@ def test_a_push_equals_a_reload_and_twelve_more_cost_no_more_queries(
 @pytest.mark.parametrize("key", ["", "NONE", "PAR1' --"])
 def test_a_topic_of_an_unknown_datacenter_shows_nothing(hosts: dict[str, Host], key: str) -> None:
     assert "hidden" in text(f"recovery-voice:{key}")
+
+
+def test_what_is_lost_is_not_told_as_if_it_might_be(hosts: dict[str, Host]) -> None:
+    assert "If <b>PAR1</b> is lost now" in text("forecast")
+    lose_par1(hosts)
+    told = text("forecast")
+    assert "If <b>PAR1</b> is lost now" not in told
+    assert "If <b>OSU2</b> is lost now" in told
+
+
+def test_what_a_lost_datacenter_leaves_without_a_seat_is_no_next_act_of_its_own(
+    hosts: dict[str, Host],
+) -> None:
+    lose_par1(hosts)
+    told = text("next")
+    assert "Activate or wait? PAR1" in told
+    assert "Look at what has no seat" not in told

@@ -9,7 +9,7 @@ from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.models import Datacenter
 from tests.actions.drp.ground import Ground
 from tests.actions.drp.test_carrying import looks
-from tests.dashboard.drp.conftest import Enter
+from tests.dashboard.drp.conftest import Desk, Enter, text
 from tests.dashboard.drp.test_owners import begin
 from tests.support.fleet import BY
 from tests.support.freezes import freeze
@@ -49,3 +49,28 @@ def test_what_a_plan_that_goes_on_froze_and_fenced_is_its_own(ground: Ground, en
     html = overview(enter, "bruno")
     assert "Lift the freeze…" in html, "all that is left is done by hand"
     assert "Lift the fence of PAR1…" in html
+
+
+def test_after_the_last_yes_that_was_wanted_nobody_is_waited_for(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.begin()
+    ground.look()
+    page = f"/recovery/runs/{ground.run.number}/"
+    assert "bruno or chloe or dora" in text(enter("bruno").get(page))
+    ground.say("tell", "bruno")
+    for who in ("bruno", "chloe"):
+        html = enter(who).get(page).content.decode()
+        assert "<b>“Tell”:</b> bruno said yes (1 of 1)." in html
+        assert "It has what it needs; its step begins." in html
+        assert "Approve “Tell”" not in html, who
+        assert "waits for" not in html.split('id="p-run-next')[1].split("</section>")[0], who
+    asked = Desk(ground, enter("bruno"), "bruno", "tell").read()
+    assert "Your yes is in (1 of 1).</b> It has what it needs; its step begins." in asked
+    assert f"/recovery/approve/{ground.ask('tell').pk}/" not in overview(enter, "chloe")
+    ground.look()
+    ground.look()
+    ground.say("fence", "bruno")
+    html = text(enter("bruno").get(page))
+    assert "said yes (1 of 2)" in html
+    assert "its step begins" not in html

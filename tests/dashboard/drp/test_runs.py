@@ -74,6 +74,16 @@ def test_what_runs_is_paused_resumed_and_aborted_with_a_reason(
     assert "abort it." in text(refused)
 
 
+def test_who_presses_start_twice_is_led_to_the_run(ground: Ground, enter: Enter) -> None:
+    ground.prepare()
+    client, there = enter("amelie"), path(ground, "start")
+    told = {"reason": "It burns.", "typed": "PAR1"}
+    assert client.post(there, told)["Location"] == path(ground)
+    for again in (client.post(there, told), client.post(there, {}), client.get(there)):
+        assert (again.status_code, again["Location"]) == (302, path(ground))
+    assert "was started already" in text(client.get(path(ground)))
+
+
 @pytest.mark.parametrize("who", ["vera", "nobody"])
 def test_a_viewer_sees_it_and_presses_nothing(ground: Ground, enter: Enter, who: str) -> None:
     ground.begin()

@@ -27,7 +27,7 @@ from recovery.brief.facts import (
 )
 from recovery.brief.fit import fit_of
 from recovery.brief.parts import Look, Suspicion
-from recovery.brief.waves import slow
+from recovery.brief.waves import slow, spoken_seconds
 from recovery.inventory.facts import Plan, Verdict
 from tests.decisions.scheduling.build import app, host, seat, world
 
@@ -153,6 +153,29 @@ def test_time_is_counted_from_what_was_measured_and_is_a_floor_where_a_size_is_u
     assert (nothing.seconds, nothing.is_floor) == (None, True)
 
 
+def test_one_restore_that_stood_still_is_not_taken_for_all_of_them() -> None:
+    """Seen: 75 hours for what takes two minutes, for one restore of a machine under load."""
+    sized = database("a", archive=ARCHIVE)
+    stalled = Past(restores=Measured((80_000_000, 35_000, 96_000_000), LOST_AT))
+    now = brief_of(lost(databases=(sized,), past=stalled)).activate
+    assert now.seconds == 120
+    assert "Slowest of 2 restores here".lower() in now.waves[0].ground.lower()
+    assert "1 that stood still left out" in now.waves[0].ground
+    alone = Past(restores=Measured((35_000,), LOST_AT))
+    (wave,) = brief_of(lost(databases=(sized,), past=alone)).activate.waves
+    assert wave.seconds is not None
+    assert spoken_seconds(wave.seconds) == "3 days"
+    assert "at 35 kB/s; as the one restore here took" in wave.ground
+    fit = FitFact(containers=2, moved=2, stops=(), degraded=())
+    starts = Past(starts=Measured((900, 1200, 270_000_000, 1000), LOST_AT))
+    assert brief_of(lost(fit=fit, past=starts)).activate.seconds == 3
+
+
+def test_a_long_time_is_said_in_hours_and_days() -> None:
+    said = [spoken_seconds(one) for one in (41, 2580, 9000, 270_164)]
+    assert said == ["41 s", "43 min", "2 h", "3 days"]
+
+
 def test_a_drill_is_the_ground_once_there_was_one() -> None:
     drill = Drill(LOST_AT - timedelta(hours=12), 2580, "simulation of PAR1")
     now = brief_of(lost(past=Past(drills=(drill,)))).activate
@@ -177,6 +200,16 @@ def test_a_promise_breaks_when_what_was_left_of_it_is_used_up() -> None:
     assert (burn.count, burn.burning, burn.broken, burn.unknown) == (3, 2, 1, 1)
     assert burn.first is not None
     assert burn.first.name == "crm-pg"
+
+
+def test_a_promise_that_is_spent_is_broken_whoever_answers_now() -> None:
+    """The overview counts the same outages of this month."""
+    spent = ServiceFact("payment", "gold", 259, 617, None, is_measured=True)
+    whole = ServiceFact("cart", "gold", 259, 12, None, is_measured=True)
+    wait = brief_of(lost(services=(spent, whole))).wait
+    (burn,) = wait.burns
+    assert (burn.count, burn.burning, burn.broken) == (2, 0, 1)
+    assert [(one.name, one.since) for one in wait.breaches] == [("payment", None)]
 
 
 def test_what_is_still_written_there_makes_the_loss_grow() -> None:

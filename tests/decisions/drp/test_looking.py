@@ -8,7 +8,7 @@ import pytest
 
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode
-from recovery.drp.looking import HostLook, Look, ServiceLook, World, look
+from recovery.drp.looking import HostLook, Look, ServiceLook, Unfit, World, look
 from recovery.drp.runbooks.kinds import Condition
 from tests.decisions.drp.worlds import database, inventory, plan
 
@@ -129,3 +129,22 @@ def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
     alive = expected(there, OPPOSITE)
     assert alive["silent"] == (False, "0 of 1 hosts of PAR1 are lost. Not yet: p2.")
     assert not alive["room"][0]
+
+
+def test_what_finds_no_host_is_no_room_although_memory_is_free() -> None:
+    there = plan(mode=Mode.SIMULATION)
+    lacks = Unfit("search", 2, "250 CPU, 128 MiB", "no host has disk=ssd")
+    told = expected(there, replace(WORLD, unfit=(lacks,)))
+    places = [step for step in there.steps if step.kind == "place_applications" and step.waves]
+    said = "search (2 containers, each 250 CPU, 128 MiB): no host has disk=ssd"
+    assert places
+    for step in places:
+        works, why = told[step.id]
+        assert not works
+        assert f"Finds no host elsewhere: {said}." in why
+    room = next(one for one in there.steps if one.params.get("that") == "capacity_is_there")
+    assert told[room.id] == (
+        False,
+        f"{expected(there, WORLD)[room.id][1]} Memory is not all: {said}.",
+    )
+    assert expected(there, WORLD)[room.id][0]

@@ -230,12 +230,19 @@ def test_its_own_ed25519_agrees_with_the_library() -> None:
 def test_it_runs_alone_with_nothing_installed(tmp_path: Path) -> None:
     alone = tmp_path / "verify.py"
     alone.write_text(Path(offline.__file__).read_text())
-    ran = subprocess.run(
-        [sys.executable, "-I", "-S", str(alone), "missing.zip"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert ran.returncode == 1
-    assert "WRONG: this cannot be checked" in ran.stdout
+    (tmp_path / "rubbish.zip").write_bytes(b"PK rubbish")
+    for given, code, says in (
+        ("rubbish.zip", 1, "WRONG: this cannot be checked"),
+        ("missing.zip", 64, "missing.zip is no file: give the zip file"),
+        (".", 64, ". is no file: give the zip file itself, not unpacked"),
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", str(alone), given],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        told = ran.stdout + ran.stderr
+        assert (ran.returncode, says in told) == (code, True), told
+        assert ("WRONG" in told) == (code == 1)

@@ -101,6 +101,7 @@ def test_a_second_person_makes_it_active_and_its_author_cannot(
     assert enter("amelie").post(review, told).status_code == 403
     page = text(enter("chloe").get(review))
     assert "2 lines new, 2 gone" in page
+    assert "<dt>Why</dt><dd>Shorter. <a" in page
     assert "Make version 2 of datacenter-lost active" in page
     assert enter("chloe").post(review, told | {"seen": "0" * 64}).status_code == 409
     assert enter("chloe").post(review, told | {"over": 0}).status_code == 409
