@@ -21,6 +21,7 @@ from recovery.detection.cycle import Watch
 from recovery.failover.actions.incarnations import recognise_incarnation, settle_incarnation
 from recovery.gateway.digest import AskLook, Digest, pack_ages
 from recovery.incidents.cycle import watch_incidents
+from recovery.incidents.decide import EYES_SECONDS
 from recovery.incidents.models import Incident
 from recovery.inventory.actions import remember_host
 from recovery.operations.models import Operation
@@ -111,7 +112,7 @@ def test_who_only_begins_to_watch_opens_no_incident_again_and_then_sees_it_resol
     play(new, fleet, clock, 4.0)
     assert (new.epoch, new.sighted.is_grace) == (2, True)
     assert Incident.objects.get().state == "mitigated"
-    play(new, fleet, clock, 12.0)
+    play(new, fleet, clock, EYES_SECONDS + 2.0)
     assert Incident.objects.get().state == "resolved"
     assert not Incident.objects.get().timeline.filter(kind="reopened").exists()
 

@@ -73,7 +73,8 @@ def test_without_eyes_it_rings_that_it_is_blind_and_does_nothing(
         wait_for(lambda: _times_rung(stack) > rung)
     finally:
         mend()
-    wait_for(lambda: {state for key, state in stack.alarms() if key == BLIND} == {"ended"}, 30)
+    # it has to see for half a minute before it says so
+    wait_for(lambda: {state for key, state in stack.alarms() if key == BLIND} == {"ended"}, 60)
     wait_for(stack.is_calm, 60)
     assert (acts(stack), what_runs(stack)) == (before, running)
 
