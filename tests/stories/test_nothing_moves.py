@@ -26,7 +26,7 @@ def test_a_host_that_serves_without_being_heard_keeps_its_containers(
     assert any(key.endswith(f":{verdict}") for key, state in stack.alarms() if state == "raised")
     assert "Nothing moves" in stack.reason(host)
     stack.lab("heal", host=host)
-    wait_for(stack.is_calm, 40)
+    wait_for(stack.is_calm, 80)
     assert (acts(stack), what_runs(stack)) == (before, running)
 
 
@@ -38,7 +38,7 @@ def test_an_agent_that_is_killed_comes_back_to_its_containers(stack: Stack) -> N
     stack.lab("kill-agent", host=host)
     wait_for(lambda: stack.lab_hosts()[host]["agent"] not in (0, agent))
     wait_for(lambda: _session(stack, host))
-    wait_for(stack.is_calm, 40)
+    wait_for(stack.is_calm, 80)
     assert (acts(stack), what_runs(stack)) == (before, running)
 
 
