@@ -238,7 +238,7 @@ def test_a_fleet_of_five_hundred_costs_a_fixed_number_of_queries(
         fleet.seed_application(f"app-{n}", hosts[n * 4 : n * 4 + 4], now, port=20000 + n)
     fleet.lose_host(hosts[0], now)
     screen = Screen(Role.RESPONDER)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         for topic in ("bell", "menu", "voice", "next", "hurt", "fleet", "lines", "held"):
             draw(topic, screen)
     with django_assert_max_num_queries(13):

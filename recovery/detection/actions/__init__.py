@@ -23,10 +23,10 @@ from recovery.detection.actions.brake import (
     set_pause,
     tell_blind,
 )
+from recovery.detection.actions.policies import set_policy
 from recovery.detection.facts import DOWN, Part, VerdictChange
 from recovery.detection.folding import Fold, closing, fold
-from recovery.detection.models import PolicyVersion, Situation
-from recovery.detection.policy import Policy
+from recovery.detection.models import Situation
 from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED
@@ -292,19 +292,3 @@ def _close(rows: Sequence[Situation], reason: str, actor: Actor, now: datetime) 
     )  # fmt: skip
     keys = [f"{row.key}:{verdict.value}" for row in rows for verdict in Verdict]
     alarms.end_alarms(keys=keys, actor=actor, reason=reason, now=now)
-
-
-# ------------------------------------------------------------------ the policy
-
-
-def set_policy(*, policy: Policy, actor: Actor, reason: str, now: datetime) -> PolicyVersion:
-    """A new version of the thresholds; deciders read it within a second."""
-    newest = PolicyVersion.objects.first()
-    number = newest.number + 1 if newest else 2
-    row = PolicyVersion(
-        number=number,
-        figures=policy.as_json() | {"version": number},
-        set_at=now,
-        set_by=actor.id,
-    )
-    return transitions.create([row], actor=actor, reason=reason, now=now)[0]

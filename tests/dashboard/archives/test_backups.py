@@ -113,21 +113,6 @@ def test_the_quote_names_the_replica_that_would_be_used_and_why_not_the_others()
 
 
 @pytest.mark.usefixtures("backed_up")
-def test_a_quote_of_what_is_not_read_says_at_most_and_since_when_before_it_is_opened() -> None:
-    ArchiveSight.objects.update(
-        error="s3: no answer in 5 s.", read_at=F("looked_at") - timedelta(minutes=2)
-    )
-    since = ArchiveSight.objects.filter(replica__store__name="s3-par1").first()
-    assert since is not None
-    assert since.read_at is not None
-    for said in (text("backups-loss"), text("forecast")):
-        shown = said.split("<details")[0]
-        assert "at most <b><time" in shown
-        assert f"not read since {since.read_at:%H:%M:%S}" in shown
-        assert 'href="#unknown"' in shown
-
-
-@pytest.mark.usefixtures("backed_up")
 def test_a_database_shows_its_three_replicas_with_what_is_wrong() -> None:
     shown = text("database-backups:wiki-pg")
     assert "Replica 2 in PAR1 has nothing to restore." in shown
