@@ -15,7 +15,6 @@ from recovery.inventory.facts import DatabaseState
 from recovery.operations.facts import OperationState, Verb
 from recovery.restores.screens import restores
 from tests.actions.restores.ground import Ground, make_ground
-from tests.support.fleet import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +60,8 @@ def test_what_has_not_served_there_yet_is_not_restarted_and_the_loss_is_the_rest
     look(5.0, state="running", is_writable=True, detail="")
     assert ground.carry_on() == "done"
     first = ground.now + timedelta(seconds=2)
-    gap = EndedGap(ground.database.pk, NOW - timedelta(seconds=50), first, 52.0, 7, (8, 9), "")
+    last = first - timedelta(seconds=52)
+    gap = EndedGap(ground.database.pk, last, first, 52.0, 7, (8, 9), "")
     keep_gaps(gaps=[gap])
     (row,) = restores("notes")
     assert row.measured == "Nobody could write for 52 s; 2 acknowledged writes lost."
