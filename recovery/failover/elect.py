@@ -193,7 +193,7 @@ def _health(one: ReplicaSight, source: ReplicaSight, facts: Facts, policy: Polic
     """It grows no more once the primary is lost. People who approved the promotion by a plan have
     weighed what is lost with it, and would wait for ever."""
     if facts.authority is None and one.healthy_for < policy.healthy_for:
-        return f"it has been well for {one.healthy_for:.0f} s, not for {policy.healthy_for:.0f} s."
+        return f"it has been well for {int(one.healthy_for)} s, not for {policy.healthy_for:.0f} s."
     return ""
 
 
