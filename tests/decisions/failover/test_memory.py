@@ -62,8 +62,8 @@ def test_another_history_begins_without_claims() -> None:
     memory = Memory()
     hear(memory, 0.0, primary=(1, 500), standby=(1, 800), lease=4, granted=4)
     assert hear(memory, 9.0, primary=(2, 600), standby=(2, 600), lease=6, granted=6) == 800
-    told = {"primary": (3, 10), "standby": (3, 10), "lease": 7, "granted": 7, "timeline": 2}
-    assert hear(memory, 10.0, **told) == 0  # type: ignore[arg-type]
+    now = 10.0
+    assert not hear(memory, now, primary=(3, 10), standby=(3, 10), lease=7, granted=7, timeline=2)
 
 
 def test_a_silent_primarys_standby_is_remembered_in_little_space() -> None:
