@@ -119,9 +119,9 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
     host = option(html, "host", f", {site.upper()}" if site else "")
     words = {"typed": name, "reason": "It burnt down."}
     said = bases.press(path, "responder", **words, source=source, host=host, first="", to="")
-    assert "your word stands in the log" in said, said[-2000:]
+    assert "your word stands in the log" in said, words_of(said)
     said = bases.press(path, "approver", **words, first=newest(bases, name).key)
-    assert f"{name} is restored on" in re.sub(r"<[^>]+>", "", said), said[-2000:]
+    assert f"{name} is restored on" in re.sub(r"<[^>]+>", "", said), words_of(said)
     wait_for(lambda: newest(bases, name).phase in {"done", "abandoned"}, 240)
     done = newest(bases, name)
     assert done.phase == "done", done.end_reason
@@ -130,6 +130,12 @@ def restore(bases: Bases, name: str, *, replica: int = 0, site: str = "") -> Res
         f" {done.speed / 1e6:.0f} MB/s, everything up to {done.upto:%H:%M:%S}"
     )
     return done
+
+
+def words_of(html: str) -> str:
+    """What a page says, from its heading on."""
+    main = html[html.find("<main") :]
+    return " ".join(re.sub(r"<[^>]+>", " ", main).split())[:2000]
 
 
 def go_back(bases: Bases, name: str, moment: datetime | None = None) -> Restored:
@@ -142,14 +148,14 @@ def go_back(bases: Bases, name: str, moment: datetime | None = None) -> Restored
     words |= {"source": option(html, "source"), "to": to}
     said = bases.press(path, "responder", **words, shown="")
     if moment:
-        assert "Nothing was done yet" in said, said[-2000:]
+        assert "Nothing was done yet" in said, words_of(said)
         shown = re.search(r'name="shown" value="([^"]+)"', said)
-        assert shown is not None, said[-2000:]
+        assert shown is not None, words_of(said)
         said = bases.press(path, "responder", **words, shown=shown[1])
-    assert "your word stands in the log" in said, said[-2000:]
+    assert "your word stands in the log" in said, words_of(said)
     words = {"typed": name, "reason": "I saw it.", "first": newest(bases, name).key}
     said = bases.press(path, "approver", **words)
-    assert f"{name} is restored in its place" in re.sub(r"<[^>]+>", "", said), said[-2000:]
+    assert f"{name} is restored in its place" in re.sub(r"<[^>]+>", "", said), words_of(said)
     wait_for(lambda: newest(bases, name).phase in {"done", "abandoned"}, 240)
     done = newest(bases, name)
     assert done.phase == "done", done.end_reason

@@ -26,6 +26,8 @@ WELL = 10
 """Seconds for which a standby has to be well here: stories would mostly wait for its minute."""
 _OPENS = 15
 """Seconds within which the door of a database that serves lets its clients in."""
+_ANSWERS = 5
+"""Seconds within which it says anything at all."""
 UNSETTLED = """
 SELECT d.name FROM inventory_database d
 LEFT JOIN inventory_writeprobe p ON p.database_id = d.id
@@ -230,8 +232,7 @@ class Bases:
 
 async def _present(door: Door) -> set[int]:
     """Its door opens a moment after its row says that it is served."""
-    async with asyncio.timeout(_OPENS):
-        session = await _admitted(door)
+    session = await _admitted(door)
     try:
         return await session.present(0)
     finally:
@@ -239,11 +240,16 @@ async def _present(door: Door) -> set[int]:
 
 
 async def _admitted(door: Door) -> Session:
-    while True:
+    """Who is refused asks again; an attempt that is never answered fails the story."""
+    until, why = system.monotonic() + _OPENS, ""
+    while system.monotonic() < until:
         try:
-            return await connect(door)
-        except NotWritten:
+            async with asyncio.timeout(_ANSWERS):
+                return await connect(door)
+        except NotWritten as refused:
+            why = str(refused)
             await asyncio.sleep(0.1)
+    raise AssertionError(f"{door} lets nobody in: {why}")
 
 
 def _token(html: str) -> str:
