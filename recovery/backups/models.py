@@ -140,9 +140,9 @@ class ArchiveSight(models.Model):
 
     `moment`, `lsn`, `base`: the newest restorable point of the last look that succeeded, at
     `read_at`; `seen_at`: when the moment rose last, by our clock; `opens`: from when on every
-    moment up to it can be asked for, None: none but its own; `cuts`: but for those between two of
-    these, in milliseconds. `tail`: how the name of the
-    next piece of its log begins, followed to there at `followed_at` without a whole listing.
+    moment up to it can be asked for, None or later than it: none but its own; `cuts`: but for those
+    between two of these, in milliseconds. `tail`: how the name of the next piece of its log begins,
+    followed to there at `followed_at` without a whole listing.
     `last_run`: the newest backup that was noted; `kept_at`, `kept_moment`: the newest row of its
     history.
     """

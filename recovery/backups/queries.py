@@ -184,7 +184,9 @@ def _point(sight: ArchiveSight | None) -> Point | None:
         return None
     found = ((moment_at(last), moment_at(first)) for last, first in sight.cuts)
     cuts = tuple((last, first) for last, first in found if last and first)
-    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base, sight.opens, cuts)
+    is_open = sight.opens is not None and sight.opens <= sight.moment
+    opens = sight.opens if is_open else None
+    return Point(sight.moment, sight.seen_at, sight.lsn, sight.base, opens, cuts)
 
 
 def _site(row: Datacenter) -> Site:

@@ -22,7 +22,7 @@ from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.promises import back
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import unfit_of, world_of
+from recovery.drp.queries.world import unfit_of, world_for, world_of
 from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, RunSight, StepSight
@@ -40,15 +40,16 @@ def make_cycle(
     why it trusts its eyes in nothing now."""
     waiting: dict[str, float] = {}
 
-    def there(run: Run) -> World:
+    def there(run: Run, step: str = "") -> World:
+        plan = plan_of(run)
         if run.mode == Mode.DRILL:
-            return drill_world(run.pk, plan_of(run), blind=blind())
-        return world_of(plan_of(run), blind=blind())
+            return drill_world(run.pk, plan, blind=blind())
+        return world_for(plan.step(step).conditions if step else (), plan, blind=blind())
 
     def hands(run: Run, actor: Actor, now: datetime) -> Hands:
         return hands_of(
             run,
-            lambda _: there(run),
+            lambda order: there(run, order.step),
             waiting=waiting,
             actor=actor,
             now=now,
@@ -93,7 +94,7 @@ def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
     if run.plan.mode is Mode.DRILL:
         there = drill_world(UUID(run.id), run.plan, blind=blind, only=only)
     else:
-        there = world_of(run.plan, blind=blind, only=only)
+        there = world_for((gate.that,), run.plan, blind=blind, only=only)
     seen = look(Condition(gate.that), there)
     return GateSight(seen.holds(gate.at_least), seen.said, step.quiet)
 

@@ -86,13 +86,8 @@ def _people(step: PlannedStep) -> str:
 
 
 def _looked(step: PlannedStep, world: World) -> Expected:
-    named = step.params["that"]
-    conditions = [Condition(each) for each in ([named] if isinstance(named, str) else named)]
+    conditions = [Condition(each) for each in step.conditions]
     at_least = int(step.params.get("at_least", 100))
     looks = [(each, look(each, world)) for each in conditions]
     works = all(seen.holds(at_least) or each in BROUGHT_ABOUT for each, seen in looks)
-    said = [seen.said for _, seen in looks]
-    if Condition.CAPACITY_IS_THERE in conditions and world.unfit:
-        works = False
-        said.append(f"Memory is not all: {_listed([one.said for one in world.unfit])}.")
-    return works, " ".join(said)
+    return works, " ".join(seen.said for _, seen in looks)

@@ -45,12 +45,14 @@ class ServiceLook:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """Copies of an application that find no host elsewhere, and why; `needs`: of each."""
+    """Copies of an application that find no host elsewhere, and why; `needs`: of each;
+    `memory_mib`: of all of them."""
 
     name: str
     copies: int
     needs: str
     reason: str
+    memory_mib: int
 
     @property
     def said(self) -> str:
@@ -147,15 +149,21 @@ def _frozen(world: World) -> Look:
 
 
 def _room(world: World) -> Look:
-    """Memory alone: what a scheduler refuses for other reasons it says itself. It is about what the
-    plan takes; what it leaves was named by whoever started it, and is said beside it."""
+    """The share of the memory that is needed for which there is a host: some that is free, and none
+    that the scheduler refuses for another reason. It is about what the plan takes; what it leaves
+    was named by whoever started it, and is said beside it."""
     free = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
     rows = [one for one in _taken(world, "application") if one.needs]
     needs = sum(one.needs for one in rows)
     if not needs:
         return Look(ALL, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
     said = f"{needs} MiB are needed, {free} MiB are free in {world.into}.{_not_in(rows, free)}"
-    return Look(min(ALL, free * ALL // needs), _but(said, world))
+    lacks = [one for one in world.unfit if one.name in {row.name for row in rows}]
+    if lacks:
+        more = f"; and {len(lacks) - NAMED} more" if len(lacks) > NAMED else ""
+        said += f" Memory is not all: {'; '.join(one.said for one in lacks[:NAMED])}{more}."
+    fits = needs - sum(one.memory_mib for one in lacks)
+    return Look(max(0, min(ALL, free * ALL // needs, fits * ALL // needs)), _but(said, world))
 
 
 def _not_in(rows: list[ServiceLook], free: int) -> str:

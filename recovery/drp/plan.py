@@ -81,6 +81,12 @@ class PlannedStep(Shape, frozen=True):
         return not self.waves and self.kind not in {Kind.APPROVAL, Kind.FENCE_DATACENTER}
 
     @property
+    def conditions(self) -> tuple[str, ...]:
+        """What it looks at, where looking is what it does."""
+        named = self.params.get("that", ())
+        return (named,) if isinstance(named, str) else tuple(named)
+
+    @property
     def wants_passkey(self) -> bool:
         """What is dangerous, or cannot be taken back, is signed; the rest may take a code."""
         return self.kind in DANGEROUS or self.point_of_no_return is not None

@@ -42,6 +42,13 @@ def command(state: State, addresses: Addresses) -> list[str]:
     return [str(find_traefik()), f"--configfile={path}"]
 
 
+def door_settings(host: str, port: int) -> dict[str, object]:
+    """Of the entry point of a database. As long as Traefik has no word about it, it waits for a
+    browser's request: a minute, where nothing else is said. Sessions have no such limit."""
+    answers = {"respondingTimeouts": {"readTimeout": "2s"}}
+    return {"address": f"{host}:{port}", "transport": answers}
+
+
 def static_settings(state: State, addresses: Addresses) -> dict[str, object]:
     """Traefik's static configuration (JSON is YAML)."""
     host = addresses.web_host
@@ -59,7 +66,7 @@ def static_settings(state: State, addresses: Addresses) -> dict[str, object]:
         "entryPoints": {
             "apps": {"address": f"{host}:{addresses.edge}"},
             "admin": {"address": f"127.0.0.1:{addresses.edge_admin}"},
-            **{entry_point(port): {"address": f"{host}:{port}"} for port in addresses.databases},
+            **{entry_point(port): door_settings(host, port) for port in addresses.databases},
         },
         "ping": {"entryPoint": "admin"},
         "metrics": {"prometheus": {"entryPoint": "admin", "addServicesLabels": True}},

@@ -32,13 +32,15 @@ def configuration(routes: Iterable[Route], policy: EdgePolicy, doors: Iterable[D
     if not named and not known:
         return {}
     told: Json = {"http": _http(named, policy)}
-    if leading := [door for door in known if door.server]:
-        told["tcp"] = _tcp(leading)
+    if known:
+        told["tcp"] = _tcp(known)
     return told
 
 
 def _tcp(doors: list[Door]) -> Json:
-    """One router a door and one server behind it: of a database nobody is a second choice."""
+    """One router a door and one server behind it: of a database nobody is a second choice. Where
+    users may be led to nobody the router stays without a server, and they are sent away at once: an
+    entry point without a router takes them for browsers, and waits a minute for their request."""
     return {
         "routers": {
             f"database-{door.database}": {
@@ -49,7 +51,9 @@ def _tcp(doors: list[Door]) -> Json:
             for door in doors
         },
         "services": {
-            f"database-{door.database}": {"loadBalancer": {"servers": [{"address": door.server}]}}
+            f"database-{door.database}": {
+                "loadBalancer": {"servers": [{"address": door.server}] if door.server else []}
+            }
             for door in doors
         },
     }

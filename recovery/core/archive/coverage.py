@@ -31,7 +31,8 @@ class Backup:
     `moment`: every commit acknowledged up to then comes back; None: it cannot be restored, and
     `problem` says why. A whole one may have a `problem` too: why its log ends early. `came`: when
     it was all there, by the store's clock. `stretches`: the moments that can be asked for, each
-    with the chain by which it comes back; none where only its newest state does.
+    with the chain by which it comes back; none where only its newest state does. `first`: the
+    first of them, which its log may not have come to yet.
     """
 
     name: ManifestName
@@ -41,6 +42,7 @@ class Backup:
     moment: datetime | None
     came: datetime
     stretches: tuple[Stretch, ...] = ()
+    first: datetime | None = None
 
     @property
     def holds(self) -> datetime | None:
@@ -112,9 +114,13 @@ class Coverage:
 
     @property
     def opens(self) -> datetime | None:
-        """From when on every moment up to the newest can be asked for, but for those of `cuts`."""
-        newest = self.windows[-1:]
-        return self.cuts[0].opens if self.cuts else (newest[0][0] if newest else None)
+        """From when on every moment up to the newest can be asked for, but for those of `cuts`. The
+        newest may be before it as long as the log has not come so far; it is followed further."""
+        if self.cuts:
+            return self.cuts[0].opens
+        if self.windows:
+            return self.windows[-1][0]
+        return self.newest.first if self.newest else None
 
     @property
     def cuts(self) -> tuple[Cut, ...]:
@@ -216,8 +222,17 @@ def _backup(
         problem = chain.gap or f"backup {name.backup} lacks its log up to {lsn_text(name.stop)}"
     else:
         found = stretches(listing.log, name, chain, known) if name.kind == "base" else ()
-        return Backup(name, size, chain, problem, moment, came, tuple(found))
+        first = _first(name, chain, known)
+        return Backup(name, size, chain, problem, moment, came, tuple(found), first)
     return Backup(name, size, chain, problem, None, came)
+
+
+def _first(name: ManifestName, chain: Chain, known: tuple[Reign, ...]) -> datetime | None:
+    """Of a base: where it ended, or where the timeline that it follows began to be served."""
+    if name.kind != "base" or name.moment is None:
+        return None
+    begun = (each.begin for each in known if each.timeline == chain.reach.timeline)
+    return max([name.moment, *begun])
 
 
 def _missing(backups: list[Backup], listing: Listing) -> list[str]:

@@ -40,7 +40,5 @@ class Watching:
         return self.act(order)
 
     def _looks(self, order: Order) -> list[Look]:
-        named = self.step(order).params["that"]
-        conditions = [named] if isinstance(named, str) else named
         there = self.world(order)
-        return [look(Condition(each), there) for each in conditions]
+        return [look(Condition(each), there) for each in self.step(order).conditions]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -18,6 +19,7 @@ from recovery.drp.planning.leaving import keys_left, leaving
 from recovery.drp.queries.inventory import inventory
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
+from recovery.drp.runbooks.kinds import Condition
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
@@ -62,6 +64,15 @@ def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None)
     there = world(plan.lost.name, plan.into.name, blind=blind, only=asked, is_given_up=given_up)
     told = leaving(plan)
     return replace(there, out=keys_left(plan), leaving=told.said if told else "")
+
+
+def world_for(
+    conditions: Collection[str], plan: Plan, *, blind: str = "", only: frozenset[str] | None = None
+) -> World:
+    """As `world_of`, for these: the whole scheduler is asked only where one is about room."""
+    there = world_of(plan, blind=blind, only=only)
+    asks_room = Condition.CAPACITY_IS_THERE in conditions
+    return replace(there, unfit=unfit_of(plan)) if asks_room else there
 
 
 def _frozen() -> str:
@@ -210,8 +221,12 @@ def _unfit_of_site(lost: str) -> tuple[Unfit, ...]:
     fleet = fleet_at(database_now())
     if lost not in fleet.sites:
         return ()
+    misfits = [one for one in fleet.fit(lost).misfits if not one.is_waiting]
+    named = Application.objects.filter(name__in={one.application for one in misfits})
+    memory = dict(named.values_list("name", "memory_mib"))
     return tuple(
-        Unfit(one.application, one.copies, one.needs, one.reason)
-        for one in fleet.fit(lost).misfits
-        if not one.is_waiting
+        Unfit(
+            one.application, one.copies, one.needs, one.reason, memory[one.application] * one.copies
+        )
+        for one in misfits
     )

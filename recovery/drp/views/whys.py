@@ -14,7 +14,7 @@ from recovery.drp.models import Run
 from recovery.drp.placing import outcome_of
 from recovery.drp.plan import Plan, Target
 from recovery.drp.queries.copies import copies_of, places_for, turn_of, under_way
-from recovery.drp.queries.world import world_of
+from recovery.drp.queries.world import world_for
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import Heard, RunSight, StepSight
 from recovery.drp.waves import current_wave, is_under_way
@@ -38,15 +38,14 @@ def _there(row: Run, sight: RunSight, step: StepSight) -> World:
     only = _only(step)
     if sight.plan.mode is Mode.DRILL:
         return drill_world(row.pk, sight.plan, only=only)
-    return world_of(sight.plan, only=only)
+    return world_for(_conditions(step), sight.plan, only=only)
 
 
 def _conditions(step: StepSight) -> tuple[str, ...]:
     if step.state is not StepState.BEGUN:
         return ()
     if step.planned.kind is Kind.WAIT_UNTIL:
-        named = step.planned.params["that"]
-        return (named,) if isinstance(named, str) else tuple(named)
+        return step.planned.conditions
     gate = step.planned.gate
     return () if gate is None or is_under_way(step) or not step.acts else (gate.that,)
 

@@ -6,11 +6,13 @@ import pytest
 
 from recovery.backups import actions
 from recovery.backups.cycle import follow_archives
+from recovery.backups.facts import Point
 from recovery.backups.models import ArchiveSight, BackupReplica
+from recovery.backups.queries import database_facts
 from recovery.backups.reading import Look, Step
 from recovery.core.ports.stores import StoreAway
 from tests.actions.backups.ground import Ground, back_up, later, make_ground, snap
-from tests.support.archives import write_wal
+from tests.support.archives import write_base, write_wal
 from tests.support.fleet import NOW
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +20,14 @@ pytestmark = pytest.mark.django_db
 
 def sight(number: int = 1) -> ArchiveSight:
     return ArchiveSight.objects.get(replica__number=number)
+
+
+def point() -> Point:
+    """Of replica 1, as whoever chooses a moment has it."""
+    (found,) = [one for one in database_facts() if one.name == "orders-pg"]
+    (first,) = [copy.point for copy in found.copies if copy.number == 1]
+    assert first is not None
+    return first
 
 
 @pytest.fixture
@@ -129,3 +139,15 @@ def test_who_could_not_be_read_is_not_asked_again_before_the_next_whole_look(
     ground.read(later(seconds=8))
     go_on(ground, 10, "0/2000300", "0/2000700")
     assert follow(ground, 12) == 1
+
+
+def test_moments_can_be_asked_for_as_soon_as_a_new_bases_log_is_followed() -> None:
+    """And not from the next whole look on alone."""
+    made = make_ground()
+    write_base(made.stores["s3-par1"], "orders-pg", NOW)
+    go_on(made, -10, "0/2000000", "0/2000200")
+    made.read(later(seconds=1))
+    assert point().opens is None, "its log has not come to its end: its own moment alone"
+    go_on(made, 5, "0/2000200", "0/2000300")
+    assert follow(made, 6) == 1
+    assert (point().opens, point().moment) == (NOW, later(seconds=5))

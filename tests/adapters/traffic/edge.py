@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from recovery.engines.doors import entry_point
+from recovery.engines.edge import door_settings
 from tests.support.own import free_port
 
 
@@ -122,7 +123,7 @@ def running_edge(folder: Path) -> Iterator[Edge]:
         settings = {
             "entryPoints": {
                 "apps": {"address": f"127.0.0.1:{port}"},
-                entry_point(door): {"address": f"127.0.0.1:{door}"},
+                entry_point(door): door_settings("127.0.0.1", door),
             },
             "providers": {
                 "http": {"endpoint": f"{endpoint}/edge/routes", "pollInterval": "500ms"},

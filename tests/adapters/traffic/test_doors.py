@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,3 +57,51 @@ def test_the_door_follows_the_primary_and_closes_when_nobody_may_be_written_to(e
         assert until(edge.door, "second") < 2.0
         lead("")
         until(edge.door, "")
+        assert sent_away(edge.door) < 1.0, "nobody waits at a door that is closed"
+        lead(first.removeprefix("http://"))
+        until(edge.door, "first")
+
+
+def test_nobody_waits_where_the_edge_has_no_word_yet(tmp_path: Path) -> None:
+    with running_edge(tmp_path) as new:
+        assert sent_away(new.door) < 5.0
+
+
+def test_a_session_that_says_nothing_for_longer_than_that_stays(edge: Edge) -> None:
+    with ExitStack() as stack:
+        server, _, _ = stack.enter_context(answering(b"here"))
+        where = server.removeprefix("http://")
+        edge.tell(configuration([], EdgePolicy(), [Door("orders", entry_point(edge.door), where)]))
+        until(edge.door, "here")
+        user = stack.enter_context(socket.create_connection(("127.0.0.1", edge.door), timeout=5))
+        user.settimeout(4.0)
+        with pytest.raises(TimeoutError):
+            user.recv(1)
+        user.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b"200 OK" in user.recv(100)
+
+
+def connected(port: int) -> socket.socket:
+    """As soon as it listens."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=30)
+        except ConnectionRefusedError:
+            assert time.monotonic() < until, "Traefik never listened"
+            time.sleep(0.02)  # polling a foreign process, with a limit
+
+
+def sent_away(port: int) -> float:
+    """Seconds until a user of PostgreSQL is told that nobody is there: its end of the connection is
+    closed, or answered by somebody who is no database."""
+    said = struct.pack("!ii", 8, 196608)
+    began = time.monotonic()
+    with connected(port) as user:
+        user.sendall(said)
+        try:
+            found = user.recv(100)
+        except ConnectionResetError:
+            found = b""
+    assert found[:1] in {b"", b"H"}, found
+    return time.monotonic() - began

