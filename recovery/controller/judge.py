@@ -157,6 +157,7 @@ class Judge:
             return False
         log.info("leading", epoch=epoch)
         self.epoch = epoch
+        self._watch.note_epoch(epoch, now)
         self.sighted.regrace(now)
         self.databases = Databases()
         return True
@@ -172,7 +173,7 @@ class Judge:
 
     def _step_down(self) -> None:
         self.epoch = 0
-        self._watch = control.Watch()
+        self._watch.step_down()
 
     # ------------------------------------------------------------------ steps
 

@@ -23,6 +23,9 @@ from recovery.core.models import Leader, LeaderBeat
 
 TAKEOVER_SECONDS = 2.0
 """A leader whose beat stands still this long, on the watcher's clock, is replaced."""
+TAKEOVER_MOST = 6.0
+"""And this long where the lead went round lately: T_lead of safety.md 3.5."""
+LATELY_SECONDS = 30.0
 
 
 @contextmanager
@@ -80,15 +83,40 @@ def _takeover(holder: str, epoch: int, now: datetime) -> Entry:
 
 @dataclass(slots=True)
 class Watch:
-    """A standby's view of the leader's beat, on its own monotonic clock."""
+    """A controller's view of the leader's beat, on its own monotonic clock.
+
+    Invariant: the more often the lead went round lately, the longer a beat may stand still. A
+    take-over starts every timer again (B3): on a machine so busy that a step takes longer than
+    `TAKEOVER_SECONDS`, two controllers would take the lead from each other, and neither would ever
+    come to a decision.
+    """
 
     epoch: int = -1
     beat: int = -1
     changed: float = 0.0
+    taken: tuple[float, ...] = ()
 
     def may_take(self, seen: tuple[int, int], now: float) -> bool:
-        """Note what is seen; True once it has stood still for `TAKEOVER_SECONDS`."""
+        """Note what is seen; True once it has stood still for as long as it may."""
         if seen != (self.epoch, self.beat):
-            self.epoch, self.beat, self.changed = *seen, now
+            self.note_epoch(seen[0], now)
+            self.beat, self.changed = seen[1], now
             return False
-        return now - self.changed >= TAKEOVER_SECONDS
+        return now - self.changed >= self.patience(now)
+
+    def note_epoch(self, epoch: int, now: float) -> None:
+        """Who leads now, we or another. The first one took it from nobody."""
+        if self.epoch > 0 and epoch != self.epoch:
+            self.taken = (*self._lately(now), now)
+        self.epoch = epoch
+
+    def step_down(self) -> None:
+        """We led until now: whoever does is looked at anew."""
+        self.beat = -1
+
+    def patience(self, now: float) -> float:
+        """Seconds."""
+        return min(TAKEOVER_MOST, TAKEOVER_SECONDS * max(1, len(self._lately(now))))
+
+    def _lately(self, now: float) -> tuple[float, ...]:
+        return tuple(at for at in self.taken if now - at < LATELY_SECONDS)

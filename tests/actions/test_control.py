@@ -34,3 +34,22 @@ def test_a_watch_takes_over_only_what_stood_still_on_its_own_clock() -> None:
     assert not watch.may_take((1, 1), now=11.9)
     assert not watch.may_take((1, 2), now=12.5)
     assert watch.may_take((1, 2), now=14.5)
+
+
+def test_a_lead_that_goes_round_is_left_for_longer_and_a_calm_one_is_not() -> None:
+    """Two who take it from each other every two seconds would never come to a decision."""
+    watch = control.Watch()
+    assert not watch.may_take((1, 1), now=0.0)
+    assert watch.may_take((1, 1), now=2.0)
+    watch.note_epoch(2, 2.0)
+    watch.step_down()
+    assert not watch.may_take((3, 1), now=5.0), "another took it from us"
+    assert not watch.may_take((3, 1), now=8.9)
+    assert watch.may_take((3, 1), now=9.0), "after twice as long"
+    watch.note_epoch(4, 9.0)
+    watch.step_down()
+    assert not watch.may_take((5, 1), now=12.0)
+    assert not watch.may_take((5, 1), now=17.9)
+    assert watch.may_take((5, 1), now=18.0), "and never later than T_lead"
+    assert not watch.may_take((5, 2), now=60.0)
+    assert watch.may_take((5, 2), now=62.0), "half a minute of calm, and it is as at first"
