@@ -12,9 +12,14 @@ from recovery.core import wire
 from recovery.gateway import actions
 from recovery.gateway.actions import Sights
 from recovery.gateway.inbox import Inbox
-from tests.gateway.agents import gateway, make_stage, session
+from tests.gateway.agents import Stage, gateway, make_stage, session
 from tests.support.databases import Database
 from tests.support.fleet import make_fleet
+
+
+@pytest.fixture
+def stage(fresh_database: Database, tmp_path: Path) -> Stage:
+    return make_stage(tmp_path, make_fleet(alive=False))
 
 
 def picture(position: int) -> wire.DatabaseReport:
@@ -54,9 +59,8 @@ async def test_a_picture_that_comes_after_the_last_one_was_heard_is_heard_too() 
 
 
 async def test_what_was_so_minutes_ago_is_not_written_as_now_where_rows_are_slow(
-    fresh_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = make_stage(tmp_path, make_fleet(alive=False))
     at_it, goes_on, last = threading.Event(), threading.Event(), threading.Event()
     written: list[int] = []
 
