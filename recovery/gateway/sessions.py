@@ -201,8 +201,7 @@ async def _read(session: Session, state: State, inbox: Inbox) -> None:
 
 
 def _hear_at_once(session: Session, state: State, frame: wire.FromAgent) -> bool:
-    """A renewal waits behind nothing (B1); a beat, and a look whose age is counted from now, would
-    be told as younger than they are for as long as they waited."""
+    """A renewal (B1), and what would be told as younger than it is for as long as it waited."""
     match frame:
         case wire.Renewal():
             state.ask_renewal(session, _replica(frame.replica), frame)
@@ -218,8 +217,7 @@ def _hear_at_once(session: Session, state: State, frame: wire.FromAgent) -> bool
 def _object(session: Session, state: State, refusal: BadMessage) -> None:
     """Count it, and tell the agent what had no effect."""
     state.counters[f"refused_{refusal.field or 'frame'}"] += 1
-    frame = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
-    session.send(frame)
+    session.send(wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field))
 
 
 async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
