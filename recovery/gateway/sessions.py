@@ -25,6 +25,7 @@ from recovery.core import wire
 from recovery.core.clock import Clock
 from recovery.core.errors import BadMessage, Refused, TocsinError
 from recovery.gateway import actions, queries
+from recovery.gateway.inbox import Inbox
 from recovery.gateway.state import Noted, Session, State
 from recovery.gateway.witnesses import hear_witness
 from recovery.inventory.actions import remember_host, welcome_host
@@ -32,8 +33,6 @@ from recovery.inventory.models import Host
 
 log = structlog.get_logger()
 MAX_LOOK_AGE_MS = 60_000
-INBOX = 500
-"""Frames of one agent that may wait to be heard; it sends a few a second."""
 
 
 async def serve_agent(socket: ServerConnection, state: State) -> None:
@@ -166,12 +165,12 @@ def _uuid(text: str) -> UUID:
 
 
 async def _talk(session: Session, state: State) -> None:
-    """What it says is heard in its order; a renewal waits behind nothing (B1)."""
-    inbox: asyncio.Queue[wire.FromAgent | None] = asyncio.Queue(INBOX)
+    """What is written into rows is heard in its order; what needs none waits behind nothing."""
+    inbox = Inbox()
     reading = asyncio.create_task(_read(session, state, inbox))
     writing = asyncio.create_task(session.write())
     try:
-        while (frame := await inbox.get()) is not None:
+        while (frame := await inbox.next()) is not None:
             try:
                 await _hear(session, state, frame)
             except BadMessage as refusal:
@@ -183,18 +182,14 @@ async def _talk(session: Session, state: State) -> None:
             del state.sessions[session.host]
 
 
-async def _read(
-    session: Session, state: State, inbox: asyncio.Queue[wire.FromAgent | None]
-) -> None:
+async def _read(session: Session, state: State, inbox: Inbox) -> None:
     """Until the socket ends, or its agent says more than can be heard."""
     try:
         async for message in session.socket:
             try:
                 frame = wire.decode_from_agent(message)
-                if isinstance(frame, wire.Renewal):
-                    state.ask_renewal(session, _replica(frame.replica), frame)
-                else:
-                    inbox.put_nowait(frame)
+                if not _hear_at_once(session, state, frame):
+                    inbox.put(frame)
             except BadMessage as refusal:
                 _object(session, state, refusal)
             except asyncio.QueueFull:
@@ -202,14 +197,27 @@ async def _read(
                 await session.socket.close(1013, "more than can be heard")
     except ConnectionClosed:
         pass
-    await inbox.put(None)
+    await inbox.end()
+
+
+def _hear_at_once(session: Session, state: State, frame: wire.FromAgent) -> bool:
+    """A renewal (B1), and what would be told as younger than it is for as long as it waited."""
+    match frame:
+        case wire.Renewal():
+            state.ask_renewal(session, _replica(frame.replica), frame)
+        case wire.Sighting():
+            _hear_sighting(session, state, frame)
+        case wire.Beat():
+            state.liveness.accept(_raw(frame.datagram, "datagram"), state.clock.monotonic())
+        case _:
+            return False
+    return True
 
 
 def _object(session: Session, state: State, refusal: BadMessage) -> None:
     """Count it, and tell the agent what had no effect."""
     state.counters[f"refused_{refusal.field or 'frame'}"] += 1
-    frame = wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field)
-    session.send(frame)
+    session.send(wire.Refusal(code="badmessage", message=str(refusal), field=refusal.field))
 
 
 async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
@@ -221,14 +229,10 @@ async def _hear(session: Session, state: State, frame: wire.FromAgent) -> None:
             work: Callable[..., int] = actions.record_outcomes
             await state.rows(work, host=session.host, outcomes=[frame], now=now)
             state.stale_desired.add(session.host)
-        case wire.Sighting():
-            _hear_sighting(session, state, frame)
         case wire.DatabaseReport():
             await _hear_databases(session, state, frame)
         case wire.Cosigned():
             await hear_witness(session, state, frame)
-        case wire.Beat():
-            state.liveness.accept(_raw(frame.datagram, "datagram"), state.clock.monotonic())
         case _:
             raise BadMessage("not expected in an open session", field="type")
 

@@ -33,14 +33,16 @@ def configuration(routes: Iterable[Route], policy: EdgePolicy, doors: Iterable[D
         return {}
     told: Json = {"http": _http(named, policy)}
     if known:
-        told["tcp"] = _tcp(known)
+        told["tcp"] = _tcp(known, policy)
     return told
 
 
-def _tcp(doors: list[Door]) -> Json:
+def _tcp(doors: list[Door], policy: EdgePolicy) -> Json:
     """One router a door and one server behind it: of a database nobody is a second choice. Where
     users may be led to nobody the router stays without a server, and they are sent away at once: an
-    entry point without a router takes them for browsers, and waits a minute for their request."""
+    entry point without a router takes them for browsers, and waits a minute for their request. A
+    server whose host takes no connection is given up soon: by itself the edge dials for 30 s, long
+    after another one may serve."""
     return {
         "routers": {
             f"database-{door.database}": {
@@ -52,10 +54,14 @@ def _tcp(doors: list[Door]) -> Json:
         },
         "services": {
             f"database-{door.database}": {
-                "loadBalancer": {"servers": [{"address": door.server}] if door.server else []}
+                "loadBalancer": {
+                    "servers": [{"address": door.server}] if door.server else [],
+                    "serversTransport": TRANSPORT,
+                }
             }
             for door in doors
         },
+        "serversTransports": {TRANSPORT: {"dialTimeout": _ms(policy.dial_server_ms)}},
     }
 
 

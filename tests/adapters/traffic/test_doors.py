@@ -81,6 +81,24 @@ def test_a_session_that_says_nothing_for_longer_than_that_stays(edge: Edge) -> N
         assert b"200 OK" in user.recv(100)
 
 
+def test_nobody_waits_for_a_server_whose_host_takes_no_connection_any_more(edge: Edge) -> None:
+    """As one that is cut off, or burnt down, until the door is closed or leads elsewhere."""
+    with ExitStack() as stack:
+        server, _, _ = stack.enter_context(answering(b"here"))
+        where = server.removeprefix("http://")
+        edge.tell(configuration([], EdgePolicy(), [Door("orders", entry_point(edge.door), where)]))
+        until(edge.door, "here")
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        where = f"127.0.0.1:{full.getsockname()[1]}"
+        edge.tell(configuration([], EdgePolicy(), [Door("orders", entry_point(edge.door), where)]))
+        until(edge.door, "")
+        assert sent_away(edge.door) < 5.0
+
+
 def connected(port: int) -> socket.socket:
     """As soon as it listens."""
     until = time.monotonic() + 10

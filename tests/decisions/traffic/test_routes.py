@@ -128,7 +128,13 @@ def test_a_database_has_one_door_to_one_server_and_the_last_one_can_be_closed() 
             },
         },
         "services": {
-            "database-orders": {"loadBalancer": {"servers": [{"address": "127.0.0.1:15432"}]}},
-            "database-notes": {"loadBalancer": {"servers": []}},
+            "database-orders": {
+                "loadBalancer": {
+                    "servers": [{"address": "127.0.0.1:15432"}],
+                    "serversTransport": "impatient",
+                }
+            },
+            "database-notes": {"loadBalancer": {"servers": [], "serversTransport": "impatient"}},
         },
+        "serversTransports": {"impatient": {"dialTimeout": "1500ms"}},
     }
