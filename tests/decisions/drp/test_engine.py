@@ -17,8 +17,8 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.press import ROLE, Press, refuse_press
-from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome
-from recovery.drp.waits import waits
+from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome, Waiting
+from recovery.drp.waits import NO, waits
 from tests.decisions.drp.steps import ACTING, plan, step, target
 from tests.support.drp_book import EVERY_ROLE, Book
 
@@ -98,8 +98,9 @@ def test_a_question_that_nobody_answers_is_asked_anew_and_never_approves() -> No
 def test_a_no_pauses_the_run_and_the_step_is_asked_anew_after_it() -> None:
     book = running(step(Kind.FENCE_DATACENTER))
     take(book)
-    book.approve("one", Weighed((), (), "", denied="chloe"))
-    assert "chloe said no." in book.orders()[0].reason
+    book.approve("one", Weighed((), (), "", denied="chloe", because="The site is back."))
+    assert waits(book.sight())[0] == Waiting("one", "", NO), "nobody is asked for a yes any more"
+    assert book.orders()[0].reason == "chloe said no: The site is back."
     take(book)
     assert (book.state, book.steps["one"].state) == (RunState.PAUSED, StepState.PENDING)
     assert book.press(Press.RESUME) == ""
@@ -379,6 +380,18 @@ def test_a_manual_step_is_done_by_whoever_reports_it() -> None:
     assert waits(book.sight())[0].who == "responder"
     assert book.press(Press.REPORT, step="one", key=key) == ""
     assert does(book) == ["settle_done one"]
+
+
+def test_what_failed_says_what_can_be_done_about_it_and_by_whom() -> None:
+    book = running(step(Kind.NOTIFY))
+    for _ in range(3):
+        take(book, FAILED)
+    assert "retry it, or somebody of role approver skips it." in waits(book.sight())[0].reason
+    guard = running(step(Kind.FENCE_DATACENTER))
+    begun(guard)
+    for _ in range(3):
+        take(guard, FAILED)
+    assert "is never skipped: retry it, or abort the run." in waits(guard.sight())[0].reason
 
 
 def test_nobody_is_asked_to_pause_production_to_undo_what_a_drill_began() -> None:
