@@ -296,6 +296,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": f"There is nothing at {request.path}."}, status=404)
     # Django's own, for an address that is no page of ours, lists every pattern that it tried
-    said = "" if isinstance(exception, Resolver404) else str(exception)
-    context = {"said": said, **frame(request, None)}
+    context = {**frame(request, None), "said": "" if type(exception) is Resolver404 else exception}
     return render(request, "pages/missing.html", context, status=404)

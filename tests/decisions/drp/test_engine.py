@@ -382,18 +382,6 @@ def test_a_manual_step_is_done_by_whoever_reports_it() -> None:
     assert does(book) == ["settle_done one"]
 
 
-def test_what_failed_says_what_can_be_done_about_it_and_by_whom() -> None:
-    book = running(step(Kind.NOTIFY))
-    for _ in range(3):
-        take(book, FAILED)
-    assert "retry it, or somebody of role approver skips it." in waits(book.sight())[0].reason
-    guard = running(step(Kind.FENCE_DATACENTER))
-    begun(guard)
-    for _ in range(3):
-        take(guard, FAILED)
-    assert "is never skipped: retry it, or abort the run." in waits(guard.sight())[0].reason
-
-
 def test_nobody_is_asked_to_pause_production_to_undo_what_a_drill_began() -> None:
     for mode in (Mode.DRILL, Mode.DISASTER):
         book = running(step(realm="drill" if mode is Mode.DRILL else "production"), mode=mode)
