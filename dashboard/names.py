@@ -29,31 +29,36 @@ from recovery.operations.models import Operation
 from recovery.scheduling.models import Hold, Release
 
 SEAT = ("container__application", "host")
-KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], str]] = {
-    Alarm.TYPE: (Alarm, (), ""),
-    Application.TYPE: (Application, (), ""),
-    BackupReplica.TYPE: (BackupReplica, ("database",), ""),
-    Channel.TYPE: (Channel, (), ""),
-    Container.TYPE: (Container, ("application",), ""),
-    Datacenter.TYPE: (Datacenter, (), ""),
-    Decision.TYPE: (Decision, (), ""),
-    FailureDomain.TYPE: (FailureDomain, (), ""),
-    Hold.TYPE: (Hold, ("container__application",), "container"),
-    Host.TYPE: (Host, (), ""),
-    Incident.TYPE: (Incident, (), ""),
-    Operation.TYPE: (Operation, tuple(f"placement__{one}" for one in SEAT), "placement"),
-    Placement.TYPE: (Placement, SEAT, ""),
-    ProviderWord.TYPE: (ProviderWord, ("datacenter",), ""),
-    Proof.TYPE: (Proof, ("replica__database",), ""),
-    Report.TYPE: (Report, ("run",), ""),
-    ReportFinding.TYPE: (ReportFinding, ("run",), ""),
-    Run.TYPE: (Run, (), ""),
-    RunbookVersion.TYPE: (RunbookVersion, (), ""),
-    Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), "placement"),
-    Situation.TYPE: (Situation, (), ""),
-    Store.TYPE: (Store, (), ""),
+KINDS: Mapping[str, tuple[type[Model], tuple[str, ...], tuple[str, ...]]] = {
+    Alarm.TYPE: (Alarm, (), ()),
+    Application.TYPE: (Application, (), ()),
+    BackupReplica.TYPE: (BackupReplica, ("database",), ()),
+    Channel.TYPE: (Channel, (), ()),
+    Container.TYPE: (Container, ("application",), ()),
+    Datacenter.TYPE: (Datacenter, (), ()),
+    Decision.TYPE: (Decision, (), ()),
+    FailureDomain.TYPE: (FailureDomain, (), ()),
+    Hold.TYPE: (Hold, ("container__application",), ("container",)),
+    Host.TYPE: (Host, (), ()),
+    Incident.TYPE: (Incident, (), ()),
+    Operation.TYPE: (
+        Operation,
+        (*(f"placement__{one}" for one in SEAT), "replica__database"),
+        ("placement", "replica"),
+    ),
+    Placement.TYPE: (Placement, SEAT, ()),
+    ProviderWord.TYPE: (ProviderWord, ("datacenter",), ()),
+    Proof.TYPE: (Proof, ("replica__database",), ()),
+    Report.TYPE: (Report, ("run",), ()),
+    ReportFinding.TYPE: (ReportFinding, ("run",), ()),
+    Run.TYPE: (Run, (), ()),
+    RunbookVersion.TYPE: (RunbookVersion, (), ()),
+    Release.TYPE: (Release, tuple(f"placement__{one}" for one in SEAT), ("placement",)),
+    Situation.TYPE: (Situation, (), ()),
+    Store.TYPE: (Store, (), ()),
 }
-"""Model, what its name needs, and the attribute that carries the name where it is not itself."""
+"""Model, what its name needs, and what carries the name where it is not itself (the first that it
+has)."""
 
 
 def name_objects(entries: Iterable[EntryView]) -> dict[tuple[str, str], str]:
@@ -72,12 +77,18 @@ def name_objects(entries: Iterable[EntryView]) -> dict[tuple[str, str], str]:
 
 
 def _names(kind: str, ids: set[str]) -> dict[str, str]:
-    model, related, attribute = KINDS[kind]
+    model, related, carriers = KINDS[kind]
     keys = {key: one for one in ids if (key := _uuid(one)) is not None}
     rows: Any = model._default_manager.filter(pk__in=list(keys))
     if related:
         rows = rows.select_related(*related)
-    return {keys[row.pk]: str(getattr(row, attribute) if attribute else row) for row in rows}
+    return {keys[row.pk]: _name(row, carriers) for row in rows}
+
+
+def _name(row: Model, carriers: tuple[str, ...]) -> str:
+    """An operation is about a placement or about a copy of a database."""
+    found = (getattr(row, one) for one in carriers)
+    return str(next((one for one in found if one is not None), row))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard import lab as lab_controls
@@ -294,5 +295,6 @@ def theme(request: HttpRequest) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": f"There is nothing at {request.path}."}, status=404)
-    context = {"said": str(exception), **frame(request, None)}
+    # Django's own, for an address that is no page of ours, lists every pattern that it tried
+    context = {**frame(request, None), "said": "" if type(exception) is Resolver404 else exception}
     return render(request, "pages/missing.html", context, status=404)

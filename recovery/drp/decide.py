@@ -122,7 +122,8 @@ def _asked(step: StepSight, run: RunSight) -> Iterator[Order]:
     if ask is None:
         yield Order(Do.VOID, "Its question is gone.", step.planned.id)
     elif ask.weighed.denied:
-        yield Order(Do.DENY, f"{ask.weighed.denied} said no.", step.planned.id)
+        why = f": {ask.weighed.because}" if ask.weighed.because else "."
+        yield Order(Do.DENY, f"{ask.weighed.denied} said no{why}", step.planned.id)
     elif ask.weighed.is_enough:
         said = "Enough people have approved exactly this."
         yield Order(Do.BEGIN, said, step.planned.id, approvals=ask.weighed.counted)

@@ -16,6 +16,8 @@ from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
 from recovery.inventory.actions import remember_host
 from recovery.inventory.models import Host
+from recovery.operations.actions import request_acts
+from recovery.operations.facts import Act, Verb
 from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
 from tests.dashboard.conftest import SignIn
@@ -372,3 +374,20 @@ def test_the_queue_says_when_it_serves_again_and_what_this_month_has_used(
     bases.write(seeded["wiki-pg"], past, failing_since=past - timedelta(seconds=90))
     html = page(sign_in, "/databases/")
     assert "1\u00a0min 30\u00a0s</span>" in html, "it is known until the user's last try"
+
+
+def test_the_log_calls_an_act_on_a_database_by_its_copy(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    copy = seeded["orders-pg"].replicas[0]
+    act = Act(
+        verb=Verb.PROMOTE,
+        replica=copy.pk,
+        host=copy.host_id,
+        database_epoch=1,
+        urgency=0,
+        params={},
+    )
+    request_acts(acts=[act], actor=CONTROLLER, reason="Test.", now=clock.system.now())
+    html = sign_in("viewer").get("/log/?object_type=operation").content.decode()
+    assert f"operation <b>{copy}</b>: " in html

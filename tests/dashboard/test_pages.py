@@ -167,6 +167,13 @@ def test_what_is_not_there_is_said(sign_in: SignIn, path: str) -> None:
     assert b"There is no" in answer.content
 
 
+def test_an_address_that_is_no_page_says_just_that(sign_in: SignIn) -> None:
+    answer = sign_in("viewer").get("/recovery/runs/4/no/such/page/")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.content.decode()
+    assert "URLPattern" not in answer.content.decode(), "what Django tried is nothing to read"
+
+
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)> hx-get=x'
 
 

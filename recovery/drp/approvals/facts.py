@@ -90,17 +90,20 @@ class Said:
     is_yes: bool = True
     is_used: bool = False
     unproven: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """`counted`: ids that are used up with it; `refused`: of every other one why not;
-    `missing`: what is still waited for, empty where it is enough; `denied`: who said no."""
+    `missing`: what is still waited for, empty where it is enough; `denied`: who said no;
+    `because`: their reason."""
 
     counted: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
     missing: str
     denied: str = ""
+    because: str = ""
 
     @property
     def is_enough(self) -> bool:

@@ -34,6 +34,7 @@ def weigh(question: Question, approvals: Sequence[Said]) -> Weighed:
         refused=tuple((id, why) for id, why in refused if why),
         missing=_missing(wanted - len(taken), question),
         denied=denied.approver if denied else "",
+        because=denied.reason if denied else "",
     )
 
 

@@ -140,6 +140,7 @@ def _said(
         is_yes=row.is_yes,
         is_used=is_used,
         unproven=unproven(row.factor, row.proof, word, pinned) if row.is_yes else "",
+        reason=row.reason,
     )
 
 

@@ -13,14 +13,14 @@ from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer, weigh
-from recovery.drp.facts import ActState, Kind, StepState
+from recovery.drp.facts import UNSKIPPABLE, ActState, Kind, StepState
 from recovery.drp.models import Ask, Run
 from recovery.drp.queries.approvals import pulse_of, said_to
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.queries.runs import plan_of, question_of
 from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.sights import AskSight, RunSight, StepSight, Waiting
-from recovery.drp.waits import ENOUGH, waits
+from recovery.drp.waits import ENOUGH, NO, waits
 
 LIFE = timedelta(seconds=LIFE_SECONDS)
 
@@ -70,7 +70,7 @@ def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
     """The most pressing of each role."""
     people, found = people_of(), {}
     for one in waits(sight):
-        if one.who not in found and (one.who or one.reason == ENOUGH):
+        if one.who not in found and (one.who or one.reason in {ENOUGH, NO}):
             found[one.who] = _next(row, sight, one, people)
     return tuple(found.values())
 
@@ -92,7 +92,8 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         said = f"Nobody knows it of {joined(tuple(names))}: look at the target itself."
         return NextView(one.who, able, f"say how “{title}” ended", said, there)
     if step.state is StepState.FAILED:
-        return NextView(one.who, able, f"retry or skip “{title}”", one.reason, there)
+        verb = "retry" if step.planned.kind in UNSKIPPABLE else "retry or skip"
+        return NextView(one.who, able, f"{verb} “{title}”", one.reason, there)
     if step.planned.kind is Kind.MANUAL:
         return NextView(one.who, able, f"do “{title}” and write it down", one.reason, there)
     return NextView(one.who, able, f"look at “{title}”", one.reason, there)

@@ -17,8 +17,8 @@ from recovery.drp.facts import (
     StepState,
 )
 from recovery.drp.press import ROLE, Press, refuse_press
-from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome
-from recovery.drp.waits import waits
+from recovery.drp.sights import Do, GateSight, Heard, Order, Outcome, Waiting
+from recovery.drp.waits import NO, waits
 from tests.decisions.drp.steps import ACTING, plan, step, target
 from tests.support.drp_book import EVERY_ROLE, Book
 
@@ -98,8 +98,9 @@ def test_a_question_that_nobody_answers_is_asked_anew_and_never_approves() -> No
 def test_a_no_pauses_the_run_and_the_step_is_asked_anew_after_it() -> None:
     book = running(step(Kind.FENCE_DATACENTER))
     take(book)
-    book.approve("one", Weighed((), (), "", denied="chloe"))
-    assert "chloe said no." in book.orders()[0].reason
+    book.approve("one", Weighed((), (), "", denied="chloe", because="The site is back."))
+    assert waits(book.sight())[0] == Waiting("one", "", NO), "nobody is asked for a yes any more"
+    assert book.orders()[0].reason == "chloe said no: The site is back."
     take(book)
     assert (book.state, book.steps["one"].state) == (RunState.PAUSED, StepState.PENDING)
     assert book.press(Press.RESUME) == ""

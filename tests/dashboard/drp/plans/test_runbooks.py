@@ -120,6 +120,11 @@ def test_a_version_on_top_of_one_that_is_old_is_refused_and_its_text_kept(
     assert answer.status_code == 409
     assert "Somebody wrote version 2 of datacenter-lost meanwhile." in text(answer)
     assert "Melt it." in typed(answer)
+    page = answer.content.decode()
+    assert page.index("Somebody wrote version 2") < page.index("What changes"), (
+        "said first, and once"
+    )
+    assert page.count("Somebody wrote version 2") == 1
     answer = propose(enter("amelie"), second().replace("datacenter-lost", "another"), base=2)
     assert "This is another, and you edit datacenter-lost." in text(answer)
 

@@ -121,8 +121,8 @@ def test_n_distinct_people_are_counted_and_no_more_than_n_are_used() -> None:
 
 
 def test_a_no_stops_it_whatever_else_was_said() -> None:
-    found = weigh(ASKED, [said("bruno"), said("chloe", is_yes=False)])
-    assert (found.is_enough, found.denied) == (False, "chloe")
+    found = weigh(ASKED, [said("bruno"), said("chloe", is_yes=False, reason="It is back.")])
+    assert (found.is_enough, found.denied, found.because) == (False, "chloe", "It is back.")
     assert weigh(ASKED, [said("bruno"), said("vera", "viewer", is_yes=False)]).is_enough
     assert weigh(ASKED, [said("bruno"), said("chloe", is_yes=False, ask="q0")]).is_enough
 
