@@ -1,8 +1,16 @@
-"""Every Celery job, a few lines each. None stands in the path of detection or rescheduling."""
+"""Every Celery job, a few lines each. None stands in the path of detection or rescheduling.
+
+Invariant: however long stores and providers take to answer, a hand of the worker is free for what
+asks none of them: each kind of job that does is at work once (`ASKING`), and there are more hands
+(CELERY_WORKER_CONCURRENCY). With stores that hung, two snapshot jobs once held both hands, and no
+report of a run was written for five minutes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 
 from celery import shared_task
 from django.conf import settings
@@ -11,6 +19,7 @@ from django.core.management import call_command
 from recovery.backups import actions as backups
 from recovery.backups import cycle, forgetting, lending, snapshots
 from recovery.core import clock
+from recovery.core.alone import alone_with
 from recovery.detection.facts import Part
 from recovery.detection.queries import frozen_reason
 from recovery.drp.actions import looks, reports
@@ -18,6 +27,20 @@ from recovery.failover.rounds import meter
 from recovery.sealer import watch
 
 BEGAN = clock.system.monotonic()
+ASKING: list[str] = []
+"""Jobs that ask stores or providers: one of each at a time."""
+
+
+def _alone(job: Callable[[], None]) -> Callable[[], None]:
+    ASKING.append(job.__name__)
+
+    @wraps(job)
+    def once() -> None:
+        with alone_with(f"job:{job.__name__}") as is_ours:
+            if is_ours:
+                job()
+
+    return once
 
 
 @shared_task(ignore_result=True)
@@ -27,6 +50,7 @@ def forget_sessions() -> None:
 
 
 @shared_task(ignore_result=True)
+@_alone
 def watch_backups() -> None:
     """Read every archive, then judge what was read and the time that has passed since."""
     cycle.read_archives(opened=cycle.open_store, now=clock.system.now())
@@ -35,6 +59,7 @@ def watch_backups() -> None:
 
 
 @shared_task(ignore_result=True)
+@_alone
 def keep_snapshots() -> None:
     """The provider's daily snapshots: one step of each. Volumes that nobody knows of go."""
     frozen = bool(frozen_reason(Part.RETENTION))
@@ -45,12 +70,14 @@ def keep_snapshots() -> None:
 
 
 @shared_task(ignore_result=True)
+@_alone
 def lend_volumes() -> None:
     """What restores out of the provider's snapshots wait for: one step of each."""
     lending.lend_volumes(now=clock.system.now())
 
 
 @shared_task(ignore_result=True)
+@_alone
 def follow_backups() -> None:
     """How far each archive's log went on since it was read."""
     cycle.follow_archives(opened=cycle.open_store, now=clock.system.now())

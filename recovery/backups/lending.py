@@ -10,19 +10,20 @@ whoever was killed between a call and its row goes on, doubles nothing, and leav
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups import actions
 from recovery.backups.facts import LoanState, StoreKind
 from recovery.backups.models import Loan, Store
 from recovery.backups.snapshots import DATABASE, OUTSIDE, Outside
+from recovery.core.alone import alone_with
 from recovery.core.errors import Conflict, TocsinError
 from recovery.core.ports import SnapshotProvider
 from recovery.core.ports.snapshots import LOAN_TAG, Volume
@@ -77,7 +78,7 @@ def lend_volumes(*, outside: Outside = OUTSIDE, now: datetime) -> int:
 def _go_on(key: UUID, outside: Outside, now: datetime) -> None:
     """The provider is asked while no row is held, for the leader ends loans and waits for no
     provider. What was ended meanwhile is not written: the next round looks at it again."""
-    with _alone_with(key) as is_ours:
+    with alone_with(f"loan:{key}") as is_ours:
         rows = Loan.objects.exclude(state=LoanState.GONE)
         loan = rows.select_related("replica__store", "replica__database").filter(pk=key).first()
         if loan is None or not is_ours:
@@ -89,21 +90,6 @@ def _go_on(key: UUID, outside: Outside, now: datetime) -> None:
             said = str(error)
         with contextlib.suppress(Conflict), transaction.atomic():
             _write(loan, step, said, now)
-
-
-@contextlib.contextmanager
-def _alone_with(key: UUID) -> Iterator[bool]:
-    """Whether no other worker is at it meanwhile; one that dies lets go of it."""
-    number = int.from_bytes(key.bytes[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 def _asked(loan: Loan, there: SnapshotProvider) -> Step:

@@ -105,7 +105,7 @@ def ours(
         replace(command("gateway"), is_ready=gateway),
         command("controller"),
         replace(command("controller", as_="controller-2"), stage=Stage.REST),
-        _celery("worker", "--concurrency", "2"),
+        _celery("worker"),
         _celery("beat", "--schedule", str(addresses.run_folder / "beat"), "--pidfile", ""),
         command("notifier"),
         replace(command("sealer"), env=own),

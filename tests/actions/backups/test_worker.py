@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 from pathlib import Path
 
 import pytest
 from celery.app.task import Task
+from django.conf import settings
+from django.db import connection
 
 from dashboard.celery import app
 from recovery import tasks, wiring
@@ -18,6 +22,7 @@ from recovery.backups.looking import look_at
 from recovery.backups.models import ArchiveSight, BackupReplica, Store
 from recovery.backups.queries import archives_to_read
 from recovery.core import clock
+from recovery.core.alone import alone_with
 from recovery.core.errors import BadConfiguration
 from recovery.core.ports import ObjectInfo
 from recovery.inventory.models import Datacenter
@@ -129,3 +134,41 @@ def test_forgetting_writes_no_entry(tmp_path: Path) -> None:
     before = AuditEntry.objects.count()
     tasks.forget_points()
     assert AuditEntry.objects.count() == before
+
+
+def test_while_a_store_hangs_no_second_job_of_a_kind_asks_it_and_a_hand_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[bool] = []
+    monkeypatch.setattr("recovery.backups.snapshots.keep_snapshots", lambda **_: begun.append(True))
+    holding, done = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with alone_with("job:keep_snapshots") as is_ours:
+            assert is_ours
+            holding.set()
+            done.wait(30)
+        connection.close()
+
+    other = threading.Thread(target=hang)
+    other.start()
+    try:
+        assert holding.wait(30)
+        tasks.keep_snapshots()
+        assert not begun
+    finally:
+        done.set()
+        other.join(30)
+    tasks.keep_snapshots()
+    assert begun == [True]
+    assert len(tasks.ASKING) < settings.CELERY_WORKER_CONCURRENCY
+
+
+def test_every_job_that_asks_a_store_is_one_of_a_kind() -> None:
+    """By what it opens: a new one that hangs must not take the last hand."""
+    opens = {
+        name
+        for name, job in inspect.getmembers(tasks, lambda found: isinstance(found, Task))
+        if re.search("open_store|snapshots|lending", inspect.getsource(inspect.unwrap(job.run)))
+    }
+    assert opens == set(tasks.ASKING)
