@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recovery.drp.facts import ActState, Kind, Mode, StepState
+from recovery.drp.facts import ENDED, ActState, Kind, Mode, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.plan import Target
 from recovery.drp.planning.leaving import left_by
@@ -37,6 +37,12 @@ WORDS = {
     StepState.FAILED: "failed",
     StepState.SKIPPED: "skipped",
 }
+BROKEN_OFF = {
+    StepState.PENDING: "never begun",
+    StepState.ASKING: "never begun",
+    StepState.BEGUN: "broken off",
+}
+"""Of a run that is over, whose steps are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class WaveView:
 @dataclass(frozen=True, slots=True)
 class StepView:
     """`line`: as the runbook says it; `ask`: the id of its open question; `why`: what it waits for
-    that is not so yet; `left`: how much stays as it is although it was to take it."""
+    that is not so yet; `left`: how much stays as it is although it was to take it; `is_stopped`:
+    its run ended before it did."""
 
     line: StepLine
     kind: Kind
@@ -94,6 +101,7 @@ class StepView:
     is_own: bool
     why: str = ""
     left: int = 0
+    is_stopped: bool = False
 
     @property
     def tone(self) -> str:
@@ -105,6 +113,8 @@ class StepView:
     def word(self) -> str:
         if self.unknown:
             return "nobody knows how it ended"
+        if self.is_stopped:
+            return BROKEN_OFF[self.state]
         return self.unproven or self.leaves or WORDS[self.state]
 
     @property
@@ -165,6 +175,7 @@ def step_views(
             is_critical=line.id in critical,
             why=why.get(line.id, ""),
             left=len(left_by(sight.plan, line.id)),
+            is_over=sight.state in ENDED,
         )
         for line in named_lines(book, sight.plan)
     )
@@ -196,6 +207,7 @@ def _step(
     is_critical: bool,
     why: str,
     left: int,
+    is_over: bool,
 ) -> StepView:
     return StepView(
         line=line,
@@ -211,6 +223,7 @@ def _step(
         is_critical=is_critical,
         why=why,
         left=left,
+        is_stopped=is_over and sight.state in BROKEN_OFF,
         is_own=all(one.type == "tocsin" for wave in sight.planned.waves for one in wave),
     )
 

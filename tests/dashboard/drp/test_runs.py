@@ -74,6 +74,20 @@ def test_what_runs_is_paused_resumed_and_aborted_with_a_reason(
     assert "abort it." in text(refused)
 
 
+def test_an_aborted_run_says_of_no_step_that_it_goes_on(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    ground.look()
+    enter("amelie").post(path(ground, "abort"), {"reason": "No."})
+    for _ in range(4):
+        ground.look()
+    assert ground.run.state == RunState.ABORTED
+    steps = panel(ground, "steps")
+    assert "never begun" in steps
+    assert "to come" not in steps
+    assert "under way since" not in steps
+    assert "waits for" not in steps
+
+
 def test_who_presses_start_twice_is_led_to_the_run(ground: Ground, enter: Enter) -> None:
     ground.prepare()
     client, there = enter("amelie"), path(ground, "start")
