@@ -328,6 +328,9 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,10/m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1
+"""Half minutes before and after, as RFC 6238 (5.2) recommends: a code that is typed as its half
+minute ends is right. None is taken twice (dashboard/codes.py)."""
 MFA_FORMS = {
     "authenticate": "dashboard.codes.SignIn",
     "reauthenticate": "dashboard.codes.SignInAgain",
