@@ -26,6 +26,8 @@ from tests.dashboard.archives import seed_backups
 from tests.dashboard.archives.restoring import Restoring
 from tests.dashboard.losing import lose_datacenter
 
+pytestmark = pytest.mark.timeout(400)
+"""Some open forty pages in four ways each: 110 s beside other work on two cores."""
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe-4.14.1.min.js"
 PAGES = (
     "/",
