@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -67,12 +67,19 @@ def test_nobody_waits_where_the_edge_has_no_word_yet(tmp_path: Path) -> None:
         assert sent_away(new.door) < 5.0
 
 
-def test_a_session_that_says_nothing_for_longer_than_that_stays(edge: Edge) -> None:
-    with ExitStack() as stack:
-        server, _, _ = stack.enter_context(answering(b"here"))
+@contextmanager
+def led(edge: Edge) -> Iterator[None]:
+    """The door leads to a server."""
+    with answering(b"here") as (server, _, _):
         where = server.removeprefix("http://")
         edge.tell(configuration([], EdgePolicy(), [Door("orders", entry_point(edge.door), where)]))
         until(edge.door, "here")
+        yield
+
+
+def test_a_session_that_says_nothing_for_longer_than_that_stays(edge: Edge) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(led(edge))
         user = stack.enter_context(socket.create_connection(("127.0.0.1", edge.door), timeout=5))
         user.settimeout(4.0)
         with pytest.raises(TimeoutError):
@@ -84,10 +91,7 @@ def test_a_session_that_says_nothing_for_longer_than_that_stays(edge: Edge) -> N
 def test_nobody_waits_for_a_server_whose_host_takes_no_connection_any_more(edge: Edge) -> None:
     """As one that is cut off, or burnt down, until the door is closed or leads elsewhere."""
     with ExitStack() as stack:
-        server, _, _ = stack.enter_context(answering(b"here"))
-        where = server.removeprefix("http://")
-        edge.tell(configuration([], EdgePolicy(), [Door("orders", entry_point(edge.door), where)]))
-        until(edge.door, "here")
+        stack.enter_context(led(edge))
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             one = stack.enter_context(socket.socket())
