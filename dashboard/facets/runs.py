@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from dashboard.permissions import May, Role
@@ -18,7 +19,7 @@ from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.views.asks import find_ask
 from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
-from recovery.drp.views.runs import RunView, run_lines
+from recovery.drp.views.runs import RunView, is_followed, run_lines
 from recovery.drp.views.steps import StepView
 from recovery.drp.views.waiting import LIFE, may_answer
 
@@ -154,7 +155,31 @@ def run_next(screen: Screen, key: str) -> Context | None:
     roles = roles_of(screen.role)
     mine = next((one for one in run.next if one.who in roles and one.people), None)
     buttons = list(_buttons(run, roles))
-    return {"run": run, "mine": mine, "buttons": buttons, "start": _of(buttons, Press.START)}
+    return {
+        "run": run,
+        "mine": mine,
+        "buttons": buttons,
+        "start": _of(buttons, Press.START),
+        "anew": _anew(run) if screen.may(May.RUN) else "",
+    }
+
+
+def _anew(run: RunView) -> str:
+    """Where the same is planned by what is so now, if production is not done with it: it was
+    aborted, or drifted before anybody started it. Empty: nothing is, or it was planned since."""
+    drifted = run.state is RunState.PREPARED and run.sight.drift
+    if run.mode not in {Mode.DISASTER, Mode.PLANNED}:
+        return ""
+    if not (run.state is RunState.ABORTED or drifted) or is_followed(run.row):
+        return ""
+    same = {
+        "runbook": run.row.runbook.name,
+        "mode": run.row.mode,
+        "lost": run.row.lost,
+        "into": run.row.into,
+        "origin": run.sight.plan.origin or "",
+    }
+    return f"/recovery/start/?{urlencode(same)}"
 
 
 def _of(buttons: list[Button], press: Press) -> Button | None:

@@ -131,6 +131,12 @@ def short(digest: str) -> str:
     return " ".join(digest[at : at + 4] for at in range(0, 16, 4))
 
 
+def is_followed(row: Run) -> bool:
+    """A newer run recovers the same datacenter for production."""
+    real = Run.objects.filter(lost=row.lost, number__gt=row.number)
+    return real.exclude(mode__in=[Mode.DRILL, Mode.SIMULATION]).exists()
+
+
 def run_lines(*, lost: str = "") -> tuple[RunLine, ...]:
     """Those that go on, then the newest."""
     rows = Run.objects.select_related("runbook").defer("plan").order_by("-number")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from uuid import uuid4
 
 from recovery.core.clock import ManualClock
+from recovery.drp.facts import Mode
+from recovery.drp.press import Press
 from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.models import Datacenter
 from tests.actions.drp.ground import Ground
@@ -74,3 +78,32 @@ def test_after_the_last_yes_that_was_wanted_nobody_is_waited_for(
     html = text(enter("bruno").get(page))
     assert "said yes (1 of 2)" in html
     assert "its step begins" not in html
+
+
+def test_what_was_aborted_is_planned_anew_by_what_is_so_now(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    page, link = f"/recovery/runs/{ground.run.number}/", "Plan it anew…"
+    assert link not in enter("amelie").get(page).content.decode()
+    ground.press(Press.ABORT, reason="PAR3 is gone, too.")
+    ground.look()
+    assert ground.run.state == "aborted"
+    html = enter("amelie").get(page).content.decode()
+    found = re.search(r'<a class="btn main" href="([^"]+)">Plan it anew', html)
+    assert found
+    assert "nobody has anything to do" not in html
+    again = enter("amelie").get(unescape(found[1]))
+    assert again.status_code == 200
+    assert f"Start a runbook for {ground.run.lost}" in text(again)
+    assert link not in enter("vera").get(page).content.decode(), "who only looks plans nothing"
+    ground.prepare()
+    assert link not in enter("amelie").get(f"/recovery/runs/{ground.run.number}/").content.decode()
+    assert link not in enter("amelie").get(page).content.decode(), "somebody has"
+
+
+def test_a_drill_and_a_simulation_that_were_aborted_are_over(ground: Ground, enter: Enter) -> None:
+    ground.prepare(Mode.SIMULATION)
+    ground.press(Press.WITHDRAW, reason="Not this one.")
+    assert ground.run.state == "aborted"
+    html = text(enter("amelie").get(f"/recovery/runs/{ground.run.number}/"))
+    assert "Plan it anew" not in html
+    assert "It is over" in html
