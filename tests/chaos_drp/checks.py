@@ -100,8 +100,9 @@ def mandates(ground: Ground, number: int) -> list[str]:
     words = ground.stack.rows(WORDS, number)
     said = []
     for step in json.loads(plan)["steps"]:
-        if step["approval"] is None:
-            continue
+        idle = not step["waves"] and step["kind"] not in {"approval", "fence_datacenter"}
+        if step["approval"] is None or idle:
+            continue  # what does nothing asks nobody: `PlannedStep.is_idle`
         name = step["id"]
         yeses = tuple(
             Yes(who, nonce, msgspec.json.decode(proof, type=Assertion))

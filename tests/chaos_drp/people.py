@@ -16,9 +16,11 @@ from fido2.utils import websafe_decode
 
 from recovery.drp.approvals.proofs import write_assertion
 from tests.chaos_drp.book import NAME
-from tests.chaos_drp.ground import APPROVERS, Ground
+from tests.chaos_drp.ground import APPROVERS, PEOPLE, Ground
 
 LOOKS_EVERY = 0.5
+NEVER_RIGHT = (httpx.codes.FORBIDDEN, httpx.codes.UNPROCESSABLE_ENTITY)
+"""What is too late or too early is a conflict; these mean that the wrong person or word came."""
 SEEN = re.compile(r'name="seen" value="([^"]*)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]*)"')
 OPTIONS = re.compile(r'data-options="([^"]*)"')
@@ -34,7 +36,7 @@ class People:
     sent: set[tuple[str, str]] = field(default_factory=set)
     taken: set[tuple[str, str]] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
-    token: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -82,13 +84,13 @@ class People:
         """What only this book can do wrong."""
         return []
 
-    def api(self, method: str, path: str, **body: object) -> httpx.Response:
-        if not self.token:
-            self.token = self.ground.stack.manage("token", "amelie")
+    def api(self, method: str, path: str, who: str = "amelie", **body: object) -> httpx.Response:
+        if who not in self.tokens:
+            self.tokens[who] = self.ground.stack.manage("token", who)
         return httpx.request(
             method,
             f"{self.ground.stack.door}/api{path}",
-            headers={"Authorization": f"Bearer {self.token}"},
+            headers={"Authorization": f"Bearer {self.tokens[who]}"},
             json=body or None,
             timeout=10,
             verify=self.ground.stack.trust,
@@ -122,11 +124,14 @@ class People:
         if planned["kind"] == "manual":
             for item in step["items"]:
                 if item["state"] == "intended":
-                    self._press("report", step=step["id"], key=item["key"])
+                    who = next(name for name, role in PEOPLE.items() if role == planned["owner"])
+                    self._press("report", who, step=step["id"], key=item["key"])
 
-    def _press(self, verb: str, **more: object) -> None:
+    def _press(self, verb: str, who: str = "amelie", **more: object) -> None:
         told = {"reason": "The duty desk, at 03:12.", **more}
-        self.api("POST", f"/drp/runs/{self.number}/{verb}", **told)
+        answer = self.api("POST", f"/drp/runs/{self.number}/{verb}", who, **told)
+        if answer.status_code in NEVER_RIGHT:
+            self.refused.append(f"{verb} by {who}: {answer.text}")
 
     def _approve(self, who: str, ask: str) -> None:
         """They open the question's page, and their passkey signs what it asks for."""
