@@ -20,7 +20,7 @@ from recovery.drp import queries
 from recovery.drp.approvals.facts import Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
-from recovery.drp.facts import DANGEROUS, Kind
+from recovery.drp.facts import DANGEROUS, Kind, Mode
 from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
@@ -153,6 +153,10 @@ class AskPage:
     @property
     def expires_at(self) -> datetime:
         return self.row.asked_at + LIFE
+
+    @property
+    def is_drill(self) -> bool:
+        return self.plan.mode is Mode.DRILL
 
     @property
     def is_about_all(self) -> bool:

@@ -20,6 +20,7 @@ from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.drp import actions, queries
+from recovery.drp.facts import Mode
 from recovery.drp.models import Approval, BreakGlass
 from recovery.drp.press import Press
 from recovery.drp.queries.approvals import ends_of
@@ -293,3 +294,22 @@ def test_a_plan_that_moves_no_database_says_that_it_loses_nothing(
     page = Desk(ground, enter("bruno"), "bruno", "fence").read()
     assert "It loses nothing: this plan moves no database." in page
     assert "Nobody quoted it" not in page
+
+
+def test_the_approval_of_a_drill_says_what_the_drill_does(ground: Ground, enter: Enter) -> None:
+    ground.prepare(Mode.DRILL)
+    ground.press(Press.START)
+    ground.until("fence")
+    page = Desk(ground, enter("bruno"), "bruno", "fence").read()
+    assert ">DRILL<" in page
+    assert "production is untouched. In a real run: Fences PAR1" in page
+    assert "is taken as lost and stays as it is." in page
+    assert "takes over.</p>" not in page
+    ground.say("fence", "bruno")
+    ground.say("fence", "chloe")
+    ground.look()
+    ground.look()
+    page = Desk(ground, enter("bruno"), "bruno", "promote").read()
+    assert "no standby is promoted; a copy is restored on hosts for drills alone." in page
+    assert "Point of no return" not in page
+    assert "Everything after these moments is lost." not in page
