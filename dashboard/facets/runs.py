@@ -19,6 +19,7 @@ from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.views.asks import find_ask
 from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
+from recovery.drp.views.ended import ended
 from recovery.drp.views.runs import RunView, is_followed, run_lines
 from recovery.drp.views.steps import StepView
 from recovery.drp.views.waiting import LIFE, may_answer
@@ -77,6 +78,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
         "missing": sight.weighed.missing if sight else "",
         "drift": run.sight.drift,
         "unseen": refuse_unseen(run.sight.plan, unwatched=screen.unwatched),
+        "ended": ended(ask),
         "expires_at": ask.asked_at + LIFE,
         "run": run,
     }

@@ -2,6 +2,9 @@
 
 What has its time: a step that is under way (its timeout, from its oldest act of this round), and
 what the plan promises of a service (its RTO, from the loss). Interface rule 11 names the shares.
+
+Invariant: what is told stands in the log and on the run's page long after, so it says what was so
+at that moment, and whom it waited for once.
 """
 
 from __future__ import annotations
@@ -9,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from recovery.drp.approvals.rules import WAITS
 from recovery.drp.facts import ENDED, ActState, Mode, RunState, StepState
-from recovery.drp.sights import RunSight, StepSight
+from recovery.drp.sights import RunSight, StepSight, Waiting
 from recovery.drp.waits import waits
 
 SHARES = (50, 80, 100)
+THEN = "When this was told it waited for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def _of_step(step: StepSight) -> Iterator[Announcement]:
             share=share,
             role=planned.owner,
             title=f"{share} % of the time of “{planned.title}” is over",
-            said=f"It has {_span(planned.timeout)}. It waits for the role {planned.owner}.",
+            said=f"It has {_span(planned.timeout)}. {THEN} the role {planned.owner}.",
         )
 
 
@@ -72,16 +77,24 @@ def _of_promise(promise: Promise, run: RunSight) -> Iterator[Announcement]:
         return
     pressing = next((one for one in waits(run) if one.who), None)
     role = pressing.who if pressing else "responder"
-    why = f" {pressing.reason}" if pressing else ""
     due = _span(promise.rto) + ("" if promise.has_scope else ", and the run is not over")
     yield Announcement(
         key=f"rto {promise.name}:{share}",
         share=share,
         role=role,
         title=f"{share} % of the time promised for {promise.name} is over",
-        said=f"It is to be back within {due}. It waits for the role {role}.{why}",
+        said=f"It is to be back within {due}. {_waited(role, pressing)}",
         service=promise.name,
     )
+
+
+def _waited(role: str, pressing: Waiting | None) -> str:
+    """Who is asked for a yes is in the reason already."""
+    if pressing is None:
+        return f"{THEN} nobody."
+    if pressing.reason.startswith(WAITS):
+        return f"{THEN} {pressing.reason.removeprefix(WAITS)}"
+    return f"{THEN} the role {role}: “{pressing.reason}”"
 
 
 def _share(elapsed: float, whole: float) -> int:

@@ -2,8 +2,8 @@
 
 Invariants: nothing begins before what it needs, before enough approvals of this very plan, while
 anything drifted, or while the run is paused or ends; what was intended is looked at until somebody
-knows how it ended, also while it is paused or aborted; a simulation executes nothing; a drill never
-touches production (I-DR-1, I-DR-3, I-DR-4).
+knows how it ended, also while it is paused or aborted; a person's no pauses it, also while nobody
+sees; a simulation executes nothing; a drill never touches production (I-DR-1, I-DR-3, I-DR-4).
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ def next_orders(run: RunSight) -> tuple[Order, ...]:
     if run.state is RunState.ABORTING:
         rests = not any(map(is_under_way, run.steps.values()))
         return (Order(Do.REST, "Nothing is on its way any more."),) if rests else looks
-    if run.state is RunState.PAUSED or run.hold:
+    if run.state is RunState.PAUSED:
         return looks
+    if run.hold:  # who sees nothing begins nothing; a person's no only stops, and rests on no eyes
+        return (*(no for step in run.steps.values() for no in _denied(step)), *looks)
     return (*looks, *_onwards(run, is_looking=bool(looks)))
 
 
@@ -122,14 +124,22 @@ def _asked(step: StepSight, run: RunSight) -> Iterator[Order]:
     if ask is None:
         yield Order(Do.VOID, "Its question is gone.", step.planned.id)
     elif ask.weighed.denied:
-        why = f": {ask.weighed.because}" if ask.weighed.because else "."
-        yield Order(Do.DENY, f"{ask.weighed.denied} said no{why}", step.planned.id)
+        yield from _denied(step)
     elif ask.weighed.is_enough:
         said = "Enough people have approved exactly this."
         yield Order(Do.BEGIN, said, step.planned.id, approvals=ask.weighed.counted)
     elif ask.age >= LIFE_SECONDS:
         said = f"Nobody was in time. {ask.weighed.missing}"
         yield Order(Do.RENEW, said, step.planned.id)
+
+
+def _denied(step: StepSight) -> Iterator[Order]:
+    """What follows from somebody's no, whatever else is so."""
+    if step.state is not StepState.ASKING or step.ask is None or not step.ask.weighed.denied:
+        return
+    said = step.ask.weighed
+    why = f": {said.because}" if said.because else "."
+    yield Order(Do.DENY, f"{said.denied} said no{why}", step.planned.id)
 
 
 def _begun(step: StepSight, run: RunSight) -> Iterator[Order]:

@@ -6,7 +6,7 @@ from django.db import models
 
 from recovery.brief.models import Decision
 from recovery.core.guarded import Guarded
-from recovery.drp.approvals.facts import ASK_MOVES, AskState
+from recovery.drp.approvals.facts import ASK_MOVES, AskState, spoken_rules
 from recovery.drp.drills import models as drills  # noqa: F401 - Django finds them from here
 from recovery.drp.facts import (
     ACT_MOVES,
@@ -223,7 +223,7 @@ class BreakGlass(Guarded):
         constraints = [models.UniqueConstraint(fields=["ask"], name="one_break_glass_per_question")]
 
     def __str__(self) -> str:
-        return f"{self.by} broke glass in {self.ask.step}: {', '.join(self.rules)}"
+        return f"{self.by} broke glass in {self.ask.step}: {spoken_rules(self.rules)}"
 
 
 class Approval(Guarded):

@@ -21,7 +21,7 @@ from dashboard.acts import passkeys, runs
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.pulse import unwatched
-from dashboard.views.drp.forms import RULES, Glass, No, Yes
+from dashboard.views.drp.forms import Glass, No, Yes
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from recovery.backups.exported import ExportView, there_of
@@ -30,7 +30,7 @@ from recovery.core import clock
 from recovery.core.consent import Assertion
 from recovery.core.errors import Conflict, Refused, TocsinError
 from recovery.drp.actions.answers import check_seen
-from recovery.drp.approvals.facts import Rule
+from recovery.drp.approvals.facts import Rule, spoken_rules
 from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Kind
 from recovery.drp.views.asks import AskPage, breakable, view_ask
@@ -217,7 +217,7 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         ask=page,
         exports=exports,
         unexported=_unexported(page, exports),
-        overridden=[RULES[Rule(one)] for one in page.broken.rules] if page.broken else [],
+        overridden=spoken_rules(page.broken.rules) if page.broken else "",
         changed=answered.changed,
         person=person,
         is_mine=may(role, May.ANSWER) and not page.refusal,

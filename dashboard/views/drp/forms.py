@@ -7,15 +7,9 @@ from collections.abc import Sequence
 from django import forms
 
 from dashboard.forms import Reason, TypedName
-from recovery.drp.approvals.facts import Rule
+from recovery.drp.approvals.facts import RULES, Rule
 from recovery.drp.facts import Mode
 from recovery.drp.planning.leaving import Leaving
-
-RULES = {
-    Rule.REQUESTER_APPROVES: "Who asked for the run approves it",
-    Rule.EDITOR_APPROVES: "Who wrote the runbook approves it",
-    Rule.TOO_FEW_PEOPLE: "One person is enough where the plan asks for more",
-}
 
 
 class Shown(forms.Form):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,19 @@ class Rule(StrEnum):
     REQUESTER_APPROVES = "requester_approves"
     EDITOR_APPROVES = "editor_approves"
     TOO_FEW_PEOPLE = "too_few_people"
+
+
+RULES: Mapping[str, str] = {
+    Rule.REQUESTER_APPROVES: "Who asked for the run approves it",
+    Rule.EDITOR_APPROVES: "Who wrote the runbook approves it",
+    Rule.TOO_FEW_PEOPLE: "One person is enough where the plan asks for more",
+}
+"""What whoever breaks one says by it, in the words that people read."""
+
+
+def spoken_rules(rules: Collection[str]) -> str:
+    """A rule that nobody knows any more keeps its name."""
+    return ", ".join(RULES.get(rule, rule) for rule in rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from recovery.drp.approvals.facts import LIFE_SECONDS, Question, Rule, Said, Weighed
 from recovery.drp.facts import Factor
 
+WAITS = "Waits for "
+"""How it begins that people are missing, who are named after it."""
+
 
 def weigh(question: Question, approvals: Sequence[Said]) -> Weighed:
     """All that was said to this question."""
@@ -116,7 +119,7 @@ def _missing(count: int, question: Question) -> str:
         return ""
     people = "one more person" if count == 1 else f"{count} more people"
     named = f" out of {', '.join(sorted(question.of))}" if question.of else ""
-    return f"Waits for {people} of role {question.role}{named}."
+    return f"{WAITS}{people} of role {question.role}{named}."
 
 
 def refuse_answer(person: str, principal: str, roles: frozenset[str], question: Question) -> str:

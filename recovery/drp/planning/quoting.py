@@ -10,9 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.plan import Doubt, PlannedStep, Quote
+from recovery.drp.plan import Doubt, Plan, PlannedStep, Quote
 from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
+from recovery.drp.planning.leaving import BY_HAND
 from recovery.drp.runbooks.schema import Runbook
+
+NOTHING = "It loses nothing"
+HANDED_OVER = frozenset({Kind.PROMOTE_DATABASES, Kind.SWITCH_TRAFFIC})
+"""What becomes of databases whose primaries live, where nothing of them is restored or let go."""
 
 
 def quotes(
@@ -21,6 +26,23 @@ def quotes(
     """Of what is restored, then of what is promoted."""
     restored = _restored(runbook, wish, inventory, steps)
     return (*restored, *_promoted(wish, inventory, steps))
+
+
+def loses_nothing(plan: Plan) -> str:
+    """Why no data are lost by a plan that quotes nothing; empty where nobody can tell."""
+    by_hand = any(one.target.type == "database" and one.reason == BY_HAND for one in plan.left_out)
+    if plan.quotes or by_hand:
+        return ""
+    taken = [
+        step
+        for step in plan.steps
+        if any(target.type == "database" for wave in step.waves for target in wave)
+    ]
+    if not taken:
+        return f"{NOTHING}: this plan moves no database."
+    if plan.mode is Mode.PLANNED and all(step.kind in HANDED_OVER for step in taken):
+        return f"{NOTHING}: each primary lives, and hands over what it acknowledged."
+    return ""
 
 
 def _restored(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from recovery.alarms.models import Alarm
+from recovery.audit.models import AuditEntry
 from recovery.core import incarnations
 from recovery.core.consent import GlassWord, Word
 from recovery.core.mandate import Glass, Mandate, Yes, refuse_mandate
@@ -75,6 +78,13 @@ def glass_word(run: Run, row: RunStep, ask: Ask, broken: BreakGlass) -> GlassWor
 def glass_alarm(ask: Ask) -> str:
     """The key of the alarm that tells everybody."""
     return f"break-glass:{ask.pk}"
+
+
+def ends_of(asks: Collection[UUID]) -> Mapping[str, datetime]:
+    """When each of these questions was over, by its id; none of one that is open."""
+    ids = [str(pk) for pk in asks]
+    rows = AuditEntry.objects.filter(object_type=Ask.TYPE, object_id__in=ids, object_version__gt=1)
+    return {row.object_id: row.recorded_at for row in rows.order_by("object_version")}
 
 
 def _broken(run: Run, row: RunStep, ask: Ask) -> BreakGlass | None:

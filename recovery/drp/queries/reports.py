@@ -22,6 +22,7 @@ from recovery.drp.models import (
     RunStep,
 )
 from recovery.drp.plan import Plan, PlannedStep
+from recovery.drp.queries.approvals import ends_of
 from recovery.drp.queries.drilled import drill_facts, with_covers
 from recovery.drp.queries.people import database_now
 from recovery.drp.queries.runs import plan_of
@@ -190,7 +191,7 @@ class _Rows:
             Approval.objects.filter(ask__in=asks).select_related("ask", "use").order_by("given_at")
         )
         self.broken = list(BreakGlass.objects.filter(ask__in=asks).select_related("ask"))
-        self.ended = _ends(asks)
+        self.ended = ends_of(asks)
 
     def step(self, row: RunStep, planned: PlannedStep, moments: Sequence[Moment]) -> facts.StepFact:
         return facts.StepFact(
@@ -241,13 +242,6 @@ def _by_step(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
     for row in rows:
         found[row.step_id].append(row)
     return found
-
-
-def _ends(asks: Sequence[UUID]) -> Mapping[str, datetime]:
-    """When each question was over."""
-    ids = [str(pk) for pk in asks]
-    rows = AuditEntry.objects.filter(object_type=Ask.TYPE, object_id__in=ids, object_version__gt=1)
-    return {row.object_id: row.recorded_at for row in rows.order_by("object_version")}
 
 
 def _act(act: Act) -> facts.ActFact:

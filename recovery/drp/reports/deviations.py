@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recovery.drp.approvals.facts import spoken_rules
 from recovery.drp.facts import RunState, StepState
 from recovery.drp.planning.leaving import ALTHOUGH
 from recovery.drp.reports.document import Deviation
@@ -77,7 +78,7 @@ def _of_asks(step: StepFact) -> Iterator[Deviation]:
             length = span(ask.asked_at, ask.ended_at)
             yield Deviation(what, step.title, "", ask.end_reason, ask.asked_at, length)
     for glass in step.broken:
-        reason = f"{', '.join(glass.rules)}: {glass.reason}"
+        reason = f"{spoken_rules(glass.rules)}: {glass.reason}"
         yield Deviation("break-glass", step.title, glass.by, reason, glass.at)
 
 

@@ -17,33 +17,28 @@ import rfc8785
 from recovery.backups.words import counted, spoken
 from recovery.core.consent import Pin, challenge
 from recovery.drp import queries
-from recovery.drp.approvals.facts import AskState, Question, Rule
+from recovery.drp.approvals.facts import Question, Rule
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer
-from recovery.drp.facts import DANGEROUS, Kind, RunState
+from recovery.drp.facts import DANGEROUS, Kind, Mode
 from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
 from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.queries.world import unfit_of
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
+from recovery.drp.views.ended import Ended, ended
 from recovery.drp.views.lines import named_lines
 from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, answerers, principals
 
 LOSING = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.APPROVAL})
 RETURNING = frozenset({Kind.KEEP_COPIES, Kind.EXPORT_COPIES, Kind.LIFT_FENCE, Kind.DISCARD_COPIES})
-ABORTS = frozenset({RunState.ABORTING, RunState.ABORTED})
-OVER = {
-    AskState.USED: "It was approved, and its step has begun.",
-    AskState.DENIED: "Somebody said no to it.",
-    AskState.VOID: "It is void: what was shown has changed since.",
-    AskState.EXPIRED: "Nobody was in time; it is asked anew.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +91,8 @@ class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
     `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not;
     `is_enough`: nobody more is wanted; `unfit`: what finds no host elsewhere as of now; `quotes`,
-    `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now."""
+    `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now; `ended`: how
+    and when it was over, None: it is open."""
 
     row: Ask
     run: Run
@@ -118,6 +114,7 @@ class AskPage:
     is_enough: bool = False
     unfit: tuple[Unfit, ...] = ()
     unseen: str = ""
+    ended: Ended | None = None
 
     @property
     def leaving(self) -> Leaving | None:
@@ -143,7 +140,7 @@ class AskPage:
 
     @property
     def is_open(self) -> bool:
-        return self.row.state == AskState.OPEN and self.row.round == self.row.step.round
+        return self.ended is None
 
     @property
     def yes(self) -> tuple[str, ...]:
@@ -151,13 +148,15 @@ class AskPage:
 
     @property
     def over(self) -> str:
-        if self.row.state == AskState.VOID and self.run.state in ABORTS:
-            return f"It is withdrawn. {self.row.end_reason}"
-        return "" if self.is_open else OVER.get(AskState(self.row.state), "It is over.")
+        return self.ended.said if self.ended else ""
 
     @property
     def expires_at(self) -> datetime:
         return self.row.asked_at + LIFE
+
+    @property
+    def is_drill(self) -> bool:
+        return self.plan.mode is Mode.DRILL
 
     @property
     def is_about_all(self) -> bool:
@@ -181,6 +180,11 @@ class AskPage:
     def may_lose(self) -> bool:
         """It decides which copy is the truth."""
         return self.planned.kind in LOSING
+
+    @property
+    def loses_nothing(self) -> str:
+        """Why, where the plan quotes nothing because there is nothing to quote."""
+        return loses_nothing(self.plan) if self.may_lose else ""
 
     @property
     def returned(self) -> tuple[Move, ...]:
@@ -253,6 +257,7 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         is_enough=is_enough,
         unfit=unfit_of(plan),
         unseen=refuse_unseen(plan, unwatched=unwatched),
+        ended=ended(row),
     )
 
 

@@ -17,6 +17,7 @@ from recovery.drp.models import Run
 from recovery.drp.path import critical_path
 from recovery.drp.plan import Quote
 from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Runbook
@@ -108,6 +109,11 @@ class RunView:
     @property
     def leaving(self) -> Leaving | None:
         return leaving(self.sight.plan)
+
+    @property
+    def loses_nothing(self) -> str:
+        """Why, where its plan quotes nothing because there is nothing to quote."""
+        return loses_nothing(self.sight.plan)
 
     @property
     def state(self) -> RunState:

@@ -248,7 +248,8 @@ def test_break_glass_names_its_rules_tells_everyone_and_serves_once(ground: Grou
     with pytest.raises(Conflict, match="broke glass for this already"):
         ground.glass("fence", "emil", *rules)
     alarm = Alarm.objects.get(key__startswith="break-glass:")
-    assert "requester_approves, too_few_people" in alarm.title
+    said = "Who asked for the run approves it, One person is enough where the plan asks for more"
+    assert said in alarm.title, "nobody reads the names of rules"
     ground.say("fence", "dora")
     ground.look()
     assert ground.step("fence").state == "done"

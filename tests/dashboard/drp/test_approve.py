@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import (
     TOTP,
@@ -19,10 +20,13 @@ from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.drp import actions, queries
+from recovery.drp.facts import Mode
 from recovery.drp.models import Approval, BreakGlass
 from recovery.drp.press import Press
+from recovery.drp.queries.approvals import ends_of
 from recovery.inventory.models import Database, Host
-from tests.actions.drp.ground import Ground
+from tests.actions.drp import ground as staging
+from tests.actions.drp.ground import Ground, short_runbook
 from tests.dashboard.drp.conftest import Desk, Enter, text
 from tests.support.fleet import BY, NOW, lose
 
@@ -174,6 +178,13 @@ def test_a_no_takes_a_reason_and_pauses_the_run(ground: Ground, enter: Enter) ->
     ground.look()
     assert ground.run.state == "paused"
     assert "chloe said no" in ground.run.state_reason
+    page = chloe.read()
+    ended = ends_of([ground.ask("fence").pk])[str(ground.ask("fence").pk)]
+    assert "Expires in" not in page
+    assert f'<dt>Ended</dt><dd class="digits">{ended:%H:%M:%S}</dd>' in page
+    assert "somebody said no</dd>" in page
+    assert "It is over since" in page
+    assert "denied" not in page, "no state of ours is a word of people"
 
 
 def test_glass_is_broken_by_an_administrator_by_name_and_tells_everybody(
@@ -189,7 +200,9 @@ def test_glass_is_broken_by_an_administrator_by_name_and_tells_everybody(
     assert not BreakGlass.objects.exists(), "it is not signed yet"
     done = emil.break_glass("editor_approves", "too_few_people")
     assert done.status_code == 302
-    assert Alarm.objects.filter(title__contains="emil broke glass").exists()
+    assert Alarm.objects.filter(
+        title__contains="fence: Who wrote the runbook approves it, One person is enough"
+    ).exists()
     assert (
         "emil broke glass: Who wrote the runbook approves it, One person is enough" in emil.read()
     )
@@ -259,3 +272,44 @@ def test_a_prepared_run_asks_nobody(ground: Ground, enter: Enter) -> None:
     assert "Waits for a yes" in overview
     assert "Read and answer: Tell" in overview
     assert "Read and answer: Tell" not in text(enter("vera").get("/"))
+
+
+def test_a_plan_that_moves_no_database_says_that_it_loses_nothing(
+    ground: Ground, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = short_runbook().decode().split("steps:\n")[0]
+    question = """\
+  - id: fence
+    title: Go on
+    stage: activation
+    owner: responder
+    timeout: 5m
+    undo: Say no.
+    approval: {role: approver, count: 1}
+    do: {kind: approval, question: Do we go on}
+"""
+    monkeypatch.setattr(staging, "short_runbook", f"{head}steps:\n{question}".encode)
+    ground.begin()
+    ground.look()
+    page = Desk(ground, enter("bruno"), "bruno", "fence").read()
+    assert "It loses nothing: this plan moves no database." in page
+    assert "Nobody quoted it" not in page
+
+
+def test_the_approval_of_a_drill_says_what_the_drill_does(ground: Ground, enter: Enter) -> None:
+    ground.prepare(Mode.DRILL)
+    ground.press(Press.START)
+    ground.until("fence")
+    page = Desk(ground, enter("bruno"), "bruno", "fence").read()
+    assert ">DRILL<" in page
+    assert "production is untouched. In a real run: Fences PAR1" in page
+    assert "is taken as lost and stays as it is." in page
+    assert "takes over.</p>" not in page
+    ground.say("fence", "bruno")
+    ground.say("fence", "chloe")
+    ground.look()
+    ground.look()
+    page = Desk(ground, enter("bruno"), "bruno", "promote").read()
+    assert "no standby is promoted; a copy is restored on hosts for drills alone." in page
+    assert "Point of no return" not in page
+    assert "Everything after these moments is lost." not in page

@@ -12,6 +12,7 @@ from dashboard.screen import Screen
 from dashboard.views.drp.runs import SAYS
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
+from recovery.drp.queries.promises import promised
 from recovery.drp.sights import Heard
 from tests.actions.drp.drills.ground import drill_host
 from tests.actions.drp.ground import Ground
@@ -258,3 +259,17 @@ def test_every_panel_of_a_run_is_a_function_of_rows_and_role(ground: Ground) -> 
             assert "<form" not in first
     for nobodys in ("run-voice:999", "run-steps:x", "ask-state:x", f"ask-state:{ground.run.pk}"):
         assert "hidden" in draw(nobodys, Screen(Role.ADMIN))
+
+
+def test_what_was_told_of_a_promise_stands_once_and_stays_true_after_the_yes(
+    ground: Ground,
+) -> None:
+    ground.begin()
+    ground.look()
+    ground.look(promised(ground.run)[0].rto * 0.6)
+    then = "When this was told it waited for one more person of role approver."
+    promises = panel(ground, "promises")
+    assert then in promises
+    assert promises.count(then) == promises.count("% of the time promised for")
+    assert "50 % of the time promised for" in panel(ground, "voice")
+    assert then not in panel(ground, "voice"), "it stands below"

@@ -293,6 +293,20 @@ def test_a_hold_begins_nothing() -> None:
     )
 
 
+def test_a_no_pauses_a_run_that_a_hold_keeps_from_beginning_and_a_yes_begins_nothing() -> None:
+    """It only stops: it needs nobody who sees."""
+    book = running(step(Kind.FENCE_DATACENTER))
+    take(book)
+    book.approve("one", Weighed(("yes",), (), ""))
+    assert next_orders(replace(book.sight(), hold="Tocsin is blind.")) == ()
+    book.approve("one", Weighed((), (), "", denied="chloe", because="The site is back."))
+    (no,) = next_orders(replace(book.sight(), hold="Tocsin is blind."))
+    assert (no.do, no.step, no.reason) == ("deny", "one", "chloe said no: The site is back.")
+    assert no in next_orders(book.sight()), "as it would do if it saw"
+    book.write(no)
+    assert book.state is RunState.PAUSED
+
+
 def test_a_simulation_settles_each_step_as_expected_and_does_nothing() -> None:
     steps = [step(kind, id=kind.replace("_", "-")) for kind in ACTING]
     steps.append(step(id="last", needs=("check",)))

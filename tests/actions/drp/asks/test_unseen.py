@@ -34,6 +34,19 @@ def test_while_tocsin_is_blind_a_yes_is_refused_a_no_is_not(asked: Ground) -> No
     asked.say("fence", "chloe", yes=False)
 
 
+def test_a_no_pauses_the_run_while_tocsin_is_blind_and_nothing_else_of_it_moves(
+    asked: Ground,
+) -> None:
+    go_blind(reasons=[WHY], actor=BY, now=NOW)
+    asked.say("fence", "chloe", yes=False)
+    before = asked.acts()
+    asked.cycle.carry_on(actor=asked.actor, now=asked.now, monotonic=asked.mono, hold=WHY)
+    assert (asked.run.state, asked.step("fence").state) == ("paused", "pending")
+    assert "chloe said no: It comes back." in asked.run.state_reason
+    assert asked.ask("fence").state == "denied"
+    assert asked.acts() == before
+
+
 def test_the_same_yes_is_taken_once_tocsin_sees_again(asked: Ground) -> None:
     go_blind(reasons=[WHY], actor=BY, now=NOW)
     see_again(actor=BY, now=NOW)

@@ -1,0 +1,41 @@
+"""What the steps of one plan do, in words: of a drill, what a drill does."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.drp.facts import Kind, Mode
+from recovery.drp.hands import DRILL_MAKERS
+from recovery.drp.hands.drilling import Would
+from recovery.drp.views.lines import IN_DRILLS, named_lines
+from tests.decisions.drp.books import book
+from tests.decisions.drp.worlds import drill, plan
+
+
+def test_datacenters_are_named() -> None:
+    lines = {line.id: line for line in named_lines(book(), plan())}
+    assert lines["fence"].does == "Fences PAR1, by leases ended."
+    assert lines["promote-business"].is_brink
+
+
+def test_a_drill_says_of_each_step_that_production_is_untouched() -> None:
+    lines = {line.id: line for line in named_lines(book(), drill())}
+    assert lines["fence"].does == (
+        "Drill: said and not done; production is untouched. In a real run: Fences PAR1, by leases"
+        " ended."
+    )
+    assert "no standby is promoted; a copy is restored" in lines["promote-business"].does
+    assert "on hosts for drills alone" in lines["restore-starter"].does
+    assert all(line.does.startswith("Drill") for line in lines.values())
+    assert not any(line.is_brink for line in lines.values()), "all of it is removed"
+    assert "Nothing of production is touched" in lines["promote-business"].back
+
+
+@pytest.mark.parametrize("kind", DRILL_MAKERS)
+def test_what_is_said_of_a_kind_is_what_its_hand_does(kind: Kind) -> None:
+    assert (DRILL_MAKERS[kind] is Would) == (kind not in IN_DRILLS)
+
+
+def test_no_other_mode_is_told_as_a_drill() -> None:
+    for mode in set(Mode) - {Mode.DRILL, Mode.PLANNED}:
+        assert not any("Drill" in line.does for line in named_lines(book(), plan(mode=mode)))
