@@ -24,7 +24,17 @@ from recovery.operations import queries as operation_queries
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.scheduling import stories
-from recovery.scheduling.facts import Confirm, Decision, Kind, Lose, Place, Readopt, Start, Stop
+from recovery.scheduling.facts import (
+    Cause,
+    Confirm,
+    Decision,
+    Kind,
+    Lose,
+    Place,
+    Readopt,
+    Start,
+    Stop,
+)
 from recovery.scheduling.models import Release
 from recovery.scheduling.ports import free_ports
 
@@ -116,7 +126,12 @@ def place_containers(*, orders: Sequence[Place], actor: Actor, now: datetime) ->
             reason=reason,
             now=now,
         )
-        stories.tell_placed(seats=seats, actor=actor, now=now)
+        suspected = {
+            seat.pk
+            for seat, order in zip(seats, group, strict=True)
+            if order.cause is Cause.SUSPECT
+        }
+        stories.tell_placed(seats=seats, suspected=suspected, actor=actor, now=now)
         started = [(seat, order) for seat, order in zip(seats, group, strict=True) if order.start]
         operations.request_operations(
             verb=Verb.START,
@@ -140,7 +155,8 @@ def confirm_placements(*, orders: Sequence[Confirm], actor: Actor, now: datetime
             reason=reason,
             now=now,
         )
-        stories.tell_confirmed(seats=changed, actor=actor, now=now)
+        moved = {UUID(order.seat) for order in group if order.is_move}
+        stories.tell_confirmed(seats=changed, moved=moved, actor=actor, now=now)
         reserved = {order.seat for order in group if order.start}
         operations.request_operations(
             verb=Verb.START,

@@ -194,11 +194,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The provisional seat becomes the seat of record; `start`: it was only reserved so far."""
+    """The provisional seat becomes the seat of record; `start`: it was only reserved so far;
+    `is_move`: the old one was moved from, and nothing was suspected."""
 
     seat: str
     reason: str
     start: bool = False
+    is_move: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,8 @@ def _confirm_following(slot: _Slot, following: SeatFact) -> None:
         return
     told = "the old seat is gone: this one takes over"
     start = following.state is SeatState.PLANNED and not following.asked
-    slot.plan.orders.append(Confirm(following.id, told, start))
+    is_move = start or not slot.lost
+    slot.plan.orders.append(Confirm(following.id, told, start, is_move))
     slot.current, slot.following = following, None
 
 
@@ -343,7 +344,8 @@ def _move(slot: _Slot, seat: SeatFact, cause: Cause) -> None:
         if slot.app.kind is not Kind.STATELESS:
             slot.plan.orders.append(Stop(seat.id, reason))
         elif _serves(slot, slot.following):
-            slot.plan.orders.append(Confirm(slot.following.id, f"{reason}, and it runs"))
+            told = f"{reason}, and it runs"
+            slot.plan.orders.append(Confirm(slot.following.id, told, is_move=True))
             slot.plan.orders.append(Stop(seat.id, reason))
             slot.current, slot.following = slot.following, None
     elif slot.app.kind is Kind.STATELESS:

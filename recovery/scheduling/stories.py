@@ -17,20 +17,31 @@ NAMED = 6
 """Containers named in one line; the rest is counted."""
 
 
-def tell_placed(*, seats: Sequence[Placement], actor: Actor, now: datetime) -> None:
-    """Which containers were given a seat where; those on suspicion alone are told apart."""
-    sure = [seat for seat in seats if not seat.provisional]
-    ahead = [seat for seat in seats if seat.provisional]
-    _tell_seats(sure, "placed", _placed, actor=actor, happened_at=now, now=now)
-    _tell_seats(ahead, "placed ahead", _placed_ahead, actor=actor, happened_at=now, now=now)
+def tell_placed(
+    *, seats: Sequence[Placement], suspected: Collection[UUID], actor: Actor, now: datetime
+) -> None:
+    """Which containers were given a seat where; told apart are those on suspicion alone
+    (`suspected`), and those beside an old seat that is moved from."""
+    groups: dict[str, list[Placement]] = defaultdict(list)
+    for seat in seats:
+        ahead = "placed ahead" if seat.pk in suspected else "placed beside"
+        groups[ahead if seat.provisional else "placed"].append(seat)
+    for kind, group in groups.items():
+        _tell_seats(group, kind, PLACED[kind], actor=actor, happened_at=now, now=now)
 
 
-def tell_confirmed(*, seats: Sequence[Placement], actor: Actor, now: datetime) -> None:
+def tell_confirmed(
+    *, seats: Sequence[Placement], moved: Collection[UUID], actor: Actor, now: datetime
+) -> None:
     """Seats begun on suspicion count from now on: told with the instant of their beginning,
-    because before the verdict there was no story to tell it in."""
-    if seats:
-        began = min(seat.planned_at for seat in seats)
-        _tell_seats(seats, "confirmed", _began_ahead, actor=actor, happened_at=began, now=now)
+    because before the verdict there was no story to tell it in. Those of a move (`moved`) take
+    over now, for the new one answers."""
+    ahead = [seat for seat in seats if seat.pk not in moved]
+    if ahead:
+        began = min(seat.planned_at for seat in ahead)
+        _tell_seats(ahead, "confirmed", _began_ahead, actor=actor, happened_at=began, now=now)
+    if over := [seat for seat in seats if seat.pk in moved]:
+        _tell_seats(over, "took over", _took_over, actor=actor, happened_at=now, now=now)
 
 
 def tell_holds(*, held: Mapping[tuple[str, int], str], actor: Actor, now: datetime) -> None:
@@ -100,6 +111,21 @@ def _placed(many: int, where: str) -> str:
 
 def _placed_ahead(many: int, where: str) -> str:
     return f"{_containers(many)} placed ahead, on suspicion: {where}"
+
+
+def _placed_beside(many: int, where: str) -> str:
+    return f"{_containers(many)} placed beside the old one, which is moved from: {where}"
+
+
+PLACED: Mapping[str, Callable[[int, str], str]] = {
+    "placed": _placed,
+    "placed ahead": _placed_ahead,
+    "placed beside": _placed_beside,
+}
+
+
+def _took_over(many: int, where: str) -> str:
+    return f"{_containers(many)} took over: {where}"
 
 
 def _began_ahead(many: int, where: str) -> str:
