@@ -66,7 +66,7 @@ class World:
     """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
     keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
     the plan leaves as they are, `leaving`: so in a sentence; `unfit`: what finds no host elsewhere,
-    where that was asked."""
+    where that was asked; `room`: where there has to be some, if not just in `into`."""
 
     lost: str
     into: str
@@ -78,6 +78,7 @@ class World:
     out: frozenset[str] = frozenset()
     leaving: str = ""
     unfit: tuple[Unfit, ...] = ()
+    room: str = ""
 
     def asked(self, kind: str) -> list[ServiceLook]:
         """The services of this kind that the question is about."""
@@ -157,7 +158,8 @@ def _room(world: World) -> Look:
     needs = sum(one.needs for one in rows)
     if not needs:
         return Look(ALL, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
-    said = f"{needs} MiB are needed, {free} MiB are free in {world.into}.{_not_in(rows, free)}"
+    where = world.room or f"in {world.into}"
+    said = f"{needs} MiB are needed, {free} MiB are free {where}.{_not_in(rows, free)}"
     lacks = [one for one in world.unfit if one.name in {row.name for row in rows}]
     if lacks:
         more = f"; and {len(lacks) - NAMED} more" if len(lacks) > NAMED else ""

@@ -156,6 +156,9 @@ class Command(BaseCommand):
             if move.held:
                 said = f"{move.target.name}: {move.choice}. {move.held} {move.where}"
                 self.stdout.write(said.strip())
+        for step in seen.steps if seen else ():
+            if not step.works:
+                self.stdout.write(f"{step.line.title}: would not work now. {step.said}")
         self.stdout.write(f"{row} is prepared. Nothing of it has begun.")
 
     def _press(self, options: dict[str, Any]) -> None:

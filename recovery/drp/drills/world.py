@@ -35,6 +35,7 @@ def drill_world(
         blind=blind or blind_reason(),
         frozen=TAKEN,
         only=only,
+        room="on the hosts for drills",
     )
 
 

@@ -20,6 +20,7 @@ from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
 from recovery.drp.planning.inventory import Wish
 from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
@@ -80,6 +81,13 @@ class Preview:
     @property
     def quotes(self) -> tuple[QuoteLine, ...]:
         return tuple(quote_line(one) for one in self.plan.quotes)
+
+    @property
+    def loses_nothing(self) -> str:
+        """Why, where it quotes nothing because there is nothing to quote."""
+        if self.plan.mode in {Mode.DRILL, Mode.SIMULATION}:
+            return f"A {self.plan.mode} loses nothing: production is not touched"
+        return loses_nothing(self.plan).removesuffix(".")
 
     @property
     def leaving(self) -> Leaving | None:

@@ -19,6 +19,18 @@ from recovery.drp.plan import Move, Target
 from recovery.drp.press import Press
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.conftest import Enter
+from tests.dashboard.drp.test_start import write_plain
+
+SILENT = """\
+  - id: silent
+    title: Is it silent
+    stage: activation
+    owner: responder
+    timeout: 2m
+    undo: Nothing is changed by it.
+    needs: []
+    do: {kind: check, that: datacenter_is_silent}
+"""
 
 
 def post(client: Client, path: str, **told: object) -> Any:
@@ -125,6 +137,14 @@ def test_the_command_line_does_the_same_acts_under_a_persons_name(ground: Ground
     assert "ends" in command("abort", number, *by)
     with pytest.raises(CommandError, match="There is no DRP-0999"):
         command("show", "999")
+
+
+def test_what_would_not_work_now_is_said_before_anybody_starts_it(ground: Ground) -> None:
+    write_plain(SILENT)
+    which = ("plain", "--mode", "simulation", "--lost", "PAR1", "--into", "OSU2")
+    said = command("prepare", *which, "--by", "amelie", "--reason", "To see.")
+    assert said.startswith("Is it silent: would not work now. 0 of ")
+    assert "is prepared" in said
 
 
 def test_a_no_is_said_on_the_command_line_too(ground: Ground) -> None:

@@ -102,6 +102,7 @@ def test_a_simulation_says_of_each_step_what_it_would_do(ground: Ground, enter: 
     assert "2 in 2 waves: ident, orders." in page
     assert "Point of no return." in page
     assert "somebody else approves" in page
+    assert "A simulation loses nothing: production is not touched." in page
     done = prepare(client, WHICH.format("simulation").replace("plain", "datacenter-lost"))
     assert done["Location"] == f"/recovery/runs/{ground.run.number}/"
 

@@ -109,6 +109,8 @@ def test_what_finds_no_room_is_named_and_what_stays_takes_none() -> None:
         55,
         "1800 MiB are needed, 1000 MiB are free in OSU2. No room for tiles (800 MiB).",
     )
+    drilled = look(Condition.CAPACITY_IS_THERE, replace(there, room="on the hosts for drills"))
+    assert "1000 MiB are free on the hosts for drills." in drilled.said
     less = replace(there, out=frozenset({big.key}), leaving="This plan leaves tiles down.")
     assert look(Condition.CAPACITY_IS_THERE, less).holds()
 
