@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from recovery.drp.facts import Mode
 from recovery.drp.plan import EXPORT, FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
+from recovery.drp.planning.leaving import BY_HAND
 
 Epochs = Mapping[str, int]
 OLD_DRILL = (
@@ -89,10 +90,16 @@ def _steps(approved: Plan, now: Plan, ours: _Ours, ended: Collection[str]) -> It
         yield f"Step {name} is new in the runbook."
     for name, step in before.items():
         if name in after and name not in ended:
-            yield from _step(step, after[name], ours)
+            yield from _step(step, after[name], ours, _is_by_our_hand(name, now, ours))
 
 
-def _step(was: PlannedStep, then: PlannedStep, ours: _Ours) -> Iterator[str]:
+def _is_by_our_hand(step: str, now: Plan, ours: _Ours) -> bool:
+    """All that people would do there by hand is what this run moves itself."""
+    found = [one for one in now.left_out if one.step == step and one.reason == BY_HAND]
+    return bool(found) and all(ours.touched(one.target.key) for one in found)
+
+
+def _step(was: PlannedStep, then: PlannedStep, ours: _Ours, is_ours: bool) -> Iterator[str]:
     old = {target.key: target for wave in was.waves for target in wave}
     new = {target.key: target for wave in then.waves for target in wave}
     for key, target in old.items():
@@ -101,9 +108,10 @@ def _step(was: PlannedStep, then: PlannedStep, ours: _Ours) -> Iterator[str]:
                 yield f"{was.id}: {target.name} is no target of it any more."
         elif (word := _epoch(target, new[key], ours)) != "":
             yield f"{was.id}: {word}"
-    for key in (
-        new.keys() - old.keys() - ours.busy
-    ):  # no standby of it stands by while it is promoted
+    # No standby of it stands by while it is promoted.
+    for key in new.keys() - old.keys() - ours.busy:
+        if is_ours and new[key].type == "tocsin":
+            continue
         yield f"{was.id}: {new[key].name} is a target of it now, and was not when it was approved."
     if _rest(was) != _rest(then):
         yield f"{was.id} does something else now than what was approved."

@@ -192,6 +192,24 @@ def test_a_standby_that_is_being_promoted_by_us_puts_its_database_into_no_other_
     assert drift(was, now, ours=epochs), "what was promoted and has no standby is shown again"
 
 
+def test_what_this_run_switches_itself_is_nobodys_to_move_by_hand() -> None:
+    """The shipped evacuation has people move what has no standby there: nothing, as approved."""
+    rows = (database("orders"), database("ident"))
+    was = plan("evacuation", Mode.PLANNED, inventory(databases=rows))
+    bare = replace(rows[0], standbys=frozenset())
+    now = plan("evacuation", Mode.PLANNED, inventory(databases=(bare, rows[1])))
+    said = "business-by-hand: Move the business databases that have no standby there is a target"
+    orders = "database:db-orders"
+    assert any(one.startswith(said) for one in drift(was, now))
+    assert not any(one.startswith(said) for one in drift(was, now, busy={orders}))
+    assert not any(one.startswith(said) for one in drift(was, now, ours={orders: 8}))
+    both = inventory(databases=(bare, replace(rows[1], standbys=frozenset())))
+    then = plan("evacuation", Mode.PLANNED, both)
+    assert any(one.startswith(said) for one in drift(was, then, busy={orders})), (
+        "ident is another's"
+    )
+
+
 def test_whatever_a_step_restores_is_quoted() -> None:
     text = raw().replace("plan: starter", "plan: business", 1)
     there = read_runbook(text.encode(), "lost.yaml")
