@@ -162,26 +162,41 @@ def run_next(screen: Screen, key: str) -> Context | None:
         "mine": mine,
         "buttons": buttons,
         "start": _of(buttons, Press.START),
-        "anew": _anew(run) if screen.may(May.RUN) else "",
+        "anew": _anew(run, screen) if screen.may(May.RUN) else None,
     }
 
 
-def _anew(run: RunView) -> str:
-    """Where the same is planned by what is so now, if production is not done with it: it was
-    aborted, or drifted before anybody started it. Empty: nothing is, or it was planned since."""
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What leads on from a run that ended before production was done with it."""
+
+    href: str
+    says: str
+    why: str
+
+
+def _anew(run: RunView, screen: Screen) -> Anew | None:
+    """Where the same is planned by what is so now: it was aborted, or drifted before anybody
+    started it. None: it was planned since, or nothing of it was for production. Nothing living is
+    emptied into what was lost meanwhile: people decide about that first."""
     drifted = run.state is RunState.PREPARED and run.sight.drift
     if run.mode not in {Mode.DISASTER, Mode.PLANNED}:
-        return ""
+        return None
     if not (run.state is RunState.ABORTED or drifted) or is_followed(run.row):
-        return ""
+        return None
+    lost, into = screen.lost_sites, run.row.into
+    if into in lost and run.mode is Mode.PLANNED:
+        return Anew(f"/recovery/{into}/", f"Activate or wait? {into}", f"{into} is lost.")
+    left = [site.name for site in screen.sites if site.name not in {*lost, run.row.lost}]
     same = {
         "runbook": run.row.runbook.name,
         "mode": run.row.mode,
         "lost": run.row.lost,
-        "into": run.row.into,
+        "into": into if into not in lost else next(iter(left), into),
         "origin": run.sight.plan.origin or "",
     }
-    return f"/recovery/start/?{urlencode(same)}"
+    why = f"What {run.row} did stays done, and is not done again."
+    return Anew(f"/recovery/start/?{urlencode(same)}", "Plan it anew…", why)
 
 
 def _of(buttons: list[Button], press: Press) -> Button | None:

@@ -6,15 +6,18 @@ import re
 from html import unescape
 from uuid import uuid4
 
+import pytest
+
 from recovery.core.clock import ManualClock
 from recovery.drp.facts import Mode
 from recovery.drp.press import Press
 from recovery.failover.actions.fences import Cause, raise_fence
-from recovery.inventory.models import Datacenter
-from tests.actions.drp.ground import Ground
+from recovery.inventory.models import Datacenter, Host
+from tests.actions.drp.ground import Ground, short_runbook
 from tests.actions.drp.test_carrying import looks
 from tests.dashboard.drp.conftest import Desk, Enter, text
 from tests.dashboard.drp.test_owners import begin
+from tests.dashboard.losing import lose_datacenter
 from tests.support.fleet import BY
 from tests.support.freezes import freeze
 
@@ -98,6 +101,21 @@ def test_what_was_aborted_is_planned_anew_by_what_is_so_now(ground: Ground, ente
     ground.prepare()
     assert link not in enter("amelie").get(f"/recovery/runs/{ground.run.number}/").content.decode()
     assert link not in enter("amelie").get(page).content.decode(), "somebody has"
+
+
+@pytest.mark.parametrize("mode", [Mode.DISASTER, Mode.PLANNED])
+def test_nothing_is_planned_anew_into_what_was_lost_meanwhile(
+    ground: Ground, enter: Enter, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_both = short_runbook().replace(b"drill, disaster]", b"planned, disaster]")
+    monkeypatch.setattr("tests.actions.drp.ground.short_runbook", lambda: of_both)
+    ground.prepare(mode)
+    ground.press(Press.WITHDRAW)
+    lose_datacenter("OSU2", Host.objects.select_related("datacenter"), ground.now)
+    html = enter("amelie").get(f"/recovery/runs/{ground.run.number}/").content.decode()
+    (href,) = re.findall(r'<a class="btn main" href="([^"]+)">', html)
+    assert (href == "/recovery/OSU2/") == (mode is Mode.PLANNED)
+    assert "into=OSU2" not in href
 
 
 def test_a_drill_and_a_simulation_that_were_aborted_are_over(ground: Ground, enter: Enter) -> None:
