@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 
+from dashboard.permissions import role_of
+from dashboard.views.page import frame
 from recovery.core import clock
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -25,7 +29,8 @@ NO_NUL = "A NUL character stands in the address or in what was sent: no name or 
 
 
 class NoNul:
-    """Nothing with a NUL in its path, query or body goes further: PostgreSQL keeps no such text."""
+    """Nothing with a NUL in its path, query or body goes further: PostgreSQL keeps no such text.
+    What a signed-in person typed into a form is shown to them without it (`NoNulInForms`)."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -41,7 +46,7 @@ class NoNul:
 def _has_nul(request: HttpRequest) -> bool:
     if NUL in request.path or _in_fields(request.GET):
         return True
-    if request.method in SAFE:
+    if request.method in SAFE or is_form(request):
         return False
     sent = request.body  # read before the form is: whoever comes after may want either
     if request.content_type == "application/json":
@@ -51,6 +56,50 @@ def _has_nul(request: HttpRequest) -> bool:
 
 def _in_fields(fields: QueryDict) -> bool:
     return any(NUL in name or any(NUL in one for one in said) for name, said in fields.lists())
+
+
+def is_form(request: HttpRequest) -> bool:
+    """Of a page of ours: not of the API, and none that a password is typed into."""
+    is_ours = not request.path.startswith(("/api/", "/account/"))
+    return is_ours and request.content_type in FORMS
+
+
+class NoNulInForms:
+    """A form with a NUL reaches no view: it is shown again without it, with the field's name. Its
+    place is behind sign-in and the check of the form's token, so that nobody else's words are."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        if request.method in SAFE or not is_form(request) or not _in_fields(request.POST):
+            return None
+        if not request.user.is_authenticated:
+            return HttpResponse(NO_NUL, status=400, content_type="text/plain; charset=utf-8")
+        return typed_again(request)
+
+
+def typed_again(request: HttpRequest) -> HttpResponse:
+    """Whoever typed it reads what is left, and sends it once more."""
+    fields = [
+        (name.replace(NUL, ""), one.replace(NUL, ""), NUL in name or NUL in one)
+        for name, said in request.POST.lists()
+        if name != "csrfmiddlewaretoken"
+        for one in said
+    ]
+    wrong = list(dict.fromkeys(name for name, _, has_nul in fields if has_nul))
+    names = " and ".join(f"“{name.replace('_', ' ')}”" for name in wrong)
+    said = f"A NUL character stands in {names}: no text holds one. Nothing was done."
+    if request.headers.get("HX-Request"):
+        messages.error(request, said)
+        return render(request, "said.html", status=422)
+    context = {"said": said, "fields": fields, **frame(request, role_of(request.user))}
+    return render(request, "pages/typed-again.html", context, status=422)
 
 
 class SessionAge:

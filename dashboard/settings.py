@@ -294,6 +294,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.SessionAge",
+    "dashboard.middleware.NoNulInForms",
 ]
 TEMPLATES = [
     {

@@ -14,12 +14,14 @@ from recovery.access.actions import ROLES
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
-from recovery.drp.press import Press, refuse_press
+from recovery.drp.press import Press, refuse_press, refuse_role
+from recovery.drp.queries.people import people_of
 from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.views.asks import find_ask
 from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
 from recovery.drp.views.ended import ended
+from recovery.drp.views.pressing import able
 from recovery.drp.views.runs import RunView, is_followed, run_lines
 from recovery.drp.views.steps import StepView
 from recovery.drp.views.waiting import LIFE, may_answer
@@ -235,9 +237,12 @@ def _step_buttons(run: RunView, step: StepView, roles: frozenset[str]) -> Iterat
     for press in (Press.RETRY, Press.SKIP, Press.UNDO):
         if step.state is not StepState.FAILED and press is Press.SKIP:
             continue
-        if not refuse_press(press, run.sight, roles, step=name, said="It is asked for."):
-            says = f"{press.capitalize()} “{title}”…"
+        why = refuse_press(press, run.sight, roles, step=name, said="It is asked for.")
+        says = f"{press.capitalize()} “{title}”…"
+        if not why:
             yield Button(press, f"{at}/{press}/{name}/", says)
+        elif press is Press.SKIP and (who := _others(run, name, why)):
+            yield Button(press, "", says, who)
     for item in step.items:
         word = _word(step, item.state)
         if word is None:
@@ -245,6 +250,13 @@ def _step_buttons(run: RunView, step: StepView, roles: frozenset[str]) -> Iterat
         if not refuse_press(word, run.sight, roles, step=name, key=item.key, said="It is."):
             verb = "Write down what you did" if word is Press.REPORT else f"Say of {item.name}"
             yield Button(word, f"{at}/{word}/{name}/?key={item.key}", f"{verb}…")
+
+
+def _others(run: RunView, step: str, why: str) -> str:
+    """Who skips it, where it is skipped, and is not whoever looks."""
+    if why != refuse_role(Press.SKIP, run.sight, frozenset(), step):
+        return ""
+    return " or ".join(able(run.sight, Press.SKIP, step, people_of())) or "nobody is there who may"
 
 
 def _word(step: StepView, state: str) -> Press | None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.acts import fleet as acts
@@ -16,7 +12,8 @@ from dashboard.forms import Note, Reason, Settle, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
-from recovery.core.errors import Refused, TocsinError, Unsure
+from dashboard.views.refusals import answer, attempt
+from recovery.core.errors import Refused
 from recovery.detection.queries import standing_freezes
 from recovery.drp.facts import ENDED
 from recovery.drp.models import Run
@@ -25,24 +22,6 @@ from recovery.inventory.screens import find_host
 from recovery.scheduling import screens as scheduling
 
 FROM_PAGE = "From the page."
-
-
-def answer(request: HttpRequest, do: Callable[[], str], back: str = "/") -> HttpResponse:
-    """Do it and say what came of it: beside the page with a script, after a redirect without."""
-    status = 200
-    try:
-        messages.success(request, do())
-    except Unsure as error:
-        status = 504
-        messages.warning(request, str(error))
-    except TocsinError as error:
-        status = 403 if isinstance(error, Refused) else 409
-        messages.error(request, str(error))
-    if request.headers.get("HX-Request"):
-        return render(request, "said.html", status=status)
-    wanted = request.POST.get("back", back)
-    allowed = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return HttpResponseRedirect(wanted if allowed else back)
 
 
 @require_POST
@@ -287,9 +266,13 @@ def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
 @for_people(May.SETTLE)
 def lift_fence(request: HttpRequest, role: Role, site: str) -> HttpResponse:
     form = Reason(request.POST or None)
+    status = 422 if form.is_bound else 200
     if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(request, lambda: acts.lift_fence(site, actor_of(request), reason))
+        actor, reason = actor_of(request), form.cleaned_data["reason"]
+        done = attempt(request, form, lambda: acts.lift_fence(site, actor, reason), back="/")
+        if isinstance(done, HttpResponse):
+            return done
+        status = done
     return show(
         request,
         role,
@@ -305,7 +288,7 @@ def lift_fence(request: HttpRequest, role: Role, site: str) -> HttpResponse:
             "elsewhere stays there: old primaries come back as copies, after a snapshot."
         ),
         back="/",
-        status=422 if form.is_bound else 200,
+        status=status,
     )
 
 

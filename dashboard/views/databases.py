@@ -11,8 +11,8 @@ from dashboard.acts import databases as acts
 from dashboard.forms import Reason, Seat, Switchover, Word
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
 from dashboard.views.page import show
+from dashboard.views.refusals import answer
 from recovery.backups.exported import there_of
 from recovery.core import clock
 from recovery.failover import screens

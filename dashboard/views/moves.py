@@ -11,8 +11,8 @@ from dashboard.acts import databases as acts
 from dashboard.forms import Move
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find, not_needed, open_word, own_word
+from dashboard.views.refusals import answer
 from recovery.failover import screens
 from recovery.failover.actions.moves import RISK
 from recovery.inventory.facts import DatabaseState

@@ -11,9 +11,9 @@ from dashboard.acts import databases as acts
 from dashboard.forms import Choose
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
 from dashboard.views.databases import find, open_word, own_word
 from dashboard.views.page import show
+from dashboard.views.refusals import answer
 from recovery.failover.actions.chosen import is_about
 from recovery.failover.views.copies import CopyView
 from recovery.failover.views.databases import DatabaseView, VouchView

@@ -15,8 +15,8 @@ from dashboard.panels import draw
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.screen import Screen
-from dashboard.views.act import answer
 from dashboard.views.page import show
+from dashboard.views.refusals import answer, code_of
 from recovery.brief import screens
 from recovery.brief.actions import Changed
 from recovery.brief.canon import canonical, changes, digest, document, glance
@@ -99,7 +99,7 @@ def _decide(
             changed, status = error.differences, 409
         except TocsinError as error:
             form.add_error(None, str(error))
-            status = 403 if isinstance(error, Refused) else 409
+            status = code_of(error)
         else:
             messages.success(request, acts.said_of(made))
             return HttpResponseRedirect(f"/recovery/{name}/")

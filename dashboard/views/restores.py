@@ -13,8 +13,8 @@ from dashboard.acts import databases as acts
 from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
 from dashboard.views.databases import confirm, find, own_word
+from dashboard.views.refusals import answer
 from dashboard.views.restore_forms import RestoreWord, ToMoment
 from recovery.backups.words import instant
 from recovery.core import clock

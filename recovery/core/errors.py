@@ -33,6 +33,10 @@ class Missing(Refused):
     """What is named is not there."""
 
 
+class WrongState(Refused):
+    """It is there, and in a state that allows it not: often somebody was first."""
+
+
 class Incomplete(Refused):
     """What names the thing that is meant is missing, and it could be several."""
 

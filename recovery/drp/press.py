@@ -69,8 +69,8 @@ def refuse_press(
     said: str = "",
 ) -> str:
     """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more."""
-    if press is Press.SKIP and step in run.steps and run.steps[step].planned.kind in UNSKIPPABLE:
-        return _never_skipped(run.steps[step])  # nobody's role changes it
+    if why := refuse_ever(press, run, step):
+        return why
     if why := refuse_role(press, run, roles, step):
         return why
     if not said.strip() and press not in {Press.START, Press.PAUSE, Press.RESUME}:
@@ -78,6 +78,18 @@ def refuse_press(
     if press in ON_STEP and step not in run.steps:
         return f"There is no step {step} in this run."
     return _RULES[press](run, step, key)
+
+
+def refuse_ever(press: Press, run: RunSight, step: str) -> str:
+    """Why nobody presses it at all: no role changes that."""
+    if press is Press.SKIP and step in run.steps and run.steps[step].planned.kind in UNSKIPPABLE:
+        return _never_skipped(run.steps[step])
+    return ""
+
+
+def refuse_who(press: Press, run: RunSight, who: Presser, step: str) -> str:
+    """Why it is not theirs to press: somebody else's it is."""
+    return refuse_role(press, run, who.roles, step) or refuse_presser(press, run, who, step)
 
 
 def refuse_role(press: Press, run: RunSight, roles: frozenset[str], step: str) -> str:

@@ -24,6 +24,7 @@ from dashboard.pulse import unwatched
 from dashboard.views.drp.forms import Glass, No, Yes
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
+from dashboard.views.refusals import code_of
 from recovery.backups.exported import ExportView, there_of
 from recovery.brief.canon import changes
 from recovery.core import clock
@@ -161,7 +162,7 @@ def _answer(
         return _show(request, role, page, Answered(form, error.differences, 409))
     except TocsinError as error:
         form.add_error(None, str(error))
-        status = 403 if isinstance(error, Refused) else 409
+        status = code_of(error)
         now = _find(page.row.pk, request) if isinstance(error, Conflict) else page
         return _show(request, role, now, Answered(form, status=status))
     messages.success(request, said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
@@ -9,8 +11,8 @@ from dashboard.acts import runs as acts
 from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
-from dashboard.views.act import answer
 from dashboard.views.page import show
+from dashboard.views.refusals import attempt
 
 BACK = "/recovery/runs/"
 
@@ -19,9 +21,14 @@ BACK = "/recovery/runs/"
 @for_people(May.SETTLE)
 def retire(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     form = Reason(request.POST or None)
+    status = 422 if form.is_bound else 200
     if form.is_valid():
         reason, actor = form.cleaned_data["reason"], actor_of(request)
-        return answer(request, lambda: acts.retire_drill_host(name, actor, reason), back=BACK)
+        do = partial(acts.retire_drill_host, name, actor, reason)
+        done = attempt(request, form, do, back=BACK)
+        if isinstance(done, HttpResponse):
+            return done
+        status = done
     return show(
         request,
         role,
@@ -37,5 +44,5 @@ def retire(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             "What drills left there stays not proven to be gone, with your name and your reason."
         ),
         back=BACK,
-        status=422 if form.is_bound else 200,
+        status=status,
     )

@@ -11,7 +11,8 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.drp.forms import Shown
 from dashboard.views.page import show
-from recovery.core.errors import Refused, TocsinError
+from dashboard.views.refusals import code_of
+from recovery.core.errors import TocsinError
 from recovery.drp.views.passkeys import passkeys_of
 
 STATE = "passkey_state"
@@ -33,7 +34,7 @@ def passkey(request: HttpRequest, role: Role) -> HttpResponse:
             )
         except TocsinError as error:
             form.add_error(None, str(error))
-            status = 403 if isinstance(error, Refused) else 409
+            status = code_of(error)
         else:
             messages.success(request, f"{made} is kept. It counts once it is pinned.")
             return HttpResponseRedirect("/passkey/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from django.contrib import messages
@@ -14,12 +15,13 @@ from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.pulse import unwatched
-from dashboard.views.act import answer
 from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
+from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
+from recovery.drp.views.pressing import Barred, barred
 from recovery.drp.views.runs import RunView, find_run, view_run
 
 log = structlog.get_logger()
@@ -110,27 +112,27 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
     if verb == Press.ABORT and not step:
         return _abort(request, role, number)
     found = _find(number)
-    if verb not in set(Press) or (Press(verb) in ON_STEP) != bool(step):
-        raise Http404(f"A run cannot be asked to {verb}.")
-    if step and step not in found.sight.steps:
-        raise Http404(f"There is no step {step} in {found.row}.")
+    _check_there(found, verb, step)
     pressed, key = Press(verb), request.GET.get("key", "")
     form = _form(pressed, found, request)
-    if form.is_valid():
+    bar = barred(found.sight, pressed, step, request.user.get_username())
+    status = _status(request, form, bar)
+    if form.is_valid() and (bar is None or request.headers.get("HX-Request")):
         told = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.press(
-                number,
-                pressed,
-                step=step,
-                key=key,
-                was_done=told.get("ended") == "done",
-                actor=actor_of(request),
-                reason=told["reason"],
-            ),
-            back=f"/recovery/runs/{number}/",
+        do = partial(
+            acts.press,
+            number,
+            pressed,
+            step=step,
+            key=key,
+            was_done=told.get("ended") == "done",
+            actor=actor_of(request),
+            reason=told["reason"],
         )
+        done = attempt(request, form, do, back=f"/recovery/runs/{number}/")
+        if isinstance(done, HttpResponse):
+            return done
+        status = done
     if pressed is Press.START and found.state is not RunState.PREPARED:
         # pressed twice, or in another tab: what there is to see of it is on its own page
         messages.info(request, f"{found.row} was started already.")
@@ -150,8 +152,23 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
         ends=ends,
         grave=pressed in GRAVE or _is_real_start(found, pressed),
         back=f"/recovery/runs/{number}/",
-        status=422 if form.is_bound else 200,
+        barred=bar,
+        status=status,
     )
+
+
+def _check_there(found: RunView, verb: str, step: str) -> None:
+    if verb not in set(Press) or (Press(verb) in ON_STEP) != bool(step):
+        raise Http404(f"A run cannot be asked to {verb}.")
+    if step and step not in found.sight.steps:
+        raise Http404(f"There is no step {step} in {found.row}.")
+
+
+def _status(request: HttpRequest, form: Reason | Evidence, bar: Barred | None) -> int:
+    """Before anything was tried: whose it is not is told so, whatever they sent."""
+    if bar is not None and bar.is_theirs:
+        return 403
+    return 422 if form.is_bound else 200
 
 
 def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
@@ -160,13 +177,14 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     if row is None:
         raise Http404(f"There is no DRP-{number:04d}.")
     form, back = Reason(request.POST or None), f"/recovery/runs/{number}/"
+    status = 422 if form.is_bound else 200
     if form.is_valid():
         actor, reason = actor_of(request), form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.press(number, Press.ABORT, actor=actor, reason=reason),
-            back=back,
-        )
+        do = partial(acts.press, number, Press.ABORT, actor=actor, reason=reason)
+        done = attempt(request, form, do, back=back)
+        if isinstance(done, HttpResponse):
+            return done
+        status = done
     said, meaning, ends = SAYS[Press.ABORT]
     target = f"{row}, a {row.mode}"
     return show(
@@ -183,7 +201,7 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
         ends=ends,
         grave=True,
         back=back,
-        status=422 if form.is_bound else 200,
+        status=status,
     )
 
 

@@ -15,6 +15,7 @@ from dashboard.permissions import May, Role, may
 from dashboard.screen import Screen
 from dashboard.views.drp.forms import Prepare, Which
 from dashboard.views.page import show
+from dashboard.views.refusals import code_of
 from recovery.backups.exported import there_of
 from recovery.brief.losses import say
 from recovery.brief.parts import Brief
@@ -51,9 +52,10 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
     ]
     which = Which(known, sites, origins, request.GET if request.GET else None)
     if not which.is_bound or not which.is_valid():
+        status = 422 if request.method == "POST" else 200
         if _is_new(which):
             which = Which(known, sites, origins, initial=_first(known, sites, request))
-        return _ask(request, role, which, has_books=bool(known))
+        return _ask(request, role, which, has_books=bool(known), status=status)
     told = which.cleaned_data
     brief = screen.brief(told["lost"])
     wish = acts.Start(
@@ -70,7 +72,7 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
         seen = _preview(wish, request.user.get_username())
     except TocsinError as error:
         which.add_error(None, str(error))
-        return _ask(request, role, which, has_books=True, status=403)
+        return _ask(request, role, which, has_books=True, status=code_of(error))
     return _prepare(request, role, which, Planned(wish, seen, brief))
 
 
@@ -131,7 +133,7 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
             )
         except TocsinError as error:
             changed = isinstance(error, Conflict)
-            status = 409 if changed else 403
+            status = code_of(error)
             form.add_error(None, str(error))
         else:
             messages.success(request, f"{row} is prepared. Nothing of it has begun.")

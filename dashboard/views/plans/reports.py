@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib import messages
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
@@ -11,17 +13,18 @@ from dashboard.acts import plans as acts
 from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
-from dashboard.views.act import answer
 from dashboard.views.page import show
 from dashboard.views.plans.forms import Closing, Finding
+from dashboard.views.refusals import attempt
 from recovery.core import clock
-from recovery.core.errors import Refused
 from recovery.drp.models import Run
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.reports import find_run
+from recovery.drp.reports.awaiting import awaited
 from recovery.drp.reports.compose import refuse_report
 from recovery.drp.reports.document import digest_of, read_report
 from recovery.drp.reports.evidence import evidence, paper
+from recovery.drp.reports.late import late_of
 from recovery.drp.reports.models import Report
 from recovery.drp.reports.shown import sections
 
@@ -46,7 +49,7 @@ def report(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     return _show(request, role, row, versions)
 
 
-def _not_yet(request: HttpRequest, role: Role, run: Run) -> HttpResponse:
+def _not_yet(request: HttpRequest, role: Role, run: Run, status: int = 200) -> HttpResponse:
     why = refuse_report(run.state)
     return show(
         request,
@@ -55,8 +58,9 @@ def _not_yet(request: HttpRequest, role: Role, run: Run) -> HttpResponse:
         area="recovery",
         heading=f"{run} has no report yet",
         run=run,
-        why=why or "It is signed once the sealed log covers the run's end, within a minute.",
-        status=409 if why else 200,
+        why=why,
+        awaited=None if why else awaited(late_of(run, clock.system.now())),
+        status=409 if why else status,
     )
 
 
@@ -67,6 +71,8 @@ def _show(
     versions: list[Report],
     *,
     finding: Finding | None = None,
+    again: Reason | None = None,
+    closing: tuple[int, Closing] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     shown = read_report(row.raw.encode())
@@ -85,8 +91,8 @@ def _show(
         today=clock.system.now().date(),
         can_write=may(role, May.NOTE),
         finding=finding or Finding(_people()),
-        closing=Closing(),
-        again=Reason(),
+        closing=closing,
+        again=again or Reason(),
         status=status,
     )
 
@@ -123,11 +129,12 @@ def sign_anew(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     run, form = _find(number), Reason(request.POST)
 
     def do() -> str:
-        if not form.is_valid():
-            raise Refused(str(form.errors["reason"][0]), kept="Nothing was signed.")
         return acts.sign_anew(run, actor_of(request), form.cleaned_data["reason"])
 
-    return answer(request, do, back=f"/recovery/runs/{number}/report/")
+    done = _done(request, run, form, do)
+    if isinstance(done, HttpResponse):
+        return done
+    return _again(request, role, run, done, again=form)
 
 
 @require_POST
@@ -135,17 +142,15 @@ def sign_anew(request: HttpRequest, role: Role, number: int) -> HttpResponse:
 def add_finding(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     """What was typed is shown again where it is not taken."""
     run, form = _find(number), Finding(_people(), request.POST)
-    versions = acts.versions(run)
-    if not form.is_valid() and versions:
-        return _show(request, role, versions[0], versions, finding=form, status=422)
 
     def do() -> str:
-        if not form.is_valid():
-            raise Refused(refuse_report(run.state) or "There is no report yet.")
         told = form.cleaned_data
         return acts.add_finding(run, told["said"], told["owner"], told["due"], actor_of(request))
 
-    return answer(request, do, back=f"/recovery/runs/{number}/report/")
+    done = _done(request, run, form, do)
+    if isinstance(done, HttpResponse):
+        return done
+    return _again(request, role, run, done, finding=form)
 
 
 @require_POST
@@ -154,8 +159,45 @@ def close_finding(request: HttpRequest, role: Role, number: int, finding: int) -
     run, form = _find(number), Closing(request.POST)
 
     def do() -> str:
-        if not form.is_valid():
-            raise Refused(str(form.errors["proof"][0]))
         return acts.close_finding(run, finding, form.cleaned_data["proof"], actor_of(request))
 
-    return answer(request, do, back=f"/recovery/runs/{number}/report/")
+    done = _done(request, run, form, do)
+    if isinstance(done, HttpResponse):
+        return done
+    return _again(request, role, run, done, closing=(finding, form))
+
+
+def _done(request: HttpRequest, run: Run, form: Form, do: Callable[[], str]) -> HttpResponse | int:
+    """Where it goes on, or with which code it is shown again."""
+    if not form.is_valid():
+        return 422
+    done = attempt(request, form, do, back=f"/recovery/runs/{run.number}/report/")
+    for said in () if isinstance(done, HttpResponse) else form.non_field_errors():
+        messages.error(request, str(said))  # what it was about may be closed, and its form gone
+    return done
+
+
+def _again(
+    request: HttpRequest,
+    role: Role,
+    run: Run,
+    status: int,
+    *,
+    finding: Finding | None = None,
+    again: Reason | None = None,
+    closing: tuple[int, Closing] | None = None,
+) -> HttpResponse:
+    """The newest report with what was typed; a run that has none yet says why."""
+    versions = acts.versions(run)
+    if not versions:
+        return _not_yet(request, role, run, status)
+    return _show(
+        request,
+        role,
+        versions[0],
+        versions,
+        finding=finding,
+        again=again,
+        closing=closing,
+        status=status,
+    )

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.acts import plans as acts
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
-from dashboard.views.act import answer
 from dashboard.views.page import show
 from dashboard.views.plans.forms import Review, Text
+from dashboard.views.refusals import answer, code_of
 from recovery.audit.screens import entries
-from recovery.core.errors import Conflict, Refused, TocsinError
+from recovery.core.errors import Forbidden, Refused, TocsinError
 from recovery.drp.models import RunbookVersion
 from recovery.drp.queries import books
 from recovery.drp.runbooks.changes import changes, counted, numbered
@@ -152,18 +152,19 @@ def _edit(request: HttpRequest, role: Role, draft: Draft) -> HttpResponse:
             status = 422
         elif "propose" in request.POST:
             made = _propose(request, form, draft)
-            if made is not None:
+            if isinstance(made, RunbookVersion):
                 messages.success(request, f"{made} is proposed. Somebody else makes it active.")
                 return HttpResponseRedirect(f"/recovery/runbooks/{made.name}/{made.number}/review/")
-            status = 422 if form.errors.get("reason") else 409
+            status = made
     return _show_edit(request, role, form, draft, status)
 
 
-def _propose(request: HttpRequest, form: Text, draft: Draft) -> RunbookVersion | None:
+def _propose(request: HttpRequest, form: Text, draft: Draft) -> RunbookVersion | int:
+    """With its code, where it is refused."""
     told = form.cleaned_data
     if not told["reason"]:
         form.add_error("reason", "Say what you change and why: who reviews it reads it first.")
-        return None
+        return 422
     try:
         return acts.propose(
             draft.name,
@@ -174,7 +175,7 @@ def _propose(request: HttpRequest, form: Text, draft: Draft) -> RunbookVersion |
         )
     except TocsinError as error:
         form.add_error(None, str(error))
-        return None
+        return code_of(error)
 
 
 def _show_edit(
@@ -220,13 +221,13 @@ def review(request: HttpRequest, role: Role, name: str, number: int) -> HttpResp
                 return _activate(request, role, row, form)
             except TocsinError as error:
                 form.add_error(None, str(error))
-                status = 409 if isinstance(error, Conflict) else 403
+                status = code_of(error)
     return _show_review(request, role, row, form, active=active, status=status)
 
 
 def _activate(request: HttpRequest, role: Role, row: RunbookVersion, form: Review) -> HttpResponse:
     if not may(role, May.REVIEW_RUNBOOK):
-        raise Refused(f"As {role} you may read it, not make it active.")
+        raise Forbidden(f"As {role} you may read it, not make it active.")
     told = form.cleaned_data
     said = acts.make_active(
         row, seen=told["seen"], over=told["over"], actor=actor_of(request), reason=told["reason"]

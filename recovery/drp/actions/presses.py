@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from recovery.audit.facts import Actor
 from recovery.backups.words import counted
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Forbidden, Incomplete, Missing, Refused
+from recovery.core.errors import Conflict, Forbidden, Incomplete, Missing, Refused, WrongState
 from recovery.drp import queries
 from recovery.drp.actions.asks import end_question, withdraw_questions
 from recovery.drp.actions.undoing import undo_seats
@@ -23,12 +23,11 @@ from recovery.drp.press import (
     ON_STEP,
     ROLE,
     Press,
-    Presser,
     keys_for,
     refuse_abort,
+    refuse_ever,
     refuse_press,
-    refuse_presser,
-    refuse_role,
+    refuse_who,
 )
 from recovery.drp.sights import StepSight
 from recovery.failover.actions.plans import withdraw_authority
@@ -66,13 +65,13 @@ def press(
             key = _key(press, sight.steps[step])
         if press in ON_STEP and step not in sight.steps:
             raise Missing(f"There is no step {step} in {row}.", field="step")
-        who = _presser(actor.id)
-        theirs = refuse_role(press, sight, who.roles, step) or refuse_presser(
-            press, sight, who, step
-        )
+        who = queries.people_of().presser(actor.id)
+        theirs = refuse_who(press, sight, who, step)
         why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason)
         if why := why or theirs:
-            raise (Forbidden if why == theirs else Refused)(why, kept="Nothing was changed.")
+            is_rule = bool(refuse_ever(press, sight, step)) or not reason.strip()
+            kind = Forbidden if why == theirs else Refused if is_rule else WrongState
+            raise kind(why, kept="Nothing was changed.")
         if press in ON_RUN:
             return _on_run(row, press, actor=actor, reason=reason, now=now)
         if press in {Press.TELL, Press.REPORT}:
@@ -101,16 +100,12 @@ def _key(press: Press, step: StepSight) -> str:
     return keys[0] if keys else ""
 
 
-def _presser(name: str) -> Presser:
-    people = queries.people_of()
-    return Presser(name, people.rights(name, name), people.lent_to(name))
-
-
 def _abort(row: Run, *, actor: Actor, reason: str, now: datetime) -> Run:
     """It needs nothing but itself: neither a plan that can be read, nor a runbook."""
     rights = queries.rights_of(actor.id)
     if why := refuse_abort(RunState(row.state), rights, reason):
-        kind = Refused if ROLE[Press.ABORT] in rights else Forbidden
+        kind = WrongState if reason.strip() else Refused
+        kind = kind if ROLE[Press.ABORT] in rights else Forbidden
         raise kind(why, kept="Nothing was changed.")
     withdraw_authority(acts=f"{row.pk}/", actor=actor, reason=reason, now=now)
     withdraw_questions(row, actor=actor, reason=f"{actor.id}: {reason}", now=now)

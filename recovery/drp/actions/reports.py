@@ -6,7 +6,7 @@ with its proof.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import structlog
@@ -19,26 +19,20 @@ from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
 from recovery.core.errors import Conflict, Refused
-from recovery.drp.facts import Mode
 from recovery.drp.models import Run
-from recovery.drp.queries.drilled import is_proven, outdated_reports
+from recovery.drp.queries.drilled import outdated_reports
 from recovery.drp.queries.people import rights_of
 from recovery.drp.queries.reports import report_facts, unreported_runs
-from recovery.drp.queries.sealed import is_covered
+from recovery.drp.reports.awaiting import holds_back
 from recovery.drp.reports.compose import compose, refuse_report
 from recovery.drp.reports.document import canonical, digest_of
 from recovery.drp.reports.facts import FindingState
+from recovery.drp.reports.late import late_of, missing_key
 from recovery.drp.reports.models import Report, ReportFinding
 from recovery.drp.reports.signing import report_key, sign
 
 log = structlog.get_logger()
-SEAL_PATIENCE = timedelta(seconds=60)
-"""I-AU-3: by then every entry is under a checkpoint; a report waits no longer for one."""
-PROOF_PATIENCE = timedelta(minutes=2)
-"""A drill's clean-up is proven in seconds. A report that says that it is not is followed by one
-that says that it is."""
 WORKER = Actor("worker", "reports")
-MISSING = "report-missing"
 
 
 def write_report(*, run: Run, actor: Actor, reason: str, now: datetime) -> Report:
@@ -74,10 +68,7 @@ def write_due_reports(*, now: datetime) -> int:
     later. One that cannot be written keeps no other from being written."""
     written = 0
     for run in unreported_runs():
-        waited = now - (run.ended_at or run.state_at)
-        if not is_covered(run) and waited < SEAL_PATIENCE:
-            continue
-        if run.mode == Mode.DRILL and not is_proven(run) and waited < PROOF_PATIENCE:
+        if holds_back(late_of(run, now)):
             continue
         written += _written(run, f"{run} has ended.", now)
     for run in outdated_reports():
@@ -86,7 +77,7 @@ def write_due_reports(*, now: datetime) -> int:
 
 
 def _written(run: Run, reason: str, now: datetime) -> bool:
-    key = f"{MISSING}:{run.pk}"
+    key = missing_key(run)
     try:
         write_report(run=run, actor=WORKER, reason=reason, now=now)
     except DatabaseError:

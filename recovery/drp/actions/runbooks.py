@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Forbidden, Refused
+from recovery.core.errors import Conflict, Forbidden, Refused, WrongState
 from recovery.drp.models import RunbookVersion
 from recovery.drp.plan import digest_of
 from recovery.drp.runbooks.reading import read_runbook, reread_runbook
@@ -123,5 +123,5 @@ def withdraw_runbook(
 ) -> RunbookVersion:
     """A draft that nobody will make active: by who wrote it, or by who read it."""
     if runbook.state != RunbookState.DRAFT:
-        raise Refused(f"{runbook} is {runbook.state}: only a draft is withdrawn.")
+        raise WrongState(f"{runbook} is {runbook.state}: only a draft is withdrawn.")
     return transitions.move(runbook, RunbookState.RETIRED, actor=actor, reason=reason, now=now)

@@ -22,7 +22,7 @@ from recovery.backups.actions import borrow_volume, end_loan
 from recovery.backups.facts import LoanState
 from recovery.backups.models import BackupReplica, Loan
 from recovery.core import incarnations, transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Refused, WrongState
 from recovery.core.wire.drills import DrillFact, DrillList, DrillReport
 from recovery.drp.drills.decide import MOST_SAID, seat, unbelievable
 from recovery.drp.drills.facts import DATABASE_MIB, LISTED, ThingKind, ThingState
@@ -100,9 +100,9 @@ def retire_drill_host(
     with transaction.atomic():
         row = DrillHost.objects.select_for_update().get(pk=host.pk)
         if row.retired_at is not None:
-            raise Refused(f"{row} was retired by {row.retired_by} already.")
+            raise WrongState(f"{row} was retired by {row.retired_by} already.")
         if any(one.key == str(row.pk) and one.is_heard for one in host_sights()):
-            raise Refused(
+            raise WrongState(
                 f"{row} is heard: it can remove what it has, and say so.",
                 kept="Nothing was changed.",
                 todo="Let its drills end there; stop its program once nothing is left.",

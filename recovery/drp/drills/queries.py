@@ -15,6 +15,7 @@ from recovery.core import incarnations
 from recovery.drp.drills.decide import unproven
 from recovery.drp.drills.facts import HEARD_SECONDS, LISTED, HostSight, Looked, Stamp, ThingState
 from recovery.drp.drills.models import DrillHost, DrillSight, DrillThing
+from recovery.drp.drills.owed import Left
 from recovery.drp.facts import ENDED
 from recovery.drp.queries.people import database_now
 
@@ -92,6 +93,26 @@ def why_unproven(row: DrillThing, looked: Looked | None, lent: Mapping[UUID, str
     if retired := row.host.unproven:
         return retired
     return unproven(row.name, ((inc, revision), row.removed_at), looked) or lent.get(row.pk, "")
+
+
+def left_of(run: UUID) -> list[Left]:
+    """Of a drill that is over, what nobody has seen gone yet."""
+    rows = [row for row in things_of(run) if row.state != ThingState.GONE]
+    if not rows:
+        return []
+    why = {row.pk: said for row, said in unseen()}
+    heard = {one.key for one in host_sights() if one.is_heard}
+    now = database_now()
+    return [
+        Left(
+            host=str(row.host),
+            why=why.get(row.pk, ""),
+            waited=(now - row.removed_at).total_seconds() if row.removed_at else 0.0,
+            is_heard=str(row.host_id) in heard,
+            lost=row.host.unproven,
+        )
+        for row in rows
+    ]
 
 
 def lent_to(things: Collection[UUID]) -> Mapping[UUID, str]:

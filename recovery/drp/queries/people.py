@@ -12,6 +12,7 @@ from django.db import connection
 from recovery.access.actions import ROLES
 from recovery.core.consent import Pin, roles_of
 from recovery.drp.models import Delegation
+from recovery.drp.press import Presser
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -37,6 +38,10 @@ class People:
         """All roles that somebody lends them now, and has."""
         givers = [giver for giver, taker in self.lent if taker == person]
         return NOBODY.union(*(self.rights(person, giver) for giver in givers))
+
+    def presser(self, person: str) -> Presser:
+        """This person, with what is theirs and what is lent to them."""
+        return Presser(person, self.rights(person, person), self.lent_to(person))
 
     def counted(self, person: str, principal: str, pins: Sequence[Pin]) -> frozenset[str]:
         """Their rights as far as the file of pinned keys has them too: rows alone make nobody an

@@ -24,7 +24,7 @@ from recovery.drp.runbooks.schema import Runbook
 from recovery.drp.sights import RunSight
 from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
 from recovery.drp.views.steps import StepView, step_views
-from recovery.drp.views.waiting import NextView, next_views
+from recovery.drp.views.waiting import NextView, next_views, owing_views
 from recovery.restores.screens import RestoreView
 
 SHOWN = 20
@@ -186,7 +186,7 @@ def view_run(number: int, unwatched: str = "") -> RunView | None:
         sight=sight,
         title=book.title,
         steps=step_views(row, sight, book, frozenset(chain)),
-        next=next_views(row, sight),
+        next=owing_views(row) if sight.state in ENDED else next_views(row, sight),
         since=since,
         promises=_promises(row, book, since),
         risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),

@@ -7,14 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recovery.access.actions import ROLES
 from recovery.backups.words import joined
 from recovery.brief.queries import Fleet, fleet_at
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import LIFE_SECONDS, AskState, Question
 from recovery.drp.approvals.proofs import pins
 from recovery.drp.approvals.rules import refuse_answer, weigh
-from recovery.drp.facts import UNSKIPPABLE, ActState, Kind, StepState
+from recovery.drp.drills.owed import owed
+from recovery.drp.drills.queries import left_of
+from recovery.drp.facts import UNSKIPPABLE, ActState, Kind, Mode, StepState
 from recovery.drp.models import Ask, Run
+from recovery.drp.press import ROLE, Press
 from recovery.drp.queries.approvals import pulse_of, said_to
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.queries.runs import plan_of, question_of
@@ -23,6 +27,8 @@ from recovery.drp.sights import AskSight, RunSight, StepSight, Waiting
 from recovery.drp.waits import ENOUGH, NO, waits
 
 LIFE = timedelta(seconds=LIFE_SECONDS)
+HOSTS = "/recovery/runs/#p-drill-hosts"
+"""Where drill hosts are listed, and retired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,26 @@ def next_views(row: Run, sight: RunSight) -> tuple[NextView, ...]:
     return tuple(found.values())
 
 
+def owing_views(row: Run) -> tuple[NextView, ...]:
+    """Of a drill that is over: who proves, or does, what is left of its clean-up."""
+    found = owed(left_of(row.pk)) if row.mode == Mode.DRILL else ()
+    roles = people_of().roles if found else {}
+    return tuple(
+        NextView(
+            one.who,
+            tuple(name for name in by_rank(People(roles)) if one.who in roles[name]),
+            one.says,
+            one.reason,
+            HOSTS if one.who else "",
+        )
+        for one in found
+    )
+
+
 def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     at = f"/recovery/runs/{row.number}/"
     step = sight.steps.get(one.step)
-    able = tuple(name for name in _by_rank(people) if one.who in people.roles[name])
+    able = tuple(name for name in by_rank(people) if one.who in people.roles[name])
     if step is None:
         verb = "start it" if sight.state == "prepared" else "resume or abort it"
         return NextView(one.who, able, verb, "", "")
@@ -92,7 +114,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
         said = f"Nobody knows it of {joined(tuple(names))}: look at the target itself."
         return NextView(one.who, able, f"say how “{title}” ended", said, there)
     if step.state is StepState.FAILED:
-        verb = "retry" if step.planned.kind in UNSKIPPABLE else "retry or skip"
+        verb = "retry or skip" if _may_skip(step, one.who) else "retry"
         return NextView(one.who, able, f"{verb} “{title}”", one.reason, there)
     if step.planned.kind is Kind.MANUAL:
         return NextView(one.who, able, f"do “{title}” and write it down", one.reason, there)
@@ -111,7 +133,13 @@ def _asked(row: Run, step: StepSight, asked: AskSight, one: Waiting, people: Peo
     return NextView(one.who, may, f"approve “{title}”", one.reason, there, yes, wanted)
 
 
-def _by_rank(people: People) -> list[str]:
+def _may_skip(step: StepSight, role: str) -> bool:
+    """Whether it is skipped at all, and by this role."""
+    is_high = role in ROLES and ROLES.index(role) >= ROLES.index(ROLE[Press.SKIP])
+    return is_high and step.planned.kind not in UNSKIPPABLE
+
+
+def by_rank(people: People) -> list[str]:
     """Who is there for this very role before those who may do everything."""
     return sorted(people.roles, key=lambda name: (len(people.roles[name]), name))
 
@@ -126,7 +154,7 @@ def answerers(run: Run, ask: Ask, people: People) -> Iterator[str]:
     """Who may say something to it and has not."""
     question = question_of(run, plan_of(run), ask.step, ask)
     said = set(ask.approvals.values_list("approver", flat=True))
-    for name in _by_rank(people):
+    for name in by_rank(people):
         if name not in said and principals(name, question, people):
             yield name
 

@@ -20,7 +20,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Refused
+from recovery.core.errors import Refused, WrongState
 from recovery.failover.actions.epochs import raise_epoch
 from recovery.failover.actions.orders import Giving, give_promises_again, order
 from recovery.failover.models import Fence
@@ -118,7 +118,7 @@ def lift_fence(*, datacenter: str, actor: Actor, reason: str, now: datetime) -> 
             .filter(datacenter__name=datacenter, state=STANDING)
         )
         if not rows:
-            raise Refused(f"{datacenter} is not fenced.", kept="Nothing was changed.")
+            raise WrongState(f"{datacenter} is not fenced.", kept="Nothing was changed.")
         changes = {"lifted_at": now, "lifted_by": actor.id, "lift_reason": reason}
         keys = {row.pk: changes for row in rows}
         transitions.move_many(Fence, keys, "lifted", actor=actor, reason=reason, now=now)

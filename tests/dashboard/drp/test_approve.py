@@ -129,7 +129,7 @@ def test_a_signature_that_is_not_worth_it_is_refused_with_its_reason(
     bruno.read()
     for what, how in BAD.items():
         refused = bruno.approve(**how)
-        assert refused.status_code == 403, what
+        assert refused.status_code == 422, what
         assert "Nothing was written." in text(refused), what
     assert not Approval.objects.filter(ask=ground.ask("fence")).exists()
 
@@ -139,7 +139,7 @@ def test_rubbish_in_place_of_a_signature_is_refused(ground: Ground, enter: Enter
     bruno.read()
     for answer in ("", "{}", "[" * 5000, '{"credential": 7}'):
         sent = bruno.client.post(bruno.path, {"seen": bruno.seen, "answer": answer})
-        assert sent.status_code == 403
+        assert sent.status_code == 422
         assert "No signature came with it" in text(sent)
 
 
@@ -235,7 +235,7 @@ def test_a_code_does_for_a_step_with_an_undo_and_for_no_other(ground: Ground, en
     code = code_of("bruno")
     assert "Approve with a code" in bruno.read()
     wrong = bruno.client.post(bruno.path, {"seen": bruno.seen, "code": "000000x"})
-    assert wrong.status_code == 403
+    assert wrong.status_code == 422
     assert "not the code of now" in text(wrong)
     assert bruno.client.post(bruno.path, {"seen": bruno.seen, "code": code}).status_code == 302
     ground.look()
@@ -244,7 +244,7 @@ def test_a_code_does_for_a_step_with_an_undo_and_for_no_other(ground: Ground, en
     fence = Desk(ground, bruno.client, "bruno", "fence")
     assert "Approve with a code" not in fence.read()
     refused = fence.client.post(fence.path, {"seen": fence.seen, "code": code})
-    assert refused.status_code == 403
+    assert refused.status_code == 422
     assert "No signature came with it" in text(refused)
 
 

@@ -100,7 +100,7 @@ def test_a_registration_that_is_none_of_ours_is_refused(ground: Ground, enter: E
     for what, how in BAD.items():
         answer = register(Passkey("bruno"), options(client), **how)
         refused = client.post("/passkey/", {"label": "x", "answer": answer})
-        assert refused.status_code == 403, what
+        assert refused.status_code == 422, what
         assert "That is no passkey of this page" in text(refused), what
     assert not Row.objects.exists()
 
@@ -109,12 +109,12 @@ def test_an_answer_is_of_its_own_page_and_taken_once(ground: Ground, enter: Ente
     client, other = enter("bruno"), enter("chloe")
     answer = register(Passkey("bruno"), options(client))
     options(other)
-    assert other.post("/passkey/", {"label": "x", "answer": answer}).status_code == 403
+    assert other.post("/passkey/", {"label": "x", "answer": answer}).status_code == 422
     assert client.post("/passkey/", {"label": "x", "answer": answer}).status_code == 302
-    assert client.post("/passkey/", {"label": "x", "answer": answer}).status_code == 403
+    assert client.post("/passkey/", {"label": "x", "answer": answer}).status_code == 422
     for rubbish in ("", "{}", "[1]", "[" * 5000):
         options(client)
-        assert client.post("/passkey/", {"label": "x", "answer": rubbish}).status_code == 403
+        assert client.post("/passkey/", {"label": "x", "answer": rubbish}).status_code == 422
     assert Row.objects.get().person == "bruno"
     assert client.post("/passkey/", {"label": "", "answer": answer}).status_code == 422
 

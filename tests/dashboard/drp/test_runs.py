@@ -71,8 +71,12 @@ def test_what_runs_is_paused_resumed_and_aborted_with_a_reason(
         client.post(path(ground, "resume"), {"reason": "Go on."})
         assert ground.run.state == RunState.RUNNING
     refused = client.post(path(ground, "withdraw"), {"reason": "No."}, headers={"HX-Request": "1"})
-    assert refused.status_code == 403
+    assert refused.status_code == 409
     assert "abort it." in text(refused)
+    plain_post = client.post(path(ground, "withdraw"), {"reason": "I meant another."})
+    assert plain_post.status_code == 409, "as with a script"
+    assert "abort it." in text(plain_post)
+    assert 'value="I meant another."' in text(plain_post), "what was typed is kept"
 
 
 def test_an_aborted_run_says_of_no_step_that_it_goes_on(ground: Ground, enter: Enter) -> None:
@@ -145,10 +149,18 @@ def test_what_failed_is_tried_again_or_skipped_by_an_approver(ground: Ground, en
     assert "Skip “Tell”…" not in panel(ground, "steps"), "that takes an approver"
     assert "Skip “Tell”…" in panel(ground, "steps", Role.APPROVER)
     assert "retry it, skip it or abort first" in panel(ground, "next"), "why it is not resumed"
-    refused = enter("amelie").post(
-        path(ground, "skip", "tell"), {"reason": "No."}, headers={"HX-Request": "1"}
-    )
-    assert "takes the role approver" in text(refused)
+    assert "Skip: bruno or chloe or dora or emil" in panel(ground, "steps")
+    assert "retry “Tell”." in panel(ground, "next"), "what they may"
+    assert "or skip “Tell”" not in panel(ground, "next")
+    for way in ({}, {"HX-Request": "1"}):
+        refused = enter("amelie").post(path(ground, "skip", "tell"), {"reason": "No."}, headers=way)
+        assert refused.status_code == 403
+        assert "takes the role approver" in text(refused)
+    page = enter("amelie").get(path(ground, "skip", "tell"))
+    assert page.status_code == 403
+    assert "Who may: bruno or chloe or dora or emil." in text(page)
+    assert 'name="reason"' not in text(page), "no form is offered that would be refused"
+    assert 'name="reason"' in text(enter("bruno").get(path(ground, "skip", "tell")))
     client = enter("amelie")
     assert client.post(path(ground, "retry", "tell"), {"reason": "x y"}).status_code == 302
     assert ground.step("tell").round == 2
@@ -161,7 +173,7 @@ def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> Non
         refused = enter(who).post(
             path(ground, "skip", "fence"), {"reason": "Quick."}, headers={"HX-Request": "1"}
         )
-        assert refused.status_code == 403
+        assert refused.status_code == 422
         assert "is never skipped" in text(refused)
         assert "takes the role" not in text(refused), "no role would change it"
 
@@ -240,7 +252,7 @@ def test_somebody_else_takes_over_and_two_who_start_start_one(ground: Ground, en
     told = {"reason": "It burns.", "typed": "PAR1"}
     assert enter("amelie").post(path(ground, "start"), told).status_code == 302
     second = enter("bruno").post(path(ground, "start"), told, headers={"HX-Request": "1"})
-    assert second.status_code == 403
+    assert second.status_code == 409
     assert "somebody was first" in text(second)
     assert enter("bruno").post(path(ground, "pause"), {"reason": "Mine."}).status_code == 302
     assert Press.PAUSE in ground.run.state_reason or "bruno: Mine." in ground.run.state_reason

@@ -11,17 +11,22 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
 from recovery.alarms.models import Alarm
 from recovery.audit.models import AuditEntry
 from recovery.core.errors import Refused
 from recovery.drp.actions.reports import write_due_reports
 from recovery.drp.drills import actions as drills
+from recovery.drp.drills import owed as owing
 from recovery.drp.drills.cycle import clean_up
 from recovery.drp.drills.models import DrillHost, DrillSight
 from recovery.drp.drills.queries import host_sights
 from recovery.drp.queries.drilled import drill_facts
 from recovery.drp.reports.drilled import drilled, proof
 from tests.actions.drp.drills.ground import Drill, hosted, things
+from tests.dashboard.fleet import plain
 from tests.support.fleet import NOW
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +74,27 @@ def test_its_drills_end_without_their_proof_and_say_whose_word_that_is(drill: Dr
     assert write_due_reports(now=run.state_at + timedelta(seconds=61)) == 1, "and says so"
 
 
+def test_who_has_to_prove_the_clean_up_is_named_until_nobody_can(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never beside "nobody has anything to do"."""
+    number = drill.ground.run.number
+
+    def said() -> str:
+        return plain(draw(f"run-next:{number}", Screen(Role.APPROVER)))
+
+    monkeypatch.setattr(owing, "UNPROVEN_SECONDS", 0.0)
+    assert "look at drill-1: it has not shown that nothing is left of 2 things" in said()
+    assert "nobody has anything to do" not in said()
+    DrillSight.objects.update(heard_at=NOW - timedelta(days=1))
+    assert "bring drill-1 back, or retire it if it is lost for good" in said()
+    assert "chloe" in said() or "bruno" in said(), "by name"
+    retire("--retire", "its disk burned", "--by", "bruno")
+    assert "nobody can prove any more that nothing is left on drill-1" in said()
+    assert SAID in said()
+    assert "nobody has anything to do" not in said()
+
+
 def test_nothing_is_begun_there_and_it_is_let_in_no_more(drill: Drill) -> None:
     DrillSight.objects.update(heard_at=NOW - timedelta(days=1))
     retire("--retire", "its disk burned")
@@ -97,4 +123,4 @@ def test_an_approver_retires_it_on_its_page(drill: Drill, client: Client) -> Non
     assert client.post(path, {"reason": "its disk burned"}).status_code == 302
     row = DrillHost.objects.get()
     assert (row.retired_by, row.retired_why) == ("chloe", "its disk burned")
-    assert client.post(path, {"reason": "again"}, headers={"HX-Request": "true"}).status_code == 403
+    assert client.post(path, {"reason": "again"}, headers={"HX-Request": "true"}).status_code == 409

@@ -15,11 +15,12 @@ from recovery.audit.facts import Actor
 from recovery.core.errors import Refused
 from recovery.core.tlog.notes import VerifierKey
 from recovery.drp import actions
-from recovery.drp.actions.reports import SEAL_PATIENCE, write_due_reports
+from recovery.drp.actions.reports import write_due_reports
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import Press
 from recovery.drp.queries.people import database_now
 from recovery.drp.reports import document as doc
+from recovery.drp.reports.awaiting import SEAL_PATIENCE
 from recovery.drp.reports.models import Report
 from recovery.drp.reports.signing import signer_of
 from recovery.inventory.models import Database, WriteGap, WriteProbe

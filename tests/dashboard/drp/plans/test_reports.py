@@ -13,11 +13,14 @@ from pathlib import Path
 
 from django.core.management import call_command
 
+from recovery.alarms.actions import raise_alarm
+from recovery.alarms.facts import Severity
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.drp import actions
 from recovery.drp.facts import Mode
 from recovery.drp.press import Press
+from recovery.drp.reports.late import missing_key
 from recovery.drp.reports.models import Report, ReportFinding
 from tests.actions.drp.ground import Ground
 from tests.dashboard.drp.plans.conftest import Enter, text
@@ -39,6 +42,12 @@ def address(ground: Ground, rest: str = "report/") -> str:
     return f"/recovery/runs/{ground.run.number}/{rest}"
 
 
+def iso(ground: Ground) -> str:
+    ended = ground.run.ended_at
+    assert ended is not None
+    return ended.isoformat(timespec="milliseconds")
+
+
 def test_a_run_that_goes_on_has_none_and_says_so(ground: Ground, enter: Enter) -> None:
     ground.begin()
     answer = enter("vera").get(address(ground))
@@ -49,7 +58,29 @@ def test_a_run_that_goes_on_has_none_and_says_so(ground: Ground, enter: Enter) -
     ground.look()
     answer = enter("vera").get(address(ground))
     assert answer.status_code == 200
-    assert "within a minute" in text(answer)
+    assert "It could not be written" not in text(answer)
+    assert f'<time datetime="{iso(ground)}" data-since>' in text(answer), "its age counts"
+
+
+def test_a_report_that_cannot_be_written_says_why_and_what_to_do(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.begin()
+    ground.press(Press.ABORT, reason="PAR1 answers.")
+    ground.look()
+    raise_alarm(
+        key=missing_key(ground.run),
+        severity=Severity.NOTICE,
+        title="No report",
+        body="BadConfiguration: it is no key.",
+        incident=None,
+        actor=WHO,
+        reason="x",
+        now=ground.now,
+    )
+    page = text(enter("vera").get(address(ground)))
+    assert "It could not be written: BadConfiguration: it is no key." in page
+    assert '<a href="/processes/">' in page
 
 
 def test_everybody_who_may_look_reads_what_was_promised_and_what_nobody_measured(
@@ -120,7 +151,8 @@ def test_a_finding_is_written_kept_when_it_is_not_taken_and_closed_with_its_proo
     assert "1. Buy room in OSU2." in text(taken)
     close = address(ground, "findings/1/close/")
     assert enter("vera").post(close, {"proof": "T-1"}).status_code == 403
-    assert "it stays open" in text(client.post(close, {"proof": " "}, follow=True))
+    empty = client.post(close, {"proof": " "})
+    assert (empty.status_code, "it stays open" in text(empty)) == (422, True)
     assert "closed by amelie" in text(client.post(close, {"proof": "TICKET-7"}, follow=True))
     assert ReportFinding.objects.get().state == "closed"
     again = {"reason": "Its finding is closed."}

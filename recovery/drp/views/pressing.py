@@ -1,0 +1,40 @@
+"""Whose it is to press something in a run, before any form is offered.
+
+Invariant: who is offered a form may press it as far as it is about who they are; what else refuses
+it (the run's state, another person who was first) is said once it is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recovery.drp.press import Press, refuse_ever, refuse_who
+from recovery.drp.queries.people import People, people_of
+from recovery.drp.sights import RunSight
+from recovery.drp.views.waiting import by_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Why no form is offered; `able`: who may press it, by name. `is_theirs`: it is about this
+    person, and not so for everybody."""
+
+    why: str
+    able: tuple[str, ...] = ()
+    is_theirs: bool = True
+
+
+def barred(run: RunSight, press: Press, step: str, person: str) -> Barred | None:
+    """None where this person may."""
+    if why := refuse_ever(press, run, step):
+        return Barred(why, is_theirs=False)
+    people = people_of()
+    why = refuse_who(press, run, people.presser(person), step)
+    return Barred(why, able(run, press, step, people)) if why else None
+
+
+def able(run: RunSight, press: Press, step: str, people: People) -> tuple[str, ...]:
+    """Everybody whose it is, who is there for it before those who may do everything."""
+    return tuple(
+        name for name in by_rank(people) if not refuse_who(press, run, people.presser(name), step)
+    )
