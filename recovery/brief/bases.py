@@ -135,6 +135,7 @@ class Bases:
             is_unread=line.is_unread,
             read_at=line.used.read_at,
             proven_at=line.used.proven_at,
+            error=line.used.error,
         )
 
     def _is_written(self, probe: WriteProbe | None) -> bool | None:

@@ -131,7 +131,7 @@ class StandbyFact:
 @dataclass(frozen=True, slots=True)
 class ArchiveFact:
     """The backup replica that would be used. `bytes` None: nobody knows how much; `unusable`: no
-    host can read it by itself; `read_at`: when it was read last."""
+    host can read it by itself; `read_at`: when it was read last; `error`: why it can't be now."""
 
     replica: int
     store: str
@@ -142,6 +142,7 @@ class ArchiveFact:
     read_at: datetime | None = None
     proven_at: datetime | None = None
     unusable: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

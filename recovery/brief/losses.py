@@ -72,7 +72,9 @@ def _promoted(database: DatabaseFact, best: StandbyFact) -> Loss:
 
 def _restored(database: DatabaseFact, archive: ArchiveFact, unseen: tuple[str, ...]) -> Loss:
     notes = [*unseen]
-    if archive.is_unread:
+    if archive.error:
+        notes.append("it cannot be read now: if its store is gone, so is this copy")
+    elif archive.is_unread:
         notes.append("it was not read lately: it may go further, never less far")
     if archive.unusable:
         notes.append(archive.unusable)

@@ -23,7 +23,7 @@ from recovery.core.errors import Conflict, TocsinError
 from recovery.drp.facts import Mode
 from recovery.drp.queries.failback import returnable_runs as offered
 from recovery.drp.queries.shipped import missing_book, shipped
-from recovery.drp.views.runs import run_lines
+from recovery.drp.views.runs import RunLine, run_lines
 from recovery.drp.views.starts import (
     Preview,
     books,
@@ -158,8 +158,18 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
         decision=decision_for(wish.lost) if wish.mode is Mode.DISASTER else None,
         brief=brief,
         loss=say(brief.activate.losses),
-        going=[one for one in run_lines(lost=wish.lost) if not one.is_over],
+        going=_in_the_way(wish),
     )
+
+
+def _in_the_way(wish: acts.Start) -> list[RunLine]:
+    """Runs that are not over and of which no second may go on: a drill is in the way of drills
+    alone, and a simulation of nothing."""
+    rivals = {
+        Mode.SIMULATION: frozenset[Mode](),
+        Mode.DRILL: frozenset({Mode.DRILL}),
+    }.get(wish.mode, frozenset({Mode.PLANNED, Mode.DISASTER}))
+    return [one for one in run_lines(lost=wish.lost) if not one.is_over and one.mode in rivals]
 
 
 def _ask(

@@ -70,7 +70,7 @@ def _databases(plan: Plan, up: frozenset[str]) -> tuple[ServiceLook, ...]:
             site=plan.lost.name,
             is_serving=f"database:{row.id}" in up,
             is_whole=f"database:{row.id}" in up,
-            is_restorable=bool(row.restorable),
+            is_restorable=bool(row.restorable and not row.is_unreadable),
             is_fenced=True,
         )
         for row in rows

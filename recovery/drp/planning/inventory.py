@@ -39,7 +39,8 @@ class CopySight:
 class DatabaseSight:
     """`home`: where its primary is or was; `standbys`: datacenters with a copy that may be
     promoted; `restorable`: (replica, newest moment) of the best copy outside its home,
-    `restore_loses`: what came after that, as far as anybody saw; `copies`: of each datacenter
+    `restore_loses`: what came after that, as far as anybody saw; `is_unreadable`: nobody can read
+    that copy now; `copies`: of each datacenter
     that has one, its best standby; `doubts`: (replica, sentence) of what nobody can prove of its
     primary; `what`: in a drill, what is restored of it, word by word."""
 
@@ -52,6 +53,7 @@ class DatabaseSight:
     standbys: frozenset[str] = frozenset()
     restorable: tuple[str, datetime] | None = None
     restore_loses: timedelta | None = None
+    is_unreadable: bool = False
     copies: tuple[CopySight, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
     what: Mapping[str, Any] | None = None

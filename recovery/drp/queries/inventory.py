@@ -88,6 +88,7 @@ def _databases() -> tuple[DatabaseSight, ...]:
             standbys=frozenset(standbys.get(row.pk, ())),
             restorable=_restorable(known.get(row.name)),
             restore_loses=_restore_loses(known.get(row.name)) if _home(row) in lost else None,
+            is_unreadable=_is_unreadable(known.get(row.name)),
             copies=_copies(known.get(row.name)) if _home(row) in lost else (),
             doubts=doubted.get(row.pk, ()),
         )
@@ -103,6 +104,11 @@ def _restorable(fact: DatabaseFact | None) -> tuple[str, datetime] | None:
     """The copy outside its home that a brief names, and a restore would choose."""
     archive = fact.archive if fact else None
     return (f"replica {archive.replica}", archive.at) if archive else None
+
+
+def _is_unreadable(fact: DatabaseFact | None) -> bool:
+    """As of a store that burnt with its datacenter, until somebody reads it again."""
+    return bool(fact and fact.archive and fact.archive.error)
 
 
 def _restore_loses(fact: DatabaseFact | None) -> timedelta | None:

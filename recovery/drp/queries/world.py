@@ -105,7 +105,7 @@ def _databases(lost: str, is_given_up: bool) -> tuple[ServiceLook, ...]:
             site=row.home,
             is_serving=UUID(row.id) in serving,
             is_whole=bool(row.standbys) or row.plan == "starter",
-            is_restorable=bool(row.restorable or row.standbys - {lost}),
+            is_restorable=bool((row.restorable and not row.is_unreadable) or row.standbys - {lost}),
             is_fenced=UUID(row.id) in fenced,
         )
         for row in inventory().databases

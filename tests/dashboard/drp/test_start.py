@@ -107,6 +107,14 @@ def test_a_simulation_says_of_each_step_what_it_would_do(ground: Ground, enter: 
     assert done["Location"] == f"/recovery/runs/{ground.run.number}/"
 
 
+def test_only_what_is_in_its_way_is_said_to_be_there_already(ground: Ground, enter: Enter) -> None:
+    run, client = ground.begin(), enter("amelie")
+    where = WHICH.replace("plain", "datacenter-lost")
+    for mode, is_there in (("disaster", True), ("simulation", False), ("drill", False)):
+        page = text(client.get(where.format(mode)))
+        assert (f">{run}</a>, a disaster by amelie, is running." in page) == is_there, mode
+
+
 def test_a_way_back_of_a_run_that_moved_nothing_is_prepared_by_nobody(
     ground: Ground, enter: Enter
 ) -> None:

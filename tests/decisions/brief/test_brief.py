@@ -126,6 +126,14 @@ def test_a_standby_comes_before_an_archive_and_says_when_that_goes_further() -> 
     assert loss.is_over
 
 
+def test_an_archive_that_cannot_be_read_now_may_be_gone_and_is_said_to_be() -> None:
+    late = replace(ARCHIVE, is_unread=True)
+    away = replace(late, error="connection refused")
+    for archive, said in ((late, "not read lately: it may go further"), (away, "so is this copy")):
+        (loss,) = brief_of(lost(databases=(database("a", archive=archive),))).activate.losses
+        assert said in "; ".join(loss.notes)
+
+
 def test_a_copy_that_nobody_sees_is_unknown_and_one_that_is_nowhere_is_gone() -> None:
     unseen = StandbyFact("osu2-a1", "OSU2", None, "its agent never told of it")
     found = brief_of(
