@@ -270,7 +270,16 @@ def test_what_a_lost_datacenter_leaves_without_a_seat_is_no_next_act_of_its_own(
 def test_where_nothing_is_to_be_brought_back_no_promise_is_said_to_break(
     hosts: dict[str, Host],
 ) -> None:
-    actions.register_datacenter(name="LIL1", actor=fleet.BY, reason="New.", now=clock.system.now())
+    actions.register_datacenter(
+        name="LIL1",
+        city="Lille",
+        region="eu",
+        latitude=50.6,
+        longitude=3.0,
+        actor=fleet.BY,
+        reason="New.",
+        now=clock.system.now(),
+    )
     weigh = text("recovery-weigh:LIL1")
     assert "none is used up</b>: nothing is to be brought back" in weigh
     assert "those that break within nothing" not in weigh
