@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import structlog
 
 from recovery.core.errors import BadConfiguration
-from recovery.engines.doors import read_block
+from recovery.engines.edge.doors import read_block
 from recovery.engines.urls import check_host, read_database_url
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from recovery.core.clock import system
 from recovery.core.errors import BadConfiguration, TocsinError
-from recovery.engines import certificates, children, doors, edge, first, leftovers, report
+from recovery.engines import certificates, children, first, leftovers, report
 from recovery.engines.checks import check_ports
+from recovery.engines.edge import doors
+from recovery.engines.edge import settings as edge
 from recovery.engines.keeper import keep
 from recovery.engines.postgres import Cluster
 from recovery.engines.programs import Program, Stage, archiver, is_installed, ours, stores

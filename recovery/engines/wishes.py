@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.core.errors import BadConfiguration
-from recovery.engines.doors import FIELD, choose_block
+from recovery.engines.edge.doors import FIELD, choose_block
 from recovery.engines.ports import free_port, is_free
 from recovery.engines.urls import check_host, check_store_url, read_database_url
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from recovery.engines.doors import entry_point
+from recovery.engines.edge.doors import entry_point
 from recovery.incidents.facts import UNRESOLVED, MemberKind
 from recovery.incidents.models import Member
 from recovery.inventory.facts import SEATED as OCCUPIED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recovery.core.errors import BadConfiguration
-from recovery.engines.doors import KEPT, choose_block, written
+from recovery.engines.edge.doors import KEPT, choose_block, written
 
 
 def test_a_first_start_takes_the_first_free_block(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from dashboard.settings import database_from_url
 from recovery.core.errors import BadConfiguration, Refused
-from recovery.engines import certificates, edge, first, logs
+from recovery.engines import certificates, first, logs
 from recovery.engines.checks import check_ports
+from recovery.engines.edge import settings as edge
 from recovery.engines.programs import ours
 from recovery.engines.state import State
 from recovery.engines.up import NOT_INHERITED

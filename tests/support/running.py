@@ -17,7 +17,7 @@ import psutil
 
 from recovery.core.clock import system
 from recovery.engines import leftovers
-from recovery.engines.doors import SIZE
+from recovery.engines.edge.doors import SIZE
 from recovery.engines.state import State
 from tests.support import own
 

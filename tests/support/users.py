@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery.engines.edge import find_traefik
+from recovery.engines.edge.settings import find_traefik
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "nobody"

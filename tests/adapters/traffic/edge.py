@@ -16,9 +16,10 @@ from pathlib import Path
 
 import httpx
 
-from recovery.engines.doors import entry_point
-from recovery.engines.edge import door_settings
+from recovery.engines.edge.doors import entry_point
+from recovery.engines.edge.settings import door_settings, watched
 from tests.support.own import free_port
+from tests.support.running import ROOT
 
 
 def traefik() -> str:
@@ -102,6 +103,13 @@ class Edge:
     def tell(self, configuration: Mapping[str, object]) -> None:
         self._endpoint.body = json.dumps(configuration).encode()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Its endpoint says nothing that makes sense meanwhile."""
+        told, self._endpoint.body = self._endpoint.body, b"no word"
+        yield
+        self._endpoint.body = told
+
     def wait_for(self, path: str, seconds: float = 10.0) -> None:
         """Until the route stands."""
         until = time.monotonic() + seconds
@@ -117,7 +125,7 @@ class Edge:
 
 @contextmanager
 def running_edge(folder: Path) -> Iterator[Edge]:
-    """Traefik with the poll interval that Tocsin ships."""
+    """Traefik as Tocsin starts it, with the poll interval that it ships."""
     port, door = free_port(), free_port()
     with answering(b"{}") as (endpoint, handler, _):
         settings = {
@@ -135,7 +143,7 @@ def running_edge(folder: Path) -> Iterator[Edge]:
         file.write_text(json.dumps(settings))
         with (folder / "traefik.log").open("wb") as log:
             process = subprocess.Popen(
-                [traefik(), f"--configfile={file}"], stdout=log, stderr=subprocess.STDOUT
+                watched(file, traefik()), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             yield Edge(f"http://127.0.0.1:{port}", door, handler, folder)

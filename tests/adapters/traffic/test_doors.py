@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recovery.engines.doors import entry_point
+from recovery.engines.edge.doors import entry_point
 from recovery.traffic.facts import Door, EdgePolicy
 from recovery.traffic.traefik import configuration
 from tests.adapters.traffic.edge import Edge, answering, running_edge

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from recovery.core.errors import TocsinError
-from recovery.engines.doors import entry_point
+from recovery.engines.edge.doors import entry_point
 from recovery.engines.state import State, write_private
 from recovery.engines.wishes import Addresses
 
@@ -39,7 +39,13 @@ def command(state: State, addresses: Addresses) -> list[str]:
     """The command line; the settings with the endpoint's secret are in a private file."""
     path = state.run / "edge.json"
     write_private(path, json.dumps(static_settings(state, addresses), indent=1))
-    return [str(find_traefik()), f"--configfile={path}"]
+    return watched(path, str(find_traefik()))
+
+
+def watched(settings: Path, traefik: str) -> list[str]:
+    """Traefik with these settings, below who ends the sessions that it leaves hanging."""
+    below = [sys.executable, "-u", "-m", "recovery.engines.edge.sessions", str(settings)]
+    return [*below, traefik, f"--configfile={settings}"]
 
 
 def door_settings(host: str, port: int) -> dict[str, object]:

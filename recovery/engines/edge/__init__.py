@@ -1,0 +1,1 @@
+"""The edge by which users reach applications and databases: Traefik, its doors, its sessions."""

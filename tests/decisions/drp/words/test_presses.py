@@ -1,0 +1,58 @@
+"""What people press, and what is answered that may not be pressed."""
+
+from __future__ import annotations
+
+import pytest
+
+from recovery.drp.facts import Kind, Mode, RunState
+from recovery.drp.press import ROLE, Press, refuse_press
+from recovery.drp.waits import waits
+from tests.decisions.drp.steps import step
+from tests.decisions.drp.test_engine import does, running, take
+from tests.support.drp_book import EVERY_ROLE
+
+
+@pytest.mark.parametrize("press", list(Press))
+def test_who_lacks_the_role_presses_nothing_and_who_says_no_reason_neither(press: Press) -> None:
+    book = running(step())
+    rights = ("viewer", "responder", "approver", "admin")
+    low = frozenset(rights[: rights.index(ROLE[press])])
+    assert "takes the role" in refuse_press(press, book.sight(), low, step="one", said="x")
+    silent = refuse_press(press, book.sight(), EVERY_ROLE, step="one", said=" ")
+    assert ("Say why" in silent) == (press not in {Press.START, Press.PAUSE, Press.RESUME})
+
+
+def test_a_press_that_comes_too_late_is_told_so() -> None:
+    book = running(step())
+    assert "somebody was first" in book.press(Press.START)
+    assert "abort it" in book.press(Press.WITHDRAW)
+    assert "not paused" in book.press(Press.RESUME)
+    assert "There is no step x" in book.press(Press.SKIP, step="x")
+    assert "only what failed" in book.press(Press.RETRY, step="one")
+    assert "not what is asked for" in book.press(Press.TELL, step="one", key="k")
+    assert "is not done by hand" in book.press(Press.REPORT, step="one", key="k")
+    take(book)
+    assert "it cannot be skipped" in book.press(Press.SKIP, step="one")
+    assert book.press(Press.ABORT) == ""
+    assert "nothing to abort" in book.press(Press.ABORT)
+    assert "nothing to pause" in book.press(Press.PAUSE)
+
+
+def test_a_manual_step_is_done_by_whoever_reports_it() -> None:
+    book = running(step(Kind.MANUAL))
+    take(book)
+    book.intend(book.orders()[0])
+    key = book.steps["one"].acts[0].key
+    assert waits(book.sight())[0].who == "responder"
+    assert book.press(Press.REPORT, step="one", key=key) == ""
+    assert does(book) == ["settle_done one"]
+
+
+def test_nobody_is_asked_to_pause_production_to_undo_what_a_drill_began() -> None:
+    for mode in (Mode.DRILL, Mode.DISASTER):
+        book = running(step(realm="drill" if mode is Mode.DRILL else "production"), mode=mode)
+        while book.state is not RunState.DONE:
+            take(book)
+        why = refuse_press(Press.UNDO, book.sight(), EVERY_ROLE, step="one", said="Back.")
+        is_drill = mode is Mode.DRILL
+        assert why == ("What a drill began is removed when it is over." if is_drill else "")
