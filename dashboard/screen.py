@@ -18,6 +18,7 @@ from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
 from recovery.core import clock
 from recovery.detection import screens as detection
+from recovery.drp.views.behind import Behind, behind_fences
 from recovery.drp.views.owning import owning_runs
 from recovery.drp.views.runs import RunView, view_run
 from recovery.drp.views.waiting import AskLine, open_asks
@@ -187,6 +188,11 @@ class Screen:
     def fences(self) -> tuple[FenceView, ...]:
         """Datacenters that recovery plans have fenced."""
         return standing_fences()
+
+    @cached_property
+    def behind(self) -> tuple[Behind, ...]:
+        """Datacenters that answer behind such a fence; none while nobody sees."""
+        return () if self.unseeing else behind_fences(self.fences, self.lost_sites)
 
     @cached_property
     def owners(self) -> dict[str, int]:

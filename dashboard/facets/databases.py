@@ -19,6 +19,7 @@ from recovery.failover.facts import NEVER
 from recovery.failover.views.databases import DatabaseView, FailoverView
 from recovery.failover.views.month import month_of_database
 from recovery.inventory.facts import DatabaseState
+from recovery.restores.telling import left_on
 
 Context = Mapping[str, Any]
 
@@ -168,9 +169,10 @@ def _watch(failover: FailoverView, view: DatabaseView) -> Watch:
 
 
 def host_copies(screen: Screen, key: str) -> Context | None:
-    """The replicas of this host."""
+    """The replicas of this host, and what restores elsewhere left on it."""
     found = [(d, copy) for d in screen.databases for copy in d.copies if copy.host == key]
-    return {"rows": found} if found else None
+    left = left_on(key)
+    return {"rows": found, "left": left} if found or left else None
 
 
 def hurting(screen: Screen, key: str) -> Context | None:

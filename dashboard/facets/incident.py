@@ -45,18 +45,18 @@ def _needs(screen: Screen, incident: IncidentView) -> tuple[Need, ...]:
     names = {f"{member.kind}:{member.name}" for member in members}
     apps = {member.name for member in members if member.kind == "application"}
     names |= {f"container:{o.container}" for o in screen.unseated if o.application in apps}
-    if site := _lost_site(screen, incident):
-        names.add(f"site:{site}")
+    names |= {f"site:{name}" for name in _sites(screen, incident)}
     return needs_about(needs_of(screen), *names)
 
 
-def _lost_site(screen: Screen, incident: IncidentView) -> str:
-    """The datacenter that this incident is about, where it looks lost."""
-    if not screen.lost_sites:
-        return ""
+def _sites(screen: Screen, incident: IncidentView) -> frozenset[str]:
+    """The datacenters that this incident is about, where they look lost or are behind a fence."""
+    wanted = {*screen.lost_sites, *(one.site for one in screen.behind)}
+    if not wanted:
+        return frozenset()
     causes = {m.name for m in incident_rows.members_of([incident.number]) if m.is_cause}
-    lost = (site for site in screen.sites if site.name in screen.lost_sites)
-    return next((s.name for s in lost if causes & {host.name for host in s.hosts}), "")
+    found = (site for site in screen.sites if site.name in wanted)
+    return frozenset(s.name for s in found if causes & {host.name for host in s.hosts})
 
 
 def incident_members(screen: Screen, key: str) -> Context | None:

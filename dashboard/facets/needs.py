@@ -6,20 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from dashboard.needs import (
-    Need,
-    Question,
-    Scene,
-    Site,
-    Stalled,
-    Stuck,
-    needs,
-    needs_about,
-)
+from dashboard.needs import Need, needs, needs_about
+from dashboard.needs.scene import Fenced, Question, Scene, Site, Stalled, Stuck
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
 from recovery.drp.facts import Mode
+from recovery.drp.views.behind import Behind
 from recovery.drp.views.runs import run_lines
 from recovery.failover.rounds.ringing import PREFIX
 from recovery.failover.views.databases import DatabaseView
@@ -51,6 +44,7 @@ def scene_of(screen: Screen) -> Scene:
         frozen=tuple(dict.fromkeys(stopped)),
         owners=screen.owners,
         sites=tuple(_site(screen, name) for name in screen.lost_sites),
+        fenced=tuple(_fenced(screen, one) for one in screen.behind),
         questions=tuple(
             Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
         ),
@@ -81,6 +75,18 @@ def _site(screen: Screen, name: str) -> Site:
         is_activated=decided.choice is Choice.ACTIVATE,
         was_run=any(one.mode is Mode.DISASTER and one.requested_at >= decided.at for one in runs),
         incident=incident,
+    )
+
+
+def _fenced(screen: Screen, one: Behind) -> Fenced:
+    own = screen.owners.get(one.fence.run)
+    return Fenced(
+        one.site,
+        one.told,
+        databases=one.databases,
+        goes_on=(own, one.fence.run) if own else one.going,
+        ways=tuple((way.name, way.lost, way.href) for way in one.ways),
+        no_book=one.no_book,
     )
 
 

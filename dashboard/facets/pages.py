@@ -97,7 +97,9 @@ def frozen(screen: Screen, key: str) -> Context | None:
     on has, is not offered for lifting, unless all that is left of it is done by hand."""
     if not screen.freezes and not screen.fences:
         return None
-    return {"freezes": screen.freezes, "fences": screen.fences, "owners": screen.owners}
+    behind = {one.site: one for one in screen.behind}
+    fences = [(one, behind.get(one.site)) for one in screen.fences]
+    return {"freezes": screen.freezes, "fences": fences, "owners": screen.owners}
 
 
 def hurt(screen: Screen, key: str) -> Context | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from dashboard.facets.needs import needs_of
+from dashboard.needs import needs_about
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.backups.words import joined
@@ -15,6 +17,7 @@ from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
 from recovery.drp.queries.shipped import missing_book
+from recovery.drp.views.behind import Behind
 from recovery.drp.views.runs import run_lines
 from recovery.incidents.screens import IncidentView
 
@@ -75,6 +78,7 @@ def recovery_voice(screen: Screen, key: str) -> Context | None:
     alarm = "taken" if incident is None or incident.is_taken else "open"
     return {
         "brief": brief,
+        "behind": _fenced(screen, key),
         "tone": _tone(brief),
         "incident": incident,
         "alarm": alarm if brief.is_lost else "",
@@ -124,7 +128,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     and comes first, and hides no way: who decides takes it with that."""
     brief = _brief(screen, key)
     if brief is None or not brief.is_lost:
-        return None
+        return _behind(screen, key)
     decided, incident = brief.decided, _incident(screen, brief)
     is_activated = decided is not None and decided.choice is Choice.ACTIVATE
     run = next((one for one in run_lines(lost=brief.site) if one.is_recovering), None)
@@ -141,6 +145,18 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
         "there": f"/recovery/runs/{run.number}/" if run else f"/recovery/start/?lost={brief.site}",
         "go": f"Go on with {run.name}" if run else "Start its runbook…",
     }
+
+
+def _fenced(screen: Screen, key: str) -> Behind | None:
+    return next((one for one in screen.behind if one.site == key), None)
+
+
+def _behind(screen: Screen, key: str) -> Context | None:
+    """It answers behind a fence: how it goes back."""
+    found = _fenced(screen, key)
+    if found is None:
+        return None
+    return {"behind": found, "needs": needs_about(needs_of(screen), f"site:{key}")}
 
 
 def recovery_weigh(screen: Screen, key: str) -> Context | None:

@@ -114,7 +114,8 @@ def copies(primaries: int, standbys: int) -> str | SafeString:
 def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     """An instant. `clock`: 03:07:44.7 · `minute`: 23 Nov 03:07:44 · `exact`: with its part of a
     second, if it has one, as a person wrote it · `since`: counts in the
-    browser and reads as the instant without a script, as does `until`, which counts down."""
+    browser and reads as the instant without a script, as does `until`, which counts down ·
+    `digits`: counts, and says nothing without a script: a time of day would read as a span."""
     if moment is None:
         return "–"
     iso = moment.isoformat(timespec="milliseconds")
@@ -125,7 +126,7 @@ def at(moment: datetime | None, form: str = "clock") -> str | SafeString:
     if form == "until":
         return format_html('<time datetime="{}" data-until>until {}</time>', iso, clock)
     if form == "digits":
-        return format_html('<time datetime="{}" data-digits>{}</time>', iso, clock)
+        return format_html('<time datetime="{}" data-digits>–</time>', iso)
     if form in ("minute", "exact"):
         part = part_of_second(moment) if form == "exact" else ""
         whole = f"{moment:%d %b} {clock}{part}"

@@ -29,7 +29,7 @@ class How(StrEnum):
 class Trace:
     """One thing that a run moved, by its journal. `site`, `host`: where it was before; `copy`: the
     ordinal of an application's; `epoch`: to which it brought it (a copy: the generation); `until`:
-    when it stopped leading there."""
+    when it stopped leading there; `left`: what a restore left on the hosts that it had."""
 
     how: How
     id: str
@@ -39,6 +39,7 @@ class Trace:
     copy: int = 0
     epoch: int = 0
     until: datetime | None = None
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +191,12 @@ def _database(way: Way, traces: list[Trace], present: Present) -> Move | tuple[T
         said = f"it was moved again since, to {now.site}: it is in a plan that leaves that one"
         return target, said
     if way.into not in now.copies:
-        how = "was restored elsewhere" if last.how is How.RESTORED else "was promoted elsewhere"
-        return target, (
-            f"it {how}, and no copy of it is left in {way.into}: a person moves it, with its owner"
-        )
+        if last.how is How.RESTORED:
+            said = f"it was restored elsewhere, and no copy in {way.into} follows it"
+            more = f". {last.left.rstrip('.')}" if last.left else ""
+            return target, f"{said}: a person moves it, with its owner{more}"
+        said = f"it was promoted elsewhere, and no copy of it is left in {way.into}"
+        return target, f"{said}: a person moves it, with its owner"
     since = "" if now.epoch == last.epoch else f" Moved again since: it is led from {now.host} now."
     upto = f" until {first.until:%Y-%m-%d %H:%M:%S} UTC" if first.until else ""
     reason = f"{way.name} {last.how} it: it was led from {first.host or way.into}{upto}.{since}"

@@ -66,7 +66,8 @@ class World:
     """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
     keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
     the plan leaves as they are, `leaving`: so in a sentence; `unfit`: what finds no host elsewhere,
-    where that was asked; `room`: where there has to be some, if not just in `into`."""
+    where that was asked; `anywhere`: containers go wherever there is room, not into `into` alone;
+    `room`: where there has to be some, in words, if not in `into`."""
 
     lost: str
     into: str
@@ -78,6 +79,7 @@ class World:
     out: frozenset[str] = frozenset()
     leaving: str = ""
     unfit: tuple[Unfit, ...] = ()
+    anywhere: bool = False
     room: str = ""
 
     def asked(self, kind: str) -> list[ServiceLook]:
@@ -153,19 +155,27 @@ def _room(world: World) -> Look:
     """The share of the memory that is needed for which there is a host: some that is free, and none
     that the scheduler refuses for another reason. It is about what the plan takes; what it leaves
     was named by whoever started it, and is said beside it."""
-    free = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
+    there = sum(one.free for one in world.hosts_of(world.into) if one.is_heard)
+    free = there + _free_elsewhere(world)
     rows = [one for one in _taken(world, "application") if one.needs]
     needs = sum(one.needs for one in rows)
     if not needs:
         return Look(ALL, _but(f"Nothing of {world.lost} needs room elsewhere.", world))
-    where = world.room or f"in {world.into}"
-    said = f"{needs} MiB are needed, {free} MiB are free {where}.{_not_in(rows, free)}"
+    said = f"{needs} MiB are needed, {there} MiB are free {world.room or f'in {world.into}'}"
+    said += f" and {free - there} MiB elsewhere" if free > there else ""
+    said += f".{_not_in(rows, free)}"
     lacks = [one for one in world.unfit if one.name in {row.name for row in rows}]
     if lacks:
         more = f"; and {len(lacks) - NAMED} more" if len(lacks) > NAMED else ""
         said += f" Memory is not all: {'; '.join(one.said for one in lacks[:NAMED])}{more}."
     fits = needs - sum(one.memory_mib for one in lacks)
     return Look(max(0, min(ALL, free * ALL // needs, fits * ALL // needs)), _but(said, world))
+
+
+def _free_elsewhere(world: World) -> int:
+    """Where else the scheduler may place what was lost."""
+    rest = (one for one in world.hosts if one.site not in {world.lost, world.into})
+    return sum(one.free for one in rest if one.is_heard) if world.anywhere else 0
 
 
 def _not_in(rows: list[ServiceLook], free: int) -> str:

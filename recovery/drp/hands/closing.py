@@ -101,7 +101,7 @@ def _asked(held: Held) -> tuple[Standing, str]:
 
 def _doubt(held: Held) -> str:
     if held.left is None:
-        return "it lives by no lease that could end, and nobody there answers."
+        return "it lives by no lease that could end, and nobody there answered."
     return (
         f"its lease has ended, but {held.more.named}, unheard, may have prolonged it unseen; nobody"
         " has said that it is gone."

@@ -125,7 +125,8 @@ def _lives(database: str) -> bool:
 def outcome_of(row: Failover) -> Outcome:
     """What became of it so far. It serves once a write of a user arrived."""
     if row.verified_at is not None:
-        said = row.loss.get("said", "") if row.loss else ""
+        said = str(row.loss.get("said", "")) if row.loss else ""
+        said = f"{said[:1].upper()}{said[1:]}"
         return Outcome(Heard.DONE, f"{row}: {row.target} leads. {said}".strip(), row.new_epoch or 0)
     if row.phase == Phase.ABANDONED:
         return Outcome(Heard.FAILED, f"{row}: {row.end_reason}")

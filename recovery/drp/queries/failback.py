@@ -32,6 +32,7 @@ from recovery.inventory.models import (
 )
 from recovery.restores.facts import Phase as RestorePhase
 from recovery.restores.models import Restore
+from recovery.restores.telling import left_by
 from recovery.scheduling.facts import ACTIVE
 
 HEARD = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
@@ -107,10 +108,12 @@ def _effects(run: Run, kind: EffectKind) -> list[UUID]:
 def _restored(run: Run) -> Iterator[Trace]:
     """Its old host is known by name; a run restores what its lost datacenter led."""
     rows = Restore.objects.filter(pk__in=_effects(run, EffectKind.RESTORE), phase=RestorePhase.DONE)
-    for row in rows.select_related("database").order_by("number"):
+    found = list(rows.select_related("database").order_by("number"))
+    left = left_by([row.pk for row in found])
+    for row in found:
         yield Trace(
             How.RESTORED, str(row.database_id), row.database.name, run.lost, row.old_host,
-            epoch=row.new_epoch or 0,
+            epoch=row.new_epoch or 0, left=" ".join(one.said for one in left.get(row.pk, ())),
         )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from recovery.inventory.facts import Plan as DatabasePlan
 from recovery.inventory.models import Application, Database, WriteGap, WriteProbe
 from recovery.restores.facts import Phase
 from recovery.restores.models import Restore
+from recovery.restores.telling import left_by
 from recovery.traffic.models import Outage, Pulse
 
 STALE = timedelta(seconds=10)
@@ -142,12 +143,14 @@ def _add_losses(found: dict[str, dict[str, Any]], keys: Sequence[UUID], window: 
         bound = row.loss.get("bound")
         loss = LossFact(str(row.loss.get("said", "")), None if bound is None else float(bound))
         found[f"database:{row.database_id}"]["loss"] = loss if row.loss else None
-    done = _restores(keys, window).filter(phase=Phase.DONE)
-    for restore in done.order_by("number"):
+    done = list(_restores(keys, window).filter(phase=Phase.DONE).order_by("number"))
+    left = left_by([restore.pk for restore in done])
+    for restore in done:
         found[f"database:{restore.database_id}"] |= {
             "restored": True,
             "recovered_to": restore.recovered_to,
             "restored_at": restore.ended_at,
+            "left": " ".join(one.said for one in left.get(restore.pk, ())),
         }
 
 

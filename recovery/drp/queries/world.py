@@ -63,7 +63,12 @@ def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None)
     given_up = plan.mode is Mode.DISASTER
     there = world(plan.lost.name, plan.into.name, blind=blind, only=asked, is_given_up=given_up)
     told = leaving(plan)
-    return replace(there, out=keys_left(plan), leaving=told.said if told else "")
+    return replace(
+        there,
+        out=keys_left(plan),
+        leaving=told.said if told else "",
+        anywhere=plan.mode is not Mode.PLANNED and not plan.origin,
+    )
 
 
 def world_for(

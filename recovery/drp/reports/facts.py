@@ -192,8 +192,9 @@ class LossFact:
 class TargetFact:
     """A database or an application of the plan. `is_measured`: a user of ours wrote to it or asked
     it all the time, without a break; `out_since`: it still does not serve; `recovered_to`: up to
-    which moment a restore brought it, `restored_at`: when that had ended; `left_out`: why the plan
-    did not take it; `failed`: why what was done to it did not end well."""
+    which moment a restore brought it, `restored_at`: when that had ended, `left`: what it left on
+    the hosts that had it; `left_out`: why the plan did not take it; `failed`: why what was done to
+    it did not end well."""
 
     key: str
     type: str
@@ -206,6 +207,7 @@ class TargetFact:
     restored: bool = False
     recovered_to: datetime | None = None
     restored_at: datetime | None = None
+    left: str = ""
     left_out: str = ""
     failed: str = ""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from recovery.drp.reports.document import Measure, Missing, Promise, Service, Tally, Target
 from recovery.drp.reports.drilled import stood
 from recovery.drp.reports.facts import Facts, GapFact, PromiseFact, TargetFact
@@ -101,7 +103,8 @@ def data_lost(one: TargetFact, promised: int | None, lost_at: datetime | None) -
         said = "It keeps no data of its own."
         return Measure(promised, None, False, DOES_NOT_APPLY, said)
     if one.restored:
-        return _restored(one, promised, lost_at)
+        found = _restored(one, promised, lost_at)
+        return msgspec.structs.replace(found, said=f"{found.said} {one.left}".rstrip())
     missing = sum(gap.lost for gap in one.gaps)
     if missing:
         said = f"{counted(missing, 'acknowledged write is', 'acknowledged writes are')} missing."

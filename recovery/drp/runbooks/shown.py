@@ -43,6 +43,8 @@ CONDITIONS: Mapping[str, str] = {
     "applications_answer": "the applications answer",
     "redundancy_is_whole": "everything has its second copy",
 }
+ANYWHERE = ", or wherever else the scheduler finds room"
+"""Of what was lost; what lives is moved into one datacenter, and nowhere else."""
 PLACES = {"lost": "the datacenter that is left", "into": "the datacenter that takes over"}
 
 
@@ -165,7 +167,7 @@ def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
                 " to be kept first and is not stays set apart"
             )
         case Place():
-            return f"Starts {_which(act.select, 'applications')} elsewhere"
+            return f"Starts {_which(act.select, 'applications')} in {PLACES['into']}{ANYWHERE}"
         case Traffic():
             return f"Leads the users of {_which(act.select, act.what)} to where they are now"
     raise AssertionError(f"no sentence for {act!r}")

@@ -5,13 +5,13 @@ Invariant: of a drill no line says that something is done to production (I-DR-4)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.plan import Plan
 from recovery.drp.runbooks.schema import Runbook
-from recovery.drp.runbooks.shown import PLACES, StepLine, step_lines
+from recovery.drp.runbooks.shown import ANYWHERE, PLACES, StepLine, step_lines
 
 SAID_ONLY = "Drill: said and not done; production is untouched. In a real run: {does}"
 ON_ITS_HOSTS = "Drill: on hosts for drills alone, not in production. {does}"
@@ -37,7 +37,9 @@ REMOVED = (
 
 def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     """Where the runbook speaks of "the datacenter that is left", this one's name stands."""
-    names = ((PLACES["lost"], plan.lost.name), (PLACES["into"], plan.into.name))
+    names = [(PLACES["lost"], plan.lost.name), (PLACES["into"], plan.into.name)]
+    if plan.mode is Mode.PLANNED:
+        names = [(ANYWHERE, ""), *names]
     lines = (replace(line, does=_named(line.does, names)) for line in step_lines(book))
     if plan.mode is not Mode.DRILL:
         return tuple(lines)
@@ -45,7 +47,7 @@ def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     return tuple(_drilled(line, kind, plan) for line, kind in zip(lines, kinds, strict=True))
 
 
-def _named(text: str, names: tuple[tuple[str, str], ...]) -> str:
+def _named(text: str, names: Sequence[tuple[str, str]]) -> str:
     for said, name in names:
         text = text.replace(said, name)
     return text

@@ -20,25 +20,14 @@ from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
-from recovery.drp.runbooks.schema import Runbook
 from recovery.drp.sights import RunSight
 from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
+from recovery.drp.views.promised import PromiseView, promises_of
 from recovery.drp.views.steps import StepView, step_views
 from recovery.drp.views.waiting import NextView, next_views, owing_views
 from recovery.restores.screens import RestoreView
 
 SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseView:
-    """What the plan promises for one kind of service; `due`: until when it has to be back."""
-
-    name: str
-    rto: timedelta
-    rpo: timedelta
-    due: datetime | None
-    is_kept: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +177,7 @@ def view_run(number: int, unwatched: str = "") -> RunView | None:
         steps=step_views(row, sight, book, frozenset(chain)),
         next=owing_views(row) if sight.state in ENDED else next_views(row, sight),
         since=since,
-        promises=_promises(row, book, since),
+        promises=promises_of(row, sight.plan, book, since),
         risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
         decision=row.decision.number if row.decision else None,
         told=_announced(row),
@@ -205,16 +194,6 @@ def _announced(row: Run) -> tuple[ToldView, ...]:
 
 
 _OVER = frozenset({StepState.DONE, StepState.SKIPPED})
-
-
-def _promises(row: Run, book: Runbook, since: datetime | None) -> tuple[PromiseView, ...]:
-    found = []
-    for one in book.plan.services:
-        rto, rpo = timedelta(seconds=one.rto), timedelta(seconds=one.rpo)
-        due = since + rto if since else None
-        kept = row.ended_at <= due if row.ended_at and due else None
-        found.append(PromiseView(one.name, rto, rpo, due, kept))
-    return tuple(found)
 
 
 def _quoted(quotes: Sequence[Quote], since: datetime | None) -> tuple[LossLine, ...]:

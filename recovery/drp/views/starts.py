@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID
 
 from recovery.brief.facts import Choice
@@ -140,6 +141,12 @@ class ReturnLine:
     @property
     def is_back(self) -> bool:
         return 0 < self.hosts == self.heard
+
+    @property
+    def href(self) -> str:
+        """Where it is planned."""
+        wish = {"runbook": "return", "mode": Mode.PLANNED, "lost": self.lost, "into": self.into}
+        return f"/recovery/start/?{urlencode(wish | {'origin': self.number})}"
 
 
 def returns() -> tuple[ReturnLine, ...]:

@@ -16,6 +16,7 @@ from dashboard.screen import Screen
 from recovery.brief.models import Decision, ProviderWord
 from recovery.core import clock
 from recovery.incidents.models import Incident
+from recovery.inventory import actions
 from recovery.inventory.models import Host
 from tests.dashboard import bases, fleet
 from tests.dashboard.conftest import SignIn
@@ -264,3 +265,22 @@ def test_what_a_lost_datacenter_leaves_without_a_seat_is_no_next_act_of_its_own(
     told = text("next")
     assert "Activate or wait? PAR1" in told
     assert "Look at what has no seat" not in told
+
+
+def test_where_nothing_is_to_be_brought_back_no_promise_is_said_to_break(
+    hosts: dict[str, Host],
+) -> None:
+    actions.register_datacenter(
+        name="LIL1",
+        city="Lille",
+        region="eu",
+        latitude=50.6,
+        longitude=3.0,
+        actor=fleet.BY,
+        reason="New.",
+        now=clock.system.now(),
+    )
+    weigh = text("recovery-weigh:LIL1")
+    assert "none is used up</b>: nothing is to be brought back" in weigh
+    assert "those that break within nothing" not in weigh
+    assert "those that break within" in text("recovery-weigh:PAR1")

@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.needs import (
-    Question,
-    Scene,
-    Site,
-    Stalled,
-    Stuck,
-    known_conditions,
-    needs,
-    needs_about,
-)
+from dashboard.needs import known_conditions, needs, needs_about
+from dashboard.needs.scene import Fenced, Question, Scene, Site, Stalled, Stuck
 from recovery.failover.rounds.ringing import TITLES
 
 STUCK = Stuck("orders-pg", frozenset(), "It is so.", site="PAR1", on="par1-a1", to="par1-b2")
@@ -29,6 +21,8 @@ def stuck(*conditions: str, **changes: Any) -> Scene:
     return Scene(stuck=(replace(STUCK, conditions=frozenset(conditions), **changes),))
 
 
+BEHIND = Fenced("PAR1", "PAR1 is back, behind the fence of DRP-0001.", databases=("orders-pg",))
+WAYS = (("DRP-0001", "OSU2", "/recovery/start/?origin=1"),)
 ALONE = [
     (Scene(doubt="Its rows were restored."), "/held/", "an approver"),
     (Scene(blind="No gateway answers."), "/processes/", "whoever looks after Tocsin"),
@@ -41,6 +35,22 @@ ALONE = [
         Scene(questions=(Question("q", "Fence PAR1", ("ada", "bob"), "approver"),)),
         "/recovery/approve/q/",
         "ada or bob",
+    ),
+    (Scene(fenced=(BEHIND,)), "/held/fences/PAR1/lift/", "an approver"),
+    (
+        Scene(fenced=(replace(BEHIND, ways=WAYS),)),
+        "/recovery/start/?origin=1",
+        "a responder",
+    ),
+    (
+        Scene(fenced=(replace(BEHIND, ways=WAYS, no_book=True),)),
+        "/recovery/runbooks/#shipped",
+        "a responder",
+    ),
+    (
+        Scene(fenced=(replace(BEHIND, ways=WAYS, goes_on=(2, "DRP-0002")),)),
+        "/recovery/runs/2/",
+        "whoever its page names",
     ),
     (Scene(held=("par1-a1",), held_why="A rack is lost."), "/held/", "a responder"),
     (Scene(words=(("s", "db-1", "par1-a1"),)), "/placements/s/release/", "a responder"),
@@ -154,3 +164,11 @@ def test_a_decision_that_was_taken_is_not_asked_for_again() -> None:
     (wait,) = needs(Scene(sites=(Site("PAR1", decided="ada decided to wait as DEC-0001."),)))
     assert "Activate or wait" not in wait.button
     assert wait.may is None
+
+
+def test_what_is_set_apart_behind_a_fence_is_about_its_databases_too() -> None:
+    every = needs(Scene(fenced=(replace(BEHIND, ways=WAYS),)))
+    for name in ("site:PAR1", "database:orders-pg"):
+        (found,) = needs_about(every, name)
+        assert found.button == "Plan the return of PAR1 from OSU2"
+    assert needs_about(every, "database:crm-pg") == ()

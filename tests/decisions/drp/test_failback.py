@@ -78,7 +78,15 @@ def test_what_has_no_copy_left_there_is_a_persons_to_move() -> None:
     restored = replace(ORDERS, how=How.RESTORED)
     found = back(restored, now=present(replace(THERE, copies={})))
     assert why(found, "orders") == (
-        "it was restored elsewhere, and no copy of it is left in PAR1: a person moves it, with its"
+        "it was restored elsewhere, and no copy in PAR1 follows it: a person moves it, with its"
+        " owner"
+    )
+    left = replace(restored, left="What par1-1 had of orders was left there.")
+    found = back(left, now=present(replace(THERE, copies={})))
+    assert why(found, "orders").endswith("with its owner. What par1-1 had of orders was left there")
+    promoted = back(ORDERS, now=present(replace(THERE, copies={})))
+    assert why(promoted, "orders") == (
+        "it was promoted elsewhere, and no copy of it is left in PAR1: a person moves it, with its"
         " owner"
     )
 

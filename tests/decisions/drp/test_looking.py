@@ -115,6 +115,17 @@ def test_what_finds_no_room_is_named_and_what_stays_takes_none() -> None:
     assert look(Condition.CAPACITY_IS_THERE, less).holds()
 
 
+def test_what_was_lost_goes_wherever_there_is_room_and_the_check_says_so() -> None:
+    big = replace(APP, key="application:d", name="tiles", needs=800)
+    third = replace(ROOMY, name="m1", site="MRS1", free=900)
+    there = replace(WORLD, services=(APP, big), hosts=(*WORLD.hosts, third))
+    said = "1700 MiB are needed, 1000 MiB are free in OSU2"
+    into = look(Condition.CAPACITY_IS_THERE, there)
+    assert into == Look(58, f"{said}. No room for tiles (800 MiB).")
+    wide = look(Condition.CAPACITY_IS_THERE, replace(there, anywhere=True))
+    assert wide == Look(100, f"{said} and 900 MiB elsewhere.")
+
+
 def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
     there = plan(mode=Mode.SIMULATION)
     told = expected(there, WORLD)

@@ -47,3 +47,11 @@ def test_a_longer_gap_before_the_loss_or_after_the_restore_hides_no_lost_data() 
     still_out = replace(row, gaps=(before,), out_since=at(0))
     assert data_lost(still_out, 60, LOST).seconds == 20.0
     assert data_lost(row, 60, at(5)).seconds == 25.0, "nobody wrote: until the loss"
+
+
+def test_a_restored_database_says_what_its_old_host_still_has() -> None:
+    left = "What par1-1 had of orders was left there."
+    row = replace(ORDERS, restored=True, recovered_to=at(-20), restored_at=at(60), left=left)
+    found = data_lost(replace(row, gaps=(GapFact(at(0), at(60.5)),)), 60, LOST)
+    assert found.said.endswith(f" {left}")
+    assert found.seconds == 20.0

@@ -8,8 +8,9 @@ tells on whose pages it is shown; one about nothing by name stops everything, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from dashboard.needs.scene import Scene, Stuck
 from dashboard.permissions import TABLE, May, Role
 
 KEEPER = "whoever looks after Tocsin"
@@ -32,98 +33,13 @@ class Need:
     """Of the loss that a run recovers: its number. Whoever follows the run does what it asks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
-    """A database that waits, by the conditions that its controller rings for (`ringing.TITLES`).
-    `on`: the host of its old primary, `to`: of whoever was to lead; `offers`: copies that people
-    may promote, `people`: how many that takes; the rest: which ways are open."""
-
-    name: str
-    conditions: frozenset[str]
-    why: str
-    site: str = ""
-    on: str = ""
-    to: str = ""
-    offers: int = 0
-    people: int = 1
-    may_vouch: bool = False
-    may_restore: bool = False
-    may_go_back: bool = False
-    may_move: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stalled:
-    """A restore that gets nowhere now, or `is_over` without its database; `why`: as it rings."""
-
-    name: str
-    database: str
-    host: str
-    why: str
-    in_place: bool = False
-    may_call_off: bool = True
-    is_over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does. `decided`:
-    what was decided about this loss, a sentence; `is_activated`: to give it up; `was_run`: a run of
-    that decision is over; `incident`: its number, 0: none."""
-
-    name: str
-    run: int = 0
-    run_name: str = ""
-    decided: str = ""
-    is_activated: bool = False
-    was_run: bool = False
-    incident: int = 0
-
-    @property
-    def is_undone(self) -> bool:
-        """What of it has no seat is decided with it, or placed by its run."""
-        return bool(self.run) or not self.was_run
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A step of a recovery plan that waits for a yes. `may_answer`: whoever looks may."""
-
-    id: str
-    title: str
-    people: tuple[str, ...]
-    role: str
-    may_answer: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything that may wait for somebody. `frozen`: runs that stopped automation; `owners`:
-    those that go on and need that, with their numbers; `held`: hosts of the guard, by name, outside
-    of `sites`; `words`: (seat, container, host); `unseated`: containers without one."""
-
-    doubt: str = ""
-    blind: str = ""
-    unwatched: str = ""
-    paused_by: str = ""
-    frozen: tuple[str, ...] = ()
-    owners: Mapping[str, int] = field(default_factory=dict)
-    sites: tuple[Site, ...] = ()
-    questions: tuple[Question, ...] = ()
-    stuck: tuple[Stuck, ...] = ()
-    stalled: tuple[Stalled, ...] = ()
-    held: tuple[str, ...] = ()
-    held_why: str = ""
-    words: tuple[tuple[str, str, str], ...] = ()
-    unseated: tuple[str, ...] = ()
-
-
 def needs(scene: Scene) -> tuple[Need, ...]:
     """A yes that is waited for, then the gravest first; each place once."""
     every = [
         *_of_questions(scene),
         *_of_tocsin(scene),
         *_of_sites(scene),
+        *_of_fences(scene),
         *_of_restores(scene),
         *_of_databases(scene),
         *_of_containers(scene),
@@ -210,6 +126,33 @@ def _of_sites(scene: Scene) -> Iterable[Need]:
         why = f"{site.name} looks lost, and nothing of it moves by itself."
         said = f"Activate or wait? {site.name}"
         yield Need(who_may(May.DECIDE), said, f"/recovery/{site.name}/", why, May.DECIDE, about)
+
+
+def _of_fences(scene: Scene) -> Iterable[Need]:
+    """What came back stays behind its fence until people plan its return, or lift the fence."""
+    for one in scene.fenced:
+        about = frozenset({f"site:{one.site}", *(f"database:{name}" for name in one.databases)})
+        back = one.said
+        if one.goes_on:
+            number, name = one.goes_on
+            said, href = f"Go on with {name}", f"/recovery/runs/{number}/"
+            yield Need("whoever its page names", said, href, back, about=about)
+        elif one.no_book:
+            why, said = (
+                f"{back} No runbook “return” is in force.",
+                "Put the runbook return in force",
+            )
+            href, may = "/recovery/runbooks/#shipped", May.WRITE_RUNBOOK
+            yield Need(who_may(may), said, href, why, may, about)
+        elif one.ways:
+            for run, out_of, href in one.ways:
+                why = f"{back} What {run} moved is in {out_of}, until a run takes it back."
+                said = f"Plan the return of {one.site} from {out_of}"
+                yield Need(who_may(May.RUN), said, href, why, May.RUN, about)
+        else:
+            why = f"{back} No run moved anything that could be taken back."
+            said, href = f"Lift the fence of {one.site}", f"/held/fences/{one.site}/lift/"
+            yield Need(who_may(May.SETTLE), said, href, why, May.SETTLE, about)
 
 
 def _of_restores(scene: Scene) -> Iterable[Need]:
