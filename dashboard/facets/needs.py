@@ -46,7 +46,17 @@ def scene_of(screen: Screen) -> Scene:
         sites=tuple(_site(screen, name) for name in screen.lost_sites),
         fenced=tuple(_fenced(screen, one) for one in screen.behind),
         questions=tuple(
-            Question(o.id, o.title, o.people, o.role, screen.may(May.ANSWER)) for o in screen.asks
+            Question(
+                one.id,
+                one.title,
+                one.people,
+                one.role,
+                screen.may(May.ANSWER),
+                one.run_name,
+                one.mode,
+                one.lost,
+            )
+            for one in screen.asks
         ),
         stuck=_stuck(screen),
         stalled=_stalled(screen),

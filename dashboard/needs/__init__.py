@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from dashboard.needs.scene import Scene, Stuck
+from dashboard.needs.scene import Question, Scene, Stuck
 from dashboard.permissions import TABLE, May, Role
 
 KEEPER = "whoever looks after Tocsin"
+DRILL = "drill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,18 @@ class Need:
 
 
 def needs(scene: Scene) -> tuple[Need, ...]:
-    """A yes that is waited for, then the gravest first; each place once."""
+    """A yes that is waited for, then the gravest first; each place once. A drill waits until the
+    end: it may look like the worst, and nothing hangs on it."""
+    asked = [(one, _of_question(one)) for one in scene.questions]
     every = [
-        *_of_questions(scene),
+        *(need for one, need in asked if one.mode != DRILL),
         *_of_tocsin(scene),
         *_of_sites(scene),
         *_of_fences(scene),
         *_of_restores(scene),
         *_of_databases(scene),
         *_of_containers(scene),
+        *(need for one, need in asked if one.mode == DRILL),
     ]
     found: dict[str, Need] = {}
     for one in every:
@@ -86,7 +90,7 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
         yield Need(who_may(May.PAUSE), "Look at what is held", "/held/", why, May.PAUSE)
     for run in scene.frozen:
         if run in scene.owners:
-            why = f"{run} froze automation, and goes on."
+            why = f"{run} froze automation, and is not over: it stays frozen until then."
             said, href = f"Go on with {run}", f"/recovery/runs/{scene.owners[run]}/"
             yield Need("whoever its page names", said, href, why)
     if left := [run for run in scene.frozen if run not in scene.owners]:
@@ -94,14 +98,16 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
         yield Need(who_may(May.PAUSE), "Look at what is frozen", "/#p-frozen", why, May.PAUSE)
 
 
-def _of_questions(scene: Scene) -> Iterable[Need]:
-    for ask in scene.questions:
-        who = " or ".join(ask.people[:4]) or f"somebody of role {ask.role}, and nobody there is one"
-        href = f"/recovery/approve/{ask.id}/"
-        about = frozenset({f"ask:{ask.id}"})
-        said = f"{'Read and answer' if ask.may_answer else 'Answer'}: {ask.title}"
-        why = "A step of a plan waits for a yes."
-        yield Need(who, said, href, why, May.ANSWER, about, ask.people)
+def _of_question(ask: Question) -> Need:
+    who = " or ".join(ask.people[:4]) or f"somebody of role {ask.role}, and nobody there is one"
+    href = f"/recovery/approve/{ask.id}/"
+    about = frozenset({f"ask:{ask.id}"})
+    drill = "drill, " if ask.mode == DRILL else ""
+    said = f"{'Read and answer' if ask.may_answer else 'Answer'}: {drill}{ask.title}"
+    which = f"{ask.run}, a {ask.mode} run of {ask.lost}," if ask.lost else ask.run
+    return Need(
+        who, said, href, f"A step of {which} waits for a yes.", May.ANSWER, about, ask.people
+    )
 
 
 def _of_sites(scene: Scene) -> Iterable[Need]:

@@ -76,13 +76,17 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step of a recovery plan that waits for a yes. `may_answer`: whoever looks may."""
+    """A step of a recovery plan that waits for a yes. `may_answer`: whoever looks may; `run`: its
+    name, `mode` and `lost`: which it is of which datacenter."""
 
     id: str
     title: str
     people: tuple[str, ...]
     role: str
     may_answer: bool = True
+    run: str = "a plan"
+    mode: str = "disaster"
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

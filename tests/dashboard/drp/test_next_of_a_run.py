@@ -49,7 +49,7 @@ def test_what_a_plan_that_goes_on_froze_and_fenced_is_its_own(ground: Ground, en
     raise_fence(datacenter=site, cause=cause, actor=BY, reason="It burns.", now=ground.now)
     html = overview(enter, "bruno")
     assert "Lift the" not in html
-    assert html.count(f"{name}</a>, which goes on and needs it.") == 2
+    assert html.count(f"{name}</a>, which is not over: go on with it, or abort it.") == 2
     blind[0] = ""
     looks(ground, clock, 5)
     assert ground.step("see").state == "done"

@@ -149,6 +149,14 @@ def test_a_yes_that_is_waited_for_goes_before_everything_else() -> None:
     assert (first.href, first.people) == ("/recovery/approve/q/", ("ada", "bob"))
 
 
+def test_a_drills_question_is_named_one_and_comes_after_a_real_loss() -> None:
+    ask = Question("q", "Fence", ("ada",), "approver", run="DRP-0004", mode="drill", lost="MRS1")
+    first, last = needs(Scene(questions=(ask,), sites=(Site("OSU2"),)))
+    assert first.href == "/recovery/OSU2/"
+    assert last.button == "Read and answer: drill, Fence"
+    assert last.why == "A step of DRP-0004, a drill run of MRS1, waits for a yes."
+
+
 def test_what_a_plan_that_goes_on_froze_is_not_lifted_by_the_way() -> None:
     lost = (Site("PAR1", 7, "DRP-0007"),)
     going = needs(Scene(frozen=("DRP-0007",), owners={"DRP-0007": 7}, sites=lost))
