@@ -1,6 +1,7 @@
 """Every database test runs on real PostgreSQL, connected as the application's role.
 
-`db` (or `@pytest.mark.django_db`): a worker's own database, each test rolled back.
+`db` (or `@pytest.mark.django_db`): a worker's own database, each test rolled back; what many tests
+begin with is written once (`tests/scenes.py`).
 `fresh_database` (or `django_db(transaction=True)`): a database of the test's own, for what
 several connections or processes must see committed. Audit tables refuse TRUNCATE, so a
 database is thrown away, never flushed.
@@ -8,6 +9,7 @@ database is thrown away, never flushed.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -22,6 +24,7 @@ from pytest_django import DjangoDbBlocker
 from recovery.engines import children
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
+from tests.scenes import running, stage
 from tests.support.databases import (
     Database,
     cloned,
@@ -69,6 +72,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.insert(0, "fresh_database")
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: garbage is looked for among what tests make, and not as often as
+    for a process of little memory."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    running(item.addfinalizer)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Cluster:
     """The run's server, shared by all workers."""
@@ -82,7 +98,12 @@ def django_db_setup(
     """Replaces pytest-django's: the worker's database is a clone of the migrated template."""
     name = f"tocsin_{worker_id}"
     blocker = django_db_blocker.unblock()
-    with cloned(postgres_server, name) as database, blocker, django_on(database):
+    with (
+        cloned(postgres_server, name) as database,
+        blocker,
+        django_on(database),
+        stage(postgres_server, name),
+    ):
         yield
 
 

@@ -12,6 +12,7 @@ from dashboard.pulse import Pulse
 from recovery.core import clock
 from recovery.inventory.models import Host
 from tests.dashboard import fleet
+from tests.scenes import scene
 
 SignIn = Callable[[str], Client]
 
@@ -24,6 +25,11 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hosts(db: None) -> dict[str, Host]:
+    return demo()
+
+
+@scene
+def demo() -> dict[str, Host]:
     now = clock.system.now()
     fleet.seed_people(now)
     return fleet.seed_demo(now)

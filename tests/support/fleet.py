@@ -10,6 +10,7 @@ from recovery.core import transitions
 from recovery.inventory import actions
 from recovery.inventory.facts import ApplicationKind, DomainKind, Verdict
 from recovery.inventory.models import Application, Container, Host, Placement
+from tests.scenes import scene
 
 NOW = datetime(2026, 11, 23, 3, 7, tzinfo=UTC)
 BY = Actor("command", "tests")
@@ -24,6 +25,7 @@ class Fleet:
     application: Application
 
 
+@scene
 def make_fleet(*, per_site: int = 2, copies: int = 2, alive: bool = True) -> Fleet:
     """Three datacenters with a rack a host, and an application without seats."""
     hosts: dict[str, Host] = {}

@@ -15,6 +15,7 @@ from recovery.core import transitions
 from recovery.inventory.facts import DatabaseState, Role
 from recovery.inventory.models import Database, Datacenter
 from tests.actions.failover.fleet import copy, describe
+from tests.scenes import scene
 from tests.support.archives import Stores, write_base, write_snapshot, write_wal
 from tests.support.fleet import BY, NOW, make_fleet
 
@@ -71,6 +72,12 @@ class Ground:
 
 def make_ground(*, engine: str = "postgresql", name: str = "orders-pg") -> Ground:
     """Three sites, a database in PAR1, and a store in each site for its three replicas."""
+    _backed_up(engine, name)
+    return Ground()
+
+
+@scene
+def _backed_up(engine: str, name: str) -> None:
     fleet = make_fleet()
     database = describe(name, engine=engine)
     copy(database, fleet.hosts["par1-r1-h1"], 1, Role.PRIMARY)
@@ -78,7 +85,6 @@ def make_ground(*, engine: str = "postgresql", name: str = "orders-pg") -> Groun
     transitions.move(database, DatabaseState.SERVING, actor=BY, reason="test", now=NOW)
     for number, site in PLACES.items():
         assign(database, number, make_store(f"s3-{site.lower()}", site))
-    return Ground()
 
 
 def back_up(ground: Ground, *, upto: datetime, end: str = "0/2000200") -> None:

@@ -34,6 +34,7 @@ from recovery.inventory.models import Database
 from tests.actions.drp.leaving import named
 from tests.actions.failover.fleet import copy, describe
 from tests.decisions.drp.books import raw
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, make_fleet
 from tests.support.passkeys import Passkey
 
@@ -244,6 +245,12 @@ class Ground:
 
 
 def make_ground(pins: Path) -> Ground:
+    return with_keys(_served(), pins)
+
+
+@scene
+def _served() -> dict[str, Passkey]:
+    """Two databases that serve in PAR1, and people's keys."""
     hosts = make_fleet().hosts
     for name in ("orders", "ident"):
         port = 15432 if name == "orders" else 15433
@@ -253,14 +260,24 @@ def make_ground(pins: Path) -> Ground:
         database.refresh_from_db()
         standing.resume_database(database=database, actor=BY, reason="It serves.", now=NOW)
     assert Database.objects.count() == 2
-    return with_people(pins)
+    return make_people()
 
 
-def with_people(pins: Path) -> Ground:
-    """Who answers, over whatever fleet there is."""
+def make_people() -> dict[str, Passkey]:
+    """Who answers, over whatever fleet there is, and the keys that they answer with."""
     for name, role in PEOPLE.items():
         register_person(username=name, role=role, password="x", actor=BY, reason="test", now=NOW)
-    keys = {name: Passkey(name) for name in PEOPLE}
+    return {name: Passkey(name) for name in PEOPLE}
+
+
+def pin(keys: dict[str, Passkey], pins: Path) -> dict[str, Passkey]:
+    """Whoever has them may answer."""
     pins.write_bytes(write_pins([key.pin for key in keys.values()]))
+    return keys
+
+
+def with_keys(keys: dict[str, Passkey], pins: Path) -> Ground:
+    """Their keys are pinned there, and somebody leads."""
+    pin(keys, pins)
     assert queries.rights_of("bruno") == {"viewer", "responder", "approver"}
     return Ground(keys, pins)

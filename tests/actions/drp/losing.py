@@ -13,11 +13,13 @@ from recovery.failover.models import Lease
 from recovery.inventory import actions
 from recovery.inventory.facts import Durability, Role
 from recovery.restores.queries import Leases
-from tests.actions.drp.ground import Ground, with_people
+from tests.actions.drp.ground import Ground, make_people, with_keys
 from tests.actions.drp.killing import Failing, Killed
 from tests.actions.failover.agents import Play
 from tests.actions.failover.fleet import Pair, copy, describe
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, make_fleet
+from tests.support.passkeys import Passkey
 
 TICK = 0.5
 """Coarse: a lease is renewed as often."""
@@ -73,6 +75,18 @@ class Loss:
 
 def make_loss(pins: Path, durability: Durability = Durability.SYNCHRONOUS) -> Loss:
     """It serves, protected by its mate and under a lease; nothing is lost yet."""
+    play, keys = _protected(durability)
+    epoch = control.read_beat()[0]
+    ground = with_keys(keys, pins)
+    assert control.read_beat()[0] in {epoch, epoch + 1}
+    play.epoch = control.read_beat()[0]
+    loss = Loss(ground, play)
+    loss.lead()
+    return loss
+
+
+@scene
+def _protected(durability: Durability) -> tuple[Play, dict[str, Passkey]]:
     fleet = make_fleet()
     database = describe("orders", durability=durability)
     hosts = [fleet.hosts[name] for name in HOSTS]
@@ -97,10 +111,4 @@ def make_loss(pins: Path, durability: Durability = Durability.SYNCHRONOUS) -> Lo
     for _ in range(7):
         play.tick(1.0)
     assert Lease.objects.get().sequence > 0
-    epoch = control.read_beat()[0]
-    ground = with_people(pins)
-    assert control.read_beat()[0] in {epoch, epoch + 1}
-    play.epoch = control.read_beat()[0]
-    loss = Loss(ground, play)
-    loss.lead()
-    return loss
+    return play, make_people()

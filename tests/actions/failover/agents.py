@@ -24,7 +24,8 @@ from recovery.inventory.models import Database, Replica
 from recovery.operations.cycle import run_governor
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
-from tests.actions.failover.fleet import Pair
+from tests.actions.failover.fleet import Pair, make_pair
+from tests.scenes import scene
 from tests.support.fleet import NOW, lose
 
 TICK = 0.2
@@ -256,3 +257,11 @@ class Play:
             server.server = "running"
         fields = {"ended_at": self.now, "detail": detail}
         transitions.move(op, state, changes=fields, actor=by, reason="test", now=self.now)
+
+
+@scene
+def settled() -> Play:
+    """A pair that serves, protected and under a lease."""
+    made = Play(make_pair())
+    made.settle()
+    return made

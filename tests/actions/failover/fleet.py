@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recovery.inventory import actions
 from recovery.inventory.facts import DatabaseDescription, Durability, Plan, Profile, Role
 from recovery.inventory.models import Database, Datacenter, Host, Replica
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, Fleet, make_fleet
 
 
@@ -73,6 +74,7 @@ def copy(database: Database, host: Host, number: int, role: Role) -> Replica:
     )
 
 
+@scene
 def make_pair(name: str = "orders", durability: Durability = Durability.SYNCHRONOUS) -> Pair:
     """A business database in PAR1 with its primary in one rack and its standby in another."""
     fleet = make_fleet()

@@ -12,17 +12,14 @@ from recovery.core import control
 from recovery.failover.actions.restored import end_adopting, lead_alone
 from recovery.failover.models import Failover, Lease
 from recovery.inventory.models import Database
-from tests.actions.failover.agents import Play
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.agents import Play, settled
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def switched(play: Play) -> UUID:

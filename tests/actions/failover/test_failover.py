@@ -12,7 +12,7 @@ from recovery.incidents import actions as incidents
 from recovery.incidents.facts import MemberKind, NewMember
 from recovery.inventory.models import Epoch, Host, Replica
 from recovery.operations.models import Operation
-from tests.actions.failover.agents import Play
+from tests.actions.failover.agents import Play, settled
 from tests.actions.failover.fleet import make_pair
 
 pytestmark = pytest.mark.django_db
@@ -20,9 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def test_a_pair_settles_under_a_lease_and_nothing_is_ordered(play: Play) -> None:

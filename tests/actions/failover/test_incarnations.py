@@ -21,8 +21,7 @@ from recovery.inventory.models import Epoch, Replica
 from recovery.operations.actions import admit_operations, request_acts
 from recovery.operations.facts import Act, Verb
 from recovery.operations.models import Operation
-from tests.actions.failover.agents import Play
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.agents import Play, settled
 
 pytestmark = pytest.mark.django_db
 ANNA = Actor("person", "anna")
@@ -30,8 +29,7 @@ ANNA = Actor("person", "anna")
 
 @pytest.fixture
 def play() -> Play:
-    play = Play(make_pair())
-    play.settle()
+    play = settled()
     recognise_incarnation(actor=play.actor, now=play.now)
     return play
 

@@ -13,7 +13,7 @@ from recovery.failover.policy import Policy
 from recovery.inventory.facts import Role
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
-from tests.actions.failover.agents import Play
+from tests.actions.failover.agents import Play, settled
 from tests.actions.failover.fleet import copy, describe, make_pair
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +22,7 @@ AGENT = Actor("agent", "tests")
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def _answer(play: Play, verb: str, detail: str) -> None:

@@ -13,8 +13,7 @@ from recovery.failover.facts import Around, Election
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind
 from recovery.inventory.models import Database, ReplicaSight
-from tests.actions.failover.agents import Play
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.agents import Play, settled
 
 pytestmark = pytest.mark.django_db
 BY = Actor("person", "amelie")
@@ -22,9 +21,7 @@ BY = Actor("person", "amelie")
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def _call_off(play: Play) -> Failover:

@@ -22,8 +22,7 @@ from recovery.operations.actions import record_outcome
 from recovery.operations.facts import OperationState
 from recovery.operations.models import Operation
 from recovery.traffic.queries import current_doors
-from tests.actions.failover.agents import Play
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.agents import Play, settled
 
 pytestmark = pytest.mark.django_db
 FIRST, SECOND = Actor("person", "amelie"), Actor("person", "bruno")
@@ -31,9 +30,7 @@ FIRST, SECOND = Actor("person", "amelie"), Actor("person", "bruno")
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def _rows() -> Mapping[str, object]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import pytest
 
 from recovery.failover.models import Failover
-from tests.actions.failover.agents import Play, Server
-from tests.actions.failover.fleet import make_pair
+from tests.actions.failover.agents import Play, Server, settled
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def play() -> Play:
-    made = Play(make_pair())
-    made.settle()
-    return made
+    return settled()
 
 
 def miss(server: Server, seconds: float) -> None:

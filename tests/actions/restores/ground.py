@@ -28,6 +28,7 @@ from recovery.restores import actions, cycle
 from recovery.restores.models import Restore
 from recovery.restores.queries import Leases
 from tests.actions.failover.fleet import copy, describe
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, lose, make_fleet
 
 FIRST, SECOND = Actor("person", "amelie"), Actor("person", "bruno")
@@ -124,6 +125,7 @@ def result(moment: datetime) -> str:
     return msgspec.json.encode(told).decode()
 
 
+@scene
 def make_ground(*, plan: Plan = Plan.STARTER) -> Ground:
     hosts = make_fleet().hosts
     database = describe(

@@ -12,10 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from recovery.access.actions import register_person
 from recovery.audit.facts import Actor
 from recovery.core import control
-from recovery.core.consent import write_pins
 from recovery.drp import actions
 from recovery.drp.actions.runs import Override
 from recovery.drp.cycle import Cycle
@@ -32,10 +30,11 @@ from recovery.drp.sights import Do, Order
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
 from recovery.scheduling.cycle import reschedule
-from tests.actions.drp.ground import PEOPLE, Counting, Ground
+from tests.actions.drp.ground import Counting, Ground, make_people, pin
 from tests.actions.drp.leaving import named
 from tests.decisions.drp.books import raw
-from tests.support.fleet import BY, NOW
+from tests.scenes import scene
+from tests.support.fleet import make_fleet
 from tests.support.passkeys import Passkey
 
 FREEZE = """\
@@ -151,11 +150,14 @@ def order_of(product: Product, step: str) -> Order:
 
 def people(pins: Path) -> dict[str, Passkey]:
     """Let in, with their keys pinned."""
-    for name, role in PEOPLE.items():
-        register_person(username=name, role=role, password="x", actor=BY, reason="test", now=NOW)
-    keys = {name: Passkey(name) for name in PEOPLE}
-    pins.write_bytes(write_pins([key.pin for key in keys.values()]))
-    return keys
+    return pin(make_people(), pins)
+
+
+@scene
+def met() -> dict[str, Passkey]:
+    """A fleet, and people who are let in."""
+    make_fleet()
+    return make_people()
 
 
 @dataclass

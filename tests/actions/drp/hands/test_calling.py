@@ -20,15 +20,16 @@ from recovery.drp.journal import CALL_MOVES, Call
 from recovery.drp.models import Act
 from recovery.drp.sights import Heard
 from recovery.notifier.calls import claimed_calls, deliver_call
+from tests.actions.drp.ground import pin
 from tests.actions.drp.hands.ground import (
     Killed,
     Product,
     bench_of,
+    met,
     mortal_leaders,
     order_of,
-    people,
 )
-from tests.support.fleet import BY, make_fleet
+from tests.support.fleet import BY
 
 TAIL = """\
   - id: call
@@ -69,8 +70,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
-    make_fleet()
-    return Product(people(pinned), pinned, tail=TAIL)
+    return Product(pin(met(), pinned), pinned, tail=TAIL)
 
 
 def carry(product: Product, rounds: int = 4) -> None:

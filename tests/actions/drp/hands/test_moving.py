@@ -34,22 +34,30 @@ from recovery.operations.actions import hand_operations, record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.scheduling.cycle import reschedule
-from tests.actions.drp.hands.ground import Product, mortal_leaders, people
+from tests.actions.drp.ground import make_people, pin
+from tests.actions.drp.hands.ground import Product, mortal_leaders
 from tests.actions.drp.hands.test_placing import TAIL, lose, seats
 from tests.dashboard.drp.conftest import text
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, make_fleet, seat
+from tests.support.passkeys import Passkey
 
 ANSWERING = ("running", "sick")
 
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
+    return Product(pin(served(), pinned), pinned, tail=TAIL, reschedules=True)
+
+
+@scene
+def served() -> dict[str, Passkey]:
     """Two copies in PAR1; nothing is lost."""
     fleet = make_fleet()
     slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
     seat(slots[1], fleet.hosts["par1-r1-h1"])
     seat(slots[2], fleet.hosts["par1-r2-h1"])
-    return Product(people(pinned), pinned, tail=TAIL, reschedules=True)
+    return make_people()
 
 
 @pytest.fixture(autouse=True)

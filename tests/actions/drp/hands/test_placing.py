@@ -24,14 +24,16 @@ from recovery.operations.actions import hand_operations, record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.scheduling.cycle import reschedule
+from tests.actions.drp.ground import make_people, pin
 from tests.actions.drp.hands.ground import (
     Product,
     bench_of,
     mortal_leaders,
     order_of,
-    people,
 )
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, make_fleet, seat
+from tests.support.passkeys import Passkey
 
 TAIL = """\
   - id: place
@@ -56,13 +58,18 @@ def lose(name: str, verdict: Verdict = Verdict.LOST, replace: Replace = Replace.
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
+    return Product(pin(lost(), pinned), pinned, tail=TAIL)
+
+
+@scene
+def lost() -> dict[str, Passkey]:
     fleet = make_fleet()
     slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
     seat(slots[1], fleet.hosts["par1-r1-h1"])
     seat(slots[2], fleet.hosts["mrs1-r1-h1"])
     lose("par1-r1-h1")
     lose("par1-r2-h1")
-    return Product(people(pinned), pinned, tail=TAIL)
+    return make_people()
 
 
 def obey() -> None:

@@ -33,6 +33,7 @@ from recovery.operations.models import Operation
 from recovery.restores.actions import hear_restores
 from recovery.restores.models import Restore
 from recovery.restores.screens import views_of
+from tests.actions.drp.ground import make_people, pin
 from tests.actions.drp.hands.ground import (
     FENCE,
     Killed,
@@ -40,12 +41,13 @@ from tests.actions.drp.hands.ground import (
     bench_of,
     mortal_leaders,
     order_of,
-    people,
 )
 from tests.actions.failover.fleet import copy, describe
 from tests.actions.restores.ground import POINT, keep, see
 from tests.actions.restores.ground import Ground as Restores
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, lose, make_fleet
+from tests.support.passkeys import Passkey
 
 Carrying = Callable[[float], None]
 TAIL = """\
@@ -64,6 +66,11 @@ TAIL = """\
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
+    return Product(pin(lost(), pinned), pinned, tail=FENCE + TAIL)
+
+
+@scene
+def lost() -> dict[str, Passkey]:
     hosts = make_fleet().hosts
     database = describe(
         "notes", plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS, profile=Profile.STANDARD
@@ -78,7 +85,7 @@ def product(db: None, pinned: Path) -> Product:
         lose(hosts[name])
     database.refresh_from_db()
     standing.await_host(database=database, actor=BY, reason="Its host is lost.", now=NOW)
-    return Product(people(pinned), pinned, tail=FENCE + TAIL)
+    return make_people()
 
 
 def agents(product: Product) -> Restores:

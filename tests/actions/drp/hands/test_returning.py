@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -36,11 +37,13 @@ from recovery.inventory.facts import ReplicaState, Role, Verdict
 from recovery.inventory.models import Database, Host, Replica
 from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
+from tests.actions.drp.ground import pin
 from tests.actions.drp.losing import Loss, make_loss
 from tests.actions.drp.test_carrying import active
 from tests.actions.drp.test_promoting import approve, is_over, start
 from tests.dashboard.drp.conftest import text
 from tests.decisions.drp.books import raw
+from tests.scenes import scene
 from tests.support.fleet import BY
 
 pytestmark = pytest.mark.django_db
@@ -96,8 +99,18 @@ ALONE = "3 transactions differ: public.orders: 3 inserts"
 
 @pytest.fixture
 def loss(pinned: Path) -> Loss:
-    """PAR1 was lost and fenced; a run promoted in OSU2; now it answers behind its fence."""
-    loss = make_loss(pinned)
+    """PAR1 was lost and fenced; a run promoted in OSU2; now it answers behind its fence. The leader
+    is a new one: it remembers nothing of that."""
+    loss = returned()
+    loss.ground.pins = pinned
+    pin(loss.ground.keys, pinned)
+    loss.lead()
+    return loss
+
+
+@scene
+def returned() -> Loss:
+    loss = make_loss(Path(settings.TOCSIN_PINS))
     loss.kill_site()
     start(loss)
     approve(loss, "fence")

@@ -22,15 +22,17 @@ from recovery.inventory.models import Application, Container, Database, Host
 from recovery.traffic.actions import note_pulses
 from recovery.traffic.facts import Answer
 from recovery.traffic.timeline import Rate
+from tests.actions.drp.ground import make_people, pin
 from tests.actions.drp.hands.ground import (
     Product,
     bench_of,
     mortal_leaders,
     order_of,
-    people,
 )
 from tests.actions.failover.fleet import copy, describe
+from tests.scenes import scene
 from tests.support.fleet import BY, NOW, lose, make_fleet, seat
+from tests.support.passkeys import Passkey
 
 TAIL = """\
   - id: traffic
@@ -53,6 +55,11 @@ def answered(product: Product, answer: Answer) -> None:
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
+    return Product(pin(moved(), pinned), pinned, tail=TAIL.replace("WHAT", "applications"))
+
+
+@scene
+def moved() -> dict[str, Passkey]:
     fleet = make_fleet()
     slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
     for n, host in enumerate(fleet.hosts.values()):
@@ -63,7 +70,7 @@ def product(db: None, pinned: Path) -> Product:
     seat(slots[2], fleet.hosts["mrs1-r1-h1"])
     lose(fleet.hosts["par1-r1-h1"])
     lose(fleet.hosts["par1-r2-h1"])
-    return Product(people(pinned), pinned, tail=TAIL.replace("WHAT", "applications"))
+    return make_people()
 
 
 def test_users_who_are_answered_at_the_edge_end_the_step(product: Product) -> None:

@@ -21,15 +21,16 @@ from recovery.drp.models import Act
 from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.sights import Heard
+from tests.actions.drp.ground import pin
 from tests.actions.drp.hands.ground import (
     Killed,
     Product,
     bench_of,
+    met,
     mortal_leaders,
     order_of,
-    people,
 )
-from tests.support.fleet import BY, NOW, make_fleet
+from tests.support.fleet import BY, NOW
 
 TAIL = """\
   - id: tell
@@ -46,8 +47,7 @@ TAIL = """\
 
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
-    make_fleet()
-    return Product(people(pinned), pinned, tail=TAIL)
+    return Product(pin(met(), pinned), pinned, tail=TAIL)
 
 
 def channel(audience: Audience = Audience.CUSTOMERS) -> None:
