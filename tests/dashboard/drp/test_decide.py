@@ -283,4 +283,3 @@ def test_where_nothing_is_to_be_brought_back_no_promise_is_said_to_break(
     weigh = text("recovery-weigh:LIL1")
     assert "none is used up</b>: nothing is to be brought back" in weigh
     assert "those that break within nothing" not in weigh
-    assert "those that break within" in text("recovery-weigh:PAR1")
