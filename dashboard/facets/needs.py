@@ -64,6 +64,7 @@ def scene_of(screen: Screen) -> Scene:
         held_why=held[0].reason if held else "",
         words=tuple((one.seat, one.container, one.host) for one in screen.unseated if one.seat),
         unseated=tuple(one.container for one in screen.unseated if not one.seat),
+        alone=tuple(one.name for one in screen.databases if one.is_alone),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dashboard.needs.databases import known_conditions, of_databases
+from dashboard.needs.databases import known_conditions, of_databases, of_the_alone
 from dashboard.needs.need import KEEPER, Need, who_may
 from dashboard.needs.scene import Question, Scene
 from dashboard.permissions import May
@@ -31,6 +31,7 @@ def needs(scene: Scene) -> tuple[Need, ...]:
         *_of_fences(scene),
         *_of_restores(scene),
         *of_databases(scene),
+        *of_the_alone(scene),
         *_of_containers(scene),
         *(need for one, need in asked if one.mode == DRILL),
     ]

@@ -131,3 +131,14 @@ _OF_THE_SITE = frozenset({"storm", "no-candidate", "waiting"})
 def _rank(condition: str) -> int:
     order = list(_BY_CONDITION)
     return order.index(condition) if condition in order else len(order)
+
+
+def of_the_alone(scene: Scene) -> Iterable[Need]:
+    """None is made by itself: where to is a choice. Where automation stands, that comes first."""
+    if scene.frozen or scene.paused_by:
+        return
+    for name in scene.alone:
+        why = f"{name} has no standby, and gets none by itself: nobody could take over from it."
+        said, href = f"Give {name} a standby", f"/databases/{name}/standby/"
+        about, may = frozenset({f"database:{name}"}), May.SWITCH_OVER
+        yield Need(who_may(may), said, href, why, may, about)

@@ -93,7 +93,8 @@ class Question:
 class Scene:
     """Everything that may wait for somebody. `frozen`: runs that stopped automation; `owners`:
     those that go on and need that, with their numbers; `held`: hosts of the guard, by name, outside
-    of `sites`; `words`: (seat, container, host); `unseated`: containers without one."""
+    of `sites`; `words`: (seat, container, host); `unseated`: containers without one; `alone`:
+    business databases that serve with no other copy."""
 
     doubt: str = ""
     blind: str = ""
@@ -110,3 +111,4 @@ class Scene:
     held_why: str = ""
     words: tuple[tuple[str, str, str], ...] = ()
     unseated: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()

@@ -149,7 +149,7 @@ def standby(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         form,
         heading=f"Give {name} a standby",
         barred=not (view.is_alone and hosts),
-        said="Make it",
+        said="Give a standby to",
         target=name,
         meaning=_standby_meaning(view, hosts),
         ends="A host that cannot take it is refused with the reason, and nothing changes.",

@@ -13,6 +13,7 @@ from recovery.core import clock, transitions
 from recovery.failover.models import Failover, Vouch
 from recovery.failover.phases import Phase
 from recovery.incidents.models import Incident
+from recovery.inventory import actions
 from recovery.inventory.models import Host, ReplicaSight
 from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
@@ -207,3 +208,17 @@ def test_what_cannot_be_restored_elsewhere_leads_to_where_it_can(
     html = page(sign_in, "/databases/orders-pg/restore/")
     assert '<form class="note"' not in html
     assert 'href="/databases/orders-pg/restore-in-place/"' in html
+
+
+def test_a_business_database_that_leads_alone_waits_for_a_person_to_give_it_a_standby(
+    sign_in: SignIn, seeded: dict[str, Base]
+) -> None:
+    base, now = seeded["orders-pg"], clock.system.now()
+    actions.retire_replica(
+        replica=base.replicas[1], actor=CONTROLLER, reason="Restored elsewhere.", now=now
+    )
+    for path in ("/", "/databases/orders-pg/"):
+        html = page(sign_in, path)
+        assert 'href="/databases/orders-pg/standby/">Give orders-pg a standby</a>' in html, path
+    form = page(sign_in, "/databases/orders-pg/standby/")
+    assert "Make it orders-pg" not in form

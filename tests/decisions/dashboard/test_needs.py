@@ -55,6 +55,7 @@ ALONE = [
     (Scene(held=("par1-a1",), held_why="A rack is lost."), "/held/", "a responder"),
     (Scene(words=(("s", "db-1", "par1-a1"),)), "/placements/s/release/", "a responder"),
     (Scene(unseated=("web-3",)), "/held/", "a responder"),
+    (Scene(alone=("orders-pg",)), "/databases/orders-pg/standby/", "a responder"),
     (Scene(stalled=(STALLED,)), "/databases/orders-pg/restore/call-off/", "a responder"),
     (
         Scene(stalled=(replace(STALLED, may_call_off=False),)),
