@@ -120,7 +120,8 @@ class Endpoint:
         ca = told.get("tls", {}).get("ca")
         verify = ssl.create_default_context(cafile=ca) if ca else True
         self._url = told["endpoint"]
-        self._client = httpx.Client(verify=verify, headers=told.get("headers"), timeout=2.0)
+        headers = told.get("headers")
+        self._client = httpx.Client(verify=verify, headers=headers, timeout=2.0, trust_env=False)
 
     def ask(self) -> Mapping[str, Any] | None:
         """None while it is away."""
