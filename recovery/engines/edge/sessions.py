@@ -13,6 +13,7 @@ nothing but a connection of the edge to an address that was behind a door and is
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -93,23 +95,31 @@ def sessions_of(pid: int) -> list[Session]:
 
 
 def end_session(pid: int, session: Session) -> None:
-    """As if the server had closed it. Raises `OSError` where that is not allowed: Linux lets the
-    process that started another one, by the same user, have its sockets."""
+    """As if the server had closed it; one that is over already is what was wanted. Raises `OSError`
+    where that is not allowed: Linux lets the process that started another one, by the same user,
+    have its sockets."""
+    found = _socket_of(pid, session.fd)
+    if found is None:
+        return
+    with socket.socket(fileno=found) as line, suppress(OSError):
+        host, port = line.getpeername()[:2]
+        if (host.removeprefix("::ffff:"), port) == session.server:  # it may be another's by now
+            line.shutdown(socket.SHUT_RDWR)
+
+
+def _socket_of(pid: int, fd: int) -> int | None:
+    """A descriptor of our own for the same socket; None: there is no such one any more."""
     process = os.pidfd_open(pid)
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        found = libc.syscall(PIDFD_GETFD, process, session.fd, 0)
-        if found < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        found = int(libc.syscall(PIDFD_GETFD, process, fd, 0))
     finally:
         os.close(process)
-    with socket.socket(fileno=found) as line:
-        host, port = line.getpeername()[:2]
-        if (
-            host.removeprefix("::ffff:"),
-            port,
-        ) == session.server:  # the number may be another's now
-            line.shutdown(socket.SHUT_RDWR)
+    if found >= 0:
+        return found
+    if ctypes.get_errno() == errno.EBADF:
+        return None
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 class Endpoint:

@@ -120,6 +120,7 @@ def test_a_number_that_is_another_connections_by_now_is_left_alone() -> None:
             with line:
                 (session,) = sessions_of(child.pid)
                 end_session(child.pid, Session(session.fd, C))
+                end_session(child.pid, Session(999, session.server))
                 assert child.poll() is None
                 line.settimeout(0.5)
                 with pytest.raises(TimeoutError):
