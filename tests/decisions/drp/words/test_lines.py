@@ -39,3 +39,12 @@ def test_what_is_said_of_a_kind_is_what_its_hand_does(kind: Kind) -> None:
 def test_no_other_mode_is_told_as_a_drill() -> None:
     for mode in set(Mode) - {Mode.DRILL, Mode.PLANNED}:
         assert not any("Drill" in line.does for line in named_lines(book(), plan(mode=mode)))
+
+
+def test_what_was_lost_goes_wherever_there_is_room_and_what_lives_into_one_datacenter() -> None:
+    lost = " ".join(line.does for line in named_lines(book(), plan()))
+    assert "of PAR1 in OSU2, or wherever else the scheduler finds room, 50" in lost
+    back = named_lines(book("return"), plan("return", Mode.PLANNED))
+    placed = next(line.does for line in back if "Starts" in line.does)
+    assert placed.startswith("Starts the applications")
+    assert " in OSU2, 20 at a time" in placed
