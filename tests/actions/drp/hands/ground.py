@@ -27,6 +27,7 @@ from recovery.drp.queries import authority
 from recovery.drp.queries.runs import plan_of
 from recovery.drp.queries.world import world
 from recovery.drp.sights import Do, Order
+from recovery.inventory.models import Container
 from recovery.operations.cycle import run_governor
 from recovery.restores.cycle import carry_on
 from recovery.scheduling.cycle import reschedule
@@ -34,7 +35,7 @@ from tests.actions.drp.ground import Counting, Ground, make_people, pin
 from tests.actions.drp.leaving import named
 from tests.decisions.drp.books import raw
 from tests.scenes import scene
-from tests.support.fleet import make_fleet
+from tests.support.fleet import make_fleet, seat
 from tests.support.passkeys import Passkey
 
 FREEZE = """\
@@ -157,6 +158,16 @@ def people(pins: Path) -> dict[str, Passkey]:
 def met() -> dict[str, Passkey]:
     """A fleet, and people who are let in."""
     make_fleet()
+    return make_people()
+
+
+@scene
+def served() -> dict[str, Passkey]:
+    """Two copies in PAR1; nothing is lost."""
+    fleet = make_fleet()
+    slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
+    seat(slots[1], fleet.hosts["par1-r1-h1"])
+    seat(slots[2], fleet.hosts["par1-r2-h1"])
     return make_people()
 
 

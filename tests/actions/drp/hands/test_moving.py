@@ -29,18 +29,16 @@ from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.facts import PlacementState, Verdict
-from recovery.inventory.models import Application, Container, Datacenter, Host, Placement
+from recovery.inventory.models import Application, Datacenter, Host, Placement
 from recovery.operations.actions import hand_operations, record_outcome
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
 from recovery.scheduling.cycle import reschedule
-from tests.actions.drp.ground import make_people, pin
-from tests.actions.drp.hands.ground import Product, mortal_leaders
+from tests.actions.drp.ground import pin
+from tests.actions.drp.hands.ground import Product, mortal_leaders, served
 from tests.actions.drp.hands.test_placing import TAIL, lose, seats
 from tests.dashboard.drp.conftest import text
-from tests.scenes import scene
-from tests.support.fleet import BY, NOW, make_fleet, seat
-from tests.support.passkeys import Passkey
+from tests.support.fleet import BY, NOW
 
 ANSWERING = ("running", "sick")
 
@@ -48,16 +46,6 @@ ANSWERING = ("running", "sick")
 @pytest.fixture
 def product(db: None, pinned: Path) -> Product:
     return Product(pin(served(), pinned), pinned, tail=TAIL, reschedules=True)
-
-
-@scene
-def served() -> dict[str, Passkey]:
-    """Two copies in PAR1; nothing is lost."""
-    fleet = make_fleet()
-    slots = {row.ordinal: row for row in Container.objects.filter(application=fleet.application)}
-    seat(slots[1], fleet.hosts["par1-r1-h1"])
-    seat(slots[2], fleet.hosts["par1-r2-h1"])
-    return make_people()
 
 
 @pytest.fixture(autouse=True)
