@@ -1,4 +1,4 @@
-"""No text holds a NUL; old sessions watch, they do not act.
+"""No text holds a NUL or is endless; old sessions watch, they do not act.
 
 Invariant (D4): 12 h after its start a session is over; 30 min after the last request it may
 still look on (a bell that signs itself out at night would not ring), but no unsafe request
@@ -24,6 +24,7 @@ FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
+MOST = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 NUL = "\0"
 NO_NUL = "A NUL character stands in the address or in what was sent: no name or text holds one."
 
@@ -36,11 +37,26 @@ class NoNul:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _is_too_long(request):
+            said = f"That is longer than the {MOST} bytes that are read at once. Nothing was done."
+            return _said(request, said, 413)
         if not _has_nul(request):
             return self.get_response(request)
-        if request.path.startswith("/api/"):
-            return JsonResponse({"detail": NO_NUL}, status=400)
-        return HttpResponse(NO_NUL, status=400, content_type="text/plain; charset=utf-8")
+        return _said(request, NO_NUL, 400)
+
+
+def _said(request: HttpRequest, said: str, status: int) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": said}, status=status)
+    return HttpResponse(said, status=status, content_type="text/plain; charset=utf-8")
+
+
+def _is_too_long(request: HttpRequest) -> bool:
+    """Django would say so wherever the body is read, in a page of its own."""
+    told = request.META.get("CONTENT_LENGTH") or "0"
+    if request.method in SAFE or request.content_type == "multipart/form-data":
+        return False
+    return told.isdecimal() and int(told) > MOST
 
 
 def _has_nul(request: HttpRequest) -> bool:

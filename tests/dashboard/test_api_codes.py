@@ -138,6 +138,13 @@ def test_a_field_at_fault_is_422_and_a_state_409(sign_in: SignIn, hosts: dict[st
         assert answer.json()["field"] == field, path
 
 
+def test_what_is_too_long_to_be_read_is_413_and_says_how_long_it_may_be(sign_in: SignIn) -> None:
+    told = json.dumps({"raw": "x" * 3_000_000})
+    answer = sign_in("admin").post("/api/plans/runbooks", told, content_type="application/json")
+    assert answer.status_code == 413
+    assert "2621440 bytes" in answer.json()["detail"]
+
+
 def test_each_kind_of_error_has_its_code() -> None:
     told = [
         (Forbidden("x", field="y"), 403),
