@@ -82,8 +82,9 @@ def test_a_manual_step_is_reported_by_its_owner_by_page_api_and_command(
     act = Act.objects.get(step=ground.step("hand"))
     at = f"/recovery/runs/{ground.run.number}/report/hand/?key={act.key}"
     amelie = enter("amelie")
-    amelie.post(at, {"reason": "I did it."})
-    assert "by the role approver" in text(amelie.get("/"))
+    refused = amelie.post(at, {"reason": "I did it."})
+    assert refused.status_code == 403
+    assert "by the role approver" in text(refused)
     answer = amelie.post(
         f"/api/drp/runs/{ground.run.number}/report",
         {"reason": "I did it.", "step": "hand", "key": act.key},
