@@ -15,11 +15,15 @@ from tests.needs import needs
 from tests.support.own import free_port
 
 
+def left_at(port: int) -> Path:
+    return Path(f"/tmp/seaweedfs-master-grpc-{port}.sock")
+
+
 @pytest.fixture
 def left() -> Iterator[tuple[int, Path]]:
     """A port, and the socket that a service which had it left: nothing listens there."""
-    port = free_port()
-    path = Path(f"/tmp/seaweedfs-master-grpc-{port}.sock")
+    free = ((port, left_at(port)) for port in iter(free_port, None))
+    port, path = next(pair for pair in free if not pair[1].exists())  # others' stores left theirs
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     yield port, path
