@@ -156,8 +156,14 @@ class Watch:
         if told is None:
             return
         self._doors.hear(told)
-        if self._doors.left:
-            self._end(self._doors.to_end(sessions_of(self._pid)))
+        if not self._doors.left:
+            return
+        try:
+            found = sessions_of(self._pid)
+        except psutil.AccessDenied as error:
+            self._say("any", str(error))
+        else:
+            self._end(self._doors.to_end(found))
 
     def _end(self, sessions: Collection[Session]) -> None:
         for one in sessions:
@@ -197,7 +203,7 @@ def _contained(watch: Watch) -> None:
     """Whatever it meets, the edge goes on."""
     try:
         watch.look()
-    except psutil.Error:
+    except psutil.NoSuchProcess:
         return  # it ends, which the next wait tells
     except Exception:
         log.exception("a look at the edge's sessions failed")

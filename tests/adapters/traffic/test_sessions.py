@@ -14,9 +14,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
+from recovery.engines.edge import sessions
 from recovery.engines.edge.doors import entry_point
-from recovery.engines.edge.sessions import Doors, Session, end_session, sessions_of
+from recovery.engines.edge.sessions import (
+    Doors,
+    Endpoint,
+    Session,
+    Watch,
+    end_session,
+    sessions_of,
+)
 from recovery.engines.edge.settings import watched
 from recovery.traffic.facts import Door, EdgePolicy
 from recovery.traffic.traefik import configuration
@@ -127,6 +136,29 @@ def test_a_number_that_is_another_connections_by_now_is_left_alone() -> None:
                     line.recv(1)
                 end_session(child.pid, session)
                 assert child.wait(10) == 0
+
+
+def test_where_the_edge_may_not_be_looked_at_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def denied(pid: int) -> list[Session]:
+        raise psutil.AccessDenied(pid)
+
+    words = iter([told(shop=A), told(shop=B), told(shop=B)])
+
+    class Said(Endpoint):
+        def __init__(self) -> None:
+            """It is asked nothing over a network."""
+
+        def ask(self) -> dict[str, object]:
+            return next(words)
+
+    monkeypatch.setattr(sessions, "sessions_of", denied)
+    watch = Watch(1, Said())
+    with capture_logs() as logs:
+        for _ in range(3):
+            watch.look()
+    assert [one["event"] for one in logs] == ["a session that leads nowhere is not ended"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
