@@ -27,6 +27,8 @@ SOCKET, LOCK = "watchdog.sock", "watchdog.lock"
 _NAME, _DEATH_SIGNAL, _SUBREAPER = 15, 1, 36
 _LONGEST_WAIT = 1.0
 _KILL_SECONDS = 10.0
+_PAUSE_SECONDS = 0.1
+"""Longer than any fork takes. A vfork's parent never stands still: it waits for a stopped child."""
 _MAX_LINE = 64 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -84,10 +86,20 @@ class Server:
             self.ended = reason
 
     def pause(self) -> None:
-        """Nobody of it runs until `resume`; parents first, so that none of them forks."""
+        """Nobody of it runs until `resume`. Looks again until all are seen to stand: a fork that
+        was under way when its parent was stopped still gives birth."""
         self.is_paused = True
-        for pid in tree():
-            _send(pid, signal.SIGSTOP)
+        deadline = boottime() + _PAUSE_SECONDS
+        stood: list[int] = []
+        while True:
+            below = tree()
+            moving = [pid for pid in below if not _stands(pid)]
+            if (not moving and below == stood) or boottime() > deadline:
+                return
+            for pid in moving:
+                _send(pid, signal.SIGSTOP)
+            stood = [] if moving else below
+            time.sleep(0.001)  # this process goes before others: they must get to their stop
 
     def resume(self) -> None:
         self.is_paused = False
@@ -318,6 +330,16 @@ def _children_of(pid: int) -> list[int]:
             with open(f"/proc/{pid}/task/{thread}/children") as file:  # noqa: PTH123
                 found += [int(word) for word in file.read().split()]
     return found
+
+
+def _stands(pid: int) -> bool:
+    """Whether each of its threads is stopped or over."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:  # noqa: PTH123
+                if file.read().rpartition(b")")[2].split()[0] not in b"TtZX":
+                    return False
+    return True
 
 
 def _collect() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import select
 import signal
 import socket
 import time
@@ -107,6 +108,20 @@ def test_in_doubt_it_is_closed_until_the_next_lease(running: Seat) -> None:
     assert not any(running.reaches(address) for address in ADDRESSES)
     running.do("extend", 1, 5.0)
     assert answers(client, 1.5)
+
+
+def test_whoever_is_let_in_at_that_moment_is_not_answered(running: Seat) -> None:
+    """It forks for each while it is being closed: a child is born after its parent's stop."""
+    for _ in range(12):
+        running.do("extend", 1, 5.0)
+        clients = [running.connect() for _ in range(8)]
+        running.do("close")
+        for client in clients:
+            client.send(b"?\n")
+        answered, _, _ = select.select(clients, [], [], 0.1)
+        assert not answered
+        while running.clients:
+            running.clients.pop().close()
 
 
 def reopened(seat: Seat, epoch: int) -> bool:
