@@ -16,6 +16,7 @@ from recovery.detection.facts import Blindness, Part
 from recovery.detection.models import Brake
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory, Roster, Sights, Standing
+from recovery.detection.vouching import VouchState
 from recovery.inventory.facts import Replace, Verdict
 
 REFRESH_SECONDS = 1.0
@@ -38,17 +39,24 @@ class Watch:
     stamp: queries.Stamp = (0, None)
     since: dict[str, tuple[Verdict, float]] = field(default_factory=dict)
     situations: tuple[tuple[str, str, tuple[str, ...]], ...] | None = None
+    vouches: tuple[queries.OpenVouch, ...] = ()
     doubted: float = float("-inf")
+
+    @property
+    def vouched(self) -> frozenset[str]:
+        """Datacenters that count as lost by two people's word."""
+        return frozenset(one.site for one in self.vouches if one.state == VouchState.STANDING)
 
     @staticmethod
     def begin(monotonic: float) -> Watch:
         return Watch(Memory.fresh(monotonic))
 
     def fleet(self, monotonic: float) -> Roster:
-        """The roster, read again when a host has joined or gone."""
+        """The roster, read again when a host has joined or gone; who vouches, each time."""
         if self.roster is None or monotonic - self.read_at >= REFRESH_SECONDS:
             self.read_at = monotonic
             self.policy = queries.policy()
+            self.vouches = queries.open_vouches()
             stamp = queries.roster_stamp()
             if self.roster is None or stamp != self.stamp:
                 self.roster, self.stamp = queries.roster(), stamp
@@ -86,15 +94,35 @@ def watch_hosts(
         sights=sights,
         paused=queries.frozen_reason(Part.RESCHEDULING),
         fits=fits or {},
+        vouched=watch.vouched,
     )
     decision = decide(scene, watch.memory, watch.policy, monotonic)
     watch.memory = decision.memory
+    _end_vouches(watch, decision.refuted, actor=actor, now=now)
     brake = queries.brake()
     if decision.blind:
         _doubt(watch, decision.blind, brake, actor=actor, now=now, monotonic=monotonic)
         return decision
     _act(watch, decision, brake, actor=actor, now=now)
     return decision
+
+
+def _end_vouches(watch: Watch, refuted: Mapping[str, str], *, actor: Actor, now: datetime) -> None:
+    """What one host that is heard disproves, and first words that nobody confirmed in time."""
+    over = {
+        one.pk: f"{refuted[one.site]} is heard." for one in watch.vouches if one.site in refuted
+    }
+    over |= {
+        one.pk: "Nobody confirmed it in time."
+        for one in watch.vouches
+        if one.state == VouchState.ASKED and one.expires_at <= now and one.pk not in over
+    }
+    if not over:
+        return
+    with control.deciding(actor.epoch):
+        for pk, why in over.items():
+            actions.end_vouch(pk=pk, actor=actor, reason=why, now=now)
+    watch.vouches = tuple(one for one in watch.vouches if one.pk not in over)
 
 
 def _doubt(
@@ -121,7 +149,7 @@ def _act(watch: Watch, decision: Decision, brake: Brake, *, actor: Actor, now: d
         return
     with control.deciding(actor.epoch):
         if brake.blind_at:
-            actions.see_again(actor=actor, now=now)
+            actions.see_again(vouched=watch.vouched, actor=actor, now=now)
         written = actions.record_verdicts(changes=decision.changes, actor=actor, now=now)
         actions.record_situations(found=decision.situations, actor=actor, now=now)
         stories.tell_verdicts(written=written, actor=actor, now=now)

@@ -7,7 +7,7 @@ the answer does not depend on the order of hosts or sightings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, resting, unsettled
 from recovery.detection.facts import (
@@ -31,7 +31,9 @@ from recovery.inventory.facts import Verdict
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """What one tick found. Nothing of it is done yet; `memory` belongs to the next tick."""
+    """What one tick found. Nothing of it is done yet; `memory` belongs to the next tick.
+
+    `refuted`: datacenters of which people vouch that they are lost, and the host that is heard."""
 
     changes: tuple[VerdictChange, ...]
     situations: tuple[Situation, ...]
@@ -40,6 +42,7 @@ class Decision:
     blind: Blindness
     is_storm: bool
     memory: Memory
+    refuted: Mapping[str, str] = field(default_factory=dict)
 
 
 _Judged = Mapping[str, tuple[HostSight, Judgement]]
@@ -50,7 +53,8 @@ def decide(scene: Scene, memory: Memory, policy: Policy, now: float) -> Decision
     eyes = open_eyes(scene, memory, policy, now)
     if eyes.blind:
         seen = situations(_patients(eyes, {}), eyes.census, eyes.blind)
-        return Decision((), seen, (), (), eyes.blind, False, replace(eyes.memory, ticked=now))
+        memory = replace(eyes.memory, ticked=now)
+        return Decision((), seen, (), (), eyes.blind, False, memory, eyes.refuted)
     hosts = doubtful(eyes)
     live = frozenset(place for place, count in eyes.census.heard.items() if count)
     ground = Ground(len(scene.roster.hosts), live)
@@ -67,6 +71,7 @@ def decide(scene: Scene, memory: Memory, policy: Policy, now: float) -> Decision
         blind=eyes.blind,
         is_storm=is_storm,
         memory=_remember(eyes, changes, looks),
+        refuted=eyes.refuted,
     )
 
 

@@ -42,7 +42,8 @@ from recovery.inventory.facts import Replace, Verdict
 class Scene:
     """All that a tick looks at. `standing` holds the hosts that are not simply alive.
 
-    `fits`: failure domains whose containers were found to fit elsewhere, or not.
+    `fits`: failure domains whose containers were found to fit elsewhere, or not; `vouched`:
+    datacenters of which two people say that they are lost.
     """
 
     roster: Roster
@@ -50,11 +51,15 @@ class Scene:
     sights: Sights
     paused: str = ""
     fits: Mapping[str, bool] = field(default_factory=dict)
+    vouched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Eyes:
-    """One instant: who is silent for how long, who is heard, and whether to believe it."""
+    """One instant: who is silent for how long, who is heard, and whether to believe it.
+
+    `refuted`: of the datacenters that people vouch are lost, those that are heard, by which host.
+    """
 
     scene: Scene
     memory: Memory
@@ -64,6 +69,7 @@ class Eyes:
     heard: NDArray[np.bool_]
     census: Census
     blind: Blindness
+    refuted: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
@@ -86,8 +92,10 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
         since_gap=now - memory.gap_at,
         anchors=sights.anchors,
     )
-    blind = blindness(vantage, census.heard, _watched(scene, heard, policy), policy)
-    return Eyes(scene, memory, policy, now, silence, heard, census, blind)
+    refuted = _refuted(scene, heard)
+    watched = _watched(scene, heard, frozenset(refuted), policy)
+    blind = blindness(vantage, census.heard, watched, policy)
+    return Eyes(scene, memory, policy, now, silence, heard, census, blind, refuted)
 
 
 def _known_boots(scene: Scene, memory: Memory, heard: NDArray[np.bool_]) -> Boots:
@@ -111,14 +119,28 @@ def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
     )
 
 
-def _watched(scene: Scene, heard: NDArray[np.bool_], policy: Policy) -> dict[str, int]:
-    """Hosts whose heartbeat is expected: not of those given up long ago."""
+def _refuted(scene: Scene, heard: NDArray[np.bool_]) -> dict[str, str]:
+    """Where somebody said that nothing is left, and a host is heard: which, by name."""
     roster = scene.roster
+    if not scene.vouched:
+        return {}
+    there = [at for at in np.flatnonzero(heard) if roster.datacenters[at] in scene.vouched]
+    return {roster.datacenters[at]: roster.names[at] for at in reversed(there)}
+
+
+def _watched(
+    scene: Scene, heard: NDArray[np.bool_], refuted: frozenset[str], policy: Policy
+) -> dict[str, int]:
+    """Hosts whose heartbeat is expected: not of those given up long ago, nor of a datacenter that
+    people vouch is lost. Where nobody at all is heard that is us, whoever says what."""
+    roster = scene.roster
+    gone = scene.vouched - refuted if heard.any() else frozenset()
     expected = np.ones(len(roster.hosts), dtype=np.bool_)
     for host, stands in scene.standing.items():
         at = roster.index.get(host)
         if at is not None and stands.verdict in DOWN and stands.age > policy.window:
             expected[at] = False
+    expected[[at for at, place in enumerate(roster.datacenters) if place in gone]] = False
     counted = np.bincount(roster.place_codes[expected | heard], minlength=len(roster.places))
     return {name: int(counted[at]) for at, name in enumerate(roster.places)}
 

@@ -1,4 +1,4 @@
-"""What detection must not forget: situations, the brake, freezes, the policy in force."""
+"""What detection must not forget: situations, the brake, freezes, who vouches, its policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.db import models
 from recovery.core.guarded import Guarded
 from recovery.detection.facts import FREEZE_MOVES
 from recovery.detection.situations import Scope
+from recovery.detection.vouching import VOUCH_MOVES, VouchState
 from recovery.incidents.models import Incident
+from recovery.inventory.models import Datacenter
 
 SITUATION_MOVES: Mapping[str, frozenset[str]] = {
     "open": frozenset({"closed"}),
@@ -103,6 +105,53 @@ class Freeze(Guarded):
         """What it is, in one sentence without its end."""
         stopped = ", ".join(part.replace("_", " ") for part in self.parts)
         return f"{self.run_name} froze {stopped} for {self.by}: {self.reason}".rstrip(". ")
+
+
+class LossVouch(Guarded):
+    """Two people's word that a datacenter is lost while its silence leaves Tocsin blind.
+
+    While it stands, no host of the datacenter is expected to be heard. `requested_by` and
+    `given_by` are never the same; both typed its name. `end_reason`: why it is over."""
+
+    TYPE: ClassVar[str] = "loss_vouch"
+    MOVES = VOUCH_MOVES
+
+    datacenter = models.ForeignKey(Datacenter, models.PROTECT, related_name="loss_vouches")
+    state = models.CharField(
+        max_length=8, choices=[(s, s) for s in VOUCH_MOVES], default=VouchState.ASKED.value
+    )
+    requested_by = models.CharField(max_length=120)
+    requested_at = models.DateTimeField()
+    request_reason = models.TextField()
+    expires_at = models.DateTimeField()
+    given_by = models.CharField(max_length=120, blank=True)
+    given_at = models.DateTimeField(null=True)
+    give_reason = models.TextField(blank=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=120, blank=True)
+    end_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("requested_at",)
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(given_by=models.F("requested_by")),
+                name="two_people_vouch_for_a_loss",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="standing")
+                | (models.Q(given_at__isnull=False) & ~models.Q(given_by="")),
+                name="a_loss_stands_by_two_words",
+            ),
+            models.UniqueConstraint(
+                fields=["datacenter"],
+                condition=models.Q(state__in=["asked", "standing"]),
+                name="one_open_loss_vouch",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"word that {self.datacenter} is lost"
 
 
 class PolicyVersion(Guarded):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -12,16 +12,28 @@ from django.db.models import Count, Max
 from recovery.core import incarnations
 from recovery.detection.facts import DOWN, FreezeState, Part
 from recovery.detection.folding import OpenRow
-from recovery.detection.models import Brake, Freeze, PolicyVersion, Situation
+from recovery.detection.models import Brake, Freeze, LossVouch, PolicyVersion, Situation
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Roster
 from recovery.detection.situations import Scope
+from recovery.detection.vouching import Silence, VouchState
 from recovery.incidents.facts import UNRESOLVED, MemberKind, NewMember
 from recovery.incidents.models import Incident, Member
 from recovery.inventory.facts import SEATED, Plan, Replace, ReplicaState, Role, Verdict
-from recovery.inventory.models import Application, Database, Host, Replica
+from recovery.inventory.models import Application, Database, Datacenter, Host, Replica
+from recovery.inventory.queries import silent_hosts
 
 Stamp = tuple[int, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVouch:
+    """A word that a datacenter is lost, asked for or standing."""
+
+    pk: UUID
+    site: str
+    state: VouchState
+    expires_at: datetime
 
 
 def roster_stamp() -> Stamp:
@@ -110,6 +122,42 @@ def blind_reason() -> str:
 def blind_since() -> datetime | None:
     """None where Tocsin sees."""
     return brake().blind_at
+
+
+def open_vouches() -> tuple[OpenVouch, ...]:
+    """Every word that a datacenter is lost, but for those that are over."""
+    rows = LossVouch.objects.exclude(state=VouchState.OVER)
+    names = ("pk", "datacenter__name", "state", "expires_at")
+    return tuple(
+        OpenVouch(pk, site, VouchState(state), until)
+        for pk, site, state, until in rows.values_list(*names)
+    )
+
+
+def silences(now: datetime) -> dict[str, Silence]:
+    """Of every datacenter, in the order of the map: who of it is heard by its own words."""
+    silent = silent_hosts(now)
+    found: dict[str, list[tuple[str, bool, bool]]] = {
+        name: []
+        for name in Datacenter.objects.order_by("position", "name").values_list("name", flat=True)
+    }
+    rows = Host.objects.exclude(verdict=Verdict.ENROLLING).order_by("name")
+    for pk, name, site, verdict in rows.values_list("pk", "name", "datacenter__name", "verdict"):
+        found[site].append((name, pk not in silent, verdict in DOWN))
+    heard = {
+        site: tuple(name for name, is_heard, _ in of if is_heard) for site, of in found.items()
+    }
+    every = sum(len(names) for names in heard.values())
+    return {
+        site: Silence(
+            site=site,
+            hosts=len(hosts),
+            heard=heard[site],
+            down=sum(is_down for *_, is_down in hosts),
+            elsewhere=every - len(heard[site]),
+        )
+        for site, hosts in found.items()
+    }
 
 
 def policy() -> Policy:

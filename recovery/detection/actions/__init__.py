@@ -24,6 +24,12 @@ from recovery.detection.actions.brake import (
     tell_blind,
 )
 from recovery.detection.actions.policies import set_policy
+from recovery.detection.actions.vouches import (
+    ask_vouch,
+    end_vouch,
+    give_vouch,
+    withdraw_vouch,
+)
 from recovery.detection.facts import DOWN, Part, VerdictChange
 from recovery.detection.folding import Fold, closing, fold
 from recovery.detection.models import Situation
@@ -38,7 +44,10 @@ from recovery.inventory.models import Host
 
 __all__ = [
     "BLIND",
+    "ask_vouch",
     "clear_pause",
+    "end_vouch",
+    "give_vouch",
     "go_blind",
     "record_situations",
     "record_verdicts",
@@ -48,6 +57,7 @@ __all__ = [
     "set_pause",
     "set_policy",
     "tell_blind",
+    "withdraw_vouch",
 ]
 HELD = "held"
 

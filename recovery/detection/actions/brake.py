@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -132,15 +132,20 @@ def tell_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
     return brake
 
 
-def see_again(*, actor: Actor, now: datetime) -> Brake:
-    """Our eyes are back; the incident, and its alarm with it, ends when this lasts."""
+def see_again(*, vouched: Collection[str] = (), actor: Actor, now: datetime) -> Brake:
+    """Our eyes are back; the incident, and its alarm with it, ends when this lasts. `vouched`:
+    datacenters that are expected no more by two people's word."""
+    why = "Digests, hosts and vantage points are back."
+    if vouched:
+        verb = "is" if len(vouched) == 1 else "are"
+        why = f"By two people’s word {' and '.join(sorted(vouched))} {verb} lost; others are heard."
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
             {"blind_at": None, "blind_reasons": []},
             action="sees again",
             actor=actor,
-            reason="Digests, hosts and vantage points are back.",
+            reason=why,
             now=now,
         )
         if not Incident.objects.filter(domain=BLIND, state__in=sorted(UNRESOLVED)).exists():
