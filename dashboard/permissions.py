@@ -35,6 +35,7 @@ class May(StrEnum):
     VOUCH = "vouch for a lost container"
     SWITCH_OVER = "switch a database over"
     VOUCH_DATABASE = "vouch for a lost database host"
+    VOUCH_DATACENTER = "vouch that a datacenter is lost"
     PROMOTE = "promote a standby that Tocsin refuses"
     RESTORE = "restore a database"
     DECIDE = "decide about a lost datacenter"
@@ -64,6 +65,7 @@ _RESPOND = _WATCH | {
     May.VOUCH,
     May.SWITCH_OVER,
     May.VOUCH_DATABASE,
+    May.VOUCH_DATACENTER,
     May.PROMOTE,
     May.RESTORE,
     May.DECIDE,

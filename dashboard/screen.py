@@ -18,6 +18,7 @@ from recovery.brief.facts import HostFact, SiteFact
 from recovery.brief.parts import Brief, Look
 from recovery.core import clock
 from recovery.detection import screens as detection
+from recovery.detection.vouching import Silence
 from recovery.drp.views.behind import Behind, behind_fences
 from recovery.drp.views.owning import owning_runs
 from recovery.drp.views.runs import RunView, view_run
@@ -178,6 +179,16 @@ class Screen:
     def blind(self) -> str:
         """Why Tocsin sees nothing, if it says so."""
         return self.brake.blind
+
+    @cached_property
+    def vouches(self) -> tuple[detection.LossVouchView, ...]:
+        """Words of people that a datacenter is lost."""
+        return detection.loss_vouches()
+
+    @cached_property
+    def silent_sites(self) -> tuple[Silence, ...]:
+        """Of which nobody can tell whether they are lost or cut off, while Tocsin is blind."""
+        return detection.silent_sites(clock.system.now()) if self.blind else ()
 
     @cached_property
     def freezes(self) -> tuple[detection.FreezeView, ...]:

@@ -16,6 +16,7 @@ from dashboard.views import (
     promote,
     recovery,
     restores,
+    vouch,
 )
 from dashboard.views.drp import approve, drillhosts, passkey, runs, start
 
@@ -65,6 +66,8 @@ urlpatterns = [
     path("recovery/<str:name>/activate/", recovery.activate),
     path("recovery/<str:name>/wait/", recovery.wait),
     path("recovery/<str:name>/provider/", recovery.note_word),
+    path("recovery/<str:name>/vouch/", vouch.vouch),
+    path("recovery/<str:name>/vouch/withdraw/", vouch.withdraw),
     path("held/", look.held),
     path("held/release/", act.release_held),
     path("held/pause/", act.pause),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
@@ -18,6 +19,7 @@ from recovery.brief.canon import canonical, document, glance, seal
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
 from recovery.core.errors import Missing, Refused
+from recovery.detection.screens import LossVouchView, loss_vouches
 
 router = Router()
 
@@ -79,6 +81,29 @@ class SaidIn(Told):
     cause: Cause = Cause.UNSAID
     said_at: Written | None = None
     until: Written | None = None
+
+
+class VouchIn(Why):
+    """`typed`: the datacenter's name; `first`: the word that this one confirms, null: it is the
+    first one."""
+
+    typed: Words
+    first: UUID | None = None
+
+
+class VouchOut(Schema):
+    """Counts once its state is `standing`; `second`: who confirmed it."""
+
+    id: str
+    site: str
+    state: str
+    by: str
+    at: datetime
+    reason: str
+    expires_at: datetime
+    second: str
+    second_at: datetime | None
+    second_reason: str
 
 
 @router.get("", response=list[SiteOut])
@@ -153,6 +178,33 @@ def provider(request: HttpRequest, datacenter: str, told: SaidIn) -> dict[str, s
         actor=who.actor,
     )
     return {"said": said}
+
+
+@router.get("/{datacenter}/vouches", response=list[VouchOut])
+def vouches(request: HttpRequest, datacenter: str) -> list[LossVouchView]:
+    """Words of people that it is lost, asked for or standing."""
+    caller(request, May.VIEW)
+    _check(datacenter)
+    return [one for one in loss_vouches() if one.site == datacenter]
+
+
+@router.post("/{datacenter}/vouch", response=Done)
+def vouch(request: HttpRequest, datacenter: str, told: VouchIn) -> dict[str, str]:
+    """Two people, one after the other: the second one names the first one's word."""
+    who = caller(request, May.VOUCH_DATACENTER)
+    _check(datacenter)
+    said = acts.vouch(
+        datacenter, first=told.first, typed=told.typed, actor=who.actor, reason=told.reason
+    )
+    return {"said": said}
+
+
+@router.post("/{datacenter}/vouch/withdraw", response=Done)
+def withdraw_vouch(request: HttpRequest, datacenter: str, told: Why) -> dict[str, str]:
+    """One person is enough."""
+    who = caller(request, May.VOUCH_DATACENTER)
+    _check(datacenter)
+    return {"said": acts.withdraw_vouch(datacenter, actor=who.actor, reason=told.reason)}
 
 
 def _role(request: HttpRequest) -> Role:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dashboard.needs import Need, needs, needs_about
-from dashboard.needs.scene import Fenced, Question, Scene, Site, Stalled, Stuck
+from dashboard.needs.scene import Fenced, Question, Scene, Silent, Site, Stalled, Stuck
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
@@ -39,6 +39,7 @@ def scene_of(screen: Screen) -> Scene:
     return Scene(
         doubt=screen.doubt.cause if screen.doubt else "",
         blind=screen.blind,
+        silent=_silent(screen),
         unwatched=screen.unseeing if screen.is_watched is False and not screen.blind else "",
         paused_by=screen.brake.paused_by if screen.brake.paused_at else "",
         frozen=tuple(dict.fromkeys(stopped)),
@@ -65,6 +66,16 @@ def scene_of(screen: Screen) -> Scene:
         words=tuple((one.seat, one.container, one.host) for one in screen.unseated if one.seat),
         unseated=tuple(one.container for one in screen.unseated if not one.seat),
         alone=tuple(one.name for one in screen.databases if one.is_alone),
+    )
+
+
+def _silent(screen: Screen) -> tuple[Silent, ...]:
+    """Of which nobody stands by a word yet."""
+    words = {one.site: one for one in screen.vouches}
+    return tuple(
+        Silent(one.site, one.hosts, words[one.site].by if one.site in words else "")
+        for one in screen.silent_sites
+        if one.site not in words or not words[one.site].stands
     )
 
 

@@ -16,6 +16,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
+from recovery.detection.screens import LossVouchView
 from recovery.drp.queries.shipped import missing_book
 from recovery.drp.views.behind import Behind
 from recovery.drp.views.runs import run_lines
@@ -84,6 +85,7 @@ def recovery_voice(screen: Screen, key: str) -> Context | None:
         "alarm": alarm if brief.is_lost else "",
         "time": _time(brief),
         "risk": at_risk(brief),
+        "word": _word(screen, key),
     }
 
 
@@ -128,7 +130,7 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
     and comes first, and hides no way: who decides takes it with that."""
     brief = _brief(screen, key)
     if brief is None or not brief.is_lost:
-        return _behind(screen, key)
+        return _vouching(screen, key) or _behind(screen, key)
     decided, incident = brief.decided, _incident(screen, brief)
     is_activated = decided is not None and decided.choice is Choice.ACTIVATE
     run = next((one for one in run_lines(lost=brief.site) if one.is_recovering), None)
@@ -149,6 +151,19 @@ def recovery_next(screen: Screen, key: str) -> Context | None:
 
 def _fenced(screen: Screen, key: str) -> Behind | None:
     return next((one for one in screen.behind if one.site == key), None)
+
+
+def _word(screen: Screen, key: str) -> LossVouchView | None:
+    """Somebody's word that it is lost, asked for or standing."""
+    return next((one for one in screen.vouches if one.site == key), None)
+
+
+def _vouching(screen: Screen, key: str) -> Context | None:
+    """While nobody sees it: whoever knows more than Tocsin says so, and another one, too."""
+    word = _word(screen, key)
+    if any(one.site == key for one in screen.silent_sites) and not (word and word.stands):
+        return {"vouching": True, "site": key, "word": word}
+    return None
 
 
 def _behind(screen: Screen, key: str) -> Context | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from dashboard.needs.databases import known_conditions, of_databases, of_the_alone
 from dashboard.needs.need import KEEPER, Need, who_may
-from dashboard.needs.scene import Question, Scene
+from dashboard.needs.scene import Question, Scene, Silent
 from dashboard.permissions import May
 
 __all__ = ["KEEPER", "Need", "known_conditions", "needs", "needs_about", "who_may"]
@@ -62,6 +62,8 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
         yield Need(who_may(May.SETTLE), "Settle Tocsin’s own rows", "/held/", why, May.SETTLE)
     if scene.unwatched:
         yield Need(KEEPER, "Look at Tocsin’s processes", "/processes/", scene.unwatched)
+    for silent in scene.silent:
+        yield _of_silent(silent)
     if scene.blind:
         why = f"Tocsin sees nothing and moves nothing. {scene.blind}"
         yield Need(KEEPER, "Look at Tocsin’s processes", "/processes/", why)
@@ -76,6 +78,19 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
     if left := [run for run in scene.frozen if run not in scene.owners]:
         why = f"{', '.join(left)} froze automation, and it stays so until it is lifted."
         yield Need(who_may(May.PAUSE), "Look at what is frozen", "/#p-frozen", why, May.PAUSE)
+
+
+def _of_silent(site: Silent) -> Need:
+    """Whether it burns or only the way to it is cut, people see and Tocsin does not."""
+    who, href = who_may(May.VOUCH_DATACENTER, 1 if site.by else 2), f"/recovery/{site.name}/vouch/"
+    said = f"Vouch that {site.name} is lost"
+    hosts = "its one host" if site.hosts == 1 else f"all its {site.hosts} hosts"
+    why = f"Nothing is heard of {hosts}, and Tocsin cannot tell a loss from a cut. If you know"
+    why += " that it is lost, say so; if not, wait."
+    if site.by:
+        said = f"Vouch, too, that {site.name} is lost"
+        why = f"{site.by} vouches that it is; nothing follows before a second person does."
+    return Need(who, said, href, why, May.VOUCH_DATACENTER)
 
 
 def _of_question(ask: Question) -> Need:

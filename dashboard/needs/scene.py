@@ -60,6 +60,16 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """A datacenter that may be lost or cut off while Tocsin is blind. `by`: who vouches that it is
+    lost, empty: nobody yet."""
+
+    name: str
+    hosts: int
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fenced:
     """A datacenter that answers behind a fence. `said`: how it stands there, a sentence;
     `databases`: whose copies are set apart there; `goes_on`: the run that has that fence or takes
@@ -98,6 +108,7 @@ class Scene:
 
     doubt: str = ""
     blind: str = ""
+    silent: tuple[Silent, ...] = ()
     unwatched: str = ""
     paused_by: str = ""
     frozen: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recovery.detection import queries
-from recovery.detection.models import Situation
+from recovery.detection.models import LossVouch, Situation
+from recovery.detection.vouching import Silence, VouchState, refuse_vouch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,59 @@ class HypothesisView:
     missing: tuple[str, ...]
     unlocks: tuple[str, ...]
     locks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LossVouchView:
+    """A person's word that a datacenter is lost; `second`: whose made it stand, empty: nobody's."""
+
+    id: str
+    site: str
+    state: str
+    by: str
+    at: datetime
+    reason: str
+    expires_at: datetime
+    second: str
+    second_at: datetime | None
+    second_reason: str
+
+    @property
+    def stands(self) -> bool:
+        return self.state == VouchState.STANDING
+
+
+def loss_vouches() -> tuple[LossVouchView, ...]:
+    """Those that are asked for or stand, the oldest first."""
+    return tuple(
+        LossVouchView(
+            id=str(row.pk),
+            site=row.datacenter.name,
+            state=row.state,
+            by=row.requested_by,
+            at=row.requested_at,
+            reason=row.request_reason,
+            expires_at=row.expires_at,
+            second=row.given_by,
+            second_at=row.given_at,
+            second_reason=row.give_reason,
+        )
+        for row in LossVouch.objects.exclude(state=VouchState.OVER).select_related("datacenter")
+    )
+
+
+def silent_sites(now: datetime) -> tuple[Silence, ...]:
+    """Datacenters of which people may say that they are lost, since Tocsin cannot tell."""
+    if queries.blind_since() is None:
+        return ()
+    found = queries.silences(now).values()
+    return tuple(one for one in found if not refuse_vouch(one, is_blind=True))
+
+
+def why_no_vouch(site: str, now: datetime) -> str:
+    """Why a word that this datacenter is lost would be refused; empty where it would not be."""
+    is_blind = queries.blind_since() is not None
+    return refuse_vouch(queries.silences(now)[site], is_blind=is_blind)
 
 
 def hypotheses_of(incident: int) -> tuple[HypothesisView, ...]:
