@@ -27,8 +27,7 @@ SOCKET, LOCK = "watchdog.sock", "watchdog.lock"
 _NAME, _DEATH_SIGNAL, _SUBREAPER = 15, 1, 36
 _LONGEST_WAIT = 1.0
 _KILL_SECONDS = 10.0
-_PAUSE_SECONDS = 0.1
-"""Longer than any fork takes. A vfork's parent never stands still: it waits for a stopped child."""
+_PAUSE_SECONDS = 0.1  # a vfork's parent never stands still: it waits for a stopped child
 _MAX_LINE = 64 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,22 +74,19 @@ class Server:
 
     def kill(self, reason: str) -> None:
         """SIGKILL of the whole tree; returns when nobody is left."""
-        was = self.pid
+        self.ended = reason if self.pid else self.ended
         deadline = boottime() + _KILL_SECONDS
         while (below := children()) and boottime() < deadline:
             for pid in below:
                 _send(pid, signal.SIGKILL)
             _collect()
         self.pid, self.is_paused = 0, False
-        if was:
-            self.ended = reason
 
     def pause(self) -> None:
         """Nobody of it runs until `resume`. Looks again until all are seen to stand: a fork that
         was under way when its parent was stopped still gives birth."""
         self.is_paused = True
-        deadline = boottime() + _PAUSE_SECONDS
-        stood: list[int] = []
+        deadline, stood = boottime() + _PAUSE_SECONDS, [0]
         while True:
             below = tree()
             moving = [pid for pid in below if not _stands(pid)]
@@ -98,19 +94,19 @@ class Server:
                 return
             for pid in moving:
                 _send(pid, signal.SIGSTOP)
-            stood = [] if moving else below
+            stood = [0] if moving else below
             time.sleep(0.001)  # this process goes before others: they must get to their stop
 
     def resume(self) -> None:
+        if self.is_paused:
+            for pid in reversed(tree()):
+                _send(pid, signal.SIGCONT)
         self.is_paused = False
-        for pid in reversed(tree()):
-            _send(pid, signal.SIGCONT)
 
     def stop(self, number: int, seconds: float) -> None:
         """Asks it to end, kills it after `seconds`."""
         if self.pid:
-            if self.is_paused:
-                self.resume()
+            self.resume()
             _send(self.pid, number)
             deadline = boottime() + seconds
             while self.pid and boottime() < deadline:
@@ -138,9 +134,7 @@ class Watchdog:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(SOCKET)
         self._listening.listen(8)
-        self._wake, writer = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(writer, False)
+        self._wake, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
@@ -241,31 +235,27 @@ class Watchdog:
         return self._server.spawn(argv, environment, folder, log)
 
     def _closed(self, epoch: int) -> str:
+        return self._stale(epoch) or ("" if boottime() < self._deadline else "no lease")
+
+    def _stale(self, epoch: int) -> str:
         if epoch <= self._fenced:
             return f"fenced at epoch {self._fenced}, asked for {epoch}"
-        if epoch < self._epoch:
-            return f"epoch {epoch} is below {self._epoch}"
-        return "" if boottime() < self._deadline else "no lease"
+        return f"epoch {epoch} is below {self._epoch}" if epoch < self._epoch else ""
 
     def _do_gate(self, on: bool, fenced: int = 0) -> str:
         """Whether this process is the gate. Once it is, a primary lives by its deadline."""
         self._is_gate, self._fenced = on, max(fenced, self._fenced)
-        if not on and self._server.is_paused:
+        if not on:
             self._server.resume()
         return ""
 
     def _do_lease(self, epoch: int, deadline: float) -> str:
         """The right to run as a primary until then; ends a pause."""
-        if epoch <= self._fenced:
-            return f"fenced at epoch {self._fenced}, asked for {epoch}"
-        if epoch < self._epoch:
-            return f"epoch {epoch} is below {self._epoch}"
-        if deadline <= boottime():
-            return "its time is over"
+        if refusal := self._stale(epoch) or ("its time is over" if deadline <= boottime() else ""):
+            return refusal
         self._deadline = deadline if epoch > self._epoch else max(deadline, self._deadline)
         self._epoch = epoch
-        if self._server.is_paused:
-            self._server.resume()
+        self._server.resume()
         return ""
 
     def _do_promote(self, epoch: int) -> str:
@@ -311,8 +301,7 @@ class Watchdog:
 
 def children() -> list[int]:
     """The direct children of this process; orphans of the server are among them."""
-    me = os.getpid()
-    return _children_of(me)
+    return _children_of(os.getpid())
 
 
 def tree() -> list[int]:
@@ -370,11 +359,7 @@ def _become(
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        _write_to(log)
         os.chdir(folder)
         os.execvpe(argv[0], argv, environment)  # noqa: S606 (argv, no shell)
     except OSError as error:
@@ -383,13 +368,10 @@ def _become(
         os._exit(127)
 
 
-def _detach(log: str) -> None:
-    """A session of its own; nothing of the agent's is held open."""
-    with contextlib.suppress(PermissionError):
-        os.setsid()
+def _write_to(log: str) -> None:
+    """Reads nothing; nothing of a parent's is held open."""
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
 
@@ -402,7 +384,9 @@ def main(folder: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0
-    _detach("watchdog.log")
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+    _write_to("watchdog.log")
     _libc.prctl(_NAME, b"watchdog", 0, 0, 0)
     _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
     with contextlib.suppress(PermissionError, OSError):
