@@ -26,6 +26,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/databases/{name}/switchover": WHY | {"target": "none"},
     "/databases/{name}/promote": WHY | {"digest": SHA, "typed": "none"},
     "/recovery/{datacenter}/decide": WHY | {"choice": "activate", "digest": SHA, "typed": "none"},
+    "/recovery/{datacenter}/vouch": WHY | {"typed": "none"},
     "/recovery/{datacenter}/provider": {"said": "Down.", "source": "Its page"},
     "/plans/runbooks": WHY | {"text": "runbook: x\n", "base": 0},
     "/plans/runbooks/{name}/{number}/review": WHY | {"seen": SHA, "over": 0},

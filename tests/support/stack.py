@@ -48,7 +48,7 @@ class Stack:
 
     running: Running
     env: Mapping[str, str]
-    token: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
     _rows: psycopg.Connection[tuple[Any, ...]] | None = field(default=None, repr=False)
     _turn: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -184,14 +184,16 @@ class Stack:
         )
         return done.stdout.strip()
 
-    def api(self, method: str, path: str, **json_body: object) -> httpx.Response:
-        """As the responder, by token."""
-        if not self.token:
-            self.token = self.manage("token", "responder")
+    def api(
+        self, method: str, path: str, *, by: str = "responder", **json_body: object
+    ) -> httpx.Response:
+        """As this person, by token."""
+        if by not in self.tokens:
+            self.tokens[by] = self.manage("token", by)
         return httpx.request(
             method,
             f"{self.door}/api{path}",
-            headers={"Authorization": f"Bearer {self.token}"},
+            headers={"Authorization": f"Bearer {self.tokens[by]}"},
             json=json_body or None,
             timeout=10,
             verify=self.trust,
