@@ -16,7 +16,7 @@ from recovery.brief.facts import Choice, Way
 from recovery.brief.losses import say, span
 from recovery.brief.parts import Brief, Look, Loss
 from recovery.brief.waves import spoken_seconds
-from recovery.detection.screens import LossVouchView
+from recovery.detection.screens import LossVouchView, disproved
 from recovery.drp.queries.shipped import missing_book
 from recovery.drp.views.behind import Behind
 from recovery.drp.views.runs import run_lines
@@ -162,7 +162,7 @@ def _vouching(screen: Screen, key: str) -> Context | None:
     """While nobody sees it: whoever knows more than Tocsin says so, and another one, too."""
     word = _word(screen, key)
     if any(one.site == key for one in screen.silent_sites) and not (word and word.stands):
-        return {"vouching": True, "site": key, "word": word}
+        return {"vouching": True, "site": key, "word": word, "over": disproved(key)}
     return None
 
 

@@ -18,7 +18,7 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.brief.screens import site_names
 from recovery.core import clock
-from recovery.detection.screens import LossVouchView, why_no_vouch
+from recovery.detection.screens import LossVouchView, disproved, why_no_vouch
 
 LOOK = (
     "A datacenter that burns and one to which only the network is cut look the same from here."
@@ -65,6 +65,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             return came
         status = came
     refusal = _refusal(request, name, word)
+    over = f"{before} " if (before := disproved(name)) else ""
     so_far = f"{first.by} vouches already: {first.reason}" if first else FIRST
     return show(
         request,
@@ -77,7 +78,7 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         back=f"/recovery/{name}/",
         said="Vouch that",
         target=f"{name} is lost",
-        meaning=refusal or f"{screen.brief(name).sentence} {LOOK} {FOLLOWS}",
+        meaning=refusal or f"{over}{screen.brief(name).sentence} {LOOK} {FOLLOWS}",
         ends=ENDS if refusal else f"{ENDS} {so_far}",
         grave=True,
         status=status,

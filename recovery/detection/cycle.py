@@ -109,9 +109,7 @@ def watch_hosts(
 
 def _end_vouches(watch: Watch, refuted: Mapping[str, str], *, actor: Actor, now: datetime) -> None:
     """What one host that is heard disproves, and first words that nobody confirmed in time."""
-    over = {
-        one.pk: f"{refuted[one.site]} is heard." for one in watch.vouches if one.site in refuted
-    }
+    over = {one.pk: refuted[one.site] for one in watch.vouches if one.site in refuted}
     over |= {
         one.pk: "Nobody confirmed it in time."
         for one in watch.vouches

@@ -33,7 +33,7 @@ from recovery.inventory.facts import Verdict
 class Decision:
     """What one tick found. Nothing of it is done yet; `memory` belongs to the next tick.
 
-    `refuted`: datacenters of which people vouch that they are lost, and the host that is heard."""
+    `refuted`: datacenters that people vouch are lost and that live, with how that is seen."""
 
     changes: tuple[VerdictChange, ...]
     situations: tuple[Situation, ...]
@@ -51,18 +51,18 @@ _Judged = Mapping[str, tuple[HostSight, Judgement]]
 def decide(scene: Scene, memory: Memory, policy: Policy, now: float) -> Decision:
     """The whole tick."""
     eyes = open_eyes(scene, memory, policy, now)
-    if eyes.blind:
-        seen = situations(_patients(eyes, {}), eyes.census, eyes.blind)
-        memory = replace(eyes.memory, ticked=now)
-        return Decision((), seen, (), (), eyes.blind, False, memory, eyes.refuted)
     hosts = doubtful(eyes)
+    looks = choose_looks(
+        hosts, scene.roster, eyes.heard, eyes.memory.looked, policy=policy, now=now
+    )
+    if eyes.blind:  # what peers see then is evidence once it is over, and against who vouches
+        seen = situations(_patients(eyes, {}), eyes.census, eyes.blind)
+        memory = _remember(eyes, (), looks)
+        return Decision((), seen, (), looks, eyes.blind, False, memory, eyes.refuted)
     live = frozenset(place for place, count in eyes.census.heard.items() if count)
     ground = Ground(len(scene.roster.hosts), live)
     judged = {host.host: (host, judge(host, ground, policy)) for host in hosts}
     changes, is_storm = rule(_docket(eyes, judged), policy)
-    looks = choose_looks(
-        hosts, scene.roster, eyes.heard, eyes.memory.looked, policy=policy, now=now
-    )
     return Decision(
         changes=changes,
         situations=situations(_patients(eyes, judged), eyes.census, eyes.blind),

@@ -14,6 +14,7 @@ from recovery.detection.facts import (
     CONTROL_PLANE,
     DOWN,
     GRANTED,
+    LIVING,
     Blindness,
     HostSight,
     Loss,
@@ -58,7 +59,7 @@ class Scene:
 class Eyes:
     """One instant: who is silent for how long, who is heard, and whether to believe it.
 
-    `refuted`: of the datacenters that people vouch are lost, those that are heard, by which host.
+    `refuted`: of the datacenters that people vouch are lost, those that live, and how that is seen.
     """
 
     scene: Scene
@@ -92,7 +93,7 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
         since_gap=now - memory.gap_at,
         anchors=sights.anchors,
     )
-    refuted = _refuted(scene, heard)
+    refuted = _refuted(scene, silence, heard, policy)
     watched = _watched(scene, heard, frozenset(refuted), policy)
     blind = blindness(vantage, census.heard, watched, policy)
     return Eyes(scene, memory, policy, now, silence, heard, census, blind, refuted)
@@ -119,13 +120,27 @@ def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
     )
 
 
-def _refuted(scene: Scene, heard: NDArray[np.bool_]) -> dict[str, str]:
-    """Where somebody said that nothing is left, and a host is heard: which, by name."""
-    roster = scene.roster
+def _refuted(
+    scene: Scene, silence: Floats, heard: NDArray[np.bool_], policy: Policy
+) -> dict[str, str]:
+    """Where somebody said that nothing is left, and a host is heard, or a peer that is heard sees
+    one alive: a sentence that says so."""
+    roster, found = scene.roster, dict[str, str]()
     if not scene.vouched:
-        return {}
-    there = [at for at in np.flatnonzero(heard) if roster.datacenters[at] in scene.vouched]
-    return {roster.datacenters[at]: roster.names[at] for at in reversed(there)}
+        return found
+    for at, place in enumerate(roster.datacenters):
+        if place not in scene.vouched or place in found:
+            continue
+        if heard[at]:
+            found[place] = f"{roster.names[at]} is heard."
+            continue
+        newest = min(float(silence[at]), policy.evidence_max_age)
+        for look in scene.sights.seen.get(roster.hosts[at], ()):
+            by = roster.index.get(look.observer)
+            lives = look.kernel in LIVING or look.answering > 0
+            if lives and look.age < newest and by is not None and heard[by]:
+                found[place] = f"{roster.names[by]} sees {roster.names[at]} alive."
+    return found
 
 
 def _watched(

@@ -101,6 +101,17 @@ def loss_vouches() -> tuple[LossVouchView, ...]:
     )
 
 
+def disproved(site: str) -> str:
+    """How the last word that this datacenter is lost ended, while Tocsin is blind since before it
+    was given; empty where there was none."""
+    since = queries.blind_since()
+    over = LossVouch.objects.filter(datacenter__name=site, state=VouchState.OVER)
+    row = over.filter(given_at__gte=since).last() if since else None
+    if row is None:
+        return ""
+    return f"The word of {row.requested_by} and {row.given_by} is over: {row.end_reason}"
+
+
 def silent_sites(now: datetime) -> tuple[Silence, ...]:
     """Datacenters of which people may say that they are lost, since Tocsin cannot tell."""
     if queries.blind_since() is None:

@@ -1,7 +1,8 @@
 """Two people's word that a datacenter is lost, where its silence alone may be a cut. Pure.
 
 Invariants: it is about a datacenter of which nobody hears, while somebody elsewhere is heard; it
-changes how many hosts are expected, never a verdict; one host of it that is heard ends it.
+changes how many hosts are expected, never a verdict; one host of it that is heard, or that a peer
+sees alive, ends it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from recovery.core import clock
-from recovery.detection.actions import see_again
+from recovery.detection.actions import end_vouch, see_again
 from recovery.detection.models import LossVouch
 from recovery.inventory.actions import remember_host
 from recovery.inventory.models import Host
@@ -101,8 +101,18 @@ def test_what_is_not_so_any_more_is_refused_by_page_and_api(enter: Enter) -> Non
     see_again(actor=BY, now=clock.system.now())
     status, page = say(amelie)
     assert (status, "Tocsin sees: if OSU2 is lost it judges that by itself" in page) == (422, True)
-    gone = amelie.post(f"{API}/withdraw", {"reason": "x"}, content_type="application/json")
+    gone = amelie.post(f"{API}/withdraw", {"reason": FIRE}, content_type="application/json")
     assert gone.status_code == 409
+
+
+def test_what_disproved_the_last_word_stands_where_the_next_one_is_given(enter: Enter) -> None:
+    go_dark()
+    say(enter("amelie"))
+    say(enter("bruno"), asked())
+    row, seen = LossVouch.objects.get(), "mrs1-01 sees osu2-01 alive."
+    end_vouch(pk=row.pk, actor=BY, reason=seen, now=clock.system.now())
+    for page in ("/recovery/OSU2/", PAGE):
+        assert f"The word of amelie and bruno is over: {seen}" in text(enter("chloe").get(page))
 
 
 def test_by_the_api_two_people_too(enter: Enter) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.detection.eyes import Eyes, Scene, open_eyes
-from recovery.detection.facts import Gateway
+from recovery.detection.facts import Gateway, Kernel
 from recovery.detection.policy import Policy
-from recovery.detection.sights import Memory, Roster, Sights
+from recovery.detection.sights import Memory, Roster, Seen, Sights
 from recovery.detection.vouching import Silence, refuse_vouch
 
 NOW, POLICY = 1000.0, Policy()
 PLACES = ("A", "B", "C")
 
 
-def eyes(sizes: dict[str, int], silent: set[str], vouched: frozenset[str]) -> Eyes:
+def eyes(
+    sizes: dict[str, int],
+    silent: set[str],
+    vouched: frozenset[str],
+    seen: Mapping[str, Sequence[Seen]] | None = None,
+) -> Eyes:
     """`silent`: of these hosts (a0, a1, b0 …) nothing has come for a minute."""
     hosts = [f"{place.lower()}{at}" for place, size in sizes.items() for at in range(size)]
     roster = Roster.of(
@@ -27,7 +34,7 @@ def eyes(sizes: dict[str, int], silent: set[str], vouched: frozenset[str]) -> Ey
         hosts=tuple(hosts),
         ages=np.array([60.0 if name in silent else 0.4 for name in hosts]),
         boots=np.ones(len(hosts), dtype=np.uint64),
-        seen={},
+        seen=seen or {},
         gateways=(Gateway("g1", 0.1, 900.0),),
         pause=0.1,
     )
@@ -56,8 +63,27 @@ def test_of_two_datacenters_one_word_is_enough() -> None:
 
 def test_one_host_that_is_heard_makes_its_datacenter_expected_again() -> None:
     seen = eyes(THREE, of("A", "B") - {"b2"} | {"c0"}, frozenset({"A", "B"}))
-    assert dict(seen.refuted) == {"B": "b2"}
+    assert dict(seen.refuted) == {"B": "b2 is heard."}
     assert seen.blind.reasons[0].startswith("Only 4 of 8 hosts are heard")
+
+
+@pytest.mark.parametrize(
+    ("look", "is_refuted"),
+    [
+        (Seen("c1", Kernel.ANSWERS, 0, 0, 1.0), True),
+        (Seen("c1", Kernel.RESETS, 0, 0, 1.0), True),
+        (Seen("c1", Kernel.SILENT, 1, 2, 1.0), True),
+        (Seen("c1", Kernel.SILENT, 0, 2, 1.0), False),
+        (Seen("c1", Kernel.ANSWERS, 2, 2, 61.0), False),
+        (Seen("a1", Kernel.ANSWERS, 2, 2, 1.0), False),
+        (Seen("control-plane", Kernel.ANSWERS, 2, 2, 1.0), False),
+    ],
+    ids=["kernel", "resets", "serves", "silent", "before its last beat", "unheard", "ourselves"],
+)
+def test_a_peer_that_is_heard_and_sees_it_alive_ends_it_too(look: Seen, is_refuted: bool) -> None:
+    seen = eyes(THREE, of("A", "B"), frozenset({"A", "B"}), {"b3": [look]})
+    assert dict(seen.refuted) == ({"B": "c1 sees b3 alive."} if is_refuted else {})
+    assert bool(seen.blind) is is_refuted
 
 
 def test_where_nobody_at_all_is_heard_it_is_us_whoever_says_what() -> None:
