@@ -71,6 +71,8 @@ def scene_of(screen: Screen) -> Scene:
 
 def _silent(screen: Screen) -> tuple[Silent, ...]:
     """Of which nobody stands by a word yet."""
+    if not screen.silent_sites:
+        return ()
     words = {one.site: one for one in screen.vouches}
     return tuple(
         Silent(one.site, one.hosts, words[one.site].by if one.site in words else "")
