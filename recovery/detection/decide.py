@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, resting, unsettled
+from recovery.detection.eyes import Eyes, Scene, doubtful, open_eyes, resting, unseen, unsettled
 from recovery.detection.facts import (
     DOWN,
     Blindness,
@@ -51,7 +51,7 @@ _Judged = Mapping[str, tuple[HostSight, Judgement]]
 def decide(scene: Scene, memory: Memory, policy: Policy, now: float) -> Decision:
     """The whole tick."""
     eyes = open_eyes(scene, memory, policy, now)
-    hosts = doubtful(eyes)
+    hosts = unseen(eyes) if eyes.blind else doubtful(eyes)
     looks = choose_looks(
         hosts, scene.roster, eyes.heard, eyes.memory.looked, policy=policy, now=now
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -155,7 +156,9 @@ def _watched(
         at = roster.index.get(host)
         if at is not None and stands.verdict in DOWN and stands.age > policy.window:
             expected[at] = False
-    expected[[at for at, place in enumerate(roster.datacenters) if place in gone]] = False
+    if gone:
+        codes = [at for at, place in enumerate(roster.places) if place in gone]
+        expected[np.isin(roster.place_codes, codes)] = False
     counted = np.bincount(roster.place_codes[expected | heard], minlength=len(roster.places))
     return {name: int(counted[at]) for at, name in enumerate(roster.places)}
 
@@ -166,6 +169,19 @@ def doubtful(eyes: Eyes) -> list[HostSight]:
     wanted = set(np.flatnonzero(eyes.silence >= eyes.policy.look_after).tolist())
     wanted.update(index[host] for host in eyes.scene.standing if host in index)
     return [_sight(at, eyes) for at in sorted(wanted) if not _may_rest(at, eyes)]
+
+
+def unseen(eyes: Eyes) -> list[HostSight]:
+    """Of the silent hosts those that were looked at least recently: no more than one tick may ask
+    about, for while we are blind they may be all, and none where nobody is heard who could look."""
+    if not eyes.heard.any():
+        return []
+    hosts, looked = eyes.scene.roster.hosts, eyes.memory.looked
+    silent = np.flatnonzero(eyes.silence >= eyes.policy.look_after).tolist()
+    least = heapq.nsmallest(
+        eyes.policy.looks_per_tick, silent, key=lambda at: looked.get(hosts[at], -np.inf)
+    )
+    return [_sight(at, eyes) for at in least]
 
 
 REST = 5

@@ -29,7 +29,11 @@ def choose_looks(
     asked = due[: policy.looks_per_tick]
     if not asked:
         return ()
-    looks = (Look(host.host, choose_observers(host, roster, heard, policy)) for host in asked)
+    counts = np.bincount(roster.place_codes[heard], minlength=len(roster.places))
+    living = frozenset(name for name, count in zip(roster.places, counts, strict=True) if count)
+    looks = (
+        Look(host.host, choose_observers(host, roster, heard, living, policy)) for host in asked
+    )
     return tuple(look for look in looks if look.observers)
 
 
@@ -42,9 +46,14 @@ def _is_due(host: HostSight, looked: Mapping[str, float], policy: Policy, now: f
 
 
 def choose_observers(
-    host: HostSight, roster: Roster, heard: NDArray[np.bool_], policy: Policy
+    host: HostSight,
+    roster: Roster,
+    heard: NDArray[np.bool_],
+    living: frozenset[str],
+    policy: Policy,
 ) -> tuple[str, ...]:
-    """One per failure domain, datacenters taking turns, the host's own first.
+    """One per failure domain, datacenters taking turns, the host's own first. `living`: those with
+    anybody who is heard.
 
     The choice is steady for a host (a rotation by checksum), so that answers renew one another.
     """
@@ -53,7 +62,9 @@ def choose_observers(
     start = turn % len(places) if places else 0
     places = [*places[start:], *places[:start]]
     places.sort(key=lambda name: name != host.datacenter)
-    lanes = [_lane(host, roster.racks[place], turn, roster, heard) for place in places]
+    lanes = [
+        _lane(host, roster.racks[place], turn, roster, heard) for place in places if place in living
+    ]
     chosen: list[str] = []
     while lanes and len(chosen) < policy.observers:
         found = [(lane, next(lane, None)) for lane in lanes[: policy.observers]]

@@ -1,7 +1,8 @@
 """How long one tick of detection takes: `python -m tests.bench.detection [--small]`.
 
 10,000 hosts in ten datacenters of 25 racks, five ticks a second. The cases: all is well; one
-heartbeat in twenty lost a moment ago; a rack just lost; a datacenter lost and held.
+heartbeat in twenty lost a moment ago; a rack just lost; a datacenter lost and held;
+half of the fleet silent, which leaves us blind.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ def main() -> None:
     timed("5 % of heartbeats just lost", scene(roster, (), stale=0.05), rounds)
     timed("a rack just lost", scene(roster, range(per_place // 25)), rounds)
     timed("a datacenter just lost", scene(roster, range(per_place)), 10)
+    timed("blind: half of them silent", scene(roster, range(5 * per_place)), 10)
     timed("a datacenter lost and held", scene(roster, range(per_place), told=True), 10)
 
 
