@@ -259,6 +259,7 @@ class Screen:
             frozen=tuple(dict.fromkeys(one.run for one in self.freezes)),
             doubt=self.doubt is not None,
             blind=self.blind,
+            silent=tuple(one.site for one in self.silent_sites),
             is_watched=self.is_watched,
         )
 

@@ -71,7 +71,8 @@ class Databases:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand. `blind`: why Tocsin sees nothing, else empty.
+    """How things stand. `blind`: why Tocsin sees nothing, else empty; `silent`: datacenters that it
+    hears nothing of meanwhile.
 
     `lost`: hosts gone per datacenter; `sizes`: hosts there are per datacenter; `gone`: the names
     of the gone ones, and `near`: what of a single one's surroundings answers as a whole.
@@ -99,6 +100,7 @@ class Standing:
     frozen: tuple[str, ...] = ()
     doubt: bool = False
     blind: str = ""
+    silent: tuple[str, ...] = ()
     is_watched: bool | None = True
 
 
@@ -153,8 +155,9 @@ def _clause(text: str) -> str:
 def _blind_after(now: Standing) -> str:
     if not now.hosts:
         return "Nothing is moved while it is blind."
+    silent = f"Nothing is heard of {named(now.silent)}. " if now.silent else ""
     return (
-        f"{count(now.hosts, 'host')} as last recorded. Nothing is moved while it is blind; "
+        f"{silent}{count(now.hosts, 'host')} as last recorded. Nothing is moved while it is blind; "
         "what runs keeps running."
     )
 

@@ -195,6 +195,12 @@ def _fits(fit: FitFact | None) -> str:
         return "Whether its containers fit elsewhere is not known."
     if not fit.containers:
         return ""
+    if fit.beside:
+        own = fit.containers - fit.beside
+        return (
+            f"{fit.moved} of {counted(fit.containers, 'container')} fit elsewhere: {own} of its"
+            f" own, {fit.beside} of other losses."
+        )
     if fit.moved < fit.containers:
         return f"{fit.moved} of its {counted(fit.containers, 'container')} fit elsewhere."
     if fit.containers == 1:

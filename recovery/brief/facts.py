@@ -213,7 +213,8 @@ class RoomFact:
 class FitFact:
     """What the scheduler would do with the datacenter's containers. `stops`: applications that
     answer nobody until then; `helped` of `tried` copies without a seat would get one by shedding;
-    `at_once`: starts that the governor lets fly together."""
+    `at_once`: starts that the governor lets fly together; `beside`: of the `containers`, copies of
+    the same applications that other losses left without a seat."""
 
     containers: int
     moved: int
@@ -225,6 +226,7 @@ class FitFact:
     tried: int = 0
     helped: int = 0
     at_once: int = 1
+    beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)

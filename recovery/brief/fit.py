@@ -47,8 +47,11 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
         fleet.take(apps[place.application], fleet.index[place.host])
     rooms = _rooms(snapshot, gone, before, _given_away(fleet))
     sheds, tried, helped = _sheds(snapshot, fleet, decision, gone)
+    missing = Counter(one.application for one in (*decision.places, *decision.waiting))
+    missing.update(one.want.application for one in decision.unplaced)
+    own = Counter(one.application for one in snapshot.seats if one.host in gone)
     return FitFact(
-        containers=len(decision.places) + len(decision.unplaced) + len(decision.waiting),
+        containers=missing.total(),
         moved=len(decision.places),
         stops=tuple(sorted(apps[one].name for one in hit if one not in serving)),
         degraded=tuple(degraded),
@@ -58,6 +61,7 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
         tried=tried,
         helped=helped,
         at_once=at_once,
+        beside=(missing - own).total(),
     )
 
 

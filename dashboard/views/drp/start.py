@@ -54,7 +54,7 @@ def start(request: HttpRequest, role: Role) -> HttpResponse:
     if not which.is_bound or not which.is_valid():
         status = 422 if request.method == "POST" else 200
         if _is_new(which):
-            which = Which(known, sites, origins, initial=_first(known, sites, request))
+            which = Which(known, sites, origins, initial=_first(known, screen, request))
         return _ask(request, role, which, has_books=bool(known), status=status)
     told = which.cleaned_data
     brief = screen.brief(told["lost"])
@@ -90,11 +90,13 @@ def _is_new(which: Which) -> bool:
     return not which.is_bound or "mode" not in which.data
 
 
-def _first(
-    known: list[tuple[str, str]], sites: list[str], request: HttpRequest
-) -> dict[str, object]:
+def _first(known: list[tuple[str, str]], screen: Screen, request: HttpRequest) -> dict[str, object]:
+    """What is offered to begin with: nothing is moved into what is lost, or may be, itself."""
+    sites = list(screen.recovery.sites)
+    gone = {*screen.lost_sites, *(one.site for one in screen.silent_sites)}
     lost = request.GET.get("lost", sites[0] if sites else "")
-    into = next((site for site in sites if site != lost), "")
+    others = [site for site in sites if site != lost]
+    into = next((site for site in others if site not in gone), next(iter(others), ""))
     book = next((name for name, _ in known if name == "datacenter-lost"), "")
     mode = Mode.DISASTER if decision_for(lost) else Mode.SIMULATION
     return {"lost": lost, "into": into, "runbook": book, "mode": str(mode)}

@@ -26,6 +26,7 @@ from recovery.drp.planning.leaving import ALTHOUGH, leaving, refuse_unnamed
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.runs import plan_of
+from recovery.drp.queries.seeing import refuse_into
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.states import RunbookState
@@ -59,14 +60,16 @@ def prepare_run(
     gets that very run."""
     if runbook.state != RunbookState.ACTIVE and wish.mode is not Mode.SIMULATION:
         raise Refused(f"{runbook} is {runbook.state}: only what is active is run.")
-    if wish.mode not in {Mode.SIMULATION, Mode.DRILL}:
-        _check_stale(findings_of(runbook), override)
     found = reread_runbook(runbook.raw.encode(), f"{runbook.name}.yaml")
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     signed = replace(wish, requester=actor.id, last_editor=runbook.written_by)
     plan = resolve(found, runbook.digest, signed, there)
     if why := refuse(plan):
         raise Refused(why, kept="Nothing was prepared.", todo="Simulate it.")
+    if why := refuse_into(plan):
+        raise Refused(why, field="into", kept="Nothing was prepared.", todo="Name another one.")
+    if wish.mode not in {Mode.SIMULATION, Mode.DRILL}:
+        _check_stale(findings_of(runbook), override)
     if why := refuse_unnamed(plan, override.leaves if override else ()):
         raise Refused(why, field="leaves", kept="Nothing was prepared.")
     if seen and (others := unlike_seen(seen, plan)):

@@ -26,6 +26,7 @@ from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
+from recovery.drp.queries.seeing import refuse_into
 from recovery.drp.queries.world import unfit_of, world_of
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
@@ -209,7 +210,7 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
         title=book.title,
         steps=tuple(_step(line, plan, found[line.id]) for line in named_lines(book, plan)),
         seconds=critical_path(plan)[1],
-        refusal=refuse_plan(plan),
+        refusal=refuse_plan(plan) or refuse_into(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),
         unfit=unfit,
     )

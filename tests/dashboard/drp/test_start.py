@@ -160,6 +160,25 @@ def test_a_disaster_follows_a_decision_and_names_it(ground: Ground, enter: Enter
     assert f"Go on with {Run.objects.get()}" in text(client.get("/recovery/PAR1/"))
 
 
+def test_nothing_is_planned_into_a_datacenter_that_is_lost_itself(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.write()
+    decide()
+    lose_datacenter("OSU2", Host.objects.select_related("datacenter"), clock.system.now())
+    client = enter("amelie")
+    first = client.get("/recovery/start/?lost=PAR1").content.decode()
+    assert re.search(r'<option value="MRS1"\s+selected', first.split('name="into"')[1])
+    where = WHICH.format("disaster").replace("plain", "datacenter-lost")
+    why = "OSU2, which takes over, looks lost: 2 of 2 hosts."
+    assert why in text(client.get(where))
+    plan = {"runbook": "datacenter-lost", "mode": "disaster", "lost": "PAR1", "into": "OSU2"}
+    told = plan | {"reason": "It burns.", "digest": "0" * 64}
+    refused = client.post("/api/drp/runs", told, content_type="application/json")
+    assert (refused.status_code, why in refused.json()["detail"]) == (422, True), refused.json()
+    assert not Run.objects.exists()
+
+
 def test_two_who_prepare_the_same_prepare_one(ground: Ground, enter: Enter) -> None:
     ground.write()
     where = WHICH.format("simulation").replace("plain", "datacenter-lost")

@@ -255,6 +255,16 @@ def test_only_what_has_a_lower_priority_makes_room_and_the_lowest_goes_first() -
     assert fit_of(world(hosts, equal, seats), {"p1"}, LOST_AT).sheds == ()
 
 
+def test_copies_that_another_loss_left_without_a_seat_are_told_from_its_own() -> None:
+    hosts = [host("p1", "PAR1"), host("o1", "OSU2", verdict=Verdict.LOST), host("m1", "MRS1")]
+    apps = [app("web", 3)]
+    seats = [seat("web", "p1"), seat("web", "o1", 2), seat("web", "m1", 3)]
+    fit = fit_of(world(hosts, apps, seats), {"p1"}, LOST_AT)
+    assert (fit.containers, fit.beside) == (2, 1)
+    said = brief_of(lost(fit=fit)).after
+    assert f"{fit.moved} of 2 containers fit elsewhere: 1 of its own, 1 of other losses." in said
+
+
 def test_how_full_the_others_would_be_is_said_and_the_lost_one_is_left_out() -> None:
     hosts = [host("p1", "PAR1", capacity=(4, 4)), host("o1", "OSU2", capacity=(8, 10))]
     apps = [app("web", need=(2, 3)), app("mid", need=(2, 2))]

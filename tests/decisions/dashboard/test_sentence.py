@@ -63,6 +63,11 @@ def test_blind_is_said_before_anything_else() -> None:
     assert said.tone == "down"
 
 
+def test_who_is_blind_names_the_datacenters_that_nothing_is_heard_of() -> None:
+    said = say(replace(CALM, blind="few are heard.", silent=("PAR1", "OSU2")))
+    assert said.after.startswith("Nothing is heard of PAR1 and OSU2. 12 hosts as last recorded.")
+
+
 def test_nobody_watching_is_blind() -> None:
     assert say(replace(CALM, is_watched=False)).text.startswith("Tocsin is blind: ")
 
