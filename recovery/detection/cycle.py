@@ -11,13 +11,13 @@ from recovery.core import control
 from recovery.detection import actions, queries, stories
 from recovery.detection.blind import says_the_same
 from recovery.detection.decide import Decision, decide
-from recovery.detection.eyes import Scene
+from recovery.detection.eyes import Scene, is_long_gone
 from recovery.detection.facts import Blindness, Part
 from recovery.detection.models import Brake
 from recovery.detection.policy import Policy
 from recovery.detection.sights import Memory, Roster, Sights, Standing
 from recovery.detection.vouching import VouchState
-from recovery.inventory.facts import Replace, Verdict
+from recovery.inventory.facts import Verdict
 
 REFRESH_SECONDS = 1.0
 DOUBT_SECONDS = 5.0
@@ -64,14 +64,14 @@ class Watch:
 
     def standing(self, monotonic: float) -> dict[str, Standing]:
         """The hosts in trouble, each with the age of its verdict."""
-        found: dict[str, tuple[Verdict, Replace]] = queries.standing_hosts()
+        found = queries.standing_hosts()
         old, self.since = self.since, {}
-        for host, (verdict, _) in found.items():
+        for host, (verdict, *_) in found.items():
             seen, at = old.get(host, (verdict, monotonic))
             self.since[host] = (verdict, at if seen is verdict else monotonic)
         return {
-            host: Standing(verdict, monotonic - self.since[host][1], grant)
-            for host, (verdict, grant) in found.items()
+            host: Standing(verdict, monotonic - self.since[host][1], grant, is_settled)
+            for host, (verdict, grant, is_settled) in found.items()
         }
 
 
@@ -98,6 +98,7 @@ def watch_hosts(
     )
     decision = decide(scene, watch.memory, watch.policy, monotonic)
     watch.memory = decision.memory
+    _settle(scene, watch.policy, actor=actor)
     _end_vouches(watch, decision.refuted, actor=actor, now=now)
     brake = queries.brake()
     if decision.blind:
@@ -105,6 +106,18 @@ def watch_hosts(
         return decision
     _act(watch, decision, brake, actor=actor, now=now)
     return decision
+
+
+def _settle(scene: Scene, policy: Policy, *, actor: Actor) -> None:
+    """The next leader's clock begins at zero (B3): what stood long enough is kept."""
+    old = [
+        host
+        for host, stands in scene.standing.items()
+        if not stands.is_settled and is_long_gone(stands, policy)
+    ]
+    if old:
+        with control.deciding(actor.epoch):
+            actions.settle_losses(hosts=old)
 
 
 def _end_vouches(watch: Watch, refuted: Mapping[str, str], *, actor: Actor, now: datetime) -> None:

@@ -154,13 +154,18 @@ def _watched(
     expected = np.ones(len(roster.hosts), dtype=np.bool_)
     for host, stands in scene.standing.items():
         at = roster.index.get(host)
-        if at is not None and stands.verdict in DOWN and stands.age > policy.window:
+        if at is not None and is_long_gone(stands, policy):
             expected[at] = False
     if gone:
         codes = [at for at, place in enumerate(roster.places) if place in gone]
         expected[np.isin(roster.place_codes, codes)] = False
     counted = np.bincount(roster.place_codes[expected | heard], minlength=len(roster.places))
     return {name: int(counted[at]) for at, name in enumerate(roster.places)}
+
+
+def is_long_gone(stands: Standing, policy: Policy) -> bool:
+    """Given up for longer than losses are seen as one: nobody expects to hear it."""
+    return stands.verdict in DOWN and (stands.is_settled or stands.age > policy.window)
 
 
 def doubtful(eyes: Eyes) -> list[HostSight]:

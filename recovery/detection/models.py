@@ -12,7 +12,7 @@ from recovery.detection.facts import FREEZE_MOVES
 from recovery.detection.situations import Scope
 from recovery.detection.vouching import VOUCH_MOVES, VouchState
 from recovery.incidents.models import Incident
-from recovery.inventory.models import Datacenter
+from recovery.inventory.models import Datacenter, Host
 
 SITUATION_MOVES: Mapping[str, frozenset[str]] = {
     "open": frozenset({"closed"}),
@@ -152,6 +152,15 @@ class LossVouch(Guarded):
 
     def __str__(self) -> str:
         return f"word that {self.datacenter} is lost"
+
+
+class SettledLoss(models.Model):
+    """A host that was given up longer ago than the guard's window, by its leader's own clock: it is
+    expected no more, whoever leads next. A sight, overwritten; `verdict_at`: of that verdict, so
+    that it says nothing about a later one."""
+
+    host = models.OneToOneField(Host, models.PROTECT, primary_key=True, related_name="settled_loss")
+    verdict_at = models.DateTimeField()
 
 
 class PolicyVersion(Guarded):

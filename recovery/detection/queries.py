@@ -72,12 +72,16 @@ def _domain(datacenter: str, kind: str, name: str) -> frozenset[str]:
     return frozenset({f"{datacenter} {kind} {name}"})
 
 
-def standing_hosts() -> dict[str, tuple[Verdict, Replace]]:
-    """The hosts that are neither alive nor still enrolling, by hex id."""
+def standing_hosts() -> dict[str, tuple[Verdict, Replace, bool]]:
+    """The hosts that are neither alive nor still enrolling, by hex id; and whether their loss is
+    settled."""
     rows = Host.objects.exclude(verdict__in=[Verdict.ALIVE, Verdict.ENROLLING]).values_list(
-        "pk", "verdict", "replace"
+        "pk", "verdict", "replace", "verdict_at", "settled_loss__verdict_at"
     )
-    return {pk.hex: (Verdict(verdict), Replace(grant)) for pk, verdict, grant in rows}
+    return {
+        pk.hex: (Verdict(verdict), Replace(grant), settled is not None and settled == at)
+        for pk, verdict, grant, at, settled in rows
+    }
 
 
 def brake() -> Brake:

@@ -117,11 +117,13 @@ def _racks(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a host's row says while it is not simply alive. `age`: seconds since the verdict."""
+    """What a host's row says while it is not simply alive. `age`: seconds since this process first
+    saw the verdict; `is_settled`: a leader saw it stand for the guard's whole window."""
 
     verdict: Verdict
     age: float
     replace: Replace = Replace.NONE
+    is_settled: bool = False
 
 
 ALIVE = Standing(Verdict.ALIVE, float("inf"))

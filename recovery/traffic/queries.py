@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from recovery.engines.edge.doors import entry_point
 from recovery.incidents.facts import UNRESOLVED, MemberKind
@@ -34,21 +34,31 @@ def edge_configuration(policy: EdgePolicy | None = None) -> Mapping[str, object]
 
 def current_doors() -> tuple[Door, ...]:
     """Every database with a port at the edge, and its primary if users may be led there: at the
-    present epoch, and at no other. An older one is never kept as the last good."""
+    present epoch, and at no other. An older one is never kept as the last good. Nobody is led
+    behind a fence: a server without a lease starts by itself with its host, before it hears of it.
+    """
+    fences = "primary__host__datacenter__fences"
     rows = (
         Database.objects.exclude(edge_port=None)
+        .annotate(fenced=Count(fences, filter=Q(**{f"{fences}__state": "standing"})))
         .order_by("name")
         .values_list(
-            "name", "edge_port", "epoch", "routed_epoch", "primary__host__address", "primary__port"
+            "name",
+            "edge_port",
+            "epoch",
+            "routed_epoch",
+            "primary__host__address",
+            "primary__port",
+            "fenced",
         )
     )
     return tuple(
         Door(
             database=name,
             entry_point=entry_point(edge_port or 0),
-            server=f"{address}:{port}" if address and routed == epoch else "",
+            server=f"{address}:{port}" if address and routed == epoch and not fenced else "",
         )
-        for name, edge_port, epoch, routed, address, port in rows
+        for name, edge_port, epoch, routed, address, port, fenced in rows
     )
 
 

@@ -32,7 +32,7 @@ from recovery.detection.actions.vouches import (
 )
 from recovery.detection.facts import DOWN, Part, VerdictChange
 from recovery.detection.folding import Fold, closing, fold
-from recovery.detection.models import Situation
+from recovery.detection.models import SettledLoss, Situation
 from recovery.detection.situations import Situation as Happening
 from recovery.incidents import actions as incidents
 from recovery.incidents.facts import UNRESOLVED
@@ -56,6 +56,7 @@ __all__ = [
     "see_again",
     "set_pause",
     "set_policy",
+    "settle_losses",
     "tell_blind",
     "withdraw_vouch",
 ]
@@ -140,6 +141,22 @@ def _fields(change: VerdictChange, now: datetime) -> dict[str, object]:
     if change.after in DOWN:
         fields |= {"quarantined_at": now, "quarantine_reason": f"It was {change.after.value}."}
     return fields
+
+
+def settle_losses(*, hosts: Collection[str]) -> None:
+    """These hosts (hex ids) were given up longer ago than the guard's window. A sight: it permits
+    nothing, and no entry tells of it."""
+    rows = Host.objects.filter(pk__in=[UUID(host) for host in hosts], verdict__in=sorted(DOWN))
+    SettledLoss.objects.bulk_create(
+        [
+            SettledLoss(host_id=pk, verdict_at=at)
+            for pk, at in rows.values_list("pk", "verdict_at")
+            if at is not None
+        ],
+        update_conflicts=True,
+        unique_fields=["host"],
+        update_fields=["verdict_at"],
+    )
 
 
 def release_holds(

@@ -101,6 +101,27 @@ def test_a_new_leader_keeps_to_it(stage: Stage) -> None:
     assert queries.blind_since() is None
 
 
+def test_what_was_given_up_long_ago_is_expected_by_no_later_leader(stage: Stage) -> None:
+    """Nobody's word stands any more, a host is back, and the lead goes round."""
+    vouch(stage, "PAR1", "PAR2")
+    stage.run(140.0)
+    for site in ("PAR1", "PAR2"):
+        actions.withdraw_vouch(
+            datacenter=site, actor=PERSON, reason="It is settled.", now=stage.clock.now()
+        )
+    assert not stage.run(2.0).blind
+    stage.watch = Watch.begin(stage.clock.monotonic())
+    stage.revive("par2-00")
+    stage.run(20.0)
+    assert queries.blind_since() is None
+    assert "par2-00" not in stage.verdicts(), "it is believed again"
+    stage.kill("par2-00")
+    stage.run(20.0)
+    found = queries.standing_hosts()
+    assert {found[host.pk.hex][2] for host in stage.hosts if host.name in PAR1} == {True}
+    assert not found[stage.named("par2-00").pk.hex][2], "that was another loss"
+
+
 def test_the_first_host_that_is_heard_ends_it(stage: Stage) -> None:
     vouch(stage, "PAR1", "PAR2")
     stage.revive("par1-01")
