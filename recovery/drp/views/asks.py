@@ -24,6 +24,7 @@ from recovery.drp.facts import DANGEROUS, Kind, Mode
 from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
+from recovery.drp.planning.bettering import Better
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.people import people_of
@@ -89,10 +90,10 @@ class LossRow:
 @dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not;
-    `is_enough`: nobody more is wanted; `unfit`: what finds no host elsewhere as of now; `quotes`,
-    `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now; `ended`: how
-    and when it was over, None: it is open."""
+    `drift`: what is no longer as it was asked; `better`: copies that would lose less; `waits_for`:
+    who may answer and has not; `is_enough`: nobody more is wanted; `unfit`: what finds no host
+    elsewhere as of now; `quotes`, `doubts`: of the plan that is signed; `unseen`: why nobody's yes
+    would count now; `ended`: how and when it was over, None: it is open."""
 
     row: Ask
     run: Run
@@ -101,6 +102,7 @@ class AskPage:
     line: StepLine
     question: Question
     drift: tuple[str, ...]
+    better: tuple[Better, ...]
     said: tuple[SaidView, ...]
     quotes: tuple[QuoteLine, ...]
     doubts: tuple[Doubt, ...]
@@ -205,6 +207,7 @@ class AskPage:
                 "state": self.row.state,
                 "plan": self.run.digest,
                 "drift": list(self.drift),
+                "better": sorted(one.copy for one in self.better),
                 "broken": sorted(self.broken.rules) if self.broken else [],
             }
         ).decode()
@@ -244,6 +247,7 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         line=_line(run, plan, row.step.name),
         question=question,
         drift=sight.drift,
+        better=sight.better,
         said=_said(row),
         quotes=_quotes(plan, planned),
         doubts=_doubts(plan, planned),
