@@ -19,6 +19,7 @@ from django.test import Client, override_settings
 
 from recovery.drp.models import Approval
 from recovery.drp.press import Press
+from recovery.drp.views.losses import LossLine
 from recovery.failover.actions import standing
 from recovery.inventory.facts import Durability, Plan, Profile, Role
 from tests.actions.drp.ground import make_people, pin
@@ -27,6 +28,7 @@ from tests.actions.drp.hands.test_restoring import TAIL
 from tests.actions.failover.fleet import copy, describe
 from tests.actions.restores.ground import POINT, keep, see
 from tests.dashboard.drp.conftest import Desk
+from tests.dashboard.fleet import plain
 from tests.scenes import scene
 from tests.support.fleet import BY, NOW, lose, make_fleet
 from tests.support.passkeys import Passkey
@@ -146,3 +148,16 @@ def test_a_yes_over_a_page_that_did_not_name_it_is_not_taken(product: Product) -
     assert bruno.approve().status_code == 302, "who has read it may want the older copy"
     bruno.seen = json.dumps(json.loads(bruno.seen) | {"better": []})
     assert bruno.approve().status_code == 409
+
+
+def test_the_head_of_a_run_has_its_plans_figure_and_says_what_was_decided_on(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = f"/recovery/runs/{product.run.number}/"
+    text = plain(client("bruno").get(where).content.decode())
+    assert 'worst is <span class="id">notes</span>, as its plan quotes it</dd>' in text
+    line = LossLine("notes", timedelta(minutes=26), is_all=False, at=None, source="replica 1")
+    monkeypatch.setattr("recovery.drp.views.runs.losses_of", lambda row: (line,))
+    head = plain(client("bruno").get(where).content.decode()).split("Data at risk")[1]
+    assert head.split("</dd>")[0].endswith("40 min")
+    assert "decided on</a> as 26 min</dd>" in head
