@@ -34,7 +34,7 @@ from recovery.drp.queries.world import unfit_of
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.ended import Ended, ended
-from recovery.drp.views.lines import named_lines
+from recovery.drp.views.lines import named_lines, takes_over
 from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, answerers, principals
 
@@ -117,6 +117,11 @@ class AskPage:
     unfit: tuple[Unfit, ...] = ()
     unseen: str = ""
     ended: Ended | None = None
+
+    @property
+    def takes_over(self) -> str:
+        """Where what is left goes."""
+        return takes_over(self.plan)
 
     @property
     def leaving(self) -> Leaving | None:

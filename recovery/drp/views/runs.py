@@ -17,6 +17,7 @@ from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.sights import RunSight
+from recovery.drp.views.lines import takes_over
 from recovery.drp.views.losses import Risk, losses_of, quoted_of, risk_of
 from recovery.drp.views.promised import PromiseView, promises_of
 from recovery.drp.views.steps import StepView, step_views
@@ -90,6 +91,11 @@ class RunView:
     @property
     def mode(self) -> Mode:
         return self.sight.plan.mode
+
+    @property
+    def takes_over(self) -> str:
+        """Where what is left goes."""
+        return takes_over(self.sight.plan)
 
     @property
     def leaving(self) -> Leaving | None:
