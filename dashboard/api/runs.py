@@ -17,7 +17,7 @@ from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May
 from dashboard.pulse import unwatched
 from dashboard.screen import Screen
-from recovery.core.errors import Conflict, Missing, Refused
+from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
@@ -184,7 +184,7 @@ def run(request: HttpRequest, number: int) -> OneRunOut:
     caller(request, May.VIEW)
     found = view_run(number, unwatched())
     if found is None:
-        raise Missing(f"There is no DRP-{number:04d}.", field="number")
+        raise no_such("DRP", number)
     return _run(found)
 
 
