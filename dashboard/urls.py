@@ -7,6 +7,7 @@ from django.urls import include, path
 from dashboard.api import api
 from dashboard.views import (
     act,
+    apart,
     databases,
     exports,
     in_place,
@@ -16,6 +17,7 @@ from dashboard.views import (
     promote,
     recovery,
     restores,
+    stops,
     vouch,
 )
 from dashboard.views.drp import approve, drillhosts, passkey, runs, start
@@ -42,7 +44,7 @@ urlpatterns = [
     path("databases/<str:name>/restore-in-place/", in_place.restore_in_place),
     path("databases/<str:name>/restore/call-off/", restores.call_off),
     path("databases/<str:name>/standby/", databases.standby),
-    path("databases/<str:name>/let-follow/", databases.let_follow),
+    path("databases/<str:name>/let-follow/", apart.let_follow),
     path("databases/<str:name>/exports/", exports.exports),
     path("databases/<str:name>/exports/<uuid:pk>/", exports.take),
     path("databases/<str:name>/unblock/", databases.unblock),
@@ -70,11 +72,11 @@ urlpatterns = [
     path("recovery/<str:name>/vouch/withdraw/", vouch.withdraw),
     path("held/", look.held),
     path("held/release/", act.release_held),
-    path("held/pause/", act.pause),
-    path("held/go-on/", act.clear_pause),
-    path("held/fences/<str:site>/lift/", act.lift_fence),
-    path("held/freezes/<uuid:pk>/lift/", act.lift_freeze),
-    path("held/settle/", act.settle),
+    path("held/pause/", stops.pause),
+    path("held/go-on/", stops.clear_pause),
+    path("held/fences/<str:site>/lift/", stops.lift_fence),
+    path("held/freezes/<uuid:pk>/lift/", stops.lift_freeze),
+    path("held/settle/", stops.settle),
     path("placements/<uuid:pk>/release/", act.release_placement),
     path("processes/", look.machine),
     path("log/", look.log),

@@ -10,7 +10,7 @@ from recovery.alarms import actions as alarms
 from recovery.alarms.models import Alarm
 from recovery.audit.facts import Actor
 from recovery.core import clock
-from recovery.core.errors import Conflict, Missing, Refused
+from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.detection import actions as detection
 from recovery.detection import freezes
 from recovery.detection import screens as detection_rows
@@ -29,7 +29,7 @@ from recovery.scheduling import actions as scheduling
 def _incident(number: int) -> Incident:
     found = incident_rows.find_incident(number)
     if found is None:
-        raise Missing(f"There is no INC-{number:04d}.", field="number")
+        raise no_such("INC", number)
     return found
 
 

@@ -10,7 +10,7 @@ from dashboard.pulse import unwatched
 from recovery.audit.facts import Actor
 from recovery.core import clock
 from recovery.core.consent import Assertion, challenge
-from recovery.core.errors import Conflict, Missing, Refused
+from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.drp import actions
 from recovery.drp.actions.answers import Answer, glass_to_break
 from recovery.drp.actions.runs import Override
@@ -145,7 +145,7 @@ def prepare(
 def find(number: int) -> Run:
     row = find_run(number)
     if row is None:
-        raise Missing(f"There is no DRP-{number:04d}.", field="number")
+        raise no_such("DRP", number)
     return row
 
 

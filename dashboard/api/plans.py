@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema
 
 from dashboard.acts import plans as acts
 from dashboard.api.auth import caller
 from dashboard.api.schemas import Told
 from dashboard.permissions import May
-from recovery.core.errors import Missing
+from recovery.core.errors import Missing, no_such
 from recovery.drp.models import RunbookVersion
 from recovery.drp.queries.books import book_lines
 from recovery.drp.queries.reports import find_run
@@ -105,6 +105,12 @@ def review(request: HttpRequest, name: str, number: int, told: ReviewIn) -> Said
     return SaidOut(said=said)
 
 
+def _no_report(number: int) -> Missing:
+    if number < 1:
+        return no_such("DRP", number)
+    return Missing(f"There is no such report of DRP-{number:04d}.", field="number")
+
+
 @router.get("/runs/{number}/report")
 def report(request: HttpRequest, number: int, version: int | None = None) -> HttpResponse:
     """The signed bytes; the line of their signature and its key stand in the headers."""
@@ -113,7 +119,7 @@ def report(request: HttpRequest, number: int, version: int | None = None) -> Htt
     rows = acts.versions(run) if run is not None else []
     row = next((one for one in rows if version in {None, one.number}), None)
     if row is None:
-        raise Http404(f"There is no such report of DRP-{number:04d}.")
+        raise _no_report(number)
     response = HttpResponse(row.raw.encode(), content_type="application/json")
     response["X-Tocsin-Signature"] = row.signature.removeprefix("— ").strip()
     response["X-Tocsin-Key"] = row.key

@@ -18,7 +18,7 @@ from recovery.brief import screens
 from recovery.brief.canon import canonical, document, glance, seal
 from recovery.brief.facts import Cause, Choice
 from recovery.core import clock
-from recovery.core.errors import Missing, Refused
+from recovery.core.errors import Missing, Refused, no_such
 from recovery.detection.screens import LossVouchView, loss_vouches
 
 router = Router()
@@ -129,7 +129,7 @@ def decision(request: HttpRequest, number: int) -> screens.DecisionView:
     caller(request, May.VIEW)
     found = screens.find_decision(number)
     if found is None:
-        raise Missing(f"There is no DEC-{number:04d}.", field="number")
+        raise no_such("DEC", number)
     return found
 
 

@@ -13,7 +13,7 @@ from dashboard.api.auth import caller
 from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
-from recovery.core.errors import Missing
+from recovery.core.errors import Missing, no_such
 from recovery.incidents import screens as incident_rows
 from recovery.inventory import screens as inventory
 
@@ -273,7 +273,7 @@ def incident(request: HttpRequest, number: int) -> IncidentStory:
     caller(request, May.VIEW)
     found = incident_rows.view_incident(number)
     if found is None:
-        raise Missing(f"There is no INC-{number:04d}.", field="number")
+        raise no_such("INC", number)
     lines = [LineOut.from_orm(line) for line in incident_rows.timeline_of([number])]
     return IncidentStory(**IncidentOut.from_orm(found).dict(), timeline=lines)
 

@@ -17,7 +17,7 @@ from dashboard.api.schemas import Done, Told, Why, Words
 from dashboard.permissions import May
 from dashboard.pulse import unwatched
 from dashboard.screen import Screen
-from recovery.core.errors import Conflict, Missing, Refused
+from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
@@ -77,7 +77,8 @@ class NextOut(Schema):
 
 class OneRunOut(Schema):
     """A whole run. `plan`: as its people saw it, `digest` of its canonical JSON (RFC 8785); `hold`:
-    why nothing of it begins now: Tocsin does not see, and knows of no drift."""
+    why nothing of it begins now: Tocsin does not see, and knows of no drift. `better`: copies that
+    would lose less than what the plan chose; it stays as it is, and is planned anew."""
 
     number: int
     name: str
@@ -91,6 +92,7 @@ class OneRunOut(Schema):
     digest: str
     plan: dict[str, Any]
     drift: list[str]
+    better: list[str]
     hold: str
     waits_for: list[NextOut]
     steps: list[StepOut]
@@ -182,7 +184,7 @@ def run(request: HttpRequest, number: int) -> OneRunOut:
     caller(request, May.VIEW)
     found = view_run(number, unwatched())
     if found is None:
-        raise Missing(f"There is no DRP-{number:04d}.", field="number")
+        raise no_such("DRP", number)
     return _run(found)
 
 
@@ -201,6 +203,7 @@ def _run(found: RunView) -> OneRunOut:
         digest=row.digest,
         plan=msgspec.to_builtins(found.sight.plan),
         drift=list(found.sight.drift),
+        better=[one.said for one in found.sight.better],
         hold=found.hold,
         waits_for=[
             NextOut(role=one.who, people=list(one.people), says=one.says, reason=one.reason)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
+from dashboard.facets.anew import anew, offer
 from dashboard.permissions import May, Role
 from dashboard.screen import Screen
 from recovery.access.actions import ROLES
@@ -22,7 +22,7 @@ from recovery.drp.views.drills import drill_hosts as view_hosts
 from recovery.drp.views.drills import view_drill
 from recovery.drp.views.ended import ended
 from recovery.drp.views.pressing import able
-from recovery.drp.views.runs import RunView, is_followed, run_lines
+from recovery.drp.views.runs import RunView, run_lines
 from recovery.drp.views.steps import StepView
 from recovery.drp.views.waiting import LIFE, may_answer
 
@@ -59,7 +59,12 @@ def runs(screen: Screen, key: str) -> Context:
 
 
 def asked(screen: Screen, key: str) -> Context | None:
-    return {"rows": screen.asks} if screen.asks else None
+    """Each with what its run could do better now."""
+    if not screen.asks:
+        return None
+    runs = {one.run: _run(screen, str(one.run)) for one in screen.asks}
+    offers = {number: offer(run, screen) for number, run in runs.items() if run}
+    return {"rows": [(one, offers.get(one.run)) for one in screen.asks]}
 
 
 def ask_state(screen: Screen, key: str) -> Context | None:
@@ -79,6 +84,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
         "is_mine": screen.may(May.ANSWER) and may_answer(run.row, ask, person),
         "missing": sight.weighed.missing if sight else "",
         "drift": run.sight.drift,
+        "better": offer(run, screen),
         "unseen": refuse_unseen(run.sight.plan, unwatched=screen.unwatched),
         "ended": ended(ask),
         "expires_at": ask.asked_at + LIFE,
@@ -164,41 +170,9 @@ def run_next(screen: Screen, key: str) -> Context | None:
         "mine": mine,
         "buttons": buttons,
         "start": _of(buttons, Press.START),
-        "anew": _anew(run, screen) if screen.may(May.RUN) else None,
+        "anew": anew(run, screen) if screen.may(May.RUN) else None,
+        "better": offer(run, screen),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Anew:
-    """What leads on from a run that ended before production was done with it."""
-
-    href: str
-    says: str
-    why: str
-
-
-def _anew(run: RunView, screen: Screen) -> Anew | None:
-    """Where the same is planned by what is so now: it was aborted, or drifted before anybody
-    started it. None: it was planned since, or nothing of it was for production. Nothing living is
-    emptied into what was lost meanwhile: people decide about that first."""
-    drifted = run.state is RunState.PREPARED and run.sight.drift
-    if run.mode not in {Mode.DISASTER, Mode.PLANNED}:
-        return None
-    if not (run.state is RunState.ABORTED or drifted) or is_followed(run.row):
-        return None
-    lost, into = screen.lost_sites, run.row.into
-    if into in lost and run.mode is Mode.PLANNED:
-        return Anew(f"/recovery/{into}/", f"Activate or wait? {into}", f"{into} is lost.")
-    left = [site.name for site in screen.sites if site.name not in {*lost, run.row.lost}]
-    same = {
-        "runbook": run.row.runbook.name,
-        "mode": run.row.mode,
-        "lost": run.row.lost,
-        "into": into if into not in lost else next(iter(left), into),
-        "origin": run.sight.plan.origin or "",
-    }
-    why = f"What {run.row} did stays done, and is not done again."
-    return Anew(f"/recovery/start/?{urlencode(same)}", "Plan it anew…", why)
 
 
 def _of(buttons: list[Button], press: Press) -> Button | None:

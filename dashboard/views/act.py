@@ -8,16 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.acts import fleet as acts
-from dashboard.forms import Note, Reason, Settle, TypedName
+from dashboard.forms import Note, Reason, TypedName
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
-from dashboard.views.refusals import answer, attempt
+from dashboard.views.refusals import answer, press
 from recovery.core.errors import Refused
-from recovery.detection.queries import standing_freezes
-from recovery.drp.facts import ENDED
-from recovery.drp.models import Run
-from recovery.failover.doubt.seen import doubt
 from recovery.inventory.screens import find_host
 from recovery.scheduling import screens as scheduling
 
@@ -68,10 +64,14 @@ def _host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpRes
     if find_host(name) is None:
         raise Http404(f"There is no host {name}.")
     said, act, _, meaning = HOST_ACTS[verb]
-    form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(request, lambda: act(name, actor_of(request), reason), back=f"/hosts/{name}/")
+    form, back = Reason(request.POST or None), f"/hosts/{name}/"
+
+    def do() -> str:
+        return act(name, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back=back)
+    if isinstance(done, HttpResponse):
+        return done
     return show(
         request,
         role,
@@ -83,8 +83,8 @@ def _host_act(request: HttpRequest, role: Role, name: str, verb: str) -> HttpRes
         said=said,
         target=name,
         meaning=meaning,
-        back=f"/hosts/{name}/",
-        status=422 if form.is_bound else 200,
+        back=back,
+        status=done,
     )
 
 
@@ -103,11 +103,13 @@ def lab_host(request: HttpRequest, role: Role, name: str, verb: str) -> HttpResp
 def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A grave act: the name is typed by hand."""
     form = TypedName(name, request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request, lambda: acts.lose_datacenter(name, actor_of(request), reason), back="/lab/"
-        )
+
+    def do() -> str:
+        return acts.lose_datacenter(name, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back="/lab/")
+    if isinstance(done, HttpResponse):
+        return done
     return show(
         request,
         role,
@@ -120,7 +122,7 @@ def lose_datacenter(request: HttpRequest, role: Role, name: str) -> HttpResponse
         meaning=f"Every lab host of {name} falls silent at once. Its disks stay.",
         back="/lab/",
         grave=True,
-        status=422 if form.is_bound else 200,
+        status=done,
     )
 
 
@@ -142,13 +144,13 @@ def release_placement(request: HttpRequest, role: Role, pk: UUID) -> HttpRespons
     if waiting is None:
         raise Http404("This container does not wait for a person's word.")
     form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.release_placement(pk, actor_of(request), reason),
-            back=f"/applications/{waiting.application}/",
-        )
+
+    def do() -> str:
+        return acts.release_placement(pk, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back=f"/applications/{waiting.application}/")
+    if isinstance(done, HttpResponse):
+        return done
     return show(
         request,
         role,
@@ -166,136 +168,8 @@ def release_placement(request: HttpRequest, role: Role, pk: UUID) -> HttpRespons
         ),
         ends="It is true for this loss alone.",
         back="/held/",
-        status=422 if form.is_bound else 200,
+        status=done,
     )
-
-
-@require_http_methods(["GET", "POST"])
-@for_people(May.PAUSE)
-def pause(request: HttpRequest, role: Role) -> HttpResponse:
-    form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request, lambda: acts.pause_automation(actor_of(request), reason), back="/held/"
-        )
-    return show(
-        request,
-        role,
-        "confirm",
-        area="held",
-        heading="Pause automation",
-        form=form,
-        said="Pause",
-        target="automation",
-        meaning="Nothing is started or moved; what runs keeps running; losses still ring.",
-        back="/held/",
-        status=422 if form.is_bound else 200,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@for_people(May.SETTLE)
-def settle(request: HttpRequest, role: Role) -> HttpResponse:
-    view = doubt()
-    if view is None:
-        raise Http404
-    form = Settle(view.number, view.silent, request.POST or None)
-    if form.is_valid():
-        told = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.settle_rows(
-                actor_of(request), told["reason"], told["number"], told.get("without", [])
-            ),
-            back="/held/",
-        )
-    return show(
-        request,
-        role,
-        "confirm",
-        area="held",
-        topics=["held"],
-        heading="Settle Tocsin’s own rows",
-        form=form,
-        said="Settle",
-        target="these rows",
-        grave=True,
-        meaning=(
-            "Whom its agents name leads each database, above every epoch that anybody has told. "
-            "Orders, leases, words and failovers of before have no effect. Containers are started "
-            "and stopped as the rows say."
-        ),
-        ends="It cannot be taken back.",
-        back="/held/",
-        status=422 if form.is_bound else 200,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@for_people(May.PAUSE)
-def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
-    """Not with one press: it stands in the middle of the page that one looks at all night."""
-    row = next((one for one in standing_freezes() if one.pk == pk), None)
-    form = Reason(request.POST or None)
-    if form.is_valid() or row is None:
-        reason = form.data.get("reason", "") or FROM_PAGE
-        return answer(request, lambda: acts.lift_freeze(str(pk), actor_of(request), reason))
-    runs = Run.objects.filter(pk=row.run).exclude(state__in=ENDED).exists()
-    return show(
-        request,
-        role,
-        "confirm",
-        area="held",
-        heading="Lift the freeze",
-        form=form,
-        said="Lift the freeze",
-        target=f"of {row.run_name}",
-        grave=runs,
-        meaning=(
-            f"{', '.join(str(part).replace('_', ' ') for part in row.parts)} begin again by "
-            f"themselves. {row.run_name} {'still runs, and counts on it' if runs else 'is over'}."
-        ),
-        ends="It does not come back by itself.",
-        back="/",
-        status=422 if form.is_bound else 200,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@for_people(May.SETTLE)
-def lift_fence(request: HttpRequest, role: Role, site: str) -> HttpResponse:
-    form = Reason(request.POST or None)
-    status = 422 if form.is_bound else 200
-    if form.is_valid():
-        actor, reason = actor_of(request), form.cleaned_data["reason"]
-        done = attempt(request, form, lambda: acts.lift_fence(site, actor, reason), back="/")
-        if isinstance(done, HttpResponse):
-            return done
-        status = done
-    return show(
-        request,
-        role,
-        "confirm",
-        area="held",
-        heading=f"Lift the fence of {site}",
-        form=form,
-        said="Lift",
-        target=site,
-        grave=True,
-        meaning=(
-            f"Hosts of {site} are met again, and leases there are renewed. What was promoted "
-            "elsewhere stays there: old primaries come back as copies, after a snapshot."
-        ),
-        back="/",
-        status=status,
-    )
-
-
-@require_POST
-@for_people(May.PAUSE)
-def clear_pause(request: HttpRequest, role: Role) -> HttpResponse:
-    return answer(request, lambda: acts.clear_pause(actor_of(request), FROM_PAGE), back="/held/")
 
 
 @require_POST

@@ -12,8 +12,7 @@ from dashboard.forms import Reason, Seat, Switchover, Word
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
-from dashboard.views.refusals import answer
-from recovery.backups.exported import there_of
+from dashboard.views.refusals import press
 from recovery.core import clock
 from recovery.failover import screens
 from recovery.failover.actions import standbys
@@ -30,6 +29,10 @@ def find(name: str) -> DatabaseView:
     if found is None:
         raise Http404(f"There is no database {name}.")
     return found
+
+
+def _page(name: str) -> str:
+    return f"/databases/{name}/"
 
 
 def open_word(view: DatabaseView, purpose: str) -> VouchView | None:
@@ -60,10 +63,12 @@ def confirm(
     form: Reason,
     *,
     heading: str,
+    status: int,
     barred: bool = False,
     **context: object,
 ) -> HttpResponse:
-    """`barred`: it would be refused, so that nobody is asked to fill anything in."""
+    """`barred`: it would be refused, so that nobody is asked to fill anything in; `status`: what
+    came of what was sent."""
     name = view.name
     return show(
         request,
@@ -74,8 +79,8 @@ def confirm(
         heading=heading,
         form=form,
         barred=barred,
-        back=f"/databases/{name}/",
-        status=422 if form.is_bound else 200,
+        back=_page(name),
+        status=status,
         **context,
     )
 
@@ -91,20 +96,23 @@ def switchover(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A dialog with its preview: who leads next, how long, what is lost, what ends it."""
     view = find(name)
     form = Switchover([copy.host for copy in view.targets], request.POST or None)
-    if form.is_valid():
+    barred = view.running is not None or not view.targets
+
+    def do() -> str:
         target, reason = form.cleaned_data["target"], form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.switch_over(name, target, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
+        return acts.switch_over(name, target, actor_of(request), reason)
+
+    done = press(request, form, do, back=_page(name), is_over=barred)
+    if isinstance(done, HttpResponse):
+        return done
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Switch {name} over",
-        barred=view.running is not None or not view.targets,
+        status=done,
+        barred=barred,
         said="Switch over",
         target=name,
         meaning=_switch_meaning(view),
@@ -134,21 +142,23 @@ def _switch_meaning(view: DatabaseView) -> str:
 def standby(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """One that leads alone (it was restored, or its standby is gone for good) gets a standby."""
     view, hosts = find(name), standbys.seats_for(name)
-    form = Seat(hosts, request.POST or None)
-    if form.is_valid():
+    form, barred = Seat(hosts, request.POST or None), not (view.is_alone and hosts)
+
+    def do() -> str:
         host, reason = form.cleaned_data["host"], form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.add_standby(name, host, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
+        return acts.add_standby(name, host, actor_of(request), reason)
+
+    done = press(request, form, do, back=_page(name), is_over=barred)
+    if isinstance(done, HttpResponse):
+        return done
     return confirm(
         request,
         role,
         view,
         form,
         heading=f"Give {name} a standby",
-        barred=not (view.is_alone and hosts),
+        status=done,
+        barred=barred,
         said="Give a standby to",
         target=name,
         meaning=_standby_meaning(view, hosts),
@@ -173,13 +183,13 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A failover is ended while nobody was ordered to lead; later the sentence says why not."""
     view = find(name)
     form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.call_off(name, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
+
+    def do() -> str:
+        return acts.call_off(name, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back=_page(name))
+    if isinstance(done, HttpResponse):
+        return done
     running = view.running
     what = f"{running.name}, a {running.kind} of {name}" if running else f"the failover of {name}"
     return confirm(
@@ -188,6 +198,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Call off {what}",
+        status=done,
         barred=running is None or not running.may_be_called_off,
         said="Call off",
         target=what,
@@ -209,13 +220,13 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """A second automatic failover within the hour is a person's decision."""
     view = find(name)
     form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.allow_failover(name, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
+
+    def do() -> str:
+        return acts.allow_failover(name, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back=_page(name))
+    if isinstance(done, HttpResponse):
+        return done
     is_free = view.blocked_until is None or view.blocked_until <= clock.system.now()
     return confirm(
         request,
@@ -223,6 +234,7 @@ def unblock(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Allow a second failover of {name}",
+        status=done,
         barred=is_free,
         said="Allow a second failover of",
         target=name,
@@ -243,28 +255,28 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     view = find(name)
     first = open_word(view, "promote")
     form = Word(name, first.id if first else "", request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.vouch(
-                name,
-                first=UUID(first.id) if first else None,
-                risk=RISK,
-                typed=form.cleaned_data["typed"],
-                actor=actor_of(request),
-                reason=reason,
-            ),
-            back=f"/databases/{name}/",
+    mine = own_word(request, first.requested_by if first else "")
+    is_needed = first is not None or view.may_be_vouched_for
+
+    def do() -> str:
+        return acts.vouch(
+            name,
+            first=UUID(first.id) if first else None,
+            risk=RISK,
+            typed=form.cleaned_data["typed"],
+            actor=actor_of(request),
+            reason=form.cleaned_data["reason"],
         )
+
+    done = press(request, form, do, back=_page(name), is_others=bool(mine), is_over=not is_needed)
+    if isinstance(done, HttpResponse):
+        return done
     host = view.primary.host if view.primary else "its old host"
     so_far = (
         f"{first.requested_by} vouches already: {first.reason}"
         if first
         else "A second person has to vouch too, within 30 minutes, before anything happens."
     )
-    is_needed = first is not None or view.may_be_vouched_for
-    mine = own_word(request, first.requested_by if first else "")
     why = f"{mine} Nobody can prove that {host} is fenced. Look at the machine itself. {RISK}"
     return confirm(
         request,
@@ -272,65 +284,11 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Vouch that {host} is off",
+        status=done,
         barred=not is_needed or bool(mine),
         said="Vouch that",
         target=f"{host} does not serve {name} any more",
         meaning=why.strip() if is_needed else not_needed(view),
         ends=so_far if is_needed else RISK,
         grave=is_needed,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@for_people(May.SETTLE)
-def let_follow(request: HttpRequest, role: Role, name: str) -> HttpResponse:
-    """What a way back set apart and left so: a plan that has it is refused with its name."""
-    view = find(name)
-    form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.let_follow(name, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
-    return confirm(
-        request,
-        role,
-        view,
-        form,
-        heading=f"Let the copies of {name} that are set apart follow",
-        barred=not view.apart,
-        said="Let the copies follow of",
-        target=name,
-        grave=True,
-        meaning=_apart_meaning(view),
-        ends="While a recovery plan decides about them it is refused, and nothing changes.",
-        others=(
-            (f"/databases/{name}/exports/", _exported(view)),
-            ("/recovery/start/", "Keep or export what they hold first: two people sign a return."),
-        ),
-    )
-
-
-def _exported(view: DatabaseView) -> str:
-    there = there_of([view.pk])
-    if not there:
-        return f"No export of what a copy of {view.name} held is there."
-    newest = there[0]
-    return (
-        f"An export of {newest.replica} is there, of {newest.made_at:%Y-%m-%d %H:%M} UTC,"
-        f" {newest.bytes / 1e6:.1f} MB."
-    )
-
-
-def _apart_meaning(view: DatabaseView) -> str:
-    if not view.apart:
-        return f"No copy of {view.name} is set apart: there is nothing to let go."
-    held = [
-        f"{one.name} on {one.host}" + (f" ({one.alone})" if one.alone else "") for one in view.apart
-    ]
-    return (
-        f"{'; '.join(held)}: rewound or cloned anew where they differ from the primary. What only "
-        "they have is kept on their hosts first, for 14 days at least, and serves nobody."
     )

@@ -36,11 +36,12 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         request.POST or None,
         is_exact=_has_moments(preview),
     )
-    if form.is_valid():
-        return give_word(request, name, form, first, in_place=True)
+    mine = own_word(request, first.asked_by if first else "")
+    done = give_word(request, name, form, first, in_place=True, is_others=bool(mine))
+    if isinstance(done, HttpResponse):
+        return done
     if form.moment is not None:
         preview = screens.preview(name, now, in_place=True, to=form.moment) or preview
-    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running, first)
     is_next = bool(first or refusal or form.moment or not _has_moments(preview))
     is_next = is_next and not form.is_refused
@@ -50,6 +51,7 @@ def restore_in_place(request: HttpRequest, role: Role, name: str) -> HttpRespons
         view,
         form,
         heading=f"Take {name} back in time, in its place",
+        status=done,
         said="Restore" if is_next else "Show what is lost",
         target=f"{name} in place" if is_next else "with that moment",
         meaning=refusal

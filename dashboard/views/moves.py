@@ -12,7 +12,7 @@ from dashboard.forms import Move
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.databases import confirm, find, not_needed, open_word, own_word
-from dashboard.views.refusals import answer
+from dashboard.views.refusals import press
 from recovery.failover import screens
 from recovery.failover.actions.moves import RISK
 from recovery.inventory.facts import DatabaseState
@@ -26,20 +26,25 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     first = open_word(view, "redeploy")
     hosts = [] if first else screens.hosts_for(name)
     form = Move(name, first.id if first else "", hosts, request.POST or None)
-    if form.is_valid():
-        said = form.cleaned_data
-        host, typed, reason = said.get("host", ""), said["typed"], said["reason"]
-        word = UUID(first.id) if first else None
-        return answer(
-            request,
-            lambda: acts.move(
-                name, host=host, first=word, typed=typed, actor=actor_of(request), reason=reason
-            ),
-            back=f"/databases/{name}/",
-        )
-    is_needed = view.state == DatabaseState.WAITING
-    old = view.primary.host if view.primary else "its old host"
     mine = own_word(request, first.requested_by if first else "")
+    is_needed = view.state == DatabaseState.WAITING
+    back = f"/databases/{name}/"
+
+    def do() -> str:
+        said = form.cleaned_data
+        return acts.move(
+            name,
+            host=said.get("host", ""),
+            first=UUID(first.id) if first else None,
+            typed=said["typed"],
+            actor=actor_of(request),
+            reason=said["reason"],
+        )
+
+    done = press(request, form, do, back=back, is_others=bool(mine), is_over=not is_needed)
+    if isinstance(done, HttpResponse):
+        return done
+    old = view.primary.host if view.primary else "its old host"
     so_far = (
         f"{first.requested_by} says so already, and moves it to {first.host}: {first.reason}"
         if first
@@ -51,6 +56,7 @@ def move(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Move {name} to another host with its disk",
+        status=done,
         said="Move",
         target=f"{name} away from {old}",
         meaning=not_needed(view)

@@ -13,7 +13,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.databases import find, open_word, own_word
 from dashboard.views.page import show
-from dashboard.views.refusals import answer
+from dashboard.views.refusals import press
 from recovery.failover.actions.chosen import is_about
 from recovery.failover.views.copies import CopyView
 from recovery.failover.views.databases import DatabaseView, VouchView
@@ -30,21 +30,23 @@ def promote(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     first, agreed = _first(view, offers)
     copies = [(one.digest, f"{one.host}, losing {one.lost}") for one in agreed]
     form = Choose(name, first.id if first else "", copies, request.POST or None)
-    if copies and form.is_valid():
-        said = form.cleaned_data
-        return answer(
-            request,
-            lambda: acts.promote(
-                name,
-                digest=said["digest"],
-                first=UUID(first.id) if first else None,
-                typed=said["typed"],
-                actor=actor_of(request),
-                reason=said["reason"],
-            ),
-            back=f"/databases/{name}/",
-        )
     mine = own_word(request, first.requested_by if first else "")
+    back = f"/databases/{name}/"
+
+    def do() -> str:
+        said = form.cleaned_data
+        return acts.promote(
+            name,
+            digest=said["digest"],
+            first=UUID(first.id) if first else None,
+            typed=said["typed"],
+            actor=actor_of(request),
+            reason=said["reason"],
+        )
+
+    done = press(request, form, do, back=back, is_others=bool(mine), is_over=not copies)
+    if isinstance(done, HttpResponse):
+        return done
     places = {copy.id: copy for copy in view.copies}
     every = view.running.offers if view.running else ()
     return show(
@@ -61,7 +63,7 @@ def promote(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         meaning=f"{mine} {_meaning(view, agreed, first, places)}".strip(),
         barred=not copies or bool(mine),
         said=f"Promote {agreed[0].host}" if len(agreed) == 1 else "Promote this one",
-        status=422 if form.is_bound else 200,
+        status=done,
     )
 
 

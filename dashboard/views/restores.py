@@ -14,7 +14,7 @@ from dashboard.forms import Reason
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.databases import confirm, find, own_word
-from dashboard.views.refusals import answer
+from dashboard.views.refusals import press
 from dashboard.views.restore_forms import RestoreWord, ToMoment
 from recovery.backups.words import instant
 from recovery.core import clock
@@ -42,11 +42,12 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         [] if first else [(one.key, f"{one.name}, {one.site}") for one in _hosts(preview)],
         request.POST or None,
     )
-    if form.is_valid():
-        return give_word(request, name, form, first)
+    mine = own_word(request, first.asked_by if first else "")
+    done = give_word(request, name, form, first, is_others=bool(mine))
+    if isinstance(done, HttpResponse):
+        return done
     if form.moment is not None:
         preview = screens.preview(name, now, to=form.moment) or preview
-    mine = own_word(request, first.asked_by if first else "")
     refusal = _refusal(preview, running)
     is_next = not form.is_refused
     return confirm(
@@ -55,6 +56,7 @@ def restore(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Restore {name} on another host from a backup",
+        status=done,
         said="Restore" if is_next else "Show what is lost",
         target=_target(name, first) if is_next else "with that moment",
         meaning=refusal or f"{mine} {_meaning(preview, first)}".strip(),
@@ -75,12 +77,13 @@ def give_word(
     first: RestoreView | None,
     *,
     in_place: bool = False,
-) -> HttpResponse:
+    is_others: bool,
+) -> HttpResponse | int:
     """The first person's, with all that they chose, or the second one's to that very one."""
-    said = form.cleaned_data
-    return answer(
-        request,
-        lambda: acts.restore(
+
+    def do() -> str:
+        said = form.cleaned_data
+        return acts.restore(
             name,
             source=said.get("source", ""),
             host=said.get("host", ""),
@@ -90,9 +93,9 @@ def give_word(
             typed=said["typed"],
             actor=actor_of(request),
             reason=said["reason"],
-        ),
-        back=f"/databases/{name}/",
-    )
+        )
+
+    return press(request, form, do, back=f"/databases/{name}/", is_others=is_others)
 
 
 def _target(name: str, first: RestoreView | None) -> str:
@@ -182,13 +185,13 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
     """Elsewhere until the switch, in place until it serves; later the sentence says why not."""
     view, running = find(name), screens.unfinished(name)
     form = Reason(request.POST or None)
-    if form.is_valid():
-        reason = form.cleaned_data["reason"]
-        return answer(
-            request,
-            lambda: acts.call_off_restore(name, actor_of(request), reason),
-            back=f"/databases/{name}/",
-        )
+
+    def do() -> str:
+        return acts.call_off_restore(name, actor_of(request), form.cleaned_data["reason"])
+
+    done = press(request, form, do, back=f"/databases/{name}/")
+    if isinstance(done, HttpResponse):
+        return done
     what = f"{running.name}, the restore of {name}" if running else f"the restore of {name}"
     return confirm(
         request,
@@ -196,6 +199,7 @@ def call_off(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         view,
         form,
         heading=f"Call off {what}",
+        status=done,
         said="Call off",
         target=what,
         barred=running is None or not running.may_be_called_off,

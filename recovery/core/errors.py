@@ -59,3 +59,11 @@ class BadMessage(TocsinError):
 
 class BadConfiguration(TocsinError):
     """A settings, lab or policy file that cannot be used; names file, line and field."""
+
+
+def no_such(kind: str, number: int) -> Missing:
+    """What has no row, by its number: DRP, INC, DEC."""
+    if number < 1:
+        said = f"Numbers begin at 1: there is no {kind} that has {number}."
+        return Missing(said, field="number")
+    return Missing(f"There is no {kind}-{number:04d}.", field="number")

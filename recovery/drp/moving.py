@@ -111,7 +111,7 @@ def _as_it_is_for(
         hosts=tuple(
             replace(
                 host,
-                cordoned=host.cordoned or host.datacenter != move.into,
+                outside=host.datacenter != move.into,
                 draining=host.id in drained,
             )
             for host in hosts.values()

@@ -28,8 +28,8 @@ def _host(host: HostFact, site: str) -> HostFact:
     if host.datacenter != site:
         return host
     if host.verdict in GONE:
-        return replace(host, replace=Replace.ALLOWED, cordoned=True)
-    return replace(host, cordoned=True)
+        return replace(host, replace=Replace.ALLOWED, outside=True)
+    return replace(host, outside=True)
 
 
 @dataclass(frozen=True, slots=True)

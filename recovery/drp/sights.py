@@ -9,6 +9,7 @@ from enum import StrEnum
 from recovery.drp.approvals.facts import Weighed
 from recovery.drp.facts import ActState, RunState, StepState
 from recovery.drp.plan import Plan, PlannedStep, Target
+from recovery.drp.planning.bettering import Better
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,10 @@ class StepSight:
 @dataclass(frozen=True, slots=True)
 class RunSight:
     """`drift`: what is no longer as it was approved; `moved`: the same, with what moved of the
-    targets of acts that are under way, which is ours where they were begun; `hold`: why nothing may
-    begin now at all; `production`: keys of everything that is production, as the inventory has it
-    (I-DR-4)."""
+    targets of acts that are under way, which is ours where they were begun; `better`: copies that
+    would lose less than what was approved, which change nothing of it by themselves; `hold`: why
+    nothing may begin now at all; `production`: keys of everything that is production, as the
+    inventory has it (I-DR-4)."""
 
     id: str
     plan: Plan
@@ -83,6 +85,7 @@ class RunSight:
     steps: Mapping[str, StepSight]
     drift: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    better: tuple[Better, ...] = ()
     hold: str = ""
     production: frozenset[str] = field(default_factory=frozenset)
 

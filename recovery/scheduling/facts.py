@@ -50,7 +50,7 @@ DIMENSIONS = (
 class HostFact:
     """A host. `used` sums all that occupies it: seats in any `OCCUPYING` state (also those of
     applications that are not in the snapshot) and whatever else was reserved there. `deaf`: it is
-    heard, and takes no orders."""
+    heard, and takes no orders; `outside`: a recovery plan places nothing there."""
 
     id: str
     name: str
@@ -63,6 +63,7 @@ class HostFact:
     draining: bool = False
     quarantined: bool = False
     deaf: bool = False
+    outside: bool = False
     verdict: Verdict = Verdict.ALIVE
     replace: Replace = Replace.NONE
 

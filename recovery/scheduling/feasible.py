@@ -36,13 +36,15 @@ def explain(
     fleet: Fleet, app: ApplicationFact, want: Want, dimensions: tuple[Dimension, ...]
 ) -> Unplaced:
     """Why no host takes it. Each host is counted once, under the first constraint it breaks;
-    the binding constraint is the one that most hosts break as their only one."""
+    the binding constraint is the one that most hosts break as their only one, of those at which
+    anything could go."""
     broken = _broken(fleet, app, dimensions)
     table = np.array(list(broken.values())).reshape(len(broken), len(fleet.hosts))
     names = list(broken)
     first = table.argmax(axis=0)
     counts = _counted(names, first)
     alone = _counted(names, first[table.sum(axis=0) == 1])
+    del alone[Ban.OUTSIDE]
     binding = max(alone, key=lambda name: (alone[name], -names.index(name)), default="")
     parts = []
     for name in sorted(counts, key=lambda name: (name != binding, -counts[name], name)):

@@ -25,8 +25,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Ban(StrEnum):
-    """Why a host takes nothing at all, whatever its room."""
+    """Why a host takes nothing at all, whatever its room. What is said of one is the first."""
 
+    OUTSIDE = "outside of the plan"
     VERDICT = "not alive"
     QUARANTINE = "in quarantine"
     DEAF = "taking no orders"
@@ -57,6 +58,7 @@ class Fleet:
 
     def _flags(self, ban: Ban) -> Flags:
         tests = {
+            Ban.OUTSIDE: lambda host: host.outside,
             Ban.VERDICT: lambda host: host.verdict is not Verdict.ALIVE,
             Ban.QUARANTINE: lambda host: host.quarantined,
             Ban.DEAF: lambda host: host.deaf,

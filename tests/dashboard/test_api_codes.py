@@ -157,3 +157,25 @@ def test_each_kind_of_error_has_its_code() -> None:
         (BadConfiguration("x"), 503),
     ]
     assert [status_of(error) for error, _ in told] == [code for _, code in told]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/incidents/", "INC"), ("/recovery/decisions/", "DEC"), ("/drp/runs/", "DRP")],
+)
+@pytest.mark.parametrize("number", [-1, 0, 7, 10**30])
+def test_a_number_that_nothing_has_is_told_as_it_was_written(
+    sign_in: SignIn, path: str, kind: str, number: int
+) -> None:
+    answer = sign_in("responder").get(f"/api{path}{number}")
+    assert answer.status_code == 404
+    begins = f"Numbers begin at 1: there is no {kind} that has {number}."
+    says = f"There is no {kind}-{number:04d}." if number > 0 else begins
+    assert (answer.json()["detail"], answer.json()["field"]) == (says, "number")
+
+
+def test_a_report_of_a_run_that_can_be_none_says_so(sign_in: SignIn) -> None:
+    for number, says in ((-1, "there is no DRP that has -1"), (7, "no such report of DRP-0007")):
+        answer = sign_in("viewer").get(f"/api/plans/runs/{number}/report")
+        assert answer.status_code == 404
+        assert says in answer.json()["detail"]

@@ -78,7 +78,7 @@ def test_nobody_vouches_for_a_primary_that_serves_or_is_proven_off(
     assert "btn grave" not in dialog
     for who in ("responder", "approver"):
         answer = sign_in(who).post(path, word, headers={"HX-Request": "true"})
-        assert answer.status_code == 403
+        assert answer.status_code == 409
         assert (b"waits for no proof" if upto is Phase.PROMOTE else b"not lost") in answer.content
     assert not Vouch.objects.exists()
 
@@ -97,7 +97,7 @@ def test_a_second_word_is_refused_once_the_primary_serves_again(
     )
     bases.see(seeded["orders-pg"], clock.system.now())  # an old word of its agent proves nothing
     answer = sign_in("approver").post(path, shown_word(word), headers={"HX-Request": "true"})
-    assert answer.status_code == 403
+    assert answer.status_code == 409
     assert Vouch.objects.get().state == "asked"
 
 

@@ -123,6 +123,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Next: {who}: {one.says}. {one.reason}")
         for said in found.sight.drift:
             self.stdout.write(f"Drifted: {said}")
+        for copy in found.sight.better:
+            self.stdout.write(f"{copy.said} Plan it anew.")
 
     def _prepare(self, options: dict[str, Any]) -> None:
         actor = self._actor(options["by"], needs="responder")

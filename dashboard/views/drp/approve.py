@@ -175,25 +175,40 @@ def _differences(seen: str, page: AskPage) -> tuple[str, ...]:
     """What is new since their page was drawn."""
     if page.over:
         return (page.over,)
-    if told := page.drift or _of_another(seen, page):
+    if told := page.drift or _of_another(_sent(seen), page) or _of_better(_sent(seen), page):
         return told
     return changes(seen, page.seen) or ("It is another question by now.",)
 
 
-def _of_another(seen: str, page: AskPage) -> tuple[str, ...]:
-    """An answer to another question, or over another plan, is said to be that: ids and digests
-    tell nobody anything."""
+def _sent(seen: str) -> dict[str, object] | None:
+    """What their page said that it was bound to; None where it is nothing of ours."""
     try:
         sent = json.loads(seen)
     except (ValueError, RecursionError):
-        return ()
-    if not isinstance(sent, dict):
+        return None
+    return sent if isinstance(sent, dict) else None
+
+
+def _of_another(sent: dict[str, object] | None, page: AskPage) -> tuple[str, ...]:
+    """An answer to another question, or over another plan, is said to be that: ids and digests
+    tell nobody anything."""
+    if sent is None:
         return ()
     now, title = json.loads(page.seen), page.planned.title
     if sent.get("ask") != now["ask"]:
         return (f"What you sent answers another question. This one is “{title}” of {page.run}.",)
     same = sent.get("plan") == now["plan"]
     return () if same else (f"What you sent answers another plan than that of {page.run} now.",)
+
+
+def _of_better(sent: dict[str, object] | None, page: AskPage) -> tuple[str, ...]:
+    """A copy came back, or went again: whoever says yes knows of it."""
+    known = sent.get("better") if sent else None
+    if not isinstance(known, list):
+        return ()
+    new = tuple(one.said for one in page.better if one.copy not in known)
+    is_less = len(known) > len(page.better) - len(new)
+    return (*new, "A better copy that was there is gone again.") if is_less else new
 
 
 def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -> HttpResponse:

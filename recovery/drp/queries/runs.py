@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,8 +14,9 @@ from recovery.drp.facts import ENDED, ActState, Kind, Mode, RunState, StepState
 from recovery.drp.failback import Back
 from recovery.drp.models import Act, Ask, Run, RunStep
 from recovery.drp.plan import EXPORT, KEEP, Plan, PlannedStep
+from recovery.drp.planning.bettering import Better, better
 from recovery.drp.planning.drift import drift
-from recovery.drp.planning.inventory import Wish
+from recovery.drp.planning.inventory import Inventory, Wish
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.approvals import (
     plan_of,
@@ -35,7 +36,7 @@ from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.sights import ActSight, AskSight, RunSight, StepSight
 
 __all__ = [
-    "drift_of",
+    "compare",
     "load_run",
     "open_question",
     "plan_of",
@@ -46,6 +47,8 @@ __all__ = [
     "unended_runs",
     "word_of",
 ]
+
+OVER = frozenset({StepState.DONE, StepState.SKIPPED})
 
 
 def load_run(pk: UUID) -> Run:
@@ -78,15 +81,16 @@ def run_sight(run: Run, *, hold: str = "") -> RunSight:
         if row.state == StepState.BEGUN
     }
     is_over = run.state in ENDED
-    drifted, moved = ((), ()) if is_over else drift_of(run, plan, steps)
+    seen = Compared() if is_over else compare(run, plan, steps)
     return RunSight(
         id=str(run.pk),
         plan=plan,
         digest=run.digest,
         state=RunState(run.state),
         steps=steps,
-        drift=drifted,
-        moved=moved,
+        drift=seen.drift,
+        moved=seen.moved,
+        better=seen.better,
         hold=hold,
         production=production_keys() if plan.mode is Mode.DRILL else frozenset(),
     )
@@ -116,42 +120,54 @@ def _step(planned: PlannedStep, row: RunStep, acts: Sequence[Act], now: datetime
     )
 
 
-Drift = tuple[str, ...]
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was shown beside what is so now. `drift`: what is no longer as it was, `moved`: with
+    what is on its way by our own hand; `better`: copies that would lose less, and that came back
+    since."""
+
+    drift: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    better: tuple[Better, ...] = ()
 
 
-def drift_of(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> tuple[Drift, Drift]:
-    """What is no longer as it was shown, without and with what is on its way by our own hand. What
-    cannot be resolved any more has drifted, too, and what goes where nobody is left."""
-    over = {StepState.DONE, StepState.SKIPPED}
+def compare(run: Run, plan: Plan, steps: Mapping[str, StepSight]) -> Compared:
+    """What cannot be resolved any more has drifted, too, and what goes where nobody is left."""
     if run.state == RunState.PREPARED and run.runbook.state == RunbookState.RETIRED:
         said = (f"{run.runbook} is retired: a newer version is in force.",)
-        return said, said
+        return Compared(said, said)
     try:
-        runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
-        wish = Wish(
-            plan.mode,
-            run.lost,
-            run.into,
-            plan.situation,
-            requester=run.requested_by,
-            last_editor=run.runbook.written_by,
-            back=_back(plan),
-        )
-        there = inventory("drill" if plan.mode is Mode.DRILL else "production")
-        fresh = resolve(runbook, run.runbook.digest, wish, there)
+        fresh, there = _fresh(run, plan)
     except TocsinError as error:
-        return (str(error),), (str(error),)
+        return Compared((str(error),), (str(error),))
     ours = {**_touched(run, plan), **promoted_epochs(run)}
-    ended = {name for name, step in steps.items() if step.state in over}
+    ended = {name for name, step in steps.items() if step.state in OVER}
     acts = [act for step in steps.values() for act in step.acts]
     untold = [act for act in acts if act.state in {ActState.INTENDED, ActState.UNKNOWN}]
     busy = {act.target for act in untold}
     begun = {act.target for act in untold if plan.mode is Mode.PLANNED and has_begun(act.key)}
-    moved = drift(plan, fresh, ours=ours, ended=ended, busy=begun)
     gone = tuple(one for one in (refuse_into(plan),) if one)
-    if busy == begun:
-        return (*moved, *gone), (*moved, *gone)
-    return (*drift(plan, fresh, ours=ours, ended=ended, busy=busy), *gone), (*moved, *gone)
+    moved = (*drift(plan, fresh, ours=ours, ended=ended, busy=begun), *gone)
+    drifted = moved
+    if busy != begun:
+        drifted = (*drift(plan, fresh, ours=ours, ended=ended, busy=busy), *gone)
+    return Compared(drifted, moved, better(plan, fresh, there, ended=ended, ours={*ours, *busy}))
+
+
+def _fresh(run: Run, plan: Plan) -> tuple[Plan, Inventory]:
+    """The same, planned by what is so now."""
+    runbook = reread_runbook(run.runbook.raw.encode(), f"{run.runbook.name}.yaml")
+    wish = Wish(
+        plan.mode,
+        run.lost,
+        run.into,
+        plan.situation,
+        requester=run.requested_by,
+        last_editor=run.runbook.written_by,
+        back=_back(plan),
+    )
+    there = inventory("drill" if plan.mode is Mode.DRILL else "production")
+    return resolve(runbook, run.runbook.digest, wish, there), there
 
 
 def _touched(run: Run, plan: Plan) -> dict[str, int]:

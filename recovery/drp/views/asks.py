@@ -24,6 +24,7 @@ from recovery.drp.facts import DANGEROUS, Kind, Mode
 from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
+from recovery.drp.planning.bettering import Better
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.people import people_of
@@ -33,7 +34,7 @@ from recovery.drp.queries.world import unfit_of
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.ended import Ended, ended
-from recovery.drp.views.lines import named_lines
+from recovery.drp.views.lines import named_lines, takes_over
 from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, answerers, principals
 
@@ -89,10 +90,10 @@ class LossRow:
 @dataclass(frozen=True, slots=True)
 class AskPage:
     """`refusal`: why this very person's yes would not count; `principal`: whose right it would be;
-    `drift`: what is no longer as it was asked; `waits_for`: who may answer and has not;
-    `is_enough`: nobody more is wanted; `unfit`: what finds no host elsewhere as of now; `quotes`,
-    `doubts`: of the plan that is signed; `unseen`: why nobody's yes would count now; `ended`: how
-    and when it was over, None: it is open."""
+    `drift`: what is no longer as it was asked; `better`: copies that would lose less; `waits_for`:
+    who may answer and has not; `is_enough`: nobody more is wanted; `unfit`: what finds no host
+    elsewhere as of now; `quotes`, `doubts`: of the plan that is signed; `unseen`: why nobody's yes
+    would count now; `ended`: how and when it was over, None: it is open."""
 
     row: Ask
     run: Run
@@ -101,6 +102,7 @@ class AskPage:
     line: StepLine
     question: Question
     drift: tuple[str, ...]
+    better: tuple[Better, ...]
     said: tuple[SaidView, ...]
     quotes: tuple[QuoteLine, ...]
     doubts: tuple[Doubt, ...]
@@ -115,6 +117,11 @@ class AskPage:
     unfit: tuple[Unfit, ...] = ()
     unseen: str = ""
     ended: Ended | None = None
+
+    @property
+    def takes_over(self) -> str:
+        """Where what is left goes."""
+        return takes_over(self.plan)
 
     @property
     def leaving(self) -> Leaving | None:
@@ -205,6 +212,7 @@ class AskPage:
                 "state": self.row.state,
                 "plan": self.run.digest,
                 "drift": list(self.drift),
+                "better": sorted(one.copy for one in self.better),
                 "broken": sorted(self.broken.rules) if self.broken else [],
             }
         ).decode()
@@ -244,6 +252,7 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         line=_line(run, plan, row.step.name),
         question=question,
         drift=sight.drift,
+        better=sight.better,
         said=_said(row),
         quotes=_quotes(plan, planned),
         doubts=_doubts(plan, planned),

@@ -35,10 +35,27 @@ REMOVED = (
 )
 
 
+def takes_over(plan: Plan) -> str:
+    """Where what is left goes, in the words of the steps: a plan's name has one datacenter."""
+    lost, into = plan.lost.name, plan.into.name
+    if plan.mode is Mode.DRILL:
+        return f"{lost} is taken as lost and stays as it is."
+    places = any(step.kind is Kind.PLACE_APPLICATIONS and step.waves for step in plan.steps)
+    said = f"{lost} is left, {into} takes over"
+    if not places or _is_into_one(plan):
+        return f"{said}."
+    return f"{said}; applications start in {into}{ANYWHERE}."
+
+
+def _is_into_one(plan: Plan) -> bool:
+    """What lives is moved into one datacenter, and nowhere else."""
+    return plan.mode is Mode.PLANNED
+
+
 def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     """Where the runbook speaks of "the datacenter that is left", this one's name stands."""
     names = [(PLACES["lost"], plan.lost.name), (PLACES["into"], plan.into.name)]
-    if plan.mode is Mode.PLANNED:
+    if _is_into_one(plan):
         names = [(ANYWHERE, ""), *names]
     lines = (replace(line, does=_named(line.does, names)) for line in step_lines(book))
     if plan.mode is not Mode.DRILL:

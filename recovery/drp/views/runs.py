@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from django.utils.dateparse import parse_datetime
+from datetime import datetime
 
 from recovery.alarms.models import Alarm
 from recovery.detection.queries import blind_reason
@@ -15,13 +12,13 @@ from recovery.drp.actions.announcements import heading, prefix
 from recovery.drp.facts import ENDED, Mode, RunState, StepState
 from recovery.drp.models import Run
 from recovery.drp.path import critical_path
-from recovery.drp.plan import Quote
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.promises import lost_at
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.sights import RunSight
-from recovery.drp.views.losses import LossLine, Risk, losses_of, risk_of
+from recovery.drp.views.lines import takes_over
+from recovery.drp.views.losses import Risk, losses_of, quoted_of, risk_of
 from recovery.drp.views.promised import PromiseView, promises_of
 from recovery.drp.views.steps import StepView, step_views
 from recovery.drp.views.waiting import NextView, next_views, owing_views
@@ -94,6 +91,11 @@ class RunView:
     @property
     def mode(self) -> Mode:
         return self.sight.plan.mode
+
+    @property
+    def takes_over(self) -> str:
+        """Where what is left goes."""
+        return takes_over(self.sight.plan)
 
     @property
     def leaving(self) -> Leaving | None:
@@ -178,7 +180,7 @@ def view_run(number: int, unwatched: str = "") -> RunView | None:
         next=owing_views(row) if sight.state in ENDED else next_views(row, sight),
         since=since,
         promises=promises_of(row, sight.plan, book, since),
-        risk=risk_of(losses_of(row) or _quoted(sight.plan.quotes, since)),
+        risk=risk_of(quoted_of(sight.plan.quotes, since), losses_of(row)),
         decision=row.decision.number if row.decision else None,
         told=_announced(row),
         hold="" if sight.state in ENDED else blind_reason() or unwatched,
@@ -194,19 +196,3 @@ def _announced(row: Run) -> tuple[ToldView, ...]:
 
 
 _OVER = frozenset({StepState.DONE, StepState.SKIPPED})
-
-
-def _quoted(quotes: Sequence[Quote], since: datetime | None) -> tuple[LossLine, ...]:
-    """Without a decision: what the plan quoted, before what was lost when."""
-    known = [(quote, parse_datetime(quote.moment)) for quote in quotes]
-    return tuple(
-        LossLine(quote.name, _lost(quote, at, since), is_all=False, at=at, source=quote.source)
-        for quote, at in known
-        if since and (at or quote.way == "promote")
-    )
-
-
-def _lost(quote: Quote, at: datetime | None, since: datetime | None) -> timedelta | None:
-    if quote.way == "promote":
-        return None if quote.lost_ms is None else timedelta(milliseconds=quote.lost_ms)
-    return max(since - at, timedelta(0)) if since and at else None

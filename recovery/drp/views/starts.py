@@ -33,7 +33,7 @@ from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
 from recovery.drp.views.asks import QuoteLine, quote_line
-from recovery.drp.views.lines import named_lines
+from recovery.drp.views.lines import named_lines, takes_over
 from recovery.inventory.facts import Verdict
 from recovery.inventory.models import Host
 
@@ -90,6 +90,11 @@ class Preview:
         if self.plan.mode in {Mode.DRILL, Mode.SIMULATION}:
             return f"A {self.plan.mode} loses nothing: production is not touched"
         return loses_nothing(self.plan).removesuffix(".")
+
+    @property
+    def takes_over(self) -> str:
+        """Where what is left goes."""
+        return takes_over(self.plan)
 
     @property
     def leaving(self) -> Leaving | None:

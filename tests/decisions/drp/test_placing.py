@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from recovery.drp.moving import Move, next_turn
 from recovery.drp.placing import CopySight, outcome_of, reasons, under_authority
 from recovery.drp.sights import Heard
 from recovery.inventory.facts import Replace, Verdict
@@ -18,6 +19,7 @@ from recovery.scheduling.facts import (
     Waiting,
     Want,
 )
+from tests.decisions.scheduling.build import NOW, app, host, seat, world
 
 HOST = HostFact("1", "par1-r1-h1", "PAR1", "r1", (4000, 8000), (0, 0))
 SEATED = CopySight(1, "shop-1", "osu2-r1-h1", runs=True)
@@ -43,8 +45,26 @@ def test_it_is_not_passed_where_somebody_may_live(verdict: Verdict) -> None:
 
 
 def test_nothing_is_placed_back_into_the_datacenter_that_is_left() -> None:
-    assert told(HOST).cordoned
-    assert not told(replace(HOST, datacenter="OSU2")).cordoned
+    assert told(HOST).outside
+    assert not told(replace(HOST, datacenter="OSU2")).outside
+
+
+def test_why_a_copy_stays_counts_what_is_outside_of_the_plan_as_that() -> None:
+    """Nobody cordoned anything."""
+    hosts = [
+        host("par1-a1"),
+        host("par1-a2"),
+        host("mrs1-a1", "MRS1", verdict=Verdict.LOST),
+        host("osu2-a1", "OSU2", verdict=Verdict.SUSPECT),
+        host("osu2-a2", "OSU2", cordoned=True),
+        host("osu2-a3", "OSU2", verdict=Verdict.SUSPECT),
+    ]
+    there = world(hosts, [app("cart", 2)], [seat("cart", "par1-a1")])
+    said = next_turn(Move("cart", "cart", "PAR1", "OSU2"), there, NOW).outcome.said
+    assert said == (
+        "cart: 0 of 1 copies are in OSU2. cart-1 stays where it is: 2 hosts: not alive · 3 hosts:"
+        " outside of the plan · 1 host: cordoned."
+    )
 
 
 def test_an_application_that_answers_is_done_and_names_what_has_no_host() -> None:

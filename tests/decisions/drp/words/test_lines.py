@@ -7,9 +7,9 @@ import pytest
 from recovery.drp.facts import Kind, Mode
 from recovery.drp.hands import DRILL_MAKERS
 from recovery.drp.hands.drilling import Would
-from recovery.drp.views.lines import IN_DRILLS, named_lines
+from recovery.drp.views.lines import IN_DRILLS, named_lines, takes_over
 from tests.decisions.drp.books import book
-from tests.decisions.drp.worlds import drill, plan
+from tests.decisions.drp.worlds import drill, inventory, plan
 
 
 def test_datacenters_are_named() -> None:
@@ -48,3 +48,13 @@ def test_what_was_lost_goes_wherever_there_is_room_and_what_lives_into_one_datac
     placed = next(line.does for line in back if "Starts" in line.does)
     assert placed.startswith("Starts the applications")
     assert " in OSU2, 20 at a time" in placed
+
+
+def test_a_head_says_of_what_was_lost_what_its_steps_say() -> None:
+    where = "in OSU2, or wherever else the scheduler finds room"
+    assert takes_over(plan()) == f"PAR1 is left, OSU2 takes over; applications start {where}."
+    assert where in " ".join(line.does for line in named_lines(book(), plan()))
+    assert takes_over(plan("return", Mode.PLANNED)) == "PAR1 is left, OSU2 takes over."
+    assert takes_over(drill()) == "PAR1 is taken as lost and stays as it is."
+    none = plan(there=inventory(applications=()))
+    assert takes_over(none) == "PAR1 is left, OSU2 takes over.", "it starts nothing"
