@@ -47,7 +47,8 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
         fleet.take(apps[place.application], fleet.index[place.host])
     rooms = _rooms(snapshot, gone, before, _given_away(fleet))
     sheds, tried, helped = _sheds(snapshot, fleet, decision, gone)
-    missing = Counter(one.application for one in (*decision.places, *decision.waiting))
+    missing = Counter(one.application for one in decision.places)
+    missing.update(one.application for one in decision.waiting)
     missing.update(one.want.application for one in decision.unplaced)
     own = Counter(one.application for one in snapshot.seats if one.host in gone)
     return FitFact(
