@@ -65,8 +65,6 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
             return came
         status = came
     refusal = _refusal(request, name, word)
-    over = f"{before} " if (before := disproved(name)) else ""
-    so_far = f"{first.by} vouches already: {first.reason}" if first else FIRST
     return show(
         request,
         role,
@@ -78,11 +76,18 @@ def vouch(request: HttpRequest, role: Role, name: str) -> HttpResponse:
         back=f"/recovery/{name}/",
         said="Vouch that",
         target=f"{name} is lost",
-        meaning=refusal or f"{over}{screen.brief(name).sentence} {LOOK} {FOLLOWS}",
-        ends=ENDS if refusal else f"{ENDS} {so_far}",
+        facts=() if refusal else _facts(screen, name, first),
+        meaning=refusal or LOOK,
+        ends=ENDS if refusal else f"{FOLLOWS} {ENDS}",
         grave=True,
         status=status,
     )
+
+
+def _facts(screen: Screen, name: str, first: LossVouchView | None) -> list[str]:
+    """What is known, each in its own line: who said so, what spoke against it, who is silent."""
+    said = f"{first.by} vouches since {first.at:%H:%M:%S}: {first.reason}" if first else FIRST
+    return [one for one in (said, disproved(name), screen.brief(name).after) if one]
 
 
 def _refusal(request: HttpRequest, name: str, word: LossVouchView | None) -> str:

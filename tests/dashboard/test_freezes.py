@@ -25,6 +25,8 @@ def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_a_reason(
     assert "utomation frozen by DRP-0007" in html
     assert "DRP-0007 froze failover, restore tests for amelie at" in html
     assert "Lift the freeze" in html
+    held = page(client, "/held/")
+    assert "Automation moves what is not frozen: DRP-0007 froze failover, restore tests." in held
     assert "Lift the freeze" not in viewer.get("/").content.decode()
     assert viewer.post(f"/held/freezes/{row.pk}/lift/").status_code == 403
     path = f"/held/freezes/{row.pk}/lift/"

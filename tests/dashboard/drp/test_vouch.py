@@ -54,7 +54,7 @@ def test_two_people_one_after_the_other_and_a_third_takes_it_back(enter: Enter) 
     assert f"that it is lost: {FIRE}" in page
     assert "amelie vouches that it is; nothing follows" in text(bruno.get("/"))
     assert "somebody else’s" in text(amelie.get(PAGE))
-    assert f"amelie vouches already: {FIRE}" in text(bruno.get(PAGE))
+    assert f": {FIRE}" in text(bruno.get(PAGE))
     status, page = say(bruno, asked())
     assert status == 200
     assert "Two people vouch that OSU2 is lost: none of its hosts is expected any more." in page
