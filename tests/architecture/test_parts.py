@@ -66,7 +66,7 @@ def test_what_is_in_two_parts_or_in_none_is_seen(part: str, name: str, said: str
 def test_the_unit_part_leaves_out_what_the_others_run_and_the_others_run_it() -> None:
     text = (ROOT / "Makefile").read_text()
     _, body = text.split("\nunit: ", 1)
-    rows, rest, calm, stacks = [each for each in body.splitlines()[:9] if "-m pytest" in each][1:]
+    rows, calm, rest, stacks = [each for each in body.splitlines()[:9] if "-m pytest" in each][1:]
     for name in NAMED:
         assert f"$({name}:%=--ignore=%)" in rest
     assert rows.endswith(" $(ROWS) -- \\")
