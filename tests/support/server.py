@@ -26,7 +26,7 @@ def main(folder: Path, watched: int, like: Path | None = None) -> None:
     cluster = Cluster(folder / "postgres", settings=FORGETFUL | {"max_connections": "200"})
     leash = os.pidfd_open(watched)
     try:
-        cluster.start()
+        cluster.start(seconds=300)
         _prepare_template(cluster, like)
         (folder / "postgres.ready").touch()
         select.select([leash], [], [])
