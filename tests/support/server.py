@@ -47,7 +47,9 @@ def _prepare_template(cluster: Cluster, like: Path | None) -> None:
     url = cluster.url(roles.MIGRATOR, PASSWORD, TEMPLATE)
     environment = os.environ | {"TOCSIN_MIGRATOR_DATABASE_URL": url}
     subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environment, check=True
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
+        env=environment,
+        check=True,
     )
 
 
