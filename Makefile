@@ -7,10 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-# A whole Tocsin with its lab under kill -9: nobody is promised a second, so two at a time.
-STORMS := tests/chaos tests/chaos_failover/test_schedules.py
-# Tests of a whole Tocsin with its lab: one stack at a time, nothing timed beside it.
-STACKS := tests/browser/test_main_job.py tests/stories tests/failovers tests/browser/test_two_people.py
+# Tests of a whole Tocsin with its lab: one stack at a time, first those that promise nobody a second.
+STACKS := tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/stories tests/failovers tests/browser/test_two_people.py
 # Rows of a PostgreSQL and pages: mostly computing. They run beside the unit part, at a low priority.
 ROWS := tests/actions tests/dashboard
 # Of the rows those of plans, half of their computing: by clocks of their own, so they run beside the stacks, at a low priority.
@@ -86,11 +84,10 @@ ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
 	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(PLANS:%=--ignore=%) $(ROWS) -- \
-	  python -m pytest -n $(WORKERS) $(STORMS:%=--ignore=%) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
+	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
 	python -m tests.beside --nice env TOCSIN_TESTS_UNHURRIED=1 python -m pytest -n $(WORKERS) --dist loadfile --timeout 900 $(PLANS) -- \
 	  python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
-	  bash -ec 'python -m pytest -n $(WORKERS) $(STORMS); \
-	  for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each; done; \
+	  bash -ec 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each; done; \
 	  $(THEN)'
 endif
 
