@@ -7,11 +7,13 @@ PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-# Tests of a whole Tocsin with its lab: one stack at a time, with the machine to themselves.
-STACKS := tests/stories tests/failovers tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/browser/test_two_people.py
+# Tests of a whole Tocsin with its lab: one stack at a time, first those that promise nobody a second.
+STACKS := tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/stories tests/failovers tests/browser/test_two_people.py
 # Rows of a PostgreSQL and pages: mostly computing. They run beside the unit part, at a low priority.
 ROWS := tests/actions tests/dashboard
-# They compute and look at no clock: in a whole run they have the time that the stacks leave.
+# Of the rows those of plans, half of their computing: by clocks of their own, so they run beside the stacks, at a low priority.
+PLANS := tests/actions/drp
+# They compute and look at no clock: after the plans they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
 # Not part of every run yet: make backups, make restores, make told, make chosen, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
 APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/failovers/test_chosen.py tests/drp_story
@@ -77,14 +79,16 @@ check: install-dev ## ruff, formatting, types, import contracts, migrations
 
 test: check unit ## make check, then every test
 
-unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"
+unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"; THEN="command": after the stacks
 ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
-	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(ROWS) -- \
+	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(PLANS:%=--ignore=%) $(ROWS) -- \
 	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
-	python -m tests.beside python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
-	  bash -c 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each || exit 1; done'
+	python -m tests.beside --nice env TOCSIN_TESTS_UNHURRIED=1 python -m pytest -n $(WORKERS) --dist loadfile --timeout 900 $(PLANS) -- \
+	  python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
+	  bash -ec 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each; done; \
+	  $(THEN)'
 endif
 
 bench: install-dev ## crash to service on the lab: median and maximum

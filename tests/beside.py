@@ -1,16 +1,18 @@
-"""One command in the time that another leaves: `python -m tests.beside [--nice] LESS -- OTHER`.
+"""Less urgent commands, one after the other, in the time that another leaves:
+`python -m tests.beside [--nice] LESS [-- [--nice] LESS]… -- OTHER`.
 
 Tests wait for most of their seconds, a whole Tocsin with its lab above all. Tests that compute and
 look at no clock run beside such a one by Linux's idle policy: whatever else wakes up has the
 processor at once. With `--nice`: by a low priority, that still has a small share when both
 processors are busy, for tests that ask a server of their own, which must answer within seconds.
 
-Invariant: this ends with zero only when both commands did, and LESS does not outlive it. What
-LESS said is printed when it is over.
+Invariant: this ends with zero only when all of them did, and none outlives it. What the less
+urgent ones said is printed when they are over.
 """
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,22 +26,37 @@ NICE = ["nice", "-n", "15"]
 
 
 def main(words: Sequence[str]) -> int:
-    gently = NICE if words[0] == "--nice" else _idly()
-    words = words[words[0] == "--nice" :]
-    cut = words.index("--")
+    *less, other = _commands(words)
+    chain = " && ".join(shlex.join(_gently(one)) for one in less)
     with tempfile.TemporaryFile() as told:
-        less = children.spawn([*gently, *words[:cut]], log=told)
+        beside = children.spawn(["bash", "-c", chain], log=told)
         try:
-            code = _run(words[cut + 1 :])
+            code = _run(other)
             if code == 0:  # Who failed already need not wait for the rest.
-                code = less.wait()
+                code = beside.wait()
         finally:
-            children.end_group(less.pid)
-            less.wait()
+            children.end_group(beside.pid)
+            beside.wait()
             told.seek(0)
             sys.stdout.write(told.read().decode(errors="replace"))
             sys.stdout.flush()
     return code
+
+
+def _commands(words: Sequence[str]) -> list[list[str]]:
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == "--":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
+def _gently(words: Sequence[str]) -> list[str]:
+    """It ends with the shell that began it, however that ends."""
+    what = [*NICE, *words[1:]] if words[0] == "--nice" else [*_idly(), *words]
+    return ["setpriv", "--pdeathsig", "TERM", "--", *what]
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -83,11 +84,18 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
     """Every database (or the one of this name) with its backup replicas, by name."""
     rows = DatabaseRow.objects.select_related("datacenter", "primary__host__datacenter")
     rows = rows.filter(name=only) if only else rows
+    return facts_of(rows.order_by("name"), _standbys(only), only)
+
+
+def facts_of(
+    rows: Iterable[DatabaseRow], standbys: Mapping[UUID, Sequence[str]], only: str = ""
+) -> tuple[Database, ...]:
+    """As `database_facts`, of rows that were read with their places; `standbys`: the datacenters in
+    which one of each runs."""
     copies: dict[UUID | None, list[Copy]] = defaultdict(list)
     of = Q(database__name=only) if only else Q(database__isnull=False)
     for row in _replicas().filter(of):
         copies[row.database_id].append(_copy(row))
-    standbys = _standbys(only)
     return tuple(
         Database(
             key=str(row.pk),
@@ -96,11 +104,11 @@ def database_facts(only: str = "") -> tuple[Database, ...]:
             home=_site(row.datacenter),
             primary=str((row.primary.host if row.primary else row).datacenter),
             copies=tuple(copies[row.pk]),
-            standbys=tuple(standbys[row.pk]),
+            standbys=tuple(standbys.get(row.pk, ())),
             is_written=row.state == DatabaseState.SERVING,
             continuous=continuous(),
         )
-        for row in rows.order_by("name")
+        for row in rows
     )
 
 

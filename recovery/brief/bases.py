@@ -1,4 +1,4 @@
-"""The databases that are led in each datacenter: ten statements, whatever their number."""
+"""The databases that are led in each datacenter: seven statements, whatever their number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recovery.backups.facts import Copy, terms_of
 from recovery.backups.facts import Database as Archived
 from recovery.backups.loss import Line, quote_site
 from recovery.backups.models import BackupRun
-from recovery.backups.queries import database_facts
+from recovery.backups.queries import facts_of
 from recovery.brief.facts import ArchiveFact, DatabaseFact, ServiceFact
 from recovery.brief.standing import Sight, Standby, standby_fact
 from recovery.failover.rounds.meter import STALE
@@ -25,11 +25,14 @@ from recovery.traffic import screens as traffic
 
 @dataclass(slots=True)
 class Bases:
-    """Everything read once. `led`: by datacenter, the databases (ids) whose primary is there."""
+    """Everything read once. `replicas`: of each database, but for what is retired, by number;
+    `members`: those of them that are one; `led`: by datacenter, the databases (ids) whose primary
+    is there."""
 
     now: datetime
     rows: Mapping[UUID, DatabaseRow]
     archived: Mapping[UUID, Archived]
+    replicas: Mapping[UUID, list[Replica]]
     members: Mapping[UUID, list[Replica]]
     sights: Mapping[UUID, ReplicaSight]
     probes: Mapping[UUID, WriteProbe]
@@ -160,12 +163,13 @@ class Bases:
 
 def load_bases(now: datetime) -> Bases:
     """Of every datacenter."""
-    archived = {UUID(one.key): one for one in database_facts()}
-    rows = {row.pk: row for row in DatabaseRow.objects.select_related("datacenter")}
+    wanted = DatabaseRow.objects.select_related("datacenter", "primary__host__datacenter")
+    rows = {row.pk: row for row in wanted.order_by("name")}
+    replicas = _replicas(rows)
     members: dict[UUID, list[Replica]] = defaultdict(list)
-    wanted = Replica.objects.filter(state=ReplicaState.MEMBER).select_related("host__datacenter")
-    for replica in wanted.order_by("database__name", "number"):
-        members[replica.database_id].append(replica)
+    for key, each in replicas.items():
+        members[key] = [one for one in each if one.state == ReplicaState.MEMBER]
+    archived = facts_of(rows.values(), {key: _away(each) for key, each in members.items()})
     gaps: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
     found = WriteGap.objects.filter(first_after__gt=first_of_month(now))
     for key, began, ended in found.values_list("database_id", "last_before", "first_after"):
@@ -173,7 +177,8 @@ def load_bases(now: datetime) -> Bases:
     bases = Bases(
         now=now,
         rows=rows,
-        archived=archived,
+        archived={UUID(one.key): one for one in archived},
+        replicas=replicas,
         members=members,
         sights={sight.replica_id: sight for sight in ReplicaSight.objects.all()},
         probes={probe.database_id: probe for probe in WriteProbe.objects.all()},
@@ -182,6 +187,23 @@ def load_bases(now: datetime) -> Bases:
     )
     bases.led = _led(rows, members)
     return bases
+
+
+def _replicas(rows: Mapping[UUID, DatabaseRow]) -> dict[UUID, list[Replica]]:
+    """Each knows its database's row; one of a database that was made meanwhile is left out."""
+    found: dict[UUID, list[Replica]] = {key: [] for key in rows}
+    there = Replica.objects.exclude(state=ReplicaState.RETIRED)
+    for one in there.select_related("host__datacenter").order_by("number"):
+        if (row := rows.get(one.database_id)) is not None:
+            one.database = row
+            found[row.pk].append(one)
+    return found
+
+
+def _away(members: Iterable[Replica]) -> list[str]:
+    """The datacenters in which a standby runs, in the order of the map."""
+    sites = {one.host.datacenter for one in members if one.role == Role.STANDBY}
+    return [site.name for site in sorted(sites, key=lambda site: (site.position, site.name))]
 
 
 def _sizes() -> dict[UUID, int]:

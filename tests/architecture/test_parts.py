@@ -10,8 +10,10 @@ import pytest
 from tests.architecture.sources import ROOT, tracked_files
 
 Parts = dict[str, tuple[str, ...]]
-NAMED = ("STACKS", "ROWS", "CALM", "APART")
-"""What the Makefile names; everything else is the unit part, which leaves these out."""
+NAMED = ("STACKS", "ROWS", "PLANS", "CALM", "APART")
+WITHIN = {"APART": "STACKS", "PLANS": "ROWS"}
+"""What the Makefile names; everything else is the unit part, which leaves these out. What stands
+apart is left out of the stacks, and the plans of the rows (`WITHIN`)."""
 
 
 def parts() -> Parts:
@@ -30,9 +32,10 @@ def is_below(file: str, names: tuple[str, ...]) -> bool:
 
 
 def homes(file: str, named: Parts) -> list[str]:
-    """The parts that run a file. What stands apart is left out of the stacks alone."""
+    """The parts that run a file."""
     found = [name for name in NAMED if is_below(file, named[name])]
-    return ["APART"] if found == ["STACKS", "APART"] else found or ["unit"]
+    left_out = {WITHIN[name] for name in found if name in WITHIN and len(found) == 2}
+    return [name for name in found if name not in left_out] or ["unit"]
 
 
 def misplaced(named: Parts, all_files: set[str]) -> list[str]:
@@ -57,7 +60,8 @@ def test_each_file_is_in_exactly_one_part_and_each_name_of_the_makefile_holds_on
     ],
 )
 def test_what_is_in_two_parts_or_in_none_is_seen(part: str, name: str, said: str) -> None:
-    named: Parts = {"STACKS": ("tests/stories",), "ROWS": (), "CALM": ("tests/pure",), "APART": ()}
+    named: Parts = dict.fromkeys(NAMED, ())
+    named |= {"STACKS": ("tests/stories",), "CALM": ("tests/pure",)}
     all_files = {"tests/stories/test_a.py", "tests/pure/test_b.py", "tests/rest/test_c.py"}
     assert misplaced(named, all_files) == []
     assert said in misplaced(named | {part: (*named[part], name)}, all_files)
@@ -66,10 +70,12 @@ def test_what_is_in_two_parts_or_in_none_is_seen(part: str, name: str, said: str
 def test_the_unit_part_leaves_out_what_the_others_run_and_the_others_run_it() -> None:
     text = (ROOT / "Makefile").read_text()
     _, body = text.split("\nunit: ", 1)
-    rows, rest, calm, stacks = [each for each in body.splitlines()[:9] if "-m pytest" in each][1:]
-    for name in NAMED:
+    told = [each for each in body.splitlines()[:10] if "-m pytest" in each][1:]
+    rows, rest, plans, calm, stacks = told
+    for name in set(NAMED) - {"PLANS"}:
         assert f"$({name}:%=--ignore=%)" in rest
-    assert rows.endswith(" $(ROWS) -- \\")
+    assert rows.endswith(" $(PLANS:%=--ignore=%) $(ROWS) -- \\")
+    assert plans.endswith(" $(PLANS) -- \\")
     assert calm.endswith(" $(CALM) -- \\")
     assert "$(APART:%=--ignore=%) $$each" in stacks
     assert "for each in $(STACKS)" in stacks

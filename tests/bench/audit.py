@@ -90,7 +90,7 @@ def _prepared(cluster: Cluster, folder: Path) -> dict[str, str]:
         "TOCSIN_DATABASE_URL": cluster.url(roles.APPLICATION, PASSWORD, roles.DATABASE),
         "TOCSIN_MIGRATOR_DATABASE_URL": cluster.url(roles.MIGRATOR, PASSWORD, roles.DATABASE),
     }
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"]
     subprocess.run(migrate, cwd=ROOT, env=os.environ | environment, check=True)
     with cluster.superuser(roles.DATABASE) as connection:
         connection.execute(f"SET ROLE {roles.OWNER}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
+import httpx
 import psycopg
 
 from recovery.core.clock import system
@@ -52,7 +53,8 @@ class Result:
 def play(stack: Stack, seed: int, plan: Round) -> Result:
     """The round from fair weather to fair weather."""
     result = Result(seed, plan.number, str(plan))
-    stack.api("GET", "/state")  # its token, before anything is away
+    if _until(lambda: _is_served(stack), QUIET_SECONDS, system.monotonic()) is None:
+        result.faults.append(f"nobody is served {QUIET_SECONDS:.0f} s after the round before")
     inner = next(iter(layout.load().hosts(stack.env["TOCSIN_LAB_NETWORK"]))).inner
     with Watcher(".".join(inner.split(".")[:2]) + ".") as watcher, Person(stack) as person:
         lost_at = system.monotonic()
@@ -97,6 +99,14 @@ def is_replaced(stack: Stack, host: str) -> bool:
         return False
     waiting = {name for (name,) in stack.rows(SINGLETONS)}
     return not set(stack.missing()) - waiting
+
+
+def _is_served(stack: Stack) -> bool:
+    """It has its token, and answers: the round before may have killed what does, which nothing else
+    waits for."""
+    with suppress(httpx.TransportError):
+        return stack.api("GET", "/state").is_success
+    return False
 
 
 def _bring_back(stack: Stack, plan: Round) -> None:

@@ -46,6 +46,20 @@ def test_a_nice_one_keeps_a_small_share_of_a_busy_processor() -> None:
     assert int(other) == min(19, int(here) + 15)
 
 
+def test_several_have_their_turns_each_in_its_way_and_after_a_failure_there_is_none() -> None:
+    argv = [sys.executable, "-m", "tests.beside", "--nice"]
+    for less in ("chrt -p $$; echo one", "chrt -p $$; exit 3", "echo never"):
+        argv += ["sh", "-c", less, "--"]
+    done = subprocess.run([*argv, "echo", "first"], check=False, capture_output=True, text=True)
+    told = done.stdout.splitlines()
+    assert done.returncode == 3
+    assert told[0] == "first"
+    assert "SCHED_OTHER" in told[1]
+    assert "one" in told
+    assert "SCHED_IDLE" in done.stdout or "chrt" not in done.stdout
+    assert "never" not in told
+
+
 def test_when_the_other_failed_the_idle_one_and_its_children_end(tmp_path: Path) -> None:
     told = tmp_path / "pids"
     idle = f"sleep 600 & echo $$ $! >{told}; wait"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import psutil
 from django.db import connections
@@ -22,6 +23,15 @@ from tests.support.server import PASSWORD, TEMPLATE
 
 PATIENCE = 500.0
 """Seconds for all migrations: 10 where nothing else runs."""
+UNHURRIED = urlencode(
+    {
+        "connect_timeout": "300",
+        "options": "-c statement_timeout=5min -c idle_in_transaction_session_timeout=15min",
+    },
+    quote_via=quote,
+)
+"""With `TOCSIN_TESTS_UNHURRIED=1`: tests that wait for nothing, beside a Tocsin that starts and has
+both processors for ten seconds and more; the product itself gives up after 3, 10 and 30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,8 @@ class Database:
     @property
     def url(self) -> str:
         """As the application: what Tocsin's processes use."""
-        return self.cluster.url(roles.APPLICATION, PASSWORD, self.name)
+        url = self.cluster.url(roles.APPLICATION, PASSWORD, self.name)
+        return f"{url}&{UNHURRIED}" if os.environ.get("TOCSIN_TESTS_UNHURRIED") == "1" else url
 
     @property
     def sealer_url(self) -> str:

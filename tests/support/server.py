@@ -26,7 +26,7 @@ def main(folder: Path, watched: int, like: Path | None = None) -> None:
     cluster = Cluster(folder / "postgres", settings=FORGETFUL | {"max_connections": "200"})
     leash = os.pidfd_open(watched)
     try:
-        cluster.start()
+        cluster.start(seconds=300)
         _prepare_template(cluster, like)
         (folder / "postgres.ready").touch()
         select.select([leash], [], [])
@@ -47,7 +47,9 @@ def _prepare_template(cluster: Cluster, like: Path | None) -> None:
     url = cluster.url(roles.MIGRATOR, PASSWORD, TEMPLATE)
     environment = os.environ | {"TOCSIN_MIGRATOR_DATABASE_URL": url}
     subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environment, check=True
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
+        env=environment,
+        check=True,
     )
 
 

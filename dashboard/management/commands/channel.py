@@ -12,6 +12,7 @@ from recovery.core.clock import system
 
 class Command(BaseCommand):
     help = "Alarms go to this mail address or Apprise address from now on."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what people call it")

@@ -16,6 +16,7 @@ REASON = "Asked for on the command line."
 
 class Command(BaseCommand):
     help = "Add a host for drills, or give it another token, and print its configuration."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")

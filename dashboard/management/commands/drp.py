@@ -32,6 +32,7 @@ ON_STEP = (Press.RETRY, Press.SKIP, Press.UNDO, Press.REPORT)
 
 class Command(BaseCommand):
     help = "Runs of recovery plans: list, show, prepare, start, pause, resume, abort, report, deny."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True)

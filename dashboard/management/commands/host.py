@@ -20,6 +20,7 @@ REASON = "Asked for on the command line."
 
 class Command(BaseCommand):
     help = "Expect a host and print its one-time join token with the agent's configuration."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")

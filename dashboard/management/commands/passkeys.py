@@ -21,6 +21,7 @@ from recovery.drp.views.passkeys import all_passkeys, find_unpinned
 
 class Command(BaseCommand):
     help = "Passkeys that people showed: list them, pin or unpin them in the file of approvers."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         does = parser.add_subparsers(dest="does", required=True)

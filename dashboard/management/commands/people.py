@@ -13,6 +13,7 @@ from recovery.core.clock import system
 
 class Command(BaseCommand):
     help = "Make viewer, responder, approver and admin with new passwords, shown once."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="only where nobody exists yet")

@@ -19,6 +19,7 @@ from recovery.drp.reports.signing import report_key
 
 class Command(BaseCommand):
     help = "Reports of runs and drills: list them, write one's evidence, check a file."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

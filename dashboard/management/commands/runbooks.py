@@ -22,6 +22,7 @@ REASON = "Read from the folder of runbooks by manage.py runbooks --write, which 
 
 class Command(BaseCommand):
     help = "Check the files of runbooks; show one; write drafts, which somebody else makes active."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--folder", type=Path, default=settings.ROOT / "deploy" / "runbooks")

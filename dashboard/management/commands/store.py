@@ -24,6 +24,7 @@ REASON = "Asked for on the command line."
 
 class Command(BaseCommand):
     help = "Describe a store of backups, and put backup replicas of databases into it."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name")

@@ -13,6 +13,7 @@ from recovery.core.clock import system
 
 class Command(BaseCommand):
     help = "Make a token for the API that acts as this person; it is shown once."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")

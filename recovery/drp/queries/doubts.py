@@ -14,8 +14,8 @@ from recovery.brief.queries import Fleet
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import ENDED
 from recovery.failover.proofs.prolonging import Promiser, prolonging
-from recovery.inventory.facts import ReplicaState, Verdict
-from recovery.inventory.models import Database, Replica
+from recovery.inventory.facts import Verdict
+from recovery.inventory.models import Replica
 
 HEARD = frozenset({Verdict.ALIVE, Verdict.SUSPECT})
 Doubts = tuple[tuple[str, str], ...]
@@ -38,19 +38,15 @@ def mates_of(holder: Replica, members: Iterable[Replica]) -> list[Replica]:
 
 def doubts(fleet: Fleet) -> Mapping[UUID, Doubts]:
     """Of every database: the replica that is in doubt, and a sentence."""
-    rows = Replica.objects.exclude(state=ReplicaState.RETIRED)
-    members: dict[UUID, list[Replica]] = {}
-    for row in rows.select_related("host__datacenter", "database").order_by("number"):
-        members.setdefault(row.database_id, []).append(row)
     leases = {row.database_id: row for row in Lease.objects.all()}
     left = Failover.objects.exclude(phase__in=sorted(ENDED))
     sources = {row.database_id: (row.source_id, row.old_epoch) for row in left}
     found = {}
-    for database in Database.objects.all():
+    for database in fleet.bases.rows.values():
         key, epoch = sources.get(database.pk, (None, 0))
         if database.primary_id is not None:
             key, epoch = database.primary_id, database.epoch
-        there = members.get(database.pk, [])
+        there = fleet.bases.replicas[database.pk]
         holder = next((one for one in there if one.pk == key), None)
         if holder is not None and holder.host.verdict not in HEARD:
             found[database.pk] = _doubts(fleet, holder, epoch, there, leases.get(database.pk))

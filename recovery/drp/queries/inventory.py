@@ -22,8 +22,8 @@ from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
 from recovery.drp.queries.seeing import fleet_once
-from recovery.inventory.facts import SEATED, DatabaseState, ReplicaState, Role
-from recovery.inventory.models import Application, Database, Datacenter, Placement, Replica
+from recovery.inventory.facts import SEATED, DatabaseState
+from recovery.inventory.models import Application, Database, Datacenter, Placement
 
 
 def inventory(realm: Realm = "production") -> Inventory:
@@ -70,13 +70,7 @@ def _databases() -> tuple[DatabaseSight, ...]:
     known = {fact.name: fact for site in fleet.sites for fact in fleet.databases(site)}
     lost = set(lost_sites(fleet))
     doubted = doubts(fleet)
-    rows = Database.objects.exclude(state=DatabaseState.MAKING).select_related(
-        "datacenter", "primary__host__datacenter"
-    )
-    standbys: dict[object, set[str]] = {}
-    members = Replica.objects.filter(role=Role.STANDBY, state=ReplicaState.MEMBER)
-    for database, site in members.values_list("database", "host__datacenter__name"):
-        standbys.setdefault(database, set()).add(site)
+    bases = fleet.bases
     return tuple(
         DatabaseSight(
             id=str(row.pk),
@@ -85,14 +79,15 @@ def _databases() -> tuple[DatabaseSight, ...]:
             plan=row.plan,
             priority=row.priority,
             epoch=row.epoch,
-            standbys=frozenset(standbys.get(row.pk, ())),
+            standbys=frozenset(bases.archived[row.pk].standbys),
             restorable=_restorable(known.get(row.name)),
             restore_loses=_restore_loses(known.get(row.name)) if _home(row) in lost else None,
             is_unreadable=_is_unreadable(known.get(row.name)),
             copies=_copies(known.get(row.name)) if _home(row) in lost else (),
             doubts=doubted.get(row.pk, ()),
         )
-        for row in rows
+        for row in bases.rows.values()
+        if row.state != DatabaseState.MAKING
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Sum
 
 from recovery.access.actions import ROLES
 from recovery.backups.queries import database_facts
@@ -14,10 +15,11 @@ from recovery.drp.approvals.proofs import pins
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.queries.people import database_now, people_of
-from recovery.drp.queries.world import world
+from recovery.drp.queries.world import hosts_now
 from recovery.drp.runbooks.lint import PROVEN_DUE, Finding, LintFacts, lint
 from recovery.drp.runbooks.reading import reread_runbook
-from recovery.inventory.models import Datacenter
+from recovery.inventory.facts import SEATED
+from recovery.inventory.models import Datacenter, Placement
 
 SIGNS = frozenset({"approver", "admin"})
 """Roles that are asked for signatures: who has no pinned key cannot be counted on."""
@@ -74,12 +76,12 @@ def _drilled(name: str) -> date | None:
 
 def _room() -> dict[str, float]:
     """Of each datacenter, which share of what it holds would fit into all the others together."""
-    found = {}
+    seats = Placement.objects.filter(state__in=sorted(SEATED), application__copies__gt=0)
+    held = seats.order_by().values_list("host__datacenter__name").annotate(Sum("memory_mib"))
+    needs, hosts, found = dict(held), hosts_now(), {}
     for site in Datacenter.objects.order_by("name").values_list("name", flat=True):
-        there = world(site, "")
-        needs = sum(one.needs for one in there.services)
-        free = sum(one.free for one in there.hosts if one.site != site and one.is_heard)
-        found[site] = min(1.0, free / needs) if needs else 1.0
+        free = sum(one.free for one in hosts if one.site != site and one.is_heard)
+        found[site] = min(1.0, free / needs[site]) if needs.get(site) else 1.0
     return found
 
 

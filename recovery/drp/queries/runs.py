@@ -28,6 +28,7 @@ from recovery.drp.queries.approvals import (
 )
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.inventory import inventory, production_keys
+from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now, people_of
 from recovery.drp.queries.promoted import has_begun, promoted_epochs
 from recovery.drp.queries.seeing import refuse_into
@@ -187,12 +188,11 @@ def _back(plan: Plan) -> Back | None:
         choice: frozenset(move.target.id for move in plan.moves if move.choice == choice)
         for choice in (KEEP, EXPORT)
     }
-    return back_of(
-        plan.origin,
-        out_of=plan.lost.name,
-        into=plan.into.name,
-        keep=chosen[KEEP],
-        export=chosen[EXPORT],
+    keep, export = chosen[KEEP], chosen[EXPORT]
+    way = (plan.origin, plan.lost.name, plan.into.name)
+    return once(
+        ("back", *way, keep, export),
+        lambda: back_of(way[0], out_of=way[1], into=way[2], keep=keep, export=export),
     )
 
 

@@ -49,7 +49,7 @@ def _read(lost: str, into: str, is_given_up: bool) -> World:
     return World(
         lost=lost,
         into=into,
-        hosts=_hosts(),
+        hosts=hosts_now(),
         services=(*_databases(lost, is_given_up), *_applications(lost)),
         blind=blind_reason(),
         frozen=_frozen(),
@@ -85,7 +85,8 @@ def _frozen() -> str:
     return pause_reason() or "; ".join(row.said for row in standing_freezes())
 
 
-def _hosts() -> tuple[HostLook, ...]:
+def hosts_now() -> tuple[HostLook, ...]:
+    """With the memory that nobody sits on."""
     seats = Placement.objects.filter(state__in=sorted(SEATED)).values("host")
     taken: dict[UUID, int] = dict(seats.annotate(mib=Sum("memory_mib")).values_list("host", "mib"))
     return tuple(

@@ -15,8 +15,11 @@ from recovery.drp.actions.looks import look_at_runbooks, watch_findings
 from recovery.drp.models import RunbookVersion
 from recovery.drp.plan import digest_of
 from recovery.drp.press import Press
+from recovery.drp.queries.linting import lint_facts
+from recovery.drp.queries.world import world
 from recovery.drp.reports.models import RunbookLook
 from tests.actions.drp.ground import Ground, short_runbook
+from tests.support.fleet import lose, make_fleet, seat
 
 HOUR = timedelta(hours=1)
 DORA, EMIL = Actor("person", "dora"), Actor("person", "emil")
@@ -120,3 +123,26 @@ def test_what_was_compared_with_another_version_or_is_no_draft_is_refused(ground
     with pytest.raises(Refused, match="cannot go from retired to active"):
         actions.activate_runbook(runbook=draft, actor=DORA, reason="x", now=ground.now, over=1)
     assert RunbookVersion.objects.get(number=1).state == "active"
+
+
+@pytest.mark.django_db
+def test_a_datacenters_room_is_what_the_others_have_for_what_it_holds() -> None:
+    fleet = make_fleet(copies=3)
+    shop = fleet.application.containers.order_by("ordinal")
+    for container, name in zip(shop, ("par1-r1-h1", "par1-r2-h1", "osu2-r1-h1"), strict=True):
+        seat(container, fleet.hosts[name])
+
+    def room() -> dict[str, float]:
+        found = dict(lint_facts(RunbookVersion(name="none")).room)
+        for site, share in found.items():
+            there = world(site, "")
+            needs = sum(one.needs for one in there.services)
+            free = sum(one.free for one in there.hosts if one.site != site and one.is_heard)
+            assert share == (min(1.0, free / needs) if needs else 1.0), "as its world says"
+        return found
+
+    assert room() == {"PAR1": 1.0, "OSU2": 1.0, "MRS1": 1.0}
+    for name, host in fleet.hosts.items():
+        if not name.startswith("par1"):
+            lose(host)
+    assert room() == {"PAR1": 0.0, "OSU2": 1.0, "MRS1": 1.0}
