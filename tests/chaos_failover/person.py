@@ -26,7 +26,7 @@ class Person(person.Person):
     unblocked: int = 0
 
     def __post_init__(self) -> None:
-        self.stack = Stack(self.stack.running, self.stack.env, self.stack.token)
+        self.stack = Stack(self.stack.running, self.stack.env, self.stack.tokens)
 
     def __exit__(
         self,

@@ -57,7 +57,7 @@ class Striker:
     _error: BaseException | None = None
 
     def start(self) -> None:
-        self.stack = Stack(self.stack.running, self.stack.env, self.stack.token)
+        self.stack = Stack(self.stack.running, self.stack.env, self.stack.tokens)
         self._look()
         name = f"schedule {self.schedule.number}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

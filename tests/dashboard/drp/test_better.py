@@ -158,6 +158,7 @@ def test_the_head_of_a_run_has_its_plans_figure_and_says_what_was_decided_on(
     assert 'worst is <span class="id">notes</span>, as its plan quotes it</dd>' in text
     line = LossLine("notes", timedelta(minutes=26), is_all=False, at=None, source="replica 1")
     monkeypatch.setattr("recovery.drp.views.runs.losses_of", lambda row: (line,))
-    head = plain(client("bruno").get(where).content.decode()).split("Data at risk")[1]
+    text = plain(client("bruno").get(where).content.decode()).replace("\N{NO-BREAK SPACE}", " ")
+    head = text.split("Data at risk")[1]
     assert head.split("</dd>")[0].endswith("40 min")
     assert "decided on</a> as 26 min</dd>" in head

@@ -71,8 +71,8 @@ def test_what_this_run_has_taken_already_is_not_told(how: dict[str, object]) -> 
     assert found((notes(THIRD),), (notes(FIRST),), **how) == ()
 
 
-def orders(*copies: CopySight, **changes: object) -> DatabaseSight:
-    return database("orders", copies=copies, restorable=None, **changes)
+def orders(*copies: CopySight) -> DatabaseSight:
+    return database("orders", copies=copies, restorable=None)
 
 
 def held(site: str, lost: timedelta | None) -> CopySight:
@@ -111,5 +111,5 @@ def test_of_two_that_go_as_far_the_one_is_named_that_moves_no_plan() -> None:
 def test_what_loses_nothing_is_never_better(mode: Mode) -> None:
     realm = "drill" if mode is Mode.DRILL else "production"
     was, now = (inventory(realm=realm, databases=(notes(one),)) for one in (THIRD, FIRST))
-    plans = [plan(mode=mode, there=there) for there in (was, now)]
-    assert better(*plans, now, ended=(), ours=()) == ()
+    old, new = (plan(mode=mode, there=there) for there in (was, now))
+    assert better(old, new, now, ended=(), ours=()) == ()

@@ -1,0 +1,1 @@
+"""What a form refuses: with which code, and what it keeps."""
