@@ -57,7 +57,7 @@ def prepare(ground: Ground, decision: Decision, who: str = "amelie") -> Run:
 
 
 def test_a_run_follows_a_decision_about_its_own_datacenter_for_good(ground: Ground) -> None:
-    other, own = decide(ground, "OSU2"), decide(ground, "PAR1")
+    other, own = decide(ground, "MRS1"), decide(ground, "PAR1")
     with (
         pytest.raises(IntegrityError, match="not to recover this datacenter"),
         transaction.atomic(),
