@@ -178,8 +178,9 @@ def doubtful(eyes: Eyes) -> list[HostSight]:
 
 def unseen(eyes: Eyes) -> list[HostSight]:
     """Of the silent hosts those that were looked at least recently: no more than one tick may ask
-    about, for while we are blind they may be all, and none where nobody is heard who could look."""
-    if not eyes.heard.any():
+    about, for while we are blind they may be all. None where nobody is heard who could look, or
+    where we have only just begun (B3): looks of before that would be old evidence."""
+    if eyes.blind.starting or eyes.blind.is_grace or not eyes.heard.any():
         return []
     hosts, looked = eyes.scene.roster.hosts, eyes.memory.looked
     silent = np.flatnonzero(eyes.silence >= eyes.policy.look_after).tolist()

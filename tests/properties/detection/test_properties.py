@@ -179,12 +179,17 @@ def settled(scene: Scene) -> Memory:
 
 
 @given(scenes())
-def test_blind_or_just_started_means_no_change_and_no_look(scene: Scene) -> None:
+def test_blind_or_just_started_means_no_change_and_only_who_is_heard_looks(scene: Scene) -> None:
+    ages = dict(zip(scene.sights.hosts, scene.sights.ages.tolist(), strict=True))
     for memory in (settled(scene), Memory.fresh(498.0)):
         decision = decide(scene, memory, POLICY, 500.0)
         if decision.blind:
             assert not decision.changes
-            assert not decision.looks
+            began = decision.blind.starting or decision.blind.is_grace
+            assert not (began and decision.looks)
+            assert len(decision.looks) <= POLICY.looks_per_tick
+            asked = {observer for look in decision.looks for observer in look.observers}
+            assert all(ages[observer] < POLICY.suspect_after for observer in asked)
     assert decide(scene, Memory.fresh(498.0), POLICY, 500.0).blind
 
 
