@@ -145,7 +145,8 @@ class Listing:
     came: dict[str, datetime] = field(default_factory=dict)
 
     def add(self, found: Part | ManifestName | Chunk | History, info: ObjectInfo) -> None:
-        self.sizes[info.name], self.came[info.name] = info.size, info.modified
+        self.sizes[info.name] = info.size
+        self.came[info.name] = max(info.modified, self.came.get(info.name, info.modified))
         match found:
             case ManifestName():
                 self.manifests.append(found)
