@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from recovery.core.clock import system
+from recovery.engines import children
 from tests.needs import needs
 from tests.support.databases import Database
 from tests.support.own import free_port
@@ -117,9 +118,13 @@ def test_what_dies_comes_back(var: Path, name: str) -> None:
 def test_a_second_up_on_the_same_folder_is_refused_and_the_first_goes_on(var: Path) -> None:
     env = environment(var)
     with started(var, env) as first:
+        before = first.status()["processes"]
         with started(var, env, wait=False) as second:
             assert second.process.wait(20) == 1
             assert f"already runs on {var} (process {first.process.pid})" in second.said
+        assert before
+        assert all(children.created(each["pid"]) == each["created"] for each in before)
+        assert "SIGKILL" not in first.said
         reset = [sys.executable, "deploy/reset.py"]
         refused = subprocess.run(
             reset, cwd=ROOT, env=env, capture_output=True, text=True, check=False

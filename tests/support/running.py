@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from recovery.core.clock import system
-from recovery.engines import leftovers
+from recovery.engines import children, leftovers
 from recovery.engines.edge.doors import SIZE
-from recovery.engines.state import State
+from recovery.engines.state import AlreadyRunning, State
 from tests.support import own
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,5 +100,17 @@ def started(folder: Path, env: Mapping[str, str], *, wait: bool = True) -> Itera
         try:
             process.wait(40)
         finally:
-            for pid in running.processes():
-                psutil.Process(pid).kill()
+            process.kill()
+            process.wait(10)
+            _end_what_is_left(running.state)
+
+
+def _end_what_is_left(state: State) -> None:
+    """Kill what carries the folder's mark, unless another start holds the folder."""
+    try:
+        lock = state.take_lock()
+    except (AlreadyRunning, FileNotFoundError):
+        return
+    with lock:
+        for pid in leftovers.find(state.folder):
+            children.signal_quietly(pid, signal.SIGKILL)
