@@ -70,14 +70,14 @@ def scene_of(screen: Screen) -> Scene:
 
 
 def _silent(screen: Screen) -> tuple[Silent, ...]:
-    """Of which nobody stands by a word yet."""
+    """Of which nobody stands by a word yet, nor is any host of it seen alive."""
     if not screen.silent_sites:
         return ()
     words = {one.site: one for one in screen.vouches}
     return tuple(
         Silent(one.site, one.hosts, words[one.site].by if one.site in words else "")
         for one in screen.silent_sites
-        if one.site not in words or not words[one.site].stands
+        if not one.alive and (one.site not in words or not words[one.site].stands)
     )
 
 

@@ -161,9 +161,16 @@ def _word(screen: Screen, key: str) -> LossVouchView | None:
 def _vouching(screen: Screen, key: str) -> Context | None:
     """While nobody sees it: whoever knows more than Tocsin says so, and another one, too."""
     word = _word(screen, key)
-    if any(one.site == key for one in screen.silent_sites) and not (word and word.stands):
-        return {"vouching": True, "site": key, "word": word, "over": disproved(key)}
-    return None
+    silent = next((one for one in screen.silent_sites if one.site == key), None)
+    if silent is None or (word and word.stands):
+        return None
+    return {
+        "vouching": True,
+        "site": key,
+        "word": word,
+        "over": disproved(key),
+        "alive": silent.alive,
+    }
 
 
 def _behind(screen: Screen, key: str) -> Context | None:

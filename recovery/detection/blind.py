@@ -19,11 +19,16 @@ def says_the_same(told: Sequence[str], reasons: Sequence[str]) -> bool:
 
 
 def blindness(
-    vantage: Vantage, heard: Mapping[str, int], watched: Mapping[str, int], policy: Policy
+    vantage: Vantage,
+    heard: Mapping[str, int],
+    watched: Mapping[str, int],
+    policy: Policy,
+    living: Mapping[str, str] | None = None,
 ) -> Blindness:
     """Every reason for hands off. `heard` of `watched` hosts per datacenter sent heartbeats lately.
 
-    `watched` leaves out hosts that were given up longer ago than the guard's window.
+    `watched` leaves out hosts that were given up longer ago than the guard's window; `living`:
+    datacenters that others see alive, with how.
     """
     reasons = [
         *_stale_digests(vantage, policy),
@@ -37,7 +42,10 @@ def blindness(
     if not reasons and left > 0:
         said = f"We look afresh: {left:.1f} s until we judge again."
         return Blindness((said,), True, left, is_late=afresh <= 0)
-    return Blindness(tuple(reasons), starting=vantage.watching < policy.start_patience)
+    cut = {site: how for site, how in (living or {}).items() if not heard.get(site)}
+    if reasons:
+        reasons += [f"Nobody of {site} is heard, yet others see it alive." for site in sorted(cut)]
+    return Blindness(tuple(reasons), starting=vantage.watching < policy.start_patience, living=cut)
 
 
 def _stale_digests(vantage: Vantage, policy: Policy) -> list[str]:

@@ -149,7 +149,7 @@ def _doubt(
         return
     say = actions.tell_blind if brake.blind_at else actions.go_blind
     with control.deciding(actor.epoch):
-        say(reasons=blind.reasons, actor=actor, now=now)
+        say(reasons=blind.reasons, living=blind.living, actor=actor, now=now)
     watch.doubted = monotonic
 
 

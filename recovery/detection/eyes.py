@@ -60,7 +60,8 @@ class Scene:
 class Eyes:
     """One instant: who is silent for how long, who is heard, and whether to believe it.
 
-    `refuted`: of the datacenters that people vouch are lost, those that live, and how that is seen.
+    `living`: of the datacenters of which nobody is heard, or that people vouch are lost, those that
+    live all the same, and how that is seen.
     """
 
     scene: Scene
@@ -71,7 +72,12 @@ class Eyes:
     heard: NDArray[np.bool_]
     census: Census
     blind: Blindness
-    refuted: Mapping[str, str] = field(default_factory=dict)
+    living: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def refuted(self) -> dict[str, str]:
+        """Of the datacenters that people vouch are lost, those that live."""
+        return {site: how for site, how in self.living.items() if site in self.scene.vouched}
 
 
 def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
@@ -94,10 +100,10 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
         since_gap=now - memory.gap_at,
         anchors=sights.anchors,
     )
-    refuted = _refuted(scene, silence, heard, policy)
-    watched = _watched(scene, heard, frozenset(refuted), policy)
-    blind = blindness(vantage, census.heard, watched, policy)
-    return Eyes(scene, memory, policy, now, silence, heard, census, blind, refuted)
+    living = _living(scene, silence, heard, census, policy)
+    watched = _watched(scene, heard, frozenset(living), policy)
+    blind = blindness(vantage, census.heard, watched, policy, living)
+    return Eyes(scene, memory, policy, now, silence, heard, census, blind, living)
 
 
 def _known_boots(scene: Scene, memory: Memory, heard: NDArray[np.bool_]) -> Boots:
@@ -121,36 +127,43 @@ def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
     )
 
 
-def _refuted(
-    scene: Scene, silence: Floats, heard: NDArray[np.bool_], policy: Policy
+def _living(
+    scene: Scene, silence: Floats, heard: NDArray[np.bool_], census: Census, policy: Policy
 ) -> dict[str, str]:
-    """Where somebody said that nothing is left, and a host is heard, or a peer that is heard sees
-    one alive: a sentence that says so."""
+    """Where nobody is heard, or somebody said that nothing is left, and yet a host is heard, or a
+    peer that is heard sees one alive: a sentence that says so."""
     roster, found = scene.roster, dict[str, str]()
-    if not scene.vouched:
-        return found
-    for at, place in enumerate(roster.datacenters):
-        if place not in scene.vouched or place in found:
-            continue
-        if heard[at]:
-            found[place] = f"{roster.names[at]} is heard."
+    codes = {
+        code: place
+        for code, place in enumerate(roster.places)
+        if place in scene.vouched or not census.heard[place]
+    }
+    for code, place in codes.items():
+        if census.heard[place]:
+            first = int(np.flatnonzero(heard & (roster.place_codes == code))[0])
+            found[place] = f"{roster.names[first]} is heard."
+    for host, looks in scene.sights.seen.items() if codes else ():
+        at = roster.index.get(host)
+        place = codes.get(int(roster.place_codes[at])) if at is not None else None
+        if at is None or place is None or place in found:
             continue
         newest = min(float(silence[at]), policy.evidence_max_age)
-        for look in scene.sights.seen.get(roster.hosts[at], ()):
+        for look in looks:
             by = roster.index.get(look.observer)
             lives = look.kernel in LIVING or look.answering > 0
             if lives and look.age < newest and by is not None and heard[by]:
                 found[place] = f"{roster.names[by]} sees {roster.names[at]} alive."
+                break
     return found
 
 
 def _watched(
-    scene: Scene, heard: NDArray[np.bool_], refuted: frozenset[str], policy: Policy
+    scene: Scene, heard: NDArray[np.bool_], living: frozenset[str], policy: Policy
 ) -> dict[str, int]:
     """Hosts whose heartbeat is expected: not of those given up long ago, nor of a datacenter that
     people vouch is lost. Where nobody at all is heard that is us, whoever says what."""
     roster = scene.roster
-    gone = scene.vouched - refuted if heard.any() else frozenset()
+    gone = scene.vouched - living if heard.any() else frozenset()
     expected = np.ones(len(roster.hosts), dtype=np.bool_)
     for host, stands in scene.standing.items():
         at = roster.index.get(host)

@@ -5,6 +5,7 @@ Every span is in seconds on a monotonic clock; nothing here knows the time of da
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -256,13 +257,15 @@ class Blindness:
     """Hands off: why we don't trust our eyes. `starting`: only because we began a moment ago.
 
     With `seconds_left` nothing else is wrong: everybody is heard and a grace runs out (B3).
-    `is_late`: it runs for no other reason than late ticks of our own.
+    `is_late`: it runs for no other reason than late ticks of our own. `living`: datacenters of
+    which nobody is heard and that others see alive, with how.
     """
 
     reasons: tuple[str, ...] = ()
     starting: bool = False
     seconds_left: float = 0.0
     is_late: bool = False
+    living: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_grace(self) -> bool:

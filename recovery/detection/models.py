@@ -52,7 +52,9 @@ class Situation(Guarded):
 
 
 class Brake(Guarded):
-    """One row: whether automation is paused by a person, and whether we are blind."""
+    """One row: whether automation is paused by a person, and whether we are blind.
+
+    `living`: datacenters of which nobody was heard then and that others saw alive: name → how."""
 
     TYPE: ClassVar[str] = "brake"
 
@@ -62,6 +64,7 @@ class Brake(Guarded):
     pause_reason = models.TextField(blank=True)
     blind_at = models.DateTimeField(null=True)
     blind_reasons = models.JSONField(default=list)
+    living = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(name="brake"), name="one_brake")]

@@ -152,6 +152,7 @@ def silences(now: datetime) -> dict[str, Silence]:
         site: tuple(name for name, is_heard, _ in of if is_heard) for site, of in found.items()
     }
     every = sum(len(names) for names in heard.values())
+    living = brake().living
     return {
         site: Silence(
             site=site,
@@ -159,6 +160,7 @@ def silences(now: datetime) -> dict[str, Silence]:
             heard=heard[site],
             down=sum(is_down for *_, is_down in hosts),
             elsewhere=every - len(heard[site]),
+            alive=living.get(site, ""),
         )
         for site, hosts in found.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recovery.detection import queries
@@ -113,11 +113,12 @@ def disproved(site: str) -> str:
 
 
 def silent_sites(now: datetime) -> tuple[Silence, ...]:
-    """Datacenters of which people may say that they are lost, since Tocsin cannot tell."""
+    """Datacenters of which nobody is heard while Tocsin is blind: people may say that they are
+    lost, but of one that others see `alive`."""
     if queries.blind_since() is None:
         return ()
     found = queries.silences(now).values()
-    return tuple(one for one in found if not refuse_vouch(one, is_blind=True))
+    return tuple(one for one in found if not refuse_vouch(replace(one, alive=""), is_blind=True))
 
 
 def why_no_vouch(site: str, now: datetime) -> str:

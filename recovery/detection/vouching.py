@@ -2,7 +2,7 @@
 
 Invariants: it is about a datacenter of which nobody hears, while somebody elsewhere is heard; it
 changes how many hosts are expected, never a verdict; one host of it that is heard, or that a peer
-sees alive, ends it.
+sees alive, ends it, and keeps it from being taken.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ VOUCH_MOVES: Mapping[str, frozenset[str]] = {
 @dataclass(frozen=True, slots=True)
 class Silence:
     """A datacenter by its agents' own words: of its `hosts` these are `heard`, by name, and `down`
-    are given up. `elsewhere`: how many hosts of other datacenters are heard."""
+    are given up. `elsewhere`: how many hosts of other datacenters are heard; `alive`: how one of
+    those saw it live, lately; empty: none did."""
 
     site: str
     hosts: int
     heard: tuple[str, ...]
     down: int
     elsewhere: int
+    alive: str = ""
 
 
 def refuse_vouch(silence: Silence, *, is_blind: bool) -> str:
@@ -48,13 +50,21 @@ def refuse_vouch(silence: Silence, *, is_blind: bool) -> str:
     site = silence.site
     if not is_blind:
         return f"Tocsin sees: if {site} is lost it judges that by itself, and rings."
-    if not silence.hosts:
-        return f"{site} has no host that ever lived."
-    if silence.heard:
-        few = ", ".join(silence.heard[:4]) + (", …" if len(silence.heard) > 4 else "")
-        return f"{len(silence.heard)} of {silence.hosts} hosts of {site} are heard ({few})."
-    if silence.down == silence.hosts:
-        return f"Every host of {site} is given up already; 2 minutes later none is expected."
-    if not silence.elsewhere:
-        return "No host of any other datacenter is heard: that is us, and nobody’s word changes it."
-    return ""
+    few = ", ".join(silence.heard[:4]) + (", …" if len(silence.heard) > 4 else "")
+    against = (
+        (not silence.hosts, f"{site} has no host that ever lived."),
+        (
+            bool(silence.heard),
+            f"{len(silence.heard)} of {silence.hosts} hosts of {site} are heard ({few}).",
+        ),
+        (
+            silence.down == silence.hosts,
+            f"Every host of {site} is given up already; 2 minutes later none is expected.",
+        ),
+        (
+            not silence.elsewhere,
+            "No host of any other datacenter is heard: that is us, and nobody’s word changes it.",
+        ),
+        (bool(silence.alive), f"{site} lives, and is only not heard: {silence.alive}"),
+    )
+    return next((why for holds, why in against if holds), "")

@@ -18,9 +18,16 @@ from recovery.traffic.timeline import Rate
 
 
 def open_outage(
-    *, application: UUID, started_at: datetime, cause: str, actor: Actor, now: datetime
+    *,
+    application: UUID,
+    started_at: datetime,
+    cause: str,
+    actor: Actor,
+    now: datetime,
+    is_seen: bool = True,
 ) -> Outage:
-    """Users get no answer from this application: since when, and what the edge said."""
+    """Users get no answer from this application: since when, and what the edge said. `is_seen`
+    false: nobody saw it answer before, so it may have begun earlier."""
     with transaction.atomic():
         there = Outage.objects.filter(application=application, state=OutageState.OPEN).first()
         if there is not None:
@@ -28,6 +35,7 @@ def open_outage(
         outage = Outage(
             application_id=application,
             started_at=started_at,
+            is_begin_seen=is_seen,
             cause=cause[:500],
             incident_id=queries.incident_of(application),
         )

@@ -22,6 +22,8 @@ class Outage(Guarded):
     )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    is_begin_seen = models.BooleanField(default=True)
+    """False: nobody saw it answer just before, so it may have begun earlier."""
     is_end_seen = models.BooleanField(default=True)
     """False: it could not be asked any more then, and lasted at least until then."""
     cause = models.TextField(blank=True)

@@ -107,6 +107,7 @@ def write(told: list[Told], sight: Sight, clock: Clock) -> tuple[Target, ...]:
                 application=item.application,
                 started_at=item.at,
                 cause=item.change.detail,
+                is_seen=item.change.seen,
                 actor=ACTOR,
                 now=now,
             )

@@ -20,10 +20,12 @@ HOLE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The application stopped answering; `at` is monotonic."""
+    """The application stopped answering; `at` is monotonic. `seen` false: nobody had seen it answer
+    a moment before, so it may have begun earlier."""
 
     at: float
     detail: str
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Timeline:
     seen_since: float | None = None
     """Since when every moment lies between two answers that say yes or no."""
     seen_at: float = 0.0
+    last_said: Answer = Answer.UNKNOWN
+    """The newest answer that says yes or no, while it is no older than a hole."""
     sent: deque[float] = field(default_factory=deque)
     arrived: dict[float, Probe] = field(default_factory=dict)
     recent: deque[Probe] = field(default_factory=deque)
@@ -88,14 +92,14 @@ class Timeline:
             self.recent.popleft()
         if probe.answer is not Answer.UNKNOWN:
             if self.seen_since is None or probe.sent - self.seen_at > HOLE:
-                self.seen_since = probe.sent
-            self.seen_at = probe.done
+                self.seen_since, self.last_said = probe.sent, Answer.UNKNOWN
+            self.seen_at, before, self.last_said = probe.done, self.last_said, probe.answer
         match probe.answer:
             case Answer.NO:
                 self.last_bad = probe.done
                 if not self.is_out:
                     self.is_out = True
-                    return [Began(probe.sent, probe.detail)]
+                    return [Began(probe.sent, probe.detail, seen=before is Answer.YES)]
             case Answer.YES if self.is_out:
                 self.is_out = False
                 return [Ended(probe.done)]

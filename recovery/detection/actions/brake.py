@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -67,13 +67,20 @@ def clear_pause(*, actor: Actor, reason: str, now: datetime) -> Brake:
     return brake
 
 
-def go_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
-    """We don't trust our eyes: a row, an incident and an alarm, and no verdict meanwhile."""
+def go_blind(
+    *,
+    reasons: Sequence[str],
+    living: Mapping[str, str] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Brake:
+    """We don't trust our eyes: a row, an incident and an alarm, and no verdict meanwhile. `living`:
+    datacenters of which nobody is heard and that others see alive, with how."""
     why = " ".join(reasons)
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
-            {"blind_at": now, "blind_reasons": list(reasons)},
+            {"blind_at": now, "blind_reasons": list(reasons), "living": dict(living or {})},
             action="blind",
             actor=actor,
             reason=why,
@@ -102,7 +109,13 @@ def go_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
     return brake
 
 
-def tell_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
+def tell_blind(
+    *,
+    reasons: Sequence[str],
+    living: Mapping[str, str] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Brake:
     """We are blind still, and for these reasons by now: since when stays, and nobody is rung."""
     why = " ".join(reasons)
     with transaction.atomic():
@@ -111,7 +124,7 @@ def tell_blind(*, reasons: Sequence[str], actor: Actor, now: datetime) -> Brake:
             raise Conflict("Tocsin is not blind.")
         brake = transitions.amend(
             brake,
-            {"blind_reasons": list(reasons)},
+            {"blind_reasons": list(reasons), "living": dict(living or {})},
             action="blind still",
             actor=actor,
             reason=why,
@@ -142,7 +155,7 @@ def see_again(*, vouched: Collection[str] = (), actor: Actor, now: datetime) -> 
     with transaction.atomic():
         brake = transitions.amend(
             _brake(actor=actor, now=now),
-            {"blind_at": None, "blind_reasons": []},
+            {"blind_at": None, "blind_reasons": [], "living": {}},
             action="sees again",
             actor=actor,
             reason=why,

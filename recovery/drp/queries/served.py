@@ -165,23 +165,18 @@ def _applications(keys: Sequence[UUID], window: Window) -> dict[str, dict[str, A
     if window.begin is None:
         return found
     pulses = {pulse.application_id: pulse for pulse in Pulse.objects.filter(application__in=keys)}
-    gaps: dict[UUID, list[GapFact]] = defaultdict(list)
-    out: dict[UUID, datetime] = {}
+    outages: dict[UUID, list[Outage]] = defaultdict(list)
     inside = Outage.objects.filter(application__in=keys, started_at__lte=window.ended_at)
     still = Q(ended_at=None) | Q(ended_at__gte=window.begin)
     for row in inside.filter(still).order_by("started_at"):
-        if row.ended_at is None:
-            out[row.application_id] = _began(gaps[row.application_id], row)
-        else:
-            began = _began(gaps[row.application_id], row)
-            gap = GapFact(began, row.ended_at, is_end_seen=row.is_end_seen)
-            gaps[row.application_id].append(gap)
+        outages[row.application_id].append(row)
     for pk in (UUID(key.partition(":")[2]) for key in found):
         pulse = pulses.get(pk)
+        gaps, out_since = gaps_of(outages.get(pk, ()))
         found[f"application:{pk}"] |= {
-            "gaps": tuple(gaps.get(pk, ())),
+            "gaps": gaps,
             "is_measured": pulse is not None and _is_watched(pulse.since, pulse.at, window),
-            "out_since": out.get(pk),
+            "out_since": out_since,
         }
     return found
 
@@ -192,11 +187,20 @@ def _is_watched(since: datetime | None, at: datetime, window: Window) -> bool:
     return since is not None and since <= window.begin and at >= window.ended_at - STALE
 
 
-def _began(gaps: list[GapFact], row: Outage) -> datetime:
-    """Whoever asked came back, and still nothing answered: that is one gap, not two."""
-    if gaps and not gaps[-1].is_end_seen and row.started_at - gaps[-1].ended <= STALE:
-        return gaps.pop().began
-    return row.started_at
+def gaps_of(outages: Iterable[Outage]) -> tuple[tuple[GapFact, ...], datetime | None]:
+    """Of one application's outages, oldest first: those that are over, and since when it is out.
+
+    Where whoever asked came back, however late, and met no answer first, that is one gap, not two.
+    """
+    gaps: list[GapFact] = []
+    for row in outages:
+        began = row.started_at
+        if gaps and not gaps[-1].is_end_seen and not row.is_begin_seen:
+            began = gaps.pop().began
+        if row.ended_at is None:
+            return tuple(gaps), began
+        gaps.append(GapFact(began, row.ended_at, is_end_seen=row.is_end_seen))
+    return tuple(gaps), None
 
 
 # ------------------------------------------------------------------ what happened meanwhile

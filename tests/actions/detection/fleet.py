@@ -66,11 +66,13 @@ def build_fleet(places: int = 3, racks: int = 2, per_rack: int = 2) -> list[Host
 
 @dataclass
 class Stage:
-    """A leading controller over this fleet; `silent` hosts send no heartbeats."""
+    """A leading controller over this fleet; `silent` hosts send no heartbeats, and those of them
+    that are `cut` off answer their peers."""
 
     hosts: Sequence[Host]
     clock: ManualClock = field(default_factory=lambda: ManualClock(START, 1000.0))
     silent: dict[str, float] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
     digest_age: float = 0.05
     epoch: int = 0
     watch: Watch = field(default_factory=lambda: Watch.begin(1000.0))
@@ -119,8 +121,9 @@ class Stage:
             witnesses = [one for one in self.hosts if one.name not in self.silent]
             age = now - since - 0.3
             if age > 0.8:
+                kernel = Kernel.ANSWERS if name in self.cut else Kernel.SILENT
                 seen[host.pk.hex] = [
-                    Seen(one.pk.hex, Kernel.SILENT, 0, 1, age % 2.0 + 0.1) for one in witnesses
+                    Seen(one.pk.hex, kernel, 0, 1, age % 2.0 + 0.1) for one in witnesses
                 ]
         return Sights(
             hosts=tuple(one.pk.hex for one in self.hosts),

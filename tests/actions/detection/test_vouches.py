@@ -16,6 +16,7 @@ from recovery.core.errors import Conflict, Forbidden, Missing, Refused, TocsinEr
 from recovery.detection import actions, queries
 from recovery.detection.cycle import Watch
 from recovery.detection.models import LossVouch
+from recovery.detection.screens import silent_sites
 from recovery.incidents.models import TimelineEntry
 from recovery.inventory.models import HostMemory
 from tests.actions.detection.fleet import PERSON, Stage, build_fleet
@@ -130,6 +131,26 @@ def test_the_first_host_that_is_heard_ends_it(stage: Stage) -> None:
     assert (row.state, row.end_reason) == ("over", "par1-01 is heard.")
     assert Alarm.objects.get(key=f"vouched:{row.pk}").state == "ended"
     assert LossVouch.objects.get(datacenter__name="PAR2").state == "standing"
+
+
+def test_of_a_datacenter_that_peers_see_alive_no_word_is_taken_while_they_do(stage: Stage) -> None:
+    stage.cut = set(PAR1)
+    stage.run(6.0)
+    par1, par2 = silent_sites(stage.clock.now())
+    assert par1.alive.startswith("par0-")
+    assert par1.alive.endswith("alive.")
+    assert par2.alive == ""
+    assert queries.blind_reason().endswith("Nobody of PAR1 is heard, yet others see it alive.")
+    told = TimelineEntry.objects.filter(kind="blind still").count()
+    with pytest.raises(Refused, match="PAR1 lives, and is only not heard: par0-"):
+        ask(stage)
+    ask(stage, "PAR2")
+    stage.run(20.0)
+    assert TimelineEntry.objects.filter(kind="blind still").count() == told
+    stage.cut.clear()
+    stage.run(12.0)
+    assert [one.alive for one in silent_sites(stage.clock.now())] == ["", ""]
+    vouch(stage, "PAR1")
 
 
 def test_one_person_takes_it_back_and_its_hosts_are_expected_again(stage: Stage) -> None:

@@ -86,6 +86,22 @@ def test_a_peer_that_is_heard_and_sees_it_alive_ends_it_too(look: Seen, is_refut
     assert bool(seen.blind) is is_refuted
 
 
+@pytest.mark.parametrize("vouched", [frozenset(), frozenset({"A", "B"})], ids=["no word", "words"])
+def test_who_is_blind_says_which_silent_datacenter_others_see_alive(
+    vouched: frozenset[str],
+) -> None:
+    look = Seen("c1", Kernel.ANSWERS, 0, 0, 1.0)
+    seen = eyes(THREE, of("A", "B"), vouched, {"b3": [look], "c2": [look]})
+    assert dict(seen.blind.living) == {"B": "c1 sees b3 alive."}
+    assert seen.blind.reasons[-1] == "Nobody of B is heard, yet others see it alive."
+    assert not any("Nobody of A" in why for why in seen.blind.reasons)
+
+
+def test_who_sees_needs_no_such_reason() -> None:
+    look = Seen("c1", Kernel.ANSWERS, 0, 0, 1.0)
+    assert not eyes(THREE, of("B"), frozenset(), {"b3": [look]}).blind
+
+
 def test_where_nobody_at_all_is_heard_it_is_us_whoever_says_what() -> None:
     alone = eyes(THREE, of("A", "B", "C"), frozenset(PLACES))
     assert "that is us" in alone.blind.reasons[0]
@@ -134,6 +150,11 @@ QUIET = Silence("B", hosts=4, heard=(), down=0, elsewhere=4)
         (Silence("B", 4, ("b2",), 0, 4), True, "1 of 4 hosts of B are heard (b2)"),
         (Silence("B", 4, (), 4, 4), True, "given up already"),
         (Silence("B", 4, (), 0, 0), True, "that is us"),
+        (
+            Silence("B", 4, (), 0, 4, "c1 sees b3 alive."),
+            True,
+            "B lives, and is only not heard: c1",
+        ),
     ],
 )
 def test_a_word_is_refused_with_its_reason(silence: Silence, is_blind: bool, why: str) -> None:

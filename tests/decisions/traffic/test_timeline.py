@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from recovery.traffic.facts import Answer, Probe
 from recovery.traffic.timeline import Began, Change, Ended, Timeline
 
@@ -26,7 +28,7 @@ def test_an_outage_runs_from_the_first_unanswered_probe_to_the_next_answer() -> 
 
 def test_an_answer_that_overtakes_a_failure_still_ends_it() -> None:
     probes = [(0.0, 1.1, NO), (0.25, 0.3, YES)]
-    assert play(Timeline(), *probes) == [Began(0.0, "no"), Ended(0.3)]
+    assert play(Timeline(), *probes) == [Began(0.0, "no", seen=False), Ended(0.3)]
 
 
 def test_nothing_is_said_before_the_earlier_probes_are_back() -> None:
@@ -41,8 +43,28 @@ def test_unknown_is_no_outage_and_ends_one_where_sight_ended() -> None:
     assert play(Timeline(), (0.0, 0.1, UNKNOWN), (0.25, 0.3, YES)) == []
     probes = [(0.0, 0.2, NO), (0.25, 0.4, NO), (0.5, 0.6, UNKNOWN), (0.75, 0.8, NO)]
     assert play(Timeline(), *probes) == [
-        Began(0.0, "no"), Ended(0.4, seen=False), Began(0.75, "no"),
+        Began(0.0, "no", seen=False), Ended(0.4, seen=False), Began(0.75, "no", seen=False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "is_seen"),
+    [
+        ([(0.0, 0.1, YES)], True),
+        ([(0.0, 0.1, YES), (0.5, 0.6, UNKNOWN)], True),
+        ([(0.0, 0.1, YES), (30.0, 30.1, UNKNOWN)], False),
+        ([], False),
+        ([(0.0, 0.1, YES), (0.5, 0.6, NO), (0.75, 0.8, UNKNOWN)], False),
+    ],
+    ids=["answered", "answered just before", "long ago", "never asked", "out already"],
+)
+def test_a_begin_is_seen_where_it_answered_a_moment_before(
+    before: list[tuple[float, float, Answer]], is_seen: bool
+) -> None:
+    timeline = Timeline()
+    play(timeline, *before)
+    at = before[-1][1] + 0.2 if before else 0.0
+    assert play(timeline, (at, at + 0.1, NO)) == [Began(at, "no", seen=is_seen)]
 
 
 def test_what_is_in_flight_while_the_prober_sleeps_tells_nothing() -> None:
