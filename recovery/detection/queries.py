@@ -219,6 +219,19 @@ def _databases_on(hosts: Collection[UUID]) -> list[tuple[UUID, str]]:
     return list(rows.order_by("name").values_list("pk", "name"))
 
 
+def stories_of_databases(hosts: Collection[str], since: datetime) -> list[Incident]:
+    """Of databases with a copy on these hosts (hex ids): incidents of their own that happened since
+    then and are not over."""
+    there = Replica.objects.filter(host__in=[UUID(host) for host in hosts])
+    keys = there.values_list("database", flat=True).distinct()
+    rows = Incident.objects.filter(
+        domain__in=[f"database:{key}" for key in keys],
+        state__in=sorted(UNRESOLVED),
+        happened_at__gte=since,
+    )
+    return list(rows.order_by("number"))
+
+
 def databases_said(hosts: Collection[str]) -> str:
     """The databases of these hosts (hex ids) in a sentence, primaries first (H6); or nothing."""
     rows = (

@@ -119,10 +119,9 @@ def _restart(facts: Facts, policy: Policy, wrong: str) -> Answer | None:
 
 def _await_host(facts: Facts, wrong: str) -> Answer:
     """H8: a starter database waits and says so; a person may redeploy it."""
-    if facts.database.state is not DatabaseState.WAITING:
-        said = f"{wrong} On the starter plan it waits for its host, or for a person's redeploy."
-        return Step(Act.AWAIT_HOST, said)
-    return Wait(f"{wrong} It waits for its host, or for a person's redeploy.")
+    said = f"{wrong} On the starter plan it waits for its host, or for a person's redeploy."
+    is_new = facts.database.state is not DatabaseState.WAITING
+    return Step(Act.AWAIT_HOST, said) if is_new else Wait(said)
 
 
 def _upkeep(facts: Facts, policy: Policy) -> Answer:
@@ -130,7 +129,10 @@ def _upkeep(facts: Facts, policy: Policy) -> Answer:
     if database.state is not DatabaseState.SERVING:
         if serves:
             return Step(Act.RESUME, "Its primary accepts writes.")
-        return Wait("It is being made." if database.state is DatabaseState.MAKING else "It waits.")
+        if database.state is DatabaseState.MAKING:
+            return Wait("It is being made.")
+        is_heard = facts.primary is not None and facts.primary.age <= policy.heard_within
+        return Wait("Its host is back, and it accepts no writes yet." if is_heard else "It waits.")
     if database.plan is Plan.STARTER or not serves:
         return Wait("Nothing to do.")
     kept = protect(facts, policy)

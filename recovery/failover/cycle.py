@@ -34,6 +34,7 @@ from recovery.failover.rounds.rows import Rows, read_rows
 from recovery.failover.rounds.turns import turns_of
 from recovery.failover.rounds.upkeep import keep_lease, keep_restoring
 from recovery.inventory.facts import DatabaseState
+from recovery.inventory.models import Database
 
 log = structlog.get_logger()
 MOST_STEPS = 8
@@ -187,6 +188,8 @@ class Turn:
                 wanted[condition.key] = condition
             if isinstance(answer, Ask):
                 self._explain(done.rows, key, answer)
+            if key in done.facts and _waits_alone(done.rows, key, answer):
+                self._say_anew(done.rows.databases[key], done.facts[key], answer.reason)
         standing_now = ringing.unended_keys()
         new = wanted.keys() - standing_now
         seen = {str(key) for key in done.answers}
@@ -217,6 +220,17 @@ class Turn:
                 standing.await_host(
                     database=row, actor=self.actor, reason=answer.reason, now=self.now
                 )
+
+    def _say_anew(self, row: Database, facts: Facts, reason: str) -> None:
+        """What served here waits for another reason once its host is back: who is heard is not
+        lost."""
+        primary = facts.primary
+        is_heard = primary is not None and primary.age <= self.watch.policy.heard_within
+        is_back = is_heard and row.routed_epoch == row.epoch and not self.around.blind
+        if not is_back or _same_words(row.state_reason, reason):
+            return
+        with control.deciding(self.actor.epoch):
+            standing.wait_otherwise(database=row, actor=self.actor, reason=reason, now=self.now)
 
 
 def _offers(failover: Failover, answer: Ask, now: datetime) -> list[Mapping[str, object]] | None:
@@ -266,15 +280,19 @@ def _condition(rows: Rows, key: UUID, answer: Answer, now: datetime) -> Conditio
     row = rows.databases[key]
     if row.adopting is not None and now - row.state_at < ADOPTED:
         return None
-    if (
-        row.state == DatabaseState.WAITING
-        and isinstance(answer, Wait)
-        and key not in rows.failovers
-    ):
+    if _waits_alone(rows, key, answer):
         return Condition(row, "waiting", answer.reason)
     if isinstance(answer, Step):
         return None
     return Condition(row, answer.alarm, answer.reason)
+
+
+def _waits_alone(rows: Rows, key: UUID, answer: Answer) -> bool:
+    """It is down and no failover is about it. That a pause or a freeze holds it as well is why, and
+    no other condition: a new leader finds it before it hears the host, and would ring anew."""
+    is_held = isinstance(answer, Ask) and answer.alarm == "held"
+    is_waiting = rows.databases[key].state == DatabaseState.WAITING and key not in rows.failovers
+    return is_waiting and (is_held or isinstance(answer, Wait))
 
 
 def _same_words(one: str, other: str) -> bool:

@@ -61,6 +61,8 @@ __all__ = [
     "withdraw_vouch",
 ]
 HELD = "held"
+TOGETHER = timedelta(minutes=1)
+"""A database that failed so long before its host fell silent, or later, failed with it."""
 
 
 def record_verdicts(
@@ -292,6 +294,7 @@ def _ring(
         reason=why,
         now=now,
     )
+    _join_databases(found, incident, actor=actor, now=now)
     databases = queries.databases_said(found.hosts)
     alarms.raise_alarm(
         key=f"{found.key}:{found.worst.value}",
@@ -306,6 +309,14 @@ def _ring(
         now=now,
     )
     return incident
+
+
+def _join_databases(found: Happening, incident: Incident, *, actor: Actor, now: datetime) -> None:
+    """A database that was seen to fail before its host was, as when we were blind: one disaster."""
+    since = now - timedelta(seconds=found.silence) - TOGETHER
+    for own in queries.stories_of_databases(found.hosts, since):
+        why = f"A host of it is lost with it: {found.sentence}."
+        incidents.join_incident(incident=own, into=incident, actor=actor, reason=why, now=now)
 
 
 def _as_sentence(clauses: str) -> str:

@@ -33,6 +33,12 @@ def await_host(*, database: Database, actor: Actor, reason: str, now: datetime) 
     )
 
 
+def wait_otherwise(*, database: Database, actor: Actor, reason: str, now: datetime) -> Database:
+    """It waits still, since when it did, and now for another reason."""
+    changes = {"state_reason": reason}
+    return _amend(database, changes, "waits still", actor=actor, reason=reason, now=now)
+
+
 def degrade_database(*, database: Database, actor: Actor, reason: str, now: datetime) -> Database:
     """From here on a write may be acknowledged by the primary alone, and nobody is promoted.
 

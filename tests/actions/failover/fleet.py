@@ -84,3 +84,14 @@ def make_pair(name: str = "orders", durability: Durability = Durability.SYNCHRON
     standby = copy(database, hosts["par1-r2-h1"], 2, Role.STANDBY)
     database.refresh_from_db()
     return Pair(database, (primary, standby), fleet)
+
+
+def make_starter(name: str = "notes") -> Pair:
+    """A database on the starter plan, alone in PAR1."""
+    fleet = make_fleet()
+    database = describe(
+        name, plan=Plan.STARTER, durability=Durability.ASYNCHRONOUS, profile=Profile.STANDARD
+    )
+    primary = copy(database, fleet.hosts["par1-r1-h1"], 1, Role.PRIMARY)
+    database.refresh_from_db()
+    return Pair(database, (primary,), fleet)
