@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from recovery.drp.facts import Mode
+from recovery.drp.facts import Kind, Mode
 from recovery.drp.plan import EXPORT, FOLLOWS, KEEP, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.planning.leaving import BY_HAND
 
@@ -90,6 +90,7 @@ def _steps(approved: Plan, now: Plan, ours: _Ours, ended: Collection[str]) -> It
         yield f"Step {name} is new in the runbook."
     for name, step in before.items():
         if name in after and name not in ended:
+            yield from _no_targets(step, after[name], now, ours)
             yield from _step(step, after[name], ours, _is_by_our_hand(name, now, ours))
 
 
@@ -99,14 +100,37 @@ def _is_by_our_hand(step: str, now: Plan, ours: _Ours) -> bool:
     return bool(found) and all(ours.touched(one.target.key) for one in found)
 
 
+def _no_targets(was: PlannedStep, then: PlannedStep, now: Plan, ours: _Ours) -> Iterator[str]:
+    """Each with why: whoever reads it has not seen what happened since."""
+    left = {target.key for wave in then.waves for target in wave}
+    for target in (target for wave in was.waves for target in wave):
+        if target.key not in left and not ours.touched(target.key):
+            why = _why_gone(was, target, now)
+            yield f"{was.id}: {target.name} is no target of it any more{why and f': {why}'}."
+
+
+def _why_gone(was: PlannedStep, target: Target, now: Plan) -> str:
+    key = (was.id, target.key)
+    if out := next((o.reason for o in now.left_out if (o.step, o.target.key) == key), ""):
+        return out
+    select = was.params.get("select") or {}
+    place = now.into.name if select.get("of") == "into" else now.lost.name
+    if target.type == "application":
+        return f"it has no container in {place} now"
+    if target.type != "database":
+        return ""
+    if was.kind is Kind.PROMOTE_DATABASES:
+        return f"it does not lead in {place} now, or has no standby in {now.into.name} to promote"
+    if select.get("standby") is None:
+        return f"it does not lead in {place} now"
+    return f"it does not lead in {place} now, or a copy in {now.into.name} follows it again"
+
+
 def _step(was: PlannedStep, then: PlannedStep, ours: _Ours, is_ours: bool) -> Iterator[str]:
     old = {target.key: target for wave in was.waves for target in wave}
     new = {target.key: target for wave in then.waves for target in wave}
     for key, target in old.items():
-        if key not in new:
-            if not ours.touched(key):
-                yield f"{was.id}: {target.name} is no target of it any more."
-        elif (word := _epoch(target, new[key], ours)) != "":
+        if key in new and (word := _epoch(target, new[key], ours)) != "":
             yield f"{was.id}: {word}"
     # No standby of it stands by while it is promoted.
     for key in new.keys() - old.keys() - ours.busy:

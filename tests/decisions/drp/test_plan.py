@@ -104,7 +104,11 @@ ROWS = inventory().databases
             (replace(ROWS[0], epoch=8), *ROWS[1:]),
             "promote-business: orders is in epoch 8 now; the plan saw epoch 7.",
         ),
-        (ROWS[1:], "promote-business: orders is no target of it any more."),
+        (
+            ROWS[1:],
+            "promote-business: orders is no target of it any more: it does not lead in PAR1 now, or"
+            " has no standby in OSU2 to promote.",
+        ),
         (
             (*ROWS, database("new")),
             "promote-business: new is a target of it now, and was not when it was approved.",
@@ -118,6 +122,17 @@ ROWS = inventory().databases
 )
 def test_what_has_changed_is_said_in_a_sentence(rows: tuple[object, ...], said: str) -> None:
     assert drift(plan(), plan(there=inventory(databases=rows))) == (said,)
+
+
+def test_an_application_that_needs_no_place_any_more_says_why() -> None:
+    rows = inventory().applications
+    moved = (replace(rows[0], seats_in=frozenset({"OSU2"})), *rows[1:])
+    said = drift(plan(), plan(there=inventory(applications=moved)))
+    assert said
+    name = rows[0].name
+    assert {one.partition(": ")[2] for one in said} == {
+        f"{name} is no target of it any more: it has no container in PAR1 now."
+    }
 
 
 def test_what_this_run_did_itself_is_no_drift() -> None:
