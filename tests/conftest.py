@@ -34,6 +34,7 @@ from tests.support.databases import (
     running_cluster,
 )
 from tests.support.own import free_port
+from tests.support.shuffled import shuffle
 from tests.support.valkeys import running_valkey
 
 # A property is right or wrong; how long a case takes says something of the machine. A run that
@@ -49,6 +50,7 @@ properties.load_profile("tocsin")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    shuffle()
     if not hasattr(config, "workerinput"):
         os.environ["TOCSIN_TEST_OWNER"] = str(os.getpid())
 
