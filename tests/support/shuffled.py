@@ -14,8 +14,15 @@ from typing import Any
 from django.db.models import F, Func, OrderBy
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Random
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.compiler import (
+    SQLAggregateCompiler,
+    SQLCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
 
+OTHERS = (SQLAggregateCompiler, SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler)
 MODE = os.environ.get("TOCSIN_TESTS_SHUFFLED", "")
 
 
@@ -43,7 +50,7 @@ def shuffle() -> None:
 def _is_free(compiler: SQLCompiler) -> bool:
     """Several rows of a table, as the caller reads them."""
     query = compiler.query
-    is_plain = type(compiler) is SQLCompiler and not query.subquery and not query.combinator
+    is_plain = not isinstance(compiler, OTHERS) and not query.subquery and not query.combinator
     is_whole = not query.distinct and query.group_by is None and not query.is_sliced
     sums = any(one.contains_aggregate for one in query.annotation_select.values())
     return is_plain and is_whole and not sums and bool(query.model)
