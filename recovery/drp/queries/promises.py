@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import datetime
-
-from django.utils.dateparse import parse_datetime
 
 from recovery.drp.looking import World
 from recovery.drp.models import Run
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.served import Window, targets_of
+from recovery.drp.queries.served import Window, shown_lost_at, targets_of
 from recovery.drp.runbooks.covers import Covers
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.schema import Service
@@ -19,10 +16,7 @@ from recovery.drp.runbooks.schema import Service
 
 def lost_at(row: Run) -> datetime | None:
     """When what it recovers was lost, as its decision has it, else when it began."""
-    if row.decision is None:
-        return row.started_at
-    told = json.loads(row.decision.shown).get("lost_at") or ""
-    return parse_datetime(told) or row.started_at
+    return shown_lost_at(row) or row.started_at
 
 
 def promised(row: Run) -> tuple[Service, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.dateparse import parse_datetime
 
 from recovery.drp.facts import ActState, Mode
 from recovery.drp.models import Act, Run
@@ -53,15 +55,22 @@ class Window:
 
 
 def lost_at_of(run: Run, fact: facts.RunFact) -> datetime | None:
-    """When the datacenter fell silent, as its incident has it; of a drill nothing was lost."""
+    """When the datacenter fell silent, as its incident has it, else as was shown to who decided:
+    two that are lost at once may be one incident. Of a drill nothing was lost."""
     if run.mode not in {Mode.DISASTER, Mode.PLANNED}:
         return None
     upto = fact.started_at or fact.requested_at
     found = Incident.objects.filter(domain=f"datacenter:{run.lost}", happened_at__lte=upto)
     still = Q(resolved_at=None) | Q(resolved_at__gt=fact.requested_at)
-    return (
-        found.filter(still).order_by("-happened_at").values_list("happened_at", flat=True).first()
-    )
+    rows = found.filter(still).order_by("-happened_at").values_list("happened_at", flat=True)
+    return rows.first() or shown_lost_at(run)
+
+
+def shown_lost_at(run: Run) -> datetime | None:
+    """When what it recovers was lost, as its decision has it."""
+    if run.decision is None:
+        return None
+    return parse_datetime(json.loads(run.decision.shown).get("lost_at") or "")
 
 
 def targets_of(

@@ -61,27 +61,28 @@ def _promise(
     mine = [
         target for target in targets if target.covers is not None and target.covers == one.covers
     ]
-    at = back_at(mine, since) if since and (serves or row.ended_at) else None
-    if since and at:
-        return PromiseView(
-            one.name, rto, rpo, due, at <= since + rto, is_back=True, took=at - since
-        )
+    took = away_for(mine, since) if since and (serves or row.ended_at) else None
+    if took is not None:
+        return PromiseView(one.name, rto, rpo, due, took <= rto, is_back=True, took=took)
     if row.ended_at and due:
         return PromiseView(one.name, rto, rpo, due, row.ended_at <= due)
     return view
 
 
-def back_at(targets: Sequence[TargetFact], since: datetime) -> datetime | None:
-    """When the last of these served again; None: one does not, or nobody knows since when."""
-    found = [_served_at(one, since) for one in targets]
-    known = [at for at in found if at is not None]
+def away_for(targets: Sequence[TargetFact], since: datetime) -> timedelta | None:
+    """For how long the users of these were without one of them at the longest, from the loss; None:
+    one does not serve, or nobody knows for how long.
+
+    The longest time and not the last: a hiccup of a second long after is no part of a recovery, and
+    the report measures so, too."""
+    found = [_away_for(one, since) for one in targets]
+    known = [span for span in found if span is not None]
     return max(known) if known and len(known) == len(found) else None
 
 
-def _served_at(one: TargetFact, since: datetime) -> datetime | None:
-    if one.out_since is not None:
+def _away_for(one: TargetFact, since: datetime) -> timedelta | None:
+    if one.out_since is not None or any(not gap.is_end_seen for gap in one.gaps):
         return None
     if one.gaps:
-        last = max(one.gaps, key=lambda gap: gap.ended)
-        return max(last.ended, since) if last.is_end_seen else None
-    return since if one.is_measured else None
+        return max(gap.ended - max(gap.began, since) for gap in one.gaps)
+    return timedelta(0) if one.is_measured else None
