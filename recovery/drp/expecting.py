@@ -50,7 +50,8 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     said += _restored(plan, step)
     if left:
         said += f" Left out: {len(left)}. {_listed(left)}."
-    unfit = [one.said for one in world.unfit] if step.kind is Kind.PLACE_APPLICATIONS else []
+    mine = {target.name for target in targets} if step.kind is Kind.PLACE_APPLICATIONS else ()
+    unfit = [one.said for one in world.unfit if one.name in mine]
     if unfit:
         said += f" Finds no host elsewhere: {_listed(unfit)}."
     return not left and not unfit, said

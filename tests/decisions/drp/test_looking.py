@@ -147,15 +147,17 @@ def test_a_simulation_says_of_each_step_whether_it_would_work() -> None:
 def test_what_finds_no_host_is_no_room_although_memory_is_free() -> None:
     there = plan(mode=Mode.SIMULATION)
     lacks = Unfit("search", 2, "250 CPU, 128 MiB", "no host has disk=ssd", memory_mib=256)
-    told = expected(there, replace(WORLD, unfit=(lacks,)))
     places = [step for step in there.steps if step.kind == "place_applications" and step.waves]
-    said = "search (2 containers, each 250 CPU, 128 MiB): no host has disk=ssd"
-    assert places
-    for step in places:
-        works, why = told[step.id]
-        assert not works
-        assert f"Finds no host elsewhere: {said}." in why
+    mine = places[0].waves[0][0].name
+    told = expected(there, replace(WORLD, unfit=(lacks, replace(lacks, name=mine))))
+    works, why = told[places[0].id]
+    assert not works
+    said = f"{mine} (2 containers, each 250 CPU, 128 MiB): no host has disk=ssd"
+    assert why.endswith(f"Finds no host elsewhere: {said}.")
+    for step in places[1:]:
+        assert told[step.id][0], "another step's lack is told there"
     room = next(one for one in there.steps if one.params.get("that") == "capacity_is_there")
+    told = expected(there, replace(WORLD, unfit=(lacks,)))
     assert told[room.id] == (True, expected(there, WORLD)[room.id][1]), "it is none that is taken"
     searching = replace(APP, key="application:f", name="search", needs=300)
     lacking = replace(WORLD, services=(*WORLD.services, searching), unfit=(lacks,))
@@ -163,5 +165,5 @@ def test_what_finds_no_host_is_no_room_although_memory_is_free() -> None:
     assert look(Condition.CAPACITY_IS_THERE, lacking) == Look(
         78,
         "1200 MiB are needed, 1000 MiB are free in OSU2. No room for search (300 MiB)."
-        f" Memory is not all: {said}.",
+        f" Memory is not all: {lacks.said}.",
     )
