@@ -170,9 +170,15 @@ def run_next(screen: Screen, key: str) -> Context | None:
         "mine": mine,
         "buttons": buttons,
         "start": _of(buttons, Press.START),
+        "abort": _of(buttons, Press.ABORT) if _is_stale(run) else None,
         "anew": anew(run, screen) if screen.may(May.RUN) else None,
         "better": offer(run, screen),
     }
+
+
+def _is_stale(run: RunView) -> bool:
+    """It stands still and is not as it was approved: no press goes on with it."""
+    return run.state is RunState.PAUSED and bool(run.sight.drift)
 
 
 def _of(buttons: list[Button], press: Press) -> Button | None:

@@ -239,6 +239,22 @@ def test_a_drifted_run_is_not_started_and_says_why(ground: Ground, enter: Enter)
     assert ground.run.state == RunState.ABORTED
 
 
+def test_of_a_run_that_drifted_on_its_way_the_first_press_is_the_one_that_is_taken(
+    ground: Ground,
+) -> None:
+    ground.begin()
+    move_on("ident")
+    for _ in range(4):
+        ground.look()
+    assert ground.run.state == RunState.PAUSED
+    following = panel(ground, "next")
+    assert (
+        f'<a class="btn main" href="{path(ground, "abort")}">Abort {ground.run}…</a>' in following
+    )
+    assert "the same is planned anew from its page" in following
+    assert following.count("btn main") == 1
+
+
 def test_runs_stand_in_a_list_and_on_their_datacenters_page(ground: Ground, enter: Enter) -> None:
     assert "No runbook was run here yet." in text(enter("vera").get("/recovery/runs/"))
     ground.begin()
