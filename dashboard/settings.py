@@ -354,6 +354,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "__Host-csrf" if TOCSIN_SECURE else "tocsin_csrf"
 CSRF_COOKIE_SECURE = TOCSIN_SECURE
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "dashboard.views.look.not_from_here"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_TRUSTED_ORIGINS += [o for o in ENVIRONMENT.get("TOCSIN_ORIGINS", "").split(",") if o]
 

@@ -23,7 +23,11 @@ class Caller:
 
 
 class BySession(SessionAuth):
-    """The browser's own session."""
+    """The browser's own session. Where nobody is signed in there is none that could be misused, and
+    a missing token of its pages is not what is wrong."""
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        return super()._get_key(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:
         if not request.user.is_authenticated:

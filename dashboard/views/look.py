@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404
@@ -298,3 +299,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     # Django's own, for an address that is no page of ours, lists every pattern that it tried
     context = {**frame(request, None), "said": "" if type(exception) is Resolver404 else exception}
     return render(request, "pages/missing.html", context, status=404)
+
+
+NOT_FROM_HERE = (
+    "What was sent carries no token of a page of this session: that page was too old, the browser"
+    " keeps no cookies, or another site sent it. Load the page again, and send it anew."
+)
+
+
+def not_from_here(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's own page for it, without its token, is bare and tells of a debug mode."""
+    if request.headers.get("HX-Request"):
+        messages.error(request, f"Nothing was done. {NOT_FROM_HERE}")
+        return render(request, "said.html", status=403)
+    context = {**frame(request, None), "head": "Nothing was done", "said": NOT_FROM_HERE}
+    return render(request, "pages/missing.html", context, status=403)

@@ -144,15 +144,17 @@ def _living(
             found[place] = f"{roster.names[first]} is heard."
     for host, looks in scene.sights.seen.items() if codes else ():
         at = roster.index.get(host)
-        place = codes.get(int(roster.place_codes[at])) if at is not None else None
-        if at is None or place is None or place in found:
+        if at is None:
+            continue
+        code = int(roster.place_codes[at])
+        if code not in codes or codes[code] in found:
             continue
         newest = min(float(silence[at]), policy.evidence_max_age)
         for look in looks:
             by = roster.index.get(look.observer)
             lives = look.kernel in LIVING or look.answering > 0
             if lives and look.age < newest and by is not None and heard[by]:
-                found[place] = f"{roster.names[by]} sees {roster.names[at]} alive."
+                found[codes[code]] = f"{roster.names[by]} sees {roster.names[at]} alive."
                 break
     return found
 

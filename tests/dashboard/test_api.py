@@ -54,6 +54,16 @@ def test_a_token_may_do_what_its_owner_may(hosts: dict[str, Host], role: str, st
     assert (Incident.objects.get().acknowledged_by == role) is (status == 200)
 
 
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer tocsin_nonsense"}])
+def test_who_is_nobody_is_told_so_whatever_they_send(
+    hosts: dict[str, Host], headers: dict[str, str]
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    for path in ("/api/held/pause", "/api/incidents/1/acknowledge"):
+        answer = client.post(path, WHY, content_type="application/json", headers=headers)
+        assert answer.status_code == 401, path
+
+
 def test_a_session_needs_its_csrf_token_here_too(hosts: dict[str, Host]) -> None:
     incident = fleet.lose_host(hosts["par1-r1-h02"], clock.system.now())
     client = Client(enforce_csrf_checks=True)
