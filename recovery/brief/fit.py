@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -64,6 +65,12 @@ def fit_of(snapshot: Snapshot, lost: Collection[str], now: datetime, at_once: in
         at_once=at_once,
         beside=(missing - own).total(),
     )
+
+
+def within(snapshot: Snapshot, site: str) -> Snapshot:
+    """The same with nothing placed outside of this datacenter; what sits there stays."""
+    hosts = tuple(replace(h, outside=h.outside or h.datacenter != site) for h in snapshot.hosts)
+    return replace(snapshot, hosts=hosts)
 
 
 def _elsewhere(snapshot: Snapshot, gone: frozenset[str]) -> Iterable[SeatFact]:

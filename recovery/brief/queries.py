@@ -26,7 +26,7 @@ from recovery.brief.facts import (
     Word,
     unseen_of,
 )
-from recovery.brief.fit import fit_of
+from recovery.brief.fit import fit_of, within
 from recovery.brief.models import Decision, ProviderWord
 from recovery.brief.parts import Brief, Look
 from recovery.brief.past import Samples, load_samples
@@ -239,9 +239,10 @@ class Fleet:
     def _ids(self, name: str) -> set[str]:
         return {str(pk) for pk, _ in self.hosts[name]}
 
-    def fit(self, name: str) -> FitFact:
-        """Where its containers would go, and which find no host."""
-        return fit_of(self.snapshot, self._ids(name), self.now, self.at_once)
+    def fit(self, name: str, into: str = "") -> FitFact:
+        """Where its containers would go, and which find no host. `into`: nowhere but there."""
+        snapshot = within(self.snapshot, into) if into else self.snapshot
+        return fit_of(snapshot, self._ids(name), self.now, self.at_once)
 
     def _services(self, name: str) -> tuple[ServiceFact, ...]:
         """Of applications with a seat there."""

@@ -67,7 +67,7 @@ def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None)
         there,
         out=keys_left(plan),
         leaving=told.said if told else "",
-        anywhere=plan.mode is not Mode.PLANNED and not plan.origin,
+        anywhere=not stays_within(plan) and not plan.origin,
     )
 
 
@@ -215,19 +215,24 @@ def unfit_of(plan: Plan) -> tuple[Unfit, ...]:
     )
     if not names or plan.origin or plan.mode is Mode.DRILL:
         return ()
-    return tuple(one for one in _unfit_in(plan.lost.name) if one.name in names)
+    into = plan.into.name if stays_within(plan) else ""
+    found = once(("unfit", plan.lost.name, into), lambda: _unfit_of_site(plan.lost.name, into))
+    return tuple(one for one in found if one.name in names)
 
 
-def _unfit_in(lost: str) -> tuple[Unfit, ...]:
-    return once(("unfit", lost), lambda: _unfit_of_site(lost))
+def stays_within(plan: Plan) -> bool:
+    """Whether nothing is placed outside of the datacenter that takes over: of what lives, as a plan
+    says that fences nothing. What was lost goes wherever there is room."""
+    fences = any(step.kind is Kind.FENCE_DATACENTER for step in plan.steps)
+    return plan.mode is Mode.PLANNED or (plan.mode is Mode.SIMULATION and not fences)
 
 
-def _unfit_of_site(lost: str) -> tuple[Unfit, ...]:
+def _unfit_of_site(lost: str, into: str) -> tuple[Unfit, ...]:
     """What only waits (for a proof, for the governor) is left out: there may be room for it."""
     fleet = fleet_at(database_now())
     if lost not in fleet.sites:
         return ()
-    misfits = [one for one in fleet.fit(lost).misfits if not one.is_waiting]
+    misfits = [one for one in fleet.fit(lost, into).misfits if not one.is_waiting]
     named = Application.objects.filter(name__in={one.application for one in misfits})
     memory = dict(named.values_list("name", "memory_mib"))
     return tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -24,7 +25,7 @@ from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import world
+from recovery.drp.queries.world import unfit_of, world
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.failover.actions.fences import Cause, raise_fence
@@ -292,3 +293,20 @@ def test_after_a_disaster_exactly_what_it_placed_goes_back(product: Product) -> 
     assert [one.number for one in returns()] == [product.run.number], (
         "the other way round, if at all"
     )
+
+
+def test_what_lives_is_looked_for_room_in_the_datacenter_that_takes_over_alone(
+    product: Product,
+) -> None:
+    """By every dimension and seat, as the moves will be: memory was there, and a run stopped behind
+    its point of no return for want of CPU."""
+    begin(product)
+    plan = plan_of(product.run)
+    assert unfit_of(plan) == ()
+    for host in Host.objects.filter(datacenter__name=plan.into.name):
+        transitions.amend(host, {"cpu_millis": 1}, action="t", actor=BY, reason="t", now=NOW)
+    [lacks] = unfit_of(plan)
+    assert (lacks.name, lacks.copies) == ("shop", 2)
+    assert "not enough CPU" in lacks.reason
+    lost = msgspec.structs.replace(plan, mode=Mode.DISASTER)
+    assert unfit_of(lost) == (), "what was lost goes elsewhere, too"
