@@ -265,7 +265,10 @@ def _from_afar(facts: Facts, failover: Failover, returned: ReplicaSight) -> Step
 
 
 def _left_behind(facts: Facts, failover: Failover) -> str:
-    """What only the old primary had when it came back; its agent keeps all of it (I-DB-5)."""
+    """What only the old primary had when it came back; its agent keeps all of it (I-DB-5). Who
+    handed over had nothing more, and differs by what was written since."""
+    if failover.kind is FailoverKind.SWITCHOVER:
+        return ""
     returned = facts.replica(failover.source)
     if returned is None or returned.role is not Role.STANDBY or not returned.alone:
         return ""

@@ -276,7 +276,7 @@ def _started(two: Two) -> None:
     _shoot(desk, "prepare")
     desk.fill("#id_override", "It was never drilled, and it burns.")
     desk.fill("#id_reason", "AAA1 is lost for good.")
-    desk.click(f"text='Prepare the disaster of {LOST}'")
+    desk.click(f"text='Prepare the disaster run of {LOST}'")
     desk.wait_for_url("**/recovery/runs/*/")
     desk.click("text=/^Start DRP-/")
     _shoot(desk, "start")

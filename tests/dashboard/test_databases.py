@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import time_machine
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from dashboard.panels import draw
@@ -27,6 +29,14 @@ from tests.dashboard.fleet import CONTROLLER
 @pytest.fixture
 def seeded(hosts: dict[str, Host]) -> dict[str, Base]:
     return bases.seed_bases(hosts, clock.system.now())
+
+
+@pytest.fixture
+def heard(seeded: dict[str, Base]) -> Iterator[Base]:
+    """What its agents said is of this moment, however long this machine takes for a page."""
+    with time_machine.travel(clock.system.now(), tick=False):
+        bases.see(seeded["orders-pg"], clock.system.now())
+        yield seeded["orders-pg"]
 
 
 def page(sign_in: SignIn, path: str, role: str = "responder") -> str:
@@ -191,7 +201,7 @@ def test_the_forecast_names_databases_without_a_copy_elsewhere(
 
 
 def test_a_switchover_shows_its_preview_and_wants_target_and_reason(
-    sign_in: SignIn, seeded: dict[str, Base]
+    sign_in: SignIn, heard: Base
 ) -> None:
     client = sign_in("responder")
     path = "/databases/orders-pg/switchover/"
@@ -205,13 +215,13 @@ def test_a_switchover_shows_its_preview_and_wants_target_and_reason(
     assert not Failover.objects.exists()
     client.post(path, {"target": "par1-r2-h01", "reason": "New power supply."})
     begun = Failover.objects.get()
-    assert (begun.kind, begun.wanted) == ("switchover", seeded["orders-pg"].replicas[1])
+    assert (begun.kind, begun.wanted) == ("switchover", heard.replicas[1])
 
 
 def test_a_switchover_that_would_be_given_up_at_once_is_refused_by_page_and_api(
-    sign_in: SignIn, seeded: dict[str, Base]
+    sign_in: SignIn, heard: Base
 ) -> None:
-    bases.see(seeded["orders-pg"], clock.system.now(), healthy_ms=12_000)
+    bases.see(heard, clock.system.now(), healthy_ms=12_000)
     client, body = sign_in("responder"), {"target": "par1-r2-h01", "reason": "New power supply."}
     shown = client.post("/databases/orders-pg/switchover/", body, headers={"HX-Request": "true"})
     told = client.post("/api/databases/orders-pg/switchover", body, content_type="application/json")

@@ -21,6 +21,7 @@ from recovery.brief.losses import say
 from recovery.brief.parts import Brief
 from recovery.core.errors import Conflict, TocsinError
 from recovery.drp.facts import Mode
+from recovery.drp.plan import Move
 from recovery.drp.queries.failback import returnable_runs as offered
 from recovery.drp.queries.shipped import missing_book, shipped
 from recovery.drp.views.runs import RunLine, run_lines
@@ -83,6 +84,11 @@ def _chosen(request: HttpRequest, choice: str) -> frozenset[str]:
         for name, value in request.GET.items()
         if name.startswith("choice-") and value == choice
     )
+
+
+def _is_untaken(move: Move, request: HttpRequest) -> bool:
+    """Something else was chosen than what its plan says: there is nothing left to choose about."""
+    return request.GET.get(f"choice-{move.target.id}", move.choice) != move.choice
 
 
 def _is_new(which: Which) -> bool:
@@ -153,6 +159,7 @@ def _prepare(request: HttpRequest, role: Role, which: Which, planned: Planned) -
         seen=seen,
         held=[one for one in seen.plan.moves if one.held],
         choices=CHOICES,
+        untaken=[one.target.name for one in seen.plan.moves if _is_untaken(one, request)],
         exports=there_of([UUID(one.target.id) for one in seen.plan.moves if one.held]),
         asked=[(name, which[name].value()) for name in which.fields],
         changed=changed,

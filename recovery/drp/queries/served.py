@@ -107,7 +107,7 @@ def _target(
     bad = [act for act in acts if act.state in {ActState.FAILED, ActState.UNKNOWN}]
     steps = {act.step_id for act in acts if act.state == ActState.DONE}
     open_ = [act for act in bad if act.step_id not in steps]
-    failed = f"{open_[-1].key} ended {open_[-1].state}: {open_[-1].said}" if open_ else ""
+    failed = f"{open_[-1].step.name} ended {open_[-1].state}: {open_[-1].said}" if open_ else ""
     kind = key.partition(":")[0]
     known = {"covers": None, **seen}
     return TargetFact(key, kind, name, left_out=left, failed=failed, **known)

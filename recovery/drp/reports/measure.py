@@ -230,7 +230,8 @@ def tally(measures: Iterable[Measure]) -> Tally:
 
 
 def not_back(facts: Facts) -> tuple[Missing, ...]:
-    """Everything of the plan that does not serve, or that nothing was done about."""
+    """Everything of the plan that does not serve, or that nothing was done about. What failed and
+    serves all the same, where it was, stands among the steps."""
     found = []
     for one in sorted(facts.targets, key=lambda each: (each.type, each.name, each.key)):
         why = _why_not(one)
@@ -242,6 +243,7 @@ def not_back(facts: Facts) -> tuple[Missing, ...]:
 def _why_not(one: TargetFact) -> str:
     out = f"Out since {clock(one.out_since)}." if one.out_since is not None else ""
     left = f"The plan left it out: {one.left_out}" if one.left_out else ""
-    if out or one.failed:
+    serves = one.is_measured and one.out_since is None
+    if out or (one.failed and not serves):
         return " ".join(part for part in (out, one.failed, left) if part)
     return "" if one.gaps or one.is_measured else left
