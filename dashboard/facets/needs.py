@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from dashboard.needs.scene import Fenced, Question, Scene, Silent, Site, Stalled
 from dashboard.permissions import May
 from dashboard.screen import Screen
 from recovery.brief.facts import Choice
-from recovery.drp.facts import Mode
+from recovery.drp.facts import Mode, RunState
 from recovery.drp.views.behind import Behind
-from recovery.drp.views.runs import run_lines
+from recovery.drp.views.runs import RunLine, run_lines
 from recovery.failover.rounds.ringing import PREFIX
 from recovery.failover.views.databases import DatabaseView
 from recovery.inventory.facts import DatabaseState
@@ -97,9 +98,14 @@ def _site(screen: Screen, name: str) -> Site:
         name,
         decided=said,
         is_activated=decided.choice is Choice.ACTIVATE,
-        was_run=any(one.mode is Mode.DISASTER and one.requested_at >= decided.at for one in runs),
+        was_run=any(_is_of(one, decided.at) for one in runs),
+        is_done=any(_is_of(one, decided.at) and one.state is RunState.DONE for one in runs),
         incident=incident,
     )
+
+
+def _is_of(run: RunLine, decided_at: datetime) -> bool:
+    return run.mode is Mode.DISASTER and run.requested_at >= decided_at
 
 
 def _fenced(screen: Screen, one: Behind) -> Fenced:

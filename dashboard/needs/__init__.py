@@ -114,6 +114,8 @@ def _of_sites(scene: Scene) -> Iterable[Need]:
             who, number = "whoever its page names", site.incident
             yield Need(who, said, href, why, about=about, incident=number)
             continue
+        if site.is_done:
+            continue  # what is left of it is its hosts', and stands at the incident
         if site.decided and site.is_activated:
             said, href = f"Start the runbook for {site.name}", f"/recovery/start/?lost={site.name}"
             yield Need(who_may(May.RUN), said, href, site.decided, May.RUN, about)

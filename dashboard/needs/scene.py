@@ -43,7 +43,7 @@ class Stalled:
 class Site:
     """A datacenter that looks lost; `run`: of the run that recovers it, 0: none does. `decided`:
     what was decided about this loss, a sentence; `is_activated`: to give it up; `was_run`: a run of
-    that decision is over; `incident`: its number, 0: none."""
+    that decision is over; `is_done`: one was done to its end; `incident`: its number, 0: none."""
 
     name: str
     run: int = 0
@@ -51,6 +51,7 @@ class Site:
     decided: str = ""
     is_activated: bool = False
     was_run: bool = False
+    is_done: bool = False
     incident: int = 0
 
     @property

@@ -27,7 +27,7 @@ from recovery.drp.actions.unreadable import end_unreadable, ring_pins, ring_unre
 from recovery.drp.announcing import Promise, announcements
 from recovery.drp.approvals.proofs import refuse_pins
 from recovery.drp.executing import FailPoint, nowhere
-from recovery.drp.facts import RunState
+from recovery.drp.facts import Mode, RunState
 from recovery.drp.models import Run
 from recovery.drp.queries.once import look_again, one_look
 from recovery.drp.queries.promises import lost_at, promised
@@ -180,7 +180,8 @@ class Cycle:
 
 
 def _promises(run: Run, since: datetime | None, now: datetime) -> list[Promise]:
-    if since is None:
+    """Of what was lost: of a drill and of a planned move nobody of production waits for any."""
+    if since is None or run.mode != Mode.DISASTER:
         return []
     elapsed = (now - since).total_seconds()
     return [

@@ -31,8 +31,10 @@ def next_orders(run: RunSight) -> tuple[Order, ...]:
     """All that can be done now."""
     if run.state in ENDED or run.state is RunState.PREPARED:
         return ()
-    looks = tuple(order for step in run.steps.values() for order in looks_at(step))
-    if run.state is RunState.ABORTING:
+    aborts = run.state is RunState.ABORTING
+    steps = run.steps.values()
+    looks = tuple(order for step in steps for order in looks_at(step, is_aborting=aborts))
+    if aborts:
         rests = not any(map(is_under_way, run.steps.values()))
         return (Order(Do.REST, "Nothing is on its way any more."),) if rests else looks
     if run.state is RunState.PAUSED:
@@ -128,6 +130,14 @@ def _asked(step: StepSight, run: RunSight) -> Iterator[Order]:
     elif ask.weighed.is_enough:
         said = "Enough people have approved exactly this."
         yield Order(Do.BEGIN, said, step.planned.id, approvals=ask.weighed.counted)
+    elif ask.weighed.hollow:
+        said = (
+            f"A yes of {' and '.join(ask.weighed.hollow)} stands in its rows that no key of theirs"
+        )
+        said += (
+            " gave: somebody else wrote it. It counts for nothing, and the question is asked anew."
+        )
+        yield Order(Do.RENEW, said, step.planned.id)
     elif ask.age >= LIFE_SECONDS:
         said = f"Nobody was in time. {ask.weighed.missing}"
         yield Order(Do.RENEW, said, step.planned.id)

@@ -67,7 +67,8 @@ class World:
     keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
     the plan leaves as they are, `leaving`: so in a sentence; `unfit`: what finds no host elsewhere,
     where that was asked; `anywhere`: containers go wherever there is room, not into `into` alone;
-    `room`: where there has to be some, in words, if not in `into`."""
+    `room`: where there has to be some, in words, if not in `into`; `absent`: kinds of which the
+    plan moves nothing back, though something of another kind."""
 
     lost: str
     into: str
@@ -81,6 +82,7 @@ class World:
     unfit: tuple[Unfit, ...] = ()
     anywhere: bool = False
     room: str = ""
+    absent: frozenset[str] = frozenset()
 
     def asked(self, kind: str) -> list[ServiceLook]:
         """The services of this kind that the question is about."""
@@ -223,6 +225,8 @@ def _answer(world: World) -> Look:
 
 def _serving(world: World, kind: str, what: str) -> Look:
     rows = world.asked(kind)
+    if not rows and kind in world.absent:
+        return Look(ALL, f"The plan moves no {kind}.")
     fine = [one for one in rows if one.is_serving]
     return _counted(fine, [one.name for one in rows if not one.is_serving], len(rows), what)
 

@@ -8,6 +8,7 @@ person to say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from recovery.drp.facts import LOOKS, ActState, Kind, StepState
 from recovery.drp.plan import Target
@@ -17,15 +18,21 @@ AGAIN_SECONDS = 5.0
 """A failed act is tried again after so long."""
 
 
-def looks_at(step: StepSight) -> Iterator[Order]:
+ABORTED = "The run was aborted: it is not waited for any more."
+
+
+def looks_at(step: StepSight, *, is_aborting: bool = False) -> Iterator[Order]:
     """Whatever was intended is looked at until it is known, or its time is over; what nobody knows
-    is looked at again, beside the person who is asked."""
+    is looked at again, beside the person who is asked. What only looks, or waits for a person, does
+    nothing that an abort would have to wait for."""
     if step.state is not StepState.BEGUN:
         return
     names = {target.key: target for wave in step.planned.waves for target in wave}
     for act in step.acts:
         if act.state is ActState.INTENDED:
-            yield _look(step, act, names.get(act.target))
+            order = _look(step, act, names.get(act.target))
+            ends = is_aborting and order.do is Do.LOOK and _only_waits(step)
+            yield replace(order, do=Do.TIME_OUT, reason=ABORTED) if ends else order
         elif act.target not in names:
             continue
         elif act.state is ActState.UNKNOWN:
@@ -38,14 +45,18 @@ def is_under_way(step: StepSight) -> bool:
     return any(act.state is ActState.INTENDED for act in step.acts)
 
 
+def _only_waits(step: StepSight) -> bool:
+    return step.planned.kind in LOOKS or step.planned.kind is Kind.MANUAL
+
+
 def _look(step: StepSight, act: ActSight, target: Target | None) -> Order:
-    kind, name = step.planned.kind, step.planned.id
+    name = step.planned.id
     if target is None:
         said = f"{act.target} is no target of {name}: a person has to look."
         return Order(Do.LOSE_SIGHT, said, name, act.key, None, act.number)
     if act.age < step.planned.timeout:
         return Order(Do.LOOK, "What became of it?", name, act.key, target, act.number)
-    if kind in LOOKS or kind is Kind.MANUAL:
+    if _only_waits(step):
         said = f"Not within {step.planned.timeout} s."
         return Order(Do.TIME_OUT, said, name, act.key, target, act.number)
     said = f"Nobody knows after {step.planned.timeout} s whether it was done: a person has to look."

@@ -40,6 +40,8 @@ class IncidentView:
     times: int = 1
     """How often it happened, with rests of minutes; its clocks are those of the last time."""
     first_at: datetime | None = None
+    stands: bool = False
+    """What caused it is not whole; else only what it hurt is not."""
 
     @property
     def again(self) -> str:
@@ -99,9 +101,10 @@ class Line:
 
 
 def unresolved_incidents() -> tuple[IncidentView, ...]:
-    """Those that are not over, the ones that nobody has first, then the oldest."""
+    """Those that are not over, the ones that nobody has first, of these whose cause lasts, then the
+    oldest: what came back and left something hurt stands behind what is lost now."""
     rows = _views(Incident.objects.filter(state__in=UNRESOLVED).order_by("number"))
-    return tuple(sorted(rows, key=lambda i: (not i.is_open, i.is_taken, i.number)))
+    return tuple(sorted(rows, key=lambda i: (not i.is_open, i.is_taken, not i.stands, i.number)))
 
 
 def recent_incidents(at_most: int = 100) -> tuple[IncidentView, ...]:
@@ -124,6 +127,7 @@ def _views(rows: object) -> list[IncidentView]:
     annotated = rows.select_related("joined").annotate(  # type: ignore[attr-defined]
         n=Count("members"),
         broken=Count("members", filter=Q(members__whole_at=None)),
+        causes=Count("members", filter=Q(members__whole_at=None, members__is_cause=True)),
         back=Subquery(back),
         first_at=Subquery(opened),
     )
@@ -145,6 +149,7 @@ def _views(rows: object) -> list[IncidentView]:
             resolved_at=row.resolved_at,
             members=row.n,
             hurt=row.broken,
+            stands=row.causes > 0,
             joined=row.joined.number if row.joined else 0,
             taken_parts=tuple(parts[row.pk]),
             times=1 + (row.back or 0),

@@ -110,13 +110,15 @@ class Said:
 class Weighed:
     """`counted`: ids that are used up with it; `refused`: of every other one why not;
     `missing`: what is still waited for, empty where it is enough; `denied`: who said no;
-    `because`: their reason."""
+    `because`: their reason; `hollow`: whose yes stands in the rows, with nothing else against it,
+    and is not theirs by any key."""
 
     counted: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
     missing: str
     denied: str = ""
     because: str = ""
+    hollow: tuple[str, ...] = ()
 
     @property
     def is_enough(self) -> bool:

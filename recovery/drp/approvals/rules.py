@@ -38,7 +38,17 @@ def weigh(question: Question, approvals: Sequence[Said]) -> Weighed:
         missing=_missing(wanted - len(taken), question),
         denied=denied.approver if denied else "",
         because=denied.reason if denied else "",
+        hollow=tuple(one.approver for one in approvals if _is_hollow(one, question)),
     )
+
+
+HOLLOW_SECONDS = 5.0
+"""For so long a yes that no key gave is left: a file of pinned keys may just be written."""
+
+
+def _is_hollow(one: Said, question: Question) -> bool:
+    stands = one.is_yes and not (_other(one, question) or _who(one, question))
+    return stands and bool(one.unproven) and max(one.wall, one.elapsed) >= HOLLOW_SECONDS
 
 
 def _alone(counted: dict[str, str], approvals: Sequence[Said], question: Question) -> str:

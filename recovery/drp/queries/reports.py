@@ -11,6 +11,8 @@ from uuid import UUID
 from django.db.models import Max
 
 from recovery.audit.models import AuditEntry
+from recovery.core.consent import Word
+from recovery.drp.approvals.proofs import pins, unproven
 from recovery.drp.facts import Factor, Mode, RunState, StepState
 from recovery.drp.models import (
     Act,
@@ -207,7 +209,7 @@ class _Rows:
             history=tuple(moments),
             acts=tuple(_act(act) for act in self.acts.get(row.pk, ())),
             asks=tuple(self._ask(ask) for ask in self.asks.get(row.pk, ())),
-            words=tuple(_word(word) for word in self.words if word.ask.step_id == row.pk),
+            words=tuple(_word(word, row) for word in self.words if word.ask.step_id == row.pk),
             broken=tuple(
                 facts.GlassFact(one.by, tuple(one.rules), one.reason, one.at)
                 for one in self.broken
@@ -259,8 +261,9 @@ def _act(act: Act) -> facts.ActFact:
     )
 
 
-def _word(word: Approval) -> facts.YesFact:
+def _word(word: Approval, step: RunStep) -> facts.YesFact:
     use = getattr(word, "use", None)
+    signed = Word(word.digest, str(step.run_id), step.name, word.approver, word.ask.nonce)
     return facts.YesFact(
         round=word.ask.round,
         approver=word.approver,
@@ -271,4 +274,5 @@ def _word(word: Approval) -> facts.YesFact:
         digest=word.digest,
         given_at=word.given_at,
         used_at=use.used_at if use else None,
+        unproven=unproven(word.factor, word.proof, signed, pins()) if word.is_yes else "",
     )

@@ -68,7 +68,13 @@ def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None)
         out=keys_left(plan),
         leaving=told.said if told else "",
         anywhere=not stays_within(plan) and not plan.origin,
+        absent=_absent(plan) if only is None else frozenset(),
     )
+
+
+def _absent(plan: Plan) -> frozenset[str]:
+    kinds = {move.target.type for move in plan.moves}
+    return frozenset({"database", "application"} - kinds) if kinds else frozenset()
 
 
 def world_for(

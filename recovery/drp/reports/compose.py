@@ -226,6 +226,7 @@ def _approvals(steps: Sequence[StepFact]) -> tuple[doc.Approval, ...]:
             digest=word.digest,
             at=word.given_at,
             used_at=word.used_at,
+            unproven=word.unproven,
         )
         for step in steps
         for word in step.words

@@ -72,6 +72,9 @@ def _of_asks(step: StepFact) -> Iterator[Deviation]:
     for word in step.words:
         if not word.is_yes:
             yield Deviation("no", step.title, word.approver, word.reason, word.given_at)
+        elif word.unproven:
+            why = f"A yes of {word.approver} in the rows is not theirs: {word.unproven}"
+            yield Deviation("false yes", step.title, "somebody", why, word.given_at)
     for ask in step.asks:
         if ask.state in {"void", "expired"}:
             what = "approval void" if ask.state == "void" else "approval expired"

@@ -134,7 +134,8 @@ class Step(Shape, frozen=True):
 
 
 class Approval(Shape, frozen=True):
-    """Who said what to which step, how they proved to be there, about which plan."""
+    """Who said what to which step, how they proved to be there, about which plan. `unproven`: why
+    a yes in the rows was not theirs, when this was written."""
 
     step: str
     round: int
@@ -146,6 +147,7 @@ class Approval(Shape, frozen=True):
     digest: str
     at: datetime
     used_at: datetime | None
+    unproven: str = ""
 
 
 class Deviation(Shape, frozen=True):

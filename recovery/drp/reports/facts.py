@@ -126,7 +126,7 @@ class AskFact:
 
 @dataclass(frozen=True, slots=True)
 class YesFact:
-    """What one person said to one question."""
+    """What one person said to one question. `unproven`: why a yes is not theirs, by no key."""
 
     round: int
     approver: str
@@ -137,6 +137,7 @@ class YesFact:
     digest: str
     given_at: datetime
     used_at: datetime | None = None
+    unproven: str = ""
 
 
 @dataclass(frozen=True, slots=True)

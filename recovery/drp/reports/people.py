@@ -38,7 +38,8 @@ def _deeds(facts: Facts) -> Iterator[tuple[str, str]]:
 def _of_step(step: StepFact) -> Iterator[tuple[str, str]]:
     for word in step.words:
         verb = "approved" if word.is_yes else "said no to"
-        yield word.approver, f"{verb} {step.name}"
+        if not word.unproven:
+            yield word.approver, f"{verb} {step.name}"
     for glass in step.broken:
         yield glass.by, f"broke glass for {step.name}"
     for before, moment in pairwise(step.history):

@@ -72,7 +72,7 @@ def _deviations(rows: Sequence[doc.Deviation]) -> Section:
                     one.who or "Tocsin",
                     said_or(one.reason, "no reason was given"),
                 ),
-                "risk" if one.what in {"break-glass", "failed", "not known"} else "",
+                "risk" if one.what in {"break-glass", "failed", "not known", "false yes"} else "",
             )
             for one in rows
         ),
@@ -166,6 +166,14 @@ def _operations(steps: Sequence[doc.Step]) -> Section | None:
     )
 
 
+def _word(one: doc.Approval) -> str:
+    if one.unproven:
+        return f"not theirs: {one.unproven}"
+    if not one.is_yes:
+        return f"no: {one.reason}"
+    return f"yes, {'used' if one.used_at else 'never used'}"
+
+
 def _approvals(rows: Sequence[doc.Approval]) -> Section:
     return Section(
         "Approvals",
@@ -177,12 +185,11 @@ def _approvals(rows: Sequence[doc.Approval]) -> Section:
                     clock(one.at),
                     one.who + (f" for {one.for_whom}" if one.for_whom else ""),
                     one.step,
-                    ("yes" if one.is_yes else f"no: {one.reason}")
-                    + (", used" if one.used_at else ", never used" if one.is_yes else ""),
+                    _word(one),
                     one.factor or "–",
                     one.digest[:16],
                 ),
-                "" if one.is_yes else "risk",
+                "down" if one.unproven else "" if one.is_yes else "risk",
             )
             for one in rows
         ),

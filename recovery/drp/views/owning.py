@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from recovery.core.errors import TocsinError
-from recovery.drp.facts import ActState, Kind, Mode, StepState
+from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.queries.runs import plan_of, unended_runs
 
@@ -29,7 +29,7 @@ def placing_runs() -> dict[str, str]:
     """Application → the run that has it among what it places, and has not tried it to the end."""
     found: dict[str, str] = {}
     for run in unended_runs():
-        if run.mode in REAL:
+        if run.mode in REAL and run.state != RunState.ABORTING:
             with suppress(TocsinError):
                 found |= dict.fromkeys(_to_place(run), str(run))
     return found

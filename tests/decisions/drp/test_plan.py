@@ -208,12 +208,14 @@ def test_a_standby_that_is_being_promoted_by_us_puts_its_database_into_no_other_
 
 
 def test_what_this_run_switches_itself_is_nobodys_to_move_by_hand() -> None:
-    """The shipped evacuation has people move what has no standby there: nothing, as approved."""
+    """The shipped evacuation has people agree on what has no standby there: nothing, then."""
     rows = (database("orders"), database("ident"))
     was = plan("evacuation", Mode.PLANNED, inventory(databases=rows))
     bare = replace(rows[0], standbys=frozenset())
     now = plan("evacuation", Mode.PLANNED, inventory(databases=(bare, rows[1])))
-    said = "business-by-hand: Move the business databases that have no standby there is a target"
+    said = (
+        "business-by-hand: Agree on the business databases that have no standby there is a target"
+    )
     orders = "database:db-orders"
     assert any(one.startswith(said) for one in drift(was, now))
     assert not any(one.startswith(said) for one in drift(was, now, busy={orders}))
