@@ -18,6 +18,11 @@ TICK_SECONDS = 0.5
 not count (B3)."""
 
 
+LONG_BLIND = 10.0
+"""Seconds. A shorter one is no reason to count a lease's silence from zero: at a load where the
+leader is blind for a moment now and then, no lease would ever be seen to end."""
+
+
 @dataclass(slots=True)
 class Databases:
     """The leader's memory of databases; a new one for each lead (B3)."""
@@ -25,17 +30,27 @@ class Databases:
     watch: Watch = field(default_factory=lambda: Watch(policy=current_policy()))
     _looked: float | None = None
     _was_afresh: bool = False
+    _blind_since: float | None = None
 
-    def regraced(self, now: float, *, is_afresh: bool) -> Watch:
-        """The memory for this look. Its timers begin anew when detection found that PostgreSQL is
+    def regraced(self, now: float, *, is_afresh: bool, is_blind: bool = False) -> Watch:
+        """The memory for this look. Its timers begin anew after a blindness that was longer than a
+        lease, whose renewals nobody heard, and when detection found that PostgreSQL is
         another one or that a gateway had gone, and stand still while we do."""
         gap = 0.0 if self._looked is None else now - self._looked
-        if is_afresh and not self._was_afresh:
+        if (is_afresh and not self._was_afresh) or self._sees_again(now, is_blind=is_blind):
             self.watch.memory.regrace(now)
         else:
             self.watch.memory.wake(gap, TICK_SECONDS, now)
         self._looked, self._was_afresh = now, is_afresh
         return self.watch
+
+    def _sees_again(self, now: float, *, is_blind: bool) -> bool:
+        since = self._blind_since
+        if is_blind:
+            self._blind_since = now if since is None else since
+            return False
+        self._blind_since = None
+        return since is not None and now - since > LONG_BLIND
 
 
 def around(sighted: Sighted) -> Around:

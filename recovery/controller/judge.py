@@ -205,7 +205,11 @@ class Judge:
         if self.doubt:
             return
         databases = watch_databases(
-            self.databases.regraced(self.clock.monotonic(), is_afresh=self.sighted.is_afresh),
+            self.databases.regraced(
+                self.clock.monotonic(),
+                is_afresh=self.sighted.is_afresh,
+                is_blind=bool(self.sighted.hands_off),
+            ),
             around(self.sighted),
             failing=failing_domains(),
             actor=self.actor,

@@ -49,3 +49,22 @@ def test_a_standby_that_is_away_is_not_away_for_longer_because_we_slept() -> Non
     memory.note_shelter("db", False, 100.0)
     databases.regraced(105.0, is_afresh=False)
     assert memory.note_shelter("db", False, 105.0) == 3 * TICK_SECONDS
+
+
+def blind(databases: Databases, begin: float, end: float) -> None:
+    """Looks twice a second that see nothing."""
+    for half in range(round(2 * begin), round(2 * end) + 1):
+        databases.regraced(half / 2, is_afresh=False, is_blind=True)
+
+
+def test_what_was_not_heard_while_we_were_blind_for_long_is_nobodys_silence() -> None:
+    databases = known()
+    blind(databases, 100.5, 202.0)
+    assert left(databases, 202.5) == SPAN
+    assert left(databases, 203.0) == round(SPAN - 0.5, 6), "once"
+
+
+def test_a_blindness_of_a_moment_keeps_no_lease_alive() -> None:
+    databases = known()
+    blind(databases, 100.5, 104.0)
+    assert left(databases, 104.5) == round(SPAN - 4.5, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 from dashboard.panels import draw
 from dashboard.permissions import Role
@@ -12,6 +13,7 @@ from recovery.audit.facts import Actor
 from recovery.audit.models import AuditEntry
 from recovery.core import clock
 from recovery.incidents import actions as incidents
+from recovery.incidents.facts import MemberKind, NewMember
 from recovery.incidents.models import TimelineEntry
 from recovery.inventory.models import Host
 from tests.dashboard import fleet
@@ -155,3 +157,26 @@ def test_what_is_back_within_minutes_says_how_often(
         assert "2nd time in 1 min" in client.get(path).content.decode()
     told = client.get("/api/incidents").json()[0]
     assert (told["times"], told["number"]) == (2, incident.number)
+
+
+def test_a_loss_stands_before_what_came_back_and_left_something_hurt(
+    hosts: dict[str, Host],
+) -> None:
+    now, actor = clock.system.now(), Actor("controller", "t", 1)
+    old = fleet.lose_host(hosts["par1-r1-h02"], now - timedelta(minutes=5))
+    incidents.add_members(
+        incident=old,
+        members=[NewMember(MemberKind.APPLICATION, str(uuid4()), "shop")],
+        since=now,
+        actor=actor,
+        now=now,
+    )
+    back = {member.pk: "takes part again" for member in old.members.filter(is_cause=True)}
+    incidents.mark_whole(incident=old, members=back, actor=actor, now=now)
+    first = Screen(Role.VIEWER).first
+    assert first is not None
+    assert (first.number, first.is_open) == (old.number, True)
+    new = fleet.lose_host(hosts["osu2-r1-h01"], now)
+    first = Screen(Role.VIEWER).first
+    assert first is not None
+    assert first.number == new.number

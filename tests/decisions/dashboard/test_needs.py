@@ -169,6 +169,8 @@ def test_what_a_plan_that_goes_on_froze_is_not_lifted_by_the_way() -> None:
 def test_a_decision_that_was_taken_is_not_asked_for_again() -> None:
     said = "ada decided to activate as DEC-0001."
     (go,) = needs(Scene(sites=(Site("PAR1", decided=said, is_activated=True),)))
+    done = Site("PAR1", decided=said, is_activated=True, was_run=True, is_done=True)
+    assert needs(Scene(sites=(done,))) == (), "it was run to its end"
     assert (go.href, go.why) == ("/recovery/start/?lost=PAR1", said)
     (wait,) = needs(Scene(sites=(Site("PAR1", decided="ada decided to wait as DEC-0001."),)))
     assert "Activate or wait" not in wait.button

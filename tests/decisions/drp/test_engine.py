@@ -88,6 +88,19 @@ def test_a_question_that_nobody_answers_is_asked_anew_and_never_approves() -> No
     assert does(book) == []
 
 
+def test_a_yes_that_no_key_gave_keeps_nobody_from_answering() -> None:
+    book = running(step(Kind.FENCE_DATACENTER))
+    take(book)
+    missing = "Waits for one more person of role approver."
+    book.approve("one", Weighed((), (("a1", "x"),), missing, hollow=("bruno",)))
+    assert does(book) == ["renew one"]
+    assert book.orders()[0].reason.startswith("A yes of bruno stands in its rows that no key")
+    take(book)
+    assert does(book) == []
+    book.approve("one", Weighed(("a2",), (("a1", "x"),), "", hollow=("bruno",)))
+    assert does(book) == ["begin one"], "others were enough"
+
+
 def test_a_no_pauses_the_run_and_the_step_is_asked_anew_after_it() -> None:
     book = running(step(Kind.FENCE_DATACENTER))
     take(book)
@@ -264,6 +277,22 @@ def test_a_paused_and_an_aborting_run_look_at_what_is_on_its_way_and_begin_nothi
     take(book)
     assert book.state is RunState.ABORTED
     assert does(book) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.WAIT_UNTIL, Kind.CHECK, Kind.VERIFY, Kind.MANUAL])
+def test_an_abort_waits_for_nothing_that_only_looks_or_is_a_persons(kind: Kind) -> None:
+    book = running(step(kind))
+    take(book)
+    book.intend(book.orders()[0])
+    assert does(book)[0].startswith("look")
+    assert book.press(Press.ABORT) == ""
+    (order,) = book.orders()
+    assert (order.do, order.reason) == (
+        Do.TIME_OUT,
+        "The run was aborted: it is not waited for any more.",
+    )
+    take(book)
+    assert does(book) == ["rest"]
 
 
 def test_an_abort_does_not_wait_for_what_nobody_knows() -> None:

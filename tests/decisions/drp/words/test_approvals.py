@@ -187,3 +187,21 @@ def test_who_may_not_answer_is_told_before_anything_is_written() -> None:
     assert "asked for the run" in refuse_answer("amelie", "amelie", rights("admin"), ASKED)
     assert "is no approver" in refuse_answer("vera", "vera", rights("viewer"), ASKED)
     assert refuse_answer("bruno", "bruno", rights("approver"), ASKED) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_hollow"),
+    [
+        ({"unproven": "Another key signed it."}, True),
+        ({"unproven": "Another key signed it.", "wall": 1.0, "elapsed": 1.0}, False),
+        ({}, False),
+        ({"unproven": "Another key signed it.", "digest": "d2"}, False),
+        ({"unproven": "Another key signed it.", "is_yes": False}, False),
+        ({"unproven": "Another key signed it.", "roles": rights("viewer")}, False),
+    ],
+    ids=["no key gave it", "just written", "theirs", "of another plan", "a no", "no approver"],
+)
+def test_a_yes_that_stands_in_somebodys_way_and_is_not_theirs_is_told_apart(
+    changes: dict[str, object], is_hollow: bool
+) -> None:
+    assert weigh(ASKED, [said(**changes)]).hollow == (("bruno",) if is_hollow else ())
