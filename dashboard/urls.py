@@ -20,7 +20,7 @@ from dashboard.views import (
     stops,
     vouch,
 )
-from dashboard.views.drp import approve, drillhosts, passkey, runs, start
+from dashboard.views.drp import approve, drillhosts, lent, passkey, runs, start
 
 urlpatterns = [
     path("", look.overview),
@@ -64,6 +64,8 @@ urlpatterns = [
     path("recovery/approve/<uuid:pk>/", approve.approve),
     path("recovery/approve/<uuid:pk>/deny/", approve.deny),
     path("recovery/approve/<uuid:pk>/break-glass/", approve.break_glass),
+    path("recovery/lent/", lent.lent),
+    path("recovery/lent/<uuid:pk>/take-back/", lent.take_back),
     path("recovery/<str:name>/", recovery.datacenter),
     path("recovery/<str:name>/activate/", recovery.activate),
     path("recovery/<str:name>/wait/", recovery.wait),

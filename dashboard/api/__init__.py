@@ -14,6 +14,7 @@ from dashboard.api.audit import router as audit
 from dashboard.api.auth import by_session, by_token
 from dashboard.api.backups import router as backups
 from dashboard.api.databases import router as databases
+from dashboard.api.lent import router as lent
 from dashboard.api.plans import router as plans
 from dashboard.api.recovery import router as recovery
 from dashboard.api.restores import router as restores
@@ -46,6 +47,7 @@ api.add_router("/restores", restores)
 api.add_router("/recovery", recovery)
 api.add_router("/plans", plans)
 api.add_router("/drp", runs)
+api.add_router("/drp/lent", lent)
 
 
 @api.exception_handler(TocsinError)

@@ -242,6 +242,7 @@ def _links(role: Role) -> list[tuple[str, str]]:
         "Runbooks and reports|/recovery/runbooks/",
         "Recovery runs|/recovery/runs/",
         "Waits for a yes|/recovery/approve/",
+        "Lent rights|/recovery/lent/",
         "Hosts|/hosts/",
         "Held|/held/",
         "Log|/log/",

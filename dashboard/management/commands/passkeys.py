@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from recovery.access.actions import ROLES
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
@@ -33,13 +34,19 @@ class Command(BaseCommand):
             one = does.add_parser(name, help=said)
             one.add_argument("name", help="the person")
             one.add_argument("--reason", default="At the machine.")
+            if name == "pin":
+                one.add_argument(
+                    "--up-to", choices=ROLES, default="", metavar="ROLE",
+                    help="pin it for this role, too, which nobody has by that: so that a right"
+                    " that is lent to them counts",
+                )  # fmt: skip
 
     def handle(self, *args: object, **options: Any) -> None:
         try:
             if options["does"] == "list":
                 self._list()
             elif options["does"] == "pin":
-                self._pin(options["name"], options["reason"])
+                self._pin(options["name"], options["up_to"], options["reason"])
             else:
                 self._unpin(options["name"], options["reason"])
         except TocsinError as error:
@@ -58,10 +65,11 @@ class Command(BaseCommand):
         if not rows and not loose:
             self.stdout.write("Nobody has shown a passkey: each does so at /passkey/.")
 
-    def _pin(self, name: str, reason: str) -> None:
-        roles = rights_of(name)
-        if not roles:
+    def _pin(self, name: str, up_to: str, reason: str) -> None:
+        own = rights_of(name)
+        if not own:
             raise CommandError(f"{name} is nobody who is let in.")
+        roles = own.union(ROLES[: ROLES.index(up_to) + 1] if up_to else ())
         found = find_unpinned(name)
         if not found:
             raise CommandError(f"{name} has shown no passkey that is not pinned already.")

@@ -35,6 +35,7 @@ from recovery.drp.approvals.facts import Rule, spoken_rules
 from recovery.drp.approvals.proofs import party
 from recovery.drp.facts import Kind
 from recovery.drp.views.asks import AskPage, breakable, view_ask
+from recovery.drp.views.lent import lent_to
 
 Forms = Yes | No | Glass
 
@@ -69,6 +70,7 @@ def asked(request: HttpRequest, role: Role) -> HttpResponse:
         topics=("asked",),
         heading="What waits for a yes",
         person=request.user.get_username(),
+        lent=lent_to(request.user.get_username()),
     )
 
 

@@ -6,10 +6,43 @@ from collections.abc import Sequence
 
 from django import forms
 
-from dashboard.forms import Reason, TypedName
+from dashboard.forms import Moment, Reason, TypedName
 from recovery.drp.approvals.facts import RULES, Rule
 from recovery.drp.facts import Mode
 from recovery.drp.planning.leaving import Leaving
+from recovery.drp.views.lent import Taker
+
+
+class Lend(Reason):
+    """Who is lent which role, until when. What is chosen is looked at where it is done: the reasons
+    are said there."""
+
+    field_order = ("taker", "role", "until", "reason")
+    taker = forms.CharField(
+        max_length=120,
+        label="To whom",
+        widget=forms.Select,
+        error_messages={"required": "Choose to whom."},
+    )
+    role = forms.CharField(
+        max_length=20,
+        label="Which role",
+        widget=forms.Select,
+        error_messages={"required": "Choose which role."},
+    )
+    until = Moment(
+        label="Until, in UTC",
+        minutes=True,
+        unsaid="Say until when: then it ends by itself.",
+    )
+
+    def __init__(
+        self, takers: Sequence[Taker], roles: Sequence[str], *args: object, **kwargs: object
+    ) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as the parent takes them
+        people = [("", "Choose a person"), *((one.name, str(one)) for one in takers)]
+        self.fields["taker"].widget.choices = people
+        self.fields["role"].widget.choices = [(role, role) for role in roles]
 
 
 class Shown(forms.Form):

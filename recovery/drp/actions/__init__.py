@@ -1,7 +1,8 @@
 """The only writers of runbooks, runs, steps, acts and approvals."""
 
-from recovery.drp.actions.answers import answer, break_glass, delegate, revoke_delegation
+from recovery.drp.actions.answers import answer, break_glass
 from recovery.drp.actions.ledger import RowLedger
+from recovery.drp.actions.lending import delegate, revoke_delegation
 from recovery.drp.actions.presses import press
 from recovery.drp.actions.pulse import count_pulse
 from recovery.drp.actions.reports import add_finding, close_finding, write_report

@@ -2,14 +2,14 @@
 
 Invariants: the same rules refuse before anything is written that will refuse when it is weighed; a
 yes is proven when it is given and again whenever something rests on it; break-glass names each rule
-and tells everyone; a delegation ends, and lends only what is the giver's own.
+and tells everyone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -31,7 +31,7 @@ from recovery.drp.approvals.proofs import (
 )
 from recovery.drp.approvals.rules import refuse_answer, refuse_person
 from recovery.drp.facts import Factor
-from recovery.drp.models import Approval, Ask, BreakGlass, Delegation
+from recovery.drp.models import Approval, Ask, BreakGlass
 from recovery.drp.plan import Plan
 from recovery.drp.queries.approvals import (
     glass_alarm,
@@ -42,8 +42,6 @@ from recovery.drp.queries.approvals import (
     word_of,
 )
 from recovery.drp.queries.seeing import refuse_unseen
-
-LONGEST_DELEGATION = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,36 +182,3 @@ def glass_to_break(row: Ask, *, rules: Collection[Rule], actor: Actor, reason: s
         raise Conflict("Somebody broke glass for this already.")
     names = sorted(str(rule) for rule in rules)
     return BreakGlass(ask=row, by=actor.id, rules=names, reason=reason, at=queries.database_now())
-
-
-def delegate(
-    *, taker: str, role: str, ends_at: datetime, actor: Actor, reason: str, now: datetime
-) -> Delegation:
-    """From now on `taker` may use this role of the actor's."""
-    at, rights = queries.database_now(), queries.rights_of(actor.id)
-    no = (
-        (role not in rights, f"You have no role {role} to lend."),
-        (taker == actor.id, "Nobody delegates to themselves."),
-        (not queries.rights_of(taker), f"{taker} is nobody who is let in."),
-        (ends_at <= at, "It would be over already."),
-        (ends_at - at > LONGEST_DELEGATION, "Fourteen days at most: then say it again."),
-        (not reason.strip(), "Say why."),
-    )
-    if why := next((said for holds, said in no if holds), ""):
-        raise Refused(why, kept="Nothing was lent.")
-    row = Delegation(
-        giver=actor.id, taker=taker, role=role, reason=reason, begins_at=at, ends_at=ends_at
-    )
-    return transitions.create([row], actor=actor, reason=reason, now=now)[0]
-
-
-def revoke_delegation(
-    *, delegation: Delegation, actor: Actor, reason: str, now: datetime
-) -> Delegation:
-    """Nothing rests on it any more, not even what was said with it."""
-    if delegation.giver != actor.id and "admin" not in queries.rights_of(actor.id):
-        raise Forbidden(f"It is {delegation.giver}’s to take back.")
-    changes = {"revoked_at": queries.database_now()}
-    return transitions.amend(
-        delegation, changes, action="revoked", actor=actor, reason=reason, now=now
-    )

@@ -34,6 +34,7 @@ from recovery.drp.queries.world import unfit_of
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.views.ended import Ended, ended
+from recovery.drp.views.lent import unused
 from recovery.drp.views.lines import named_lines, takes_over
 from recovery.drp.views.losses import LossLine, losses_of
 from recovery.drp.views.waiting import LIFE, answerers, principals
@@ -260,7 +261,7 @@ def view_ask(pk: UUID, person: str, unwatched: str = "") -> AskPage | None:
         left_out=tuple(one for one in plan.left_out if one.step == planned.id),
         broken=BreakGlass.objects.filter(ask=row).first(),
         principal=rights[0] if rights else "",
-        refusal="" if rights else own,
+        refusal="" if rights else f"{own} {unused(person, question.role, people)}".strip(),
         credentials=_credentials(pins(), person),
         waits_for=() if is_enough else tuple(answerers(run, row, people)),
         is_enough=is_enough,

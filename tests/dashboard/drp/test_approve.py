@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import (
@@ -17,9 +15,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from recovery.alarms.models import Alarm
-from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.drp import actions, queries
 from recovery.drp.facts import Mode
 from recovery.drp.models import Approval, BreakGlass
 from recovery.drp.press import Press
@@ -246,20 +242,6 @@ def test_a_code_does_for_a_step_with_an_undo_and_for_no_other(ground: Ground, en
     refused = fence.client.post(fence.path, {"seen": fence.seen, "code": code})
     assert refused.status_code == 422
     assert "No signature came with it" in text(refused)
-
-
-def test_a_lent_right_is_used_and_said(ground: Ground, enter: Enter) -> None:
-    actions.delegate(
-        taker="dora",
-        role="approver",
-        ends_at=queries.database_now() + timedelta(hours=1),
-        actor=Actor("person", "bruno"),
-        reason="On a train.",
-        now=ground.now,
-    )
-    dora = desk(ground, enter, "dora")
-    assert "You answer with" not in dora.read(), "their own right comes first"
-    assert dora.approve().status_code == 302
 
 
 def test_a_prepared_run_asks_nobody(ground: Ground, enter: Enter) -> None:

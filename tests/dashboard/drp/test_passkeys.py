@@ -17,6 +17,7 @@ from django.test import Client
 
 from recovery.audit.models import AuditEntry
 from recovery.core.consent import read_pins
+from recovery.drp import queries
 from recovery.drp.approvals.pinning import fingerprint
 from recovery.drp.models import Passkey as Row
 from tests.actions.drp.ground import Ground
@@ -85,6 +86,20 @@ def test_a_passkey_is_shown_compared_pinned_and_only_then_counts(
     assert "1 of bruno unpinned" in command("unpin", "bruno")
     assert read_pins(ground.pins.read_bytes()) == ()
     assert AuditEntry.objects.filter(body__action="unpinned").exists()
+
+
+def test_a_key_is_pinned_for_a_role_that_may_be_lent_to_its_person(
+    ground: Ground, enter: Enter, says: Says
+) -> None:
+    client = enter("amelie")
+    answer = register(Passkey("amelie"), options(client))
+    client.post("/passkey/", {"label": "x", "answer": answer})
+    ground.pins.unlink()
+    says("yes")
+    assert "amelie (approver, responder, viewer)" in command("pin", "amelie", "--up-to", "approver")
+    (pin,) = read_pins(ground.pins.read_bytes())
+    assert pin.roles == ("approver", "responder", "viewer")
+    assert "approver" not in queries.rights_of("amelie"), "it lets nobody approve by itself"
 
 
 BAD: dict[str, dict[str, Any]] = {
