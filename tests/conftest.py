@@ -25,6 +25,7 @@ from recovery.engines import children
 from recovery.engines.postgres import Cluster
 from recovery.engines.valkey import Valkey
 from tests.scenes import running, stage
+from tests.shuffled import shuffle
 from tests.support.databases import (
     Database,
     cloned,
@@ -34,7 +35,6 @@ from tests.support.databases import (
     running_cluster,
 )
 from tests.support.own import free_port
-from tests.support.shuffled import shuffle
 from tests.support.valkeys import running_valkey
 
 # A property is right or wrong; how long a case takes says something of the machine. A run that

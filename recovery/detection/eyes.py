@@ -15,13 +15,13 @@ from recovery.detection.facts import (
     CONTROL_PLANE,
     DOWN,
     GRANTED,
-    LIVING,
     Blindness,
     HostSight,
     Loss,
     Sighting,
     Vantage,
 )
+from recovery.detection.living import see_living
 from recovery.detection.policy import Policy
 from recovery.detection.sights import (
     ALIVE,
@@ -100,7 +100,14 @@ def open_eyes(scene: Scene, memory: Memory, policy: Policy, now: float) -> Eyes:
         since_gap=now - memory.gap_at,
         anchors=sights.anchors,
     )
-    living = _living(scene, silence, heard, census, policy)
+    living = see_living(
+        scene.roster,
+        sights,
+        vouched=scene.vouched,
+        silence=silence,
+        heard=heard,
+        policy=policy,
+    )
     watched = _watched(scene, heard, frozenset(living), policy)
     blind = blindness(vantage, census.heard, watched, policy, living)
     return Eyes(scene, memory, policy, now, silence, heard, census, blind, living)
@@ -125,38 +132,6 @@ def _census(roster: Roster, heard: NDArray[np.bool_]) -> Census:
         domains=roster.domain_sizes,
         regions=roster.regions,
     )
-
-
-def _living(
-    scene: Scene, silence: Floats, heard: NDArray[np.bool_], census: Census, policy: Policy
-) -> dict[str, str]:
-    """Where nobody is heard, or somebody said that nothing is left, and yet a host is heard, or a
-    peer that is heard sees one alive: a sentence that says so."""
-    roster, found = scene.roster, dict[str, str]()
-    codes = {
-        code: place
-        for code, place in enumerate(roster.places)
-        if place in scene.vouched or not census.heard[place]
-    }
-    for code, place in codes.items():
-        if census.heard[place]:
-            first = int(np.flatnonzero(heard & (roster.place_codes == code))[0])
-            found[place] = f"{roster.names[first]} is heard."
-    for host, looks in scene.sights.seen.items() if codes else ():
-        at = roster.index.get(host)
-        if at is None:
-            continue
-        code = int(roster.place_codes[at])
-        if code not in codes or codes[code] in found:
-            continue
-        newest = min(float(silence[at]), policy.evidence_max_age)
-        for look in looks:
-            by = roster.index.get(look.observer)
-            lives = look.kernel in LIVING or look.answering > 0
-            if lives and look.age < newest and by is not None and heard[by]:
-                found[codes[code]] = f"{roster.names[by]} sees {roster.names[at]} alive."
-                break
-    return found
 
 
 def _watched(

@@ -202,6 +202,6 @@ def test_who_may_not_answer_is_told_before_anything_is_written() -> None:
     ids=["no key gave it", "just written", "theirs", "of another plan", "a no", "no approver"],
 )
 def test_a_yes_that_stands_in_somebodys_way_and_is_not_theirs_is_told_apart(
-    changes: dict[str, object], is_hollow: bool
+    changes: dict[str, Any], is_hollow: bool
 ) -> None:
     assert weigh(ASKED, [said(**changes)]).hollow == (("bruno",) if is_hollow else ())
