@@ -83,6 +83,7 @@ def ask_state(screen: Screen, key: str) -> Context | None:
         "is_open": ask.state == AskState.OPEN and sight is not None and sight.id == str(pk),
         "is_mine": screen.may(May.ANSWER) and may_answer(run.row, ask, person),
         "missing": sight.weighed.missing if sight else "",
+        "newer": sight.id if sight and sight.id != str(pk) else "",
         "drift": run.sight.drift,
         "better": offer(run, screen),
         "unseen": refuse_unseen(run.sight.plan, unwatched=screen.unwatched),

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from dashboard.panels import draw
+from dashboard.permissions import Role
+from dashboard.screen import Screen
+from recovery.drp.approvals.facts import LIFE_SECONDS
+from recovery.drp.models import Ask
 from recovery.drp.plan import Quote
 from recovery.drp.views.asks import quote_line, view_ask
 from recovery.drp.views.losses import LossLine
@@ -65,3 +70,18 @@ def test_only_a_promotion_is_said_to_pause_the_run_for_what_it_would_lose(
     first, last = replace(restored, losses=(worse, alone)).loss_rows
     assert (first.decided, first.quote) == (worse, quote_line(bare))
     assert (last.name, last.quote, last.decided) == ("ident", None, alone)
+
+
+def test_a_page_that_stays_open_says_that_its_question_is_over_and_leads_to_the_new_one(
+    ground: Ground,
+) -> None:
+    ground.begin()
+    ground.until("fence")
+    old = ground.ask("fence")
+    topic = f"ask-state:{old.pk}/bruno"
+    assert "data-over" not in draw(topic, Screen(Role.APPROVER))
+    ground.look(LIFE_SECONDS)
+    shown = draw(topic, Screen(Role.APPROVER))
+    assert "data-over" in shown, "what only an open question has is hidden by it"
+    (new,) = Ask.objects.filter(step=old.step, state="open")
+    assert f'<a href="/recovery/approve/{new.pk}/">read the new question</a>' in shown
