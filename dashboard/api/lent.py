@@ -59,8 +59,8 @@ def lend(request: HttpRequest, told: LendIn) -> dict[str, str]:
     return {"said": said}
 
 
-@router.post("/{uuid:lent}/take-back", response=Done)
-def take_back(request: HttpRequest, lent: UUID, told: Why) -> dict[str, str]:
+@router.post("/{uuid:pk}/take-back", response=Done)
+def take_back(request: HttpRequest, pk: UUID, told: Why) -> dict[str, str]:
     """The giver, or an administrator: nothing rests on it any more."""
     who = caller(request, May.ANSWER)
-    return {"said": acts.take_back(lent, actor=who.actor, reason=told.reason)}
+    return {"said": acts.take_back(pk, actor=who.actor, reason=told.reason)}

@@ -33,6 +33,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/drp/plan": PLAN,
     "/drp/runs": PLAN | WHY | {"digest": SHA},
     "/drp/questions/{ask}/deny": WHY | {"digest": SHA},
+    "/drp/lent": WHY | {"taker": "none", "role": "admin", "until": "2026-11-30 07:00:00"},
 }
 """What is sent where a reason is not enough, or too much."""
 INSTEAD = {

@@ -100,8 +100,9 @@ def take_back(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
         form=form,
         said="Take back",
         target=f"the role {one.role} from {one.taker}",
-        meaning=f"{_lent(one)} {_refusal(one, is_others=is_others) or AFTER}",
-        ends="" if barred else "It can be lent again.",
+        facts=[_lent(one)],
+        meaning=_refusal(one, is_others=is_others) or AFTER,
+        ends="Nothing is changed." if barred else "It can be lent again.",
         barred=barred,
         back=BACK,
         status=done,
@@ -119,7 +120,8 @@ def _find(pk: UUID) -> LentView:
 
 
 def _lent(one: LentView) -> str:
-    return f"{one.giver} lends {one.taker} the role {one.role}: {one.reason}"
+    verb = "lends" if one.over_at is None else "lent"
+    return f"{one.giver} {verb} {one.taker} the role {one.role}: {one.reason}"
 
 
 def _refusal(one: LentView, *, is_others: bool) -> str:

@@ -17,7 +17,7 @@ from recovery.alarms.actions import send_message
 from recovery.alarms.facts import Audience
 from recovery.audit.facts import Actor
 from recovery.core import transitions
-from recovery.core.errors import Conflict, Forbidden, Refused
+from recovery.core.errors import Conflict, Forbidden, Missing, Refused
 from recovery.core.moments import instant
 from recovery.drp import queries
 from recovery.drp.models import Delegation
@@ -41,6 +41,8 @@ def delegate(
         )
         if role in LENDABLE and role not in roles.get(actor.id, ()):
             raise Forbidden(f"You have no role {role} to lend.", field="role", kept=NOTHING)
+        if not roles.get(taker):
+            raise Missing(f"{taker} is nobody who is let in.", field="taker", kept=NOTHING)
         for field, why in _faults(row, roles):
             raise Refused(why, field=field, kept=NOTHING)
         if there := _standing(row):
@@ -59,13 +61,11 @@ def _faults(row: Delegation, roles: Mapping[str, frozenset[str]]) -> list[tuple[
     """What of it is wrong, each with its field. Of one person one yes is counted: whoever has the
     role would have no second one by it, and the giver would count on it in vain."""
     taker, role, span = row.taker, row.role, row.ends_at - row.begins_at
-    theirs = roles.get(taker, frozenset())
     has_it = f"{taker} is {role} already, and each person counts once: it would add nothing."
     found = (
         ("role", role not in LENDABLE, f"What is lent is {' or '.join(LENDABLE)}."),
         ("taker", taker == row.giver, "Nobody delegates to themselves."),
-        ("taker", not theirs, f"{taker} is nobody who is let in."),
-        ("taker", role in theirs, has_it),
+        ("taker", role in roles[taker], has_it),
         ("until", span <= timedelta(0), "It would be over already."),
         ("until", span > LONGEST_DELEGATION, "Fourteen days at most: then say it again."),
         ("reason", not row.reason.strip(), "Say why."),
