@@ -21,6 +21,7 @@ from dashboard.acts import passkeys, runs
 from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.pulse import unwatched
+from dashboard.screen import Screen
 from dashboard.views.drp.forms import Glass, No, Yes
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
@@ -213,6 +214,15 @@ def _of_better(sent: dict[str, object] | None, page: AskPage) -> tuple[str, ...]
     return (*new, "A better copy that was there is gone again.") if is_less else new
 
 
+def _situation(role: Role, page: AskPage) -> str:
+    """How both datacenters are as this page is drawn; a drill is about neither."""
+    if page.over or page.is_drill:
+        return ""
+    screen = Screen(role)
+    sites = (page.plan.lost.name, page.plan.into.name)
+    return " ".join(screen.brief(one).sentence for one in sites if one in screen.recovery.sites)
+
+
 def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -> HttpResponse:
     person = request.user.get_username()
     rules = breakable(page, person) if may(role, May.BREAK_GLASS) and not page.broken else ()
@@ -233,6 +243,7 @@ def _show(request: HttpRequest, role: Role, page: AskPage, answered: Answered) -
         heading=f"{page.run}: approve “{page.planned.title}”?",
         status=answered.status,
         ask=page,
+        situation=_situation(role, page),
         exports=exports,
         unexported=_unexported(page, exports),
         overridden=spoken_rules(page.broken.rules) if page.broken else "",

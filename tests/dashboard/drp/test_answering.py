@@ -85,3 +85,14 @@ def test_a_page_that_stays_open_says_that_its_question_is_over_and_leads_to_the_
     assert "data-over" in shown, "what only an open question has is hidden by it"
     (new,) = Ask.objects.filter(step=old.step, state="open")
     assert f'<a href="/recovery/approve/{new.pk}/">read the new question</a>' in shown
+
+
+def test_what_takes_over_is_shown_as_it_is_now_beside_what_was_signed(
+    ground: Ground, enter: Enter
+) -> None:
+    bruno = desk(ground, enter, "bruno")
+    assert "OSU2 answers: both its hosts." in bruno.read()
+    lose(Host.objects.filter(datacenter__name="OSU2").order_by("name")[0])
+    page = bruno.read()
+    assert "Situation now" in page
+    assert "OSU2 answers: both its hosts." not in page
