@@ -41,6 +41,7 @@ def scene_of(screen: Screen) -> Scene:
         doubt=screen.doubt.cause if screen.doubt else "",
         blind=screen.blind,
         silent=_silent(screen),
+        cut=_cut(screen),
         unwatched=screen.unseeing if screen.is_watched is False and not screen.blind else "",
         paused_by=screen.brake.paused_by if screen.brake.paused_at else "",
         frozen=tuple(dict.fromkeys(stopped)),
@@ -80,6 +81,11 @@ def _silent(screen: Screen) -> tuple[Silent, ...]:
         for one in screen.silent_sites
         if not one.alive and (one.site not in words or not words[one.site].stands)
     )
+
+
+def _cut(screen: Screen) -> tuple[tuple[str, str], ...]:
+    """Of which nobody is heard, and whom others see alive: with how."""
+    return tuple((one.site, one.alive) for one in screen.silent_sites if one.alive)
 
 
 def _site(screen: Screen, name: str) -> Site:

@@ -64,6 +64,10 @@ def _of_tocsin(scene: Scene) -> Iterable[Need]:
         yield Need(KEEPER, "Look at Tocsin’s processes", "/processes/", scene.unwatched)
     for silent in scene.silent:
         yield _of_silent(silent)
+    for site, how in scene.cut:
+        said = f"Look at the network between Tocsin and {site}"
+        why = f"{site} lives, and is only not heard: {how} Nothing of it is moved meanwhile."
+        yield Need(KEEPER, said, f"/recovery/{site}/", why)
     if scene.blind:
         why = f"Tocsin sees nothing and moves nothing. {scene.blind}"
         yield Need(KEEPER, "Look at Tocsin’s processes", "/processes/", why)

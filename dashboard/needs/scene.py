@@ -105,11 +105,13 @@ class Scene:
     """Everything that may wait for somebody. `frozen`: runs that stopped automation; `owners`:
     those that go on and need that, with their numbers; `held`: hosts of the guard, by name, outside
     of `sites`; `words`: (seat, container, host); `unseated`: containers without one; `alone`:
-    business databases that serve with no other copy."""
+    business databases that serve with no other copy; `cut`: datacenters that are not heard and
+    live, each with how that is seen."""
 
     doubt: str = ""
     blind: str = ""
     silent: tuple[Silent, ...] = ()
+    cut: tuple[tuple[str, str], ...] = ()
     unwatched: str = ""
     paused_by: str = ""
     frozen: tuple[str, ...] = ()

@@ -183,3 +183,14 @@ def test_what_is_set_apart_behind_a_fence_is_about_its_databases_too() -> None:
         (found,) = needs_about(every, name)
         assert found.button == "Plan the return of PAR1 from OSU2"
     assert needs_about(every, "database:crm-pg") == ()
+
+
+def test_who_is_blind_by_a_cut_is_led_to_what_cuts_before_its_own_processes() -> None:
+    how = "mrs1-b1 sees par1-b2 alive."
+    first, second = needs(Scene(blind="Only 4 of 8 hosts are heard.", cut=(("PAR1", how),)))
+    assert (first.button, first.href) == (
+        "Look at the network between Tocsin and PAR1",
+        "/recovery/PAR1/",
+    )
+    assert how in first.why
+    assert second.href == "/processes/"
