@@ -17,7 +17,7 @@ from recovery.inventory.models import Placement
 from recovery.operations import actions as operations
 from recovery.operations.facts import OperationState, Verb
 from recovery.operations.models import Operation
-from recovery.scheduling import actions, queries
+from recovery.scheduling import actions, cycle, queries
 from recovery.scheduling.cycle import reschedule
 from recovery.scheduling.models import Hold, HoldState
 from tests.actions.scheduling.fleet import (
@@ -296,6 +296,21 @@ def test_a_controller_that_lost_the_lead_writes_nothing() -> None:
     with pytest.raises(NotLeader):
         reschedule(actor=old, now=NOW)
     assert seats() == []
+
+
+def test_a_decision_on_facts_that_grew_too_old_is_thrown_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts("a", "b")
+    application("shop")
+    me = lead()
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "STALE_SECONDS", -1.0)
+        with pytest.raises(Conflict, match="grew too old"):
+            reschedule(actor=me, now=NOW)
+    assert (Placement.objects.count(), Operation.objects.count()) == (0, 0)
+    reschedule(actor=me, now=NOW)
+    assert (Placement.objects.count(), Operation.objects.count()) == (1, 1)
 
 
 def test_a_crash_between_seat_and_operation_leaves_neither(
