@@ -11,9 +11,9 @@ BIN := $(VENV)/bin
 STACKS := tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/stories tests/failovers tests/browser/test_two_people.py
 # Rows of a PostgreSQL and pages: mostly computing. They run beside the unit part, at a low priority.
 ROWS := tests/actions tests/dashboard
-# Of the rows those of plans, half of their computing: by clocks of their own, so they run beside the stacks, at a low priority.
-PLANS := tests/actions/drp
-# They compute and look at no clock: after the plans they have the time that the stacks leave.
+# Of the rows those that go by clocks of their own, most of their computing: they run beside the stacks, at a low priority.
+UNHURRIED := tests/actions/drp tests/actions/failover tests/actions/restores tests/actions/detection tests/actions/scheduling tests/actions/brief tests/dashboard/drp
+# They compute and look at no clock: after the unhurried they have the time that the stacks leave.
 CALM := tests/architecture tests/decisions tests/properties tests/simulation
 # Not part of every run yet: make backups, make restores, make told, make chosen, make drp, make chaos-drp (docs/decisions/2026-11-28-what-ci-runs.md).
 APART := tests/agent/backups tests/agent/exporting tests/failovers/test_restored.py tests/failovers/test_archives_told.py tests/failovers/test_chosen.py tests/drp_story
@@ -83,9 +83,9 @@ unit: install-dev ## the tests alone: make unit ARGS="tests/engines -k taken"; T
 ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
-	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(PLANS:%=--ignore=%) $(ROWS) -- \
+	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(UNHURRIED:%=--ignore=%) $(ROWS) -- \
 	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
-	python -m tests.beside --nice env TOCSIN_TESTS_UNHURRIED=1 python -m pytest -n $(WORKERS) --dist loadfile --timeout 900 $(PLANS) -- \
+	python -m tests.beside --nice env TOCSIN_TESTS_UNHURRIED=1 python -m pytest -n $(WORKERS) --dist loadfile --timeout 900 $(UNHURRIED) -- \
 	  python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
 	  bash -ec 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each; done; \
 	  $(THEN)'

@@ -10,10 +10,10 @@ import pytest
 from tests.architecture.sources import ROOT, tracked_files
 
 Parts = dict[str, tuple[str, ...]]
-NAMED = ("STACKS", "ROWS", "PLANS", "CALM", "APART")
-WITHIN = {"APART": "STACKS", "PLANS": "ROWS"}
+NAMED = ("STACKS", "ROWS", "UNHURRIED", "CALM", "APART")
+WITHIN = {"APART": "STACKS", "UNHURRIED": "ROWS"}
 """What the Makefile names; everything else is the unit part, which leaves these out. What stands
-apart is left out of the stacks, and the plans of the rows (`WITHIN`)."""
+apart is left out of the stacks, and the unhurried of the rows (`WITHIN`)."""
 
 
 def parts() -> Parts:
@@ -71,11 +71,11 @@ def test_the_unit_part_leaves_out_what_the_others_run_and_the_others_run_it() ->
     text = (ROOT / "Makefile").read_text()
     _, body = text.split("\nunit: ", 1)
     told = [each for each in body.splitlines()[:10] if "-m pytest" in each][1:]
-    rows, rest, plans, calm, stacks = told
-    for name in set(NAMED) - {"PLANS"}:
+    rows, rest, unhurried, calm, stacks = told
+    for name in set(NAMED) - {"UNHURRIED"}:
         assert f"$({name}:%=--ignore=%)" in rest
-    assert rows.endswith(" $(PLANS:%=--ignore=%) $(ROWS) -- \\")
-    assert plans.endswith(" $(PLANS) -- \\")
+    assert rows.endswith(" $(UNHURRIED:%=--ignore=%) $(ROWS) -- \\")
+    assert unhurried.endswith(" $(UNHURRIED) -- \\")
     assert calm.endswith(" $(CALM) -- \\")
     assert "$(APART:%=--ignore=%) $$each" in stacks
     assert "for each in $(STACKS)" in stacks

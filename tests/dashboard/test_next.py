@@ -146,6 +146,8 @@ def test_two_people_agree_where_writes_may_be_lost(
     second = sign_in("approver")
     html = fleet.plain(second.get(PATH).content.decode())
     assert f"{vouch.requested_by} promotes par1-r2-h01: Its disk is gone." in html
+    bases.see(base, clock.system.now())
+    silence(base)
     second.post(PATH, word | {"first": str(vouch.pk)})
     row.refresh_from_db()
     vouch.refresh_from_db()

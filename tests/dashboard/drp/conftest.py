@@ -18,10 +18,12 @@ from recovery.drp.approvals.proofs import write_assertion
 from recovery.drp.models import BreakGlass
 from recovery.drp.queries.approvals import glass_word
 from recovery.drp.queries.runs import plan_of, question_of, word_of
+from tests.actions.conftest import unhurried
 from tests.actions.drp.ground import Ground, make_ground
 from tests.dashboard.fleet import plain
 
 Enter = Callable[[str], Client]
+__all__ = ["unhurried"]
 
 
 @pytest.fixture
