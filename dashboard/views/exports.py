@@ -14,6 +14,7 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role, may
 from dashboard.views.databases import find
 from dashboard.views.page import show
+from dashboard.views.refusals import code_of
 from recovery.backups.exported import ExportView
 from recovery.core.errors import TocsinError
 
@@ -45,10 +46,12 @@ def take(request: HttpRequest, role: Role, name: str, pk: UUID) -> HttpResponse:
     if one is None:
         raise Http404(f"There is no such export of {name}.")
     form = Reason(request.POST or None)
+    status = 422 if form.is_bound else 200
     if form.is_valid():
         try:
             return acts.sent(one, actor_of(request), form.cleaned_data["reason"])
         except TocsinError as error:
+            status = code_of(error)
             form.add_error(None, str(error))
     return show(
         request,
@@ -61,5 +64,5 @@ def take(request: HttpRequest, role: Role, name: str, pk: UUID) -> HttpResponse:
         taking=one,
         form=form,
         may_take=True,
-        status=422 if form.is_bound else 200,
+        status=status,
     )

@@ -43,9 +43,15 @@ def blindness(
         said = f"We look afresh: {left:.1f} s until we judge again."
         return Blindness((said,), True, left, is_late=afresh <= 0)
     cut = {site: how for site, how in (living or {}).items() if not heard.get(site)}
-    if reasons:
-        reasons += [f"Nobody of {site} is heard, yet others see it alive." for site in sorted(cut)]
+    if reasons and cut:
+        reasons.append(_said_of(sorted(cut)))
     return Blindness(tuple(reasons), starting=vantage.watching < policy.start_patience, living=cut)
+
+
+def _said_of(cut: Sequence[str]) -> str:
+    """One sentence, however many: it stands in red over every page."""
+    sites = " or ".join([", ".join(cut[:-1]), cut[-1]] if len(cut) > 1 else cut)
+    return f"Nobody of {sites} is heard, yet others see {'them' if len(cut) > 1 else 'it'} alive."
 
 
 def _stale_digests(vantage: Vantage, policy: Policy) -> list[str]:

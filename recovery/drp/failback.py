@@ -107,12 +107,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """What goes back, and what does not. `number`, `name`: of the run that moved it."""
+    """What goes back, and what does not. `number`, `name`: of the run that moved it; `settled`:
+    keys of databases of which each copy there follows already."""
 
     number: int
     name: str
     moves: tuple[Move, ...]
     out: tuple[tuple[Target, str], ...]
+    settled: frozenset[str] = frozenset()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -141,12 +143,19 @@ def way_back(way: Way, traces: Iterable[Trace], present: Present) -> Back:
         *(_database(way, traces_of, present) for _, traces_of in sorted(databases.items())),
         *(_application(way, traces_of, present) for _, traces_of in sorted(copies.items())),
     ]
+    moves = tuple(one for one in judged if isinstance(one, Move))
     return Back(
         way.number,
         way.name,
-        tuple(one for one in judged if isinstance(one, Move)),
+        moves,
         tuple(one for one in judged if not isinstance(one, Move)),
+        frozenset(one.target.key for one in moves if _is_settled(way, one.target, present)),
     )
+
+
+def _is_settled(way: Way, target: Target, present: Present) -> bool:
+    seat = present.databases.get(target.id)
+    return seat is not None and all(one.follows for one in seat.copies.get(way.into, ()))
 
 
 def places_now(traces: Iterable[Trace], present: Present, *, but: str) -> tuple[str, ...]:

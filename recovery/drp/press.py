@@ -87,6 +87,11 @@ def refuse_ever(press: Press, run: RunSight, step: str) -> str:
     return ""
 
 
+def refuse_now(press: Press, run: RunSight, step: str, key: str) -> str:
+    """Why nobody presses it of this step as it is now, whatever they would say."""
+    return _RULES[press](run, step, key) if press in ON_STEP and step in run.steps else ""
+
+
 def refuse_who(press: Press, run: RunSight, who: Presser, step: str) -> str:
     """Why it is not theirs to press: somebody else's it is."""
     return refuse_role(press, run, who.roles, step) or refuse_presser(press, run, who, step)

@@ -21,7 +21,7 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.views.pressing import Barred, barred
+from recovery.drp.views.pressing import Barred, barred, barred_now
 from recovery.drp.views.runs import RunView, find_run, view_run
 
 log = structlog.get_logger()
@@ -117,6 +117,8 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
     form = _form(pressed, found, request)
     bar = barred(found.sight, pressed, step, request.user.get_username())
     status = _status(request, form, bar)
+    if bar is None and request.method == "GET":
+        bar = barred_now(found.sight, pressed, step, key)
     if form.is_valid() and (bar is None or request.headers.get("HX-Request")):
         told = form.cleaned_data
         do = partial(

@@ -25,6 +25,12 @@ NAMED = 12
 ALTHOUGH = "Started although:"
 """Before what a plan leaves, in the override of its run."""
 NO_STEP = "no step of the plan takes it"
+NOBODY_IS_OUT = {
+    Kind.KEEP_COPIES: "There is nothing to keep: nobody chose it for a copy in {site}.",
+    Kind.EXPORT_COPIES: "There is nothing to export: nobody chose it for a copy in {site}.",
+    Kind.DISCARD_COPIES: "There is nothing to let go: each copy in {site} follows already.",
+}
+"""Of a way back: it needs less than one after a loss."""
 
 
 def left_of(
@@ -108,6 +114,8 @@ def left_by(plan: Plan, step: str) -> tuple[LeftOut, ...]:
 
 def idle_word(plan: Plan, step: PlannedStep) -> str:
     """Why a step does nothing, and what it leaves by that."""
+    if word := NOBODY_IS_OUT.get(step.kind):
+        return word.format(site=plan.into.name)
     said = f"There is nothing to do it to: another step takes it, or {plan.lost.name} has none."
     if not (left := left_by(plan, step.id)):
         return said

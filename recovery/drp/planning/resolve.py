@@ -14,7 +14,18 @@ from typing import Any
 from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
-from recovery.drp.plan import EXPORT, KEEP, Gate, LeftOut, Need, Plan, PlannedStep, Target, Thing
+from recovery.drp.plan import (
+    EXPORT,
+    KEEP,
+    Gate,
+    LeftOut,
+    Move,
+    Need,
+    Plan,
+    PlannedStep,
+    Target,
+    Thing,
+)
 from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
 from recovery.drp.planning.leaving import BY_HAND, left_of, taken_by
 from recovery.drp.planning.quoting import doubts, quotes
@@ -172,13 +183,19 @@ def _take(  # noqa: PLR0911 - one answer a kind
 
 
 def _came_back(inventory: Inventory, wish: Wish, act: Keep | Export | Discard) -> Inventory:
-    """Databases that go back; of those to be kept or exported only the ones of which that was
-    decided."""
-    moves = wish.back.moves if wish.back else ()
+    """Databases that go back and of which a copy there does not follow yet; of those to be kept or
+    exported only the ones of which that was decided."""
     choices = {"keep_copies": {KEEP}, "export_copies": {EXPORT}}.get(act.kind)
-    wanted = {move.target.id for move in moves if choices is None or move.choice in choices}
+    wanted = {
+        move.target.id for move in _unsettled(wish) if choices is None or move.choice in choices
+    }
     rows = tuple(row for row in inventory.databases if row.id in wanted)
     return replace(inventory, databases=rows)
+
+
+def _unsettled(wish: Wish) -> tuple[Move, ...]:
+    back = wish.back
+    return tuple(one for one in back.moves if one.target.key not in back.settled) if back else ()
 
 
 def _by_hand(step: Step, act: Manual, places: Mapping[str, str], inventory: Inventory) -> _Taken:

@@ -144,7 +144,8 @@ def _sentence(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
 def _moves(act: object) -> str:  # noqa: PLR0911 - one sentence a kind
     match act:
         case Lift():
-            return f"Lifts the fence of {PLACES[act.datacenter]}; copies there stay set apart"
+            where = PLACES[act.datacenter]
+            return f"Lifts the fence of {where}, if one stands; copies there stay set apart"
         case Promote():
             return f"Promotes the standbys of {_which(act.select, 'databases')}"
         case Restore():

@@ -1,14 +1,15 @@
 """Whose it is to press something in a run, before any form is offered.
 
-Invariant: who is offered a form may press it as far as it is about who they are; what else refuses
-it (the run's state, another person who was first) is said once it is sent.
+Invariant: who is offered a form may press it as far as it is about who they are, and their step is
+one of which that could be asked when they opened the page; what refuses it since (another person
+who was first) is said once it is sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recovery.drp.press import Press, refuse_ever, refuse_who
+from recovery.drp.press import Press, refuse_ever, refuse_now, refuse_who
 from recovery.drp.queries.people import People, people_of
 from recovery.drp.sights import RunSight
 from recovery.drp.views.waiting import by_rank
@@ -31,6 +32,12 @@ def barred(run: RunSight, press: Press, step: str, person: str) -> Barred | None
     people = people_of()
     why = refuse_who(press, run, people.presser(person), step)
     return Barred(why, able(run, press, step, people)) if why else None
+
+
+def barred_now(run: RunSight, press: Press, step: str, key: str) -> Barred | None:
+    """Before anybody fills a form in: None where the step is one of which this can be asked."""
+    why = refuse_now(press, run, step, key)
+    return Barred(why, is_theirs=False) if why else None
 
 
 def able(run: RunSight, press: Press, step: str, people: People) -> tuple[str, ...]:

@@ -129,3 +129,18 @@ def test_how_few_vantage_points_are_reached_is_said_in_words(
     heard: dict[str, int], said: str
 ) -> None:
     assert any(why.startswith(said) for why in blindness(SEEING, heard, ALL, POLICY).reasons)
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        ("B", "Nobody of B is heard, yet others see it alive."),
+        ("BC", "Nobody of B or C is heard, yet others see them alive."),
+        ("BCD", "Nobody of B, C or D is heard, yet others see them alive."),
+    ],
+)
+def test_however_many_live_it_is_one_sentence(sites: str, said: str) -> None:
+    heard, watched = {"A": 3}, {"A": 3} | dict.fromkeys(sites, 3)
+    unheard = replace(SEEING, gateways=())
+    cut = blindness(unheard, heard, watched, Policy(), dict.fromkeys(sites, "a1 sees it alive."))
+    assert [why for why in cut.reasons if why.startswith("Nobody")] == [said]

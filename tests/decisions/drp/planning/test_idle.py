@@ -9,6 +9,7 @@ from recovery.drp.expecting import expected
 from recovery.drp.facts import DANGEROUS, Kind, Mode, RunState, StepState
 from recovery.drp.looking import World
 from recovery.drp.plan import LeftOut, Need, Plan
+from recovery.drp.planning.leaving import NOBODY_IS_OUT
 from recovery.drp.sights import Do, RunSight, StepSight
 from tests.decisions.drp.steps import plan, step, target
 
@@ -26,13 +27,12 @@ def follows(found: Plan, state: StepState = StepState.PENDING) -> tuple[Do, str]
 
 
 def test_it_begins_without_a_yes_and_is_done_at_once_with_its_reason() -> None:
+    said = "There is nothing to do it to: another step takes it, or PAR1 has none."
     for kind in (*sorted(DANGEROUS - {Kind.FENCE_DATACENTER}), Kind.PLACE_APPLICATIONS):
         found = idle(Kind(kind))
         assert follows(found)[0] is Do.BEGIN, kind
-        assert follows(found, StepState.BEGUN) == (
-            Do.SETTLE_DONE,
-            "There is nothing to do it to: another step takes it, or PAR1 has none.",
-        )
+        word = NOBODY_IS_OUT.get(Kind(kind), said).format(site="OSU2")
+        assert follows(found, StepState.BEGUN) == (Do.SETTLE_DONE, word)
 
 
 def test_whoever_has_targets_or_asks_about_the_plan_itself_is_asked_as_ever() -> None:

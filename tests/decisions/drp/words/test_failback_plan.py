@@ -11,6 +11,7 @@ from recovery.drp.failback import Back, Held, Present, Seat, way_back
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
 from recovery.drp.planning.drift import drift
 from recovery.drp.planning.inventory import Inventory, Wish
+from recovery.drp.planning.leaving import idle_word
 from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
 from tests.decisions.drp.books import book, raw
@@ -124,3 +125,32 @@ def test_that_a_copy_follows_which_was_to_be_kept_is_drift() -> None:
     assert not drift(freed, freed), "it followed when the plan was made"
     everyone = of(replace(FINE, follows=True))
     assert any("was to be kept" in one for one in drift(of(FINE), everyone))
+
+
+def of_copies(*held: Held) -> Plan:
+    """orders goes back; these are its copies in PAR1."""
+    now = Present({"db-orders": replace(THERE, copies={"PAR1": held})}, {}, {"db-orders": 8})
+    return planned(way_back(WAY, [replace(ORDERS, id="db-orders")], now))
+
+
+def let_go(found: Plan) -> list[str]:
+    return [one.name for wave in found.step("discard").waves for one in wave]
+
+
+def test_after_an_evacuation_nobody_is_asked_about_copies_that_follow() -> None:
+    """As it handed over: what stayed there follows."""
+    follows, out = replace(FINE, follows=True), replace(FINE, replica="orders-2")
+    evacuated = of_copies(follows)
+    assert all(evacuated.step(name).is_idle for name in ("keep", "export", "discard"))
+    assert idle_word(evacuated, evacuated.step("discard")) == (
+        "There is nothing to let go: each copy in PAR1 follows already."
+    )
+    assert not evacuated.step("lift").is_idle, "what goes back is agreed to"
+    assert let_go(of_copies(follows, out)) == ["orders"]
+
+
+def test_that_a_copy_follows_meanwhile_is_no_drift_and_that_one_does_no_more_is() -> None:
+    free, apart = of_copies(replace(FINE, follows=True)), of_copies(FINE)
+    said = "discard: orders is a target of it now, and was not when it was approved."
+    assert said in drift(free, apart)
+    assert not any(one.startswith("discard") for one in drift(apart, free))
