@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+# The unit part waits for half of its time: for leases, labs, servers, browsers.
+WAITERS ?= 3
 BIN := $(VENV)/bin
 # Tests of a whole Tocsin with its lab: one stack at a time, first those that promise nobody a second.
 STACKS := tests/chaos tests/chaos_failover/test_schedules.py tests/browser/test_main_job.py tests/stories tests/failovers tests/browser/test_two_people.py
@@ -84,7 +86,7 @@ ifdef ARGS
 	python -m pytest -n $(WORKERS) $(ARGS)
 else
 	python -m tests.beside --nice python -m pytest -n $(WORKERS) --timeout 600 $(UNHURRIED:%=--ignore=%) $(ROWS) -- \
-	  python -m pytest -n $(WORKERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
+	  python -m pytest -n $(WAITERS) $(STACKS:%=--ignore=%) $(APART:%=--ignore=%) $(CALM:%=--ignore=%) $(ROWS:%=--ignore=%)
 	python -m tests.beside --nice env TOCSIN_TESTS_UNHURRIED=1 python -m pytest -n $(WORKERS) --dist loadfile --timeout 900 $(UNHURRIED) -- \
 	  python -m pytest -n $(WORKERS) --timeout 900 $(CALM) -- \
 	  bash -ec 'for each in $(STACKS); do python -m pytest -n 0 $(APART:%=--ignore=%) $$each; done; \

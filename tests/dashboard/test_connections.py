@@ -28,7 +28,7 @@ def test_a_request_leaves_no_connection_behind(fresh_database: Database) -> None
     process = subprocess.Popen([*web, "--log-level", "warning"], cwd=ROOT, env=environment)
     try:
         with httpx.Client(base_url=f"http://localhost:{port}") as client:
-            wait_for(lambda: is_up(client), 30)
+            wait_for(lambda: is_up(client), 90)
             for _ in range(20):
                 assert client.get("/healthz").status_code == httpx.codes.OK
             assert connections_of_others(fresh_database) <= 1
