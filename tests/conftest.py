@@ -65,10 +65,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(run_folder(), ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`django_db(transaction=True)` becomes a request for a database of the test's own. What has a
-    timeout of its own may last, and begins first: the others share out what is left at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    timeout of its own may last: several workers begin with it, and share out the rest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker and marker.kwargs.get("transaction") and isinstance(item, pytest.Function):
