@@ -248,9 +248,11 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What things took here before."""
+    """What things took here before. `besides`: a restore from its choice until users were led
+    there, but for the reading that `restores` are the speeds of."""
 
     restores: Measured = Measured()
+    besides: Measured = Measured()
     promotions: Measured = Measured()
     starts: Measured = Measured()
     drills: tuple[Drill, ...] = ()

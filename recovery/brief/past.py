@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 
 from recovery.backups.facts import ProofState
 from recovery.backups.models import Proof
@@ -14,7 +14,8 @@ from recovery.brief.facts import Drill, Measured, Past
 from recovery.failover.models import Failover
 from recovery.failover.phases import FailoverKind
 from recovery.inventory.models import Placement
-from recovery.restores.models import Restore
+from recovery.restores.facts import Phase
+from recovery.restores.models import Restore, RestoreStep
 
 NEWEST = 50
 STARTS = 200
@@ -29,6 +30,7 @@ class Samples:
     """The newest first."""
 
     restores: tuple[Sample, ...] = ()
+    besides: tuple[Sample, ...] = ()
     promotions: tuple[Sample, ...] = ()
     starts: tuple[Sample, ...] = ()
 
@@ -37,6 +39,7 @@ class Samples:
         of what a person is shown."""
         return Past(
             _measured(self.restores, loss),
+            _measured(self.besides, loss),
             _measured(self.promotions, loss),
             _measured(self.starts, loss),
             drills,
@@ -50,7 +53,7 @@ def _measured(samples: tuple[Sample, ...], loss: datetime | None) -> Measured:
 
 def load_samples() -> Samples:
     """Four statements, whatever there was."""
-    return Samples(_restores(), _promotions(), _starts())
+    return Samples(*_restores(), _promotions(), _starts())
 
 
 def _newest(found: Iterable[tuple[datetime | None, float | None]]) -> tuple[Sample, ...]:
@@ -58,13 +61,30 @@ def _newest(found: Iterable[tuple[datetime | None, float | None]]) -> tuple[Samp
     return tuple(sorted(known, reverse=True))
 
 
-def _restores() -> tuple[Sample, ...]:
-    """Bytes a second, of people's restores and of restore tests alike."""
-    real = Restore.objects.filter(speed__gt=0, bytes__gte=LEAST, recovered_to__isnull=False)
-    found = list(real.order_by("-phase_at").values_list("phase_at", "speed")[:NEWEST])
+def _restores() -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Bytes a second, of people's restores and of restore tests alike; and of the former that ended
+    elsewhere the milliseconds of everything else."""
+    chosen = RestoreStep.objects.filter(restore=OuterRef("pk"), phase=Phase.CHOOSE)
+    real = Restore.objects.filter(speed__gt=0, recovered_to__isnull=False).annotate(
+        chosen_at=Subquery(chosen.values("at")[:1])
+    )
+    rows = list(real.order_by("-phase_at")[:NEWEST])
+    besides = [(row.phase_at, _besides(row, row.chosen_at)) for row in rows]
+    found = [(row.phase_at, row.speed) for row in rows if row.bytes >= LEAST]
+    return _newest([*found, *_tests()]), _newest(besides)
+
+
+def _besides(row: Restore, chosen_at: datetime | None) -> float | None:
+    took = _ms(chosen_at, row.phase_at)
+    if row.phase != Phase.DONE or row.in_place or took is None:
+        return None
+    return max(1.0, took - 1000 * row.bytes / (row.speed or 1))
+
+
+def _tests() -> list[tuple[datetime | None, float | None]]:
     tests = Proof.objects.filter(state=ProofState.PASSED, seconds__gt=0, bytes__gte=LEAST)
     rows = tests.order_by("-ended_at").values_list("ended_at", "bytes", "seconds")[:NEWEST]
-    return _newest([*found, *((at, size / (seconds or 1)) for at, size, seconds in rows)])
+    return [(at, size / (seconds or 1)) for at, size, seconds in rows]
 
 
 def _promotions() -> tuple[Sample, ...]:

@@ -36,9 +36,9 @@ def waves(found: Sequence[Loss], fit: FitFact | None, past: Past) -> tuple[Wave,
     starter = [one for one in restored if one.plan is not Plan.BUSINESS]
     made = (
         _promote(promoted, past.promotions),
-        _restore("restore business", business, past.restores),
+        _restore("restore business", business, past),
         _start(fit, past.starts),
-        _restore("restore starter", starter, past.restores),
+        _restore("restore starter", starter, past),
     )
     return tuple(wave for wave in made if wave is not None and wave.count)
 
@@ -101,8 +101,10 @@ def _promote(found: Sequence[Loss], measured: Measured) -> Wave:
     )
 
 
-def _restore(verb: str, found: Sequence[Loss], measured: Measured) -> Wave:
-    """One after another, at the speed that nine of ten restores reached."""
+def _restore(verb: str, found: Sequence[Loss], past: Past) -> Wave:
+    """Read one after another, at the speed that nine of ten restores reached; everything else side
+    by side. Where nobody measured that, no time is more than a lower bound."""
+    measured, rest = past.restores, slow(steady(past.besides.values))
     for_a_byte = slow(steady([1 / value for value in measured.values]))
     speed = None if for_a_byte is None else 1 / for_a_byte
     sizes = [loss.bytes for loss in found if loss.bytes is not None]
@@ -111,6 +113,9 @@ def _restore(verb: str, found: Sequence[Loss], measured: Measured) -> Wave:
     said = _said(measured, "restore", none_yet)
     if speed is not None:
         said = f"One after another at {_pace(speed)}; {said[:1].lower()}{said[1:]}"
+        said += _besides(rest)
+    if seconds is not None and rest is not None:
+        seconds += ceil(rest / 1000)
     if found and len(sizes) < len(found):
         said += f". The size of {len(found) - len(sizes)} is not known"
     return Wave(
@@ -118,9 +123,17 @@ def _restore(verb: str, found: Sequence[Loss], measured: Measured) -> Wave:
         count=len(found),
         names=tuple(loss.database for loss in found),
         seconds=seconds,
-        unknown=len(found) if speed is None else len(found) - len(sizes),
+        unknown=len(found) if None in {speed, rest} else len(found) - len(sizes),
         ground=said,
         is_final=True,
+    )
+
+
+def _besides(rest: int | None) -> str:
+    if rest is None:
+        return ". What a restore takes beside its reading was not measured here yet"
+    return (
+        f"; and {spoken_seconds(max(1, ceil(rest / 1000)))} to choose, check and lead users there"
     )
 
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 
 from recovery.audit.facts import Actor
 from recovery.backups.models import ArchiveSight
+from recovery.brief.past import load_samples
 from recovery.core import control
 from recovery.core.errors import Conflict, NotLeader, Refused
 from recovery.core.wire import DatabaseOrder
@@ -66,6 +67,7 @@ def test_two_people_restore_it_elsewhere_and_users_follow(ground: Ground) -> Non
     assert steps(row) == ALL
     assert all(row.steps.values_list("said", flat=True))
     assert ground.database.state == DatabaseState.SERVING
+    assert [at for at, _ in load_samples().besides] == [row.phase_at], "a plan counts on it"
 
 
 def test_the_agent_is_told_where_and_what_by_reference(ground: Ground) -> None:

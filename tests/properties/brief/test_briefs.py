@@ -126,7 +126,7 @@ def fits(draw: st.DrawFn) -> FitFact:
 @st.composite
 def facts(draw: st.DrawFn) -> Facts:
     drills = st.lists(st.builds(Drill, moments, st.integers(1, 9000), st.just("drill")), max_size=2)
-    past = st.builds(Past, measured, measured, measured, drills.map(tuple))
+    past = st.builds(Past, measured, measured, measured, measured, drills.map(tuple))
     names = [f"db{n}" for n in range(draw(st.integers(0, 8)))]
     word = st.builds(
         Word, words, st.sampled_from(Cause), st.just("x"), moments, st.none() | moments,
@@ -189,7 +189,8 @@ def times_rest_on_measurements(found: Facts, brief: Brief) -> None:
             assert wave.seconds is None
             assert wave.unknown == wave.count
         elif wave.verb.startswith("restore"):
-            assert wave.unknown == sum(sized[name] is None for name in wave.names)
+            unsized = sum(sized[name] is None for name in wave.names)
+            assert wave.unknown == (unsized if found.past.besides.values else wave.count)
         if wave.seconds is None:
             assert wave.is_floor
         else:
