@@ -129,7 +129,7 @@ def _restore(verb: str, found: Sequence[Loss], past: Past) -> Wave:
     )
 
 
-def _besides(rest: int | None) -> str:
+def _besides(rest: float | None) -> str:
     if rest is None:
         return ". What a restore takes beside its reading was not measured here yet"
     return (

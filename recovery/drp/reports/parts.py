@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from recovery.drp.facts import Mode
+from recovery.drp.reports.document import Run
 from recovery.drp.reports.words import NOT_KNOWN, clock
 
 MOST_ROWS = 200
@@ -34,6 +36,13 @@ class Section:
 
 def when(moment: datetime | None) -> str:
     return NOT_KNOWN if moment is None else clock(moment)
+
+
+def places(run: Run) -> list[tuple[str, str]]:
+    """Nothing is lost, or silent, where people leave a datacenter that serves."""
+    if run.mode == Mode.PLANNED:
+        return [("Left, taken over by", f"{run.lost}, {run.into}")]
+    return [("Lost, taken over by", f"{run.lost}, {run.into}"), ("Silent since", when(run.lost_at))]
 
 
 def said_or(text: str, instead: str = "nothing was written") -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from recovery.drp.facts import Mode
 from recovery.drp.proven import unproven_word
 from recovery.drp.reports import document as doc
 from recovery.drp.reports import drilled
 from recovery.drp.reports.kept import each_service, missing, services
-from recovery.drp.reports.parts import MOST_ROWS, Row, Section, in_a_row, said_or, when
+from recovery.drp.reports.parts import MOST_ROWS, Row, Section, in_a_row, places, said_or, when
 from recovery.drp.reports.words import clock, counted, lasting
 
 
@@ -49,20 +48,13 @@ def _run(report: doc.Report) -> Section:
         ("Trigger", said_or(run.trigger)),
         ("Declared by", f"{run.declared_by}, {clock(run.declared_at)}"),
         ("Why", said_or(run.declared_reason)),
-        *_places(run),
+        *places(run),
         ("Started", f"{run.started_by}, {when(run.started_at)}" if run.started_by else "never"),
         ("Ended", f"{when(run.ended_at)}: {run.state}"),
         ("Took", lasting(run.seconds)),
         ("Last word", said_or(run.end_reason)),
     ]
     return Section("The run", run.name, tuple(facts))
-
-
-def _places(run: doc.Run) -> list[tuple[str, str]]:
-    """Nothing is lost, or silent, where people leave a datacenter that serves."""
-    if run.mode == Mode.PLANNED:
-        return [("Left, taken over by", f"{run.lost}, {run.into}")]
-    return [("Lost, taken over by", f"{run.lost}, {run.into}"), ("Silent since", when(run.lost_at))]
 
 
 def _deviations(rows: Sequence[doc.Deviation]) -> Section:

@@ -1,4 +1,4 @@
-"""A manual step is its owner's, by every door; what waits says why; who is blind does not see."""
+"""A manual step is its owner's, by every door; what is refused says why; who is blind sees not."""
 
 from __future__ import annotations
 
@@ -106,3 +106,27 @@ def test_a_manual_step_is_reported_by_its_owner_by_page_api_and_command(
     assert amelie.post(at, {"reason": "I did it."}).status_code == 302
     act.refresh_from_db()
     assert (act.state, act.by_word) == ("done", "amelie")
+
+
+def test_who_opens_a_press_that_the_steps_state_refuses_is_told_so_and_fills_in_nothing(
+    ground: Ground, enter: Enter
+) -> None:
+    ground.begin()
+    ground.until("tell")
+    client = enter("amelie")
+    done = text(client.get(f"/recovery/runs/{ground.run.number}/retry/freeze/"))
+    assert "is done: only what failed is tried again." in done
+    assert 'name="reason"' not in done
+
+
+def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    for who in ("bruno", "amelie"):
+        refused = enter(who).post(
+            f"/recovery/runs/{ground.run.number}/skip/fence/",
+            {"reason": "Quick."},
+            headers={"HX-Request": "1"},
+        )
+        assert refused.status_code == 422
+        assert "is never skipped" in text(refused)
+        assert "takes the role" not in text(refused), "no role would change it"

@@ -162,23 +162,9 @@ def test_what_failed_is_tried_again_or_skipped_by_an_approver(ground: Ground, en
     assert 'name="reason"' not in text(page), "no form is offered that would be refused"
     assert 'name="reason"' in text(enter("bruno").get(path(ground, "skip", "tell")))
     client = enter("amelie")
-    done = text(client.get(path(ground, "retry", "freeze")))
-    assert "is done: only what failed is tried again." in done
-    assert 'name="reason"' not in done, "nobody fills in what its state refuses"
     assert client.post(path(ground, "retry", "tell"), {"reason": "x y"}).status_code == 302
     assert ground.step("tell").round == 2
     assert "“Tell” is tried again." in text(client.get(path(ground, "pause"))), "by its title"
-
-
-def test_a_skip_of_what_protects_is_refused(ground: Ground, enter: Enter) -> None:
-    ground.begin()
-    for who in ("bruno", "amelie"):
-        refused = enter(who).post(
-            path(ground, "skip", "fence"), {"reason": "Quick."}, headers={"HX-Request": "1"}
-        )
-        assert refused.status_code == 422
-        assert "is never skipped" in text(refused)
-        assert "takes the role" not in text(refused), "no role would change it"
 
 
 def test_every_press_has_its_words_and_an_undo_that_is_none_is_refused(

@@ -332,7 +332,7 @@ def test_without_a_fence_those_that_do_not_follow_yet_are_set_apart(loss: Loss) 
     """People chose that they follow; the step says the same of a fence that is gone already."""
     go_back(loss, frozenset())
     loss.until(lambda: bool(loss.ground.step("keep").state == "done"))
-    assert loss.ground.step("keep").said.startswith("There is nothing to do it to")
+    assert loss.ground.step("keep").said.startswith("There is nothing to keep")
     assert not loss.ground.step("keep").asks.exists(), "nobody is asked about nothing"
     first = loss.play.servers[loss.play.pair.replicas[0].pk]
     first.is_up = False
