@@ -47,7 +47,7 @@ def test_nobody_is_asked_about_nothing_and_everybody_about_the_rest(ground: Grou
     looks(ground, clock, 4)
     export = ground.step("export")
     assert (export.state, export.asks.exists()) == ("done", False)
-    assert export.said.startswith("There is nothing to do it to")
+    assert export.said.startswith("There is nothing to export")
     view = view_run(ground.run.number)
     assert view is not None
     assert [step.word for step in view.steps] == ["done", "waits for a yes"]
