@@ -87,8 +87,13 @@ def is_over(step: StepSight, run: RunSight) -> bool:
 
 
 def is_ready(step: StepSight, run: RunSight) -> bool:
-    """Whether all that it needs is over."""
-    return all(is_over(run.steps[need], run) for need in step.planned.needs)
+    """Whether all that it needs is over; what was skipped opens nothing that it waited for itself,
+    so that no gate is gone round."""
+    needs = [run.steps[need] for need in step.planned.needs]
+    return all(
+        is_over(one, run) and (one.state is not StepState.SKIPPED or is_ready(one, run))
+        for one in needs
+    )
 
 
 def need_of(step: PlannedStep, mode: Mode) -> Need | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recovery.drp.decide import is_satisfied
+from recovery.drp.decide import is_over, is_ready, is_satisfied
 from recovery.drp.facts import (
     UNSKIPPABLE,
     ActState,
@@ -107,10 +107,17 @@ def refuse_role(press: Press, run: RunSight, roles: frozenset[str], step: str) -
     return ""
 
 
+OTHERS: Mapping[Press, str] = {
+    Press.TELL: "says whether it was done",
+    Press.SKIP: "decides that it is left out",
+}
+
+
 def refuse_presser(press: Press, run: RunSight, who: Presser, step: str) -> str:
     """Why this very person does not press it. A manual step is reported by the role that owns it:
     their own, or one that is lent to them (an administrator has each of them). And whoever asked
-    for the run, or wrote its runbook, is not the one to say that what takes a passkey was done."""
+    for the run, or wrote its runbook, is not the one to say that what takes a passkey was done, or
+    is left out."""
     planned = run.steps[step].planned if step in run.steps else None
     if planned is None:
         return ""
@@ -119,10 +126,10 @@ def refuse_presser(press: Press, run: RunSight, who: Presser, step: str) -> str:
             f"{planned.title} is done, and written down, by the role {planned.owner}: ask one of"
             " them, or let one lend you the role."
         )
-    if press is Press.TELL and planned.wants_passkey:
+    if press in OTHERS and planned.wants_passkey:
         for word, person in (("asked for", run.plan.requester), ("wrote", run.plan.last_editor)):
             if who.name == person:
-                return f"{who.name} {word} it: somebody else says whether it was done."
+                return f"{who.name} {word} it: somebody else {OTHERS[press]}."
     return ""
 
 
@@ -149,7 +156,7 @@ def _resume(run: RunSight, step: str, key: str) -> str:
         return f"It is {run.state}, and not paused."
     for each in run.steps.values():
         if each.state in {StepState.FAILED, StepState.SKIPPED} and not is_satisfied(each):
-            return f"{each.planned.title} is {each.state}: retry it, skip it or abort first."
+            return f"“{each.planned.title}” is {each.state}: retry it, skip it or abort first."
     if run.drift:
         return f"What was approved is not so any more. {' '.join(run.drift)} Abort, and plan anew."
     return ""
@@ -180,15 +187,24 @@ def _goes(run: RunSight) -> str:
 def _retry(run: RunSight, step: str, key: str) -> str:
     found = run.steps[step]
     if found.state is not StepState.FAILED:
-        return f"{found.planned.title} is {found.state}: only what failed is tried again."
+        return f"“{found.planned.title}” is {found.state}: only what failed is tried again."
     return _goes(run)
 
 
 def _skip(run: RunSight, step: str, key: str) -> str:
     found = run.steps[step]
     if found.state not in {StepState.PENDING, StepState.ASKING, StepState.FAILED}:
-        return f"{found.planned.title} is {found.state}: it cannot be skipped."
+        return f"“{found.planned.title}” is {found.state}: it cannot be skipped."
+    if not is_ready(found, run):
+        first = next(need for need in found.planned.needs if not _is_through(need, run))
+        title = run.steps[first].planned.title
+        return f"“{found.planned.title}” waits for “{title}”: it is skipped when it is its turn."
     return _goes(run)
+
+
+def _is_through(step: str, run: RunSight) -> bool:
+    found = run.steps[step]
+    return is_over(found, run) and (found.state is not StepState.SKIPPED or is_ready(found, run))
 
 
 ABOUT = {Press.REPORT: ActState.INTENDED, Press.TELL: ActState.UNKNOWN}
@@ -204,7 +220,7 @@ def keys_for(press: Press, step: StepSight) -> tuple[str, ...]:
 
 def _never_skipped(step: StepSight) -> str:
     title = step.planned.title
-    return f"{title} protects what comes after it, and is never skipped. Retry it, or abort."
+    return f"“{title}” protects what comes after it, and is never skipped. Retry it, or abort."
 
 
 def _act(step: StepSight, key: str) -> ActSight | None:
@@ -222,10 +238,10 @@ def _tell(run: RunSight, step: str, key: str) -> str:
 def _report(run: RunSight, step: str, key: str) -> str:
     found = run.steps[step]
     if found.planned.kind is not Kind.MANUAL:
-        return f"{found.planned.title} is not done by hand."
+        return f"“{found.planned.title}” is not done by hand."
     act = _act(found, key)
     if act is None or act.state is not ActState.INTENDED:
-        return f"{found.planned.title} is {found.state}: nobody is asked to do it now."
+        return f"“{found.planned.title}” is {found.state}: nobody is asked to do it now."
     return _goes(run)
 
 
@@ -233,13 +249,13 @@ def _undo(run: RunSight, step: str, key: str) -> str:
     """Also of a run that is over."""
     found = run.steps[step]
     if found.planned.kind not in UNDOABLE:
-        return f"{found.planned.title} is not undone here. {found.planned.undo or ''}".strip()
+        return f"“{found.planned.title}” is not undone here. {found.planned.undo or ''}".strip()
     if run.plan.mode is Mode.SIMULATION:
         return "A simulation started nothing."
     if run.plan.mode is Mode.DRILL:
         return "What a drill began is removed when it is over."
     if found.state not in {StepState.DONE, StepState.FAILED} or is_under_way(found):
-        return f"{found.planned.title} is {found.state}: what it starts is not known yet."
+        return f"“{found.planned.title}” is {found.state}: what it starts is not known yet."
     return ""
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
-from recovery.drp.facts import Kind, Mode, RunState
-from recovery.drp.press import ROLE, Press, refuse_press
+from recovery.drp.facts import Kind, Mode, RunState, StepState
+from recovery.drp.press import ROLE, Press, Presser, refuse_press, refuse_who
 from recovery.drp.waits import waits
 from tests.decisions.drp.steps import step
 from tests.decisions.drp.test_engine import does, running, take
-from tests.support.drp_book import EVERY_ROLE
+from tests.support.drp_book import EVERY_ROLE, Book
 
 
 @pytest.mark.parametrize("press", list(Press))
@@ -56,3 +59,35 @@ def test_nobody_is_asked_to_pause_production_to_undo_what_a_drill_began() -> Non
         why = refuse_press(Press.UNDO, book.sight(), EVERY_ROLE, step="one", said="Back.")
         is_drill = mode is Mode.DRILL
         assert why == ("What a drill began is removed when it is over." if is_drill else "")
+
+
+def behind_a_gate() -> Book:
+    """Two steps one after the other behind a question that waits for its yes."""
+    agree = step(Kind.APPROVAL, id="agree")
+    book = running(agree, step(needs=("agree",)), step(id="two", needs=("one",)))
+    take(book)
+    assert book.steps["agree"].state is StepState.ASKING
+    return book
+
+
+def test_a_gate_is_not_gone_round_by_a_skip_of_what_waits_behind_it() -> None:
+    """Seen: containers moved while the yes of a second person was still asked for."""
+    book = behind_a_gate()
+    for name, awaited in (("one", "agree"), ("two", "one")):
+        titles = [book.steps[each].planned.title for each in (name, awaited)]
+        said = "“{}” waits for “{}”: it is skipped when it is its turn.".format(*titles)
+        assert book.press(Press.SKIP, step=name) == said
+    book.change("one", state=StepState.SKIPPED)
+    assert does(book) == [], "whoever wrote that, and however"
+    book.approve("agree")
+    take(book)
+    take(book)
+    assert does(book) == ["begin two"]
+
+
+def test_what_takes_a_passkey_is_not_skipped_by_who_asked_or_wrote() -> None:
+    run = running(step(Kind.PROMOTE_DATABASES)).sight()
+    run = replace(run, plan=msgspec.structs.replace(run.plan, requester="ann", last_editor="ed"))
+    for name, said in (("ann", "ann asked for it"), ("ed", "ed wrote it"), ("bob", "")):
+        why = refuse_who(Press.SKIP, run, Presser(name, EVERY_ROLE), "one")
+        assert why == (said and f"{said}: somebody else decides that it is left out.")
