@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from recovery.backups.facts import Copy, terms_of
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Greatest
+
+from recovery.backups.facts import Copy, ProofState, terms_of
 from recovery.backups.facts import Database as Archived
 from recovery.backups.loss import Line, quote_site
-from recovery.backups.models import BackupRun
+from recovery.backups.models import BackupRun, Proof
 from recovery.backups.queries import facts_of
 from recovery.brief.facts import ArchiveFact, DatabaseFact, ServiceFact
 from recovery.brief.standing import Sight, Standby, standby_fact
@@ -20,6 +23,7 @@ from recovery.failover.service import first_of_month, service_of
 from recovery.inventory.facts import Durability, Plan, ReplicaState, Role, Verdict
 from recovery.inventory.models import Database as DatabaseRow
 from recovery.inventory.models import Replica, ReplicaSight, WriteGap, WriteProbe
+from recovery.restores.models import Restore
 from recovery.traffic import screens as traffic
 
 
@@ -207,9 +211,18 @@ def _away(members: Iterable[Replica]) -> list[str]:
 
 
 def _sizes() -> dict[UUID, int]:
-    """Bytes of each replica's newest backup."""
+    """Bytes that a restore of each replica writes: as many as the newest one of its database wrote,
+    where one was tried; its newest backup's otherwise, which may be packed, and is no more."""
+    tried = Proof.objects.filter(
+        replica__database=OuterRef("replica__database"), state=ProofState.PASSED
+    ).order_by("-ended_at")
+    done = Restore.objects.filter(
+        database=OuterRef("replica__database"), recovered_to__isnull=False
+    ).order_by("-number")
     rows = BackupRun.objects.order_by("replica_id", "-begun_at").distinct("replica_id")
-    return dict(rows.values_list("replica_id", "bytes"))
+    wrote = [Subquery(each.values("bytes")[:1]) for each in (tried, done)]
+    most = Greatest("bytes", *wrote)
+    return dict(rows.values_list("replica_id", most))
 
 
 def _led(

@@ -132,9 +132,8 @@ def _restore(verb: str, found: Sequence[Loss], past: Past) -> Wave:
 def _besides(rest: float | None) -> str:
     if rest is None:
         return ". What a restore takes beside its reading was not measured here yet"
-    return (
-        f"; and {spoken_seconds(max(1, ceil(rest / 1000)))} to choose, check and lead users there"
-    )
+    took = spoken_seconds(max(1, ceil(rest / 1000)))
+    return f"; and {took}, side by side, to choose, check and lead users there"
 
 
 def _start(fit: FitFact | None, measured: Measured) -> Wave | None:

@@ -1,7 +1,7 @@
 """Which steps decide how long a run takes. Pure.
 
-Invariant: what is over takes no time any more; a simulation that only looks is as long as its steps
-may be.
+Invariant: what is over, or has nothing to do, takes no time; a simulation that only looks is as
+long as its steps may be.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def critical_path(plan: Plan, over: Collection[str] = ()) -> tuple[tuple[str, ..
     best: dict[str, tuple[int, tuple[str, ...]]] = {}
     for step in _in_order(plan):
         before = max((best[need] for need in step.needs), default=(0, ()))
-        own = (0, ()) if step.id in over else (step.timeout, (step.id,))
+        own = (0, ()) if step.id in over or step.is_idle else (step.timeout, (step.id,))
         best[step.id] = (before[0] + own[0], before[1] + own[1])
     seconds, chain = max(best.values(), key=lambda one: one[0], default=(0, ()))
     return chain, seconds

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from recovery.drp.decide import is_over, is_ready, is_satisfied
 from recovery.drp.facts import (
+    ENDED,
     UNSKIPPABLE,
     ActState,
     Kind,
@@ -254,7 +255,10 @@ def _undo(run: RunSight, step: str, key: str) -> str:
         return "A simulation started nothing."
     if run.plan.mode is Mode.DRILL:
         return "What a drill began is removed when it is over."
-    if found.state not in {StepState.DONE, StepState.FAILED} or is_under_way(found):
+    over = {StepState.DONE, StepState.FAILED}
+    if run.state in ENDED:
+        over.add(StepState.BEGUN)  # it was aborted in its midst, and nothing of it is on its way
+    if found.state not in over or is_under_way(found):
         return f"“{found.planned.title}” is {found.state}: what it starts is not known yet."
     return ""
 

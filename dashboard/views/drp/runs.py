@@ -188,7 +188,7 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
             return done
         status = done
     said, meaning, ends = SAYS[Press.ABORT]
-    target = f"{row}, a {row.mode}"
+    target = f"{row}, a {_called(row.mode)}"
     return show(
         request,
         role,
@@ -229,9 +229,13 @@ def _form(pressed: Press, found: RunView, request: HttpRequest) -> Reason | Evid
     return Evidence(sent) if pressed is Press.REPORT else Reason(sent)
 
 
+def _called(mode: str) -> str:
+    return "planned run" if mode == Mode.PLANNED else mode
+
+
 def _target(found: RunView, pressed: Press, step: str, key: str) -> str:
     if not step:
-        return f"{found.row}, a {found.mode}"
+        return f"{found.row}, a {_called(found.mode)}"
     title = found.sight.steps[step].planned.title
     if pressed is not Press.TELL:
         return f"“{title}”"

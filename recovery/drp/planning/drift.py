@@ -101,9 +101,9 @@ def _is_by_our_hand(step: str, now: Plan, ours: _Ours) -> bool:
 
 
 def _no_targets(was: PlannedStep, then: PlannedStep, now: Plan, ours: _Ours) -> Iterator[str]:
-    """Each with why: whoever reads it has not seen what happened since. Where a person let a copy
-    follow there is less to do, and that is no other plan."""
-    if was.kind is Kind.DISCARD_COPIES:
+    """Each with why: whoever reads it has not seen what happened since. Where a person lifted the
+    fence, or let a copy follow, there is less to do, and that is no other plan."""
+    if was.kind in {Kind.LIFT_FENCE, Kind.DISCARD_COPIES}:
         return
     left = {target.key for wave in then.waves for target in wave}
     for target in (target for wave in was.waves for target in wave):

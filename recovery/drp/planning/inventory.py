@@ -17,11 +17,12 @@ from recovery.drp.plan import Realm
 
 @dataclass(frozen=True, slots=True)
 class SiteSight:
-    """A datacenter. `epoch`: the version of its row."""
+    """A datacenter. `epoch`: the version of its row; `is_fenced`: a fence of it stands."""
 
     id: str
     name: str
     epoch: int
+    is_fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

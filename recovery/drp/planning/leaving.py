@@ -26,6 +26,8 @@ ALTHOUGH = "Started although:"
 """Before what a plan leaves, in the override of its run."""
 NO_STEP = "no step of the plan takes it"
 NOBODY_IS_OUT = {
+    Kind.LIFT_FENCE: "There is nothing to lift: no fence of {site} stands, and no copy there is to"
+    " be set apart.",
     Kind.KEEP_COPIES: "There is nothing to keep: nobody chose it for a copy in {site}.",
     Kind.EXPORT_COPIES: "There is nothing to export: nobody chose it for a copy in {site}.",
     Kind.DISCARD_COPIES: "There is nothing to let go: each copy in {site} follows already.",

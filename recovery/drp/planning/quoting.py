@@ -31,7 +31,7 @@ def quotes(
 def loses_nothing(plan: Plan) -> str:
     """Why no data are lost by a plan that quotes nothing; empty where nobody can tell."""
     by_hand = any(one.target.type == "database" and one.reason == BY_HAND for one in plan.left_out)
-    if plan.quotes or by_hand:
+    if plan.quotes or (by_hand and plan.mode is not Mode.PLANNED):
         return ""
     taken = [
         step

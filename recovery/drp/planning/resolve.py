@@ -15,11 +15,8 @@ from recovery.backups.words import counted
 from recovery.core.errors import Refused
 from recovery.drp.facts import Kind, Mode, OnFailure, Stage
 from recovery.drp.plan import (
-    EXPORT,
-    KEEP,
     Gate,
     LeftOut,
-    Move,
     Need,
     Plan,
     PlannedStep,
@@ -29,6 +26,7 @@ from recovery.drp.plan import (
 from recovery.drp.planning.inventory import DatabaseSight, Inventory, Wish
 from recovery.drp.planning.leaving import BY_HAND, left_of, taken_by
 from recovery.drp.planning.quoting import doubts, quotes
+from recovery.drp.planning.returning import came_back, waits_behind_fence
 from recovery.drp.runbooks.kinds import (
     Discard,
     Export,
@@ -172,30 +170,18 @@ def _take(  # noqa: PLR0911 - one answer a kind
         case Traffic(what="databases"):
             return _databases(act.select, places, inventory, _nothing)
         case Keep() | Export() | Discard():
-            return _databases(act.select, places, _came_back(inventory, wish, act), _nothing)
+            return _databases(act.select, places, came_back(inventory, wish, act), _nothing)
         case Manual(select=Select()):
             return _by_hand(step, act, places, inventory)
         case Place() | Traffic():
             return _applications(act.select, places, inventory)
-        case Fence() | Lift():
+        case Fence():
             return _Taken((_site(inventory, places[act.datacenter]),))
+        case Lift():
+            site = places[act.datacenter]
+            fenced = waits_behind_fence(site, wish, inventory)
+            return _Taken((_site(inventory, site),) if fenced else ())
     return _Taken((Target("tocsin", step.id, step.title, 0, inventory.realm),))
-
-
-def _came_back(inventory: Inventory, wish: Wish, act: Keep | Export | Discard) -> Inventory:
-    """Databases that go back and of which a copy there does not follow yet; of those to be kept or
-    exported only the ones of which that was decided."""
-    choices = {"keep_copies": {KEEP}, "export_copies": {EXPORT}}.get(act.kind)
-    wanted = {
-        move.target.id for move in _unsettled(wish) if choices is None or move.choice in choices
-    }
-    rows = tuple(row for row in inventory.databases if row.id in wanted)
-    return replace(inventory, databases=rows)
-
-
-def _unsettled(wish: Wish) -> tuple[Move, ...]:
-    back = wish.back
-    return tuple(one for one in back.moves if one.target.key not in back.settled) if back else ()
 
 
 def _by_hand(step: Step, act: Manual, places: Mapping[str, str], inventory: Inventory) -> _Taken:

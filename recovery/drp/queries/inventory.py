@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef
+
 from recovery.brief.facts import DatabaseFact
 from recovery.brief.losses import best_standby, lost_since, named_standby
 from recovery.brief.queries import lost_sites
@@ -22,6 +24,7 @@ from recovery.drp.queries.doubts import doubts
 from recovery.drp.queries.once import once
 from recovery.drp.queries.people import database_now
 from recovery.drp.queries.seeing import fleet_once
+from recovery.failover.models import Fence
 from recovery.inventory.facts import SEATED, DatabaseState
 from recovery.inventory.models import Application, Database, Datacenter, Placement
 
@@ -36,8 +39,13 @@ def _read(realm: Realm) -> Inventory:
     that is named in them is production's."""
     if realm == "drill":
         return _mirrored(inventory())
-    sites = tuple(SiteSight(str(row.pk), row.name, row.version) for row in Datacenter.objects.all())
-    return Inventory("production", sites, _databases(), _applications())
+    return Inventory("production", _sites(), _databases(), _applications())
+
+
+def _sites() -> tuple[SiteSight, ...]:
+    fence = Fence.objects.filter(datacenter=OuterRef("pk"), state="standing")
+    rows = Datacenter.objects.annotate(is_fenced=Exists(fence))
+    return tuple(SiteSight(str(row.pk), row.name, row.version, row.is_fenced) for row in rows)
 
 
 def _mirrored(there: Inventory) -> Inventory:

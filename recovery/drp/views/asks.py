@@ -167,6 +167,10 @@ class AskPage:
         return self.plan.mode is Mode.DRILL
 
     @property
+    def is_planned(self) -> bool:
+        return self.plan.mode is Mode.PLANNED
+
+    @property
     def is_about_all(self) -> bool:
         """It asks whether the plan goes on: what that touches is what its other steps touch."""
         return self.planned.kind is Kind.APPROVAL

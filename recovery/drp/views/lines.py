@@ -47,6 +47,11 @@ def takes_over(plan: Plan) -> str:
     return f"{said}; applications start in {into}{ANYWHERE}."
 
 
+def _idle(line: StepLine) -> StepLine:
+    """It asks nobody, and nothing is final by it."""
+    return replace(line, does="It has nothing to do", gate="nobody", within="", is_brink=False)
+
+
 def _is_into_one(plan: Plan) -> bool:
     """What lives is moved into one datacenter, and nowhere else."""
     return plan.mode is Mode.PLANNED
@@ -57,7 +62,11 @@ def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     names = [(PLACES["lost"], plan.lost.name), (PLACES["into"], plan.into.name)]
     if _is_into_one(plan):
         names = [(ANYWHERE, ""), *names]
-    lines = (replace(line, does=_named(line.does, names)) for line in step_lines(book))
+    idle = {step.id for step in plan.steps if step.is_idle}
+    lines = (
+        _idle(line) if line.id in idle else replace(line, does=_named(line.does, names))
+        for line in step_lines(book)
+    )
     if plan.mode is not Mode.DRILL:
         return tuple(lines)
     kinds = (step.kind for step in book.steps)

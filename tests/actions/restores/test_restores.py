@@ -8,7 +8,8 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from recovery.audit.facts import Actor
-from recovery.backups.models import ArchiveSight
+from recovery.backups.models import ArchiveSight, BackupRun
+from recovery.brief.bases import load_bases
 from recovery.brief.past import load_samples
 from recovery.core import control
 from recovery.core.errors import Conflict, NotLeader, Refused
@@ -68,6 +69,10 @@ def test_two_people_restore_it_elsewhere_and_users_follow(ground: Ground) -> Non
     assert all(row.steps.values_list("said", flat=True))
     assert ground.database.state == DatabaseState.SERVING
     assert [at for at, _ in load_samples().besides] == [row.phase_at], "a plan counts on it"
+    BackupRun.objects.create(
+        replica=row.source, backup="b", begun_at=NOW, ended_at=NOW, bytes=1_000_000
+    )
+    assert load_bases(NOW).sizes[row.source_id] == 12_000_000, "packed, it is a twelfth"
 
 
 def test_the_agent_is_told_where_and_what_by_reference(ground: Ground) -> None:

@@ -154,7 +154,7 @@ def test_time_is_counted_from_what_was_measured_and_is_a_floor_where_a_size_is_u
     now = brief_of(lost(databases=(sized, unsized), past=past)).activate
     (wave,) = now.waves
     assert (wave.seconds, wave.unknown) == (152, 1), "9.6 GB at the slower 80 MB/s, and the rest"
-    assert "; and 32 s to choose, check and lead users there" in wave.ground
+    assert "; and 32 s, side by side, to choose, check and lead users there" in wave.ground
     assert (now.seconds, now.is_floor) == (152, True)
     assert "The size of 1 is not known" in wave.ground
     assert "no drill yet: from 2 restores measured here" in now.ground

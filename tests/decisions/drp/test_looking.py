@@ -71,7 +71,9 @@ def test_a_database_that_only_does_not_serve_us_is_not_fenced() -> None:
 
 
 def test_a_way_back_takes_what_is_led_elsewhere_once_the_fence_is_lifted() -> None:
-    there = plan("return", Mode.SIMULATION, inventory(databases=(database("orders"),)))
+    sites = tuple(replace(one, is_fenced=one.name == "OSU2") for one in inventory().sites)
+    behind = inventory(databases=(database("orders"),), sites=sites)
+    there = plan("return", Mode.SIMULATION, behind)
     fenced = replace(ROOMY, is_heard=False)
     told = expected(there, replace(WORLD, hosts=(HEARD, fenced)))
     assert told["lift"] == (True, "Asks 1 of role approver. 1 in 1 wave: OSU2.")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import msgspec
 
-from recovery.drp.facts import Mode
+from recovery.drp.decide import need_of
+from recovery.drp.facts import Kind, Mode
 from recovery.drp.failback import Back, Held, Present, Seat, way_back
 from recovery.drp.plan import Plan, canonical, digest, digest_of, read_plan
 from recovery.drp.planning.drift import drift
@@ -127,30 +128,52 @@ def test_that_a_copy_follows_which_was_to_be_kept_is_drift() -> None:
     assert any("was to be kept" in one for one in drift(of(FINE), everyone))
 
 
-def of_copies(*held: Held) -> Plan:
+def of_copies(*held: Held, fenced: bool = False) -> Plan:
     """orders goes back; these are its copies in PAR1."""
     now = Present({"db-orders": replace(THERE, copies={"PAR1": held})}, {}, {"db-orders": 8})
-    return planned(way_back(WAY, [replace(ORDERS, id="db-orders")], now))
+    back = way_back(WAY, [replace(ORDERS, id="db-orders")], now)
+    sites = tuple(replace(one, is_fenced=fenced and one.name == "PAR1") for one in THEN.sites)
+    return planned(back, replace(THEN, sites=sites))
 
 
-def let_go(found: Plan) -> list[str]:
-    return [one.name for wave in found.step("discard").waves for one in wave]
+def asked_of(found: Plan) -> dict[str, list[str]]:
+    return {
+        name: [one.name for wave in found.step(name).waves for one in wave]
+        for name in ("lift", "discard")
+    }
 
 
-def test_after_an_evacuation_nobody_is_asked_about_copies_that_follow() -> None:
-    """As it handed over: what stayed there follows."""
+def test_after_an_evacuation_nobody_is_asked_about_a_fence_or_copies_that_follow() -> None:
+    """As it handed over: no fence was raised, and what stayed there follows."""
     follows, out = replace(FINE, follows=True), replace(FINE, replica="orders-2")
     evacuated = of_copies(follows)
-    assert all(evacuated.step(name).is_idle for name in ("keep", "export", "discard"))
+    assert all(evacuated.step(name).is_idle for name in ("keep", "export", "lift", "discard"))
+    assert idle_word(evacuated, evacuated.step("lift")).startswith("There is nothing to lift")
     assert idle_word(evacuated, evacuated.step("discard")) == (
         "There is nothing to let go: each copy in PAR1 follows already."
     )
-    assert not evacuated.step("lift").is_idle, "what goes back is agreed to"
-    assert let_go(of_copies(follows, out)) == ["orders"]
+    assert asked_of(of_copies(follows, out)) == {"lift": ["PAR1"], "discard": ["orders"]}
+    assert asked_of(of_copies(follows, fenced=True))["lift"] == ["PAR1"]
+    assert asked_of(planned()) == {"lift": [], "discard": []}, "of no run"
 
 
-def test_that_a_copy_follows_meanwhile_is_no_drift_and_that_one_does_no_more_is() -> None:
-    free, apart = of_copies(replace(FINE, follows=True)), of_copies(FINE)
-    said = "discard: orders is a target of it now, and was not when it was approved."
-    assert said in drift(free, apart)
-    assert not any(one.startswith("discard") for one in drift(apart, free))
+def test_nothing_goes_back_without_a_yes_that_nobody_skips() -> None:
+    """Seen: the only yes of a way back was of a step that an approver skipped by password."""
+    found = of_copies(replace(FINE, follows=True))
+    agree = found.step("agree")
+    assert (agree.kind, agree.wants_passkey) == (Kind.APPROVAL, True)
+    assert need_of(agree, Mode.PLANNED) is not None
+    before = {"freeze", "follow", "switch-business", "place", "traffic"}
+    assert all("agree" in all_before(found, name) for name in before)
+
+
+def all_before(found: Plan, name: str) -> set[str]:
+    needs = set(found.step(name).needs)
+    return needs.union(*(all_before(found, need) for need in needs))
+
+
+def test_a_fence_that_is_raised_meanwhile_is_drift_and_one_that_is_lifted_is_not() -> None:
+    free, fenced = of_copies(replace(FINE, follows=True)), of_copies(FINE, fenced=True)
+    said = "lift: PAR1 is a target of it now, and was not when it was approved."
+    assert said in drift(free, fenced)
+    assert not any(one.startswith(("lift", "discard")) for one in drift(fenced, free))

@@ -91,3 +91,16 @@ def test_what_takes_a_passkey_is_not_skipped_by_who_asked_or_wrote() -> None:
     for name, said in (("ann", "ann asked for it"), ("ed", "ed wrote it"), ("bob", "")):
         why = refuse_who(Press.SKIP, run, Presser(name, EVERY_ROLE), "one")
         assert why == (said and f"{said}: somebody else decides that it is left out.")
+
+
+def test_what_was_aborted_in_its_midst_can_be_undone_once_nothing_of_it_is_on_its_way() -> None:
+    book = running(step(Kind.PLACE_APPLICATIONS))
+    take(book)
+    title = book.steps["one"].planned.title
+    said = f"“{title}” is begun: what it starts is not known yet."
+    assert book.press(Press.ABORT) == ""
+    undo = (Press.UNDO, book.sight(), EVERY_ROLE)
+    assert refuse_press(*undo, step="one", said="Back.") == said
+    while book.state is not RunState.ABORTED:
+        take(book)
+    assert refuse_press(Press.UNDO, book.sight(), EVERY_ROLE, step="one", said="Back.") == ""
