@@ -106,7 +106,7 @@ def test_a_plan_says_what_of_it_finds_no_host_before_it_is_prepared_and_before_a
         ground.look()
     asked = Desk(ground, enter("bruno"), "bruno", "agree").read()
     assert "This plan places 1 application for which the scheduler finds no host" in asked
-    assert "What finds none stays down, with a yes too." in asked
+    assert "What finds none stays where it serves, with a yes too." in asked
     search = Application.objects.get(name="search")
     no_labels: dict[str, object] = {"required_labels": {}}
     with transaction.atomic():

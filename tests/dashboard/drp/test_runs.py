@@ -173,7 +173,7 @@ def test_every_press_has_its_words_and_an_undo_that_is_none_is_refused(
     assert set(SAYS) == set(Press) == set(DONE)
     ground.begin()
     client = enter("bruno")
-    assert "is ordered to stop" in text(client.get(path(ground, "undo", "tell")))
+    assert "is not undone here" in text(client.get(path(ground, "undo", "tell")))
     refused = client.post(
         path(ground, "undo", "tell"), {"reason": "Back."}, headers={"HX-Request": "1"}
     )

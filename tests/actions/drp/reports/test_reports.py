@@ -122,11 +122,14 @@ def _gap(database: Database, *, seconds: float, lost: int) -> None:
 
 def test_noes_skips_retries_and_pauses_are_in_it_with_who_and_why(ground: Ground) -> None:
     ground.begin()
-    ground.until("fence")
+    ground.until("tell")
+    ground.press(Press.SKIP, who="bruno", step="tell", reason="They know.")
+    ground.look()
     ground.say("fence", "chloe", yes=False)
     ground.look()
     ground.press(Press.RESUME, reason="It does not come back.")
-    ground.press(Press.SKIP, who="bruno", step="promote", reason="Nothing to promote.")
+    with pytest.raises(Refused, match="“Promote” waits for “Fence”: it is skipped when it is"):
+        ground.press(Press.SKIP, who="bruno", step="promote", reason="Nothing to promote.")
     ground.press(Press.ABORT, reason="PAR1 answers.")
     ground.look()
     ground.look()
@@ -134,7 +137,7 @@ def test_noes_skips_retries_and_pauses_are_in_it_with_who_and_why(ground: Ground
     _, found = report_of(ground)
     said = {(one.what, one.who): one.reason for one in found.deviations}
     assert said["no", "chloe"] == "It comes back."
-    assert said["skip", "bruno"] == "Nothing to promote."
+    assert said["skip", "bruno"] == "They know."
     assert ("abort", "amelie") in said
     assert any(what == "pause" for what, _ in said)
     assert ("not done", "") in said
