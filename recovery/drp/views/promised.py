@@ -56,7 +56,8 @@ def _promise(
     row: Run, one: Service, since: datetime | None, targets: Sequence[TargetFact], serves: bool
 ) -> PromiseView:
     rto, rpo = timedelta(seconds=one.rto), timedelta(seconds=one.rpo)
-    due = since + rto if since else None
+    is_down = row.mode != Mode.PLANNED  # what people move serves meanwhile: no clock runs
+    due = since + rto if since and is_down else None
     view = PromiseView(one.name, rto, rpo, due, None, is_back=serves)
     mine = [
         target for target in targets if target.covers is not None and target.covers == one.covers

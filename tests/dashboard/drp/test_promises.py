@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from recovery.core import transitions
+from recovery.drp.facts import Mode
+from recovery.drp.press import Press
 from recovery.inventory.facts import Role as Copy
 from recovery.inventory.models import Database, Host, WriteGap
 from tests.actions.drp.ground import Ground
+from tests.actions.drp.test_carrying import active, prepare
 from tests.actions.drp.test_serving import hear
 from tests.actions.failover.fleet import copy
+from tests.dashboard.drp.test_owners import STEPS
 from tests.dashboard.drp.test_runs import panel
+from tests.decisions.drp.books import raw
 from tests.support.fleet import BY
 
 
@@ -50,3 +55,12 @@ def test_before_a_script_counts_no_time_of_day_stands_where_a_span_does(ground: 
     voice = panel(ground, "voice")
     assert "data-digits>–</time>" in voice
     assert f"since {ground.run.started_at:%H:%M:%S}" in voice
+
+
+def test_what_people_move_serves_meanwhile_and_no_clock_of_a_promise_runs(ground: Ground) -> None:
+    prepare(active(raw("evacuation").split("steps:\n")[0] + "steps:\n" + STEPS), Mode.PLANNED)
+    ground.press(Press.START)
+    shown = panel(ground, "promises")
+    assert "what people move serves meanwhile" in shown
+    assert "data-until" not in shown
+    assert "not started" not in shown
