@@ -49,7 +49,7 @@ def takes_over(plan: Plan) -> str:
 
 def _idle(line: StepLine) -> StepLine:
     """It asks nobody, and nothing is final by it."""
-    return replace(line, does="It has nothing to do", gate="nobody", within="", is_brink=False)
+    return replace(line, gate="asks nobody", within="", is_brink=False)
 
 
 def _is_into_one(plan: Plan) -> bool:
@@ -63,10 +63,8 @@ def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     if _is_into_one(plan):
         names = [(ANYWHERE, ""), *names]
     idle = {step.id for step in plan.steps if step.is_idle}
-    lines = (
-        _idle(line) if line.id in idle else replace(line, does=_named(line.does, names))
-        for line in step_lines(book)
-    )
+    named = [replace(line, does=_named(line.does, names)) for line in step_lines(book)]
+    lines = [_idle(line) if line.id in idle else line for line in named]
     if plan.mode is not Mode.DRILL:
         return tuple(lines)
     kinds = (step.kind for step in book.steps)
