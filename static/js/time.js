@@ -1,7 +1,7 @@
 // Time as people read it: ages and clocks, counted on the server's clock.
 // Invariant: the HTML holds instants only; what counts is drawn here and never sent.
 "use strict";
-const tocsin = { offset: 0, heard: performance.now() };
+const tocsin = { offset: 0, heard: performance.now(), STALE_MS: 12000 };
 
 tocsin.now = () => Date.now() + tocsin.offset;
 
@@ -42,7 +42,7 @@ tocsin.count = () => {
   const clock = document.getElementById("clock");
   if (clock) tocsin.write(clock, new Date(now).toISOString().slice(11, 19));
   const word = document.getElementById("live-word");
-  if (word) tocsin.write(word, document.body.hasAttribute("data-stale") ? "not live" : `live, ${tocsin.span(age)}`);
+  if (word) tocsin.write(word, document.body.hasAttribute("data-stale") || age > tocsin.STALE_MS ? "not live" : `live, ${tocsin.span(age)}`);
 };
 
 tocsin.offset = (Date.parse(document.body.dataset.now) || Date.now()) - Date.now();

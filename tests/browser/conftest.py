@@ -104,16 +104,17 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def open_page(site: Site, chromium: Browser) -> Iterator[Open]:
-    """Sign in as a role and open an address; a script that fails fails the test."""
+    """Sign in as a role, perhaps through another port; a script that fails fails the test."""
     with ExitStack() as stack:
         failures: list[str] = []
 
-        def opened(path: str, role: str = "responder", **context: Any) -> Page:
+        def opened(path: str, role: str = "responder", through: int = 0, **context: Any) -> Page:
+            url = f"http://localhost:{through}" if through else site.url
             made = chromium.new_context(**context)
             stack.callback(made.close)
             page = made.new_page()
             page.on("pageerror", lambda error: failures.append(str(error)))
-            page.goto(f"{site.url}/account/login/?next={path}")
+            page.goto(f"{url}/account/login/?next={path}")
             page.fill("#id_login", role)
             page.fill("#id_password", fleet.PASSWORD)
             page.click("main button[type=submit]")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import signal
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 
 from recovery.backups import actions as backups
 from recovery.backups.models import BackupReplica
@@ -13,6 +14,7 @@ from recovery.backups.reading import Look
 from recovery.core import clock
 from recovery.incidents.models import Incident
 from tests.browser.conftest import Open, Site
+from tests.browser.silent import silent_door
 from tests.dashboard import bases, fleet
 from tests.dashboard.archives import seed_backups
 
@@ -50,6 +52,58 @@ def test_a_silent_server_makes_the_page_say_so_and_lock_and_come_back(
     page.wait_for_selector("body:not([data-stale])", timeout=8000)
     page.wait_for_timeout(500)
     assert Incident.objects.get().acknowledged_at is None
+
+
+@pytest.mark.parametrize("when", ["while it connects", "while it is open"])
+def test_a_socket_that_hangs_is_dialled_again(site: Site, open_page: Open, when: str) -> None:
+    """What a browser takes for an open or a coming socket, and nobody is at its other end."""
+    with silent_door(site.port) as (door, port):
+        page = open_page("/", through=port)
+        if when == "while it connects":
+            door.silent = 1
+            page.reload()
+        else:
+            door.fall_silent()
+        fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
+        page.wait_for_selector("[data-alarm=open]", timeout=15_000)
+        page.wait_for_selector("body:not([data-stale])")
+        page.goto("about:blank")
+    assert door.swallowed == 1
+
+
+def test_parts_of_a_page_that_arrive_late_make_it_live_all_the_same(
+    site: Site, open_page: Open
+) -> None:
+    """htmx begins by itself; an extension that came later was never asked for a socket."""
+    page = open_page("/")
+    for part in ("hx-ws", "live"):
+        page.route(re.compile(rf"/{part}[^/]*\.js"), held_back)
+    page.reload()
+    page.wait_for_function("() => performance.now() > 3000 && tocsin.heard > 3000")
+
+
+def test_a_page_without_a_part_of_it_says_so(open_page: Open) -> None:
+    page = open_page("/")
+    page.route(re.compile(r"/hx-ws[^/]*\.js"), lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#stale-note")).to_contain_text("Reload this page", timeout=15_000)
+    page.unroute_all()
+    page.route(re.compile(r"/live[^/]*\.js"), lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#live-word")).to_have_text("not live", timeout=15_000)
+
+
+def test_a_page_that_the_browser_kept_is_read_anew(open_page: Open) -> None:
+    page = open_page("/")
+    with page.expect_navigation():
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.wait_for_selector("#live-word:has-text('live, 0')")
+
+
+def held_back(route: Route) -> None:
+    """Come a second later than the rest."""
+    route.request.frame.page.wait_for_timeout(1000)
+    route.continue_()
 
 
 def test_a_restarted_web_process_is_followed_and_shows_what_happened_meanwhile(

@@ -17,13 +17,19 @@ from recovery.core.errors import Refused
 from recovery.lab import processes
 from recovery.lab.addresses import BACK_DOOR
 from tests.lab.conftest import RunningLab, connects
+from tests.support.steady import steady
 from tests.support.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def kernel_of(lab: RunningLab, host: str, port: int) -> str:
-    return await kernel.look(lab.hosts[host].address, port, 0.4)
+    """What its kernel says; a look that this process slept through says nothing, so another."""
+    for _ in range(5):
+        said = await kernel.look(lab.hosts[host].address, port, 0.4)
+        if said != "unknown":
+            break
+    return said
 
 
 async def resets(lab: RunningLab, host: str, port: int) -> bool:
@@ -121,7 +127,7 @@ async def test_without_its_agent_a_host_keeps_serving(lab: RunningLab, verb: str
     below = processes.tree(await lab.pid("one-a"))
     reader, writer = await asyncio.open_connection(lab.hosts["one-a"].address, container.port)
     await lab.ask(verb, host="one-a")
-    killed = time.monotonic()
+    killed = steady.monotonic()
     for _ in range(5):
         writer.write(GET)
         assert await read_now(reader)
@@ -215,11 +221,12 @@ async def test_a_slow_host_answers_late(lab: RunningLab) -> None:
     container = await lab.place("one-a")
     await lab.ask("slow", host="one-a", delay_ms=150, jitter_ms=50, loss=0.0)
     reader, writer = await asyncio.open_connection(lab.hosts["one-a"].address, container.port)
-    asked = time.monotonic()
+    asked, steadily = time.monotonic(), steady.monotonic()
     writer.write(GET)
     assert await read_now(reader, 3.0)
     writer.close()
-    assert 0.3 <= time.monotonic() - asked < 1.0
+    assert time.monotonic() - asked >= 0.3
+    assert steady.monotonic() - steadily < 1.0
 
 
 async def test_a_slow_host_loses_heartbeats(lab: RunningLab) -> None:
@@ -245,7 +252,7 @@ async def test_peers_see_a_lost_host_as_silent(lab: RunningLab) -> None:
     await lab.gateway.until(lambda: all(sightings(o, wire.Sighting) for o in ("one-b", "two-a")))
     seen = sightings("two-a", wire.Sighting)[-1]
     assert (seen.kernel, seen.answering, seen.asked) == ("resets", 1, 1)
-    killed = time.monotonic()
+    killed = steady.monotonic()
     await lab.ask("kill", host="one-a")
     await lab.gateway.until(
         lambda: all(
@@ -253,7 +260,7 @@ async def test_peers_see_a_lost_host_as_silent(lab: RunningLab) -> None:
             for o in ("one-b", "two-a")
         )
     )
-    assert time.monotonic() - killed < 2.0
+    assert steady.monotonic() - killed < 2.0
 
 
 async def test_two_hosts_that_are_parted_lose_each_other_and_nobody_else(lab: RunningLab) -> None:

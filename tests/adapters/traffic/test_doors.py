@@ -16,6 +16,7 @@ from recovery.engines.edge.doors import entry_point
 from recovery.traffic.facts import Door, EdgePolicy
 from recovery.traffic.traefik import configuration
 from tests.adapters.traffic.edge import Edge, answering, running_edge
+from tests.support.steady import steady
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,11 @@ def answer(port: int) -> str:
 
 def until(port: int, said: str, seconds: float = 10.0) -> float:
     """How long it takes until the door answers so."""
-    began = time.monotonic()
+    began = steady.monotonic()
     while answer(port) != said:
-        assert time.monotonic() - began < seconds, f"the door never said {said!r}"
+        assert steady.monotonic() - began < seconds, f"the door never said {said!r}"
         time.sleep(0.02)  # polling a foreign process, with a limit
-    return time.monotonic() - began
+    return steady.monotonic() - began
 
 
 def test_the_door_follows_the_primary_and_closes_when_nobody_may_be_written_to(edge: Edge) -> None:
@@ -105,12 +106,12 @@ def test_nobody_waits_for_a_server_whose_host_takes_no_connection_any_more(edge:
 
 def connected(port: int) -> socket.socket:
     """As soon as it listens."""
-    until = time.monotonic() + 10
+    until = steady.monotonic() + 10
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=30)
         except ConnectionRefusedError:
-            assert time.monotonic() < until, "Traefik never listened"
+            assert steady.monotonic() < until, "Traefik never listened"
             time.sleep(0.02)  # polling a foreign process, with a limit
 
 
@@ -118,7 +119,7 @@ def sent_away(port: int) -> float:
     """Seconds until a user of PostgreSQL is told that nobody is there: its end of the connection is
     closed, or answered by somebody who is no database."""
     said = struct.pack("!ii", 8, 196608)
-    began = time.monotonic()
+    began = steady.monotonic()
     with connected(port) as user:
         user.sendall(said)
         try:
@@ -126,4 +127,4 @@ def sent_away(port: int) -> float:
         except ConnectionResetError:
             found = b""
     assert found[:1] in {b"", b"H"}, found
-    return time.monotonic() - began
+    return steady.monotonic() - began

@@ -25,6 +25,7 @@ from recovery.core.wire import backups as wire_backups
 from tests.agent.conftest import Host, free_port
 from tests.agent.gateway import Gateway
 from tests.support import own
+from tests.support.steady import steady
 
 SECRET = "s" * 32
 TERMS = wire.LeaseTerms(every=0.3, timeout=0.5, length=3.0, early=1.5)
@@ -194,7 +195,7 @@ class Writer:
                     while True:
                         number = next(self._numbers)
                         await connection.execute("INSERT INTO ledger VALUES (%s)", [number])
-                        self.acknowledged.append((time.monotonic(), number))
+                        self.acknowledged.append((steady.monotonic(), number))
                         await asyncio.sleep(0.01)
             except psycopg.Error:
                 await asyncio.sleep(0.02)
@@ -289,8 +290,8 @@ def end_servers(folder: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
             os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 5.0
-    while watchdogs(folder) and time.monotonic() < deadline:
+    deadline = steady.monotonic() + 5.0
+    while watchdogs(folder) and steady.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
         time.sleep(0.02)

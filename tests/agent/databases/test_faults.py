@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from recovery.core import wire
 from recovery.lab import processes
 from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers, fail_over
 from tests.agent.databases.test_pair import server_of
+from tests.support.steady import steady
 from tests.support.waiting import until
 
 
@@ -65,7 +65,7 @@ async def test_a_killed_agent_finds_its_server_again_within_the_lease(apart: Pai
     writer = apart.writer(A)
     writer.start()
     await asyncio.sleep(0.3)
-    began = time.monotonic()
+    began = steady.monotonic()
     apart.hosts[A].kill()
     apart.gateway.member(apart.hosts[A].name).socket = None
     apart.hosts[A].spawn()
@@ -73,7 +73,7 @@ async def test_a_killed_agent_finds_its_server_again_within_the_lease(apart: Pai
     await apart.desire()
     await asyncio.sleep(TERMS.length + 0.5)
     await writer.stop()
-    assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
+    assert writer.longest_gap(began, steady.monotonic() - 0.1) < 1.0
     assert server_of(apart, A) == server
 
 
@@ -83,7 +83,7 @@ async def test_a_stopped_agent_keeps_no_gate_open(apart: Pair) -> None:
     writer = apart.writer(A)
     writer.start()
     await asyncio.sleep(0.3)
-    began = time.monotonic()
+    began = steady.monotonic()
     process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(TERMS.length + 0.7)
     assert writer.last < began + TERMS.length + 0.1
@@ -193,7 +193,7 @@ async def test_an_asynchronous_primary_that_nobody_hears_closes_early(up: Pair) 
     writer.start()
     await asyncio.sleep(0.5)
     await up.hosts[B].stop()
-    began = time.monotonic()
+    began = steady.monotonic()
     await up.gateway.close()
     await asyncio.sleep(TERMS.length)
     await writer.stop()
@@ -208,11 +208,11 @@ async def test_an_asynchronous_primary_that_a_peer_hears_goes_on(up: Pair) -> No
     writer = up.writer(A)
     writer.start()
     await asyncio.sleep(0.5)
-    began = time.monotonic()
+    began = steady.monotonic()
     await up.gateway.close()
     await asyncio.sleep(2 * TERMS.length)
     await writer.stop()
-    assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
+    assert writer.longest_gap(began, steady.monotonic() - 0.1) < 1.0
 
 
 async def test_whoever_nobody_could_take_over_from_serves_without_a_lease(up: Pair) -> None:
@@ -220,7 +220,7 @@ async def test_whoever_nobody_could_take_over_from_serves_without_a_lease(up: Pa
     new epoch, when it is back."""
     writer = up.writer(A)
     writer.start()
-    began = time.monotonic()
+    began = steady.monotonic()
     up.lease, up.is_degraded = None, True
     await up.desire()
     await up.until(A, gate="none")
@@ -232,7 +232,7 @@ async def test_whoever_nobody_could_take_over_from_serves_without_a_lease(up: Pa
     await up.until(A, gate="open", epoch=2)
     await asyncio.sleep(TERMS.length + 1.0)
     await writer.stop()
-    assert writer.longest_gap(began + 0.5, time.monotonic() - 0.1) < 1.0
+    assert writer.longest_gap(began + 0.5, steady.monotonic() - 0.1) < 1.0
 
 
 def question(number: int, **changes: object) -> Question:

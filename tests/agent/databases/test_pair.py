@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,16 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from recovery.agent.http import Getter
 from recovery.core import wire
 from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, fail_over, watchdogs
+from tests.support.steady import steady
 from tests.support.waiting import until
 
 
 async def test_a_pair_comes_up_from_its_lists_alone_and_keeps_its_lease(up: Pair) -> None:
     writer = up.writer(A)
     writer.start()
-    began = time.monotonic()
+    began = steady.monotonic()
     await asyncio.sleep(2 * TERMS.length)
     await writer.stop()
-    assert writer.longest_gap(began + 0.5, time.monotonic() - 0.1) < 1.0
+    assert writer.longest_gap(began + 0.5, steady.monotonic() - 0.1) < 1.0
     assert up.fact(A).gate == "open"
     assert up.fact(A).gate_kind == "watchdog"
 
@@ -33,11 +33,11 @@ async def test_without_the_control_plane_a_promise_keeps_it_acknowledging(up: Pa
     writer = up.writer(A)
     writer.start()
     await asyncio.sleep(0.5)
-    began = time.monotonic()
+    began = steady.monotonic()
     await up.gateway.close()
     await asyncio.sleep(3 * TERMS.length)
     await writer.stop()
-    assert writer.longest_gap(began, time.monotonic() - 0.1) < 1.0
+    assert writer.longest_gap(began, steady.monotonic() - 0.1) < 1.0
 
 
 async def test_without_control_plane_and_peer_it_is_fenced_in_time(up: Pair) -> None:
@@ -45,7 +45,7 @@ async def test_without_control_plane_and_peer_it_is_fenced_in_time(up: Pair) -> 
     writer = up.writer(A)
     writer.start()
     await asyncio.sleep(0.5)
-    began = time.monotonic()
+    began = steady.monotonic()
     await up.gateway.close()
     await asyncio.sleep(TERMS.length + 1.0)
     await writer.stop()
@@ -69,10 +69,10 @@ async def test_a_standby_that_promised_is_not_promoted_before_the_promise_ends(u
     refused = await up.order(B, "promote", epoch=2)
     assert refused.state == "refused"
     assert "promised" in refused.detail
-    began = time.monotonic()
+    began = steady.monotonic()
     await up.until(B, promised_ms=0)
     await up.until(A, gate="closed")
-    assert time.monotonic() - began < 2 * TERMS.length
+    assert steady.monotonic() - began < 2 * TERMS.length
 
 
 async def test_after_a_fence_the_standby_is_promoted_and_the_old_one_rejoins(up: Pair) -> None:
@@ -102,15 +102,15 @@ async def test_the_promoted_one_keeps_its_lease_and_late_lists_change_nothing(up
     host = up.hosts[B].name
     await up.gateway.desire(host, databases=(old,))
     await asyncio.sleep(TERMS.length + 1.0)
-    assert await up.writer(B).try_write(-1)
+    await until(lambda: up.writer(B).try_write(-1), TERMS.length)
     assert (up.fact(B).epoch, up.fact(B).role) == (2, "primary")
 
 
 async def test_a_crash_is_told_at_once_and_mended_by_order(up: Pair) -> None:
-    began = time.monotonic()
+    began = steady.monotonic()
     os.kill(server_of(up, A), signal.SIGKILL)
     await up.until(A, state="down")
-    assert time.monotonic() - began < 1.5
+    assert steady.monotonic() - began < 1.5
     await asyncio.sleep(0.5)
     assert up.fact(A).state == "down"
     done = await up.order(A, "restart")
