@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from recovery.drp.looking import World, look
 from recovery.drp.models import Run
 from recovery.drp.queries.promises import back
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import unfit_of, world_for, world_of
+from recovery.drp.queries.world import world_for
 from recovery.drp.rounds.taking import Hands
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.sights import GateSight, RunSight, StepSight
@@ -102,5 +101,5 @@ def _looked(step: StepSight, run: RunSight, blind: str) -> GateSight:
 def _expected(run: RunSight, blind: str) -> Mapping[str, tuple[bool, str]]:
     if run.plan.mode is not Mode.SIMULATION:
         return {}
-    there = world_of(run.plan, blind=blind)
-    return expected(run.plan, replace(there, unfit=unfit_of(run.plan)))
+    there = world_for(tuple(Condition), run.plan, blind=blind)
+    return expected(run.plan, there)

@@ -7,6 +7,7 @@ expected where earlier steps bring it about; what is left out is named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from recovery.backups.words import counted, joined
@@ -26,6 +27,8 @@ BROUGHT_ABOUT = frozenset(
     }
 )
 """Conditions that the run itself is there to bring about: not held against it beforehand."""
+TAKES = frozenset({Kind.PROMOTE_DATABASES, Kind.RESTORE_DATABASES, Kind.PLACE_APPLICATIONS})
+"""What it is done to serves elsewhere afterwards."""
 Expected = tuple[bool, str]
 
 
@@ -36,7 +39,7 @@ def expected(plan: Plan, world: World) -> Mapping[str, Expected]:
 
 def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     if step.kind in {Kind.CHECK, Kind.WAIT_UNTIL, Kind.VERIFY}:
-        return _looked(step, world)
+        return _looked(step, _after(plan, world))
     targets = [target for wave in step.waves for target in wave]
     if step.kind in {Kind.MANUAL, Kind.APPROVAL, Kind.NOTIFY, Kind.WEBHOOK, Kind.FREEZE_AUTOMATION}:
         return True, f"{_people(step)}Nothing in the way."
@@ -55,6 +58,14 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
     if unfit:
         said += f" Finds no host elsewhere: {_listed(unfit)}."
     return not left and not unfit, said
+
+
+def _after(plan: Plan, world: World) -> World:
+    """What no step takes away serves on where it is."""
+    steps = [step for step in plan.steps if step.kind in TAKES]
+    taken = {target.key for step in steps for wave in step.waves for target in wave}
+    rest = tuple(one for one in world.serving or () if one.key not in taken)
+    return replace(world, serving=None if world.serving is None else rest)
 
 
 def _listed(said: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from recovery.backups.words import counted
+from recovery.backups.words import counted, joined
 from recovery.drp.runbooks.kinds import Condition
 
 ALL = 100
@@ -62,13 +62,23 @@ class Unfit:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What users get from a host of what is left; `key`: of the database or the application."""
+
+    key: str
+    name: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """`blind`: why Tocsin does not trust its own eyes; `frozen`: why automation is paused; `only`:
     keys of the services that are asked about, empty: all of what is left; `out`: keys of those that
     the plan leaves as they are, `leaving`: so in a sentence; `unfit`: what finds no host elsewhere,
     where that was asked; `anywhere`: containers go wherever there is room, not into `into` alone;
     `room`: where there has to be some, in words, if not in `into`; `absent`: kinds of which the
-    plan moves nothing back, though something of another kind."""
+    plan moves nothing back, though something of another kind; `serving`: what serves users in what
+    is left, None: nobody looked."""
 
     lost: str
     into: str
@@ -83,6 +93,7 @@ class World:
     anywhere: bool = False
     room: str = ""
     absent: frozenset[str] = frozenset()
+    serving: tuple[Serving, ...] | None = None
 
     def asked(self, kind: str) -> list[ServiceLook]:
         """The services of this kind that the question is about."""
@@ -248,6 +259,25 @@ def _fenced(world: World) -> Look:
     return _counted(fine, rest, len(rows), what)
 
 
+def _empty(world: World) -> Look:
+    """The share of its hosts that serve nobody. A standby serves nobody."""
+    if world.serving is None:
+        return Look(0, f"Nobody looked at what serves in {world.lost}.")
+    if not world.serving:
+        return Look(ALL, f"Nothing in {world.lost} serves users.")
+    hosts = {one.name for one in world.hosts_of(world.lost)}
+    empty = hosts - {one.host for one in world.serving}
+    share = len(empty) * ALL // len(hosts) if hosts else 0
+    said = [
+        f"{counted(len(names), kind)} ({joined(tuple(sorted(names)), NAMED)})"
+        for kind in ("database", "application")
+        if (names := {one.name for one in world.serving if one.key.startswith(kind)})
+    ]
+    return Look(
+        min(share, ALL - 1), f"In {world.lost} users are still served by {' and '.join(said)}."
+    )
+
+
 _LOOKS: Mapping[Condition, Callable[[World], Look]] = {
     Condition.DATACENTER_IS_SILENT: _silent,
     Condition.DATACENTER_IS_BACK: _back,
@@ -260,4 +290,5 @@ _LOOKS: Mapping[Condition, Callable[[World], Look]] = {
     Condition.DATABASES_SERVE: _serve,
     Condition.APPLICATIONS_ANSWER: _answer,
     Condition.REDUNDANCY_IS_WHOLE: _whole,
+    Condition.DATACENTER_IS_EMPTY: _empty,
 }

@@ -16,7 +16,7 @@ from recovery.adapters.containers.seat import Seat
 from recovery.core import wire
 from tests.agent.conftest import Host, free_port, spec
 from tests.agent.gateway import Gateway
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 

@@ -17,7 +17,7 @@ from recovery.core.errors import Refused
 from recovery.lab import processes
 from recovery.lab.addresses import BACK_DOOR
 from tests.lab.conftest import RunningLab, connects
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -36,6 +36,7 @@ def drill_world(
         frozen=TAKEN,
         only=only,
         room="on the hosts for drills",
+        serving=(),
     )
 
 

@@ -13,7 +13,7 @@ from django.db.models import F, Q, Sum
 from recovery.brief.queries import fleet_at
 from recovery.detection.queries import blind_reason, pause_reason, standing_freezes
 from recovery.drp.facts import Kind, Mode
-from recovery.drp.looking import HostLook, ServiceLook, Unfit, World
+from recovery.drp.looking import HostLook, ServiceLook, Serving, Unfit, World
 from recovery.drp.plan import Plan
 from recovery.drp.planning.leaving import keys_left, leaving
 from recovery.drp.queries.inventory import inventory
@@ -23,7 +23,7 @@ from recovery.drp.runbooks.kinds import Condition
 from recovery.failover.models import Failover, Fence, Lease
 from recovery.failover.phases import ENDED
 from recovery.inventory.facts import SEATED, DatabaseState, PlacementState, Verdict
-from recovery.inventory.models import Application, Database, Host, Placement
+from recovery.inventory.models import Application, Database, Host, Placement, Replica
 from recovery.restores.lost import GONE
 
 FRESH = timedelta(seconds=15)
@@ -82,8 +82,11 @@ def world_for(
 ) -> World:
     """As `world_of`, for these: the whole scheduler is asked only where one is about room."""
     there = world_of(plan, blind=blind, only=only)
-    asks_room = Condition.CAPACITY_IS_THERE in conditions
-    return replace(there, unfit=unfit_of(plan)) if asks_room else there
+    if Condition.CAPACITY_IS_THERE in conditions:
+        there = replace(there, unfit=unfit_of(plan))
+    if Condition.DATACENTER_IS_EMPTY in conditions:
+        there = replace(there, serving=serving_in(plan.lost.name))
+    return there
 
 
 def _frozen() -> str:
@@ -205,6 +208,19 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
             needs=needs[row.pk],
         )
         for row in Application.objects.filter(copies__gt=0).order_by("-priority", "name")
+    )
+
+
+def serving_in(site: str) -> tuple[Serving, ...]:
+    """By the rows: containers that run and databases that are led there, on hosts that live."""
+    there = {"host__datacenter__name": site, "host__verdict": Verdict.ALIVE}
+    led = Replica.objects.filter(**there, leads__state=DatabaseState.SERVING)
+    run = Placement.objects.filter(**there, state=PlacementState.RUNNING)
+    databases = led.values_list("database", "database__name", "host__name")
+    applications = run.values_list("application", "application__name", "host__name").distinct()
+    return (
+        *(Serving(f"database:{key}", name, host) for key, name, host in databases),
+        *(Serving(f"application:{key}", name, host) for key, name, host in applications),
     )
 
 

@@ -32,6 +32,7 @@ class Condition(StrEnum):
     DATABASES_SERVE = "databases_serve"
     APPLICATIONS_ANSWER = "applications_answer"
     REDUNDANCY_IS_WHOLE = "redundancy_is_whole"
+    DATACENTER_IS_EMPTY = "datacenter_is_empty"
 
 
 class Approval(BaseModel):

@@ -42,6 +42,7 @@ CONDITIONS: Mapping[str, str] = {
     "databases_serve": "the databases accept writes",
     "applications_answer": "the applications answer",
     "redundancy_is_whole": "everything has its second copy",
+    "datacenter_is_empty": "nothing in the datacenter that is left serves users",
 }
 ANYWHERE = ", or wherever else the scheduler finds room"
 """Of what was lost; what lives is moved into one datacenter, and nowhere else."""

@@ -13,7 +13,7 @@ from recovery.core.ports import EngineAway, EngineFailed
 from recovery.core.wire import StandbyFact
 from tests.adapters.databases.conftest import Engine
 from tests.adapters.databases.servers import Family, Server
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 

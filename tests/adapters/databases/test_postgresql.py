@@ -21,7 +21,7 @@ from tests.adapters.databases.clients import PostgresClient
 from tests.adapters.databases.conftest import ENGINES, Engine
 from tests.adapters.databases.disks import fill, small_disk
 from tests.adapters.databases.servers import Family, Server
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 CLIENT = PostgresClient()

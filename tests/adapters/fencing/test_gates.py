@@ -15,7 +15,7 @@ import pytest
 from recovery.core.wire import receipt_bytes
 from tests.adapters.fencing.conftest import Seat, answers
 from tests.adapters.fencing.host import REPLICA
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 
 ADDRESSES = ("127.0.0.1", "::1")
 SLACK = {"nftables": 0.15, "watchdog": 0.6}

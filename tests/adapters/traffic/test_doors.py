@@ -16,7 +16,7 @@ from recovery.engines.edge.doors import entry_point
 from recovery.traffic.facts import Door, EdgePolicy
 from recovery.traffic.traefik import configuration
 from tests.adapters.traffic.edge import Edge, answering, running_edge
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 
 
 @pytest.fixture(scope="module")

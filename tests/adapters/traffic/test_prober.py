@@ -20,8 +20,8 @@ from recovery.traffic.prober_run import run_prober
 from recovery.traffic.traefik import configuration
 from tests.actions.scheduling.fleet import application
 from tests.adapters.traffic.edge import Edge, answering, running_edge
+from tests.support.clocks.steady import steady
 from tests.support.databases import Database
-from tests.support.steady import steady
 from tests.support.waiting import until
 
 FLIGHT = timedelta(seconds=0.5)

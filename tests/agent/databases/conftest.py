@@ -25,7 +25,7 @@ from recovery.core.wire import backups as wire_backups
 from tests.agent.conftest import Host, free_port
 from tests.agent.gateway import Gateway
 from tests.support import own
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 
 SECRET = "s" * 32
 TERMS = wire.LeaseTerms(every=0.3, timeout=0.5, length=3.0, early=1.5)

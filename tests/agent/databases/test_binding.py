@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from tests.agent.databases.conftest import TERMS, A, B, Pair
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 
 
 async def unbound(up: Pair) -> None:

@@ -19,7 +19,7 @@ from recovery.core import wire
 from recovery.lab import processes
 from tests.agent.databases.conftest import SECRET, TERMS, A, B, Pair, end_servers, fail_over
 from tests.agent.databases.test_pair import server_of
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from recovery.agent.http import Getter
 from recovery.core import wire
 from tests.agent.databases.conftest import TERMS, A, B, Pair, end_servers, fail_over, watchdogs
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 from tests.support.waiting import until
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from recovery.drp.expecting import expected
 from recovery.drp.facts import Mode
-from recovery.drp.looking import HostLook, Look, ServiceLook, Unfit, World, look
+from recovery.drp.looking import HostLook, Look, ServiceLook, Serving, Unfit, World, look
 from recovery.drp.runbooks.kinds import Condition
 from tests.decisions.drp.worlds import database, inventory, plan
 
@@ -18,7 +18,8 @@ ROOMY = HostLook("o1", "OSU2", is_heard=True, is_gone=False, free=1000)
 DOWN = ServiceLook("database:a", "orders", "PAR1", False, False, is_fenced=True)
 UP = ServiceLook("database:b", "ident", "OSU2", True, True)
 APP = ServiceLook("application:c", "shop", "PAR1", False, False, needs=900)
-WORLD = World("PAR1", "OSU2", (GONE, ROOMY), (DOWN, UP, APP))
+WORLD = World("PAR1", "OSU2", (GONE, ROOMY), (DOWN, UP, APP), serving=())
+SERVES = (Serving("application:c", "shop", "p2"), Serving("application:c", "shop", "p3"))
 OPPOSITE = replace(
     WORLD,
     hosts=(HEARD, ROOMY),
@@ -26,6 +27,7 @@ OPPOSITE = replace(
         replace(DOWN, is_serving=True, is_whole=True, is_restorable=False, is_fenced=False),
         replace(APP, is_serving=True, is_whole=True, needs=2000),
     ),
+    serving=SERVES,
     blind="All agents are silent at once.",
     frozen="amelie: it burns",
 )
@@ -41,6 +43,7 @@ NOW = {
     Condition.DATABASES_SERVE: (50, 100),
     Condition.APPLICATIONS_ANSWER: (0, 100),
     Condition.REDUNDANCY_IS_WHOLE: (33, 100),
+    Condition.DATACENTER_IS_EMPTY: (100, 0),
 }
 
 
@@ -63,6 +66,40 @@ def test_who_is_missing_is_named() -> None:
     )
     some = replace(WORLD, only=frozenset({"database:b"}))
     assert look(Condition.DATABASES_SERVE, some).holds()
+
+
+def test_what_still_serves_in_what_is_left_is_named() -> None:
+    led = tuple(Serving(f"database:{one}", one, "p2") for one in ("d", "a", "c", "b"))
+    hosts = (HEARD, replace(HEARD, name="p3"))
+    seen = look(Condition.DATACENTER_IS_EMPTY, replace(WORLD, hosts=hosts, serving=led))
+    assert seen.said == "In PAR1 users are still served by 4 databases (a, b, c and 1 more)."
+    assert seen.share == 50
+    both = look(Condition.DATACENTER_IS_EMPTY, replace(WORLD, hosts=hosts, serving=led + SERVES))
+    assert both.said.endswith("(a, b, c and 1 more) and 1 application (shop).")
+    assert both.share == 0
+    assert look(Condition.DATACENTER_IS_EMPTY, WORLD) == Look(100, "Nothing in PAR1 serves users.")
+    unseen = look(Condition.DATACENTER_IS_EMPTY, replace(WORLD, serving=None))
+    assert unseen == Look(0, "Nobody looked at what serves in PAR1.")
+
+
+def test_a_simulated_evacuation_says_what_will_serve_on_where_it_is() -> None:
+    """Its steps lead users elsewhere, but for what has no standby there."""
+    rows = (
+        database("orders"),
+        database("bare", standbys=frozenset()),
+        database("notes", "starter"),
+    )
+    there = plan("evacuation", Mode.SIMULATION, inventory(databases=rows))
+    names = {"orders": "db-orders", "bare": "db-bare", "notes": "db-notes", "shop": "app-shop"}
+    kinds = {"db": "database", "ap": "application"}
+    serving = tuple(Serving(f"{kinds[key[:2]]}:{key}", name, "p2") for name, key in names.items())
+    works, said = expected(there, replace(WORLD, serving=serving))["empty"]
+    assert (works, said) == (
+        False,
+        "In PAR1 users are still served by 2 databases (bare, notes).",
+    )
+    works, said = expected(there, replace(WORLD, serving=(serving[0], serving[3])))["empty"]
+    assert (works, said) == (True, "Nothing in PAR1 serves users.")
 
 
 def test_a_database_that_only_does_not_serve_us_is_not_fenced() -> None:

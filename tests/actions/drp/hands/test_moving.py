@@ -25,7 +25,7 @@ from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.press import Press
 from recovery.drp.queries.failback import back_of
 from recovery.drp.queries.runs import plan_of
-from recovery.drp.queries.world import unfit_of, world
+from recovery.drp.queries.world import unfit_of, world, world_for
 from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.views.starts import ReturnLine, returns
 from recovery.failover.actions.fences import Cause, raise_fence
@@ -110,6 +110,19 @@ def test_copies_move_one_after_the_other_and_never_fewer_answer(product: Product
     act = Act.objects.get(step=product.step("place"))
     assert act.said.startswith("shop: 2 of 2 copies run on osu2-")
     assert Effect.objects.filter(kind=EffectKind.SEAT).count() == 2
+
+
+def test_what_serves_on_in_what_is_left_is_named(product: Product) -> None:
+    begin(product)
+
+    def seen() -> str:
+        there = world_for((Condition.DATACENTER_IS_EMPTY,), plan_of(product.run))
+        return look(Condition.DATACENTER_IS_EMPTY, there).said
+
+    assert seen() == "In PAR1 users are still served by 1 application (shop)."
+    play(product)
+    assert product.run.state == RunState.DONE, product.run.state_reason
+    assert seen() == "Nothing in PAR1 serves users."
 
 
 def test_leaders_killed_in_and_after_each_transaction_move_nothing_twice(

@@ -9,7 +9,7 @@ import time
 
 PROGRAM = """
 import time
-from tests.support.steady import steady
+from tests.support.clocks.steady import steady
 began, steadily = time.monotonic(), steady.monotonic()
 print("go", flush=True)
 while time.monotonic() - began < 3.0:
