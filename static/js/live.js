@@ -33,9 +33,8 @@
   // Where a server accepts and says nothing, a laptop slept or its network changed, browsers see no
   // error for minutes. Told that this socket is closed, htmx closes it and opens another.
   function redial() {
-    const now = performance.now();
-    if (ended || now - Math.max(tocsin.heard, dialled) < patience) return;
-    dialled = now;
+    if (ended || Math.min(tocsin.silent(), performance.now() - dialled) < patience) return;
+    dialled = performance.now();
     patience = Math.min(2 * patience, REDIAL_AT_MOST_MS);
     const socket = line?.socket;
     if (socket && socket.readyState !== WebSocket.CLOSED) socket.dispatchEvent(new CloseEvent("close", { code: 1006 }));
@@ -43,7 +42,7 @@
 
   function watch() {
     redial();
-    const silent = performance.now() - tocsin.heard;
+    const silent = tocsin.silent();
     const isStale = ended || silent > tocsin.STALE_MS;
     const was = document.body.hasAttribute("data-stale");
     document.body.toggleAttribute("data-stale", isStale);
@@ -61,7 +60,7 @@
     if (!data.startsWith('{"tick"')) return;
     const tick = JSON.parse(data);
     tocsin.offset = Date.parse(tick.tick) - Date.now();
-    tocsin.heard = performance.now();
+    tocsin.hear();
     patience = REDIAL_MS;
     watch();
     tocsin.count();

@@ -1,7 +1,12 @@
 // Time as people read it: ages and clocks, counted on the server's clock.
 // Invariant: the HTML holds instants only; what counts is drawn here and never sent.
 "use strict";
-const tocsin = { offset: 0, heard: performance.now(), STALE_MS: 12000 };
+const tocsin = { offset: 0, heard: { steady: performance.now(), wall: Date.now() }, STALE_MS: 12000 };
+
+tocsin.hear = () => { tocsin.heard = { steady: performance.now(), wall: Date.now() }; };
+
+// The steady clock of some browsers stands still while the machine sleeps; the wall's may be set.
+tocsin.silent = () => Math.max(performance.now() - tocsin.heard.steady, Date.now() - tocsin.heard.wall);
 
 tocsin.now = () => Date.now() + tocsin.offset;
 
@@ -24,7 +29,7 @@ tocsin.write = (node, text) => { if (node.textContent !== text) node.textContent
 
 tocsin.count = () => {
   const now = tocsin.now();
-  const age = performance.now() - tocsin.heard;
+  const age = tocsin.silent();
   for (const node of document.querySelectorAll("time[data-since]"))
     tocsin.write(node, tocsin.span(now - Date.parse(node.dateTime)));
   for (const node of document.querySelectorAll("time[data-until]")) {

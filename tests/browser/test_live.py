@@ -79,7 +79,7 @@ def test_parts_of_a_page_that_arrive_late_make_it_live_all_the_same(
     for part in ("hx-ws", "live"):
         page.route(re.compile(rf"/{part}[^/]*\.js"), held_back)
     page.reload()
-    page.wait_for_function("() => performance.now() > 3000 && tocsin.heard > 3000")
+    page.wait_for_function("() => performance.now() > 3000 && tocsin.heard.steady > 3000")
 
 
 def test_a_page_without_a_part_of_it_says_so(open_page: Open) -> None:
@@ -91,6 +91,24 @@ def test_a_page_without_a_part_of_it_says_so(open_page: Open) -> None:
     page.route(re.compile(r"/live[^/]*\.js"), lambda route: route.abort())
     page.reload()
     expect(page.locator("#live-word")).to_have_text("not live", timeout=15_000)
+
+
+def test_a_page_that_slept_with_its_machine_is_old_at_once(open_page: Open) -> None:
+    """Its steady clock stood still meanwhile; what it shows is an hour old all the same."""
+    page = open_page("/")
+    page.evaluate("() => { window.first = tocsin.heard; }")
+    page.wait_for_function("() => tocsin.heard !== window.first")
+    page.evaluate(
+        """() => {
+          const slept = Date.now() + 3.6e6, woke = performance.now();
+          Date.now = () => slept + performance.now() - woke;
+          const body = document.body, told = () => { body.dataset.redialled = ""; };
+          document.addEventListener("htmx:ws:close", told);
+          const seen = () => { if (body.hasAttribute("data-stale")) body.dataset.old = ""; };
+          new MutationObserver(seen).observe(body, { attributeFilter: ["data-stale"] });
+        }"""
+    )
+    page.wait_for_selector("body[data-old][data-redialled]:not([data-stale])")
 
 
 def test_a_page_that_the_browser_kept_is_read_anew(open_page: Open) -> None:
