@@ -21,7 +21,7 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.views.pressing import Barred, barred, barred_now
+from recovery.drp.views.pressing import Barred, barred, barred_abort, barred_now
 from recovery.drp.views.runs import RunView, find_run, view_run
 
 log = structlog.get_logger()
@@ -179,7 +179,9 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     if row is None:
         raise Http404(f"There is no DRP-{number:04d}.")
     form, back = Reason(request.POST or None), f"/recovery/runs/{number}/"
-    status = 422 if form.is_bound else 200
+    status, bar = 422 if form.is_bound else 200, None
+    if request.method == "GET":
+        bar = barred_abort(RunState(row.state))
     if form.is_valid():
         actor, reason = actor_of(request), form.cleaned_data["reason"]
         do = partial(acts.press, number, Press.ABORT, actor=actor, reason=reason)
@@ -203,6 +205,7 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
         ends=ends,
         grave=True,
         back=back,
+        barred=bar,
         status=status,
     )
 
