@@ -21,6 +21,7 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
+from recovery.drp.queries.answering import unanswered_of
 from recovery.drp.views.pressing import Barred, barred, barred_abort, barred_now
 from recovery.drp.views.runs import RunView, find_run, view_run
 
@@ -155,6 +156,7 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
         grave=pressed in GRAVE or _is_real_start(found, pressed),
         back=f"/recovery/runs/{number}/",
         barred=bar,
+        unanswered=unanswered_of(found.sight.plan) if pressed is Press.START else (),
         status=status,
     )
 
