@@ -20,8 +20,8 @@ from dashboard.screen import Screen
 from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.queries.answering import unanswered_of
 from recovery.drp.queries.runs import plan_of
+from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
 from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import AskLine, open_asks

@@ -21,7 +21,7 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.queries.answering import unanswered_of
+from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.pressing import Barred, barred, barred_abort, barred_now
 from recovery.drp.views.runs import RunView, find_run, view_run
 

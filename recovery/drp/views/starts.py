@@ -25,7 +25,6 @@ from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
-from recovery.drp.queries.answering import unanswered_of
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.seeing import refuse_into
@@ -34,6 +33,7 @@ from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
+from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.asks import QuoteLine, quote_line
 from recovery.drp.views.lines import named_lines, takes_over
 from recovery.inventory.facts import Verdict
