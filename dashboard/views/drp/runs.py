@@ -109,7 +109,8 @@ def _find(number: int) -> RunView:
 @for_people(May.RUN)
 @or_unreadable
 def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = "") -> HttpResponse:
-    """The act with its meaning and a reason; what refuses it is said by the room."""
+    """The act with its meaning and a reason; what refuses it is said by the room. A
+    start that was pressed twice, or in another tab, leads to the run's own page."""
     if verb == Press.ABORT and not step:
         return _abort(request, role, number)
     found = _find(number)
@@ -121,23 +122,21 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
     if bar is None and request.method == "GET":
         bar = barred_now(found.sight, pressed, step, key)
     if form.is_valid() and (bar is None or request.headers.get("HX-Request")):
-        told = form.cleaned_data
         do = partial(
             acts.press,
             number,
             pressed,
             step=step,
             key=key,
-            was_done=told.get("ended") == "done",
+            was_done=form.cleaned_data.get("ended") == "done",
             actor=actor_of(request),
-            reason=told["reason"],
+            reason=form.cleaned_data["reason"],
         )
         done = attempt(request, form, do, back=f"/recovery/runs/{number}/")
         if isinstance(done, HttpResponse):
             return done
         status = done
     if pressed is Press.START and found.state is not RunState.PREPARED:
-        # pressed twice, or in another tab: what there is to see of it is on its own page
         messages.info(request, f"{found.row} was started already.")
         return HttpResponseRedirect(f"/recovery/runs/{number}/")
     said, meaning, ends = SAYS[pressed]
