@@ -97,3 +97,5 @@ urlpatterns = [
     path("edge/routes", machine.edge_routes),
 ]
 handler404 = "dashboard.views.look.not_found"
+handler429 = "dashboard.views.look.too_often"
+"""allauth looks for it where somebody says too often who they are."""

@@ -20,6 +20,8 @@ from dashboard.screen import Screen
 from recovery.core.errors import Conflict, Missing, Refused, no_such
 from recovery.drp.facts import Mode
 from recovery.drp.press import ON_STEP, Press
+from recovery.drp.queries.runs import plan_of
+from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.runs import RunLine, RunView, run_lines, view_run
 from recovery.drp.views.starts import find_book, preview
 from recovery.drp.views.waiting import AskLine, open_asks
@@ -118,7 +120,8 @@ class PlanOut(Schema):
     """What it would do now. `digest`: of the whole plan; `seen`: of what has to stand still until
     it is prepared, a quarter for each part; `leaves`: databases that it leaves as they are,
     `leaving`: so in a sentence; `seconds`: all of it takes at most, along its longest chain of
-    steps; `simulated`: of each step, whether it would work, and why."""
+    steps; `unanswered`: questions for which nobody is left, or too few, and what helps;
+    `simulated`: of each step, whether it would work, and why."""
 
     digest: str
     seen: str
@@ -128,6 +131,7 @@ class PlanOut(Schema):
     leaves: list[str]
     leaving: str
     seconds: int
+    unanswered: list[str]
     simulated: dict[str, tuple[bool, str]]
 
 
@@ -243,6 +247,7 @@ def plan(request: HttpRequest, told: PlanIn) -> PlanOut:
         leaves=list(seen.leaving.asked) if seen.leaving else [],
         leaving=seen.leaving.said if seen.leaving else "",
         seconds=seen.seconds,
+        unanswered=[str(one) for one in seen.unanswered],
         simulated={step.line.id: (step.works, step.said) for step in seen.steps},
     )
 
@@ -258,7 +263,8 @@ def prepare(request: HttpRequest, told: PrepareIn) -> dict[str, str]:
         actor=who.actor,
         reason=told.reason,
     )
-    return {"said": f"{row} is prepared. Nothing of it has begun."}
+    lonely = " ".join(str(one) for one in unanswered_of(plan_of(row)))
+    return {"said": f"{row} is prepared. Nothing of it has begun. {lonely}".strip()}
 
 
 def _start(request: HttpRequest, told: PlanIn) -> acts.Start:

@@ -14,7 +14,7 @@ from recovery.access.actions import ROLES
 from recovery.core.errors import TocsinError
 from recovery.drp.approvals.facts import AskState
 from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
-from recovery.drp.press import Press, refuse_press, refuse_role
+from recovery.drp.press import ROLE, Press, refuse_press, refuse_role
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.seeing import refuse_unseen
 from recovery.drp.views.asks import find_ask
@@ -36,11 +36,16 @@ MODES = {
     Mode.DISASTER: "Disaster: production",
 }
 ON_RUN = (Press.START, Press.RESUME, Press.PAUSE, Press.WITHDRAW, Press.ABORT)
+LOOKED_FOR = {
+    RunState.PREPARED: (Press.START, "started"),
+    RunState.PAUSED: (Press.RESUME, "resumed"),
+}
+"""What people look for in these states: while it would be refused, they are told why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """`why`: it would be refused, and this is said instead."""
+    """`why`: it would be refused: nothing to press, and `says` with this is told instead."""
 
     press: Press
     href: str
@@ -187,18 +192,15 @@ def _of(buttons: list[Button], press: Press) -> Button | None:
 
 
 def _buttons(run: RunView, roles: frozenset[str]) -> Iterator[Button]:
-    """Those that would do something; a start and a resume that would not say why."""
+    """Those that would do something; of a start and a resume that would not, why not."""
+    looked_for, word = LOOKED_FOR.get(run.state, (None, ""))
     for press in ON_RUN:
         why = refuse_press(press, run.sight, roles, said="It is asked for.")
-        says = f"{press.capitalize()} {run.row}"
-        href = f"/recovery/runs/{run.row.number}/{press}/"
-        told = (press is Press.START and run.state is RunState.PREPARED) or (
-            press is Press.RESUME and run.state is RunState.PAUSED
-        )
         if not why:
-            yield Button(press, href, f"{says}…")
-        elif told and "responder" in roles:
-            yield Button(press, href, says, why)
+            href = f"/recovery/runs/{run.row.number}/{press}/"
+            yield Button(press, href, f"{press.capitalize()} {run.row}…")
+        elif press is looked_for and ROLE[press] in roles:
+            yield Button(press, "", f"{run.row} cannot be {word} now", why)
 
 
 def run_steps(screen: Screen, key: str) -> Context | None:

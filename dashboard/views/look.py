@@ -13,6 +13,7 @@ from django.urls import Resolver404
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from dashboard import lab as lab_controls
+from dashboard.adapter import too_many
 from dashboard.names import name_objects
 from dashboard.people import for_people
 from dashboard.permissions import May, Role, may
@@ -300,6 +301,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     # Django's own, for an address that is no page of ours, lists every pattern that it tried
     context = {**frame(request, None), "said": "" if type(exception) is Resolver404 else exception}
     return render(request, "pages/missing.html", context, status=404)
+
+
+def too_often(request: HttpRequest) -> HttpResponse:
+    """Who is asked again who they are, and tries too often; allauth's own page says no more."""
+    said = too_many("reauthenticate")
+    context = {**frame(request, None), "head": "Not now", "said": said}
+    return render(request, "pages/missing.html", context, status=429)
 
 
 NOT_FROM_HERE = (

@@ -89,8 +89,9 @@ def refuse_ever(press: Press, run: RunSight, step: str) -> str:
 
 
 def refuse_now(press: Press, run: RunSight, step: str, key: str) -> str:
-    """Why nobody presses it of this step as it is now, whatever they would say."""
-    return _RULES[press](run, step, key) if press in ON_STEP and step in run.steps else ""
+    """Why nobody presses it as the run, or this step of it, is now, whatever they would say."""
+    is_there = press not in ON_STEP or step in run.steps
+    return _RULES[press](run, step, key) if is_there else ""
 
 
 def refuse_who(press: Press, run: RunSight, who: Presser, step: str) -> str:
@@ -157,7 +158,8 @@ def _resume(run: RunSight, step: str, key: str) -> str:
         return f"It is {run.state}, and not paused."
     for each in run.steps.values():
         if each.state in {StepState.FAILED, StepState.SKIPPED} and not is_satisfied(each):
-            return f"“{each.planned.title}” is {each.state}: retry it, skip it or abort first."
+            ways = "retry it" if each.planned.kind in UNSKIPPABLE else "retry it, skip it"
+            return f"“{each.planned.title}” is {each.state}: {ways} or abort first."
     if run.drift:
         return f"What was approved is not so any more. {' '.join(run.drift)} Abort, and plan anew."
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from recovery.drp.decide import is_over, need_of
 from recovery.drp.facts import ENDED, UNSKIPPABLE, ActState, Kind, RunState, StepState
 from recovery.drp.plan import PlannedStep
-from recovery.drp.press import ROLE, Press
+from recovery.drp.press import ROLE, Press, refuse_now
 from recovery.drp.sights import RunSight, StepSight, Waiting
 
 ENOUGH = "It has what it needs; its step begins."
@@ -22,7 +22,9 @@ def waits(run: RunSight) -> tuple[Waiting, ...]:
         return (Waiting("", "responder", "Somebody has to start it."),)
     found = [one for step in run.steps.values() for one in _of(step, run)]
     if run.state is RunState.PAUSED and not found:
-        found.append(Waiting("", "responder", "It is paused: resume or abort it."))
+        why = refuse_now(Press.RESUME, run, "", "")
+        said = f"It is paused. {why}" if why else "It is paused: resume or abort it."
+        found.append(Waiting("", "responder", said))
     return tuple(found)
 
 

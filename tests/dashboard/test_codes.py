@@ -22,7 +22,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.db import connection
-from django.test import RequestFactory
+from django.test import Client, RequestFactory, override_settings
 
 from dashboard.acts.passkeys import check_code
 from dashboard.codes import SetUp, SignIn, SignInAgain
@@ -145,3 +145,27 @@ def test_a_new_device_is_set_up_within_the_half_minute_of_a_sign_in_and_its_code
     TOTP.activate(user, form.secret)
     restart()
     assert not SignIn({"code": fresh}, user=user).is_valid()
+
+
+@pytest.mark.django_db
+@override_settings(ACCOUNT_RATE_LIMITS={"login_failed": "9/3m/ip,2/m/key"})
+def test_who_tries_too_often_is_told_until_when() -> None:
+    restart()
+    told, page = {"login": "nobody", "password": "wrong"}, ""
+    for _ in range(3):
+        assert "Too many tries" not in page
+        page = Client().post("/account/login/", told).content.decode()
+    assert "Too many tries within 3 min." in page
+    assert "wait 3 min at most" in page
+
+
+@pytest.mark.django_db
+@override_settings(ACCOUNT_RATE_LIMITS={"reauthenticate": "1/m/user"})
+def test_who_is_asked_again_and_tries_too_often_is_told_so_on_a_page() -> None:
+    restart()
+    user, client = User.objects.create_user("ada", password="secret"), Client()
+    client.force_login(user)
+    for code in (200, 429):
+        page = client.post("/account/reauthenticate/", {"password": "wrong"})
+        assert page.status_code == code
+    assert "wait 60 s at most" in page.content.decode()

@@ -162,6 +162,8 @@ class Command(BaseCommand):
         for step in seen.steps if seen else ():
             if not step.works:
                 self.stdout.write(f"{step.line.title}: would not work now. {step.said}")
+        for lonely in seen.unanswered if seen else ():
+            self.stdout.write(str(lonely))
         self.stdout.write(f"{row} is prepared. Nothing of it has begun.")
 
     def _press(self, options: dict[str, Any]) -> None:

@@ -21,7 +21,8 @@ from dashboard.views.page import show
 from dashboard.views.refusals import attempt
 from recovery.drp.facts import Mode, RunState
 from recovery.drp.press import ON_STEP, Press
-from recovery.drp.views.pressing import Barred, barred, barred_now
+from recovery.drp.views.answering import unanswered_of
+from recovery.drp.views.pressing import Barred, barred, barred_abort, barred_now
 from recovery.drp.views.runs import RunView, find_run, view_run
 
 log = structlog.get_logger()
@@ -108,7 +109,8 @@ def _find(number: int) -> RunView:
 @for_people(May.RUN)
 @or_unreadable
 def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = "") -> HttpResponse:
-    """The act with its meaning and a reason; what refuses it is said by the room."""
+    """The act with its meaning and a reason; what refuses it is said by the room. A
+    start that was pressed twice, or in another tab, leads to the run's own page."""
     if verb == Press.ABORT and not step:
         return _abort(request, role, number)
     found = _find(number)
@@ -120,23 +122,21 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
     if bar is None and request.method == "GET":
         bar = barred_now(found.sight, pressed, step, key)
     if form.is_valid() and (bar is None or request.headers.get("HX-Request")):
-        told = form.cleaned_data
         do = partial(
             acts.press,
             number,
             pressed,
             step=step,
             key=key,
-            was_done=told.get("ended") == "done",
+            was_done=form.cleaned_data.get("ended") == "done",
             actor=actor_of(request),
-            reason=told["reason"],
+            reason=form.cleaned_data["reason"],
         )
         done = attempt(request, form, do, back=f"/recovery/runs/{number}/")
         if isinstance(done, HttpResponse):
             return done
         status = done
     if pressed is Press.START and found.state is not RunState.PREPARED:
-        # pressed twice, or in another tab: what there is to see of it is on its own page
         messages.info(request, f"{found.row} was started already.")
         return HttpResponseRedirect(f"/recovery/runs/{number}/")
     said, meaning, ends = SAYS[pressed]
@@ -155,6 +155,7 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
         grave=pressed in GRAVE or _is_real_start(found, pressed),
         back=f"/recovery/runs/{number}/",
         barred=bar,
+        unanswered=unanswered_of(found.sight.plan) if pressed is Press.START else (),
         status=status,
     )
 
@@ -179,7 +180,9 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
     if row is None:
         raise Http404(f"There is no DRP-{number:04d}.")
     form, back = Reason(request.POST or None), f"/recovery/runs/{number}/"
-    status = 422 if form.is_bound else 200
+    status, bar = 422 if form.is_bound else 200, None
+    if request.method == "GET":
+        bar = barred_abort(RunState(row.state))
     if form.is_valid():
         actor, reason = actor_of(request), form.cleaned_data["reason"]
         do = partial(acts.press, number, Press.ABORT, actor=actor, reason=reason)
@@ -203,6 +206,7 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
         ends=ends,
         grave=True,
         back=back,
+        barred=bar,
         status=status,
     )
 

@@ -134,15 +134,16 @@ def _missing(count: int, question: Question) -> str:
 
 def refuse_answer(person: str, principal: str, roles: frozenset[str], question: Question) -> str:
     """Before anything is written: the same rules, for whoever is about to answer."""
-    return refuse(_will(person, principal, roles, question), question)
+    return refuse(would_say(person, principal, roles, question), question)
 
 
 def refuse_person(person: str, principal: str, roles: frozenset[str], question: Question) -> str:
     """Of these rules those about who it is: somebody else may still answer."""
-    return _who(_will(person, principal, roles, question), question)
+    return _who(would_say(person, principal, roles, question), question)
 
 
-def _will(person: str, principal: str, roles: frozenset[str], question: Question) -> Said:
+def would_say(person: str, principal: str, roles: frozenset[str], question: Question) -> Said:
+    """Their yes to it, as if it were given now."""
     return Said(
         id="",
         ask=question.ask,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from recovery.drp.approvals.rules import weigh
 from recovery.drp.decide import need_of
 from recovery.drp.facts import Factor
 from recovery.drp.models import Approval, ApprovalUse, Ask, BreakGlass, Run, RunPulse, RunStep
-from recovery.drp.plan import Need, Plan, read_plan
+from recovery.drp.plan import Plan, read_plan
+from recovery.drp.planning.answering import question_about
 from recovery.drp.queries.people import People, people_of
 
 
@@ -34,20 +36,13 @@ def pulse_of(run: Run) -> float:
 def question_of(run: Run, plan: Plan, row: RunStep, ask: Ask) -> Question:
     """Under the policy of the plan, and of the step's kind."""
     planned = plan.step(row.name)
-    need = need_of(planned, plan.mode) or Need("approver", 1)
     broken = _broken(run, row, ask)
     current = incarnations.newest()
-    return Question(
+    return replace(
+        question_about(plan, planned),
         ask=str(ask.pk),
         digest=run.digest,
         run=str(run.pk),
-        step=row.name,
-        requester=plan.requester,
-        editor=plan.last_editor,
-        role=need.role,
-        count=need.count,
-        of=frozenset(need.of),
-        by_passkey=planned.wants_passkey,
         incarnation=current.number if current else 0,
         broken=frozenset(rule for rule in Rule if broken and rule in broken.rules),
         broken_by=broken.by if broken else "",

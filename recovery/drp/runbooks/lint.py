@@ -103,11 +103,13 @@ def _people(runbook: Runbook, facts: LintFacts) -> Iterator[Finding]:
                 f"{step.id}: {len(pool)} who may approve can be reached, and {wanted} are wanted:"
                 " one of them may be who asked for the run, or who wrote it."
             )
-            todo = _more(step.approval.of, facts.unsigned.get(step.approval.role, frozenset()))
+            todo = more_people(
+                step.approval.of, facts.unsigned.get(step.approval.role, frozenset())
+            )
             yield Finding("too_few_approvers", said, todo, is_stale=True)
 
 
-def _more(of: Collection[str] | None, unsigned: frozenset[str]) -> str:
+def more_people(of: Collection[str] | None, unsigned: frozenset[str]) -> str:
     """Whoever has the role already needs a passkey alone."""
     able = sorted(unsigned & frozenset(of) if of else unsigned)
     if not able:

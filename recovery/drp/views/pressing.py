@@ -1,15 +1,16 @@
 """Whose it is to press something in a run, before any form is offered.
 
-Invariant: who is offered a form may press it as far as it is about who they are, and their step is
-one of which that could be asked when they opened the page; what refuses it since (another person
-who was first) is said once it is sent.
+Invariant: who is offered a form may press it as far as it is about who they are, and their run and
+step were ones of which that could be asked when they opened the page; what refuses it since
+(another person who was first) is said once it is sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recovery.drp.press import Press, refuse_ever, refuse_now, refuse_who
+from recovery.drp.facts import RunState
+from recovery.drp.press import ROLE, Press, refuse_abort, refuse_ever, refuse_now, refuse_who
 from recovery.drp.queries.people import People, people_of
 from recovery.drp.sights import RunSight
 from recovery.drp.views.waiting import by_rank
@@ -35,8 +36,15 @@ def barred(run: RunSight, press: Press, step: str, person: str) -> Barred | None
 
 
 def barred_now(run: RunSight, press: Press, step: str, key: str) -> Barred | None:
-    """Before anybody fills a form in: None where the step is one of which this can be asked."""
+    """Before anybody fills a form in: None where run and step are ones of which this can be
+    asked."""
     why = refuse_now(press, run, step, key)
+    return Barred(why, is_theirs=False) if why else None
+
+
+def barred_abort(state: RunState) -> Barred | None:
+    """The same of an abort, by the run's state alone: it may be that nothing else can be read."""
+    why = refuse_abort(state, frozenset({ROLE[Press.ABORT]}), "It was said.")
     return Barred(why, is_theirs=False) if why else None
 
 

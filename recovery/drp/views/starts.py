@@ -19,6 +19,7 @@ from recovery.drp.looking import Unfit
 from recovery.drp.models import Run, RunbookVersion
 from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
+from recovery.drp.planning.answering import Unanswered
 from recovery.drp.planning.inventory import Wish
 from recovery.drp.planning.leaving import Leaving, leaving
 from recovery.drp.planning.quoting import loses_nothing
@@ -32,6 +33,7 @@ from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
 from recovery.drp.runbooks.states import RunbookState
+from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.asks import QuoteLine, quote_line
 from recovery.drp.views.lines import named_lines, takes_over
 from recovery.inventory.facts import Verdict
@@ -69,7 +71,8 @@ class StartStep:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """`seconds`: at most, along its longest chain; `refusal`: why nobody could carry it out;
-    `stale`: what takes an override; `unfit`: what it takes and no host elsewhere does."""
+    `stale`: what takes an override; `unfit`: what it takes and no host elsewhere does;
+    `unanswered`: its questions for which too few people are left."""
 
     plan: Plan
     digest: str
@@ -79,6 +82,7 @@ class Preview:
     refusal: str
     stale: tuple[Finding, ...]
     unfit: tuple[Unfit, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
 
     @property
     def quotes(self) -> tuple[QuoteLine, ...]:
@@ -218,6 +222,7 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
         refusal=refuse_plan(plan) or refuse_into(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),
         unfit=unfit,
+        unanswered=unanswered_of(plan),
     )
 
 

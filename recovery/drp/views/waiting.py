@@ -18,7 +18,7 @@ from recovery.drp.drills.owed import owed
 from recovery.drp.drills.queries import left_of
 from recovery.drp.facts import UNSKIPPABLE, ActState, Kind, Mode, StepState
 from recovery.drp.models import Ask, Run
-from recovery.drp.press import ROLE, Press
+from recovery.drp.press import ROLE, Press, refuse_now
 from recovery.drp.queries.approvals import pulse_of, said_to
 from recovery.drp.queries.people import People, database_now, people_of
 from recovery.drp.queries.runs import plan_of, question_of
@@ -102,8 +102,7 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     step = sight.steps.get(one.step)
     able = tuple(name for name in by_rank(people) if one.who in people.roles[name])
     if step is None:
-        verb = "start it" if sight.state == "prepared" else "resume or abort it"
-        return NextView(one.who, able, verb, "", "")
+        return NextView(one.who, able, _goes_on(sight), "", "")
     title = step.planned.title
     if step.state is StepState.ASKING and step.ask is not None:
         return _asked(row, step, step.ask, one, people)
@@ -119,6 +118,13 @@ def _next(row: Run, sight: RunSight, one: Waiting, people: People) -> NextView:
     if step.planned.kind is Kind.MANUAL:
         return NextView(one.who, able, f"do “{title}” and write it down", one.reason, there)
     return NextView(one.who, able, f"look at “{title}”", one.reason, there)
+
+
+def _goes_on(sight: RunSight) -> str:
+    """What is done with the run as such; nobody is led to a press that would be refused."""
+    if sight.state == "prepared":
+        return "start it"
+    return "abort it" if refuse_now(Press.RESUME, sight, "", "") else "resume or abort it"
 
 
 def _asked(row: Run, step: StepSight, asked: AskSight, one: Waiting, people: People) -> NextView:

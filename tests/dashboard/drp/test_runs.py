@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -149,6 +151,13 @@ def test_what_failed_is_tried_again_or_skipped_by_an_approver(ground: Ground, en
     assert "Skip “Tell”…" not in panel(ground, "steps"), "that takes an approver"
     assert "Skip “Tell”…" in panel(ground, "steps", Role.APPROVER)
     assert "retry it, skip it or abort first" in panel(ground, "next"), "why it is not resumed"
+    assert "cannot be resumed now" in panel(ground, "next")
+    assert not re.search(r'class="btn[^>]*>Resume', panel(ground, "next")), "nothing to press"
+    why = text(enter("amelie").get(path(ground, "resume")))
+    assert "retry it, skip it or abort first" in why
+    assert 'name="reason"' not in why, "no form is offered that would be refused"
+    told = enter("amelie").post(path(ground, "resume"), {"reason": "Go on."})
+    assert (told.status_code, ground.run.state) == (409, RunState.PAUSED)
     assert "Skip: bruno or chloe or dora or emil" in panel(ground, "steps")
     assert "retry “Tell”." in panel(ground, "next"), "what they may"
     assert "or skip “Tell”" not in panel(ground, "next")
@@ -290,3 +299,15 @@ def test_what_was_told_of_a_promise_stands_once_and_stays_true_after_the_yes(
     assert promises.count(then) == promises.count("% of the time promised for")
     assert "50 % of the time promised for" in panel(ground, "voice")
     assert then not in panel(ground, "voice"), "it stands below"
+
+
+def test_a_press_that_the_runs_state_refuses_has_no_form(ground: Ground, enter: Enter) -> None:
+    ground.begin()
+    client = enter("amelie")
+    for verb, why in (("withdraw", "abort it."), ("resume", "and not paused.")):
+        page = text(client.get(path(ground, verb)))
+        assert (why in page, 'name="reason"' in page) == (True, False), verb
+    assert 'name="reason"' in text(client.get(path(ground, "abort")))
+    client.post(path(ground, "abort"), {"reason": "No."})
+    page = text(client.get(path(ground, "abort")))
+    assert ("there is nothing to abort" in page, 'name="reason"' in page) == (True, False)

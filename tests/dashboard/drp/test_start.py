@@ -247,3 +247,33 @@ def test_what_was_decided_on_is_what_is_shown_as_lost(ground: Ground, enter: Ent
     assert risk.unknown == ("ident", "orders"), "nobody saw how far their standbys are"
     assert "not known" in page
     assert "; of 2 nobody knows" in page
+
+
+def test_a_sole_approver_reads_before_the_start_that_nobody_is_left_to_say_yes(
+    ground: Ground, enter: Enter
+) -> None:
+    write_plain()
+    decide()
+    for who in ("chloe", "dora"):
+        ground.dismiss(who)
+    said = "takes one person of role approver: nobody is left."
+    where = WHICH.format("disaster")
+    assert said not in text(enter("amelie").get(where)), "bruno is"
+    assert said not in text(enter("bruno").get(WHICH.format("simulation"))), "it asks nobody"
+    client = enter("bruno")
+    page = text(client.get(where))
+    assert f"“Go on” {said} bruno asks for the run, and approves no step of it." in page
+    assert "emil wrote the runbook, and approves no step of it." in page
+    assert "Let amelie ask for it instead: then bruno may approve." in page
+    plan = {"runbook": "plain", "mode": "disaster", "lost": "PAR1", "into": "OSU2"}
+    answer = client.post("/api/drp/plan", plan, content_type="application/json").json()
+    assert [said in one for one in answer["unanswered"]] == [True]
+    told = plan | {"reason": "It burns.", "override": "It burns.", "leaves": answer["leaves"]}
+    done = client.post(
+        "/api/drp/runs", told | {"digest": answer["seen"]}, content_type="application/json"
+    )
+    assert said in done.json()["said"]
+    run = Run.objects.get()
+    page = text(client.get(f"/recovery/runs/{run.number}/start/"))
+    assert said in page
+    assert 'name="reason"' in page, "it may be started nevertheless"
