@@ -143,8 +143,9 @@ class Hub:
             marker = await self._off_loop(self.source.marker)
             if tick:
                 await self._check_sessions(boxes)
-            if tick or new or marker != self._marker:
-                await self._broadcast(boxes)
+            changed = marker != self._marker
+            if tick or new or changed:
+                await self._broadcast(boxes, anew=tick or changed)
             if tick or new:
                 self._tick(boxes, json.dumps(await self._off_loop(self.source.stamp)), every=tick)
         except DatabaseError:
@@ -153,12 +154,16 @@ class Hub:
         self._marker = marker
         self._ticked = now if tick else self._ticked
 
-    async def _broadcast(self, boxes: Sequence[Mailbox]) -> None:
-        """Draw each topic once a role; send what differs, and everything to who is new."""
+    async def _broadcast(self, boxes: Sequence[Mailbox], *, anew: bool) -> None:
+        """Draw each topic once a role; send what differs, and everything to who is new. Where no
+        row has changed, whoever is new gets what was drawn at the last tick: pages that dial again
+        while drawing is slow must not make it slower."""
         for role in {box.role for box in boxes}:
             mine = [box for box in boxes if box.role is role]
-            topics = sorted({topic for box in mine for topic in box.topics})
-            drawn = await self._off_loop(partial(self.source.draw, role, topics))
+            wanted = {topic for box in mine for topic in box.topics}
+            drawn = {} if anew else self._kept(role, wanted)
+            if topics := sorted(wanted - drawn.keys()):
+                drawn |= await self._off_loop(partial(self.source.draw, role, topics))
             for topic, html in drawn.items():
                 changed = self._drawn.get((topic, role)) != html
                 self._drawn[topic, role] = html
@@ -166,6 +171,10 @@ class Hub:
                 message = fragment(topic, html) if told else ""
                 for box in told:
                     box.put(topic, message)
+
+    def _kept(self, role: Role, wanted: Iterable[str]) -> dict[str, str]:
+        keys = ((topic, role) for topic in wanted)
+        return {key[0]: self._drawn[key] for key in keys if key in self._drawn}
 
     def _tick(self, boxes: Sequence[Mailbox], message: str, *, every: bool) -> None:
         for box in boxes:

@@ -61,10 +61,11 @@ def _of(step: PlannedStep, plan: Plan, world: World) -> Expected:
 
 
 def _after(plan: Plan, world: World) -> World:
-    """What no step takes away serves on where it is."""
+    """What no step takes away, or what finds no host elsewhere, serves on where it is."""
+    stays = {one.name for one in world.unfit}
     steps = [step for step in plan.steps if step.kind in TAKES]
     taken = {target.key for step in steps for wave in step.waves for target in wave}
-    rest = tuple(one for one in world.serving or () if one.key not in taken)
+    rest = tuple(one for one in world.serving or () if one.key not in taken or one.name in stays)
     return replace(world, serving=None if world.serving is None else rest)
 
 

@@ -63,11 +63,12 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What users get from a host of what is left; `key`: of the database or the application."""
+    """What users get from a host of what is left, or (not `is_seen`: it is silent) may get."""
 
     key: str
     name: str
     host: str
+    is_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,16 +266,21 @@ def _empty(world: World) -> Look:
         return Look(0, f"Nobody looked at what serves in {world.lost}.")
     if not world.serving:
         return Look(ALL, f"Nothing in {world.lost} serves users.")
-    hosts = {one.name for one in world.hosts_of(world.lost)}
-    empty = hosts - {one.host for one in world.serving}
-    share = len(empty) * ALL // len(hosts) if hosts else 0
-    said = [
+    hosts = world.hosts_of(world.lost)
+    empty = len({one.name for one in hosts} - {one.host for one in world.serving})
+    seen = _named([one for one in world.serving if one.is_seen])
+    unseen = _named([one for one in world.serving if not one.is_seen])
+    said = f"In {world.lost} users are still served by {seen}. " if seen else ""
+    if unseen:
+        said += f"Whether {world.lost} still serves {unseen} nobody knows: their hosts are silent."
+    return Look(min(empty * ALL // max(1, len(hosts)), ALL - 1), said.strip())
+
+
+def _named(found: Collection[Serving]) -> str:
+    return " and ".join(
         f"{counted(len(names), kind)} ({joined(tuple(sorted(names)), NAMED)})"
         for kind in ("database", "application")
-        if (names := {one.name for one in world.serving if one.key.startswith(kind)})
-    ]
-    return Look(
-        min(share, ALL - 1), f"In {world.lost} users are still served by {' and '.join(said)}."
+        if (names := {one.name for one in found if one.key.startswith(kind)})
     )
 
 

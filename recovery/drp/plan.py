@@ -186,6 +186,13 @@ class Plan(Shape, frozen=True):
     moves: tuple[Move, ...] = ()
     things: tuple[Thing, ...] = ()
 
+    @property
+    def stays_within(self) -> bool:
+        """Whether nothing is placed outside of the datacenter that takes over: of what lives, as a
+        plan says that fences nothing. What was lost goes wherever there is room."""
+        fences = any(step.kind is Kind.FENCE_DATACENTER for step in self.steps)
+        return self.mode is Mode.PLANNED or (self.mode is Mode.SIMULATION and not fences)
+
     def move(self, target: Target) -> Move | None:
         """What is taken back of it; None: all of it goes, or nothing was moved before."""
         return next((one for one in self.moves if one.target.key == target.key), None)

@@ -70,6 +70,29 @@ async def test_a_topic_is_drawn_once_a_role_however_many_look() -> None:
     assert len(source.draws) == 2
 
 
+async def test_who_joins_between_two_ticks_gets_what_was_drawn_unless_a_row_has_changed() -> None:
+    """Pages that dial again while drawing is slow must not make it slower."""
+    source = FakeSource()
+    hub = Hub(source)
+    box(hub, source, "a")
+    await hub.look(0.0)
+    second = box(hub, source, "b")
+    await hub.look(1.0)
+    assert set(await taken(second)) == {"fleet", "voice", "tick"}
+    assert len(source.draws) == 1
+    third = box(hub, source, "c")
+    third.topics |= {"menu"}
+    await hub.look(2.0)
+    assert set(await taken(third)) == {"fleet", "menu", "voice", "tick"}
+    assert source.draws[1:] == [(Role.VIEWER, ("menu",))]
+    source.revision = 1
+    fourth = box(hub, source, "d")
+    await hub.look(3.0)
+    assert "1</p>" in (await taken(fourth))["fleet"]
+    await hub.look(6.0)
+    assert len(source.draws) == 4, "at a tick everything is drawn anew"
+
+
 async def test_only_what_differs_is_sent() -> None:
     source = FakeSource()
     hub = Hub(source)

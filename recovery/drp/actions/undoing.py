@@ -23,12 +23,6 @@ from recovery.scheduling.facts import ACTIVE, Stop
 
 def undo_seats(*, run: Run, step: str, actor: Actor, reason: str, now: datetime) -> None:
     """In the caller's transaction, which holds the run's row."""
-    if not frozen_reason(Part.RESCHEDULING):
-        raise Refused(
-            "Rescheduling would start them again at once.",
-            kept="Nothing was stopped.",
-            todo="Pause automation first.",
-        )
     acts = {act.key: act for act in Act.objects.filter(step__run=run, step__name=step)}
     begun = Effect.objects.filter(kind=EffectKind.SEAT, key__in=list(acts))
     keys = dict(begun.values_list("object", "key"))
@@ -42,6 +36,12 @@ def undo_seats(*, run: Run, step: str, actor: Actor, reason: str, now: datetime)
         )
     if not rows:
         raise Conflict("Nothing that it started runs any more.", todo="Nothing to do.")
+    if not frozen_reason(Part.RESCHEDULING):
+        raise Refused(
+            "Rescheduling would start them again at once.",
+            kept="Nothing was stopped.",
+            todo="Pause automation first.",
+        )
     said = f"{run}, {step} is undone: {reason}"
     stop_placements(orders=[Stop(str(row.pk), said) for row in rows], actor=actor, now=now)
     for row in rows:

@@ -67,7 +67,7 @@ def world_of(plan: Plan, *, blind: str = "", only: frozenset[str] | None = None)
         there,
         out=keys_left(plan),
         leaving=told.said if told else "",
-        anywhere=not stays_within(plan) and not plan.origin,
+        anywhere=not plan.stays_within and not plan.origin,
         absent=_absent(plan) if only is None else frozenset(),
     )
 
@@ -212,15 +212,24 @@ def _applications(lost: str) -> tuple[ServiceLook, ...]:
 
 
 def serving_in(site: str) -> tuple[Serving, ...]:
-    """By the rows: containers that run and databases that are led there, on hosts that live."""
-    there = {"host__datacenter__name": site, "host__verdict": Verdict.ALIVE}
-    led = Replica.objects.filter(**there, leads__state=DatabaseState.SERVING)
-    run = Placement.objects.filter(**there, state=PlacementState.RUNNING)
-    databases = led.values_list("database", "database__name", "host__name")
-    applications = run.values_list("application", "application__name", "host__name").distinct()
-    return (
-        *(Serving(f"database:{key}", name, host) for key, name, host in databases),
-        *(Serving(f"application:{key}", name, host) for key, name, host in applications),
+    """By the rows: what sits there and which databases are led there, but on hosts that are lost.
+    An old row of a host that nobody hears says neither that it serves nor that it does not."""
+    hosts = Host.objects.filter(datacenter__name=site).exclude(verdict=Verdict.LOST)
+    seats = Placement.objects.filter(state__in=sorted(SEATED - {PlacementState.LOST}))
+    led = Replica.objects.filter(host__in=hosts, leads__isnull=False)
+    rows = [
+        ("database", led.values_list("database", "database__name", "host__name", "host__verdict")),
+        (
+            "application",
+            seats.filter(host__in=hosts)
+            .values_list("application", "application__name", "host__name", "host__verdict")
+            .distinct(),
+        ),
+    ]
+    return tuple(
+        Serving(f"{kind}:{key}", name, host, is_seen=verdict == Verdict.ALIVE)
+        for kind, found in rows
+        for key, name, host, verdict in found
     )
 
 
@@ -237,16 +246,9 @@ def unfit_of(plan: Plan) -> tuple[Unfit, ...]:
     )
     if not names or plan.origin or plan.mode is Mode.DRILL:
         return ()
-    into = plan.into.name if stays_within(plan) else ""
+    into = plan.into.name if plan.stays_within else ""
     found = once(("unfit", plan.lost.name, into), lambda: _unfit_of_site(plan.lost.name, into))
     return tuple(one for one in found if one.name in names)
-
-
-def stays_within(plan: Plan) -> bool:
-    """Whether nothing is placed outside of the datacenter that takes over: of what lives, as a plan
-    says that fences nothing. What was lost goes wherever there is room."""
-    fences = any(step.kind is Kind.FENCE_DATACENTER for step in plan.steps)
-    return plan.mode is Mode.PLANNED or (plan.mode is Mode.SIMULATION and not fences)
 
 
 def _unfit_of_site(lost: str, into: str) -> tuple[Unfit, ...]:

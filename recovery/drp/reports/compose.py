@@ -47,7 +47,7 @@ def compose(facts: Facts) -> doc.Report:
     facts = replace(facts, steps=_in_order(facts.steps))
     steps = tuple(_step(one, facts.run) for one in facts.steps)
     targets = measured_targets(facts)
-    missing = not_back(facts)
+    missing = () if facts.run.mode == Mode.SIMULATION else not_back(facts)
     count = counts(steps)
     return doc.Report(
         version=facts.version,
@@ -276,6 +276,8 @@ def _summary(facts: Facts, count: doc.Counts, targets: Sequence[doc.Target], mis
     steps = f"{count.done} of {counted(count.all, 'step', 'steps')} done"
     rest = [(count.skipped, "skipped"), (count.failed, "failed"), (count.open, "not done")]
     steps += "".join(f", {n} {word}" for n, word in rest if n) + "."
+    if run.mode == Mode.SIMULATION:
+        return f"{head} {steps} Nothing was executed."
     return f"{head} {steps} {_kept(targets)}{_missing(missing)}".strip()
 
 

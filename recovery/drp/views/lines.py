@@ -42,7 +42,7 @@ def takes_over(plan: Plan) -> str:
         return f"{lost} is taken as lost and stays as it is."
     places = any(step.kind is Kind.PLACE_APPLICATIONS and step.waves for step in plan.steps)
     said = f"{lost} is left, {into} takes over"
-    if not places or _is_into_one(plan):
+    if not places or plan.stays_within:
         return f"{said}."
     return f"{said}; applications start in {into}{ANYWHERE}."
 
@@ -52,15 +52,10 @@ def _idle(line: StepLine) -> StepLine:
     return replace(line, gate="asks nobody", within="", is_brink=False)
 
 
-def _is_into_one(plan: Plan) -> bool:
-    """What lives is moved into one datacenter, and nowhere else."""
-    return plan.mode is Mode.PLANNED
-
-
 def named_lines(book: Runbook, plan: Plan) -> tuple[StepLine, ...]:
     """Where the runbook speaks of "the datacenter that is left", this one's name stands."""
     names = [(PLACES["lost"], plan.lost.name), (PLACES["into"], plan.into.name)]
-    if _is_into_one(plan):
+    if plan.stays_within:
         names = [(ANYWHERE, ""), *names]
     idle = {step.id for step in plan.steps if step.is_idle}
     named = [replace(line, does=_named(line.does, names)) for line in step_lines(book)]

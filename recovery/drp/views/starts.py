@@ -28,7 +28,8 @@ from recovery.drp.planning.resolve import resolve
 from recovery.drp.queries.failback import returnable_runs, ways_back
 from recovery.drp.queries.linting import findings_of
 from recovery.drp.queries.seeing import refuse_into
-from recovery.drp.queries.world import unfit_of, world_of
+from recovery.drp.queries.world import world_for
+from recovery.drp.runbooks.kinds import Condition
 from recovery.drp.runbooks.lint import Finding
 from recovery.drp.runbooks.reading import reread_runbook
 from recovery.drp.runbooks.shown import StepLine
@@ -209,9 +210,9 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
     there = queries.inventory("drill" if wish.mode is Mode.DRILL else "production")
     asked = replace(wish, requester=requester, last_editor=row.written_by)
     plan = resolve(book, row.digest, asked, there)
-    looked = drill_world(NO_RUN, plan) if plan.mode is Mode.DRILL else world_of(plan)
-    unfit = unfit_of(plan)
-    found = expected(plan, replace(looked, unfit=unfit))
+    is_drill = plan.mode is Mode.DRILL
+    looked = drill_world(NO_RUN, plan) if is_drill else world_for(tuple(Condition), plan)
+    found = expected(plan, looked)
     is_real = wish.mode not in {Mode.SIMULATION, Mode.DRILL}
     return Preview(
         plan=plan,
@@ -221,7 +222,7 @@ def preview(row: RunbookVersion, wish: Wish, requester: str) -> Preview:
         seconds=critical_path(plan)[1],
         refusal=refuse_plan(plan) or refuse_into(plan),
         stale=tuple(one for one in findings_of(row) if one.is_stale) if is_real else (),
-        unfit=unfit,
+        unfit=looked.unfit,
         unanswered=unanswered_of(plan),
     )
 

@@ -78,6 +78,12 @@ def test_what_still_serves_in_what_is_left_is_named() -> None:
     assert both.said.endswith("(a, b, c and 1 more) and 1 application (shop).")
     assert both.share == 0
     assert look(Condition.DATACENTER_IS_EMPTY, WORLD) == Look(100, "Nothing in PAR1 serves users.")
+    silent = tuple(replace(one, is_seen=False) for one in SERVES)
+    doubted = look(Condition.DATACENTER_IS_EMPTY, replace(WORLD, hosts=hosts, serving=silent))
+    assert doubted.said == (
+        "Whether PAR1 still serves 1 application (shop) nobody knows: their hosts are silent."
+    )
+    assert not doubted.holds()
     unseen = look(Condition.DATACENTER_IS_EMPTY, replace(WORLD, serving=None))
     assert unseen == Look(0, "Nobody looked at what serves in PAR1.")
 
@@ -98,8 +104,11 @@ def test_a_simulated_evacuation_says_what_will_serve_on_where_it_is() -> None:
         False,
         "In PAR1 users are still served by 2 databases (bare, notes).",
     )
-    works, said = expected(there, replace(WORLD, serving=(serving[0], serving[3])))["empty"]
-    assert (works, said) == (True, "Nothing in PAR1 serves users.")
+    led = replace(WORLD, serving=(serving[0], serving[3]))
+    assert expected(there, led)["empty"] == (True, "Nothing in PAR1 serves users.")
+    lacks = Unfit("shop", 2, "250 CPU, 128 MiB", "no host has disk=ssd", memory_mib=256)
+    works, said = expected(there, replace(led, unfit=(lacks,)))["empty"]
+    assert (works, said) == (False, "In PAR1 users are still served by 1 application (shop).")
 
 
 def test_a_database_that_only_does_not_serve_us_is_not_fenced() -> None:

@@ -120,6 +120,13 @@ def test_what_serves_on_in_what_is_left_is_named(product: Product) -> None:
         return look(Condition.DATACENTER_IS_EMPTY, there).said
 
     assert seen() == "In PAR1 users are still served by 1 application (shop)."
+    for host in Host.objects.filter(datacenter__name="PAR1"):
+        transitions.amend(
+            host, {"verdict": "agent-down"}, action="t", actor=BY, reason="t", now=NOW
+        )
+    assert seen().startswith("Whether PAR1 still serves 1 application (shop) nobody knows")
+    for host in Host.objects.filter(datacenter__name="PAR1"):
+        transitions.amend(host, {"verdict": "alive"}, action="t", actor=BY, reason="t", now=NOW)
     play(product)
     assert product.run.state == RunState.DONE, product.run.state_reason
     assert seen() == "Nothing in PAR1 serves users."
