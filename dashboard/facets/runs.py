@@ -157,10 +157,13 @@ def sentence(run: RunView) -> str:
 
 def _ended(run: RunView) -> str:
     where = f"{run.row.lost} into {run.row.into}"
-    bad = sum(step.state is StepState.FAILED for step in run.steps)
+    failed = [step for step in run.steps if step.state is StepState.FAILED]
+    bad = len(failed)
     if run.mode is Mode.SIMULATION:
         found = f"{bad} of {len(run.steps)} steps would not work now" if bad else "all would work"
         return f"{where} was simulated: {found}."
+    if bad == 1:
+        return f"{where} is done, but: {failed[0].said or failed[0].line.title}"
     return f"{where} is done{f', {bad} of its steps failed' if bad else ''}."
 
 

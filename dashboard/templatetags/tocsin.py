@@ -16,8 +16,10 @@ from dashboard.screen import Screen
 from recovery.brief.losses import span as say_span
 from recovery.brief.waves import spoken_seconds
 from recovery.core.moments import part_of_second
+from recovery.drp.facts import called
 
 register = template.Library()
+register.filter(called)
 
 GLYPHS = {"down": "down", "risk": "at risk", "care": "maintenance", "unknown": "unknown"}
 STROKES_SHOWN = 24

@@ -72,6 +72,11 @@ UNSKIPPABLE = frozenset({Kind.FENCE_DATACENTER, Kind.FREEZE_AUTOMATION, Kind.APP
 """What comes after them rests on them: never skipped, never gone on without."""
 
 
+def called(mode: str) -> str:
+    """After "a": a drill, a simulation, a disaster, a planned run."""
+    return "planned run" if mode == Mode.PLANNED else mode
+
+
 class OnFailure(StrEnum):
     """`ask`: the run pauses for a person · `abort`: it ends · `go_on`: the step stays failed, and
     what needs it goes on."""

@@ -19,7 +19,7 @@ from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.audit.facts import Actor
 from recovery.core.errors import Refused, TocsinError
-from recovery.drp.facts import Mode
+from recovery.drp.facts import Mode, called
 from recovery.drp.press import Press
 from recovery.drp.queries import rights_of
 from recovery.drp.views.runs import run_lines, view_run
@@ -110,7 +110,8 @@ class Command(BaseCommand):
             raise Refused(f"There is no DRP-{options['number']:04d}.")
         row = found.row
         self.stdout.write(
-            f"{row}, a {row.mode} of {row.lost} into {row.into}: {row.state}. {row.state_reason}"
+            f"{row}, a {called(row.mode)} of {row.lost} into {row.into}: {row.state}."
+            f" {row.state_reason}"
         )
         self.stdout.write(f"{row.runbook}, asked for by {row.requested_by}. sha256 {row.digest}")
         for step in found.steps:

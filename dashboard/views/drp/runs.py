@@ -19,7 +19,7 @@ from dashboard.views.drp.forms import Evidence, Outcome, StartTyped
 from dashboard.views.drp.unreadable import or_unreadable
 from dashboard.views.page import show
 from dashboard.views.refusals import attempt
-from recovery.drp.facts import Mode, RunState
+from recovery.drp.facts import Mode, RunState, called
 from recovery.drp.press import ON_STEP, Press
 from recovery.drp.views.answering import unanswered_of
 from recovery.drp.views.pressing import Barred, barred, barred_abort, barred_now
@@ -191,7 +191,7 @@ def _abort(request: HttpRequest, role: Role, number: int) -> HttpResponse:
             return done
         status = done
     said, meaning, ends = SAYS[Press.ABORT]
-    target = f"{row}, a {_called(row.mode)}"
+    target = f"{row}, a {called(row.mode)}"
     return show(
         request,
         role,
@@ -233,13 +233,9 @@ def _form(pressed: Press, found: RunView, request: HttpRequest) -> Reason | Evid
     return Evidence(sent) if pressed is Press.REPORT else Reason(sent)
 
 
-def _called(mode: str) -> str:
-    return "planned run" if mode == Mode.PLANNED else mode
-
-
 def _target(found: RunView, pressed: Press, step: str, key: str) -> str:
     if not step:
-        return f"{found.row}, a {_called(found.mode)}"
+        return f"{found.row}, a {called(found.mode)}"
     title = found.sight.steps[step].planned.title
     if pressed is not Press.TELL:
         return f"“{title}”"
@@ -249,4 +245,6 @@ def _target(found: RunView, pressed: Press, step: str, key: str) -> str:
 
 def _instructions(found: RunView, step: str) -> str:
     params = found.sight.steps[step].planned.params
-    return f"{params.get('instructions', '')} Write down: {params.get('evidence', '')}"
+    about = ", ".join(name for one in found.steps if one.line.id == step for name in one.about)
+    which = f" It is about {about}." if about else ""
+    return f"{params.get('instructions', '')}{which} Write down: {params.get('evidence', '')}"

@@ -12,6 +12,7 @@ from recovery.alarms.facts import Audience
 from recovery.audit.facts import Actor
 from recovery.core import control
 from recovery.drp.announcing import Announcement
+from recovery.drp.facts import called
 from recovery.drp.models import Run
 
 
@@ -22,7 +23,7 @@ def prefix(run: UUID) -> str:
 
 def heading(run: Run) -> str:
     """A drill is told as one."""
-    return f"{run}, a {run.mode}: "
+    return f"{run}, a {called(run.mode)}: "
 
 
 def announce(*, run: Run, told: Announcement, actor: Actor, now: datetime) -> None:

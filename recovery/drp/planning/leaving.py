@@ -114,6 +114,12 @@ def left_by(plan: Plan, step: str) -> tuple[LeftOut, ...]:
     return tuple(one for one in _left(plan) if one.step == step)
 
 
+def by_hand(plan: Plan, step: str = "") -> tuple[str, ...]:
+    """What people see to in this step, or in any: no step takes it by itself."""
+    rows = [one for one in plan.left_out if one.reason == BY_HAND and step in {"", one.step}]
+    return tuple(dict.fromkeys(one.target.name for one in rows))
+
+
 def idle_word(plan: Plan, step: PlannedStep) -> str:
     """Why a step does nothing, and what it leaves by that."""
     if word := NOBODY_IS_OUT.get(step.kind):

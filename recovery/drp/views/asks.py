@@ -25,7 +25,7 @@ from recovery.drp.looking import Unfit
 from recovery.drp.models import Ask, BreakGlass, Run
 from recovery.drp.plan import Doubt, LeftOut, Move, Plan, PlannedStep, Quote, Target
 from recovery.drp.planning.bettering import Better
-from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.leaving import Leaving, by_hand, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.queries.people import people_of
 from recovery.drp.queries.runs import plan_of, question_of, word_of
@@ -128,6 +128,10 @@ class AskPage:
     def leaving(self) -> Leaving | None:
         """What the signed plan leaves as it is: a yes to any step of it is one to this."""
         return leaving(self.plan)
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        return by_hand(self.plan)
 
     @property
     def loss_rows(self) -> tuple[LossRow, ...]:

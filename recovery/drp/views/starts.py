@@ -21,7 +21,7 @@ from recovery.drp.path import critical_path
 from recovery.drp.plan import LeftOut, Plan, PlannedStep, digest
 from recovery.drp.planning.answering import Unanswered
 from recovery.drp.planning.inventory import Wish
-from recovery.drp.planning.leaving import Leaving, leaving
+from recovery.drp.planning.leaving import Leaving, by_hand, leaving
 from recovery.drp.planning.quoting import loses_nothing
 from recovery.drp.planning.refusing import refuse_plan
 from recovery.drp.planning.resolve import resolve
@@ -104,6 +104,10 @@ class Preview:
     @property
     def leaving(self) -> Leaving | None:
         return leaving(self.plan)
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        return by_hand(self.plan)
 
     @property
     def seen(self) -> str:

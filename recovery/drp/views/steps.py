@@ -9,7 +9,7 @@ from datetime import datetime
 from recovery.drp.facts import ENDED, ActState, Kind, Mode, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.plan import Target
-from recovery.drp.planning.leaving import left_by
+from recovery.drp.planning.leaving import by_hand, left_by
 from recovery.drp.proven import unproven_word
 from recovery.drp.runbooks.schema import Runbook
 from recovery.drp.runbooks.shown import StepLine
@@ -85,7 +85,7 @@ class WaveView:
 class StepView:
     """`line`: as the runbook says it; `ask`: the id of its open question; `why`: what it waits for
     that is not so yet; `left`: how much stays as it is although it was to take it; `is_stopped`:
-    its run ended before it did."""
+    its run ended before it did; `about`: what people see to in it."""
 
     line: StepLine
     kind: Kind
@@ -102,6 +102,7 @@ class StepView:
     why: str = ""
     left: int = 0
     is_stopped: bool = False
+    about: tuple[str, ...] = ()
 
     @property
     def tone(self) -> str:
@@ -175,6 +176,7 @@ def step_views(
             is_critical=line.id in critical,
             why=why.get(line.id, ""),
             left=len(left_by(sight.plan, line.id)),
+            about=by_hand(sight.plan, line.id),
             is_over=sight.state in ENDED,
         )
         for line in named_lines(book, sight.plan)
@@ -207,6 +209,7 @@ def _step(
     is_critical: bool,
     why: str,
     left: int,
+    about: tuple[str, ...],
     is_over: bool,
 ) -> StepView:
     return StepView(
@@ -223,6 +226,7 @@ def _step(
         is_critical=is_critical,
         why=why,
         left=left,
+        about=about,
         is_stopped=is_over and sight.state in BROKEN_OFF,
         is_own=all(one.type == "tocsin" for wave in sight.planned.waves for one in wave),
     )

@@ -21,7 +21,7 @@ from recovery.drp.planning.inventory import (
     SiteSight,
     Wish,
 )
-from recovery.drp.planning.leaving import BY_HAND, leaving, refuse_unnamed
+from recovery.drp.planning.leaving import BY_HAND, by_hand, leaving, refuse_unnamed
 from recovery.drp.planning.resolve import resolve
 from recovery.drp.runbooks.reading import read_runbook
 from tests.decisions.drp.books import book, raw
@@ -86,10 +86,10 @@ def test_no_database_of_the_shipped_lab_is_left_out_silently(name: str) -> None:
     there = lab()
     for lost, into in permutations(SITES, 2):
         found, told = on_lab(name, lost, into, there), leaving(on_lab(name, lost, into, there))
-        by_hand = {one.target.name for one in found.left_out if one.reason == BY_HAND}
+        hands = {one.target.name for one in found.left_out if one.reason == BY_HAND}
         for row in (row for row in there.databases if row.home == lost):
             is_said = told is not None and row.name in told.names and row.name in told.said
-            assert f"database:{row.id}" in taken(found) or row.name in by_hand or is_said
+            assert f"database:{row.id}" in taken(found) or row.name in hands or is_said
 
 
 @pytest.mark.parametrize("name", ["datacenter-lost", "datacenter-unreachable"])
@@ -165,9 +165,12 @@ def test_what_a_plan_leaves_is_part_of_what_is_signed() -> None:
 
 def test_an_evacuation_names_what_people_move_by_hand_and_asks_nothing_more() -> None:
     found = on_lab("evacuation", "OSU2", "PAR1", lab())
-    by_hand = {(one.step, one.target.name) for one in found.left_out}
-    assert by_hand == {("business-by-hand", "town-pg"), ("starter", "canteen-pg")}
+    named = {(one.step, one.target.name) for one in found.left_out}
+    assert named == {("business-by-hand", "town-pg"), ("starter", "canteen-pg")}
     assert leaving(found) is None
+    assert by_hand(found) == ("town-pg", "canteen-pg")
+    assert by_hand(found, "starter") == ("canteen-pg",)
+    assert by_hand(found, "freeze") == ()
     assert [step.id for step in found.steps if step.kind is Kind.MANUAL and step.waves] == [
         "business-by-hand",
         "starter",
