@@ -26,12 +26,12 @@ scheduled before it can end anything, which makes it the weaker form (docs/decis
 def last_answer(clients: list[socket.socket], seat: Seat, seconds: float) -> float:
     """When the last line of an established or new client came back (monotonic)."""
     last = 0.0
-    until = steady.monotonic() + seconds
-    while steady.monotonic() < until:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         for client in clients:
-            last = steady.monotonic() if answers(client, 0.05) else last
+            last = time.monotonic() if answers(client, 0.05) else last
         for address in ADDRESSES:
-            last = steady.monotonic() if seat.reaches(address, 0.05) else last
+            last = time.monotonic() if seat.reaches(address, 0.05) else last
     return last
 
 
@@ -44,7 +44,7 @@ def test_it_is_closed_before_any_lease(seat: Seat) -> None:
 
 def test_it_is_open_until_the_deadline_and_not_longer(running: Seat) -> None:
     clients = [running.connect(address) for address in ADDRESSES]
-    began = steady.monotonic()
+    began = time.monotonic()
     running.do("extend", 1, 2.0)
     last = last_answer(clients, running, 3.0)
     assert 1.5 < last - began < 2.0 + SLACK[running.kind]
@@ -54,7 +54,7 @@ def test_it_is_open_until_the_deadline_and_not_longer(running: Seat) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_it_closes_in_time_whatever_befalls_the_agent(running: Seat, how: signal.Signals) -> None:
     clients = [running.connect(address) for address in ADDRESSES]
-    began = steady.monotonic()
+    began = time.monotonic()
     running.do("extend", 1, 1.5)
     running.signal_agent(how)
     last = last_answer(clients, running, 2.5)
@@ -129,8 +129,8 @@ def reopened(seat: Seat, epoch: int) -> bool:
     """Whether a lease of this epoch gets through to a client again."""
     told = seat.told("extend", epoch, 3.0)
     seat.told("start", epoch)
-    until = steady.monotonic() + 1.0
-    while "refusal" not in told and steady.monotonic() < until:
+    until = time.monotonic() + 1.0
+    while "refusal" not in told and time.monotonic() < until:
         if seat.reaches():
             return True
     return False
@@ -175,8 +175,8 @@ def test_a_server_dies_with_its_watchdog(running: Seat) -> None:
     watchdog = running.do("watchdog")
     assert isinstance(watchdog, int)
     os.kill(watchdog, signal.SIGKILL)
-    until = steady.monotonic() + 2.0
-    while running.reaches() and steady.monotonic() < until:
+    until = time.monotonic() + 2.0
+    while running.reaches() and time.monotonic() < until:
         pass
     assert not running.reaches()
 
@@ -198,7 +198,7 @@ def test_what_ran_without_a_lease_is_bound_to_one_without_a_gap(running: Seat) -
     client = running.connect()
     running.do("arm", 1, 1.5)
     assert answers(client)
-    began = steady.monotonic()
+    began = time.monotonic()
     last = last_answer([client], running, 2.5)
     assert 1.0 < last - began < 1.5 + SLACK[running.kind]
     running.told("arm", 1, 5.0)
@@ -210,8 +210,8 @@ def test_a_peer_passes_the_kernels_gate_and_others_on_its_port_do_not(seat: Seat
     """The weaker form has nothing to tell here: it stops the server itself, for peers too."""
     seat.do("start", 1)
     seat.do("guard", "127.0.0.1")
-    until = steady.monotonic() + 2.0
-    while not seat.reaches("127.0.0.1") and steady.monotonic() < until:
+    until = time.monotonic() + 2.0
+    while not seat.reaches("127.0.0.1") and time.monotonic() < until:
         pass
     assert seat.reaches("127.0.0.1")
     assert not seat.reaches("::1")
