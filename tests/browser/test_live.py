@@ -65,7 +65,7 @@ def test_a_socket_that_hangs_is_dialled_again(site: Site, open_page: Open, when:
         else:
             door.fall_silent()
         fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
-        page.wait_for_selector("[data-alarm=open]", timeout=15_000)
+        page.wait_for_selector("[data-alarm=open]", timeout=40_000)
         page.wait_for_selector("body:not([data-stale])")
         page.goto("about:blank")
     assert door.swallowed == 1
@@ -86,11 +86,11 @@ def test_a_page_without_a_part_of_it_says_so(open_page: Open) -> None:
     page = open_page("/")
     page.route(re.compile(r"/hx-ws[^/]*\.js"), lambda route: route.abort())
     page.reload()
-    expect(page.locator("#stale-note")).to_contain_text("Reload this page", timeout=15_000)
+    expect(page.locator("#stale-note")).to_contain_text("Reload this page", timeout=40_000)
     page.unroute_all()
     page.route(re.compile(r"/live[^/]*\.js"), lambda route: route.abort())
     page.reload()
-    expect(page.locator("#live-word")).to_have_text("not live", timeout=15_000)
+    expect(page.locator("#live-word")).to_have_text("not live", timeout=40_000)
 
 
 def test_a_page_that_slept_with_its_machine_is_old_at_once(open_page: Open) -> None:

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from recovery.traffic import queries
 from recovery.traffic.facts import EdgePolicy, OutageState, Route
 from recovery.traffic.models import Outage, Pulse
+from recovery.traffic.prober import PATIENCE
 from recovery.traffic.prober_run import run_prober
 from recovery.traffic.traefik import configuration
 from tests.actions.scheduling.fleet import application
@@ -24,8 +25,8 @@ from tests.support.clocks.steady import steady
 from tests.support.databases import Database
 from tests.support.waiting import until
 
-FLIGHT = timedelta(seconds=0.5)
-"""By this much a probe may be sent before its container closed, and meet the closed one."""
+FLIGHT = timedelta(seconds=PATIENCE)
+"""By as much a probe may have been sent before its container closed, and meet the closed one."""
 
 
 def test_an_outage_is_in_the_rows_with_its_seconds(
@@ -63,14 +64,14 @@ async def _outage_of(edge: Edge, good: str, closed: str) -> tuple[datetime, date
     await asyncio.to_thread(edge.wait_for, "/app/shop/")
     stop = asyncio.Event()
     running = asyncio.create_task(run_prober(edge=edge.url, clock=steady, stop=stop))
-    await until(_stands(Pulse.objects.filter(last="yes")))
+    await until(_stands(Pulse.objects.filter(last="yes")), 30.0)
     closed_at = lead(closed)
-    await until(_stands(Outage.objects.all()))
+    await until(_stands(Outage.objects.all()), 30.0)
     seen = steady.now()
     await asyncio.sleep(1.0)
     open_at = lead(good)
-    await until(_stands(Outage.objects.filter(state=OutageState.ENDED)))
-    await until(_stands(Pulse.objects.filter(last="yes")))
+    await until(_stands(Outage.objects.filter(state=OutageState.ENDED)), 30.0)
+    await until(_stands(Pulse.objects.filter(last="yes")), 30.0)
     stop.set()
     await running
     return closed_at, seen, open_at
