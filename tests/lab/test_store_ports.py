@@ -15,15 +15,22 @@ from tests.needs import needs
 from tests.support.own import free_port
 
 
-def left_at(port: int) -> Path:
-    return Path(f"/tmp/seaweedfs-master-grpc-{port}.sock")
+def socket_of(part: str, port: int) -> Path:
+    return Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock")
+
+
+def untouched_port() -> int:
+    """A port where no service, of whichever part, left a socket. Root's stores leave theirs, and
+    these tests run as another user after them."""
+    free = iter(free_port, None)
+    return next(port for port in free if not list(Path("/tmp").glob(f"seaweedfs-*-{port}.sock")))
 
 
 @pytest.fixture
 def left() -> Iterator[tuple[int, Path]]:
     """A port, and the socket that a service which had it left: nothing listens there."""
-    free = ((port, left_at(port)) for port in iter(free_port, None))
-    port, path = next(pair for pair in free if not pair[1].exists())  # others' stores left theirs
+    port = untouched_port()
+    path = socket_of("master", port)
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     yield port, path
@@ -44,8 +51,8 @@ def test_a_port_where_another_user_left_a_socket_is_not_taken(left: tuple[int, P
 
 
 def test_a_port_whose_socket_is_listened_at_is_not_taken() -> None:
-    port = free_port()
-    path = Path(f"/tmp/seaweedfs-master-grpc-{port}.sock")
+    port = untouched_port()
+    path = socket_of("master", port)
     with socket.socket(socket.AF_UNIX) as living:
         living.bind(str(path))
         living.listen()
