@@ -1,4 +1,4 @@
-"""Fan-out: one look at the rows, one rendering a topic and role, a mailbox a connection.
+"""Fan-out: one look at the rows, one drawing a topic and role, a mailbox a connection.
 
 Invariants: a connection holds at most the newest fragment of each topic, so one that is stuck
 costs nobody else anything; a tick is sent only after the database was read, so a page that gets
@@ -29,6 +29,8 @@ SIGN_IN_AGAIN = 4401
 COME_BACK = 1012
 
 Out = TypeVar("Out")
+Draw = Callable[[Role, Iterable[str]], Mapping[str, str]]
+"""The HTML of these topics for this role."""
 log = logging.getLogger("tocsin.hub")
 
 
@@ -38,8 +40,8 @@ class Source(Protocol):
     def marker(self) -> object:
         """Something that differs whenever a row that a panel shows has changed."""
 
-    def draw(self, role: Role, topics: Iterable[str]) -> Mapping[str, str]:
-        """The HTML of these topics for this role, from one look."""
+    def look(self) -> Draw:
+        """One look at the rows, from which every role's topics are drawn: no row is read twice."""
 
     def roles(self, who: Mapping[str, int]) -> Mapping[str, Role]:
         """Session → role, for those of these (session → person) that are still good."""
@@ -158,12 +160,13 @@ class Hub:
         """Draw each topic once a role; send what differs, and everything to who is new. Where no
         row has changed, whoever is new gets what was drawn at the last tick: pages that dial again
         while drawing is slow must not make it slower."""
+        draw = self.source.look()
         for role in {box.role for box in boxes}:
             mine = [box for box in boxes if box.role is role]
             wanted = {topic for box in mine for topic in box.topics}
             drawn = {} if anew else self._kept(role, wanted)
             if topics := sorted(wanted - drawn.keys()):
-                drawn |= await self._off_loop(partial(self.source.draw, role, topics))
+                drawn |= await self._off_loop(partial(draw, role, topics))
             for topic, html in drawn.items():
                 changed = self._drawn.get((topic, role)) != html
                 self._drawn[topic, role] = html

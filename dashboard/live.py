@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 from redis.exceptions import RedisError
 
 from dashboard.build import build
-from dashboard.hub import Hub
+from dashboard.hub import Draw, Hub
 from dashboard.panels import draw
 from dashboard.permissions import Role, strongest
 from dashboard.screen import Screen
@@ -43,9 +43,15 @@ class Rows:
             cursor.execute(MARKER)
             return cursor.fetchone(), Screen(Role.VIEWER).is_watched, _status_written()
 
-    def draw(self, role: Role, topics: Iterable[str]) -> Mapping[str, str]:
-        screen = Screen(role)
-        return {topic: str(draw(topic, screen)) for topic in topics}
+    def look(self) -> Draw:
+        seen: list[Screen] = []
+
+        def drawn(role: Role, topics: Iterable[str]) -> Mapping[str, str]:
+            screen = seen.pop().seen_by(role) if seen else Screen(role)
+            seen.append(screen)
+            return {topic: str(draw(topic, screen)) for topic in topics}
+
+        return drawn
 
     def roles(self, who: Mapping[str, int]) -> Mapping[str, Role]:
         living = access.living_sessions(who, clock.system.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -48,6 +49,12 @@ class Screen:
 
     def may(self, act: May) -> bool:
         return may(self.role, act)
+
+    def seen_by(self, role: Role) -> Screen:
+        """The same look for another role: whatever was read for this one is not read again."""
+        other = copy(self)
+        other.role = role
+        return other
 
     @cached_property
     def is_watched(self) -> bool | None:

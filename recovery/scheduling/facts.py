@@ -133,13 +133,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All hosts; and for each application given, all of its occupying seats."""
+    """All hosts; and for each application given, all of its occupying seats. `asked`: every label
+    that any application asks for, given or not."""
 
     hosts: tuple[HostFact, ...]
     applications: tuple[ApplicationFact, ...]
     seats: tuple[SeatFact, ...]
     dimensions: tuple[Dimension, ...] = DIMENSIONS
     policy: Policy = field(default_factory=Policy)
+    asked: frozenset[str] = frozenset()
 
 
 class Cause(StrEnum):

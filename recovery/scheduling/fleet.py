@@ -54,7 +54,9 @@ class Fleet:
         }
         self.racks = _slices([(h.datacenter, h.rack) for h in self.hosts])
         self.seated = self._seated(snapshot.seats)
+        self._asked = snapshot.asked
         self._labelled: dict[frozenset[str], Flags] = {}
+        self._wanted: dict[frozenset[str], Flags] = {}
 
     def _flags(self, ban: Ban) -> Flags:
         tests = {
@@ -82,6 +84,17 @@ class Fleet:
                 (labels <= host.labels for host in self.hosts), np.bool_, len(self.hosts)
             )
             self._labelled[labels] = known
+        return known
+
+    def wanted_by_others(self, labels: frozenset[str]) -> Flags:
+        """Hosts with a label that some application needs, and one with these does not."""
+        known = self._wanted.get(labels)
+        if known is None:
+            asked = self._asked - labels
+            known = np.fromiter(
+                (bool(asked & host.labels) for host in self.hosts), np.bool_, len(self.hosts)
+            )
+            self._wanted[labels] = known
         return known
 
     def take(self, app: ApplicationFact, at: int) -> None:

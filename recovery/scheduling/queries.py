@@ -40,7 +40,7 @@ FAILURE_MEMORY = timedelta(minutes=10)
 def snapshot_of(
     applications: Collection[UUID], now: datetime, policy: Policy | None = None
 ) -> Snapshot:
-    """All hosts, and everything about these applications. Ten statements."""
+    """All hosts, and everything about these applications. Eleven statements."""
     slots = _slots(applications, now)
     return Snapshot(
         hosts=_hosts(),
@@ -50,6 +50,7 @@ def snapshot_of(
         ),
         seats=_seats(applications),
         policy=policy or Policy(),
+        asked=_asked_labels(),
     )
 
 
@@ -135,6 +136,12 @@ def _host(row: Host, used: Vector, *, deaf: bool) -> HostFact:
 def labels_of(labels: dict[str, object]) -> frozenset[str]:
     """`{"disk": "ssd"}` as `{"disk=ssd"}`."""
     return frozenset(f"{name}={value}" for name, value in labels.items())
+
+
+def _asked_labels() -> frozenset[str]:
+    rows = Application.objects.exclude(required_labels={}).order_by()
+    asked = rows.values_list("required_labels", flat=True)
+    return frozenset().union(*map(labels_of, asked))
 
 
 def _application(row: Application, slots: list[SlotFact]) -> ApplicationFact:

@@ -1,8 +1,9 @@
 """Which of the hosts that may take a seat is best.
 
 Soft wishes in this order: the datacenter with the fewest seats of the application, the rack
-with the fewest, the least loaded host. Ties go to the first in the fleet's order, so that the
-same facts always give the same seat.
+with the fewest, then the least loaded host, where one that others need for its labels counts as
+fuller than it is. Ties go to the first in the fleet's order, so that the same facts always give
+the same seat.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from recovery.scheduling.fleet import Fleet
 
 RACK = 1_000.0
 """What one more seat in a rack weighs against load, a share of about 0 to 1."""
+LABELLED = 0.5
+"""What it weighs that others need a host's labels: it counts as half fuller than it is, so that
+room is left there for them (docs/decisions/2026-11-30-hosts-that-others-need.md)."""
 
 
 def best_host(
@@ -53,6 +57,7 @@ def _mean_load(fleet: Fleet, name: str) -> float:
 def _best_within(fleet: Fleet, app: ApplicationFact, within: slice, seated: set[int]) -> int | None:
     fits = feasible(fleet, app, within)
     score = np.where(fits, fleet.load[within], np.inf)
+    score += LABELLED * fleet.wanted_by_others(app.labels)[within]
     start, stop = within.start, within.stop
     for at in seated:
         if start <= at < stop:

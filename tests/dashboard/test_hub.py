@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from django.db import OperationalError
 
-from dashboard.hub import COME_BACK, SIGN_IN_AGAIN, Hub, Mailbox
+from dashboard.hub import COME_BACK, SIGN_IN_AGAIN, Draw, Hub, Mailbox
 from dashboard.permissions import Role
 
 
@@ -16,7 +16,7 @@ class FakeSource:
     """Rows that a test sets by hand."""
 
     def __init__(self) -> None:
-        self.revision = 0
+        self.revision = self.looks = 0
         self.draws: list[tuple[Role, tuple[str, ...]]] = []
         self.good: dict[str, Role] = {}
         self.is_away = False
@@ -26,9 +26,14 @@ class FakeSource:
             raise OperationalError("gone")
         return self.revision
 
-    def draw(self, role: Role, topics: Iterable[str]) -> Mapping[str, str]:
-        self.draws.append((role, tuple(topics)))
-        return {topic: f"<p>{topic} {role} {self.revision}</p>" for topic in topics}
+    def look(self) -> Draw:
+        self.looks += 1
+
+        def draw(role: Role, topics: Iterable[str]) -> Mapping[str, str]:
+            self.draws.append((role, tuple(topics)))
+            return {topic: f"<p>{topic} {role} {self.revision}</p>" for topic in topics}
+
+        return draw
 
     def roles(self, who: Mapping[str, int]) -> Mapping[str, Role]:
         return {key: role for key, role in self.good.items() if key in who}
@@ -68,6 +73,7 @@ async def test_a_topic_is_drawn_once_a_role_however_many_look() -> None:
         box(hub, source, f"r{n}", Role.RESPONDER)
     await hub.look(0.0)
     assert len(source.draws) == 2
+    assert source.looks == 1, "no row is read twice for two roles"
 
 
 async def test_who_joins_between_two_ticks_gets_what_was_drawn_unless_a_row_has_changed() -> None:

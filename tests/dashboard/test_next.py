@@ -140,6 +140,8 @@ def test_two_people_agree_where_writes_may_be_lost(
     first = sign_in("responder")
     assert "A second person has to say so too" in fleet.plain(first.get(PATH).content.decode())
     word = {"reason": "Its disk is gone.", "typed": "orders-pg", "digest": "d" * 64}
+    bases.see(base, clock.system.now())
+    silence(base)
     first.post(PATH, word)
     vouch = Vouch.objects.get()
     assert (vouch.purpose, vouch.state) == ("choose", "asked")

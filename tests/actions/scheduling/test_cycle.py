@@ -372,6 +372,15 @@ def test_a_sick_container_is_moved_only_after_its_patience() -> None:
     assert len(reschedule(actor=me, now=since + timedelta(seconds=70)).places) == 1
 
 
+def test_labels_that_any_application_asks_for_are_known_whichever_are_looked_at() -> None:
+    application("shop")
+    fast = application("search")
+    change: dict[str, object] = {"required_labels": {"disk": "ssd"}}
+    transitions.amend(fast, change, action="labelled", **SAID)
+    for looked_at in ([], [fast.pk]):
+        assert queries.snapshot_of(looked_at, NOW).asked == {"disk=ssd"}
+
+
 def test_the_forecast_reads_the_rows() -> None:
     hosts("a", "b")
     application("shop", 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.decide import decide
 from recovery.scheduling.facts import SeatState
@@ -50,6 +52,27 @@ def test_labels_are_demanded_and_named() -> None:
     (missing,) = decide(given, NOW).unplaced
     assert (missing.binding, missing.reason) == ("labels", "1 host: without the label ssd")
     assert len(decide(world([host("a", labels=["ssd"])], [app("gpu", labels=["ssd"])]), NOW).places)
+
+
+def test_a_host_whose_label_others_need_counts_as_half_fuller_for_who_does_not() -> None:
+    hosts = [
+        host("fast", labels=["ssd"], capacity=(1000, 1000)),
+        host("slow", labels=["rack"], capacity=(1000, 1000)),
+    ]
+    asked = frozenset({"ssd"})
+    given = world(hosts, [app("web1", need=(100, 400)), app("web2", need=(100, 200))])
+    assert {p.host for p in decide(replace(given, asked=asked), NOW).places} == {"slow"}
+    assert {p.host for p in decide(given, NOW).places} == {"fast", "slow"}, "nobody asks for it"
+    more = [*given.applications, app("web3", need=(100, 100))]
+    full = decide(replace(given, applications=tuple(more), asked=asked), NOW).places
+    assert [p.host for p in full] == ["slow", "slow", "fast"]
+
+
+def test_who_asks_for_a_label_is_not_kept_from_it_and_one_that_fits_nowhere_else_neither() -> None:
+    hosts = [host("fast", labels=["ssd"]), host("slow", capacity=(100, 100))]
+    given = world(hosts, [app("search", labels=["ssd"]), app("web", need=(200, 100))])
+    places = decide(replace(given, asked=frozenset({"ssd"})), NOW).places
+    assert {p.host for p in places} == {"fast"}
 
 
 def test_hosts_that_are_not_open_take_nothing() -> None:
