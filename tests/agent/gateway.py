@@ -91,7 +91,7 @@ class Gateway:
     def frames(self, name: str, kind: type[F]) -> list[F]:
         return [f for f in self.member(name).frames if isinstance(f, kind)]
 
-    async def until(self, holds: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = 60.0) -> None:
         """Waits until frames that arrived make it true; fails the test otherwise."""
 
         def held() -> bool:

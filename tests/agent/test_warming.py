@@ -77,13 +77,13 @@ def test_segments_are_known_by_their_names_in_the_order_of_their_replay(tmp_path
 async def test_it_stays_so_far_ahead_and_lets_go_of_what_was_replayed(log: Path) -> None:
     kept = Kept()
     async with warmed(log, kept) as warming:
-        await until(lambda: kept.came == [*range(1, WINDOW + 1)], 10)
+        await until(lambda: kept.came == [*range(1, WINDOW + 1)])
         warming.replayed(3 * SEGMENT + 5)
-        await until(lambda: kept.came == [*range(1, WINDOW + 4)], 10)
-        await until(lambda: kept.warm == [*range(3, WINDOW + 4)], 10)
+        await until(lambda: kept.came == [*range(1, WINDOW + 4)])
+        await until(lambda: kept.warm == [*range(3, WINDOW + 4)])
         warming.replayed(2 * SEGMENT)
         warming.replayed(COUNT * SEGMENT)
-        await until(lambda: kept.came[-1] == COUNT, 10)
+        await until(lambda: kept.came[-1] == COUNT)
     assert kept.came == [*range(1, COUNT + 1)]
 
 
@@ -91,7 +91,7 @@ async def test_what_the_server_took_away_is_not_waited_for(log: Path) -> None:
     taken(log, WINDOW + 1)
     kept = Kept()
     async with warmed(log, kept) as warming:
-        await until(lambda: kept.came == [*range(WINDOW + 2, COUNT + 1)], 10)
+        await until(lambda: kept.came == [*range(WINDOW + 2, COUNT + 1)])
         taken(log, COUNT)
         warming.replayed(COUNT * SEGMENT)
 

@@ -143,13 +143,13 @@ def test_two_control_planes_at_once_are_judged_one_after_the_other(tmp_path: Pat
 
     def sign(text: bytes) -> bytes:
         signing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return HOST.sign(text)
 
     mine = Witness(tmp_path / "witness.json", "par1-h1", PUBLIC, sign, ManualClock(NOW))
     first, second = (threading.Thread(target=mine.take, args=[offer(n)]) for n in (20, 3))
     first.start()
-    assert signing.wait(10)
+    assert signing.wait(60)
     second.start()
     second.join(0.1)
     assert second.is_alive(), "it waits for the first one's turn to end"

@@ -97,7 +97,7 @@ def test_of_many_who_bring_one_code_at_once_one_is_the_first() -> None:
     together = threading.Barrier(4)
 
     def bring(_: int) -> bool:
-        together.wait(10)
+        together.wait(60)
         try:
             return use_code(person=user, counter=7, newest=8, now=NOW)
         finally:

@@ -53,7 +53,7 @@ def box(hub: Hub, source: FakeSource, name: str, role: Role = Role.VIEWER) -> Ma
 
 
 async def taken(made: Mailbox) -> dict[str, str]:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         return await made.take()
 
 

@@ -18,7 +18,11 @@ from dashboard.routing import websockets
 from recovery.core import clock
 from recovery.inventory.models import Host
 from tests.dashboard import fleet
+from tests.support.clocks.steady import steady
 from tests.support.databases import Database
+
+LONG = 60.0
+"""Seconds to wait for what comes at once: a busy machine may be late."""
 
 
 @pytest.fixture
@@ -53,11 +57,11 @@ async def test_what_is_pushed_equals_the_page_byte_for_byte(
 ) -> None:
     cookie, hosts = await sync_to_async(_seed)()
     socket = _socket(cookie)
-    assert (await socket.connect())[0]
+    assert (await socket.connect(timeout=LONG))[0]
     await sync_to_async(fleet.lose_host)(hosts["par1-r1-h02"], clock.system.now())
     pushed: dict[str, str] = {}
     while "1 host lost" not in pushed.get("voice", "") or len(pushed) < 4:
-        message = json.loads(await socket.receive_from(timeout=5))
+        message = json.loads(await socket.receive_from(timeout=LONG))
         if "topic" in message:
             pushed[message["topic"]] = message["content"]
     client = Client()
@@ -80,8 +84,8 @@ async def test_another_origin_is_refused(
 
 async def test_nobody_listens_without_signing_in(fresh_database: Database, stopped: None) -> None:
     socket = _socket("none")
-    await socket.connect()
-    closed = await socket.receive_output(timeout=5)
+    await socket.connect(timeout=LONG)
+    closed = await socket.receive_output(timeout=LONG)
     assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
 
 
@@ -90,8 +94,8 @@ async def test_signing_out_closes_the_socket_within_five_seconds(
 ) -> None:
     cookie, _ = await sync_to_async(_seed)()
     socket = _socket(cookie)
-    await socket.connect()
-    await socket.receive_from(timeout=5)
+    await socket.connect(timeout=LONG)
+    await socket.receive_from(timeout=LONG)
 
     def sign_out() -> None:
         client = Client()
@@ -99,9 +103,11 @@ async def test_signing_out_closes_the_socket_within_five_seconds(
         client.post("/account/logout/")
 
     await sync_to_async(sign_out)()
-    while (said := await socket.receive_output(timeout=7))["type"] != "websocket.close":
+    began = steady.monotonic()
+    while (said := await socket.receive_output(timeout=LONG))["type"] != "websocket.close":
         pass
     assert said["code"] == 4401
+    assert steady.monotonic() - began < 7, "a tick is due every five, and takes its time to draw"
 
 
 def test_only_the_host_it_was_sent_to_is_the_same_origin() -> None:

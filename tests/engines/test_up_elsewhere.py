@@ -41,7 +41,7 @@ def test_an_external_redis_carries_the_tasks_and_is_left_running(
 def test_an_external_redis_that_is_away_is_named(tmp_path: Path) -> None:
     env = environment(tmp_path / "var", TOCSIN_REDIS_URL="redis://127.0.0.1:1/0")
     with started(tmp_path / "var", env, wait=False) as refused:
-        assert refused.process.wait(60) == 1
+        assert refused.process.wait(90) == 1
         assert "TOCSIN_REDIS_URL: it did not answer" in refused.said
         assert refused.processes() == []
 

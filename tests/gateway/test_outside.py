@@ -77,7 +77,7 @@ async def test_an_agent_that_knows_our_authority_joins_over_tls(
         async def has_joined() -> bool:
             return bool((await rows(lambda: Host.objects.get(pk=stage.host.pk))).public_key)
 
-        await until(has_joined, 20.0)
+        await until(has_joined)
 
 
 async def test_an_agent_shows_its_token_to_nobody_whom_its_authority_does_not_know(
@@ -86,7 +86,7 @@ async def test_an_agent_shows_its_token_to_nobody_whom_its_authority_does_not_kn
     caplog.set_level(logging.INFO, "tocsin.agent.link")
     stranger = authority(tmp_path / "stranger")
     async with agent(stage, tmp_path, outside.port, stranger / "ca.crt"):
-        await until(lambda: caplog.text.count("certificate verify failed") >= 2, 20.0)
+        await until(lambda: caplog.text.count("certificate verify failed") >= 2)
     assert not (await rows(lambda: Host.objects.get(pk=stage.host.pk))).public_key
 
 

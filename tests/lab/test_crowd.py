@@ -38,7 +38,7 @@ async def test_beyond_its_most_a_host_takes_nobody_in_until_others_have_gone(
         assert await _answer(first) == b"hello"
         assert await _answer(second) == b""
         first.close()
-        await until(lambda: not net.lines, 5)
+        await until(lambda: not net.lines)
         third = await _connection(net, to)
         assert await _answer(third) == b"hello"
     finally:
@@ -66,7 +66,7 @@ async def test_a_client_that_hung_up_is_dropped_however_full_its_server_is(quick
             await asyncio.get_running_loop().sock_sendall(ours, bytes(1 << 16))
             await asyncio.sleep(0.002)
         ours.close()
-        await until(lambda: not net.lines, 5)
+        await until(lambda: not net.lines)
     finally:
         for one in taken:
             one.close()
@@ -93,7 +93,7 @@ async def test_what_a_peers_silence_held_back_goes_on_with_its_return_or_is_drop
         async with asyncio.timeout(5):
             assert await asyncio.get_running_loop().sock_recv(kept, 5) == b"hello"
         kept.close()
-        await until(lambda: not net.lines, 5)
+        await until(lambda: not net.lines)
     finally:
         net.close()
         server.close()

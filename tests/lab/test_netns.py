@@ -77,8 +77,8 @@ async def test_the_daemon_leaves_no_link_and_no_process(
     below = [pid for host in lab.hosts for pid in processes.tree(await lab.pid(host))]
     lab.daemon.send_signal(number)
     await asyncio.to_thread(lab.daemon.wait, 15)
-    await until(lambda: not any((found := proc.stat(p)) and found.is_alive for p in below), 5.0)
-    await until(lambda: LINK not in links(), 5.0)
+    await until(lambda: not any((found := proc.stat(p)) and found.is_alive for p in below))
+    await until(lambda: LINK not in links())
 
 
 @in_netns

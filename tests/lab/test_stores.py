@@ -86,8 +86,8 @@ async def look(lab: RunningLab, name: str) -> str:
 
 
 async def test_each_datacenter_has_a_store_of_its_own(stored: RunningLab) -> None:
-    await until(lambda: serves(stored, "one-store"), 30)
-    await until(lambda: serves(stored, "two-store"), 30)
+    await until(lambda: serves(stored, "one-store"))
+    await until(lambda: serves(stored, "two-store"))
     one, two = opened(stored, "one-store"), opened(stored, "two-store")
     await one.put("orders/1/base", b"here")
     assert [each.name for each in await one.list()] == ["orders/1/base"]
@@ -97,8 +97,8 @@ async def test_each_datacenter_has_a_store_of_its_own(stored: RunningLab) -> Non
 
 
 async def test_a_store_dies_with_its_datacenter_and_is_silent(stored: RunningLab) -> None:
-    await until(lambda: serves(stored, "one-store"), 30)
-    await until(lambda: serves(stored, "two-store"), 30)
+    await until(lambda: serves(stored, "one-store"))
+    await until(lambda: serves(stored, "two-store"))
     store = opened(stored, "one-store")
     await store.put("orders/1/base", b"kept")
     lost = await stored.ask("kill-datacenter", datacenter="ONE")
@@ -110,23 +110,23 @@ async def test_a_store_dies_with_its_datacenter_and_is_silent(stored: RunningLab
     assert await serves(stored, "two-store")
     back = await stored.ask("restart-datacenter", datacenter="ONE")
     assert back == {"hosts": ["one-a", "one-b", "one-store"]}
-    await until(lambda: serves(stored, "one-store"), 30)
-    await until(lambda: gives(store, "orders/1/base", b"kept"), 30)
+    await until(lambda: serves(stored, "one-store"))
+    await until(lambda: gives(store, "orders/1/base", b"kept"))
     for each in (store, hasty):
         await each.close()
 
 
 async def test_a_crashed_store_refuses_and_is_started_again(stored: RunningLab) -> None:
     """Its machine lives: that is a reset, not silence."""
-    await until(lambda: serves(stored, "one-store"), 60)
+    await until(lambda: serves(stored, "one-store"))
     store = opened(stored, "one-store")
     await store.put("orders/1/base", b"kept")
     below = processes.tree(await pid_of(stored, "one-store"))
     assert len(below) == 3
     os.kill(below[2], signal.SIGKILL)
-    await until(lambda: refuses(stored, "one-store"), 5)
-    await until(lambda: serves(stored, "one-store"), 60)
-    await until(lambda: gives(store, "orders/1/base", b"kept"), 60)
+    await until(lambda: refuses(stored, "one-store"))
+    await until(lambda: serves(stored, "one-store"))
+    await until(lambda: gives(store, "orders/1/base", b"kept"))
     await store.close()
 
 
@@ -135,23 +135,23 @@ async def refuses(lab: RunningLab, name: str) -> bool:
 
 
 async def test_a_store_alone_is_lost_hung_and_back(stored: RunningLab) -> None:
-    await until(lambda: serves(stored, "two-store"), 30)
+    await until(lambda: serves(stored, "two-store"))
     await stored.ask("hang", host="two-store")
     assert (await state_of(stored, "two-store"))["state"] == "hung"
     assert not await serves(stored, "two-store")
     await stored.ask("heal", host="two-store")
-    await until(lambda: serves(stored, "two-store"), 30)
+    await until(lambda: serves(stored, "two-store"))
     await stored.ask("kill", host="two-store")
     assert await look(stored, "two-store") == "silent"
     assert (await state_of(stored, "two-store"))["state"] == "down"
     assert (await stored.status("two-a"))["state"] == "up"
     await stored.ask("restart", host="two-store")
-    await until(lambda: serves(stored, "two-store"), 30)
+    await until(lambda: serves(stored, "two-store"))
 
 
 @in_relay
 async def test_hosts_have_the_keys_in_files_that_nobody_else_reads(stored: RunningLab) -> None:
-    await until(lambda: serves(stored, "one-store"), 30)
+    await until(lambda: serves(stored, "one-store"))
     folder = stored.folder / "lab" / "hosts" / "two-a" / "state" / "databases" / "backups"
     assert read_keys(folder / "keys").current == "k1"
     for path in (*folder.iterdir(), *(stored.folder / "lab" / "backups").iterdir()):
@@ -169,7 +169,7 @@ async def test_hosts_have_the_keys_in_files_that_nobody_else_reads(stored: Runni
 
 @in_relay
 async def test_the_control_plane_may_read_and_not_write(stored: RunningLab) -> None:
-    await until(lambda: serves(stored, "one-store"), 30)
+    await until(lambda: serves(stored, "one-store"))
     hosts, control = opened(stored, "one-store"), opened(stored, "one-store", reading=True)
     await hosts.put("orders/1/base", b"whole")
     assert await control.get("orders/1/base") == b"whole"

@@ -74,7 +74,7 @@ def wire_to(port: int) -> Iterator[Wire]:
     thread = threading.Thread(target=wire.serve, args=[ready], name="wire")
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield wire
     finally:
         wire.stop()

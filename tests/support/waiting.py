@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 
-async def until(holds: Callable[[], object | Awaitable[object]], seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], object | Awaitable[object]], seconds: float = 60.0) -> None:
     """Returns once it holds; `TimeoutError` when that does not happen in time."""
     async with asyncio.timeout(seconds):
         while True:

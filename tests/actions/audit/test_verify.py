@@ -375,11 +375,11 @@ def test_copies_that_hang_hold_nobody_up() -> None:
         def keep_up(self) -> None:
             count.append(1)
             begun.set()
-            let_go.wait(10)
+            let_go.wait(60)
 
     aside = Aside(Hanging())
     aside.keep_up()
-    assert begun.wait(5)
+    assert begun.wait(60)
     aside.keep_up()
     let_go.set()
     assert count == [1]

@@ -17,7 +17,7 @@ async def test_one_after_another_they_need_no_more_threads_than_one() -> None:
 async def test_side_by_side_none_waits_for_another() -> None:
     together = threading.Barrier(12)
     for _ in range(3):
-        await asyncio.gather(*(in_thread(lambda: together.wait(10), "many") for _ in range(12)))
+        await asyncio.gather(*(in_thread(lambda: together.wait(60), "many") for _ in range(12)))
 
 
 async def test_what_one_raises_is_told_and_the_next_is_done() -> None:
@@ -35,7 +35,7 @@ async def test_it_bears_the_name_of_what_it_does_and_no_longer() -> None:
 
     def act() -> str:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return threading.current_thread().name
 
     running = asyncio.create_task(in_thread(act, "named"))

@@ -49,7 +49,7 @@ async def all_whole(store: ObjectStore, sizes: set[int]) -> int:
             return False
 
     for each in seen:
-        await until(partial(is_whole, each.name, each.size), 30)
+        await until(partial(is_whole, each.name, each.size))
     return len(seen)
 
 
@@ -66,7 +66,7 @@ async def test_a_service_that_is_killed_in_mid_upload_keeps_what_it_took(own: Se
         taken.append(f"shop/{number:05d}")
 
     running = [asyncio.ensure_future(put(number)) for number in range(40)]
-    await until(lambda: len(taken) > 5, 60)
+    await until(lambda: len(taken) > 5)
     own.kill()
     ended = await asyncio.gather(*running, return_exceptions=True)
     errors = [each for each in ended if each is not None]
@@ -99,7 +99,7 @@ async def test_a_service_that_hangs_is_away_in_time_and_serves_again(own: Seawee
         except StoreAway:  # it first works off what had come to it
             return False
 
-    await until(serves, 20)
+    await until(serves)
     await store.close()
 
 

@@ -225,7 +225,7 @@ async def test_the_other_standby_follows_the_new_primary(family: Family, engine:
     async def follows_b() -> bool:
         return (await c.look()).follows == "b"
 
-    await until(follows_b, 30)
+    await until(follows_b)
     await c.reaches((await b.look()).position)
     assert 7 in await engine.client.numbers(c)
 

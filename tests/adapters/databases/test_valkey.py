@@ -56,7 +56,7 @@ async def test_writes_are_refused_while_nobody_confirms_until_it_is_degraded(
             return "NOREPLICAS" in str(error) or "Not enough good replicas" in str(error)
         return False
 
-    await until(is_refused, 20)
+    await until(is_refused)
     family.give("a", synchronous=True, degraded=True)
     await a.engine.configure(a.spec)
     await CLIENT.write(a, 3)

@@ -42,7 +42,7 @@ async def copied(lab: Lab) -> str:
 async def mounted(lab: Lab, snapshot: str) -> None:
     far = lab.provider(FAR)
     far.create_volume(snapshot, {})
-    await until(lambda: any(each.is_ready for each in far.volumes(snapshot)), 20)
+    await until(lambda: any(each.is_ready for each in far.volumes(snapshot)))
 
 
 async def test_what_was_in_the_spool_is_read_at_the_third_site(lab: Lab) -> None:
@@ -112,7 +112,7 @@ async def test_a_flipped_byte_on_its_way_is_an_error_and_no_snapshot(lab: Lab) -
     content = lab.folder / "disks" / HOME / "snapshots" / made.id / "content"
     flip(content / "orders-pg/7/base/b/manifest")
     far.copy(HOME, made.id, TAGS)
-    await until(lambda: far.find(TAGS)[0].state == "error", 20)
+    await until(lambda: far.find(TAGS)[0].state == "error")
     assert completed(far, TAGS) == []
 
 
@@ -124,7 +124,7 @@ async def test_a_flipped_byte_makes_no_volume(lab: Lab) -> None:
     far = lab.provider(FAR)
     made = far.create_volume(snapshot, {})
     meta = lab.folder / "disks" / FAR / "volumes" / f"{made.id}.json"
-    await until(lambda: '"error"' in meta.read_text(), 20)
+    await until(lambda: '"error"' in meta.read_text())
     assert [each.is_ready for each in far.volumes(snapshot)] == [False]
 
 
@@ -153,10 +153,10 @@ async def test_a_site_that_is_killed_half_way_ends_with_one_whole_snapshot(
     content = lab.folder / "disks" / HOME / "snapshots"
     process = serving(config)
     try:
-        await until(lambda: answers(home), 20)
+        await until(lambda: answers(home))
         made = home.create(home.volume_of(HOST), TAGS)
         half = content / made.id / "content.partial" / "orders-pg/7/base/b"
-        await until(lambda: half.exists() and len(list(half.iterdir())) > 3, 20)
+        await until(lambda: half.exists() and len(list(half.iterdir())) > 3)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(10)

@@ -10,7 +10,7 @@ from tests.support.waiting import until
 
 
 async def whole(provider: SnapshotProvider, tags: dict[str, str]) -> Snapshot:
-    await until(lambda: bool(completed(provider, tags)), 20)
+    await until(lambda: bool(completed(provider, tags)))
     return completed(provider, tags)[0]
 
 
@@ -41,7 +41,7 @@ async def test_it_is_copied_to_another_site_and_becomes_a_volume_there(sites: Si
     assert sites.far.volumes(copy.id) == []
     tags = sites.tags | {"tocsin-loan": "7"}
     volume = sites.far.create_volume(copy.id, tags)
-    await until(lambda: all(each.is_ready for each in sites.far.volumes(copy.id)), 20)
+    await until(lambda: all(each.is_ready for each in sites.far.volumes(copy.id)))
     (seen,) = sites.far.volumes(copy.id)
     assert (seen.id, dict(seen.tags), seen.is_broken) == (volume.id, tags, False)
     assert [each.id for each in sites.far.made(tags)] == [volume.id]

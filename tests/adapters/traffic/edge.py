@@ -110,7 +110,7 @@ class Edge:
         yield
         self._endpoint.body = told
 
-    def wait_for(self, path: str, seconds: float = 10.0) -> None:
+    def wait_for(self, path: str, seconds: float = 60.0) -> None:
         """Until the route stands."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -35,7 +35,7 @@ def answer(port: int) -> str:
     return found.text if found.status_code == 200 else ""
 
 
-def until(port: int, said: str, seconds: float = 10.0) -> float:
+def until(port: int, said: str, seconds: float = 60.0) -> float:
     """How long it takes until the door answers so."""
     began = steady.monotonic()
     while answer(port) != said:

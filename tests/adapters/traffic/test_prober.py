@@ -64,14 +64,14 @@ async def _outage_of(edge: Edge, good: str, closed: str) -> tuple[datetime, date
     await asyncio.to_thread(edge.wait_for, "/app/shop/")
     stop = asyncio.Event()
     running = asyncio.create_task(run_prober(edge=edge.url, clock=steady, stop=stop))
-    await until(_stands(Pulse.objects.filter(last="yes")), 30.0)
+    await until(_stands(Pulse.objects.filter(last="yes")))
     closed_at = lead(closed)
-    await until(_stands(Outage.objects.all()), 30.0)
+    await until(_stands(Outage.objects.all()))
     seen = steady.now()
     await asyncio.sleep(1.0)
     open_at = lead(good)
-    await until(_stands(Outage.objects.filter(state=OutageState.ENDED)), 30.0)
-    await until(_stands(Pulse.objects.filter(last="yes")), 30.0)
+    await until(_stands(Outage.objects.filter(state=OutageState.ENDED)))
+    await until(_stands(Pulse.objects.filter(last="yes")))
     stop.set()
     await running
     return closed_at, seen, open_at

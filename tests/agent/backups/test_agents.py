@@ -53,7 +53,7 @@ async def test_agents_archive_their_primary_and_go_on_after_a_failover(
         fact = told(up, A)
         return fact is not None and "key file cannot be read" in fact.trouble
 
-    await until(says_why, 20)
+    await until(says_why)
     give_keys(up, A)
     give_keys(up, B)
 
@@ -73,7 +73,7 @@ async def test_agents_archive_their_primary_and_go_on_after_a_failover(
     await up.desire()
     await up.until(B, 30.0, state="running", role="primary", is_writable=True)
     later = up.writer(B)
-    await until(lambda: later.try_write(2, 5.0), 60)
+    await until(lambda: later.try_write(2, 5.0))
     after = system.now()
     await until(lambda: covers(after), 90)
     seen = coverage(await folder_store.list("shop/"))
@@ -85,7 +85,7 @@ async def test_agents_archive_their_primary_and_go_on_after_a_failover(
         folder = up.hosts[A].folder / "state" / "databases" / A
         return not any(SLOT in str(path) for path in folder.rglob("pg_replslot/*"))
 
-    await until(is_free, 30)
+    await until(is_free)
     target = Place(tmp_path / "restored", "127.0.0.1")
     source = Source(folder_store, Keys("k1", {"k1": KEY}), "shop")
     done = await Restore(source, target, "18").run()

@@ -77,7 +77,7 @@ async def led(notes: Notes, epoch: int, adopted: str = RESTORE) -> None:
         serves = (told.state, told.is_writable) == ("running", True)
         return serves and (told.epoch, told.adopted) == (epoch, adopted)
 
-    await notes.pair.gateway.until(leads, 60.0)
+    await notes.pair.gateway.until(leads)
 
 
 def server(notes: Notes) -> str:
@@ -173,7 +173,7 @@ async def test_what_was_given_up_while_its_host_was_away_never_serves_there_agai
     assert await notes.pair.writer(A).try_write(4)
     await power_cut(notes)
     await notes.pair.back(A)
-    await notes.pair.gateway.until(lambda: "may have been given up" in told(notes), 60.0)
+    await notes.pair.gateway.until(lambda: "may have been given up" in told(notes))
     assert fact(notes).state == "down", "by the list of its life before it would serve"
     await listed(notes, 3, "", (RESTORE,))
     await led(notes, 3, "")
@@ -199,7 +199,7 @@ async def test_what_is_not_staged_takes_no_place_and_the_old_data_serve_on_at_th
     notes: Notes,
 ) -> None:
     await listed(notes, 2)
-    await notes.pair.gateway.until(lambda: "they are not here" in fact(notes).detail, 30)
+    await notes.pair.gateway.until(lambda: "they are not here" in fact(notes).detail)
     assert fact(notes).state == "running", "nothing could take its place, so nothing is stopped"
     order = await notes.send(A, "adopt", operation="op-1", epoch=2)
     failed = await notes.outcome(A, order)

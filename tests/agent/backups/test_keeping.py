@@ -105,7 +105,7 @@ async def test_what_is_locked_stays_until_its_lock_ends_and_stops_nothing(
     free = f"{database}/1/base/20261128T182311Z-5f3a/part-00001"
     await spool.put(locked, b"x")
     running = asyncio.create_task(keeping.carriers[0].run())
-    await until(lambda: locked in keeping.carriers[0].has, 20)
+    await until(lambda: locked in keeping.carriers[0].has)
     running.cancel()
     await store.put(free, b"x")
     await keeping._retention()
@@ -220,7 +220,7 @@ async def test_a_backup_that_fails_is_begun_again_later_and_later(tmp_path: Path
         return len(begun) == 5
 
     running = asyncio.create_task(keeping.backups("base", act))
-    await until(lambda: len(begun) > 4, 20)
+    await until(lambda: len(begun) > 4)
     waited = [later - earlier for earlier, later in pairwise(begun[:5])]
     wanted = (0.2, 0.4, 0.8, 0.8)
     assert all(was >= 0.75 * least for was, least in zip(waited, wanted, strict=True))
@@ -261,7 +261,7 @@ async def test_a_daily_engine_has_one_snapshot_a_day_whoever_is_started_again(
         async def has_them() -> bool:
             return await count() >= wanted and daily.fact().state == "streaming"
 
-        await until(has_them, 30)
+        await until(has_them)
         await asyncio.sleep(0.6)
         assert daily.fact().trouble == ""
         running.cancel()

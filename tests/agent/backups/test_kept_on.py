@@ -82,7 +82,7 @@ async def test_an_archive_that_was_behind_gets_the_rest_of_the_old_timeline_from
     await first.stop()
     ledger = Ledger(a, first=10, payload=30_000)  # more than a segment while nobody archives
     ledger.start()
-    await until(lambda: len(ledger.acknowledged) > 6, 60)
+    await until(lambda: len(ledger.acknowledged) > 6)
     await ledger.stop()
     await b.reaches((await a.look()).position)
     a.kill()
@@ -120,7 +120,7 @@ async def test_an_old_primary_is_refused_once_the_archive_follows_another_one(
         fact = old.archiver.fact()
         return fact.state == "failed" and "not the primary that the archive follows" in fact.trouble
 
-    await until(is_refused, 20)
+    await until(is_refused)
     await CLIENT.write(a, 3)
     assert len(await folder_store.list()) == count
     await old.stop()
@@ -163,7 +163,7 @@ async def test_a_log_that_the_server_no_longer_has_is_a_gap_and_a_new_base_mends
         fact = archive.archiver.fact()
         return (fact.state, fact.trouble) == ("streaming", "")
 
-    await until(goes_on, 20)
+    await until(goes_on)
     await archive.stop()
 
 
@@ -205,6 +205,6 @@ async def test_a_deleted_object_is_carried_again(
     await folder_store.delete(gone)
     assert archive.archiver is not None
     await archive.archiver.carriers[0]._list()
-    await until((folder_store.folder / gone).exists, 20)
+    await until((folder_store.folder / gone).exists)
     assert coverage(await folder_store.list("shop/")).missing == ()
     await archive.stop()

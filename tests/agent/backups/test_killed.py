@@ -173,7 +173,7 @@ async def test_a_store_that_is_killed_and_hangs_holds_up_nobody_but_itself_and_c
     await asyncio.sleep(1)
     await archive.covers(folder_store, ledger.last)
     assert archive.archiver is not None
-    await until(lambda: archive.archiver and archive.archiver.fact().stores[1].trouble, 30)
+    await until(lambda: archive.archiver and archive.archiver.fact().stores[1].trouble)
     assert archive.archiver.fact().stores[1].missing > 0
     own.start()
     await archive.covers(bucket, ledger.last)
@@ -203,15 +203,15 @@ async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_fo
         assert archive.archiver is not None
         return sum(kind in name for name in archive.archiver.carriers[0].has)
 
-    await until(lambda: parts() > 0, 60)
+    await until(lambda: parts() > 0)
     own.kill()
     assert parts("/manifest") == 0, "it was in the middle of it"
-    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble, 30)
+    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble)
     own.start()
     before = parts()
-    await until(lambda: parts() > before, 30)
+    await until(lambda: parts() > before)
     own.pause()
-    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble, 30)
+    await until(lambda: archive.archiver and archive.archiver.carriers[0].trouble)
     own.go_on()
     seen = await archive.covers(bucket, system.now())
     assert (seen.missing, seen.orphans) == ((), ())
@@ -221,12 +221,12 @@ async def test_a_store_that_goes_away_in_mid_backup_and_mid_restore_is_waited_fo
     b = family.servers["b"]
     work = Restore(Source(bucket, KEYS, "shop", patience=60), b.place, family.version)
     running = asyncio.create_task(work.run())
-    await until(lambda: work.progress.done > 0, 30)
+    await until(lambda: work.progress.done > 0)
     own.kill()
     await asyncio.sleep(1)
     own.start()
     killed_at = work.progress.done
-    await until(lambda: work.progress.done > killed_at, 30)
+    await until(lambda: work.progress.done > killed_at)
     own.pause()
     await asyncio.sleep(3)
     own.go_on()

@@ -98,7 +98,7 @@ class Notes:
             found = self.pair.gateway.frames(name, wire.Outcome)
             return [each for each in found if each.operation == order.operation]
 
-        await self.pair.gateway.until(told, 60.0)
+        await self.pair.gateway.until(told)
         return told()[-1]
 
     async def ordered(
@@ -142,7 +142,7 @@ class Notes:
                 True,
             )
 
-        await self.pair.gateway.until(serves, 60.0)
+        await self.pair.gateway.until(serves)
 
     async def numbers(self, host: str) -> set[int]:
         return await self.pair.writer(host).numbers()
@@ -197,7 +197,7 @@ async def test_a_database_comes_back_on_another_host_and_its_old_copy_is_set_asi
     assert again.state == "done", "the same is so already"
     await pair_.back(A)
     await pair_.gateway.desire(pair_.hosts[A].name, databases=())
-    await until(lambda: not _is_reached(notes, A), 30)
+    await until(lambda: not _is_reached(notes, A))
     assert list((pair_.hosts[A].folder / "state" / "databases" / A / "engine").rglob("PG_VERSION"))
     assert not await pair_.writer(A).try_write(9, 2.0)
     assert await notes.numbers(B) == {1, 2, 3}
@@ -215,7 +215,7 @@ async def test_what_a_host_had_once_never_leads_when_the_database_comes_back_to_
     name = pair_.hosts[A].name
     await pair_.back(A)
     await gateway.desire(name, databases=())
-    await until(lambda: not _is_reached(notes, A), 30)
+    await until(lambda: not _is_reached(notes, A))
     await pair_.hosts[B].stop()
     order = await notes.send(A, "restore", operation="op-2", restore="r-2")
     done = await notes.outcome(A, order)
@@ -223,7 +223,7 @@ async def test_what_a_host_had_once_never_leads_when_the_database_comes_back_to_
     engine = pair_.hosts[A].folder / "state" / "databases" / A / "engine"
     assert list(engine.rglob("kept/*/PG_VERSION")), "it is set aside, not gone"
     await gateway.desire(name, databases=(notes.spec(A, 3),))
-    await gateway.until(lambda: _told(notes).epoch == 3, 30)
+    await gateway.until(lambda: _told(notes).epoch == 3)
     assert (_told(notes).state, _told(notes).is_writable) == ("absent", False)
     adopt = await notes.send(A, "adopt", operation="op-3", epoch=3, restore="r-2")
     assert (await notes.outcome(A, adopt)).state == "done"
@@ -253,14 +253,14 @@ async def test_an_agent_killed_in_the_middle_begins_anew_and_reports_it_once(not
     await notes.pair.enrolled(B)
     await notes.pair.gateway.desire(host.name)
     order = await notes.send(B, "restore", operation="op-1")
-    await notes.pair.gateway.until(notes.is_running, 60)
+    await notes.pair.gateway.until(notes.is_running)
     host.kill()
     assert any(name.startswith("r-1") for name in notes.left()), "the note came before the data"
     member.socket = None
     host.spawn()
     done = await notes.outcome(B, order)
     assert done.state == "done", done.detail
-    await notes.pair.gateway.until(lambda: notes.facts()[-1].state == "staged", 30)
+    await notes.pair.gateway.until(lambda: notes.facts()[-1].state == "staged")
     assert not any(name.startswith("restore-") and "partial" in name for name in notes.left())
     await notes.serve(2)
     assert await notes.numbers(B) == {1, 2, 3}
@@ -282,7 +282,7 @@ async def test_what_serves_nobody_leaves_nothing(notes: Notes) -> None:
 
 async def what_is_called_off_leaves_nothing(notes: Notes) -> None:
     order = await notes.send(B, "restore", operation="op-1")
-    await notes.pair.gateway.until(notes.is_running, 60)
+    await notes.pair.gateway.until(notes.is_running)
     assert (await notes.ordered("discard", "op-2")).state == "done"
     ended = await notes.outcome(B, order)
     assert (ended.state, ended.detail) == (
@@ -309,7 +309,7 @@ async def a_test_restore_tells_what_it_read_and_leaves_nothing(notes: Notes) -> 
 async def nothing_is_adopted_where_nothing_was_restored(notes: Notes) -> None:
     name = notes.pair.hosts[B].name
     await notes.pair.gateway.desire(name, databases=(notes.spec(B, 2),))
-    await notes.pair.gateway.until(lambda: A in notes.pair.gateway.member(name).replicas, 30)
+    await notes.pair.gateway.until(lambda: A in notes.pair.gateway.member(name).replicas)
     refused = await notes.ordered("adopt", "op-1", epoch=2)
     assert refused.state == "failed"
     assert "nothing of this restore is here" in refused.detail

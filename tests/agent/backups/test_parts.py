@@ -141,7 +141,7 @@ async def test_a_full_spool_holds_the_log_back_and_loses_nothing(
             assert archive.archiver is not None
             return "no space is left" in archive.archiver.fact().trouble
 
-        await until(is_told, 60)
+        await until(is_told)
         filler.unlink()
         await CLIENT.write(server, 2)
         seen = await archive.covers(folder_store, system.now())
@@ -165,7 +165,7 @@ async def test_old_backups_leave_the_spool_and_the_store_and_the_rest_stays_whol
         backups = coverage(await folder_store.list("shop/")).backups
         return bool(backups) and first not in [each.name for each in backups]
 
-    await until(is_gone, 60)
+    await until(is_gone)
     await asyncio.sleep(1)
     assert archive.archiver is not None
     spooled = coverage(await DirectoryStore("spool", tmp_path / "spool").list("shop/"))
@@ -198,8 +198,8 @@ async def test_a_server_that_stops_in_order_is_not_held_up_and_its_last_bytes_co
     slow = replace(QUICK, cutting=Cutting(seconds=60.0), canary_seconds=3600.0)
     archive = Archive(tmp_path / "spool", [folder_store], slow)
     archive.start(server)
-    await until(lambda: archive.archiver and archive.archiver.fact().state == "streaming", 30)
-    await until(lambda: archive.archiver and archive.archiver.fact().position, 30)
+    await until(lambda: archive.archiver and archive.archiver.fact().state == "streaming")
+    await until(lambda: archive.archiver and archive.archiver.fact().position)
     await asyncio.sleep(1)
     await CLIENT.write(server, 1)
     began = system.monotonic()
@@ -212,7 +212,7 @@ async def test_a_server_that_stops_in_order_is_not_held_up_and_its_last_bytes_co
         names = [parse(each.name) for each in await folder_store.list("shop/")]
         return any(isinstance(each, Chunk) and each.stop > ended for each in names)
 
-    await until(has_it, 10)
+    await until(has_it)
     await archive.stop()
 
 
@@ -238,7 +238,7 @@ async def test_a_log_goes_on_while_its_server_answers_no_questions(
         fact = archive.archiver.fact()
         return fact.state == "streaming" and "no newer moment is proven" in fact.trouble
 
-    await until(is_told, 60)
+    await until(is_told)
     await CLIENT.write(server, 1)
     position = (await server.look()).position
 
@@ -246,7 +246,7 @@ async def test_a_log_goes_on_while_its_server_answers_no_questions(
         names = [parse(each.name) for each in await folder_store.list("shop/")]
         return any(isinstance(each, Chunk) and each.stop >= position for each in names)
 
-    await until(has_it, 20)
+    await until(has_it)
     await archive.stop()
 
 
@@ -284,7 +284,7 @@ async def test_a_canary_that_is_cancelled_in_its_commit_leaves_no_connection(
         return int(row["n"])
 
     singing = asyncio.create_task(canary.sing(primary_of(server).probe, system.now()))
-    await until(lambda: count("SyncRep"), 20)
+    await until(lambda: count("SyncRep"))
     singing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await singing
@@ -293,7 +293,7 @@ async def test_a_canary_that_is_cancelled_in_its_commit_leaves_no_connection(
     async def is_gone() -> bool:
         return not await count("%")
 
-    await until(is_gone, 20)
+    await until(is_gone)
 
 
 async def test_a_base_that_has_no_room_is_not_begun_until_there_is_some(
@@ -310,7 +310,7 @@ async def test_a_base_that_has_no_room_is_not_begun_until_there_is_some(
                 archive.archiver.fact().trouble
             )
 
-        await until(is_told, 60)
+        await until(is_told)
         assert archive.archiver is not None
         assert not [name for name in archive.archiver.spool.objects if "/base/" in name]
         size = ["mount", "-o", "remount,size=200m", str(spool)]

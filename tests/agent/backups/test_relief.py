@@ -67,24 +67,24 @@ async def test_the_spool_forgets_what_another_store_has_and_says_what_that_means
         for name in [str(first.part(0)), str(first), *names]:
             await spool.put(name, os.urandom(2 << 20))  # refused, it would raise
             assert free(folder) >= 6 << 20
-            await until(partial(_has, keeping.carriers[0], name), 20)
-            await until(lambda: free(folder) >= 10 << 20, 20)
-        await until(lambda: NEEDS in keeping.fact().trouble, 20)
+            await until(partial(_has, keeping.carriers[0], name))
+            await until(lambda: free(folder) >= 10 << 20)
+        await until(lambda: NEEDS in keeping.fact().trouble)
         assert coverage(spool.objects.values()).newest is not None, "its base can be restored"
         assert coverage(await folder_store.list("shop/")).missing == ()
         gone.folder.mkdir()
-        await until(lambda: keeping.carriers[1].missing == [], 60)
+        await until(lambda: keeping.carriers[1].missing == [])
         assert NEEDS in keeping.fact().trouble
         running.cancel()
         await asyncio.wait({running})
         spool = polite(folder)
         keeping = OnlyKeeping("a", spool, [folder_store, gone], QUICK)
         running = asyncio.create_task(keeping.run())
-        await until(lambda: NEEDS in keeping.fact().trouble, 20)
+        await until(lambda: NEEDS in keeping.fact().trouble)
         second, end = base(90, 13 * SEGMENT, parts=1), chunk(13, 14, 91)
         for name in [str(second.part(0)), str(second), end.name]:
             await spool.put(name, b"x")
-        await until(lambda: keeping.fact().trouble == "", 30)
+        await until(lambda: keeping.fact().trouble == "")
         there = coverage(await gone.list("shop/")).newest
         assert there is not None
         assert there.name == second
@@ -102,7 +102,7 @@ async def test_a_spool_that_nobody_empties_takes_nothing_below_its_reserve_and_s
         taken = [chunk(3 + n / 8, 3 + (n + 1) / 8, n).name for n in range(18)]
         for name in taken:
             await spool.put(name, os.urandom(2 << 20))
-        await until(lambda: "no store that answers" in keeping.fact().trouble, 20)
+        await until(lambda: "no store that answers" in keeping.fact().trouble)
         assert set(spool.objects) == set(taken)
         running.cancel()
         await asyncio.wait({running})
@@ -147,7 +147,7 @@ async def test_a_store_that_comes_back_after_its_log_was_forgotten_gets_a_new_ba
             gone.folder.mkdir()
             await CLIENT.write(server, 1)
             await archive.covers(gone, system.now(), 60)
-            await until(lambda: archiver.fact().trouble == "", 30)
+            await until(lambda: archiver.fact().trouble == "")
             running.cancel()
             await asyncio.wait({running})
 
@@ -167,7 +167,7 @@ async def test_a_database_never_meets_a_full_disk_for_its_archives_sake(
             gone = DirectoryStore("replica 1", tmp_path / "gone")
             archiver = archiver_on(server, polite(disk / "spool"), [gone])
             running = asyncio.create_task(archiver.run())
-            await until(lambda: archiver.stream is not None and archiver.stream.moment, 30)
+            await until(lambda: archiver.stream is not None and archiver.stream.moment)
             least, more = free(disk), 12
             for number in range(400):
                 fill(server, "md5((n * 64 + k)::text)", 4)

@@ -68,10 +68,10 @@ async def test_a_base_that_does_not_fit_is_stopped_leaves_nothing_and_is_not_beg
     with small_disk(tmp_path / "spool", 90) as spool:
         archive = Archive(spool, [folder_store])
         archive.start(server)
-        await until(lambda: "The base backup of shop was stopped: " in told(archive), 60)
+        await until(lambda: "The base backup of shop was stopped: " in told(archive))
         assert "Nothing of it is left, and the log goes on." in told(archive)
         assert bases(archive) == []
-        await until(lambda: "No base backup of shop is begun: it needs" in told(archive), 60)
+        await until(lambda: "No base backup of shop is begun: it needs" in told(archive))
         assert not [each for each in await folder_store.list() if "/manifest" in each.name]
         names = {each.name for each in await folder_store.list("shop/") if "/wal/" in each.name}
         await CLIENT.write(server, 1)
@@ -80,7 +80,7 @@ async def test_a_base_that_does_not_fit_is_stopped_leaves_nothing_and_is_not_beg
             seen = await folder_store.list("shop/")
             return bool({each.name for each in seen if "/wal/" in each.name} - names)
 
-        await until(goes_on, 20)
+        await until(goes_on)
         size = ["mount", "-o", "remount,size=400m", str(spool)]
         assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
         await archive.covers(folder_store, system.now())
@@ -117,8 +117,8 @@ async def test_a_store_that_is_full_in_mid_upload_delays_only_itself_and_goes_on
         running = asyncio.create_task(keeping.run())
         for name in names:
             await spool.put(name, os.urandom(2 << 20))
-        await until(lambda: keeping.carriers[0].has >= set(names), 20)
-        await until(lambda: "no space is left" in keeping.fact().stores[1].trouble, 20)
+        await until(lambda: keeping.carriers[0].has >= set(names))
+        await until(lambda: "no space is left" in keeping.fact().stores[1].trouble)
         assert keeping.fact().stores[0].trouble == ""
         there = {each.name: each.size for each in await full.list("shop/")}
         assert 0 < len(there) < len(names)
@@ -127,7 +127,7 @@ async def test_a_store_that_is_full_in_mid_upload_delays_only_itself_and_goes_on
         assert keeping.fact().stores[1].missing == len(names) - len(there)
         size = ["mount", "-o", "remount,size=64m", str(folder)]
         assert await (await asyncio.create_subprocess_exec(*size)).wait() == 0
-        await until(lambda: keeping.carriers[1].has >= set(names), 60)
+        await until(lambda: keeping.carriers[1].has >= set(names))
         assert keeping.fact().stores[1].trouble == ""
         running.cancel()
         await asyncio.wait({running})

@@ -57,7 +57,7 @@ async def test_an_upload_that_never_ends_is_given_up_and_so_is_its_thread(
     store, line.rate = store_behind(line, seaweed, patience=0.5), 3e3
     with pytest.raises(StoreAway, match="slow"):
         await store.put("slow/2", bytes(1 << 20))
-    await until(lambda: not [t for t in threading.enumerate() if t.name == "s3-replica 2"], 20)
+    await until(lambda: not [t for t in threading.enumerate() if t.name == "s3-replica 2"])
     await store.close()
 
 
@@ -128,7 +128,7 @@ async def test_a_slow_store_delays_only_itself_and_says_how_far_it_is_behind(
     names = [chunk(3 + n / 4, 3.25 + n / 4, n).name for n in range(12)]
     for name in names:
         await spool.put(name, os.urandom(8192))  # which nothing packs
-    await until(lambda: keeping.carriers[0].has >= set(names), 10)
+    await until(lambda: keeping.carriers[0].has >= set(names))
     quick, behind = keeping.fact().stores
     assert (quick.missing, quick.trouble) == (0, "")
     assert behind.missing > 0
@@ -137,10 +137,10 @@ async def test_a_slow_store_delays_only_itself_and_says_how_far_it_is_behind(
         trouble = keeping.fact().stores[1].trouble
         return "replica 2 is slow: its log is" in trouble and "s behind" in trouble
 
-    await until(is_told, 20)
+    await until(is_told)
     assert keeping.fact().stores[1].lag_ms >= 1000
     line.rate = 1e9
-    await until(lambda: keeping.carriers[1].has >= set(names), 30)
+    await until(lambda: keeping.carriers[1].has >= set(names))
     assert keeping.fact().stores[1].trouble == ""
     running.cancel()
     await asyncio.wait({running})

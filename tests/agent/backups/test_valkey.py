@@ -57,7 +57,7 @@ async def carried(spool: Spool, store: ObjectStore) -> None:
     async def has_all() -> bool:
         return {each.name for each in await store.list("shop/")} >= set(spool.objects)
 
-    await until(has_all, 30)
+    await until(has_all)
     carrying.cancel()
 
 

@@ -128,10 +128,10 @@ class Pair:
             found = self.gateway.frames(name, wire.Outcome)
             return [each for each in found if each.operation == order.operation]
 
-        await self.gateway.until(told, 30.0)
+        await self.gateway.until(told)
         return told()[-1]
 
-    async def until(self, replica: str, seconds: float = 20.0, **fields: object) -> None:
+    async def until(self, replica: str, seconds: float = 60.0, **fields: object) -> None:
         """Until the newest report of it says so."""
         await self.gateway.until(
             lambda: all(getattr(self.fact(replica), n) == v for n, v in fields.items()), seconds

@@ -142,7 +142,7 @@ async def test_a_starter_serves_on_without_anybody_and_starts_from_its_own_disk(
     end_servers(pair.hosts[A].folder)
     pair.hosts[A].boot = "b1" * 16
     pair.hosts[A].start()
-    await until(lambda: pair.writer(A).try_write(2), 20.0)
+    await until(lambda: pair.writer(A).try_write(2))
     assert await pair.writer(A).numbers() == {1, 2}
 
 
@@ -314,7 +314,7 @@ async def test_a_promotion_happens_once_whenever_the_agent_is_killed(
     await killed_and_back(pair, B)
     await pair.gateway.send(pair.hosts[B].name, order)
     await until_done(pair, B, order)
-    await until(lambda: pair.writer(B).try_write(-1), 20.0)
+    await until(lambda: pair.writer(B).try_write(-1))
     await pair.until(B, epoch=2, role="primary", timeline=2)
 
 
@@ -373,7 +373,7 @@ async def test_a_restart_happens_once_whenever_the_agent_is_killed(
     await killed_and_back(a_steady, A)
     await a_steady.gateway.send(a_steady.hosts[A].name, order)
     await until_done(a_steady, A, order)
-    await until(lambda: a_steady.writer(A).try_write(-1), 20.0)
+    await until(lambda: a_steady.writer(A).try_write(-1))
 
 
 @pytest.mark.parametrize("seed", range(3))

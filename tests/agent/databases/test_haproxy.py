@@ -61,4 +61,4 @@ async def test_haproxy_leads_writes_to_the_primary_and_follows_a_failover(
 
 async def _written(writer: Writer, number: int) -> None:
     """HAProxy has to look once before it leads anybody anywhere."""
-    await until(lambda: writer.try_write(number), 20)
+    await until(lambda: writer.try_write(number))

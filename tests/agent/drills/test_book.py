@@ -32,7 +32,7 @@ def test_two_links_at_once_leave_the_newer_list(
     kept = DrillBook(path)
 
     def take_newer() -> bool:
-        begun.wait(10)
+        begun.wait(60)
         taken = kept.take(listed(2))
         newer.set()
         return taken

@@ -276,7 +276,7 @@ async def test_what_nobody_listed_is_told_and_removed_with_its_processes(tmp_pat
         assert f"process {left.pid} " in one.what[0]
         await keeper.round()
         assert (await keeper.report()).left == ()
-        assert left.wait(10) != 0
+        assert left.wait(60) != 0
     finally:
         left.kill()
         left.wait()
