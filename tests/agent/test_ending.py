@@ -109,7 +109,7 @@ def of_a_host(done: list[str]) -> Endings:
 async def until_over(ending: Endings) -> None:
     over = asyncio.Event()
     ending.after(over.set)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30.0):
         await over.wait()
 
 

@@ -24,14 +24,14 @@ def test_a_lost_host_rings_on_the_open_page_and_stops_when_somebody_has_it(
 ) -> None:
     page = open_page("/")
     page.mouse.click(5, 400)
-    expect(page).to_have_title(re.compile("^All 18 hosts answer"), timeout=20_000)
+    expect(page).to_have_title(re.compile("^All 18 hosts answer"), timeout=60_000)
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
-    page.wait_for_selector("[data-alarm=open]", timeout=15_000)
+    page.wait_for_selector("[data-alarm=open]", timeout=40_000)
     expect(page).to_have_title(re.compile("^▲ 1 host lost in PAR1"))
     assert "down.svg" in (page.get_attribute("#favicon", "href") or "")
     page.wait_for_selector("#arm:has-text('Ringing')")
     page.click(f"text=Acknowledge {incident}")
-    page.wait_for_selector("[data-alarm=taken]", timeout=15_000)
+    page.wait_for_selector("[data-alarm=taken]", timeout=40_000)
     page.wait_for_selector("#arm:has-text('Bell armed')")
     assert f"{incident} is yours now" in (page.text_content("#said") or "")
     assert Incident.objects.get().acknowledged_by == "responder"
@@ -44,12 +44,12 @@ def test_a_silent_server_makes_the_page_say_so_and_lock_and_come_back(
     page = open_page("/")
     page.wait_for_selector("text=Acknowledge")
     site.pause_web(signal.SIGSTOP)
-    page.wait_for_selector("body[data-stale]", timeout=14_000)
+    page.wait_for_selector("body[data-stale]", timeout=40_000)
     assert "No news from the server" in (page.text_content("#stale-note") or "")
     page.focus(".btn.main")
     page.keyboard.press("Enter")
     site.pause_web(signal.SIGCONT)
-    page.wait_for_selector("body:not([data-stale])", timeout=8000)
+    page.wait_for_selector("body:not([data-stale])", timeout=40_000)
     page.wait_for_timeout(500)
     assert Incident.objects.get().acknowledged_at is None
 
@@ -131,7 +131,7 @@ def test_a_restarted_web_process_is_followed_and_shows_what_happened_meanwhile(
     fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
     site.processes.clear()
     site.start()
-    page.wait_for_selector("[data-alarm=open]", timeout=9000)
+    page.wait_for_selector("[data-alarm=open]", timeout=40_000)
 
 
 def test_signing_out_elsewhere_ends_this_page(open_page: Open) -> None:
@@ -139,7 +139,7 @@ def test_signing_out_elsewhere_ends_this_page(open_page: Open) -> None:
     other = page.context.new_page()
     other.goto(page.url + "account/logout/")
     other.click("main button[type=submit]")
-    page.wait_for_url("**/account/login/**", timeout=7000)
+    page.wait_for_url("**/account/login/**", timeout=40_000)
 
 
 def test_the_palette_finds_a_host_by_keyboard_alone(open_page: Open) -> None:
@@ -174,4 +174,4 @@ def test_what_the_worker_read_is_pushed_to_the_backups_page(site: Site, open_pag
     rows = list(BackupReplica.objects.filter(store__name="s3-osu2"))
     later = clock.system.now()
     backups.see_archives([Look(row.pk, later, None, "s3-osu2: no route.") for row in rows])
-    expect(page.locator("#p-backups-stores")).to_contain_text("no route", timeout=8000)
+    expect(page.locator("#p-backups-stores")).to_contain_text("no route", timeout=40_000)

@@ -242,7 +242,7 @@ def test_the_wall_shows_the_sentence_large_and_goes_to_the_incident(
     size = "parseFloat(getComputedStyle(document.querySelector('.after, .sentence')).fontSize)"
     assert page.evaluate(size) >= 24
     incident = fleet.lose_host(site.hosts["par1-r1-h02"], clock.system.now())
-    page.wait_for_url(f"**/incidents/{incident.number}/?wall=1", timeout=8000)
+    page.wait_for_url(f"**/incidents/{incident.number}/?wall=1", timeout=40_000)
     assert page.locator("main .btn:visible").count() == 0
     element = "document.documentElement"
     assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth")

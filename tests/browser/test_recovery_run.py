@@ -156,7 +156,7 @@ def test_a_step_is_approved_on_a_phone_with_a_passkey_that_was_made_and_pinned(
         assert Approval.objects.get().approver == "approver"
         lead.look()
     _write_down(desk, lead)
-    expect(phone.locator("#p-run-voice")).to_contain_text("PAR1 into OSU2 is done.", timeout=15_000)
+    expect(phone.locator("#p-run-voice")).to_contain_text("PAR1 into OSU2 is done.", timeout=40_000)
     look_at(phone)
 
 
@@ -168,7 +168,7 @@ def _enrol(phone: Page) -> None:
 
 
 def _write_down(desk: Page, lead: Lead) -> None:
-    desk.click("text=Write down what you did…", timeout=15_000)
+    desk.click("text=Write down what you did…", timeout=40_000)
     desk.fill("#id_reason", f"The duty officer, at 04:20: it is over. {WORD}")
     desk.click("main button[type=submit]")
     lead.look()

@@ -62,7 +62,7 @@ async def gateway(outside: Outside | None = None) -> AsyncIterator[int]:
     )
     serving = asyncio.create_task(run_gateway(settings))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 with suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -78,7 +78,7 @@ async def gateway(outside: Outside | None = None) -> AsyncIterator[int]:
 
 async def receive(socket: ClientConnection, kind: type[wire.Frame]) -> wire.Frame:
     """The next frame of this kind; others that come before it are passed over."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             frame = wire.decode_from_gateway(await socket.recv())
             if isinstance(frame, kind):

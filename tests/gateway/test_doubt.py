@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -89,7 +90,8 @@ async def test_in_doubt_nobody_is_told_what_runs_and_no_lease_is_renewed(
         await socket.send(wire.encode(wire.Report(full=True, containers=(), desired_version=700)))
         assert await grants(socket) == []
         with pytest.raises(TimeoutError):
-            await receive(socket, wire.Desired)
+            async with asyncio.timeout(3):
+                await receive(socket, wire.Desired)
 
 
 async def test_what_agents_know_is_written_down_and_what_follows_is_numbered_above_it(

@@ -24,6 +24,7 @@ from recovery.operations.actions import admit_operations, request_operations
 from recovery.operations.facts import Verb
 from recovery.operations.models import Operation
 from tests.gateway.agents import Stage, gateway, hello, make_stage, receive, rows, session
+from tests.support.clocks.steady import steady
 from tests.support.databases import Database
 from tests.support.fleet import BY, NOW, make_fleet, seat
 
@@ -44,7 +45,7 @@ def fact(placement: Placement, state: wire.ContainerState = "running") -> wire.C
 
 
 async def until_state(placement: Placement, state: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             await rows(placement.refresh_from_db)
             if placement.state == state:
@@ -186,8 +187,10 @@ async def test_a_host_that_returns_does_not_wait_for_the_end_of_its_dead_socket(
     """The old one answers no farewell: that takes the gateway ten seconds, and nobody else."""
     async with gateway() as port, session(port, stage) as dead:
         dead.transport.pause_reading()
-        async with asyncio.timeout(5), session(port, stage) as socket:
+        began = steady.monotonic()
+        async with asyncio.timeout(30), session(port, stage) as socket:
             await receive(socket, wire.Desired)
+        assert steady.monotonic() - began < 8
         dead.transport.abort()
 
 

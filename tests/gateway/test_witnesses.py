@@ -89,7 +89,7 @@ async def test_a_witness_cosigns_each_growth_and_rings_at_a_log_that_was_cut(
         await rows(grow, sealer)
         await socket.send(wire.encode(mine.take(await newer(socket, first))))
         await until_cosigned(sealer.memory.size)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 if (await rows(lambda: Alarm.objects.get(key=FORKED).state)) == "ended":
                     break
@@ -103,7 +103,7 @@ async def newer(socket: ClientConnection, first: wire.Checkpoint) -> wire.Checkp
 
 
 async def until_cosigned(size: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if size in (await rows(queries.witnessed)).values():
                 return
@@ -111,7 +111,7 @@ async def until_cosigned(size: int) -> None:
 
 
 async def ringing(key: str = FORKED) -> Alarm:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             found = await rows(lambda: Alarm.objects.filter(key=key).first())
             if found is not None:

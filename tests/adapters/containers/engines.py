@@ -46,7 +46,7 @@ def next_port() -> int:
 
 async def body(address: str, port: int) -> str:
     """What GET / answers, once it does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(address, port)

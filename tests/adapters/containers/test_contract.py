@@ -94,7 +94,7 @@ async def test_a_container_that_ends_stays_visible_with_how_it_ended(engine: Eng
     await engine.port.start(engine.spec(command=engine.exits_with_3))
     ended = await until_ended(engine)
     assert "3" in ended.ended
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await woken.wait()
 
 
