@@ -16,6 +16,7 @@ from recovery.core import clock
 from recovery.core.ports import DATABASE, Login
 from recovery.failover import screens as rows
 from recovery.failover.facts import NEVER
+from recovery.failover.views.copies import CopyView
 from recovery.failover.views.databases import DatabaseView, FailoverView
 from recovery.failover.views.month import month_of_database
 from recovery.inventory.facts import DatabaseState
@@ -170,9 +171,21 @@ def _watch(failover: FailoverView, view: DatabaseView) -> Watch:
 
 def host_copies(screen: Screen, key: str) -> Context | None:
     """The replicas of this host, and what restores elsewhere left on it."""
-    found = [(d, copy) for d in screen.databases for copy in d.copies if copy.host == key]
+    mine = [(d, copy) for d in screen.databases for copy in d.copies if copy.host == key]
+    found = [(d, copy, _if_lost(d, copy)) for d, copy in mine]
     left = left_on(key)
     return {"rows": found, "left": left} if found or left else None
+
+
+def _if_lost(db: DatabaseView, copy: CopyView) -> str:
+    """What the loss of this copy's host would do to the database now."""
+    if copy.role != "primary":
+        return "It serves on without this standby." if copy.role == "standby" else ""
+    if not db.is_business:
+        return "It waits for this host’s return."
+    if db.worst.seconds == NEVER:
+        return " ".join(db.worst.reasons)
+    return f"It fails over within {db.worst_said}; lost: {db.at_risk}."
 
 
 def hurting(screen: Screen, key: str) -> Context | None:

@@ -170,6 +170,10 @@ def test_a_host_lists_its_copies_and_what_its_loss_would_do(
     html = page(sign_in, "/hosts/par1-r1-h01/")
     assert "It fails over within 11.8 s; lost: nothing." in html
     assert "It serves on without this standby." in page(sign_in, "/hosts/par1-r2-h01/")
+    bases.see(seeded["orders-pg"], clock.system.now(), healthy_ms=16_000)
+    html = fleet.plain(page(sign_in, "/hosts/par1-r1-h01/"))
+    assert "It fails over within" not in html, "nobody could take over yet"
+    assert "Nobody could take over now: par1-r2-h01: " in html
 
 
 def test_a_host_that_is_heard_and_takes_no_orders_says_so(
