@@ -8,6 +8,10 @@ lock="requirements/$name.txt"
 stamp="$VENV/$name.stamp"
 wanted=$(sha256sum "$lock" | cut -d' ' -f1)
 
+# Two at once (make up in one shell, make test in another) would write into one environment.
+exec 9<"$0"
+flock --nonblock 9 || { echo "Another make installs into $VENV already: waiting for it." && flock 9; }
+
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
   touch "$stamp"
   exit 0
