@@ -172,12 +172,23 @@ def _watch(failover: FailoverView, view: DatabaseView) -> Watch:
 def host_copies(screen: Screen, key: str) -> Context | None:
     """The replicas of this host, and what restores elsewhere left on it."""
     mine = [(d, copy) for d in screen.databases for copy in d.copies if copy.host == key]
-    found = [(d, copy, _if_lost(d, copy)) for d, copy in mine]
+    held = _held(screen)
+    found = [(d, copy, _if_lost(d, copy, held)) for d, copy in mine]
     left = left_on(key)
     return {"rows": found, "left": left} if found or left else None
 
 
-def _if_lost(db: DatabaseView, copy: CopyView) -> str:
+def _held(screen: Screen) -> str:
+    """Why no failover begins by itself, whichever database it is; empty where it does."""
+    if screen.unseeing:
+        return f"Nobody takes over by itself: {screen.unseeing}"
+    if screen.brake.paused_at:
+        return f"Nobody takes over by itself: automation is paused by {screen.brake.paused_by}."
+    froze = [one.run for one in screen.freezes if "failover" in one.parts]
+    return f"Nobody takes over by itself: {' and '.join(froze)} froze failovers." if froze else ""
+
+
+def _if_lost(db: DatabaseView, copy: CopyView, held: str) -> str:
     """What the loss of this copy's host would do to the database now."""
     if copy.role != "primary":
         return "It serves on without this standby." if copy.role == "standby" else ""
@@ -185,6 +196,10 @@ def _if_lost(db: DatabaseView, copy: CopyView) -> str:
         return "It waits for this host’s return."
     if db.worst.seconds == NEVER:
         return " ".join(db.worst.reasons)
+    if held:
+        return held
+    if db.blocked_until is not None and db.blocked_until > clock.system.now():
+        return f"A person is asked first, until {db.blocked_until:%H:%M:%S}."
     return f"It fails over within {db.worst_said}; lost: {db.at_risk}."
 
 

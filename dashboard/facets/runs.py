@@ -182,6 +182,7 @@ def run_next(screen: Screen, key: str) -> Context | None:
         "abort": _of(buttons, Press.ABORT) if _is_stale(run) else None,
         "anew": anew(run, screen) if screen.may(May.RUN) else None,
         "better": offer(run, screen),
+        "frozen": run.is_over and any(one.run == str(run.row) for one in screen.freezes),
     }
 
 

@@ -14,12 +14,14 @@ from dashboard.people import actor_of, for_people
 from dashboard.permissions import May, Role
 from dashboard.views.page import show
 from dashboard.views.refusals import answer, press
+from recovery.detection.facts import Part
 from recovery.detection.queries import standing_freezes
 from recovery.drp.facts import ENDED
 from recovery.drp.models import Run
 from recovery.failover.doubt.seen import doubt
 
 FROM_PAGE = "From the page."
+HELD_ON = " Hosts that were held meanwhile wait until a person releases them."
 
 
 @require_http_methods(["GET", "POST"])
@@ -115,6 +117,7 @@ def lift_freeze(request: HttpRequest, role: Role, pk: UUID) -> HttpResponse:
         meaning=(
             f"{', '.join(str(part).replace('_', ' ') for part in row.parts)} begin again by "
             f"themselves. {row.run_name} {'still runs, and counts on it' if runs else 'is over'}."
+            f"{HELD_ON if Part.RESCHEDULING in row.parts else ''}"
         ),
         ends="It does not come back by itself.",
         back="/",

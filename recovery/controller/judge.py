@@ -231,7 +231,8 @@ class Judge:
 
     def _reschedule(self) -> None:
         if not self.doubt and not self.sighted.hands_off:
-            policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace)
+            why = self.sighted.by_plans.get(Part.RESCHEDULING, "")
+            policy = replace(ROUND, trusts_suspicion=not self.sighted.is_grace, frozen=why)
             frozen = self._is_paused or Part.RESCHEDULING in self.sighted.frozen
             kept = authority.seats_above_pause() if frozen else ()
             reschedule(actor=self.actor, now=self.clock.now(), policy=policy, kept=kept)

@@ -27,7 +27,7 @@ FRESH_SECONDS = 3.0
 @dataclass(slots=True)
 class Sighted:
     """The leading controller's sight. `blind` and `paused` say why nothing may move, if so;
-    `frozen`: why a part of it does not begin by itself, also in a pause.
+    `frozen`: why a part of it does not begin by itself, also in a pause; `by_plans`: by a plan.
 
     `is_grace`: it sees, and only lets its timers start again (B3): no new judgement, but what was
     decided and committed before goes on. `is_afresh`: somebody else's doing: the rows or a gateway
@@ -39,6 +39,7 @@ class Sighted:
     blind: str = ""
     paused: str = ""
     frozen: Mapping[Part, str] = field(default_factory=dict)
+    by_plans: Mapping[Part, str] = field(default_factory=dict)
     is_grace: bool = False
     is_afresh: bool = False
     fits: Callable[[], Mapping[str, bool]] = dict
@@ -73,6 +74,7 @@ class Sighted:
         self.is_afresh = self.is_grace and not decision.blind.is_late
         self.paused = queries.pause_reason()
         self.frozen = queries.frozen_reasons()
+        self.by_plans = queries.frozen_by_plans()
         return [AskLook(look.host, look.observers) for look in decision.looks]
 
     def _meet(self, sight: Sight, *, actor: Actor, now: datetime) -> None:

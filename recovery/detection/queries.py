@@ -112,6 +112,11 @@ def frozen_reasons() -> Mapping[Part, str]:
     """Of each part that does not begin by itself, why."""
     if paused := pause_reason():
         return dict.fromkeys(Part, paused)
+    return frozen_by_plans()
+
+
+def frozen_by_plans() -> Mapping[Part, str]:
+    """Of each part that a recovery plan has frozen, why; also while people have paused all."""
     rows = standing_freezes()
     said = {part: " ".join(f"{row.said}." for row in rows if part in row.parts) for part in Part}
     return {part: why for part, why in said.items() if why}

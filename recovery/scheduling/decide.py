@@ -108,10 +108,13 @@ class _Grant:
     """How many seats may be placed in this round."""
 
     def __init__(self, policy: Policy) -> None:
+        self.frozen = policy.frozen
         self.left = policy.places_at_once
         self.paced = policy.paced_at_once
 
     def refusal(self, want: Want) -> str:
+        if self.frozen:
+            return f"{want.reason}; {self.frozen}"
         if self.left is not None and self.left <= 0:
             return f"{want.reason}; the governor grants no further start now"
         if want.paced and self.paced is not None and self.paced <= 0:

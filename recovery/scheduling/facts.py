@@ -120,7 +120,8 @@ class Policy:
     """Thresholds. `places_at_once` and `paced_at_once` are what the governor grants now.
 
     `trusts_suspicion` is false for who has only just begun to watch: what was declared goes on,
-    nothing starts on a suspicion that somebody else had.
+    nothing starts on a suspicion that somebody else had. `frozen`: why no seat is given now; else a
+    seat could stand where a recovery plan leads everything away from.
     """
 
     sick_patience: timedelta = timedelta(seconds=60)
@@ -129,6 +130,7 @@ class Policy:
     places_at_once: int | None = None
     paced_at_once: int | None = None
     trusts_suspicion: bool = True
+    frozen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

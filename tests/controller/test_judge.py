@@ -16,16 +16,20 @@ from recovery.controller.sighted import Sighted
 from recovery.core import control
 from recovery.core.clock import ManualClock
 from recovery.core.control import TAKEOVER_SECONDS
-from recovery.detection.actions import go_blind, see_again
+from recovery.detection.actions import clear_pause, go_blind, see_again, set_pause
 from recovery.detection.cycle import Watch
+from recovery.detection.facts import Part
+from recovery.detection.freezes import lift_freeze
 from recovery.failover.actions.incarnations import recognise_incarnation, settle_incarnation
 from recovery.gateway.digest import AskLook, Digest, pack_ages
 from recovery.incidents.cycle import watch_incidents
 from recovery.incidents.decide import EYES_SECONDS
 from recovery.incidents.models import Incident
 from recovery.inventory.actions import remember_host
+from recovery.inventory.models import Placement
 from recovery.operations.models import Operation
-from tests.support.fleet import BY, NOW, Fleet, make_fleet
+from tests.support.fleet import BY, NOW, Fleet, make_application, make_fleet
+from tests.support.freezes import freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +208,24 @@ class Plans:
         if self.error is not None:
             raise self.error
         return 0
+
+
+def test_while_a_plan_freezes_rescheduling_no_seat_is_given_even_in_a_pause() -> None:
+    """It could stand where the plan leads everything away from."""
+    fleet, clock = make_fleet(), ManualClock(NOW)
+    make_application("new", copies=2)
+    seats = Placement.objects.filter(application__name="new")
+    row = freeze([Part.RESCHEDULING])
+    set_pause(actor=BY, reason="I look.", now=NOW)
+    one = judge("one", clock)
+    play(one, fleet, clock, 40.0)
+    assert not seats.exists()
+    clear_pause(actor=BY, reason="I have looked.", now=clock.now())
+    play(one, fleet, clock, 5.0)
+    assert not seats.exists()
+    lift_freeze(freeze=row.pk, actor=BY, reason="Over.", now=clock.now())
+    play(one, fleet, clock, 5.0)
+    assert seats.count() == 2
 
 
 def test_whatever_is_wrong_with_plans_detection_goes_on_and_it_rings_once() -> None:

@@ -12,6 +12,8 @@ from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.controller.databases import Databases
 from recovery.core import clock, transitions
+from recovery.detection.facts import Part
+from recovery.detection.freezes import lift_freeze
 from recovery.failover.models import Failover, Lease
 from recovery.failover.phases import Phase
 from recovery.inventory.actions import remember_host
@@ -22,6 +24,7 @@ from tests.dashboard import bases, fleet
 from tests.dashboard.bases import Base
 from tests.dashboard.conftest import SignIn
 from tests.dashboard.fleet import CONTROLLER
+from tests.support.freezes import freeze
 
 
 @pytest.fixture
@@ -170,6 +173,11 @@ def test_a_host_lists_its_copies_and_what_its_loss_would_do(
     html = page(sign_in, "/hosts/par1-r1-h01/")
     assert "It fails over within 11.8 s; lost: nothing." in html
     assert "It serves on without this standby." in page(sign_in, "/hosts/par1-r2-h01/")
+    row = freeze([Part.FAILOVER], clock.system.now())
+    html = page(sign_in, "/hosts/par1-r1-h01/")
+    assert "Nobody takes over by itself: DRP-0007 froze failovers." in html
+    assert "It fails over within" not in html
+    lift_freeze(freeze=row.pk, actor=fleet.BY, reason="Over.", now=clock.system.now())
     bases.see(seeded["orders-pg"], clock.system.now(), healthy_ms=16_000)
     html = fleet.plain(page(sign_in, "/hosts/par1-r1-h01/"))
     assert "It fails over within" not in html, "nobody could take over yet"

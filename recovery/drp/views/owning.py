@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from recovery.core.errors import TocsinError
-from recovery.drp.facts import ActState, Kind, Mode, RunState, StepState
+from recovery.drp.facts import ActState, Kind, Mode, OnFailure, RunState, StepState
 from recovery.drp.models import Act, Run, RunStep
 from recovery.drp.queries.runs import plan_of, unended_runs
 
@@ -50,7 +50,11 @@ def _to_place(run: Run) -> Iterator[str]:
 
 
 def _has_own_work(run: Run) -> bool:
+    """A step that failed and is gone on without is no work: nothing tries it again by itself."""
     plan = plan_of(run)
     left = RunStep.objects.filter(run=run).exclude(state__in=sorted(OVER))
-    names = left.values_list("name", flat=True)
-    return any(plan.step(name).kind is not Kind.MANUAL for name in names)
+    return any(
+        (step := plan.step(name)).kind is not Kind.MANUAL
+        and not (state == StepState.FAILED and step.on_failure is OnFailure.GO_ON)
+        for name, state in left.values_list("name", "state")
+    )

@@ -9,15 +9,19 @@ from uuid import uuid4
 import pytest
 
 from recovery.core.clock import ManualClock
+from recovery.detection.freezes import lift_freeze
+from recovery.detection.queries import standing_freezes
+from recovery.drp.carrying import make_cycle
 from recovery.drp.facts import Mode
 from recovery.drp.press import Press
 from recovery.failover.actions.fences import Cause, raise_fence
 from recovery.inventory.models import Datacenter, Host
 from tests.actions.drp.ground import Ground, short_runbook
-from tests.actions.drp.test_carrying import looks
+from tests.actions.drp.test_carrying import active, looks, prepare
 from tests.dashboard.drp.conftest import Desk, Enter, text
 from tests.dashboard.drp.test_owners import begin
 from tests.dashboard.losing import lose_datacenter
+from tests.decisions.drp.books import raw
 from tests.support.fleet import BY
 from tests.support.freezes import freeze
 
@@ -56,6 +60,51 @@ def test_what_a_plan_that_goes_on_froze_and_fenced_is_its_own(ground: Ground, en
     html = overview(enter, "bruno")
     assert "Lift the freeze…" in html, "all that is left is done by hand"
     assert "Lift the fence of PAR1…" in html
+
+
+LAST = """\
+  - id: empty
+    title: Empty
+    stage: activation
+    owner: responder
+    timeout: 1m
+    undo: Nothing.
+    do: {kind: check, that: datacenter_is_silent}
+    on_failure: go_on
+  - id: thaw
+    title: Thaw
+    stage: activation
+    owner: responder
+    timeout: 5m
+    undo: Nothing.
+    needs: [empty]
+    do: {kind: manual, instructions: Lift the freeze on the overview., evidence: Who.}
+"""
+
+
+def test_a_step_that_failed_and_is_gone_on_without_keeps_no_freeze_from_being_lifted(
+    ground: Ground, enter: Enter
+) -> None:
+    """A run that asks people to lift its freeze has to let them."""
+    head = raw("evacuation").split("steps:\n")[0]
+    prepare(active(head + "steps:\n" + LAST), Mode.PLANNED)
+    ground.press(Press.START)
+    clock = ManualClock(ground.now)
+    ground.cycle = make_cycle(clock)
+    freeze(now=ground.now, run_name=str(ground.run))
+    assert "Lift the freeze…" not in overview(enter, "bruno"), "its check is still to come"
+    looks(ground, clock, 4)
+    assert (ground.step("empty").state, ground.step("thaw").state) == ("failed", "begun")
+    assert "Lift the freeze…" in overview(enter, "bruno")
+    ground.press(Press.REPORT, step="thaw", reason="I lifted it.")
+    looks(ground, clock, 2)
+    assert ground.run.state == "done"
+    page = f"/recovery/runs/{ground.run.number}/"
+    html = text(enter("bruno").get(page))
+    assert "It is over, and what it froze is frozen still: lift its freeze on the" in html
+    (row,) = standing_freezes()
+    lift_freeze(freeze=row.pk, actor=BY, reason="I forgot.", now=ground.now)
+    assert "It is over: nobody has anything to do." in text(enter("bruno").get(page))
 
 
 def test_after_the_last_yes_that_was_wanted_nobody_is_waited_for(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from recovery.inventory.facts import Replace, Verdict
 from recovery.scheduling.decide import decide
-from recovery.scheduling.facts import SeatState
+from recovery.scheduling.facts import Policy, SeatState
 from recovery.scheduling.what_if import outlooks, what_if
 from tests.decisions.scheduling.build import NOW, app, host, seat, world
 
@@ -73,6 +73,17 @@ def test_who_asks_for_a_label_is_not_kept_from_it_and_one_that_fits_nowhere_else
     given = world(hosts, [app("search", labels=["ssd"]), app("web", need=(200, 100))])
     places = decide(replace(given, asked=frozenset({"ssd"})), NOW).places
     assert {p.host for p in places} == {"fast"}
+
+
+def test_what_a_plan_has_frozen_gives_no_seat_and_says_so() -> None:
+    given = world([host("a"), host("b")], [app("shop", 2)])
+    frozen = replace(given, policy=Policy(frozen="DRP-0007 froze rescheduling for amelie."))
+    told = decide(frozen, NOW)
+    assert told.places == ()
+    assert [one.reason for one in told.waiting] == [
+        "a copy is wanted and there is none; DRP-0007 froze rescheduling for amelie."
+    ] * 2
+    assert len(decide(given, NOW).places) == 2
 
 
 def test_hosts_that_are_not_open_take_nothing() -> None:
