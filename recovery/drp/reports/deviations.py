@@ -1,7 +1,8 @@
 """Where a run did not go as planned. Pure.
 
 Each skip, retry, no, pause, break-glass, expired or voided question, word in place of a sight,
-step that failed and was gone on without: once, with who and why.
+step that failed and was gone on without: once, with who and why; and each thing of a step of which
+the last attempt failed.
 """
 
 from __future__ import annotations
@@ -86,6 +87,10 @@ def _of_asks(step: StepFact) -> Iterator[Deviation]:
 
 
 def _of_acts(step: StepFact) -> Iterator[Deviation]:
+    tries = sorted(step.acts, key=lambda one: (one.round, one.number))
+    for act in {one.target: one for one in tries if one.target}.values():
+        if act.state == "failed":
+            yield Deviation("not done", f"{step.title}: {act.name}", "", act.said, act.ended_at)
     for act in step.acts:
         if act.state == "unknown":
             reason = act.said or "Nobody can tell whether it was done."
