@@ -15,7 +15,7 @@ from recovery.inventory.facts import Replace
 from recovery.scheduling.facts import Cause, Decision, HostFact, Snapshot
 from recovery.scheduling.reconcile import GONE
 
-PASSES_BY_ITSELF = frozenset({Cause.BACKOFF, Cause.GOVERNOR, Cause.SUSPECT})
+PASSES_BY_ITSELF = frozenset({Cause.BACKOFF, Cause.FORMING, Cause.GOVERNOR, Cause.SUSPECT})
 """Why a copy waits, and nobody has to do anything about it."""
 
 

@@ -26,6 +26,7 @@ from recovery.scheduling.facts import (
 )
 from recovery.scheduling.feasible import explain
 from recovery.scheduling.fleet import Fleet
+from recovery.scheduling.forming import waits_for_fleet
 from recovery.scheduling.rank import best_host
 from recovery.scheduling.reconcile import Plan, reconcile
 
@@ -43,6 +44,9 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     misfits: list[Want] = []
     for want in order_wants(plan, apps):
         app = apps[want.application]
+        if waits_for_fleet(snapshot, want):
+            waiting.append(Waiting(app.id, want.ordinal, Cause.FORMING, snapshot.forming))
+            continue
         refusal = grant.refusal(want)
         if refusal:
             waiting.append(Waiting(app.id, want.ordinal, Cause.GOVERNOR, refusal, want.replaces))

@@ -50,7 +50,8 @@ DIMENSIONS = (
 class HostFact:
     """A host. `used` sums all that occupies it: seats in any `OCCUPYING` state (also those of
     applications that are not in the snapshot) and whatever else was reserved there. `deaf`: it is
-    heard, and takes no orders; `outside`: a recovery plan places nothing there."""
+    heard, and takes no orders; `outside`: a recovery plan places nothing there. `joining_at`: of
+    one that was never seen, when it was last invited or enrolled."""
 
     id: str
     name: str
@@ -66,6 +67,7 @@ class HostFact:
     outside: bool = False
     verdict: Verdict = Verdict.ALIVE
     replace: Replace = Replace.NONE
+    joining_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All hosts; and for each application given, all of its occupying seats. `asked`: every label
-    that any application asks for, given or not."""
+    that any application asks for, given or not. `forming`: why copies that were never placed wait
+    for more hosts to be seen (`forming.py`); empty: they do not."""
 
     hosts: tuple[HostFact, ...]
     applications: tuple[ApplicationFact, ...]
@@ -144,6 +147,7 @@ class Snapshot:
     dimensions: tuple[Dimension, ...] = DIMENSIONS
     policy: Policy = field(default_factory=Policy)
     asked: frozenset[str] = frozenset()
+    forming: str = ""
 
 
 class Cause(StrEnum):
@@ -162,6 +166,7 @@ class Cause(StrEnum):
     GOVERNOR = "governor"
     VERDICT = "verdict"
     UNREACHABLE = "unreachable"
+    FORMING = "fleet forming"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -38,13 +39,23 @@ def told_holds(decision: Decision) -> Told:
     return told
 
 
+def _still_forming(decision: Decision, open_now: Collection[tuple[str, int]]) -> Told:
+    """A moment's wait for more hosts opens no hold. It ends none either, nor its alarm: the copy
+    has no seat yet."""
+    return {
+        (w.application, w.ordinal): (str(w.cause), w.reason, "")
+        for w in decision.waiting
+        if w.cause is Cause.FORMING and (w.application, w.ordinal) in open_now
+    }
+
+
 def note_holds(*, decision: Decision, actor: Actor, now: datetime) -> None:
     """Open, amend and end holds so that they say what this decision says."""
-    told = told_holds(decision)
     open_now = {
         (str(hold.container.application_id), hold.container.ordinal): hold
         for hold in Hold.objects.filter(state=HoldState.OPEN).select_related("container")
     }
+    told = _still_forming(decision, open_now) | told_holds(decision)
     slots = {
         (str(row.application_id), row.ordinal): row
         for row in Container.objects.filter(application__in={app for app, _ in told})

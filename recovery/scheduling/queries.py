@@ -11,7 +11,7 @@ from django.db.models import Exists, Max, OuterRef, Q, Sum
 
 from recovery.audit.models import AuditEntry
 from recovery.inventory.facts import SEATED, PlacementState, Replace, Verdict
-from recovery.inventory.models import Application, Container, Host, Placement
+from recovery.inventory.models import Application, Container, Host, JoinToken, Placement
 from recovery.inventory.queries import deaf_since
 from recovery.operations.facts import UNFINISHED, Verb
 from recovery.operations.models import Operation
@@ -30,6 +30,7 @@ from recovery.scheduling.facts import (
     Snapshot,
     Vector,
 )
+from recovery.scheduling.forming import forming
 from recovery.scheduling.models import Hold, HoldState, Release
 from recovery.scheduling.what_if import Outlook, outlooks
 
@@ -40,10 +41,12 @@ FAILURE_MEMORY = timedelta(minutes=10)
 def snapshot_of(
     applications: Collection[UUID], now: datetime, policy: Policy | None = None
 ) -> Snapshot:
-    """All hosts, and everything about these applications. Eleven statements."""
+    """All hosts, and everything about these applications. Eleven statements, and one while
+    there are hosts that were never seen."""
     slots = _slots(applications, now)
+    hosts = _hosts()
     return Snapshot(
-        hosts=_hosts(),
+        hosts=hosts,
         applications=tuple(
             _application(row, slots[row.pk])
             for row in Application.objects.filter(pk__in=applications)
@@ -51,6 +54,7 @@ def snapshot_of(
         seats=_seats(applications),
         policy=policy or Policy(),
         asked=_asked_labels(),
+        forming=forming(hosts, now),
     )
 
 
@@ -109,13 +113,23 @@ def _hosts() -> tuple[HostFact, ...]:
         .annotate(cpu=Sum("cpu_millis"), memory=Sum("memory_mib"))
     }
     deaf = deaf_since()
+    rows = list(Host.objects.select_related("datacenter", "rack"))
+    joining = _joining_at() if any(row.verdict == Verdict.ENROLLING for row in rows) else {}
     return tuple(
-        _host(row, used.get(row.pk, (0, 0)), deaf=row.pk in deaf)
-        for row in Host.objects.select_related("datacenter", "rack")
+        _host(row, used.get(row.pk, (0, 0)), deaf=row.pk in deaf, joining=joining.get(row.pk))
+        for row in rows
     )
 
 
-def _host(row: Host, used: Vector, *, deaf: bool) -> HostFact:
+def _joining_at() -> dict[UUID, datetime]:
+    """Of each host that was never seen, when it was last invited or enrolled. A host's row knows no
+    instant of its registration; its join token is what tells an agent to come."""
+    rows = JoinToken.objects.filter(host__verdict=Verdict.ENROLLING).order_by()
+    told = rows.values_list("host_id", "host__enrolled_at").annotate(invited=Max("issued_at"))
+    return {host: max(invited, enrolled or invited) for host, enrolled, invited in told}
+
+
+def _host(row: Host, used: Vector, *, deaf: bool, joining: datetime | None) -> HostFact:
     return HostFact(
         id=str(row.pk),
         name=row.name,
@@ -130,6 +144,7 @@ def _host(row: Host, used: Vector, *, deaf: bool) -> HostFact:
         deaf=deaf,
         verdict=Verdict(row.verdict),
         replace=Replace(row.replace),
+        joining_at=joining,
     )
 
 

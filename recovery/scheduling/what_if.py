@@ -85,7 +85,8 @@ def _running(
 
 
 def after_loss(snapshot: Snapshot, gone: frozenset[str], hit: set[str]) -> Snapshot:
-    """Only the applications that are hit; the lost hosts lost, their replacement allowed."""
+    """Only the applications that are hit; the lost hosts lost, their replacement allowed. Nobody
+    is waited for: it says what would come of it, not what is done in this moment."""
     return replace(
         snapshot,
         hosts=tuple(
@@ -97,4 +98,5 @@ def after_loss(snapshot: Snapshot, gone: frozenset[str], hit: set[str]) -> Snaps
         applications=tuple(app for app in snapshot.applications if app.id in hit),
         seats=tuple(seat for seat in snapshot.seats if seat.application in hit),
         policy=Policy(),
+        forming="",
     )
