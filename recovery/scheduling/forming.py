@@ -13,15 +13,17 @@ from datetime import datetime, timedelta
 from recovery.inventory.facts import Verdict
 from recovery.scheduling.facts import Cause, HostFact, Snapshot, Want
 
+FEW = 0.1
+"""A share of the fleet without which it is even enough: one host that joins delays nothing."""
 MOST = timedelta(seconds=15)
 """Hosts that were invited longer ago and never came are not waited for."""
 
 
 def forming(hosts: Sequence[HostFact], now: datetime) -> str:
-    """Why new copies wait: most hosts were never seen, and one of those is about to come. Empty:
-    they do not. A clock that is ahead of ours keeps nobody waiting for long either."""
+    """Why new copies wait: more hosts than `FEW` were never seen, and one of those is about to come.
+    Empty: they do not. A clock that is ahead of ours keeps nobody waiting for long either."""
     unseen = [host for host in hosts if host.verdict is Verdict.ENROLLING]
-    if 2 * len(unseen) <= len(hosts):
+    if len(unseen) <= FEW * len(hosts):
         return ""
     if not any(host.joining_at and abs(now - host.joining_at) < MOST for host in unseen):
         return ""

@@ -60,8 +60,8 @@ def test_the_first_of_twelve_hosts_gets_nothing_new_and_each_copy_says_why() -> 
     }
 
 
-@pytest.mark.parametrize(("seen", "placed"), [(0, 0), (5, 0), (6, 3), (12, 3)])
-def test_it_goes_on_once_half_of_the_hosts_are_seen(seen: int, placed: int) -> None:
+@pytest.mark.parametrize(("seen", "placed"), [(0, 0), (6, 0), (10, 0), (11, 3), (12, 3)])
+def test_it_goes_on_once_all_but_a_tenth_of_the_hosts_are_seen(seen: int, placed: int) -> None:
     decision = decide(at(NOW, fleet(seen), THREE), NOW)
     assert len({place.host for place in decision.places}) == placed
     assert len(decision.waiting) == 3 - placed
