@@ -1,4 +1,4 @@
-"""No text holds a NUL or is endless; old sessions watch, they do not act.
+"""No text holds a NUL, turns its direction or is endless; old sessions watch, they do not act.
 
 Invariant (D4): 12 h after its start a session is over; 30 min after the last request it may
 still look on (a bell that signs itself out at night would not ring), but no unsafe request
@@ -7,7 +7,8 @@ passes before the person has signed in again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,6 +19,7 @@ from django.shortcuts import redirect, render
 from dashboard.permissions import role_of
 from dashboard.views.page import frame
 from recovery.core import clock
+from recovery.core.texts import NUL, why_not, without
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -25,13 +27,18 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 MOST = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-NUL = "\0"
 NO_NUL = "A NUL character stands in the address or in what was sent: no name or text holds one."
+
+
+WORDS_SENT = "what was sent"
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 class NoNul:
     """Nothing with a NUL in its path, query or body goes further: PostgreSQL keeps no such text.
-    What a signed-in person typed into a form is shown to them without it (`NoNulInForms`)."""
+    Nor does a body with a mark that turns the direction of text: it would be signed, and read as
+    something else. What a signed-in person typed into a form is shown to them without it
+    (`NoNulInForms`)."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -40,9 +47,8 @@ class NoNul:
         if _is_too_long(request):
             said = f"That is longer than the {MOST} bytes that are read at once. Nothing was done."
             return _said(request, said, 413)
-        if not _has_nul(request):
-            return self.get_response(request)
-        return _said(request, NO_NUL, 400)
+        said = _wrong(request)
+        return _said(request, said, 400) if said else self.get_response(request)
 
 
 def _said(request: HttpRequest, said: str, status: int) -> HttpResponse:
@@ -59,19 +65,34 @@ def _is_too_long(request: HttpRequest) -> bool:
     return told.isdecimal() and int(told) > MOST
 
 
-def _has_nul(request: HttpRequest) -> bool:
-    if NUL in request.path or _in_fields(request.GET):
-        return True
+def _wrong(request: HttpRequest) -> str:
+    """Why it goes no further; empty: it does."""
+    if NUL in request.path or any(NUL in name + one for name, one in _fields(request.GET)):
+        return NO_NUL
     if request.method in SAFE or is_form(request):
-        return False
+        return ""
     sent = request.body  # read before the form is: whoever comes after may want either
     if request.content_type == "application/json":
-        return b"\\u0000" in sent or b"\0" in sent
-    return _in_fields(request.POST)
+        return _wrong_text(_ESCAPED.sub(_unescaped, sent.decode(errors="replace")))
+    return next(filter(None, (_wrong_field(*field) for field in _fields(request.POST))), "")
 
 
-def _in_fields(fields: QueryDict) -> bool:
-    return any(NUL in name or any(NUL in one for one in said) for name, said in fields.lists())
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16))
+
+
+def _wrong_field(name: str, one: str) -> str:
+    """A password is no text that anybody reads, and is kept as its hash."""
+    is_hidden = "password" in name and NUL not in one
+    return _wrong_text(name if is_hidden else name + one)
+
+
+def _wrong_text(text: str) -> str:
+    return NO_NUL if NUL in text else why_not(text, WORDS_SENT)
+
+
+def _fields(fields: QueryDict) -> Iterator[tuple[str, str]]:
+    return ((name, one) for name, said in fields.lists() for one in said)
 
 
 def is_form(request: HttpRequest) -> bool:
@@ -81,8 +102,9 @@ def is_form(request: HttpRequest) -> bool:
 
 
 class NoNulInForms:
-    """A form with a NUL reaches no view: it is shown again without it, with the field's name. Its
-    place is behind sign-in and the check of the form's token, so that nobody else's words are."""
+    """A form with a NUL, or with what turns text, reaches no view: it is shown again without it,
+    with the field's name. Its place is behind sign-in and the check of the form's token, so that
+    nobody else's words are."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
@@ -93,24 +115,26 @@ class NoNulInForms:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
-        if request.method in SAFE or not is_form(request) or not _in_fields(request.POST):
+        if request.method in SAFE or not is_form(request):
+            return None
+        said = next(filter(None, (_wrong_text(n + one) for n, one in _fields(request.POST))), "")
+        if not said:
             return None
         if not request.user.is_authenticated:
-            return HttpResponse(NO_NUL, status=400, content_type="text/plain; charset=utf-8")
+            return HttpResponse(said, status=400, content_type="text/plain; charset=utf-8")
         return typed_again(request)
 
 
 def typed_again(request: HttpRequest) -> HttpResponse:
     """Whoever typed it reads what is left, and sends it once more."""
     fields = [
-        (name.replace(NUL, ""), one.replace(NUL, ""), NUL in name or NUL in one)
-        for name, said in request.POST.lists()
+        (without(name), without(one), bool(why_not(name + one, name)))
+        for name, one in _fields(request.POST)
         if name != "csrfmiddlewaretoken"
-        for one in said
     ]
-    wrong = list(dict.fromkeys(name for name, _, has_nul in fields if has_nul))
+    wrong = list(dict.fromkeys(name for name, _, is_wrong in fields if is_wrong))
     names = " and ".join(f"“{name.replace('_', ' ')}”" for name in wrong)
-    said = f"A NUL character stands in {names}: no text holds one. Nothing was done."
+    said = why_not("".join(name + one for name, one in _fields(request.POST)), names)
     if request.headers.get("HX-Request"):
         messages.error(request, said)
         return render(request, "said.html", status=422)

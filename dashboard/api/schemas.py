@@ -6,11 +6,24 @@ from datetime import datetime
 from typing import Annotated
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints
 
 from recovery.core.moments import REFUSAL, BadMoment, read_moment
+from recovery.core.texts import why_not
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$")]
+
+def _readable(text: str) -> str:
+    """However it was sent: the middleware reads JSON alone."""
+    if wrong := why_not(text, "it"):
+        raise ValueError(wrong)
+    return text
+
+
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^[^\x00]*$"),
+    AfterValidator(_readable),
+]
 """What a person writes, as the pages' forms take it: no blank ends, nothing that no row holds."""
 
 

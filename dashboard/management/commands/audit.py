@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from dashboard.management.words import words
 from recovery.audit import queries
 from recovery.audit.actions import append_entries
 from recovery.audit.bundle import prove, write_bundle
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         proof = verbs.add_parser("prove", help="the .tlog-proof of one leaf")
         proof.add_argument("leaf", type=int)
         anew = verbs.add_parser("anew", help="another log's key, after a restore of our own rows")
-        anew.add_argument("--reason", required=True)
+        anew.add_argument("--reason", type=words, required=True)
         verbs.add_parser("keys", help="public keys of the log and of its witnesses")
 
     def handle(self, *args: object, **options: object) -> None:

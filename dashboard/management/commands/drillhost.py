@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.management.words import words
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
 from recovery.core.errors import TocsinError
@@ -22,8 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("--cpu-millis", type=int)
         parser.add_argument("--memory-mib", type=int)
-        parser.add_argument("--retire", metavar="WHY", help="it is lost for good")
-        parser.add_argument("--by", default="the command line", help="who says so")
+        parser.add_argument("--retire", type=words, metavar="WHY", help="it is lost for good")
+        parser.add_argument("--by", type=words, default="the command line", help="who says so")
 
     def handle(self, *args: object, **options: object) -> None:
         now, name = system.now(), str(options["name"])

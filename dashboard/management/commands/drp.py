@@ -15,6 +15,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.acts import runs as acts
+from dashboard.management.words import words
 from dashboard.permissions import Role
 from dashboard.screen import Screen
 from recovery.audit.facts import Actor
@@ -44,7 +45,9 @@ class Command(BaseCommand):
         prepare.add_argument("--mode", choices=[str(mode) for mode in Mode], required=True)
         prepare.add_argument("--lost", required=True, metavar="DATACENTER")
         prepare.add_argument("--into", required=True, metavar="DATACENTER")
-        prepare.add_argument("--override", default="", help="why although the runbook is stale")
+        prepare.add_argument(
+            "--override", type=words, default="", help="why although the runbook is stale"
+        )
         prepare.add_argument(
             "--origin", type=_number, default=0, metavar="DRP-N", help="the run that is taken back"
         )
@@ -78,7 +81,7 @@ class Command(BaseCommand):
     @staticmethod
     def _by(parser: ArgumentParser) -> None:
         parser.add_argument("--by", required=True, metavar="PERSON", help="who does it")
-        parser.add_argument("--reason", required=True, help="it is kept with the run")
+        parser.add_argument("--reason", type=words, required=True, help="it is kept with the run")
 
     def handle(self, *args: object, **options: Any) -> None:
         verbs: Mapping[str, Callable[[dict[str, Any]], None]] = {

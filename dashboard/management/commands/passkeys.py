@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.management.words import words
 from recovery.access.actions import ROLES
 from recovery.audit.facts import Actor
 from recovery.core.clock import system
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         ):
             one = does.add_parser(name, help=said)
             one.add_argument("name", help="the person")
-            one.add_argument("--reason", default="At the machine.")
+            one.add_argument("--reason", type=words, default="At the machine.")
             if name == "pin":
                 one.add_argument(
                     "--up-to", choices=ROLES, default="", metavar="ROLE",

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from recovery.core.texts import is_plain
 from recovery.drp.runbooks.faults import BadRunbook, Fault, Place
 
 MOST_BYTES = 256 * 1024
@@ -111,12 +112,14 @@ class _Builder:
         is_tagged = isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent) and (
             event.tag is not None
         )
+        is_turned = isinstance(event, ScalarEvent) and not is_plain(event.value)
         no = (
             (depth > DEEPEST, f"It is nested deeper than {DEEPEST} levels."),
             (self.count > MOST_VALUES, f"It holds more than {MOST_VALUES} values."),
             (self.documents > 1, "It holds a second document."),
             (bool(is_named), "Anchors and aliases (& and *) are not taken: write it out."),
             (is_tagged, "Tags (!) are not taken."),
+            (is_turned, "An invisible character here turns the direction of text: take it out."),
         )
         wrong = next((said for holds, said in no if holds), "")
         if wrong:

@@ -151,6 +151,8 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n"
         ("a: [", "This is no YAML"),
         ("a: 'x", "This is no YAML"),
         ("\x00", "This is no YAML"),
+        ("a: b\u202ec", "line 1, column 4: An invisible character here turns the direction"),
+        ('a: "b\\u202ec"', "line 1, column 4: An invisible character here turns the direction"),
         ("a: \t- b\n\tc", "This is no YAML"),
         ("", "This is no mapping"),
         ("7", "This is no mapping"),
