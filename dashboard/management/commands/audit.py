@@ -129,6 +129,13 @@ def said(found: Verified) -> str:
         f"{found.checkpoints} checkpoints, {len(found.witnesses)} witnesses; "
         f"{found.unsealed} entries are not sealed yet."
     )
+    later = found.sealed - found.proven
+    if found.is_whole and later:  # merely younger than the newest checkpoint
+        more = "is sealed and waits for its" if later == 1 else "are sealed and wait for their"
+        return (
+            f"{found.proven} sealed entries are as they were signed, {later} more {more}"
+            f" signature: nothing is wrong; {under}"
+        )
     if found.stopped is None:
         proven = f"{found.proven} of {found.sealed} sealed entries are as they were signed"
         return f"{proven}, under {under}"

@@ -142,6 +142,21 @@ def test_what_was_not_looked_at_is_counted_neither_as_right_nor_as_wrong(log: Da
     assert said(found()).startswith(f"{size} of {size} sealed entries are as they were signed")
 
 
+def test_a_log_that_was_sealed_on_is_whole_before_its_next_checkpoint(
+    log: Database, capsys: pytest.CaptureFixture[str], settings: Any, tmp_path: Path
+) -> None:
+    settings.TOCSIN_AUDIT_FOLDER = str(tmp_path)
+    settings.TOCSIN_AUDIT_KEY_FILE = str(tmp_path / "audit-key")
+    size = queries.head().size
+    with as_superuser():
+        do("DELETE FROM audit_cosignature")
+        do("DELETE FROM audit_checkpoint WHERE size = %s", size)
+        call_command("audit", "verify", "--key", str(KEY.verifier))
+    told = capsys.readouterr().out
+    assert "WRONG" not in told
+    assert "more are sealed and wait for their signature: nothing is wrong" in told
+
+
 def test_two_rows_that_changed_places_are_found(log: Database) -> None:
     random, size = Random(1), queries.head().size
     for _ in range(8):
