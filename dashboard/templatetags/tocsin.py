@@ -202,3 +202,16 @@ def span(seconds: float) -> str:
     if hours:
         said = f"{hours}\u00a0h {more}\u00a0min"
     return f"{said} beyond" if seconds < 0 else said
+
+
+@register.filter
+def ended(text: str) -> str:
+    """What a person wrote, with a full stop where it has no end: a sentence follows."""
+    said = text.rstrip()
+    return f"{said}." if said and said.rstrip("”’\"')")[-1:] not in tuple(".!?…") else said
+
+
+@register.filter(name="open")
+def unended(text: str) -> str:
+    """Without its full stop: its sentence goes on."""
+    return text.rstrip().removesuffix(".")

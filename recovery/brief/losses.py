@@ -35,7 +35,7 @@ def loss_of(database: DatabaseFact) -> Loss:
     best = best_standby(database.standbys)
     if best is not None:
         return _promoted(database, best)
-    unseen = tuple(f"{one.host} in {one.site}: {one.why}" for one in database.standbys)
+    unseen = tuple(f"the copy on {one.host} in {one.site}: {one.why}" for one in database.standbys)
     if database.archive is not None:
         return _restored(database, database.archive, unseen)
     way = Way.UNKNOWN if database.standbys else Way.NONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,7 @@ class SiteOutlook:
     unplaced: int
     stops: tuple[str, ...]
     why: tuple[str, ...]
+    """Sentences."""
 
 
 def open_holds() -> tuple[HoldView, ...]:
@@ -82,18 +84,27 @@ def _forecast(now: datetime) -> tuple[SiteOutlook, ...]:
     for pk, site in Host.objects.values_list("pk", "datacenter__name"):
         hosts.setdefault(site, set()).update({str(pk), pk.hex})
     known = {host.id for host in snapshot.hosts}
+    called = {host.name for host in snapshot.hosts}
     names = Datacenter.objects.values_list("name", flat=True)
     return tuple(
-        _outlook(what_if(snapshot, hosts.get(name, set()) & known, now, name)) for name in names
+        _outlook(what_if(snapshot, hosts.get(name, set()) & known, now, name), called)
+        for name in names
     )
 
 
-def _outlook(found: Outlook) -> SiteOutlook:
+def _outlook(found: Outlook, called: Collection[str]) -> SiteOutlook:
+    reasons = {u.reason for u in found.unplaced} | {w.reason for w in found.waiting}
     return SiteOutlook(
         name=found.name,
         containers=found.containers,
         moved=found.moved,
         unplaced=len(found.unplaced) + len(found.waiting),
         stops=found.stops,
-        why=tuple(sorted({u.reason for u in found.unplaced} | {w.reason for w in found.waiting})),
+        why=tuple(_begun(reason, called) for reason in sorted(reasons)),
     )
+
+
+def _begun(reason: str, called: Collection[str]) -> str:
+    """As a sentence begins; the name of a host is written as it is."""
+    first = reason.partition(" ")[0].rstrip(",:;")
+    return reason if first in called else f"{reason[:1].upper()}{reason[1:]}"

@@ -39,6 +39,15 @@ def test_a_plans_freeze_is_shown_as_what_it_is_and_lifted_with_a_reason(
     assert client.get(path).status_code in {302, 303}, "there is nothing to ask any more"
 
 
+def test_a_reason_without_an_end_is_ended_before_the_next_sentence(
+    sign_in: SignIn, hosts: dict[str, Host]
+) -> None:
+    freeze([Part.FAILOVER], clock.system.now(), reason="Works on the power")
+    assert "Works on the power. It stands until a person lifts it." in page(
+        sign_in("responder"), "/"
+    )
+
+
 def page(client: Client, path: str) -> str:
     return unescape(client.get(path).content.decode())
 

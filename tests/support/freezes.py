@@ -13,7 +13,10 @@ from tests.support.fleet import BY, NOW
 
 
 def freeze(
-    parts: Sequence[Part] = tuple(Part), now: datetime = NOW, run_name: str = "DRP-0007"
+    parts: Sequence[Part] = tuple(Part),
+    now: datetime = NOW,
+    run_name: str = "DRP-0007",
+    reason: str = "PAR1 burns.",
 ) -> Freeze:
     """Of this run, for amelie."""
     run = uuid4()
@@ -21,6 +24,6 @@ def freeze(
         cause=Cause(f"{run}/freeze/tocsin:freeze/1", run, run_name, "freeze", "amelie"),
         parts=parts,
         actor=BY,
-        reason="PAR1 burns.",
+        reason=reason,
         now=now,
     )
