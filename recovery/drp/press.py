@@ -68,8 +68,10 @@ def refuse_press(
     step: str = "",
     key: str = "",
     said: str = "",
+    by: str = "",
 ) -> str:
-    """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more."""
+    """Why it does nothing; empty where it does. Whoever it is: `refuse_presser` says more. `by`:
+    who presses, to whom their own press is not somebody else's."""
     if why := refuse_ever(press, run, step):
         return why
     if why := refuse_role(press, run, roles, step):
@@ -78,7 +80,7 @@ def refuse_press(
         return "Say why: it is kept with the run."
     if press in ON_STEP and step not in run.steps:
         return f"There is no step {step} in this run."
-    return _RULES[press](run, step, key)
+    return refuse_now(press, run, step, key, by)
 
 
 def refuse_ever(press: Press, run: RunSight, step: str) -> str:
@@ -88,8 +90,10 @@ def refuse_ever(press: Press, run: RunSight, step: str) -> str:
     return ""
 
 
-def refuse_now(press: Press, run: RunSight, step: str, key: str) -> str:
+def refuse_now(press: Press, run: RunSight, step: str, key: str, by: str = "") -> str:
     """Why nobody presses it as the run, or this step of it, is now, whatever they would say."""
+    if press is Press.START and by and run.started_by == by:
+        return _started(run)
     is_there = press not in ON_STEP or step in run.steps
     return _RULES[press](run, step, key) if is_there else ""
 
@@ -141,6 +145,12 @@ def _start(run: RunSight, step: str, key: str) -> str:
     if run.drift and run.plan.mode is not Mode.SIMULATION:
         return f"What was shown is not so any more. {' '.join(run.drift)} Prepare it anew."
     return run.hold
+
+
+def _started(run: RunSight) -> str:
+    """To whom started it: a second press is not too late, it is theirs."""
+    now = "" if run.state is RunState.RUNNING else f"; it is {run.state} now"
+    return f"You have started it already{now}."
 
 
 def _withdraw(run: RunSight, step: str, key: str) -> str:

@@ -75,8 +75,8 @@ class RunSight:
     """`drift`: what is no longer as it was approved; `moved`: the same, with what moved of the
     targets of acts that are under way, which is ours where they were begun; `better`: copies that
     would lose less than what was approved, which change nothing of it by themselves; `hold`: why
-    nothing may begin now at all; `production`: keys of everything that is production, as the
-    inventory has it (I-DR-4)."""
+    nothing may begin now at all; `started_by`: "", nobody did yet; `production`: keys of
+    everything that is production, as the inventory has it (I-DR-4)."""
 
     id: str
     plan: Plan
@@ -87,6 +87,7 @@ class RunSight:
     moved: tuple[str, ...] = ()
     better: tuple[Better, ...] = ()
     hold: str = ""
+    started_by: str = ""
     production: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -120,7 +120,7 @@ def press(request: HttpRequest, role: Role, number: int, verb: str, step: str = 
     bar = barred(found.sight, pressed, step, request.user.get_username())
     status = _status(request, form, bar)
     if bar is None and request.method == "GET":
-        bar = barred_now(found.sight, pressed, step, key)
+        bar = barred_now(found.sight, pressed, step, key, request.user.get_username())
     if form.is_valid() and (bar is None or request.headers.get("HX-Request")):
         do = partial(
             acts.press,

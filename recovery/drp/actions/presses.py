@@ -67,7 +67,7 @@ def press(
             raise Missing(f"There is no step {step} in {row}.", field="step")
         who = queries.people_of().presser(actor.id)
         theirs = refuse_who(press, sight, who, step)
-        why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason)
+        why = refuse_press(press, sight, who.roles, step=step, key=key, said=reason, by=actor.id)
         if why := why or theirs:
             is_rule = bool(refuse_ever(press, sight, step)) or not reason.strip()
             kind = Forbidden if why == theirs else Refused if is_rule else WrongState

@@ -93,6 +93,7 @@ def run_sight(run: Run, *, hold: str = "") -> RunSight:
         moved=seen.moved,
         better=seen.better,
         hold=hold,
+        started_by=run.started_by,
         production=production_keys() if plan.mode is Mode.DRILL else frozenset(),
     )
 

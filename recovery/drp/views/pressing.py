@@ -35,10 +35,10 @@ def barred(run: RunSight, press: Press, step: str, person: str) -> Barred | None
     return Barred(why, able(run, press, step, people)) if why else None
 
 
-def barred_now(run: RunSight, press: Press, step: str, key: str) -> Barred | None:
+def barred_now(run: RunSight, press: Press, step: str, key: str, person: str) -> Barred | None:
     """Before anybody fills a form in: None where run and step are ones of which this can be
     asked."""
-    why = refuse_now(press, run, step, key)
+    why = refuse_now(press, run, step, key, person)
     return Barred(why, is_theirs=False) if why else None
 
 

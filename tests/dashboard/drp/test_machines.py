@@ -125,7 +125,7 @@ def test_the_command_line_does_the_same_acts_under_a_persons_name(ground: Ground
         command("prepare", *which, "--by", "vera", "--reason", "x")
     number = str(ground.run.number)
     assert "runs." in command("start", number, *by)
-    with pytest.raises(CommandError, match="somebody was first"):
+    with pytest.raises(CommandError, match="You have started it already"):
         command("start", number, *by)
     with pytest.raises(CommandError, match="takes the role responder"):
         command("abort", number, "--by", "vera", "--reason", "No.")

@@ -268,6 +268,9 @@ def test_somebody_else_takes_over_and_two_who_start_start_one(ground: Ground, en
     second = enter("bruno").post(path(ground, "start"), told, headers={"HX-Request": "1"})
     assert second.status_code == 409
     assert "somebody was first" in text(second)
+    twice = enter("amelie").post(path(ground, "start"), told, headers={"HX-Request": "1"})
+    assert twice.status_code == 409
+    assert "You have started it already. Nothing was changed." in text(twice)
     assert enter("bruno").post(path(ground, "pause"), {"reason": "Mine."}).status_code == 302
     assert Press.PAUSE in ground.run.state_reason or "bruno: Mine." in ground.run.state_reason
 

@@ -25,6 +25,19 @@ def test_who_lacks_the_role_presses_nothing_and_who_says_no_reason_neither(press
     assert ("Say why" in silent) == (press not in {Press.START, Press.PAUSE, Press.RESUME})
 
 
+@pytest.mark.parametrize(
+    ("by", "state", "said"),
+    [
+        ("amelie", RunState.RUNNING, "You have started it already."),
+        ("amelie", RunState.PAUSED, "You have started it already; it is paused now."),
+        ("bruno", RunState.RUNNING, "It is running already: somebody was first."),
+    ],
+)
+def test_who_started_it_is_not_somebody_else(by: str, state: RunState, said: str) -> None:
+    sight = replace(running(step()).sight(), state=state, started_by="amelie")
+    assert refuse_press(Press.START, sight, EVERY_ROLE, said="x", by=by) == said
+
+
 def test_a_press_that_comes_too_late_is_told_so() -> None:
     book = running(step())
     assert "somebody was first" in book.press(Press.START)
