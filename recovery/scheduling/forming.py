@@ -20,8 +20,8 @@ MOST = timedelta(seconds=15)
 
 
 def forming(hosts: Sequence[HostFact], now: datetime) -> str:
-    """Why new copies wait: more hosts than `FEW` were never seen, and one of those is about to come.
-    Empty: they do not. A clock that is ahead of ours keeps nobody waiting for long either."""
+    """Why new copies wait: more hosts than a `FEW` were never seen, and one of those is about to
+    come. Empty: they do not. A clock that is ahead of ours keeps nobody waiting for long either."""
     unseen = [host for host in hosts if host.verdict is Verdict.ENROLLING]
     if len(unseen) <= FEW * len(hosts):
         return ""
