@@ -28,10 +28,9 @@ JUST_NOW = NOW - timedelta(seconds=1)
 
 def fleet(seen: int, of: int = 12, joining_at: datetime | None = JUST_NOW) -> list[HostFact]:
     """Hosts of which so many were seen; the others are about to come."""
-    unseen = {"verdict": Verdict.ENROLLING, "joining_at": joining_at}
-    return [
-        host(f"h{n:02}") if n < seen else replace(host(f"h{n:02}"), **unseen)  # type: ignore[arg-type]  # named above
-        for n in range(of)
+    hosts = [host(f"h{n:02}") for n in range(of)]
+    return hosts[:seen] + [
+        replace(one, verdict=Verdict.ENROLLING, joining_at=joining_at) for one in hosts[seen:]
     ]
 
 
